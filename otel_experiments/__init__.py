@@ -1,0 +1,1 @@
+"""Local-first ML experiment tracking whose native data model is OpenTelemetry."""

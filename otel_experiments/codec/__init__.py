@@ -1,0 +1,1 @@
+"""Pure conversions between our model and the formats of others, one direction a file."""

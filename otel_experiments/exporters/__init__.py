@@ -1,0 +1,1 @@
+"""OpenTelemetry exporters that keep what they are given in a store."""

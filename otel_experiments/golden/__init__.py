@@ -1,0 +1,1 @@
+"""Golden traces: canonical form, matching, findings, policy, file. Standard library and model only."""

@@ -1,0 +1,100 @@
+"""What is written in one transaction: the journal decodes into it, exporters fill it, every store applies it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from otel_experiments.model.log import LogRecord
+from otel_experiments.model.metric import Direction, InstrumentPoint, PointBlock
+from otel_experiments.model.run import Owner, ParamValue, Run, RunState
+from otel_experiments.model.span import Span
+
+
+@dataclass(frozen=True, slots=True)
+class RunStateChange:
+    """A run took another state.
+
+    `paused_total_ns`, `paused_count` and `paused_dropped_count` are totals so far, so that applying the
+    change twice changes nothing.
+    """
+
+    run_id: str
+    state: RunState
+    time_ns: int
+    reason: str = ""
+    error_type: str = ""
+    paused_total_ns: int = 0
+    paused_count: int = 0
+    paused_dropped_count: int = 0
+    attempt: int = 1
+    owner: Owner | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The run's process was alive at `time_ns`."""
+
+    run_id: str
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParamSet:
+    """A parameter took a value; the latest `time_ns` wins. `key` is dotted, `value` is never a mapping."""
+
+    run_id: str
+    key: str
+    value: ParamValue
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class TagSet:
+    """A tag took a value (None removes it); the latest `time_ns` wins."""
+
+    run_id: str
+    key: str
+    value: str | None
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDefinition:
+    """How a metric is to be read: which direction is better. `pattern` is a name or a glob such as `val/*`."""
+
+    run_id: str
+    pattern: str
+    direction: Direction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalAdvance:
+    """The batch covers one journal segment from `start_offset` to `end_offset` (bytes)."""
+
+    segment_id: str
+    start_offset: int
+    end_offset: int
+
+
+@dataclass(slots=True)
+class WriteBatch:
+    """Everything that goes into the store in one transaction, in the order of the fields.
+
+    Applying a batch is idempotent but for `points`, whose exactly-once delivery rests on `journal`: a store
+    refuses the whole batch when a segment's stored offset is not the advance's `start_offset`.
+    """
+
+    runs: list[Run] = field(default_factory=list)
+    state_changes: list[RunStateChange] = field(default_factory=list)
+    heartbeats: list[Heartbeat] = field(default_factory=list)
+    params: list[ParamSet] = field(default_factory=list)
+    tags: list[TagSet] = field(default_factory=list)
+    metric_definitions: list[MetricDefinition] = field(default_factory=list)
+    points: list[PointBlock] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
+    log_records: list[LogRecord] = field(default_factory=list)
+    instrument_points: list[InstrumentPoint] = field(default_factory=list)
+    journal: list[JournalAdvance] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, name) for name in self.__slots__)

@@ -1,0 +1,151 @@
+"""Metric series of a run (the history of what `run.log` recorded) and data points of OTel instruments."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from otel_experiments.model.span import Attributes, Resource, Scope
+
+Direction = Literal["min", "max"]
+"""Which way is better: `min` for a loss, `max` for an accuracy."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SeriesKey:
+    """What names a series inside a run: the metric's name and its phase (empty when none was given)."""
+
+    name: str
+    phase: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PointBlock:
+    """Points that were logged together, as columns.
+
+    Shape: `steps` [n], `times_ns` [n]; `values` holds one column [n] for each of `keys`. Point i of series
+    `keys[j]` is (steps[i], times_ns[i], values[j][i]). Rows are in the order in which they were recorded.
+    Units: `times_ns` are nanoseconds since the Unix epoch; steps are exact for integers up to 2**53.
+    """
+
+    run_id: str
+    keys: tuple[SeriesKey, ...]
+    steps: Sequence[float]
+    times_ns: Sequence[int]
+    values: tuple[Sequence[float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """The history of one series, as columns in recording order.
+
+    Shape: `steps`, `times_ns` and `values` have the same length.
+    """
+
+    steps: Sequence[float]
+    times_ns: Sequence[int]
+    values: Sequence[float]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A series thinned to buckets of the step axis: nothing between two buckets' extremes is hidden.
+
+    Shape: all columns have one entry a bucket that holds a point. `last` is the value recorded last in the
+    bucket; `low` and `high` ignore NaN (NaN when the bucket holds nothing else).
+    """
+
+    first_steps: Sequence[float]
+    last_steps: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+    last: Sequence[float]
+    counts: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is kept of a series as its points arrive, each extreme with its step.
+
+    `minimum` and `maximum` ignore NaN and count infinities; `mean` is over finite values. They are NaN (and
+    their steps None) when no point qualifies. `last` is the point recorded latest by time, NaN included.
+    """
+
+    count: int
+    nan_count: int
+    finite_count: int
+    finite_sum: float
+    first_step: float
+    last: float
+    last_step: float
+    last_time_ns: int
+    minimum: float
+    minimum_step: float | None
+    maximum: float
+    maximum_step: float | None
+    direction: Direction | None = None
+
+    @property
+    def mean(self) -> float:
+        """Arithmetic mean of the finite values; NaN when there is none."""
+        return self.finite_sum / self.finite_count if self.finite_count else math.nan
+
+    @property
+    def best(self) -> float | None:
+        """The extreme in the metric's direction; None when no direction was declared."""
+        if self.direction is None:
+            return None
+        return self.minimum if self.direction == "min" else self.maximum
+
+    @property
+    def best_step(self) -> float | None:
+        """The step at which `best` was first reached; None when there is no best."""
+        if self.direction is None:
+            return None
+        return self.minimum_step if self.direction == "min" else self.maximum_step
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A series with its summary."""
+
+    run_id: str
+    key: SeriesKey
+    summary: Summary
+
+
+InstrumentKind = Literal["gauge", "sum", "histogram", "exponential_histogram"]
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentPoint:
+    """One data point of an OpenTelemetry instrument, as an exporter or OTLP brought it.
+
+    `value` holds the number of a gauge or sum (None for histograms); `histogram` the histogram's fields as
+    plain JSON-able values (`count`, `sum`, `min`, `max`, `bucket_counts`, `explicit_bounds`, or the
+    exponential ones). Units: times are nanoseconds since the Unix epoch; `unit` is UCUM.
+
+    Source: opentelemetry-proto, metrics.proto.
+    """
+
+    name: str
+    kind: InstrumentKind
+    time_ns: int
+    start_ns: int = 0
+    unit: str = ""
+    description: str = ""
+    value: float | int | None = None
+    histogram: Attributes | None = None
+    is_monotonic: bool = False
+    temporality: int = 0
+    flags: int = 0
+    attributes: Attributes = field(default_factory=dict)
+    exemplars: tuple[Attributes, ...] = ()
+    resource: Resource = field(default_factory=Resource)
+    scope: Scope = field(default_factory=Scope)
+    run_id: str | None = None

@@ -1,0 +1,125 @@
+"""Runs, experiments and the states a run may take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from otel_experiments.errors import IllegalTransitionError
+
+ParamValue = str | bool | int | float | None | Sequence["ParamValue"] | Mapping[str, "ParamValue"]
+"""A typed, possibly nested value that steers a run."""
+
+
+class RunState(StrEnum):
+    """The states of a run. LOST is never stored: it is what a reader sees of a run whose process is gone."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run has ended by its own word."""
+        return self in {RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED}
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the run's process should exist."""
+        return self in {RunState.PENDING, RunState.RUNNING, RunState.PAUSED}
+
+
+_TERMINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
+LEGAL_TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
+    RunState.PENDING: frozenset({RunState.RUNNING, RunState.FAILED, RunState.CANCELLED}),
+    RunState.RUNNING: frozenset({RunState.PAUSED}) | _TERMINAL,
+    RunState.PAUSED: frozenset({RunState.RUNNING}) | _TERMINAL,
+    RunState.LOST: frozenset({RunState.RUNNING}) | _TERMINAL,
+    RunState.SUCCEEDED: frozenset({RunState.RUNNING}),
+    RunState.FAILED: frozenset({RunState.RUNNING}),
+    RunState.CANCELLED: frozenset({RunState.RUNNING}),
+}
+"""From a state to the states that may follow it; a terminal state is left only by resuming the run."""
+
+
+def check_transition(run_id: str, current: RunState, requested: RunState, *, is_resume: bool = False) -> None:
+    """Let a legal change of state pass.
+
+    Raises:
+        IllegalTransitionError: `requested` may not follow `current`; the error names both.
+    """
+    allowed = LEGAL_TRANSITIONS[current]
+    if current.is_terminal and not is_resume:
+        allowed = frozenset()
+    if requested not in allowed:
+        raise IllegalTransitionError(
+            run_id=run_id, current=str(current), requested=str(requested), allowed=sorted(map(str, allowed))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The process that drives a run, identified so that a reused pid is not mistaken for it.
+
+    `start_ticks` is the kernel's start time of the process (clock ticks since boot, 0 where unknown).
+    """
+
+    host: str
+    boot_id: str
+    pid: int
+    start_ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of an experiment, as the store knows it.
+
+    `state` is what was last written; readers compute LOST from `owner` and `heartbeat_ns`.
+    Units: all `_ns` are nanoseconds since the Unix epoch, except `paused_total_ns`, a length.
+    """
+
+    run_id: str
+    experiment: str
+    name: str
+    state: RunState
+    created_ns: int
+    started_ns: int | None = None
+    ended_ns: int | None = None
+    paused_ns: int | None = None
+    paused_total_ns: int = 0
+    paused_count: int = 0
+    paused_dropped_count: int = 0
+    heartbeat_ns: int | None = None
+    reason: str = ""
+    error_type: str = ""
+    owner: Owner | None = None
+    parent_run_id: str | None = None
+    group: str = ""
+    hypothesis: str = ""
+    condition: str = ""
+    description: str = ""
+    attempt: int = 1
+    root_span_id: str | None = None
+    resource: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """What is studied."""
+
+    name: str
+    created_ns: int
+    run_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One parameter: a dotted key (nested mappings are flattened, lists are kept whole) and its typed value."""
+
+    key: str
+    value: ParamValue

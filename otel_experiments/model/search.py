@@ -1,0 +1,140 @@
+"""What is asked of a store, as data: filters over runs and spans, free of SQL and of any syntax."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+RunFieldName = Literal[
+    "run_id", "name", "experiment", "state", "group", "condition", "hypothesis", "reason", "error_type",
+    "parent_run_id", "created", "started", "ended", "duration", "attempt",
+]  # fmt: skip
+"""Times are seconds since the Unix epoch, `duration` seconds without pauses, as people write them."""
+
+MetricStat = Literal[
+    "last", "min", "max", "mean", "best", "count", "nan_count",
+    "first_step", "last_step", "min_step", "max_step", "best_step",
+]  # fmt: skip
+ComparisonOperator = Literal["==", "!=", "<", "<=", ">", ">=", "in", "not in", "contains", "matches"]
+"""`contains`: substring of a string or element of a list. `matches`: Python regular expression, searched."""
+
+Literal_ = str | bool | int | float | None
+SearchValue = Literal_ | tuple[Literal_, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunField:
+    """A column of the run itself. `state` is the computed state, LOST included."""
+
+    name: RunFieldName
+
+
+@dataclass(frozen=True, slots=True)
+class ParamField:
+    """A parameter by dotted key. A run without it never matches, not even `!=`."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class TagField:
+    """A tag by key."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetricField:
+    """A number of a metric's summary. `phase` None asks for the series without a phase, else any single one."""
+
+    name: str
+    stat: MetricStat = "last"
+    phase: str | None = None
+
+
+SearchField = RunField | ParamField | TagField | MetricField
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`field operator value`. Integers and floats compare as numbers; other type pairs never match."""
+
+    field: SearchField
+    operator: ComparisonOperator
+    value: SearchValue
+
+
+@dataclass(frozen=True, slots=True)
+class IsNan:
+    """The number is NaN."""
+
+    field: SearchField
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """The run has the field at all."""
+
+    field: SearchField
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of the operands hold."""
+
+    operands: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """At least one of the operands holds."""
+
+    operands: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The operand does not hold. A run without the field does not match the operand, so it matches this."""
+
+    operand: Expression
+
+
+Expression = Comparison | IsNan | Exists | And | Or | Not
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A sort key; runs without the field (and NaN) come last in both directions."""
+
+    field: SearchField
+    is_descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """Which runs, in which order, how many. Ties are broken by creation time, newest first."""
+
+    where: Expression | None = None
+    order: tuple[Order, ...] = ()
+    limit: int | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SpanQuery:
+    """Which spans. All given conditions must hold; `attributes` compares values exactly.
+
+    Units: durations are nanoseconds; an open span has no duration and never matches a duration bound.
+    Results are ordered by start time.
+    """
+
+    run_id: str | None = None
+    trace_id: str | None = None
+    name: str | None = None
+    name_glob: str | None = None
+    min_duration_ns: int | None = None
+    max_duration_ns: int | None = None
+    is_error: bool | None = None
+    attributes: tuple[tuple[str, str | bool | int | float], ...] = field(default=())
+    limit: int | None = None
+    offset: int = 0

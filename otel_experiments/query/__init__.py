@@ -1,0 +1,1 @@
+"""The read API: runs, search expressions, series."""

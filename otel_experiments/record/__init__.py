@@ -1,0 +1,1 @@
+"""What user code calls: settings, runs, scopes, decorators. Knows no store."""

@@ -1,0 +1,1 @@
+"""Where telemetry is kept. The only package that says sqlite3; knows no OpenTelemetry."""

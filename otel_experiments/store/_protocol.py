@@ -1,0 +1,134 @@
+"""What every store can do. SQLite (file and memory) and plain memory speak it and pass one contract suite.
+
+A store keeps telemetry and answers questions about it. It knows nothing of OpenTelemetry's SDK, of the
+process that records, or of whether a run's process is alive: readers compute that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.log import LogRecord
+from otel_experiments.model.metric import Band, InstrumentPoint, Points, Series, SeriesKey
+from otel_experiments.model.run import Experiment, ParamValue, Run
+from otel_experiments.model.search import RunQuery, SpanQuery
+from otel_experiments.model.span import Span
+
+Row = tuple[str | int | float | bytes | None, ...]
+
+
+class Store(Protocol):
+    """A place that keeps runs, spans, log records and metric series.
+
+    Every method is safe to call from several threads. Methods that read see everything that was applied
+    before they were called.
+    """
+
+    @property
+    def location(self) -> str:
+        """The store's address, as a user would type it: a path, or `memory://`."""
+        ...
+
+    def apply(self, batch: WriteBatch) -> None:
+        """Write the whole batch in one transaction, or nothing of it.
+
+        Runs, state changes, params, tags, spans, log records and instrument points are idempotent upserts
+        (an ended span is never overwritten by its open form; the latest time wins for params and tags; a
+        state change older than the stored one is ignored). Rows about a run the store has not met yet are
+        kept: a run's own record may arrive later, from another process's journal.
+
+        Raises:
+            JournalMovedError: a segment's stored offset is not the `start_offset` of its advance.
+            StoreLockedError: another process held the write lock for longer than the busy timeout.
+            StoreError: the store cannot be written (full disk, corrupted file).
+        """
+        ...
+
+    def journal_offset(self, segment_id: str) -> int:
+        """Return how many bytes of the segment are in the store; 0 for a segment never seen."""
+        ...
+
+    def forget_segments(self, segment_ids: Sequence[str]) -> None:
+        """Drop the bookkeeping of segments whose files are deleted."""
+        ...
+
+    def experiments(self) -> list[Experiment]:
+        """Return all experiments with their number of runs, by name."""
+        ...
+
+    def find_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> list[Run]:
+        """Return the runs that `query` asks for, in its order.
+
+        `live_run_ids` are the runs with a live state whose process exists; the other runs with a live state
+        count as LOST wherever the query looks at `state`. None: nobody is known to be gone.
+        """
+        ...
+
+    def count_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> int:
+        """Return how many runs match, `limit` and `offset` disregarded."""
+        ...
+
+    def get_run(self, run_id: str) -> Run | None:
+        """Return the run with exactly this id; None when there is none."""
+        ...
+
+    def resolve_run_ids(self, prefix_or_name: str, *, limit: int = 10) -> list[str]:
+        """Return the ids of runs whose id starts with the text or whose name is the text, newest first."""
+        ...
+
+    def params(self, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
+        """Return the flat params (dotted keys) of each run; runs without any map to an empty dict."""
+        ...
+
+    def tags(self, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return the tags of each run."""
+        ...
+
+    def series(self, run_ids: Sequence[str], *, name: str | None = None) -> dict[str, list[Series]]:
+        """Return the series of each run with their summaries, by (name, phase)."""
+        ...
+
+    def points(self, run_id: str, key: SeriesKey) -> Points:
+        """Return the whole history of a series in recording order; empty when there is none."""
+        ...
+
+    def band(self, run_id: str, key: SeriesKey, *, buckets: int) -> Band:
+        """Return the series thinned to at most `buckets` buckets of the step axis."""
+        ...
+
+    def spans(self, query: SpanQuery) -> list[Span]:
+        """Return the spans that `query` asks for, ordered by start."""
+        ...
+
+    def log_records(self, *, run_id: str | None = None, event_name: str | None = None) -> list[LogRecord]:
+        """Return log records by time."""
+        ...
+
+    def instrument_points(
+        self, *, run_id: str | None = None, name: str | None = None
+    ) -> list[InstrumentPoint]:
+        """Return data points of OTel instruments by time."""
+        ...
+
+    def sql(
+        self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()
+    ) -> tuple[list[str], list[Row]]:
+        """Run one read-only SQL statement over the documented schema; returns column names and rows.
+
+        Raises:
+            QueryError: the statement is wrong, writes, or the store has no SQL.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of all resources; safe to call twice."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
