@@ -3,9 +3,12 @@
     OtelExperimentsError
     ├── ConfigurationError (ValueError)        settings, names and arguments that cannot be used
     │   └── InvalidNameError
+    ├── MissingPackageError (ImportError)      an optional package is not installed
     ├── RunError
     │   ├── RunNotFoundError (LookupError)
     │   ├── AmbiguousRunError (LookupError)
+    │   ├── ExperimentNotFoundError (LookupError)
+    │   ├── MetricNotFoundError (KeyError)
     │   ├── NoActiveRunError (RuntimeError)
     │   └── IllegalTransitionError (ValueError)
     ├── StoreError
@@ -14,6 +17,10 @@
     │   ├── NotAStoreError (ValueError)
     │   ├── NewerSchemaError
     │   ├── StoreLockedError (TimeoutError)
+    │   ├── StoreFullError
+    │   ├── StoreDamagedError
+    │   ├── StoreClosedError
+    │   ├── StoreReadOnlyError
     │   └── JournalMovedError
     ├── JournalError
     │   └── NewerJournalError
@@ -47,6 +54,17 @@ class InvalidNameError(ConfigurationError):
         super().__init__(f"The {kind} {shown!r} cannot be used: {why}.\n  {fix}")
 
 
+class MissingPackageError(OtelExperimentsError, ImportError):
+    """Something was asked for that needs a package which is not installed."""
+
+    def __init__(self, *, package: str, purpose: str, extra: str) -> None:
+        self.package, self.purpose, self.extra = package, purpose, extra
+        super().__init__(
+            f"{purpose} needs the package {package!r}, which is not installed.\n"
+            f"  Install it: pip install 'otel-experiments[{extra}]'"
+        )
+
+
 class RunError(OtelExperimentsError):
     """Something about a run does not hold."""
 
@@ -78,6 +96,43 @@ class AmbiguousRunError(RunError, LookupError):
         super().__init__(
             f"{wanted!r} names {len(matches)} runs in store {store!r}: {shown}.\n  Give more digits of the run id."
         )
+
+
+class ExperimentNotFoundError(RunError, LookupError):
+    """No experiment of the given name holds a run."""
+
+    def __init__(
+        self, *, wanted: str, store: str, known: Sequence[str], suggestion: str | None = None
+    ) -> None:
+        self.wanted, self.store, self.known, self.suggestion = wanted, store, tuple(known), suggestion
+        found = (
+            f"{len(known)} experiments: {', '.join(known[:3])}{', ...' if len(known) > 3 else ''}"
+            if known
+            else "it is empty"
+        )
+        hint = f"Did you mean {suggestion!r}? " if suggestion else ""
+        super().__init__(
+            f"No experiment {wanted!r} in store {store!r} ({found}).\n"
+            f"  {hint}List all runs with: otel-experiments runs --store {store}"
+        )
+
+
+class MetricNotFoundError(RunError, KeyError):
+    """The run has no metric of that name, or not in that phase."""
+
+    def __init__(self, *, run: str, name: str, known: Sequence[str], suggestion: str | None = None) -> None:
+        self.run, self.name, self.known, self.suggestion = run, name, tuple(known), suggestion
+        found = (
+            f"{len(known)}: {', '.join(known[:5])}{', ...' if len(known) > 5 else ''}" if known else "none"
+        )
+        hint = f"Did you mean {suggestion!r}? " if suggestion else ""
+        super().__init__(
+            f"Run {run!r} has no metric {name!r} (it has {found}).\n"
+            f"  {hint}List them with: otel-experiments metrics {run}"
+        )
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would show a repr
 
 
 class NoActiveRunError(RunError, RuntimeError):
@@ -163,6 +218,47 @@ class StoreLockedError(StoreError, TimeoutError):
         )
 
 
+class StoreFullError(StoreError):
+    """The disk (or a quota) has no room for what was to be written; nothing of the batch was kept."""
+
+    def __init__(self, *, path: str, why: str) -> None:
+        self.path, self.why = path, why
+        super().__init__(
+            f"Store {path!r} has no room left: {why}. Nothing of the batch was written, nothing older is harmed.\n"
+            "  Free some space and record on; what waits in the journals beside the store is written then."
+        )
+
+
+class StoreDamagedError(StoreError):
+    """The store's file does not hold what it should, or the disk does not give it back."""
+
+    def __init__(self, *, path: str, found: str) -> None:
+        self.path, self.found = path, found
+        super().__init__(
+            f"Store {path!r} cannot be read or written: {found}. It was left as it is.\n"
+            f"  Copy it away, then save what can be read: sqlite3 COPY .recover | sqlite3 {path}"
+        )
+
+
+class StoreClosedError(StoreError, ValueError):
+    """A store was used after it was closed."""
+
+    def __init__(self, *, path: str) -> None:
+        self.path = path
+        super().__init__(f"The store {path!r} is closed.\n  Open it again: open_store({path!r})")
+
+
+class StoreReadOnlyError(StoreError, PermissionError):
+    """A store that may only be read was asked to write or to upgrade itself."""
+
+    def __init__(self, *, path: str, action: str) -> None:
+        self.path, self.action = path, action
+        super().__init__(
+            f"Store {path!r} is open for reading only and cannot {action}.\n"
+            f"  Open it for writing: open_store({path!r}), as a user who may write the file and its folder."
+        )
+
+
 class JournalMovedError(StoreError):
     """Another process has drained the journal segment meanwhile; re-read from `found` and try again."""
 
@@ -198,4 +294,12 @@ class SearchSyntaxError(QueryError):
 
     def __init__(self, *, expression: str, column: int, why: str, fix: str) -> None:
         self.expression, self.column, self.why = expression, column, why
-        super().__init__(f"{why}\n  {expression}\n  {' ' * column}^\n  {fix}")
+        # A long expression is shown as the window around the mistake.
+        first = max(0, column - 60) if len(expression) > 160 else 0
+        shown = expression[first : first + 160]
+        if first + len(shown) < len(expression):
+            shown += "..."
+        mark = column - first
+        if first:
+            shown, mark = f"...{shown}", mark + 3
+        super().__init__(f"{why}\n  {shown}\n  {' ' * mark}^\n  {fix}")

@@ -1,0 +1,93 @@
+"""Search expressions back to text, and what they ask about.
+
+`parse_search(format_search(e)) == e` holds for every expression that the parser can make (property test).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from otel_experiments.model.search import (
+    And,
+    Comparison,
+    Exists,
+    Expression,
+    IsNan,
+    MetricField,
+    Not,
+    Or,
+    Order,
+    ParamField,
+    RunField,
+    SearchField,
+    SearchValue,
+    TagField,
+)
+
+
+def format_field(field: SearchField) -> str:
+    """Return the field as the parser reads it."""
+    match field:
+        case RunField(name):
+            return name
+        case ParamField(key):
+            return f"params[{_quote(key)}]"
+        case TagField(key):
+            return f"tags[{_quote(key)}]"
+        case MetricField(name, stat, phase):
+            inside = _quote(name) if phase is None else f"{_quote(name)}, {_quote(phase)}"
+            return f"metrics[{inside}]" + ("" if stat == "last" else f".{stat}")
+
+
+def format_search(expression: Expression) -> str:  # noqa: PLR0911 (one return a shape)
+    """Return the expression as the parser reads it."""
+    match expression:
+        case Comparison(field, ("contains" | "matches") as operator, value):
+            return f"{format_field(field)}.{operator}({_literal(value)})"
+        case Comparison(field, operator, value):
+            return f"{format_field(field)} {operator} {_literal(value)}"
+        case IsNan(field):
+            return f"isnan({format_field(field)})"
+        case Exists(field):
+            return f"exists({format_field(field)})"
+        case Not(operand):
+            return f"not {_inside(operand)}"
+        case And(operands):
+            return " and ".join(map(_inside, operands))
+        case Or(operands):
+            return " or ".join(map(_inside, operands))
+
+
+def format_order(order: Order) -> str:
+    """Return the sort key as the parser reads it: a leading minus means descending."""
+    return ("-" if order.is_descending else "") + format_field(order.field)
+
+
+def fields_of(expression: Expression | None) -> Iterator[SearchField]:
+    """Yield every field that the expression looks at, repeated ones too."""
+    waiting = [] if expression is None else [expression]
+    while waiting:
+        match waiting.pop():
+            case And(operands) | Or(operands):
+                waiting.extend(operands)
+            case Not(operand):
+                waiting.append(operand)
+            case Comparison(field) | IsNan(field) | Exists(field):
+                yield field
+
+
+def _inside(expression: Expression) -> str:
+    text = format_search(expression)
+    return f"({text})" if isinstance(expression, And | Or) else text
+
+
+def _quote(text: str) -> str:
+    # JSON's escapes are Python's too, as long as characters beyond the first plane stay unescaped.
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _literal(value: SearchValue) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_literal, value))}{',' if len(value) == 1 else ''})"
+    return _quote(value) if isinstance(value, str) else repr(value)

@@ -1,0 +1,147 @@
+"""Which values a search field may be compared with, and what a literal in an expression means.
+
+A comparison that could never hold (text with a metric, a state that does not exist, a broken regular
+expression) is refused here, when the expression is read, instead of silently matching nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from datetime import datetime
+from typing import Literal
+
+from otel_experiments.model.run import RunState
+from otel_experiments.model.search import (
+    ComparisonOperator,
+    Literal_,
+    MetricField,
+    ParamField,
+    RunField,
+    SearchField,
+    SearchValue,
+    TagField,
+)
+
+TIME_FIELDS = frozenset({"created", "started", "ended"})
+NUMBER_FIELDS = TIME_FIELDS | {"duration", "attempt"}
+_ORDERING = frozenset({"<", "<=", ">", ">="})
+FieldKind = Literal["text", "number", "any"]
+
+
+class UnfitValueError(Exception):
+    """A value that the field can never have; the parser adds where it stands."""
+
+    def __init__(self, why: str, fix: str) -> None:
+        super().__init__(why)
+        self.why, self.fix = why, fix
+
+
+def field_kind(field: SearchField) -> FieldKind:
+    """Return what the field holds; parameters may hold anything."""
+    match field:
+        case ParamField():
+            return "any"
+        case TagField():
+            return "text"
+        case MetricField():
+            return "number"
+        case RunField(name):
+            return "number" if name in NUMBER_FIELDS else "text"
+
+
+def fit_value(
+    field: SearchField, operator: ComparisonOperator, value: SearchValue, *, shown: str
+) -> SearchValue:
+    """Return the value as the store compares it: dates become seconds since the epoch.
+
+    Args:
+        field: the left side.
+        operator: what is asked of it.
+        value: a literal, or a tuple of literals for `in` and `not in`.
+        shown: the field as the user wrote it, for the texts.
+
+    Raises:
+        UnfitValueError: the comparison could never hold.
+    """
+    if isinstance(value, tuple):
+        if operator not in {"in", "not in"}:
+            raise UnfitValueError(
+                f"{shown} {operator} (...) compares with a list.",
+                f"Ask for one of several: {shown} in (1, 2)",
+            )
+        return tuple(_fit_one(field, "==", one, shown) for one in value)
+    return _fit_one(field, operator, value, shown)
+
+
+def _fit_one(field: SearchField, operator: ComparisonOperator, value: Literal_, shown: str) -> Literal_:
+    if isinstance(value, float) and math.isnan(value):
+        raise UnfitValueError("Nothing compares with nan, not even nan.", f"Write isnan({shown})")
+    kind = field_kind(field)
+    if operator in {"contains", "matches"}:
+        return _fit_text_search(kind, operator, value, shown)
+    if value is None and not (kind == "any" and operator in {"==", "!="}):
+        raise UnfitValueError(f"{shown} never is None.", f"Ask whether it is there: exists({shown})")
+    if kind == "text":
+        return _fit_text(field, value, shown)
+    if kind == "number":
+        return _fit_number(field, value, shown)
+    if isinstance(value, bool) and operator in _ORDERING:
+        raise UnfitValueError(f"{value} has no order.", f"Write {shown} == {value}")
+    return value
+
+
+def _fit_text(field: SearchField, value: Literal_, shown: str) -> str:
+    if not isinstance(value, str):
+        raise UnfitValueError(f"{shown} is text, {value!r} is not.", f'Put it in quotes: "{value}"')
+    if isinstance(field, RunField) and field.name == "state":
+        known = [str(state) for state in RunState]
+        if value not in known:
+            close = difflib.get_close_matches(value.lower(), known, n=1, cutoff=0.5)
+            hint = f"Did you mean {close[0]!r}? " if close else ""
+            raise UnfitValueError(
+                f"There is no state {value!r}.", f"{hint}The states are: {', '.join(known)}"
+            )
+    return value
+
+
+def _fit_number(field: SearchField, value: Literal_, shown: str) -> int | float:
+    if isinstance(field, RunField) and field.name in TIME_FIELDS and isinstance(value, str):
+        return _seconds(value)
+    if isinstance(value, bool):
+        raise UnfitValueError(f"{shown} is a number, {value} is not.", f"Write {int(value)}")
+    if not isinstance(value, int | float):
+        raise UnfitValueError(f"{shown} is a number, {value!r} is text.", "Write the number without quotes.")
+    return value
+
+
+def _fit_text_search(kind: FieldKind, operator: str, value: Literal_, shown: str) -> Literal_:
+    if kind == "number":
+        raise UnfitValueError(
+            f"{shown} is a number and has no .{operator}().", f"Compare it: {shown} > 0.5, or 0 < {shown} < 1"
+        )
+    if operator == "contains":
+        if value is None or (kind == "text" and not isinstance(value, str)):
+            raise UnfitValueError(f"{shown}.contains() looks for text, not {value!r}.", "Put it in quotes.")
+        return value
+    if not isinstance(value, str):
+        raise UnfitValueError(f"{shown}.matches() takes a regular expression, not {value!r}.", "Quote it.")
+    try:
+        re.compile(value)
+    except (re.error, OverflowError, RecursionError) as exc:
+        raise UnfitValueError(
+            f"The regular expression does not compile: {exc}.", "Escape special characters with a backslash."
+        ) from exc
+    return value
+
+
+def _seconds(text: str) -> float:
+    """Return a date as seconds since the epoch; without an offset it is meant in local time."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError) as exc:
+        raise UnfitValueError(
+            f"{text!r} is not a date.",
+            'Write it as "2026-01-31", "2026-01-31 18:30" or "2026-01-31T18:30:00Z".',
+        ) from exc
