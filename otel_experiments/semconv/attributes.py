@@ -717,7 +717,7 @@ ML_HYPERPARAMETER: Final = "ml.hyperparameter"
 """A parameter that steers the run, `<key>` being its dotted key.
 
 Type: any, one attribute `ml.hyperparameter.<key>` an entry
-Examples: 0.001, "adam", [128, 64]
+Examples: 0.001, "adam", 64
 Stability: development
 Never an attribute of a metric.
 

@@ -1,0 +1,114 @@
+# Generated from semconv/model by semconv/generate.py. Do not edit: change the YAML and run it again.
+"""Definitions of the events that we send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from otel_experiments.semconv.definitions import EventDef
+
+GEN_AI_EVALUATION_RESULT: Final = EventDef(
+    name="gen_ai.evaluation.result",
+    brief="An answer of a generative model has been scored.",
+    attributes={
+        "gen_ai.evaluation.name": "required",
+        "gen_ai.evaluation.score.value": "conditionally_required",
+        "gen_ai.evaluation.score.label": "conditionally_required",
+        "gen_ai.evaluation.explanation": "recommended",
+        "gen_ai.response.id": "recommended",
+        "error.type": "conditionally_required",
+    },
+    upstream="https://opentelemetry.io/schemas/gen-ai/1.42.0",
+)
+"""An answer of a generative model has been scored."""
+
+ML_ANOMALY: Final = EventDef(
+    name="ml.anomaly",
+    brief="A metric took a value that something is wrong with.",
+    attributes={
+        "ml.anomaly.kind": "required",
+        "ml.metric.name": "required",
+        "ml.metric.step": "recommended",
+        "ml.anomaly.value": "conditionally_required",
+        "ml.phase": "conditionally_required",
+    },
+)
+"""A metric took a value that something is wrong with."""
+
+ML_CHECKPOINT_SAVED: Final = EventDef(
+    name="ml.checkpoint.saved",
+    brief="A checkpoint has been written completely.",
+    attributes={
+        "ml.checkpoint.name": "required",
+        "ml.checkpoint.uri": "recommended",
+        "ml.checkpoint.size": "recommended",
+        "artifact.hash": "recommended",
+        "ml.epoch.index": "recommended",
+        "ml.step.index": "recommended",
+    },
+)
+"""A checkpoint has been written completely."""
+
+ML_METRIC_BATCH: Final = EventDef(
+    name="ml.metric.batch",
+    brief="Points of metrics that were logged together.",
+    attributes={
+        "ml.phase": "recommended",
+    },
+)
+"""Points of metrics that were logged together."""
+
+ML_RUN_CONFIG: Final = EventDef(
+    name="ml.run.config",
+    brief="The whole configuration of a run.",
+    attributes={},
+)
+"""The whole configuration of a run."""
+
+ML_RUN_START: Final = EventDef(
+    name="ml.run.start",
+    brief="A process has started or resumed a run.",
+    attributes={
+        "ml.random.seed": "conditionally_required",
+        "ml.distributed.rank": "conditionally_required",
+        "ml.distributed.world_size": "recommended",
+    },
+)
+"""A process has started or resumed a run."""
+
+ML_RUN_STATE: Final = EventDef(
+    name="ml.run.state",
+    brief="A run has taken another state.",
+    attributes={
+        "ml.run.state": "required",
+        "ml.run.reason": "recommended",
+        "error.type": "conditionally_required",
+    },
+)
+"""A run has taken another state."""
+
+ML_TELEMETRY_LOSS: Final = EventDef(
+    name="ml.telemetry.loss",
+    brief="Telemetry could not be kept.",
+    attributes={
+        "ml.loss.reason": "required",
+        "ml.loss.count": "required",
+    },
+)
+"""Telemetry could not be kept."""
+
+ALL: Final[tuple[EventDef, ...]] = (
+    GEN_AI_EVALUATION_RESULT,
+    ML_ANOMALY,
+    ML_CHECKPOINT_SAVED,
+    ML_METRIC_BATCH,
+    ML_RUN_CONFIG,
+    ML_RUN_START,
+    ML_RUN_STATE,
+    ML_TELEMETRY_LOSS,
+)
+"""All of them."""
+
+BY_NAME: Final[Mapping[str, EventDef]] = {definition.name: definition for definition in ALL}
+"""By name."""
