@@ -71,6 +71,7 @@ def render(vocabulary: Vocabulary) -> dict[str, str]:
         "examples_cell": _examples_cell,
         "python_type": python_type,
         "text": _literal,
+        "tuple": _wrapped_tuple,
     }
     files: dict[str, str] = {}
     for template in sorted(environment.list_templates(extensions=["j2"])):
@@ -79,7 +80,10 @@ def render(vocabulary: Vocabulary) -> dict[str, str]:
         text = environment.get_template(template).render(
             vocabulary=vocabulary, used_by=_used_by(vocabulary), enums=_enums(vocabulary)
         )
-        files[f"{folder}/{name}"] = re.sub(r"\n{4,}" if folder == PACKAGE else r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
+        # Blank lines are easier to squeeze here than to avoid in templates with optional parts.
+        if folder == DOCS:
+            text = re.sub(r"\n{3,}", "\n\n", text)
+        files[f"{folder}/{name}"] = text.strip("\n") + "\n"
     return files
 
 
@@ -142,6 +146,15 @@ def _literal(value: object) -> str:
         inner = ", ".join(map(_literal, value))
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     return repr(value)
+
+
+def _wrapped_tuple(values: Sequence[object], indent: int) -> str:
+    """Return a Python tuple; one entry a line, indented by `indent`, where one line would be too long."""
+    line = _literal(tuple(values))
+    if len(line) + indent <= 90:
+        return line
+    inner = "".join(f"{' ' * (indent + 4)}{_literal(value)},\n" for value in values)
+    return f"(\n{inner}{' ' * indent})"
 
 
 def _docstring(text: str) -> str:

@@ -17,7 +17,19 @@ Node = Mapping[str, object]
 SignalKind = Literal["span", "metric", "event", "entity"]
 
 FILE_FORMAT = "definition/2"
-_SECTIONS = frozenset({"file_format", "attributes", "attribute_groups", "entities", "events", "metrics", "spans"})
+_SIGNAL_FIELDS = frozenset({"brief", "note", "stability", "requirement_level", "annotations", "deprecated"})
+_FIELDS: Mapping[str, frozenset[str]] = {
+    "attributes": frozenset(
+        {"key", "type", "brief", "note", "stability", "examples", "annotations", "deprecated"}
+    ),
+    "attribute_groups": frozenset({"id", "visibility", "brief", "stability", "attributes"}),
+    "entities": _SIGNAL_FIELDS - {"requirement_level"} | {"type", "identity", "description"},
+    "events": _SIGNAL_FIELDS | {"name", "attributes", "entity_associations"},
+    "metrics": _SIGNAL_FIELDS | {"name", "unit", "instrument", "attributes", "entity_associations"},
+    "spans": _SIGNAL_FIELDS | {"type", "kind", "name", "attributes", "entity_associations"},
+}
+"""What an entry of each section may say. Source: weaver, schemas/semconv.schema.v2.json, which allows no more."""
+_SECTIONS = frozenset({"file_format", *_FIELDS})
 _SIGNAL_SECTIONS: Mapping[SignalKind, str] = {
     "span": "spans",
     "metric": "metrics",
@@ -142,7 +154,12 @@ def load_vocabulary(model: Path) -> Vocabulary:
                 f"{file}: unknown sections {sorted(unknown)}; known are {sorted(_SECTIONS)}"
             )
         for name in sorted(_SECTIONS - {"file_format"}):
-            sections[name] += [(node, file) for node in _nodes(document.get(name), f"{file}: {name}")]
+            for node in _nodes(document.get(name), f"{file}: {name}"):
+                if unknown := set(node) - _FIELDS[name]:
+                    raise VocabularyError(
+                        f"{file}: an entry of {name} has {sorted(unknown)}; it may have {sorted(_FIELDS[name])}"
+                    )
+                sections[name].append((node, file))
     groups = {
         _name(node, "id", file): list(_nodes(node.get("attributes"), f"{file}: {node['id']}"))
         for node, file in sections["attribute_groups"]

@@ -11,7 +11,12 @@ ML_EXPERIMENT: Final = EntityDef(
     type="ml.experiment",
     brief="What is studied; many runs belong to one experiment.",
     identity=("ml.experiment.name",),
-    description=("ml.experiment.group", "ml.experiment.description", "ml.experiment.hypothesis", "ml.experiment.condition"),
+    description=(
+        "ml.experiment.group",
+        "ml.experiment.description",
+        "ml.experiment.hypothesis",
+        "ml.experiment.condition",
+    ),
 )
 """What is studied; many runs belong to one experiment."""
 
