@@ -2,8 +2,9 @@
 
     python semconv/generate.py            check the policies, write the files
     python semconv/generate.py --check    write nothing; exit 1 and name each file that is not as generated
+    python semconv/generate.py --release  also fix this version of the vocabulary in released/<version>.json
 
-A vocabulary that breaks a policy is never generated.
+A vocabulary that breaks a policy, or lost something that was released, is never generated.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jinja2
-from policies import check_policies, newest_release
+from policies import check_policies
+from releases import ReleaseError, check_release, make_release, newest_release
 from vocabulary import Attribute, Vocabulary, VocabularyError, load_vocabulary
 
 HERE = Path(__file__).resolve().parent
@@ -31,15 +33,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a file would change")
     parser.add_argument("--model", type=Path, default=HERE / "model", help="folder of the YAML")
     parser.add_argument("--root", type=Path, default=HERE.parent, help="folder to write below")
+    parser.add_argument("--released", type=Path, default=HERE / "released", help="folder of the releases")
+    parser.add_argument("--release", action="store_true", help="fix this version for ever")
     options = parser.parse_args(arguments)
     try:
         vocabulary = load_vocabulary(options.model)
     except VocabularyError as error:
         print(error, file=sys.stderr)
         return 1
-    if breaches := check_policies(vocabulary, newest_release(HERE / "released")):
+    breaches = check_policies(vocabulary)
+    if (baseline := newest_release(options.released)) is not None:
+        breaches += check_release(vocabulary, baseline)
+    if breaches:
         print("\n".join(map(str, breaches)), file=sys.stderr)
         return 1
+    if options.release and not options.check:
+        try:
+            print(f"{make_release(vocabulary, options.released)} written")
+        except ReleaseError as error:
+            print(error, file=sys.stderr)
+            return 1
     files = render(vocabulary)
     drifted = find_drift(files, options.root)
     if not options.check:

@@ -1,20 +1,18 @@
 """The rules that every name of the vocabulary keeps; `check_policies` names each place that breaks one.
 
-The rules are OpenTelemetry's for names and units, and three of ours: nothing that takes unboundedly many
-values is an attribute of a metric, a span definition says how its spans are told, and what has been released
-is never removed or changed. `released/<version>.json` is what `describe` made of the vocabulary at a release.
+The rules are OpenTelemetry's for names and units, and two of ours: nothing that takes unboundedly many values
+is an attribute of a metric, and a span definition says how its spans are told. What a release fixes for ever
+is checked by `releases.py`.
 
 Source: OpenTelemetry semantic conventions, naming and metrics requirements; weaver's default policies.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from vocabulary import Attribute, Member, Signal, Vocabulary
 
@@ -41,8 +39,6 @@ _OUR_ROOT = "ml"
 OPERATION_KEY = "ml.operation.name"
 """The enum whose every member has to tell a span."""
 
-Baseline = Mapping[str, Mapping[str, object]]
-
 
 @dataclass(frozen=True, slots=True)
 class Breach:
@@ -57,15 +53,9 @@ class Breach:
         return f"{self.file}: {self.name}: {self.why} [{self.code}]"
 
 
-def check_policies(vocabulary: Vocabulary, baseline: Baseline | None = None) -> list[Breach]:
-    """Return every breach, in the order of the rules; empty when the vocabulary is good.
-
-    `baseline` is the newest release; None where nothing has been released.
-    """
-    breaches = [breach for rule in RULES for breach in rule(vocabulary)]
-    if baseline is not None:
-        breaches += _released_things_stay(vocabulary, baseline)
-    return breaches
+def check_policies(vocabulary: Vocabulary) -> list[Breach]:
+    """Return every breach, in the order of the rules; empty when the vocabulary is good."""
+    return [breach for rule in RULES for breach in rule(vocabulary)]
 
 
 def _manifest_is_complete(vocabulary: Vocabulary) -> Iterator[Breach]:
@@ -326,75 +316,6 @@ def _span_name_is_a_pattern(span: Signal, vocabulary: Vocabulary) -> Iterator[Br
                 span.name,
                 f"has the unbounded attribute {placeholder} in its name",
             )
-
-
-def _released_things_stay(vocabulary: Vocabulary, baseline: Baseline) -> Iterator[Breach]:
-    now = describe(vocabulary)
-    for section, released in baseline.items():
-        if section == "schema":
-            continue
-        for name, before in released.items():
-            after = now[section].get(name) if section in now else None
-            if after is None:
-                yield Breach(
-                    "removed",
-                    "released",
-                    name,
-                    f"was released as {section} and is gone; deprecate it instead",
-                )
-            elif isinstance(before, dict) and isinstance(after, dict):
-                yield from _unchanged(name, before, after)
-
-
-def _unchanged(name: str, before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[Breach]:
-    for field, old in before.items():
-        new = after.get(field)
-        if field == "members" and isinstance(old, list) and isinstance(new, list):
-            for gone in sorted(set(old) - set(new)):
-                yield Breach("removed", "released", name, f"had the member {gone!r}, which is gone")
-        elif new != old:
-            yield Breach(
-                "changed", "released", name, f"had {field} {old!r} and now has {new!r}; make a new name"
-            )
-
-
-def describe(vocabulary: Vocabulary) -> dict[str, dict[str, object]]:
-    """Return what a release fixes for ever, as JSON-able data: names, types, members, units, kinds.
-
-    Names that other registries define are left out: they are not ours to keep.
-    """
-
-    def own(kind: str) -> Iterator[Signal]:
-        return (signal for signal in vocabulary.of_kind(kind) if not signal.upstream)
-
-    attributes: dict[str, object] = {}
-    for attribute in vocabulary.attributes:
-        if not attribute.upstream:
-            attributes[attribute.key] = {"type": attribute.type} | (
-                {"members": [member.value for member in attribute.members]} if attribute.members else {}
-            )
-    return {
-        "schema": {"url": vocabulary.schema_url},
-        "attributes": attributes,
-        "spans": {span.name: {"kind": span.span_kind, "match_key": span.match_key} for span in own("span")},
-        "metrics": {
-            metric.name: {"unit": metric.unit, "instrument": metric.instrument} for metric in own("metric")
-        },
-        "events": {event.name: {} for event in own("event")},
-        "entities": {
-            entity.name: {"identity": [use.ref for use in entity.identity]} for entity in own("entity")
-        },
-    }
-
-
-def newest_release(folder: Path) -> Baseline | None:
-    """Return the newest `<version>.json` of the folder by version; None when there is none."""
-    files = [path for path in folder.glob("*.json") if re.fullmatch(r"\d+\.\d+\.\d+", path.stem)]
-    if not files:
-        return None
-    newest = max(files, key=lambda path: tuple(map(int, path.stem.split("."))))
-    baseline: Baseline = json.loads(newest.read_text(encoding="utf-8"))
-    return baseline
 
 
 def _all_definitions(vocabulary: Vocabulary) -> Iterator[tuple[str, Attribute | Signal]]:

@@ -9,3 +9,6 @@ from typing import Final
 
 SCHEMA_URL: Final = "https://otel-experiments.dev/schemas/ml/0.1.0"
 """Schema that our resources and scopes name, version 0.1.0."""
+
+NAMESPACE: Final = "ml"
+"""Root of all names that are ours."""
