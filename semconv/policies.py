@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from vocabulary import Attribute, Member, Signal, Vocabulary
+from vocabulary import NO_REASON, Attribute, Member, Signal, Vocabulary
 
 NAME = re.compile(r"^[a-z][a-z0-9]*([._][a-z0-9]+)*$")
 SCHEMA_URL = re.compile(r"^https?://[^/]+(/[^/]+)*/[0-9]+\.[0-9]+\.[0-9]+$")
@@ -124,6 +124,10 @@ def _definitions_are_complete(vocabulary: Vocabulary) -> Iterator[Breach]:
         elif not item.brief.endswith("."):
             yield Breach(
                 "no_brief", item.file, name, "has a brief that is no sentence; end it with a full stop"
+            )
+        if item.deprecated == NO_REASON:
+            yield Breach(
+                "no_reason", item.file, name, "is deprecated without a note that says what to use instead"
             )
         if item.stability not in STABILITIES:
             yield Breach(

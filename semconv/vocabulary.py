@@ -17,6 +17,8 @@ Node = Mapping[str, object]
 SignalKind = Literal["span", "metric", "event", "entity"]
 
 FILE_FORMAT = "definition/2"
+NO_REASON = "-"
+"""Stands for the reason of a deprecation that gives none."""
 _SIGNAL_FIELDS = frozenset({"brief", "note", "stability", "requirement_level", "annotations", "deprecated"})
 _FIELDS: Mapping[str, frozenset[str]] = {
     "attributes": frozenset(
@@ -97,6 +99,7 @@ class Signal:
     uses: tuple[Use, ...]
     upstream: str
     is_opt_in: bool
+    deprecated: str
     file: str
     span_kind: str = ""
     name_pattern: str = ""
@@ -219,6 +222,14 @@ def _upstream(node: Node) -> str:
     return str(upstream.get("schema_url", "")) if isinstance(upstream, dict) else ""
 
 
+def _deprecation(node: Node) -> str:
+    """Return why the entry is deprecated; a lone dash where it is without saying why."""
+    deprecated = node.get("deprecated")
+    if deprecated is None:
+        return ""
+    return (_text(deprecated, "note") if isinstance(deprecated, dict) else "") or NO_REASON
+
+
 def _attribute(node: Node, file: str) -> Attribute:
     key = _name(node, "key", file)
     kind = node.get("type")
@@ -235,7 +246,6 @@ def _attribute(node: Node, file: str) -> Attribute:
             for member in _nodes(kind.get("members"), f"{file}: members of {key}")
         )
     examples = node.get("examples")
-    deprecated = node.get("deprecated")
     return Attribute(
         key=key,
         type="enum" if isinstance(kind, dict) else str(kind or ""),
@@ -247,7 +257,7 @@ def _attribute(node: Node, file: str) -> Attribute:
         is_closed=_annotation(node, "closed") is True,
         is_unbounded=_annotation(node, "cardinality") == "unbounded",
         upstream=_upstream(node),
-        deprecated=_text(deprecated, "note") if isinstance(deprecated, dict) else "",
+        deprecated=_deprecation(node),
         file=file,
     )
 
@@ -276,6 +286,7 @@ class _SignalReader:
             uses=tuple(self._uses(node.get("description" if kind == "entity" else "attributes"), where)),
             upstream=_upstream(node),
             is_opt_in=node.get("requirement_level") == "opt_in",
+            deprecated=_deprecation(node),
             file=file,
             span_kind=_text(node, "kind"),
             name_pattern=_text(name_rule, "note") if isinstance(name_rule, dict) else "",

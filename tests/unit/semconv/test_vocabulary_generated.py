@@ -114,6 +114,20 @@ def test_check_sees_a_change_of_the_yaml(
     ]
 
 
+def test_a_deprecated_name_stays_and_says_what_replaces_it(make_model: MakeModel) -> None:
+    """Deprecating keeps the constant and shows the note in the code and on the pages."""
+    deprecated = "\n    deprecated: {reason: renamed, renamed_to: ml.model.title, note: Use ml.model.title.}"
+    model = make_model(
+        ('examples: ["resnet"]', f'examples: ["resnet"]{deprecated}'), ("unit: s", f"unit: s{deprecated}")
+    )
+
+    files = generate.render(load_vocabulary(model))
+
+    assert "Deprecated: Use ml.model.title." in files["otel_experiments/semconv/attributes.py"]
+    assert "**Deprecated.** Use ml.model.title." in files["docs/semconv/attributes.md"]
+    assert "**Deprecated.** Use ml.model.title." in files["docs/semconv/metrics.md"]
+
+
 def test_a_bad_vocabulary_is_not_generated(
     make_model: MakeModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

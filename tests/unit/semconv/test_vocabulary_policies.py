@@ -78,6 +78,7 @@ def test_the_real_vocabulary_breaks_no_policy(root: Path) -> None:
         pytest.param("bad_span_name", 'name: {note: "{ml.operation.name} {ml.model.name}"}', "name: {}", id="span-without-name"),
         pytest.param("bad_span_name", "{ml.operation.name} {ml.model.name}", "{ml.operation.name} {ml.run.id}", id="unbounded-span-name"),
         pytest.param("bad_span_name", "{ml.operation.name} {ml.model.name}", "{ml.operation.name} {ml.other.name}", id="span-name-of-nothing"),
+        pytest.param("no_reason", "unit: s", "unit: s\n    deprecated: {reason: obsoleted}", id="deprecated-without-note"),
         pytest.param("root", 'examples: ["resnet"]', 'examples: ["resnet"]\n    annotations: {upstream: {schema_url: "https://example.org/1.0.0"}}', id="our-name-defined-elsewhere"),
     ],
 )  # fmt: skip
