@@ -1,0 +1,149 @@
+"""What `import otel_experiments as ox` offers, gathered from the parts; loaded on first use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar, overload
+
+from otel_experiments import _configure
+from otel_experiments._configure import configure, shutdown, start_run
+from otel_experiments.model.run import Experiment
+from otel_experiments.model.search import Expression
+from otel_experiments.query import Reader, RunView, Table, open_reader
+from otel_experiments.record.current import current_run
+from otel_experiments.record.decorators import make_run_decorator, stage, step, trace
+from otel_experiments.record.fluent import Fluent
+from otel_experiments.record.run import Run
+from otel_experiments.record.settings import Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+__all__ = [
+    "Run", "configure", "current_run", "experiments", "finish", "init", "log", "log_params", "run", "runs",
+    "set_tag", "set_tags", "shutdown", "sql", "stage", "start_run", "step", "trace",
+]  # fmt: skip
+
+_fluent = Fluent(lambda: _configure.pipeline().settings.enabled)
+log = _fluent.log
+log_params = _fluent.log_params
+set_tag = _fluent.set_tag
+set_tags = _fluent.set_tags
+finish = _fluent.finish
+_run_decorator = make_run_decorator(start_run)
+
+
+def init(  # noqa: PLR0913 - the shape people know
+    project: str | None = None,
+    *,
+    name: str | None = None,
+    config: object = None,
+    tags: Mapping[str, object] | Iterable[str] | None = None,
+    group: str | None = None,
+    notes: str | None = None,
+    experiment: str | None = None,
+    resume: str | None = None,
+    seed: int | None = None,
+) -> Run:
+    """Start a run and make it current until `finish()` or the end of the process.
+
+    `project` is the experiment (as in other trackers); a run that `init` started before is finished first.
+
+    Raises:
+        ConfigurationError: a name or config that cannot be used.
+        StoreError: the store can never take the run.
+    """
+    _fluent.finish()
+    started = start_run(
+        name,
+        experiment=experiment or project,
+        config=config,
+        tags=tags,
+        group=group,
+        description=notes,
+        resume=resume,
+        seed=seed,
+    )
+    return started.stay()
+
+
+def _reader(store: str | os.PathLike[str] | None) -> Reader:
+    if store is None:
+        active = _configure.active_store()
+        if active is not None:
+            return Reader(active)
+    return open_reader(os.fspath(store) if store is not None else Settings.resolve().store)
+
+
+def runs(
+    where: str | Expression | None = None,
+    *,
+    order: str | Sequence[str] | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+    experiment: str | None = None,
+    store: str | os.PathLike[str] | None = None,
+) -> list[RunView]:
+    """Return stored runs, newest first: `ox.runs('metrics["val/acc"].max > 0.9 and params.lr < 1e-3')`.
+
+    Without `store` it is the store that this process records into, else the one of the environment.
+
+    Raises:
+        SearchSyntaxError: `where` or `order` cannot be understood.
+        StoreError: the store cannot be read.
+    """
+    return _reader(store).runs(where, order=order, limit=limit, offset=offset, experiment=experiment)
+
+
+def experiments(*, store: str | os.PathLike[str] | None = None) -> list[Experiment]:
+    """Return all experiments with their number of runs.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    return _reader(store).experiments()
+
+
+def sql(
+    statement: str,
+    parameters: Sequence[object] | Mapping[str, object] = (),
+    *,
+    store: str | os.PathLike[str] | None = None,
+) -> Table:
+    """Return the answer to a read-only SQL statement over the documented schema.
+
+    Raises:
+        QueryError: the statement is wrong, or writes.
+        StoreError: the store cannot be read.
+    """
+    return _reader(store).sql(statement, parameters)
+
+
+@overload
+def run(target: str, /, *, store: str | os.PathLike[str] | None = None) -> RunView: ...
+@overload
+def run(target: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def run(
+    *,
+    name: str | None = None,
+    experiment: str | None = None,
+    tags: Mapping[str, object] | Iterable[str] | None = None,
+    log_arguments: bool = True,
+    **options: Any,
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def run(target: Any = None, /, *, store: Any = None, **options: Any) -> Any:  # the overloads carry the types
+    """Read a stored run, or make each call of a function a run.
+
+    `ox.run("3f2a")` returns the stored run with that id, unique prefix of an id, or name. `@ox.run` and
+    `@ox.run(experiment="mnist")` decorate: every call of the function is a run whose params are its arguments.
+
+    Raises:
+        RunNotFoundError: no run answers to the text.
+        AmbiguousRunError: several do.
+        StoreError: the store cannot be read.
+    """
+    if isinstance(target, str):
+        return _reader(store).run(target)
+    return _run_decorator(target, **options)

@@ -1,0 +1,274 @@
+"""The composition root: settings become a pipeline, a store and a drain; the only place where they meet."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from otel_experiments.errors import ConfigurationError
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.metric import SeriesKey
+from otel_experiments.record import exits
+from otel_experiments.record.otlp import OtlpExport, is_wanted
+from otel_experiments.record.pipeline import FlushReport, Pipeline
+from otel_experiments.record.run import Run
+from otel_experiments.record.settings import Settings
+from otel_experiments.record.start import base_resource, create_run, system_clock
+from otel_experiments.store import Store, open_store
+from otel_experiments.store.drain import Drain
+from otel_experiments.store.merge import journal_directory
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+_lock = threading.RLock()
+_pipeline: Pipeline | None = None
+_store: Store | None = None
+
+
+class _Discard:
+    """The sink of a journal that nobody keeps: OTLP has been given what it holds."""
+
+    def apply(self, batch: WriteBatch) -> None:
+        self._offsets.update((advance.segment_id, advance.end_offset) for advance in batch.journal)
+
+    def __init__(self) -> None:
+        self._offsets: dict[str, int] = {}
+
+    def journal_offset(self, segment_id: str) -> int:
+        return self._offsets.get(segment_id, 0)
+
+
+class _StoredPipeline:
+    """The pipeline's view of store and drain."""
+
+    def __init__(self, drain: Drain, store: Store | None, temporary: Path | None) -> None:
+        self._drain = drain
+        self._store = store
+        self._temporary = temporary
+        self.wake = drain.wake
+
+    def drain_now(self, *, timeout_s: float) -> bool:
+        return self._drain.drain_now(timeout_s=timeout_s)
+
+    def close(self, *, timeout_s: float) -> bool:
+        is_drained = self._drain.close(timeout_s=timeout_s)
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+        elif self._store is not None and is_drained:
+            self._store.close()
+        return is_drained
+
+    def highest_steps(self, run_id: str) -> dict[SeriesKey, float]:
+        if self._store is None:
+            return {}
+        return {
+            series.key: max(series.summary.last_step, *(self._store.points(run_id, series.key).steps))
+            for series in self._store.series([run_id])[run_id]
+        }
+
+    @property
+    def last_error(self) -> Exception | None:
+        return self._drain.last_error
+
+
+def configure(  # noqa: PLR0913 - one argument a setting, as documented in SETTINGS
+    *,
+    store: str | os.PathLike[str] | None = None,
+    project: str | None = None,
+    experiment: str | None = None,
+    enabled: bool | None = None,
+    durability: str | None = None,
+    otlp: bool | None = None,
+    set_global: bool | None = None,
+    exit_timeout_s: float | None = None,
+    heartbeat_s: float | None = None,
+    drain_s: float | None = None,
+    capture_git: bool | None = None,
+    system_metrics_s: float | None = None,
+    on_error: str | None = None,
+    id_generator: IdGenerator | None = None,
+    clock: Callable[[], int] | None = None,
+    span_processors: Sequence[SpanProcessor] = (),
+) -> Pipeline:
+    """Set up recording for this process; without it the first run does, from environment and defaults.
+
+    Calling it again closes what was set up before (open runs are finished first). Every argument wins over its
+    environment variable; `otel_experiments.record.settings.SETTINGS` is the table.
+
+    Raises:
+        ConfigurationError: a setting that cannot be used.
+        StoreError: the store cannot be used: a directory, not writable, not a store, of a newer release.
+    """
+    settings = Settings.resolve(
+        store=store,
+        project=project,
+        experiment=experiment,
+        enabled=enabled,
+        durability=durability,
+        otlp=otlp,
+        set_global=set_global,
+        exit_timeout_s=exit_timeout_s,
+        heartbeat_s=heartbeat_s,
+        drain_s=drain_s,
+        capture_git=capture_git,
+        system_metrics_s=system_metrics_s,
+        on_error=on_error,
+    )
+    with _lock:
+        shutdown()
+        return _build(settings, id_generator=id_generator, clock=clock, span_processors=span_processors)
+
+
+def shutdown() -> FlushReport | None:
+    """Finish the open runs, store and export everything, and let go; None when nothing was set up."""
+    global _pipeline, _store
+    with _lock:
+        pipeline, _pipeline, _store = _pipeline, None, None
+        if pipeline is None or pipeline.is_inherited:
+            return None
+        from otel_experiments.record.current import active_runs  # noqa: PLC0415 - beside its use
+
+        for run in list(active_runs.values()):
+            if run.pipeline is pipeline:
+                run.finish()
+        exits.forget(pipeline)
+        return pipeline.close()
+
+
+def pipeline() -> Pipeline:
+    """Return the process's pipeline, set up from environment and defaults when nobody has done it."""
+    with _lock:
+        if _pipeline is None:
+            return _build(Settings.resolve())
+        return _pipeline
+
+
+def active_store() -> Store | None:
+    """Return the store that this process records into, up to date; None when it records into none."""
+    with _lock:
+        if _pipeline is None or _store is None or _pipeline.is_inherited:
+            return None
+        _pipeline.flush(timeout_s=_pipeline.settings.exit_timeout_s)
+        return _store
+
+
+def _build(
+    settings: Settings,
+    *,
+    id_generator: IdGenerator | None = None,
+    clock: Callable[[], int] | None = None,
+    span_processors: Sequence[SpanProcessor] = (),
+) -> Pipeline:
+    global _pipeline, _store
+    store: Store | None = None
+    temporary: Path | None = None
+    path = settings.store_path
+    if settings.enabled and settings.is_stored:
+        store = open_store(settings.store)
+    if path is not None and settings.enabled:
+        directory = journal_directory(path)
+    else:
+        temporary = Path(tempfile.mkdtemp(prefix="otel-experiments-"))
+        directory = temporary
+    held: list[OtlpExport] = []
+
+    def hand_on(batch: WriteBatch) -> None:
+        for otlp in held:
+            otlp.hold_points(batch)
+
+    drain = Drain(store or _Discard(), directory, interval_s=settings.drain_s, on_batch=hand_on)
+    made = Pipeline(
+        settings,
+        directory,
+        base_resource=base_resource(settings),
+        storage=_StoredPipeline(drain, store, temporary),
+        id_generator=id_generator,
+        clock=clock or system_clock,
+        span_processors=span_processors,
+    )
+    if settings.enabled and is_wanted(settings.otlp, os.environ):
+        held.append(OtlpExport(made.guard))
+        made.attach_otlp(held[0])
+    drain.start()
+    _pipeline, _store = made, store
+    if settings.set_global:
+        from otel_experiments.record.routing import install_global_provider  # noqa: PLC0415 - rarely wanted
+
+        install_global_provider(made)
+    exits.watch(made)
+    return made
+
+
+def start_run(  # noqa: PLR0913 - each argument is one fact about the run
+    name: str | None = None,
+    *,
+    experiment: str | None = None,
+    config: object = None,
+    tags: Mapping[str, object] | Iterable[str] | None = None,
+    group: str | None = None,
+    hypothesis: str | None = None,
+    condition: str | None = None,
+    description: str | None = None,
+    seed: int | None = None,
+    parent: Run | None = None,
+    resume: str | None = None,
+) -> Run:
+    """Start a run; use it with `with`, or call its `finish()`.
+
+    Args:
+        name: what people call the run; made up (`keen-heron-417`) when not given. Need not be unique.
+        experiment: what is studied; runs of one experiment are compared.
+        config: params: a mapping (nested as you like), Namespace, dataclass or pydantic model.
+        tags: a mapping, or names whose value is empty.
+        group: runs that belong together.
+        hypothesis: what the experiment is to show.
+        condition: which arm of a comparison this run is, such as `control`.
+        description: more about it, as a text.
+        seed: the random seed, recorded, not set.
+        parent: the run that this one is part of; by default the current run.
+        resume: the id of a stored run (or a unique prefix of it) to go on with, as its next attempt.
+
+    Raises:
+        ConfigurationError: a name or config that cannot be used.
+        StoreError: the store can never take the run; raised here, before training starts. A store that is
+            only locked, or a disk that is only full, raises nothing: the journal waits.
+        RunNotFoundError: there is no run to resume.
+    """
+    process = pipeline()
+    run_id, attempt = None, 1
+    if resume is not None:
+        run_id, attempt = _resumed(resume)
+    return create_run(
+        process,
+        name=name,
+        experiment=experiment,
+        config=config,
+        tags=tags,
+        group=group,
+        hypothesis=hypothesis,
+        condition=condition,
+        description=description,
+        seed=seed,
+        parent=parent,
+        run_id=run_id,
+        attempt=attempt,
+    )
+
+
+def _resumed(wanted: str) -> tuple[str, int]:
+    from otel_experiments.query import Reader  # noqa: PLC0415 - only when resuming
+
+    store = active_store()
+    if store is None:
+        raise ConfigurationError(
+            f"Run {wanted!r} cannot be resumed: this process keeps no store.\n  Configure one: configure(store=PATH)."
+        )
+    stored = Reader(store).run(wanted).record
+    return stored.run_id, stored.attempt + 1

@@ -1,0 +1,219 @@
+"""Payloads of journal frames, one function a record type. The reverse is `decode`."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from typing import Final
+
+from otel_experiments.codec.values import dump_value
+from otel_experiments.journal.format import FRAME_HEADER_SIZE_BYTES, RecordType
+from otel_experiments.model.batch import MetricDefinition, RunStateChange
+from otel_experiments.model.log import LogRecord
+from otel_experiments.model.metric import InstrumentPoint, SeriesKey
+from otel_experiments.model.run import ParamValue, Run
+from otel_experiments.model.span import Attributes, Event, Link, Resource, Scope, Span
+
+SPAN_PREFIX: Final = struct.Struct("<BBBxIII16s8s8sQQ")
+"""type, kind, status, resource ref, scope ref, flags, trace id, span id, parent id, start ns, end ns (0: open)"""
+NO_PARENT: Final = bytes(8)
+
+
+def points_struct(value_count: int) -> struct.Struct:
+    """Return the payload of a POINTS record: type, key set, step, time (ns), then one double a key."""
+    return struct.Struct(f"<B3xIdQ{value_count}d")
+
+
+@lru_cache(maxsize=256)
+def points_frame_struct(value_count: int) -> struct.Struct:
+    """Return the frame round a POINTS payload: length, crc32, payload; a multiple of eight bytes as it is."""
+    return struct.Struct(f"<II{points_struct(value_count).size}s")
+
+
+assert FRAME_HEADER_SIZE_BYTES == 8, "a POINTS frame is aligned only behind a header of eight bytes"
+
+
+def _json_record(kind: RecordType, content: object) -> bytes:
+    return bytes((kind,)) + dump_value(content).encode()
+
+
+def encode_keyset(keyset_id: int, run_id: str, keys: Sequence[SeriesKey]) -> bytes:
+    """Return the declaration that POINTS records refer to by `keyset_id`."""
+    return _json_record(RecordType.KEYSET, [keyset_id, run_id, [[key.name, key.phase] for key in keys]])
+
+
+def encode_resource(reference: int, resource: Resource) -> bytes:
+    """Return the declaration of a resource that later records name by `reference`."""
+    return _json_record(RecordType.RESOURCE, [reference, dict(resource.attributes), resource.schema_url])
+
+
+def encode_scope(reference: int, scope: Scope) -> bytes:
+    """Return the declaration of an instrumentation scope."""
+    return _json_record(
+        RecordType.SCOPE, [reference, scope.name, scope.version, scope.schema_url, dict(scope.attributes)]
+    )
+
+
+def encode_run(run: Run) -> bytes:
+    """Return the record of a run's start."""
+    return _json_record(RecordType.RUN, asdict(run))
+
+
+def encode_state(change: RunStateChange) -> bytes:
+    """Return the record of a change of state."""
+    return _json_record(RecordType.STATE, asdict(change))
+
+
+def encode_heartbeat(run_id: str, time_ns: int) -> bytes:
+    """Return the record of a sign of life."""
+    return _json_record(RecordType.HEARTBEAT, [run_id, time_ns])
+
+
+def encode_params(run_id: str, items: Mapping[str, ParamValue], time_ns: int) -> bytes:
+    """Return the record of params that took values together; keys are dotted."""
+    return _json_record(RecordType.PARAMS, [run_id, time_ns, dict(items)])
+
+
+def encode_tags(run_id: str, items: Mapping[str, str | None], time_ns: int) -> bytes:
+    """Return the record of tags that took values together; None removes a tag."""
+    return _json_record(RecordType.TAGS, [run_id, time_ns, dict(items)])
+
+
+def encode_metric_definition(definition: MetricDefinition) -> bytes:
+    """Return the record of how a metric is to be read."""
+    return _json_record(
+        RecordType.METRIC_DEFINITION, [definition.run_id, definition.pattern, definition.direction]
+    )
+
+
+def _events(events: Sequence[Event]) -> list[list[object]]:
+    return [[e.name, e.time_ns, dict(e.attributes), e.dropped_attributes_count] for e in events]
+
+
+def _links(links: Sequence[Link]) -> list[list[object]]:
+    return [
+        [i.trace_id, i.span_id, dict(i.attributes), i.trace_state, i.dropped_attributes_count] for i in links
+    ]
+
+
+def encode_span(span: Span, resource_ref: int, scope_ref: int) -> bytes:
+    """Return the record of a span; `resource_ref` and `scope_ref` are declared in the same segment."""
+    return encode_span_fields(
+        name=span.name,
+        kind=span.kind,
+        status=span.status,
+        flags=span.flags,
+        trace_id=bytes.fromhex(span.trace_id),
+        span_id=bytes.fromhex(span.span_id),
+        parent_span_id=bytes.fromhex(span.parent_span_id) if span.parent_span_id else NO_PARENT,
+        start_ns=span.start_ns,
+        end_ns=span.end_ns or 0,
+        run_id=span.run_id,
+        attributes=dict(span.attributes),
+        events=_events(span.events) if span.events else (),
+        links=_links(span.links) if span.links else (),
+        status_message=span.status_message,
+        trace_state=span.trace_state,
+        dropped=(span.dropped_attributes_count, span.dropped_events_count, span.dropped_links_count),
+        resource_ref=resource_ref,
+        scope_ref=scope_ref,
+    )
+
+
+def encode_span_fields(  # noqa: PLR0913 - the fields of a span, for the hot path that has no Span object
+    *,
+    name: str,
+    kind: int,
+    status: int,
+    flags: int,
+    trace_id: bytes,
+    span_id: bytes,
+    parent_span_id: bytes,
+    start_ns: int,
+    end_ns: int,
+    run_id: str | None,
+    attributes: Attributes,
+    events: Sequence[object],
+    links: Sequence[object],
+    status_message: str,
+    trace_state: str,
+    dropped: tuple[int, int, int],
+    resource_ref: int,
+    scope_ref: int,
+) -> bytes:
+    """Return the record of a span given field by field; most spans need only the short form of the rest."""
+    rest: list[object] = [name, run_id, attributes]
+    if events or links or status_message or trace_state or any(dropped):
+        rest += [events, links, status_message, trace_state, dropped]
+    return (
+        SPAN_PREFIX.pack(
+            RecordType.SPAN,
+            kind,
+            status,
+            resource_ref,
+            scope_ref,
+            flags,
+            trace_id,
+            span_id,
+            parent_span_id,
+            start_ns,
+            end_ns,
+        )
+        + dump_value(rest).encode()
+    )
+
+
+def encode_log_record(record: LogRecord, resource_ref: int, scope_ref: int) -> bytes:
+    """Return the record of a log record or event."""
+    return _json_record(
+        RecordType.LOG,
+        [
+            resource_ref,
+            scope_ref,
+            record.time_ns,
+            record.observed_time_ns,
+            record.event_name,
+            record.severity_number,
+            record.severity_text,
+            record.body,
+            dict(record.attributes),
+            record.trace_id,
+            record.span_id,
+            record.flags,
+            record.dropped_attributes_count,
+            record.run_id,
+        ],
+    )
+
+
+def encode_instrument_points(
+    points: Sequence[InstrumentPoint], resource_refs: Sequence[int], scope_refs: Sequence[int]
+) -> bytes:
+    """Return the record of one collection's data points.
+
+    Shape: the three sequences have the same length.
+    """
+    rows = [
+        [
+            resource_ref,
+            scope_ref,
+            p.name,
+            p.kind,
+            p.time_ns,
+            p.start_ns,
+            p.unit,
+            p.description,
+            p.value,
+            p.histogram,
+            p.is_monotonic,
+            p.temporality,
+            p.flags,
+            dict(p.attributes),
+            p.exemplars,
+            p.run_id,
+        ]
+        for p, resource_ref, scope_ref in zip(points, resource_refs, scope_refs, strict=True)
+    ]
+    return _json_record(RecordType.INSTRUMENT_POINTS, rows)

@@ -1,0 +1,134 @@
+"""The bytes of a journal segment: header, frames, checksums.
+
+A segment is a file of fixed size, zero-filled. It opens with a header of `HEADER_SIZE_BYTES` and goes on with
+frames, back to back:
+
+    u32 length      bytes of payload; 0 means that nothing was written here (yet)
+    u32 crc32       of the payload
+    payload         its first byte is the record's type (`RecordType`)
+
+All numbers are little-endian. A frame counts only when its checksum holds, so the order in which its bytes
+reach the page cache does not matter and a torn frame is never taken for a value. Format versions: a reader
+reads its own and older ones and leaves newer ones untouched.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from otel_experiments.errors import JournalError, NewerJournalError
+from otel_experiments.model.run import Owner
+
+MAGIC: Final = b"OXJRNL\r\n"
+FORMAT_VERSION: Final = 1
+HEADER_SIZE_BYTES: Final = 256
+FRAME_HEADER: Final = struct.Struct("<II")
+FRAME_HEADER_SIZE_BYTES: Final = FRAME_HEADER.size
+MAX_PAYLOAD_BYTES: Final = 1 << 30
+
+# magic, version, header size, segment number, pid, start ticks, created ns, drainer pid, drainer ticks,
+# boot id (64), host (64), writer id (32), crc32 of all before it
+_HEADER: Final = struct.Struct("<8sHHIQQQQQ64s64s32s")
+_HEADER_CRC: Final = struct.Struct("<I")
+
+
+class RecordType(IntEnum):
+    """What a frame's payload is; the number is its first byte."""
+
+    POINTS = 1
+    KEYSET = 2
+    RUN = 3
+    STATE = 4
+    HEARTBEAT = 5
+    PARAMS = 6
+    TAGS = 7
+    METRIC_DEFINITION = 8
+    RESOURCE = 9
+    SCOPE = 10
+    SPAN = 11
+    LOG = 12
+    INSTRUMENT_POINTS = 13
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentHeader:
+    """Who wrote a segment, and who is to drain it (the process that has a drain thread)."""
+
+    writer_id: str
+    number: int
+    created_ns: int
+    owner: Owner
+    drainer_pid: int
+    drainer_start_ticks: int
+
+    @property
+    def segment_id(self) -> str:
+        """The name under which the store remembers how much of the segment it holds."""
+        return f"{self.writer_id}.{self.number:06d}"
+
+    @property
+    def drainer(self) -> Owner:
+        """The process that is to drain the segment; it runs on the writer's machine."""
+        return Owner(self.owner.host, self.owner.boot_id, self.drainer_pid, self.drainer_start_ticks)
+
+
+def pack_header(header: SegmentHeader) -> bytes:
+    """Return the header's `HEADER_SIZE_BYTES` bytes."""
+    body = _HEADER.pack(
+        MAGIC,
+        FORMAT_VERSION,
+        HEADER_SIZE_BYTES,
+        header.number,
+        header.owner.pid,
+        header.owner.start_ticks,
+        header.created_ns,
+        header.drainer_pid,
+        header.drainer_start_ticks,
+        header.owner.boot_id.encode()[:64],
+        header.owner.host.encode()[:64],
+        header.writer_id.encode("ascii"),
+    )
+    return (body + _HEADER_CRC.pack(zlib.crc32(body))).ljust(HEADER_SIZE_BYTES, b"\0")
+
+
+def unpack_header(raw: bytes, *, path: str) -> SegmentHeader:
+    """Read a segment's header.
+
+    Raises:
+        NewerJournalError: a newer release wrote the segment.
+        JournalError: the bytes are not a segment's header, or are damaged.
+    """
+    if len(raw) < _HEADER.size + _HEADER_CRC.size or raw[:8] != MAGIC:
+        raise JournalError(
+            f"{path!r} is not a journal segment of ours, or its first bytes are damaged.\n"
+            "  It was left as it is; move it away to stop this message."
+        )
+    version = int.from_bytes(raw[8:10], "little")
+    if version > FORMAT_VERSION:
+        raise NewerJournalError(path=path, found=version, supported=FORMAT_VERSION)
+    (checksum,) = _HEADER_CRC.unpack_from(raw, _HEADER.size)
+    if checksum != zlib.crc32(raw[: _HEADER.size]):
+        raise JournalError(
+            f"The header of journal segment {path!r} is damaged (its checksum does not hold).\n"
+            "  It was left as it is; move it away to stop this message."
+        )
+    fields = _HEADER.unpack_from(raw)
+    _, _, _, number, pid, ticks, created_ns, drainer_pid, drainer_ticks, boot_id, host, writer_id = fields
+    owner = Owner(
+        host=host.rstrip(b"\0").decode(errors="replace"),
+        boot_id=boot_id.rstrip(b"\0").decode(errors="replace"),
+        pid=pid,
+        start_ticks=ticks,
+    )
+    return SegmentHeader(
+        writer_id=writer_id.decode("ascii"),
+        number=number,
+        created_ns=created_ns,
+        owner=owner,
+        drainer_pid=drainer_pid,
+        drainer_start_ticks=drainer_ticks,
+    )

@@ -1,0 +1,73 @@
+"""Who a process is, told so that a reused pid is never mistaken for it, and whether it still exists."""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import lru_cache
+from pathlib import Path
+
+from otel_experiments.model.run import Owner
+
+_PROC = Path("/proc")
+
+
+@lru_cache(maxsize=1)
+def _host() -> str:
+    return socket.gethostname()[:64]
+
+
+@lru_cache(maxsize=1)
+def _boot_id() -> str:
+    """Name the process table: the kernel's boot id and, where there are any, the pid namespace.
+
+    Two containers of one machine share the boot id but not the pids, so the namespace belongs to it.
+    """
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        import psutil  # noqa: PLC0415 - only where there is no /proc
+
+        return f"{_host()}:{int(psutil.boot_time())}"
+    try:
+        namespace = os.stat(_PROC / "self/ns/pid").st_ino  # noqa: PTH116 - one call, no Path allocation
+    except OSError:
+        namespace = 0
+    return f"{boot}:{namespace:x}"
+
+
+def _start_ticks(pid: int) -> int | None:
+    """Return the start time of a process in clock ticks since boot; None when there is no such process.
+
+    Source: proc(5), /proc/pid/stat, field 22. A zombie has ended, so it counts as gone.
+    """
+    if not _PROC.joinpath("self").exists():
+        import psutil  # noqa: PLC0415 - only where there is no /proc
+
+        try:
+            return int(psutil.Process(pid).create_time() * 100)
+        except psutil.Error:
+            return None
+    try:
+        raw = (_PROC / str(pid) / "stat").read_bytes()
+    except OSError:
+        return None
+    fields = raw[raw.rindex(b")") + 2 :].split()
+    return None if fields[0] in b"ZXx" else int(fields[19])
+
+
+def current_owner() -> Owner:
+    """Return the identity of this process."""
+    pid = os.getpid()
+    return Owner(host=_host(), boot_id=_boot_id(), pid=pid, start_ticks=_start_ticks(pid) or 0)
+
+
+def is_alive(owner: Owner) -> bool | None:
+    """Tell whether the process exists: True or False on this machine's process table, None on another's."""
+    if owner.boot_id != _boot_id():
+        same_machine = (
+            owner.host == _host() and owner.boot_id.partition(":")[0] != _boot_id().partition(":")[0]
+        )
+        return False if same_machine else None
+    ticks = _start_ticks(owner.pid)
+    return ticks is not None and (owner.start_ticks in (0, ticks))

@@ -1,0 +1,120 @@
+"""Finding the frames of a segment, live or left behind by a process that died.
+
+In a segment that is still written, reading stops at the first frame that is not complete: it may be complete
+at the next look. In one that nobody writes any more (`is_final`), damage is stepped over: the next frame whose
+checksum holds is looked for at every aligned offset, and what lies between is named as damage.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from otel_experiments.journal.format import FRAME_HEADER, FRAME_HEADER_SIZE_BYTES, RecordType
+from otel_experiments.journal.segment import ALIGNMENT_BYTES
+
+_NONZERO: Final = re.compile(rb"[^\0]")
+_LAST_TYPE: Final = max(RecordType)
+_crc32 = zlib.crc32
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Bytes of a segment that hold no readable frame."""
+
+    offset: int
+    length: int
+    why: str
+
+
+@dataclass(slots=True)
+class Scan:
+    """The frames found, in order, and how far the segment is read.
+
+    `end_offset` is where the next scan is to start; `is_exhausted` says that everything from there on is zero.
+    """
+
+    payloads: list[bytes] = field(default_factory=list)
+    end_offset: int = 0
+    damages: list[Damage] = field(default_factory=list)
+    is_exhausted: bool = False
+
+
+def scan(
+    buffer: bytes, start_offset: int, *, is_final: bool, limit_bytes: int = 1 << 62, base_offset: int = 0
+) -> Scan:
+    """Read frames from `start_offset` on, until about `limit_bytes` of them are read.
+
+    `buffer` holds the segment's bytes from `base_offset` on; all offsets are those of the segment.
+    """
+    result = Scan()
+    payloads = result.payloads
+    position, size = start_offset - base_offset, len(buffer)
+    stop = min(size, position + limit_bytes)
+    unpack_from = FRAME_HEADER.unpack_from
+    while position + FRAME_HEADER_SIZE_BYTES <= size and position < stop:
+        length, checksum = unpack_from(buffer, position)
+        begin = position + FRAME_HEADER_SIZE_BYTES
+        end = begin + length
+        if length > 0 and end <= size:
+            payload = buffer[begin:end]
+            if _crc32(payload) == checksum:
+                payloads.append(payload)
+                position = (end + ALIGNMENT_BYTES - 1) & -ALIGNMENT_BYTES
+                continue
+        if buffer.count(0, position) == size - position:
+            result.is_exhausted = True
+            break
+        if not is_final:
+            break
+        found = _NONZERO.search(buffer, position)
+        assert found is not None, "not all of the rest is zero"
+        following = _next_frame(buffer, max(position + ALIGNMENT_BYTES, found.start() & -ALIGNMENT_BYTES))
+        ending = size if following is None else following
+        result.damages.append(
+            Damage(
+                position + base_offset,
+                ending - position,
+                _why(length, begin, size, is_hole=found.start() > position),
+            )
+        )
+        position = ending
+    result.end_offset = position + base_offset
+    if position + FRAME_HEADER_SIZE_BYTES > size:
+        result.is_exhausted = True
+    return result
+
+
+def _why(length: int, begin: int, size: int, *, is_hole: bool) -> str:
+    if length == 0 or is_hole:
+        return "a frame that was never finished"
+    if begin + length > size:
+        return "a frame that goes on past the end of the file"
+    return "a frame whose checksum does not hold"
+
+
+def _next_frame(buffer: bytes, position: int) -> int | None:
+    """Return the offset of the next frame whose checksum holds; None when there is none."""
+    for offset in _candidates(buffer, position):
+        length, checksum = FRAME_HEADER.unpack_from(buffer, offset)
+        begin = offset + FRAME_HEADER_SIZE_BYTES
+        is_plausible = 0 < length <= len(buffer) - begin and 0 < buffer[begin] <= _LAST_TYPE
+        if is_plausible and _crc32(buffer[begin : begin + length]) == checksum:
+            return offset
+    return None
+
+
+def _candidates(buffer: bytes, position: int) -> Iterator[int]:
+    last = len(buffer) - FRAME_HEADER_SIZE_BYTES
+    while position <= last:
+        found = _NONZERO.search(buffer, position)
+        if found is None:
+            return
+        position = max(position, found.start() & -ALIGNMENT_BYTES)
+        if position > last:
+            return
+        yield position
+        position += ALIGNMENT_BYTES

@@ -1,0 +1,177 @@
+"""The journal of one process: a row of segments, of which the last takes the appends.
+
+The common path makes no system call and holds no lock. A forked child starts a journal of its own at its
+first append; it inherits no thread, no lock and no segment. A disk that takes no more files loses what is
+appended meanwhile, counted, and is asked again at most ten times a second.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from otel_experiments.journal.format import HEADER_SIZE_BYTES, SegmentHeader
+from otel_experiments.journal.owner import current_owner
+from otel_experiments.journal.segment import Segment, frame_size_bytes
+from otel_experiments.model.run import Owner
+
+Durability = Literal["process", "fsync"]
+"""`process` survives the death of the process (SIGKILL included), `fsync` the loss of power."""
+
+FIRST_SEGMENT_BYTES: Final = 256 << 10
+LARGEST_SEGMENT_BYTES: Final = 16 << 20
+_RETRY_NS: Final = 100_000_000
+
+Declaration = tuple[object, Callable[[], bytes]]
+"""What a frame refers to: a key, unique in the writer, and the frame that declares it."""
+
+_writers: weakref.WeakSet[JournalWriter] = weakref.WeakSet()
+
+
+class JournalWriter:
+    """Appends frames to this process's journal.
+
+    Attributes:
+        segment: where the next frame goes; hot paths use it directly and come back when it is full.
+        lost_count: frames that no disk would take.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        durability: Durability = "process",
+        drainer: Owner | None = None,
+        on_roll: Callable[[], None] | None = None,
+        on_loss: Callable[[OSError], None] | None = None,
+    ) -> None:
+        self.directory = directory
+        self.durability = durability
+        self.segment = Segment.exhausted()
+        self.lost_count = 0
+        self._on_roll = on_roll
+        self._on_loss = on_loss
+        self._lock = threading.RLock()
+        self._owner = current_owner()
+        self._drainer = drainer or self._owner
+        self._writer_id = secrets.token_hex(16)
+        self._number = 0
+        self._retry_after_ns = 0
+        self._is_closed = False
+        self.sealed: list[Segment] = []
+        _writers.add(self)
+
+    @property
+    def writer_id(self) -> str:
+        """The id that all segments of this process's journal share."""
+        return self._writer_id
+
+    def append(self, payload: bytes, declarations: Sequence[Declaration] = ()) -> bool:
+        """Write one frame, after the declarations it needs; False when it was lost (and counted)."""
+        while True:
+            segment = self.segment
+            needed = len(payload)
+            for key, make_frame in declarations:
+                if key not in segment.declared:
+                    frame = make_frame()
+                    if not segment.append(frame):
+                        needed += frame_size_bytes(len(frame))
+                        break
+                    segment.declared.add(key)
+            else:
+                if segment.append(payload):
+                    return True
+            if not self.roll(segment, needed + (64 << 10)):
+                self.lost_count += 1
+                return False
+
+    def roll(self, full: Segment, needed_bytes: int) -> bool:
+        """Put a segment with room in the place of `full`; False when no disk takes one now."""
+        with self._lock:
+            if self._is_closed:
+                return False
+            if self.segment is not full:
+                return True
+            now_ns = time.monotonic_ns()
+            if now_ns < self._retry_after_ns:
+                return False
+            growth = FIRST_SEGMENT_BYTES << min(2 * self._number, 6)
+            size = max(min(growth, LARGEST_SEGMENT_BYTES), HEADER_SIZE_BYTES + frame_size_bytes(needed_bytes))
+            header = SegmentHeader(
+                writer_id=self._writer_id,
+                number=self._number,
+                created_ns=time.time_ns(),
+                owner=self._owner,
+                drainer_pid=self._drainer.pid,
+                drainer_start_ticks=self._drainer.start_ticks,
+            )
+            try:
+                self.directory.mkdir(parents=True, exist_ok=True)
+                fresh = Segment.create(self.directory, header, size, is_synced=self.durability == "fsync")
+            except OSError as error:
+                self._retry_after_ns = now_ns + _RETRY_NS
+                if self._on_loss is not None:
+                    self._on_loss(error)
+                return False
+            self._number += 1
+            if full.buffer is not None:
+                self.sealed.append(full)
+            self.segment = fresh
+        if self._on_roll is not None:
+            self._on_roll()
+        return True
+
+    def take_sealed(self) -> list[Segment]:
+        """Return the full segments that nobody has taken yet; the taker unmaps them."""
+        with self._lock:
+            taken, self.sealed = self.sealed, []
+        return taken
+
+    def sync(self) -> None:
+        """Wait until everything appended so far is on the disk."""
+        segment = self.segment
+        if segment.buffer is not None:
+            segment.sync(0, segment.tail)
+
+    def close(self) -> None:
+        """Take no more frames; safe to call twice. The files stay: they belong to whoever drains them."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            for segment in [*self.sealed, self.segment]:
+                segment.close()
+            self.sealed = []
+
+    def _restart_in_child(self) -> None:
+        self._lock = threading.RLock()
+        self._owner = current_owner()
+        self._writer_id = secrets.token_hex(16)
+        self._number = 0
+        self._retry_after_ns = 0
+        self.lost_count = 0
+        self.sealed = []
+        self._on_roll = None
+        self.segment = Segment.exhausted()
+
+
+class SilentJournal(JournalWriter):
+    """A journal that keeps nothing and makes no file: recording is switched off."""
+
+    def append(self, payload: bytes, declarations: Sequence[Declaration] = ()) -> bool:  # noqa: ARG002 - as above
+        """Do nothing."""
+        return True
+
+
+def _restart_writers_in_child() -> None:
+    for writer in list(_writers):
+        writer._restart_in_child()  # noqa: SLF001 - the module's own class
+
+
+os.register_at_fork(after_in_child=_restart_writers_in_child)

@@ -1,0 +1,225 @@
+"""The read API over one store: runs, experiments, spans across runs, read-only SQL."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from otel_experiments.errors import AmbiguousRunError, ExperimentNotFoundError, QueryError, RunNotFoundError
+from otel_experiments.model.run import Experiment, Run, RunState
+from otel_experiments.model.search import And, Comparison, Expression, Order, RunField, RunQuery, SpanQuery
+from otel_experiments.query.liveness import Liveness
+from otel_experiments.query.run_view import RunPage, RunView
+from otel_experiments.query.search import parse_order, parse_search
+from otel_experiments.query.search_text import fields_of
+from otel_experiments.query.spans_view import SpansView
+from otel_experiments.store import Row, Store, open_store
+from otel_experiments.store.merge import merge_journals
+
+PAGE_SIZE = 500
+"""Runs whose params, tags and series are fetched together: three queries for so many runs."""
+
+_STATE = RunField("state")
+_STORED_LIVE = Comparison(_STATE, "in", tuple(str(state) for state in RunState if state.is_live))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The answer to an SQL statement."""
+
+    columns: tuple[str, ...]
+    rows: list[Row]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Reader:
+    """Answers questions about one store.
+
+    Args:
+        store: where the runs are; the reader closes it.
+        clock: nanoseconds since the Unix epoch, for states, ages and durations of live runs.
+        notes: what was found to be amiss when the store was opened; kept as `notes`.
+    """
+
+    def __init__(
+        self, store: Store, *, clock: Callable[[], int] = time.time_ns, notes: Sequence[str] = ()
+    ) -> None:
+        self.notes = tuple(notes)
+        self._store = store
+        self._clock = clock
+
+    @property
+    def location(self) -> str:
+        """The store's address, as a user would type it."""
+        return self._store.location
+
+    @property
+    def store(self) -> Store:
+        """The store itself."""
+        return self._store
+
+    def runs(
+        self,
+        where: str | Expression | None = None,
+        *,
+        order: str | Sequence[str] | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+        experiment: str | None = None,
+    ) -> list[RunView]:
+        """Return the runs that match, newest first unless `order` says otherwise.
+
+        Args:
+            where: a search expression such as `metrics.loss.min < 0.1 and state != "failed"`.
+            order: sort keys such as `-metrics.loss.min, name`; a minus turns the order round.
+            limit: at most so many.
+            offset: leave out so many at the start.
+            experiment: only runs of this experiment.
+
+        Raises:
+            SearchSyntaxError: `where` or `order` cannot be understood.
+            ExperimentNotFoundError: the store holds no experiment of that name.
+        """
+        if (limit is not None and limit < 0) or offset < 0:
+            raise QueryError(f"A page has limit {limit} and offset {offset}.\n  Neither may be below zero.")
+        expression = self._where(where, experiment)
+        orders = () if order is None else parse_order(order)
+        query = RunQuery(expression, orders, limit, offset)
+        liveness = Liveness(self._clock())
+        found = self._store.find_runs(query, live_run_ids=self._live_ids(liveness, expression, orders))
+        if not found and experiment is not None:
+            self._check_experiment(experiment)
+        return self._views(found, liveness)
+
+    def count_runs(self, where: str | Expression | None = None, *, experiment: str | None = None) -> int:
+        """Return how many runs match.
+
+        Raises:
+            SearchSyntaxError: `where` cannot be understood.
+        """
+        expression = self._where(where, experiment)
+        live = self._live_ids(Liveness(self._clock()), expression, ())
+        return self._store.count_runs(RunQuery(expression), live_run_ids=live)
+
+    def run(self, wanted: str) -> RunView:
+        """Return the run with this id, this name, or the only one whose id starts like this.
+
+        Raises:
+            RunNotFoundError: none does; the error lists what there is.
+            AmbiguousRunError: several do; the error lists them.
+        """
+        ids = self._store.resolve_run_ids(wanted) if wanted else []
+        if not ids:
+            raise self._run_not_found(wanted)
+        found = [run for run in map(self._store.get_run, ids) if run is not None]
+        exact = [run for run in found if run.run_id == wanted] or [run for run in found if run.name == wanted]
+        matching = exact or found
+        if len(matching) != 1:
+            labels = [f"{run.run_id[:12]} ({run.name})" for run in matching]
+            raise AmbiguousRunError(wanted=wanted, store=self.location, matches=labels)
+        return self._views(matching, Liveness(self._clock()))[0]
+
+    def pages(self, runs: Sequence[RunView]) -> Iterator[list[RunView]]:
+        """Yield the runs a page at a time, nothing of them read yet.
+
+        Whoever drops each page before the next keeps the params and series of `PAGE_SIZE` runs in memory,
+        however many runs there are.
+        """
+        liveness = Liveness(self._clock())
+        for start in range(0, len(runs), PAGE_SIZE):
+            yield self._views([run.record for run in runs[start : start + PAGE_SIZE]], liveness)
+
+    def experiments(self) -> list[Experiment]:
+        """Return the experiments with their number of runs, by name."""
+        return self._store.experiments()
+
+    @property
+    def spans(self) -> SpansView:
+        """The spans of all runs and of none, to be narrowed, listed or made into trees."""
+        return SpansView(self._store, SpanQuery())
+
+    def sql(self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> Table:
+        """Return what one read-only statement over the documented schema answers.
+
+        Raises:
+            QueryError: the statement is wrong, would write, or the store speaks no SQL.
+        """
+        columns, rows = self._store.sql(statement, parameters)
+        return Table(tuple(columns), rows)
+
+    def close(self) -> None:
+        """Let go of the store; safe to call twice."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _where(self, where: str | Expression | None, experiment: str | None) -> Expression | None:
+        expression = parse_search(where) if isinstance(where, str) else where
+        if experiment is None:
+            return expression
+        of_experiment = Comparison(RunField("experiment"), "==", experiment)
+        return of_experiment if expression is None else And((of_experiment, expression))
+
+    def _live_ids(
+        self, liveness: Liveness, expression: Expression | None, orders: Sequence[Order]
+    ) -> frozenset[str] | None:
+        """Return who is alive, where the query looks at it: asking costs a look at each run not ended."""
+        if _STATE not in fields_of(expression) and all(order.field != _STATE for order in orders):
+            return None
+        return liveness.live_ids(self._store.find_runs(RunQuery(_STORED_LIVE)))
+
+    def _views(self, runs: Sequence[Run], liveness: Liveness) -> list[RunView]:
+        views: list[RunView] = []
+        for start in range(0, len(runs), PAGE_SIZE):
+            part = runs[start : start + PAGE_SIZE]
+            page = RunPage(self._store, [run.run_id for run in part], liveness)
+            views.extend(RunView(run, page) for run in part)
+        return views
+
+    def _check_experiment(self, wanted: str) -> None:
+        known = [experiment.name for experiment in self.experiments()]
+        if wanted not in known:
+            close = difflib.get_close_matches(wanted, known, n=1)
+            suggestion = close[0] if close else None
+            raise ExperimentNotFoundError(
+                wanted=wanted, store=self.location, known=known, suggestion=suggestion
+            )
+
+    def _run_not_found(self, wanted: str) -> RunNotFoundError:
+        runs = self._store.find_runs(RunQuery())
+        names = list(dict.fromkeys(run.name for run in runs))
+        close = difflib.get_close_matches(wanted, [*names, *(run.run_id for run in runs)], n=1)
+        return RunNotFoundError(
+            wanted=wanted[:80],
+            store=self.location,
+            known=[run.name for run in runs],
+            suggestion=close[0] if close else None,
+        )
+
+
+def open_reader(location: str | Path) -> Reader:
+    """Return a reader over the store at `location`: a path, `sqlite://PATH` or `memory://`.
+
+    Raises:
+        StoreNotFoundError: there is no store.
+        StoreError: it cannot be read: not ours, newer than this release, locked.
+    """
+    # Opened first: a store that is missing or not ours is said before any journal is touched.
+    store = open_store(str(location), read_only=True, create=False)
+    return Reader(store, notes=merge_journals(str(location)))

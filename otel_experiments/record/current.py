@@ -1,0 +1,42 @@
+"""Which run is current: the one in the OpenTelemetry context, else the only one active in this process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+from opentelemetry import context as context_api
+
+from otel_experiments.errors import NoActiveRunError
+
+if TYPE_CHECKING:
+    from otel_experiments.record.run import Run
+
+RUN_KEY: Final = context_api.create_key("otel-experiments-run")
+
+active_runs: Final[dict[str, Run]] = {}
+"""The runs started and not finished in this process, by id, oldest first."""
+
+
+def find_run() -> Run | None:
+    """Return the current run; None when there is none, or several and the context names none of them."""
+    run = cast("Run | None", context_api.get_value(RUN_KEY))
+    if run is not None and run.id in active_runs:
+        return run
+    if len(active_runs) == 1:
+        try:
+            return next(iter(active_runs.values()))
+        except (StopIteration, RuntimeError):  # another thread finished it meanwhile
+            return None
+    return None
+
+
+def current_run() -> Run:
+    """Return the current run.
+
+    Raises:
+        NoActiveRunError: none is active, or several are and this thread or task was started outside of them.
+    """
+    run = find_run()
+    if run is None:
+        raise NoActiveRunError(action="current_run()", active=[run.name for run in active_runs.values()])
+    return run

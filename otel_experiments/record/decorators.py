@@ -1,0 +1,219 @@
+"""Decorators: thin over the scopes of a run. The decorated function keeps its name, signature and exceptions.
+
+Outside of a run `stage`, `step` and `trace` only call the function. Plain functions, methods and coroutine
+functions are decorated; a generator function gets a span that is current while it runs, not while it waits.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Generator, Iterable, Mapping
+from functools import partial
+from typing import Any, ParamSpec, TypeVar, cast, overload
+
+import wrapt
+from opentelemetry import context as context_api
+from opentelemetry import trace as trace_api
+
+from otel_experiments.record.current import active_runs, find_run
+from otel_experiments.record.run import Run
+from otel_experiments.record.scopes import Scope
+from otel_experiments.semconv import attributes as attr
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Open = Callable[[Run], Scope]
+
+
+def _scoped(function: Callable[P, R], open_scope: Open) -> Callable[P, R]:
+    if inspect.isgeneratorfunction(function):
+        return cast("Callable[P, R]", wrapt.FunctionWrapper(function, partial(_call_generator, open_scope)))
+    if inspect.iscoroutinefunction(function):
+        return cast("Callable[P, R]", wrapt.FunctionWrapper(function, partial(_call_async, open_scope)))
+
+    def call(wrapped: Callable[..., R], _: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
+        if not active_runs:
+            return wrapped(*args, **kwargs)
+        run = find_run()
+        if run is None:
+            return wrapped(*args, **kwargs)
+        with open_scope(run):
+            return wrapped(*args, **kwargs)
+
+    return cast("Callable[P, R]", wrapt.FunctionWrapper(function, call))
+
+
+async def _call_async(
+    open_scope: Open, wrapped: Callable[..., Any], _: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Any:
+    run = find_run()
+    if run is None:
+        return await wrapped(*args, **kwargs)
+    with open_scope(run):
+        return await wrapped(*args, **kwargs)
+
+
+def _call_generator(
+    open_scope: Open, wrapped: Callable[..., Any], _: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Any:
+    run = find_run()
+    made = wrapped(*args, **kwargs)
+    return made if run is None else _drive(open_scope(run), made)
+
+
+def _drive(scope: Scope, inner: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """Run the generator with the span current only while it is running."""
+    scope.__enter__()
+    scope.leave_context()
+    context = trace_api.set_span_in_context(scope.span, scope.run.context_here())
+    result: Any = None
+    resume: Callable[[], Any] = partial(next, inner)
+    try:
+        while True:
+            token = context_api.attach(context)
+            try:
+                item = resume()
+            except StopIteration as stop:
+                result = stop.value
+                break
+            finally:
+                context_api.detach(token)
+            try:
+                resume = partial(inner.send, (yield item))
+            except GeneratorExit:
+                inner.close()
+                raise
+            except BaseException as thrown:  # noqa: BLE001 - handed to the generator, as `yield from` does
+                resume = partial(inner.throw, thrown)
+    except BaseException as error:
+        scope.__exit__(type(error), error, error.__traceback__)
+        raise
+    scope.__exit__(None, None, None)
+    return result
+
+
+def _code_attributes(function: Callable[..., Any]) -> dict[str, Any]:
+    attributes: dict[str, Any] = {attr.CODE_FUNCTION_NAME: f"{function.__module__}.{function.__qualname__}"}
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        attributes[attr.CODE_FILE_PATH] = code.co_filename
+        attributes[attr.CODE_LINE_NUMBER] = code.co_firstlineno
+    return attributes
+
+
+@overload
+def trace(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def trace(*, name: str | None = None, **attributes: Any) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def trace(
+    function: Callable[..., Any] | None = None, /, *, name: str | None = None, **attributes: Any
+) -> Any:  # overloads above carry the types
+    """Give each call of the function a span of the current run: `@ox.trace` or `@ox.trace(name="...")`."""
+
+    def decorate(decorated: Callable[P, R]) -> Callable[P, R]:
+        title = name or decorated.__qualname__
+        code = _code_attributes(decorated)
+        return _scoped(decorated, lambda run: run.trace(title, **code, **attributes))
+
+    return decorate if function is None else decorate(function)
+
+
+@overload
+def stage(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def stage(*, name: str | None = None, **attributes: Any) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def stage(
+    function: Callable[..., Any] | None = None, /, *, name: str | None = None, **attributes: Any
+) -> Any:  # overloads above carry the types
+    """Make each call of the function a stage of the current run."""
+
+    def decorate(decorated: Callable[P, R]) -> Callable[P, R]:
+        title = name or decorated.__name__
+        code = _code_attributes(decorated)
+        return _scoped(decorated, lambda run: run.stage(title, **code, **attributes))
+
+    return decorate if function is None else decorate(function)
+
+
+@overload
+def step(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def step(**attributes: Any) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def step(
+    function: Callable[..., Any] | None = None, /, **attributes: Any
+) -> Any:  # overloads carry the types
+    """Make each call of the function a step of the current run, numbered from 0 on for each run."""
+
+    def decorate(decorated: Callable[P, R]) -> Callable[P, R]:
+        code = _code_attributes(decorated)
+        return _scoped(decorated, lambda run: run.step(run.take_step_index(decorated), **code, **attributes))
+
+    return decorate if function is None else decorate(function)
+
+
+def make_run_decorator(start_run: Callable[..., Run]) -> Callable[..., Any]:
+    """Return the decorator `run` over the given `start_run`."""
+
+    def run(
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        experiment: str | None = None,
+        tags: Mapping[str, object] | Iterable[str] | None = None,
+        log_arguments: bool = True,
+        **options: Any,
+    ) -> Any:
+        """Make each call of the function a run: `@ox.run` or `@ox.run(experiment="mnist")`.
+
+        The arguments of the call become params (unless `log_arguments=False`); the experiment is, if not
+        given, the function's name.
+        """
+
+        def decorate(decorated: Callable[P, R]) -> Callable[P, R]:
+            signature = inspect.signature(decorated)
+
+            def begin(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Run:
+                config: dict[str, Any] = dict(options.get("config") or {})
+                if log_arguments:
+                    config = _arguments(signature, args, kwargs) | config
+                rest = {key: value for key, value in options.items() if key != "config"}
+                return start_run(
+                    name, experiment=experiment or decorated.__name__, config=config, tags=tags, **rest
+                )
+
+            if inspect.iscoroutinefunction(decorated):
+
+                async def call_async(
+                    wrapped: Any, _: object, args: tuple[Any, ...], kwargs: dict[str, Any]
+                ) -> Any:
+                    with begin(args, kwargs):
+                        return await wrapped(*args, **kwargs)
+
+                return cast("Callable[P, R]", wrapt.FunctionWrapper(decorated, call_async))
+
+            def call(wrapped: Any, _: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+                with begin(args, kwargs):
+                    return wrapped(*args, **kwargs)
+
+            return cast("Callable[P, R]", wrapt.FunctionWrapper(decorated, call))
+
+        return decorate if function is None else decorate(function)
+
+    return run
+
+
+def _arguments(
+    signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError:
+        return {}  # the call itself will raise it
+    bound.apply_defaults()
+    return {
+        key: value
+        for key, value in bound.arguments.items()
+        if isinstance(value, (str, bool, int, float, type(None), Mapping, list, tuple))
+        or getattr(value, "shape", None) == ()
+    }

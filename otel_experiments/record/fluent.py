@@ -1,0 +1,85 @@
+"""The module-level form, in the shape people know: `init`, `log`, `log_params`, `set_tag`, `finish`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from otel_experiments.errors import NoActiveRunError
+from otel_experiments.model.run import RunState
+from otel_experiments.record.current import active_runs, find_run
+from otel_experiments.record.pipeline import FlushReport
+from otel_experiments.record.run import Run
+
+
+class Fluent:
+    """The functions over the current run. `is_enabled` tells whether recording is on at all."""
+
+    def __init__(self, is_enabled: Callable[[], bool]) -> None:
+        self._is_enabled = is_enabled
+
+    def _run(self, action: str) -> Run | None:
+        run = find_run()
+        if run is None and self._is_enabled():
+            raise NoActiveRunError(action=action, active=[run.name for run in active_runs.values()])
+        return run
+
+    def log(
+        self,
+        values: Mapping[str, Any],
+        *,
+        step: float | None = None,
+        epoch: float | None = None,
+        phase: str | None = None,
+    ) -> None:
+        """Record metric points of the current run; see `Run.log`.
+
+        Raises:
+            NoActiveRunError: there is no current run.
+        """
+        run = self._run("log()")
+        if run is not None:
+            run.log(values, step=step, epoch=epoch, phase=phase)
+
+    def log_params(self, params: object) -> None:
+        """Record params of the current run; see `Run.log_params`.
+
+        Raises:
+            NoActiveRunError: there is no current run.
+        """
+        run = self._run("log_params()")
+        if run is not None:
+            run.log_params(params)
+
+    def set_tag(self, key: str, value: object = "") -> None:
+        """Set a tag of the current run; None removes it.
+
+        Raises:
+            NoActiveRunError: there is no current run.
+        """
+        run = self._run("set_tag()")
+        if run is not None:
+            run.set_tag(key, value)
+
+    def set_tags(self, tags: Mapping[str, object] | Iterable[str]) -> None:
+        """Set tags of the current run.
+
+        Raises:
+            NoActiveRunError: there is no current run.
+        """
+        run = self._run("set_tags()")
+        if run is not None:
+            run.set_tags(tags)
+
+    def finish(self, state: RunState | str = RunState.SUCCEEDED, *, reason: str = "") -> FlushReport | None:
+        """End the current run; None when there is none.
+
+        Raises:
+            IllegalTransitionError: `state` is not succeeded, failed or cancelled.
+        """
+        run = find_run()
+        if run is None:
+            return None
+        report = run.finish(state, reason=reason)
+        run.leave()
+        return report

@@ -1,0 +1,127 @@
+"""Params: from whatever steers a run (dict, Namespace, dataclass, attrs, pydantic, OmegaConf) to typed values.
+
+Nested mappings become dotted keys, lists stay whole, scalars of numpy, torch and JAX become Python's own. A
+value that has no form of its own is kept as its `str`, so that nothing is lost without a trace.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import math
+import os
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, Final, cast
+
+from otel_experiments.model.run import ParamValue
+from otel_experiments.record.names import clean_name
+
+MAX_DEPTH: Final = 32
+MAX_TEXT_CHARS: Final = 100_000
+
+
+def flatten_params(source: object) -> dict[str, ParamValue]:
+    """Return dotted keys with typed values, in the order of the source; an empty mapping keeps its key.
+
+    Raises:
+        TypeError: the source is no mapping and cannot be seen as one.
+        InvalidNameError: a key is empty.
+    """
+    flat: dict[str, ParamValue] = {}
+    _flatten(as_mapping(source), "", flat, 0)
+    return flat
+
+
+def as_mapping(source: object) -> Mapping[object, object]:
+    """See the source as a mapping, one level deep.
+
+    Raises:
+        TypeError: it cannot be seen as one.
+    """
+    if isinstance(source, Mapping):
+        return source
+    if dataclasses.is_dataclass(source) and not isinstance(source, type):
+        return {field.name: getattr(source, field.name) for field in dataclasses.fields(source)}
+    dump = getattr(source, "model_dump", None)  # pydantic
+    if callable(dump):
+        return cast("Mapping[object, object]", dump())
+    if hasattr(source, "__attrs_attrs__"):
+        return {a.name: getattr(source, a.name) for a in cast("Any", source).__attrs_attrs__}
+    try:
+        return cast("Mapping[object, object]", dict(vars(source)))  # argparse.Namespace and plain objects
+    except TypeError:
+        raise TypeError(
+            f"Params are a mapping of names to values, not {type(source).__name__}.\n"
+            "  Pass a dict, an argparse.Namespace, a dataclass or a pydantic model."
+        ) from None
+
+
+def _flatten(source: Mapping[object, object], prefix: str, flat: dict[str, ParamValue], depth: int) -> None:
+    for key, value in source.items():
+        name = prefix + clean_name(key if isinstance(key, str) else str(key), "param name")
+        nested = _nested(value)
+        if nested is not None and depth < MAX_DEPTH:
+            _flatten(nested, f"{name}.", flat, depth + 1)
+        else:
+            flat[clean_name(name, "param name")] = typed_value(value)
+
+
+def _nested(value: object) -> Mapping[object, object] | None:
+    is_structure = isinstance(value, Mapping) or (
+        not isinstance(value, (type, enum.Enum))
+        and (
+            dataclasses.is_dataclass(value)
+            or hasattr(value, "__attrs_attrs__")
+            or callable(getattr(type(value), "model_dump", None))
+            or type(value).__name__ == "Namespace"
+        )
+    )
+    if not is_structure:
+        return None
+    return as_mapping(value) or None
+
+
+def typed_value(value: object, depth: int = 0) -> ParamValue:  # noqa: C901, PLR0911 - one line a type
+    """Return the value as a str, bool, int, float, None, list or (inside lists) mapping."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _text(str(value))
+    if isinstance(value, enum.Enum):
+        return typed_value(value.value, depth + 1)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, os.PathLike):
+        return _text(os.fspath(cast("os.PathLike[str]", value)))
+    scalar = _scalar(value)
+    if scalar is not None:
+        return scalar
+    if depth >= MAX_DEPTH:
+        return _text(str(value))
+    if isinstance(value, Mapping):
+        return {str(key): typed_value(inner, depth + 1) for key, inner in value.items()}
+    if isinstance(value, (Sequence, AbstractSet)) and not isinstance(value, (bytes, bytearray, memoryview)):
+        items = sorted(value, key=str) if isinstance(value, AbstractSet) else value
+        return [typed_value(inner, depth + 1) for inner in items]
+    tolist = getattr(value, "tolist", None)
+    if callable(tolist) and getattr(value, "size", MAX_TEXT_CHARS) <= 1000:
+        return typed_value(tolist(), depth + 1)
+    return _text(str(value))
+
+
+def _scalar(value: object) -> bool | int | float | None:
+    """Return the Python number of a zero-dimensional numpy, torch or JAX value; None for anything else."""
+    if getattr(value, "shape", None) != () or not hasattr(value, "item"):
+        return None
+    number = cast("Any", value).item()
+    if isinstance(number, (bool, int, float)):
+        return number
+    return None if not isinstance(number, complex) else math.nan
+
+
+def _text(value: str) -> str:
+    text = value.replace("\0", "\ufffd")
+    return text if len(text) <= MAX_TEXT_CHARS else text[:MAX_TEXT_CHARS]

@@ -1,0 +1,292 @@
+"""The one pipeline of a process, which all its runs share: journal, processors, exporters, heartbeat.
+
+A run has providers of its own (they carry its resource); what they feed is here. The pipeline knows no store:
+whoever drains the journal is handed in as `Storage`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, SynchronousMultiSpanProcessor
+from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+from otel_experiments.journal.writer import JournalWriter, SilentJournal
+from otel_experiments.model.metric import SeriesKey
+from otel_experiments.record.current import active_runs
+from otel_experiments.record.declared import References
+from otel_experiments.record.guard import Guard, logger
+from otel_experiments.record.ids import PrivateIdGenerator
+from otel_experiments.record.processors import (
+    AdoptingSpanProcessor,
+    JournalLogProcessor,
+    JournalSpanProcessor,
+)
+from otel_experiments.record.settings import Settings
+
+if TYPE_CHECKING:
+    from otel_experiments.record.otlp import OtlpExport
+
+MAX_ATTRIBUTES: Final = 1024
+MAX_EVENTS: Final = 1024
+MAX_LINKS: Final = 8192
+
+
+class Storage(Protocol):
+    """Whoever moves the journal into a store, as the pipeline sees it."""
+
+    def wake(self) -> None:
+        """Ask for a round now."""
+        ...
+
+    def drain_now(self, *, timeout_s: float) -> bool:
+        """Store what is recorded so far; True when all of it was stored in time."""
+        ...
+
+    def close(self, *, timeout_s: float) -> bool:
+        """Store what is left and stop; True when all of it was stored in time."""
+        ...
+
+    def highest_steps(self, run_id: str) -> dict[SeriesKey, float]:
+        """Return the highest step of each series that the store holds of a run."""
+        ...
+
+    @property
+    def last_error(self) -> Exception | None:
+        """What keeps the journal from being stored; None when nothing does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FlushReport:
+    """What a flush reached.
+
+    `is_stored`: everything recorded before the call is in the store. `is_exported`: OTLP took everything
+    (True when OTLP is off). `lost`: how many items recording could not keep, by reason, since the start.
+    """
+
+    is_stored: bool
+    is_exported: bool
+    lost: dict[str, int] = field(default_factory=dict)
+    store_error: str = ""
+
+
+class _RaiseSafeProcessor(SpanProcessor):
+    """Stands between the SDK and a processor of the user, whose exceptions would reach training code."""
+
+    def __init__(self, inner: SpanProcessor, guard: Guard) -> None:
+        self._inner = inner
+        self._guard = guard
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:  # the SDK's types, passed through
+        try:
+            self._inner.on_start(span, parent_context)
+        except Exception as error:  # noqa: BLE001 - as the class says
+            self._guard.lost(
+                "span processor", f"{type(self._inner).__name__}.on_start failed: {error!r}", error=error
+            )
+
+    def on_end(self, span: Any) -> None:  # the SDK's type, passed through
+        try:
+            self._inner.on_end(span)
+        except Exception as error:  # noqa: BLE001 - as the class says
+            self._guard.lost(
+                "span processor", f"{type(self._inner).__name__}.on_end failed: {error!r}", error=error
+            )
+
+    def shutdown(self) -> None:
+        self._inner.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        return self._inner.force_flush(timeout_millis)
+
+
+class Pipeline:
+    """Everything that the runs of one process share.
+
+    Attributes:
+        settings: what `configure` resolved.
+        journal: where the runs write.
+        guard: what recording lost.
+        span_processor: what the runs' tracer providers feed.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        journal_directory: Path,
+        *,
+        base_resource: Resource,
+        storage: Storage | None = None,
+        id_generator: IdGenerator | None = None,
+        clock: Callable[[], int] = time.time_ns,
+        span_processors: Sequence[SpanProcessor] = (),
+    ) -> None:
+        self.settings = settings
+        self.guard = Guard(raises=settings.on_error == "raise")
+        self.storage = storage
+        self.otlp: OtlpExport | None = None
+        self.base_resource = base_resource
+        self.id_generator = id_generator or PrivateIdGenerator()
+        self.clock = clock
+        self.pid = os.getpid()
+        self.references = References()
+        make_journal = JournalWriter if settings.enabled else SilentJournal
+        self.journal = make_journal(
+            journal_directory,
+            durability=settings.durability,
+            on_roll=storage.wake if storage is not None else None,
+            on_loss=self._tell_full_disk,
+        )
+        self.journal_processor = JournalSpanProcessor(
+            self.journal, self.references, self.guard, self._count_span
+        )
+        self.log_processor = JournalLogProcessor(self.journal, self.references, self.guard)
+        self.span_processor = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call] # the SDK's
+        for processor in span_processors:
+            self.span_processor.add_span_processor(_RaiseSafeProcessor(processor, self.guard))
+        self.span_processor.add_span_processor(self.journal_processor)
+        self.span_limits = SpanLimits(
+            max_span_attributes=MAX_ATTRIBUTES, max_events=MAX_EVENTS, max_links=MAX_LINKS
+        )
+        self._adopted: weakref.WeakSet[object] = weakref.WeakSet()
+        self._ticker: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._is_closed = False
+        _pipelines.add(self)
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this process is a forked child that got the pipeline from its parent."""
+        return os.getpid() != self.pid
+
+    def attach_otlp(self, otlp: OtlpExport) -> None:
+        """Send to OTLP as well, from now on."""
+        self.otlp = otlp
+        if otlp.span_processor is not None:
+            self.span_processor.add_span_processor(_RaiseSafeProcessor(otlp.span_processor, self.guard))
+
+    def adopt_global_provider(self) -> None:
+        """Sit on the application's SDK provider, once, so that third-party spans land inside the run."""
+        provider = trace.get_tracer_provider()
+        if not isinstance(provider, SdkTracerProvider) or provider in self._adopted:
+            return
+        self._adopted.add(provider)
+        provider.add_span_processor(AdoptingSpanProcessor(self.journal_processor, self.guard))
+
+    def start_ticking(self) -> None:
+        """Start the thread that gives signs of life and collects metrics, once a process."""
+        if self._ticker is None and not self.is_inherited:
+            self._ticker = threading.Thread(target=self._tick, name="otel-experiments-ticker", daemon=True)
+            self._ticker.start()
+
+    def wake(self) -> None:
+        """Ask for the journal to be stored soon."""
+        if self.storage is not None and not self.is_inherited:
+            self.storage.wake()
+
+    def flush(self, *, timeout_s: float) -> FlushReport:
+        """Store and export what is recorded so far, as far as `timeout_s` seconds allow."""
+        deadline_s = time.monotonic() + timeout_s
+        is_exported, is_stored = True, True
+        if self.is_inherited:
+            return FlushReport(is_stored=False, is_exported=False, lost=dict(self.guard.losses))
+        if self.storage is not None:
+            is_stored = self.storage.drain_now(timeout_s=timeout_s)
+        if self.otlp is not None:
+            self._collect_metrics()
+            is_exported = self.otlp.flush(timeout_s=max(0.0, deadline_s - time.monotonic()))
+        error = self.storage.last_error if self.storage is not None else None
+        return FlushReport(
+            is_stored=is_stored,
+            is_exported=is_exported,
+            lost=dict(self.guard.losses),
+            store_error=str(error) if error else "",
+        )
+
+    def close(self, *, timeout_s: float | None = None) -> FlushReport:
+        """Store and export what is left within the exit budget and stop all threads; safe to call twice."""
+        budget_s = self.settings.exit_timeout_s if timeout_s is None else timeout_s
+        deadline_s = time.monotonic() + budget_s
+        if self._is_closed or self.is_inherited:
+            return FlushReport(is_stored=True, is_exported=True, lost=dict(self.guard.losses))
+        self._is_closed = True
+        self._stop.set()
+        is_exported, is_stored = True, True
+        if self.otlp is not None:
+            if self.storage is not None:
+                self.storage.drain_now(timeout_s=budget_s / 4)
+            self._collect_metrics()
+        self.journal.close()
+        if self.storage is not None:
+            is_stored = self.storage.close(timeout_s=max(0.1, (deadline_s - time.monotonic()) * 0.6))
+            if not is_stored:
+                logger.warning(
+                    "Not everything is in the store yet (%s); it waits in %s, and the next reader merges it.",
+                    self.storage.last_error or "no time left",
+                    self.journal.directory,
+                )
+        if self.otlp is not None:
+            is_exported = self.otlp.shutdown(timeout_s=max(0.1, deadline_s - time.monotonic()))
+        return FlushReport(is_stored=is_stored, is_exported=is_exported, lost=dict(self.guard.losses))
+
+    def _tick(self) -> None:
+        settings = self.settings
+        next_heartbeat_s = time.monotonic() + settings.heartbeat_s
+        interval_s = self.otlp.metric_interval_s if self.otlp is not None else 60.0
+        next_collection_s = time.monotonic() + interval_s
+        while not self._stop.wait(max(0.05, min(next_heartbeat_s, next_collection_s) - time.monotonic())):
+            now_s = time.monotonic()
+            if now_s >= next_heartbeat_s:
+                next_heartbeat_s = now_s + settings.heartbeat_s
+                for run in list(active_runs.values()):
+                    if run.pipeline is self:
+                        run.beat()
+            if now_s >= next_collection_s:
+                next_collection_s = now_s + interval_s
+                self._collect_metrics()
+
+    def _collect_metrics(self) -> None:
+        for run in list(active_runs.values()):
+            if run.pipeline is self:
+                run.collect_metrics()
+
+    def _count_span(self, run_id: str | None, size_bytes: int) -> None:
+        run = active_runs.get(run_id) if run_id is not None else None
+        if run is not None:
+            run.count_ended_span(size_bytes)
+
+    def _tell_full_disk(self, error: OSError) -> None:
+        self.guard.lost(
+            "journal not writable",
+            f"The journal in {str(self.journal.directory)!r} cannot grow ({error}); what is recorded meanwhile is "
+            "lost and counted",
+            count=0,
+        )
+
+    def _reset_in_child(self) -> None:
+        self.guard.reset_in_child()
+        self.references.reset_in_child()
+        self._ticker = None
+        self._stop = threading.Event()
+
+
+_pipelines: weakref.WeakSet[Pipeline] = weakref.WeakSet()
+
+
+def _reset_pipelines_in_child() -> None:
+    for pipeline in list(_pipelines):
+        pipeline._reset_in_child()  # noqa: SLF001 - the module's own class
+
+
+os.register_at_fork(after_in_child=_reset_pipelines_in_child)

@@ -1,0 +1,254 @@
+"""The hot path: from `run.log({...})` to a frame in the journal.
+
+One record holds one step, one time and the values of one key set. The key set is declared once a segment;
+after that a call packs numbers and nothing else: no system call, no lock, no object kept.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from otel_experiments.errors import InvalidNameError
+from otel_experiments.journal.encode import encode_keyset, points_frame_struct, points_struct
+from otel_experiments.journal.format import RecordType
+from otel_experiments.journal.segment import Segment
+from otel_experiments.journal.writer import JournalWriter
+from otel_experiments.model.metric import SeriesKey
+from otel_experiments.record.guard import Guard
+from otel_experiments.record.names import clean_name
+
+EPOCH_METRIC: Final = "epoch"
+"""The series that `epoch=` goes to: a metric of its own, so that it can be an axis."""
+
+_POINTS: Final = int(RecordType.POINTS)
+_MAX_KEYSETS: Final = 4096
+_INFINITY: Final = math.inf
+_time_ns = time.time_ns
+_keyset_numbers_lock = threading.Lock()
+_keyset_numbers = 0
+
+
+def _next_keyset_number() -> int:
+    global _keyset_numbers  # noqa: PLW0603 - a counter of the process
+    with _keyset_numbers_lock:
+        _keyset_numbers += 1
+        return _keyset_numbers
+
+
+class _Keyset:
+    __slots__ = ("declaration", "frame", "highest", "is_shared", "keys", "number", "pack", "picks", "segment")
+
+    def __init__(
+        self, run_id: str, keys: tuple[SeriesKey, ...], picks: tuple[int, ...] | None, highest: float
+    ) -> None:
+        self.keys = keys
+        self.picks = picks
+        self.number = number = _next_keyset_number()
+        self.pack = points_struct(len(keys)).pack
+        self.frame = points_frame_struct(len(keys))
+        self.highest = highest
+        self.is_shared = False
+        self.segment: Segment | None = None
+        self.declaration = (("keyset", number), lambda: encode_keyset(number, run_id, keys))
+
+
+class PointRecorder:
+    """Records the metric points of one run.
+
+    Attributes:
+        is_gated: while True, nothing is recorded and `gated_count` says how much was not.
+    """
+
+    def __init__(
+        self, run_id: str, journal: JournalWriter, guard: Guard, highest_steps: Mapping[SeriesKey, float]
+    ) -> None:
+        self._run_id = run_id
+        self._journal = journal
+        self._guard = guard
+        self._initial_steps = highest_steps
+        self._keysets: dict[object, _Keyset] = {}
+        self._by_series: dict[SeriesKey, list[_Keyset]] = {}
+        self._lock = threading.Lock()
+        self.is_gated = False
+        self.gated_count = 0
+        self.gate_reason = ""
+
+    def log(
+        self,
+        values: Mapping[str, Any],  # numbers of any library: whatever has __float__
+        step: float | None,
+        phase: str | None,
+    ) -> None:
+        """Record one value for each key; see `Run.log`."""
+        if self.is_gated:
+            self.gated_count += len(values)
+            return
+        try:
+            keyset = self._keysets[tuple(values), phase]
+            if step is None:
+                if keyset.is_shared:
+                    self._log_each(values, phase)
+                    return
+                step = keyset.highest + 1.0
+                keyset.highest = step
+            elif step > keyset.highest:
+                if step == _INFINITY:
+                    raise ValueError(step)  # noqa: TRY301 - the slow path tells the reason
+                keyset.highest = step
+            elif step != step or step == -_INFINITY:  # noqa: PLR0124 - NaN
+                raise ValueError(step)  # noqa: TRY301 - as above
+            payload = keyset.pack(_POINTS, keyset.number, step, _time_ns(), *values.values())
+        except Exception:  # noqa: BLE001 - the first call with these keys, or values that need care
+            self._log_with_care(values, step, phase)
+            return
+        segment = self._journal.segment
+        if keyset.segment is segment and segment.append_packed(keyset.frame, payload):
+            return
+        self._append(keyset, payload)
+
+    def next_step(self, name: str, phase: str | None) -> float:
+        """Return the step that the series' next point without a step gets."""
+        return self._highest(SeriesKey(name, phase or "")) + 1.0
+
+    def _append(self, keyset: _Keyset, payload: bytes) -> None:
+        if self._journal.append(payload, (keyset.declaration,)):
+            segment = self._journal.segment
+            if keyset.declaration[0] in segment.declared:
+                keyset.segment = segment
+        else:
+            self._guard.lost(
+                "journal full",
+                "Metric points are not recorded: no disk takes the journal at "
+                f"{str(self._journal.directory)!r}. Free some space; recording goes on by itself",
+                count=len(keyset.keys),
+            )
+
+    def _log_with_care(self, values: Any, step: Any, phase: str | None) -> None:
+        """Record what can be recorded of a call that the fast path did not take; count and tell the rest."""
+        try:
+            if not isinstance(values, Mapping):
+                self._guard.lost(
+                    "metric values",
+                    f"run.log takes a mapping of names to numbers, not {type(values).__name__}; the call is lost",
+                )
+                return
+            checked_step = self._check_step(step)
+            numbers: dict[str, float] = {}
+            for name, value in values.items():
+                number = self._number(name, value)
+                if number is not None:
+                    numbers[name] = number
+            if not numbers:
+                return
+            keyset = self._keyset(tuple(numbers), phase)
+            if keyset is None:
+                return
+            if checked_step is None:
+                self._log_each(numbers, phase)
+                return
+            self._record(keyset, numbers, checked_step)
+        except Exception as error:  # noqa: BLE001 - recording never raises into training code
+            self._guard.lost("metric", f"Metric points were not recorded: {error!r}", count=1, error=error)
+
+    def _check_step(self, step: Any) -> float | None:
+        if step is None:
+            return None
+        try:
+            checked = float(step)
+            if math.isfinite(checked):
+                return checked
+        except (TypeError, ValueError, OverflowError):
+            checked = math.nan
+        self._guard.lost(
+            "metric step",
+            f"The step {step!r} is not a finite number; the points keep their value and get the next step",
+            count=0,
+        )
+        return None
+
+    def _number(self, name: object, value: Any) -> float | None:
+        try:
+            if isinstance(value, (str, bytes)):
+                raise TypeError  # noqa: TRY301 - "0.5" is a text; float() would accept it
+            return float(value)
+        except Exception:  # noqa: BLE001 - any object may be passed, and any may raise
+            self._guard.lost(
+                "metric value",
+                f"The value of metric {name!r} is a {type(value).__name__} ({_shown(value)}), not a number; it is "
+                "lost, the other values of the call are kept",
+            )
+            return None
+
+    def _keyset(self, names: tuple[object, ...], phase: object) -> _Keyset | None:
+        found = self._keysets.get((names, phase))
+        if found is not None:
+            return found
+        keys: list[SeriesKey] = []
+        picks: list[int] = []
+        cleaned_phase = "" if phase is None else self._clean(phase, "phase")
+        for position, name in enumerate(names):
+            cleaned = self._clean(name, "metric name")
+            if cleaned is not None and SeriesKey(cleaned, cleaned_phase or "") not in keys:
+                keys.append(SeriesKey(cleaned, cleaned_phase or ""))
+                picks.append(position)
+        if not keys:
+            return None
+        with self._lock:
+            if len(self._keysets) >= _MAX_KEYSETS:
+                self._keysets.clear()
+            highest = max(self._highest(key) for key in keys)
+            is_whole = len(picks) == len(names)
+            keyset = _Keyset(self._run_id, tuple(keys), None if is_whole else tuple(picks), highest)
+            for key in keys:
+                sharing = self._by_series.setdefault(key, [])
+                sharing.append(keyset)
+                if len(sharing) > 1 or len({self._highest(key) for key in keys}) > 1:
+                    for other in sharing:
+                        other.is_shared = True
+            if is_whole:
+                self._keysets[names, phase] = keyset
+        return keyset
+
+    def _clean(self, name: object, kind: str) -> str | None:
+        try:
+            return clean_name(name, kind)
+        except InvalidNameError as error:
+            self._guard.lost(kind, f"{error} The points are lost")
+            return None
+
+    def _highest(self, key: SeriesKey) -> float:
+        sharing = self._by_series.get(key)
+        known = self._initial_steps.get(key, -1.0)
+        return max(known, *(keyset.highest for keyset in sharing)) if sharing else known
+
+    def _log_each(self, values: Mapping[str, Any], phase: str | None) -> None:
+        """Give each metric its own next step; metrics whose next step is the same share a record."""
+        groups: dict[float, dict[str, Any]] = {}
+        for name, value in values.items():
+            cleaned = self._clean(name, "metric name")
+            if cleaned is not None:
+                key = SeriesKey(cleaned, clean_name(phase, "phase") if phase else "")
+                groups.setdefault(self._highest(key) + 1.0, {})[name] = value
+        for step, group in groups.items():
+            keyset = self._keyset(tuple(group), phase)
+            if keyset is not None:
+                self._record(keyset, group, step)
+
+    def _record(self, keyset: _Keyset, values: Mapping[str, Any], step: float) -> None:
+        keyset.highest = max(keyset.highest, step)
+        numbers: Sequence[Any] = list(values.values())
+        if keyset.picks is not None:
+            numbers = [numbers[pick] for pick in keyset.picks]
+        self._append(keyset, keyset.pack(_POINTS, keyset.number, step, _time_ns(), *numbers))
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a foreign __repr__ may do anything
+        return "which cannot be shown"
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,231 @@
+"""Span and log processors that write to the journal, and the one that adopts third-party spans.
+
+None of them raises into user code, whatever happens inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from opentelemetry import context as context_api
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+
+from otel_experiments.codec.from_sdk import (
+    IS_REMOTE_FLAG,
+    REMOTE_PARENT_FLAGS,
+    log_record_from_sdk,
+    resource_from_sdk,
+    scope_from_sdk,
+    span_from_sdk,
+)
+from otel_experiments.journal.encode import NO_PARENT, encode_log_record, encode_span, encode_span_fields
+from otel_experiments.journal.writer import JournalWriter
+from otel_experiments.record.current import RUN_KEY
+from otel_experiments.record.declared import References
+from otel_experiments.record.guard import Guard
+from otel_experiments.record.lanes import current_lane, next_sequence
+from otel_experiments.semconv import attributes as attr
+from otel_experiments.semconv import values
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk._logs import ReadWriteLogRecord
+
+OPENED_IN_JOURNAL: Final = frozenset(
+    {
+        values.MlOperationName.RUN,
+        values.MlOperationName.STAGE,
+        values.MlOperationName.EPOCH,
+        values.MlOperationName.EVALUATE,
+        values.MlOperationName.SAVE_CHECKPOINT,
+        values.MlOperationName.LOAD_CHECKPOINT,
+    }
+)
+"""Operations whose spans are journalled when they open, so that a running or killed job shows them."""
+
+
+class JournalSpanProcessor(SpanProcessor):
+    """Writes every span of a run to the journal before `end()` returns, long ones also when they start.
+
+    `on_span(run_id, size_bytes)` is told of each ended span: the run counts its trace by it.
+    """
+
+    def __init__(
+        self,
+        journal: JournalWriter,
+        references: References,
+        guard: Guard,
+        on_span: Callable[[str | None, int], None],
+    ) -> None:
+        self._journal = journal
+        self._references = references
+        self._guard = guard
+        self._on_span = on_span
+
+    def on_start(self, span: Span, parent_context: context_api.Context | None = None) -> None:  # noqa: ARG002 - the SDK's interface
+        """Give the span its lane and sequence number where its opener has not; journal it if it is long."""
+        try:
+            attributes = span.attributes
+            if attributes is None or attr.ML_SPAN_LANE not in attributes:
+                span.set_attributes(
+                    {attr.ML_SPAN_LANE: current_lane(), attr.ML_SPAN_SEQUENCE: next_sequence()}
+                )
+                return
+            if attributes.get(attr.ML_OPERATION_NAME) in OPENED_IN_JOURNAL:
+                self._journal_open(span)
+        except Exception as error:  # noqa: BLE001 - a processor's exception would reach user code
+            self._guard.lost(
+                "span start", f"The start of span {span.name!r} was not recorded: {error}", error=error
+            )
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Write the ended span."""
+        try:
+            self._journal_ended(span)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._guard.lost("span", f"Span {span.name!r} was not recorded: {error}", error=error)
+
+    def _journal_open(self, span: ReadableSpan) -> None:
+        resource = self._references.resource(span.resource, lambda: resource_from_sdk(span.resource))
+        scope = self._references.scope(
+            span.instrumentation_scope, lambda: scope_from_sdk(span.instrumentation_scope)
+        )
+        model = span_from_sdk(span, resource=resource.value, scope=scope.value)
+        self._journal.append(
+            encode_span(model, resource.number, scope.number), (resource.declaration, scope.declaration)
+        )
+
+    def _journal_ended(self, span: ReadableSpan) -> None:
+        references = self._references
+        resource = references.resource(span.resource, lambda: resource_from_sdk(span.resource))
+        source_scope = span.instrumentation_scope
+        scope = references.scope(source_scope, lambda: scope_from_sdk(source_scope))
+        context = span.context
+        assert context is not None
+        attributes = dict(span.attributes or {})
+        run_id = resource.run_id or cast("str | None", attributes.get(attr.ML_RUN_ID))
+        events, links, status = span.events, span.links, span.status
+        dropped = (span.dropped_attributes, span.dropped_events, span.dropped_links)
+        if events or links or status.description or context.trace_state or dropped != (0, 0, 0):
+            model = span_from_sdk(span, resource=resource.value, scope=scope.value)
+            payload = encode_span(model, resource.number, scope.number)
+        else:
+            parent = span.parent
+            flags = int(context.trace_flags)
+            parent_id = NO_PARENT
+            if parent is not None:
+                flags |= REMOTE_PARENT_FLAGS | (IS_REMOTE_FLAG if parent.is_remote else 0)
+                parent_id = parent.span_id.to_bytes(8, "big")
+            payload = encode_span_fields(
+                name=span.name,
+                kind=span.kind.value + 1,
+                status=status.status_code.value,
+                flags=flags,
+                trace_id=context.trace_id.to_bytes(16, "big"),
+                span_id=context.span_id.to_bytes(8, "big"),
+                parent_span_id=parent_id,
+                start_ns=span.start_time or 0,
+                end_ns=span.end_time or 0,
+                run_id=run_id,
+                attributes=cast("Any", attributes),
+                events=(),
+                links=(),
+                status_message="",
+                trace_state="",
+                dropped=(0, 0, 0),
+                resource_ref=resource.number,
+                scope_ref=scope.number,
+            )
+        if not self._journal.append(payload, (resource.declaration, scope.declaration)):
+            self._guard.lost(
+                "journal full", f"Span {span.name!r} was not recorded: no disk takes the journal"
+            )
+        self._on_span(run_id, len(payload))
+
+    def shutdown(self) -> None:
+        """Do nothing: the journal belongs to the pipeline, which outlives every provider."""
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:  # noqa: ARG002 - the SDK's interface
+        """Say that all is written: it was, before `end()` returned."""
+        return True
+
+
+class AdoptingSpanProcessor(SpanProcessor):
+    """Sits on the application's own provider and brings into the run what starts while a run is current.
+
+    It stamps run, lane and sequence at the start, so a span belongs to the run that was current when it
+    started, and hands the ended span on to the journal. Other spans it leaves alone.
+    """
+
+    def __init__(self, target: JournalSpanProcessor, guard: Guard) -> None:
+        self._target = target
+        self._guard = guard
+
+    def on_start(self, span: Span, parent_context: context_api.Context | None = None) -> None:
+        """Stamp a span that starts inside a run."""
+        try:
+            run = context_api.get_value(RUN_KEY, parent_context)
+            if run is not None:
+                span.set_attributes(
+                    {
+                        attr.ML_RUN_ID: cast("Any", run).id,
+                        attr.ML_SPAN_LANE: current_lane(),
+                        attr.ML_SPAN_SEQUENCE: next_sequence(),
+                    }
+                )
+        except Exception as error:  # noqa: BLE001 - a processor's exception would reach user code
+            self._guard.lost(
+                "foreign span start", f"Span {span.name!r} was not adopted: {error}", error=error
+            )
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Hand on a span that belongs to a run."""
+        try:
+            if span.attributes and attr.ML_RUN_ID in span.attributes:
+                self._target.on_end(span)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._guard.lost("foreign span", f"Span {span.name!r} was not adopted: {error}", error=error)
+
+    def shutdown(self) -> None:
+        """Do nothing."""
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:  # noqa: ARG002 - the SDK's interface
+        """Say that all is written."""
+        return True
+
+
+class JournalLogProcessor:
+    """Writes every log record of a run to the journal before `emit` returns.
+
+    It has the methods of `LogRecordProcessor` without deriving from it, so that importing this module does not
+    import the SDK's logs, which takes as long as all the rest.
+    """
+
+    def __init__(self, journal: JournalWriter, references: References, guard: Guard) -> None:
+        self._journal = journal
+        self._references = references
+        self._guard = guard
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        """Write the record."""
+        try:
+            record = log_record_from_sdk(log_record)
+            resource = self._references.resource(log_record.resource, lambda: record.resource)
+            scope = self._references.scope(log_record.instrumentation_scope, lambda: record.scope)
+            self._journal.append(
+                encode_log_record(record, resource.number, scope.number),
+                (resource.declaration, scope.declaration),
+            )
+        except Exception as error:  # noqa: BLE001 - a processor's exception would reach user code
+            self._guard.lost("log record", f"A log record was not recorded: {error}", error=error)
+
+    def enabled(self, **_: object) -> bool:
+        """Say that every record is wanted."""
+        return True
+
+    def shutdown(self) -> None:
+        """Do nothing: the journal belongs to the pipeline."""
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:  # noqa: ARG002 - the SDK's interface
+        """Say that all is written."""
+        return True

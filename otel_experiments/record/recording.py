@@ -1,0 +1,147 @@
+"""What a run records besides spans: points, params, tags, events, counters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from otel_experiments.journal import encode
+from otel_experiments.model.batch import MetricDefinition
+from otel_experiments.model.metric import Direction
+from otel_experiments.record.config import Config
+from otel_experiments.record.names import clean_name
+from otel_experiments.record.params import flatten_params
+from otel_experiments.record.pipeline import Pipeline
+from otel_experiments.record.points import EPOCH_METRIC, PointRecorder
+from otel_experiments.record.scopes import ScopedRun
+from otel_experiments.semconv import metrics
+
+if TYPE_CHECKING:
+    from opentelemetry._logs import Logger
+    from opentelemetry.metrics import Meter
+
+
+class Recording(ScopedRun):
+    """What a run offers for writing things down. Nothing here raises into training code."""
+
+    pipeline: Pipeline
+    config: Config
+    _points: PointRecorder
+
+    def log(
+        self,
+        values: Mapping[str, Any],  # numbers of any library: whatever has __float__
+        *,
+        step: float | None = None,
+        epoch: float | None = None,
+        phase: str | None = None,
+    ) -> None:
+        """Record one value for each metric at one step.
+
+        When the call returns, SIGKILL loses none of it. Steps may repeat, go back or be floats; without one,
+        each metric gets its highest step so far plus one. NaN and infinities are kept exactly. `epoch` is
+        recorded as a metric of that name, `phase` (train, validation, test, or any text) makes a series of its
+        own. What is not a number is counted and logged once; the other values of the call are kept.
+
+        Units: the metrics' own.
+        """
+        if epoch is not None:
+            values = {**values, EPOCH_METRIC: epoch}
+        self._points.log(values, step, phase)
+
+    def log_metric(
+        self, name: str, value: Any, *, step: float | None = None, phase: str | None = None
+    ) -> None:
+        """Record one value of one metric; see `log`."""
+        self._points.log({name: value}, step, phase)
+
+    def log_metric_at(self, name: str, step: float, value: Any, *, phase: str | None = None) -> None:
+        """Record one value of one metric at a step; see `log`."""
+        self._points.log({name: value}, step, phase)
+
+    def next_step(self, name: str, *, phase: str | None = None) -> float:
+        """Return the step that the metric's next point gets when none is given."""
+        return self._points.next_step(name, phase)
+
+    def define_metric(self, pattern: str, *, direction: Direction | None = None) -> None:
+        """Declare which direction of a metric is better (`min` or `max`); `pattern` may be a glob: `val/*`."""
+        with self.guard:
+            definition = MetricDefinition(self.id, clean_name(pattern, "metric name"), direction)
+            self.pipeline.journal.append(encode.encode_metric_definition(definition))
+
+    def log_params(self, params: object) -> None:
+        """Record params: a mapping, Namespace, dataclass or pydantic model, nested as it likes; later values win."""
+        with self.guard:
+            flat = flatten_params(params)
+            self.config.merge(flat)
+            self.pipeline.journal.append(encode.encode_params(self.id, flat, self.pipeline.clock()))
+
+    def log_param(self, name: str, value: object) -> None:
+        """Record one param."""
+        self.log_params({name: value})
+
+    def set_tag(self, key: str, value: object = "") -> None:
+        """Set a tag; None removes it."""
+        self.set_tags({key: value})
+
+    def set_tags(self, tags: Mapping[str, object] | Iterable[str]) -> None:
+        """Set tags: a mapping, or names whose value is empty."""
+        with self.guard:
+            cleaned = clean_tags(tags)
+            self.pipeline.journal.append(encode.encode_tags(self.id, cleaned, self.pipeline.clock()))
+
+    def emit(self, event_name: str, body: Any = None, attributes: Mapping[str, Any] | None = None) -> None:
+        """Record an event of the run: a log record with a name. `body` is any value, unlimited in size."""
+        with self.guard:
+            now_ns = self.pipeline.clock()
+            self.providers.logger.emit(
+                event_name=event_name,
+                timestamp=now_ns,
+                observed_timestamp=now_ns,
+                body=body,
+                attributes=dict(attributes or {}),
+                context=self.context_here(),
+            )
+
+    def count(self, *, samples: int = 0, tokens: int = 0) -> None:
+        """Add to the run's counters of samples and tokens trained on."""
+        with self.guard:
+            instruments = self._counters()
+            if samples:
+                instruments[0].add(samples)
+            if tokens:
+                instruments[1].add(tokens)
+
+    def _counters(self) -> tuple[Any, Any]:
+        found = getattr(self, "_made_counters", None)
+        if found is None:
+            meter = self.providers.meter
+            found = self._made_counters = tuple(
+                meter.create_counter(d.name, d.unit, d.brief)
+                for d in (metrics.ML_TRAINING_SAMPLES, metrics.ML_TRAINING_TOKENS)
+            )
+        return cast("tuple[Any, Any]", found)
+
+    @property
+    def meter(self) -> Meter:
+        """A meter for instruments of your own; what they collect goes to the store and to OTLP."""
+        return self.providers.meter
+
+    @property
+    def logger(self) -> Logger:
+        """A logger for log records of your own."""
+        return self.providers.logger
+
+
+def clean_tags(tags: Mapping[str, object] | Iterable[str]) -> dict[str, str | None]:
+    """Return tags as they are recorded: texts by name; None removes.
+
+    Raises:
+        InvalidNameError: a tag's name is empty.
+    """
+    items = (
+        tags.items()
+        if isinstance(tags, Mapping)
+        else ((tag, "") for tag in ([tags] if isinstance(tags, str) else tags))
+    )
+    return {clean_name(key, "tag"): None if value is None else str(value) for key, value in items}

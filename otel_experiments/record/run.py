@@ -1,0 +1,429 @@
+"""A run: one execution of an experiment, from its start to its end."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+from opentelemetry import context as context_api
+from opentelemetry import trace
+from opentelemetry.trace import Span, Status, StatusCode
+
+from otel_experiments.errors import IllegalTransitionError
+from otel_experiments.journal import encode
+from otel_experiments.journal.owner import current_owner
+from otel_experiments.model import run as model
+from otel_experiments.model.batch import RunStateChange
+from otel_experiments.model.run import ParamValue, RunState, check_transition
+from otel_experiments.record import loops
+from otel_experiments.record import scopes as scope_module
+from otel_experiments.record.config import Config
+from otel_experiments.record.current import RUN_KEY, active_runs
+from otel_experiments.record.pipeline import FlushReport, Pipeline
+from otel_experiments.record.points import PointRecorder
+from otel_experiments.record.providers import RunProviders
+from otel_experiments.record.recording import Recording
+from otel_experiments.record.scopes import fork_generation, mark_failed, run_context
+from otel_experiments.record.work import Work
+from otel_experiments.semconv import attributes as attr
+from otel_experiments.semconv import events, values
+from otel_experiments.semconv.definitions import MetricDef
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from opentelemetry.trace import Tracer
+
+    from otel_experiments.record.guard import Guard
+
+Item = TypeVar("Item")
+MAX_HYPERPARAMETERS = 100
+"""How many params the run span carries as attributes; all of them are in the event with the config."""
+
+_RESULTS: Mapping[RunState, values.MlRunResult] = {
+    RunState.SUCCEEDED: values.MlRunResult.SUCCESS,
+    RunState.FAILED: values.MlRunResult.ERROR,
+    RunState.CANCELLED: values.MlRunResult.CANCELLATION,
+}
+
+
+@dataclass(slots=True)
+class RunIdentity:
+    """What a run is told at its start; see `start_run` for the meaning of each."""
+
+    run_id: str
+    name: str
+    experiment: str
+    group: str = ""
+    hypothesis: str = ""
+    condition: str = ""
+    description: str = ""
+    parent_run_id: str | None = None
+    seed: int | None = None
+    attempt: int = 1
+    params: dict[str, ParamValue] = field(default_factory=dict)
+    tags: dict[str, str | None] = field(default_factory=dict)
+
+
+class Run(Recording, Work):
+    """One execution of an experiment. Made by `start_run`, `init` or the decorator `run`.
+
+    Used with `with`, it ends by itself: succeeded, failed with the exception that left the body, or cancelled
+    by KeyboardInterrupt or SIGTERM. Used as an object, `finish()` ends it. None of its methods that record ever
+    raises into training code: what cannot be recorded is counted and logged once.
+
+    Attributes:
+        id: the run's id, 32 hex digits; it is the trace id of the run's root trace.
+        name, experiment: as given or made up.
+        config: the params with attribute access, `run.config.optimizer.lr`.
+        tracer: makes spans inside the run.
+    """
+
+    def __init__(self, pipeline: Pipeline, identity: RunIdentity, providers: RunProviders) -> None:
+        self.pipeline = pipeline
+        self.guard: Guard = pipeline.guard
+        self.id = identity.run_id
+        self.name = identity.name
+        self.experiment = identity.experiment
+        self.providers = providers
+        self.tracer: Tracer = providers.tracer
+        self.config = Config(self, identity.params)
+        self._identity = identity
+        self._state = RunState.PENDING
+        self._lock = threading.RLock()
+        self._generation = fork_generation
+        self._pid = os.getpid()
+        highest = pipeline.storage.highest_steps(self.id) if identity.attempt > 1 and pipeline.storage else {}
+        self._points = PointRecorder(self.id, pipeline.journal, self.guard, highest)
+        self._paused_at_ns = 0
+        self._paused_total_ns = 0
+        self._paused_count = 0
+        self._started_spans = 0
+        self._ended_spans = 0
+        self._trace_bytes = 0
+        self._token: object | None = None
+        self.span: Span = trace.INVALID_SPAN
+        self._context = context_api.get_current()
+        self.loops = loops.Loops(self)
+
+    @property
+    def state(self) -> RunState:
+        """The run's state as this process knows it."""
+        return self._state
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the run still records."""
+        return not self._state.is_terminal
+
+    def start(self, *, links: Sequence[trace.Link] = ()) -> Self:
+        """Write the run's record, open its root span and make it active. `start_run` has done it already."""
+        with self.guard:
+            identity = self._identity
+            now_ns = self.pipeline.clock()
+            resource_attributes = dict(self.providers.resource.attributes)
+            root_context = context_api.Context()
+            self.span = self.tracer.start_span(
+                f"run {self.experiment}",
+                root_context,
+                attributes=self._span_attributes(),
+                links=links,
+            )
+            self._started_spans += 1
+            self._context = trace.set_span_in_context(self.span, run_context(self, root_context))
+            self._set_state(RunState.RUNNING, is_announced=False)
+            record = model.Run(
+                run_id=self.id,
+                experiment=self.experiment,
+                name=self.name,
+                state=RunState.RUNNING,
+                created_ns=now_ns,
+                started_ns=now_ns,
+                heartbeat_ns=now_ns,
+                owner=current_owner(),
+                parent_run_id=identity.parent_run_id,
+                group=identity.group,
+                hypothesis=identity.hypothesis,
+                condition=identity.condition,
+                description=identity.description,
+                attempt=identity.attempt,
+                root_span_id=trace.format_span_id(self.span.get_span_context().span_id),
+                resource=cast("Mapping[str, object]", resource_attributes),
+            )
+            self.pipeline.journal.append(encode.encode_run(record))
+            if identity.params:
+                self.pipeline.journal.append(encode.encode_params(self.id, identity.params, now_ns))
+            if identity.tags:
+                self.pipeline.journal.append(encode.encode_tags(self.id, identity.tags, now_ns))
+        if not self.pipeline.settings.enabled:
+            self._points.is_gated = True
+            return self
+        active_runs[self.id] = self
+        self.pipeline.start_ticking()
+        self.pipeline.wake()
+        if identity.params:
+            self.emit(events.ML_RUN_CONFIG.name, dict(identity.params))
+        return self
+
+    def finish(self, state: RunState | str = RunState.SUCCEEDED, *, reason: str = "") -> FlushReport:
+        """End the run and wait (within the exit budget) until the store has it; later calls change nothing.
+
+        Raises:
+            IllegalTransitionError: `state` is not succeeded, failed or cancelled.
+        """
+        wanted = self._terminal(state)
+        return self._end(wanted, reason=reason)
+
+    def fail(self, error: BaseException | str) -> FlushReport:
+        """End the run as failed, with an exception or a text as the reason."""
+        if isinstance(error, BaseException):
+            return self._end(RunState.FAILED, reason=str(error), error=error)
+        return self._end(RunState.FAILED, reason=error)
+
+    def cancel(self, reason: str = "") -> FlushReport:
+        """End the run as cancelled."""
+        return self._end(RunState.CANCELLED, reason=reason)
+
+    def pause(self) -> None:
+        """Record no metric points until `resume`; what is not recorded is counted, pauses are in no duration.
+
+        Raises:
+            IllegalTransitionError: the run is not running.
+        """
+        with self._lock:
+            check_transition(self.id, self._state, RunState.PAUSED)
+            self._paused_at_ns = self.pipeline.clock()
+            self._paused_count += 1
+            self._points.is_gated = True
+            self._points.gate_reason = "paused"
+            self._set_state(RunState.PAUSED)
+
+    def resume(self) -> None:
+        """Record again.
+
+        Raises:
+            IllegalTransitionError: the run is not paused.
+        """
+        with self._lock:
+            if self._state is not RunState.PAUSED:
+                check_transition(self.id, self._state, RunState.RUNNING)
+            self._paused_total_ns += self.pipeline.clock() - self._paused_at_ns
+            self._points.is_gated = False
+            self._set_state(RunState.RUNNING)
+
+    def flush(self, *, timeout_s: float = 5.0) -> FlushReport:
+        """Wait until what was recorded is stored and exported; the report says how far that went."""
+        return self.pipeline.flush(timeout_s=timeout_s)
+
+    def __enter__(self) -> Self:
+        with self.guard:
+            self._token = context_api.attach(self._context)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> Literal[False]:
+        token, self._token = self._token, None
+        if self._generation != scope_module.fork_generation:
+            return False
+        with self.guard:
+            if token is not None:
+                context_api.detach(cast("Any", token))
+            self._end_by(error)
+        return False
+
+    def stay(self) -> Self:
+        """Make the run current in the caller's context until it ends, without `with`: what `init` does."""
+        return self.__enter__()
+
+    def leave(self) -> None:
+        """Undo `stay` where the caller's context is still the one that it made."""
+        token, self._token = self._token, None
+        if token is not None and context_api.get_current() is self._context:
+            context_api.detach(cast("Any", token))
+
+    def _end_by(self, error: BaseException | None) -> None:
+        if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+            self._end(RunState.SUCCEEDED, reason="" if error is None else "sys.exit(0)")
+        elif isinstance(error, KeyboardInterrupt):
+            self._end(RunState.CANCELLED, reason="KeyboardInterrupt", error=error)
+        elif isinstance(error, SystemExit):
+            self._end(RunState.FAILED, reason=f"sys.exit({error.code!r})", error=error)
+        else:
+            self._end(RunState.FAILED, reason=str(error), error=error)
+
+    def _terminal(self, state: RunState | str) -> RunState:
+        try:
+            wanted = RunState(state)
+        except ValueError:
+            wanted = RunState.PENDING
+        if not wanted.is_terminal:
+            raise IllegalTransitionError(
+                run_id=self.id,
+                current=str(self._state),
+                requested=str(state),
+                allowed=sorted(str(s) for s in _RESULTS),
+            )
+        return wanted
+
+    def _end(self, state: RunState, *, reason: str = "", error: BaseException | None = None) -> FlushReport:
+        if self.pipeline.is_inherited or self._generation != scope_module.fork_generation:
+            return self.pipeline.flush(timeout_s=0.0)
+        with self._lock:
+            if self._state.is_terminal:
+                return self.pipeline.flush(timeout_s=0.0)
+            with self.guard:
+                self.loops.close()
+                if self._state is RunState.PAUSED:
+                    self._paused_total_ns += self.pipeline.clock() - self._paused_at_ns
+                self._end_span(state, reason, error)
+                self._points.is_gated = True
+                self._points.gate_reason = "finished"
+                self.collect_metrics()
+                error_type = "" if error is None else type(error).__qualname__
+                self._set_state(state, reason=reason, error_type=error_type)
+            active_runs.pop(self.id, None)
+        return self.pipeline.flush(timeout_s=self.pipeline.settings.exit_timeout_s)
+
+    def end_by_signal(self, name: str) -> None:
+        """Mark the run cancelled by a signal that is about to end the process; nothing is waited for."""
+        with self.guard:
+            self._set_state(RunState.CANCELLED, reason=name)
+        active_runs.pop(self.id, None)
+
+    def _end_span(self, state: RunState, reason: str, error: BaseException | None) -> None:
+        span = self.span
+        span.set_attributes(
+            {
+                attr.ML_RUN_RESULT: _RESULTS[state],
+                attr.ML_RUN_SPANS_STARTED: self._started_spans,
+                attr.ML_RUN_SPANS_ENDED: self._ended_spans + 1,
+                attr.ML_RUN_SPANS_DROPPED: self.guard.losses.get("span", 0),
+            }
+        )
+        if reason:
+            span.set_attribute(attr.ML_RUN_REASON, reason[:1000])
+        if error is not None:
+            mark_failed(span, error)
+        elif state is RunState.FAILED:
+            span.set_attribute(attr.ERROR_TYPE, "failed")
+            span.set_status(Status(StatusCode.ERROR, reason[:1000]))
+        elif state is RunState.SUCCEEDED:
+            span.set_status(Status(StatusCode.OK))
+        span.end()
+
+    def _set_state(
+        self, state: RunState, *, reason: str = "", error_type: str = "", is_announced: bool = True
+    ) -> None:
+        with self._lock:
+            check_transition(self.id, self._state, state)
+            self._state = state
+        if not is_announced:
+            return
+        self.pipeline.journal.append(
+            encode.encode_state(
+                RunStateChange(
+                    run_id=self.id,
+                    state=state,
+                    time_ns=self.pipeline.clock(),
+                    reason=reason[:10_000],
+                    error_type=error_type,
+                    paused_total_ns=self._paused_total_ns,
+                    paused_count=self._paused_count,
+                    paused_dropped_count=self._points.gated_count
+                    if state is not RunState.RUNNING or self._paused_count
+                    else 0,
+                    attempt=self._identity.attempt,
+                )
+            )
+        )
+        self.pipeline.wake()
+
+    def _span_attributes(self) -> dict[str, Any]:
+        identity = self._identity
+        from otel_experiments.record.lanes import current_lane, next_sequence  # noqa: PLC0415 - beside its use
+
+        attributes: dict[str, Any] = {
+            attr.ML_OPERATION_NAME: values.MlOperationName.RUN,
+            attr.ML_SPAN_LANE: current_lane(),
+            attr.ML_SPAN_SEQUENCE: next_sequence(),
+        }
+        if identity.seed is not None:
+            attributes[attr.ML_RANDOM_SEED] = identity.seed
+        for key, value in list(identity.params.items())[:MAX_HYPERPARAMETERS]:
+            if isinstance(value, (str, bool, int, float)):
+                attributes[f"{attr.ML_HYPERPARAMETER}.{key}"] = (
+                    value[:1000] if isinstance(value, str) else value
+                )
+        return attributes
+
+    def context_here(self) -> context_api.Context:
+        """Return the caller's context when it is inside this run, else the run's own."""
+        context = context_api.get_current()
+        if context.get(RUN_KEY) is self:
+            return context
+        return trace.set_span_in_context(self.span, run_context(self, context))
+
+    def count_started_span(self) -> None:
+        """Count a span of the run."""
+        self._started_spans += 1
+
+    def count_ended_span(self, size_bytes: int) -> None:
+        """Count an ended span of the run and its size."""
+        self._ended_spans += 1
+        self._trace_bytes += size_bytes
+
+    @property
+    def trace_size(self) -> tuple[int, int]:
+        """How many spans ended in the run so far, and their bytes."""
+        return self._ended_spans, self._trace_bytes
+
+    def take_step_index(self, caller: object) -> int:
+        """Return the number of the next call of a function decorated with `step`, from 0 on."""
+        counters: dict[int, Iterator[int]] = self.__dict__.setdefault("_step_counters", {})
+        return next(counters.setdefault(id(caller), itertools.count()))
+
+    def record_duration(self, definition: MetricDef, span: Span) -> None:
+        """Record how long a scope took, for live dashboards; without OTLP the span says it already."""
+        if self.pipeline.otlp is None:
+            return
+        made: dict[str, Any] = self.__dict__.setdefault("_durations", {})
+        histogram = made.get(definition.name)
+        if histogram is None:
+            histogram = made[definition.name] = self.providers.meter.create_histogram(
+                definition.name, definition.unit, definition.brief
+            )
+        ended = cast("Any", span)
+        histogram.record(
+            (ended.end_time - ended.start_time) / 1e9, {attr.ML_EXPERIMENT_NAME: self.experiment}
+        )
+
+    def note_checkpoint(self, attributes: Mapping[str, Any], path: str, size: int | None) -> None:
+        """Record the event of a saved checkpoint."""
+        if attributes.get(attr.ML_OPERATION_NAME) != values.MlOperationName.SAVE_CHECKPOINT:
+            return
+        found = {attr.ML_CHECKPOINT_NAME: attributes[attr.ML_CHECKPOINT_NAME], attr.ML_CHECKPOINT_URI: path}
+        if size is not None:
+            found[attr.ML_CHECKPOINT_SIZE] = size
+        self.emit(events.ML_CHECKPOINT_SAVED.name, None, found)
+
+    def collect_metrics(self) -> None:
+        """Collect the run's instruments and send its points, if there is anybody to send them to."""
+        with self.guard:
+            if self.pipeline.otlp is not None:
+                _ = self.providers.meter_provider
+            reader = self.providers.reader
+            if reader is not None:
+                context = self.span.get_span_context()
+                reader.run_span_context = (context.trace_id, context.span_id)
+                reader.collect()
+
+    def beat(self) -> None:
+        """Give a sign of life."""
+        with self.guard:
+            self.pipeline.journal.append(encode.encode_heartbeat(self.id, self.pipeline.clock()))

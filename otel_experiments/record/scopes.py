@@ -1,0 +1,257 @@
+"""The typed spans inside a run, as context managers: stage, epoch, step, batch, evaluation, checkpoint, inference.
+
+A scope opens a span of the run, makes it current, and ends it with the exception that left the body, if any.
+The exception passes through untouched: the same object with the same traceback. A scope that was opened before
+a fork is not ended in the child: it is the parent's.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast
+
+from opentelemetry import context as context_api
+from opentelemetry import trace
+from opentelemetry.trace import Link, Span, Status, StatusCode, Tracer
+
+from otel_experiments.record.current import RUN_KEY
+from otel_experiments.record.lanes import current_lane, next_sequence
+from otel_experiments.semconv import attributes as attr
+from otel_experiments.semconv.definitions import MetricDef
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from opentelemetry.util.types import Attributes as SdkAttributes
+
+    from otel_experiments.record.guard import Guard
+    from otel_experiments.record.providers import RunProviders
+
+_NOT_FAILURES: Final = (GeneratorExit,)
+_thread_time_ns = time.thread_time_ns
+_get_ident = threading.get_ident
+
+_LEFT: Final = object()
+
+fork_generation = 0
+"""How many forks lie between the first process of the program and this one."""
+
+
+def _count_fork() -> None:
+    global fork_generation  # noqa: PLW0603 - identity of the process
+    fork_generation += 1
+
+
+os.register_at_fork(after_in_child=_count_fork)
+
+
+class ScopedRun(Protocol):
+    """What a scope needs of its run."""
+
+    id: str
+    tracer: Tracer
+    providers: RunProviders
+    guard: Guard
+
+    def log(
+        self,
+        values: Mapping[str, Any],
+        *,
+        step: float | None = None,
+        epoch: float | None = None,
+        phase: str | None = None,
+    ) -> None:
+        """Record metric points."""
+        ...
+
+    def context_here(self) -> context_api.Context:
+        """Return the caller's context when it is inside this run, else the run's own."""
+        ...
+
+    def count_started_span(self) -> None:
+        """Count a span of the run."""
+        ...
+
+    def record_duration(self, definition: MetricDef, span: Span) -> None:
+        """Record how long a scope took."""
+        ...
+
+    def note_checkpoint(self, attributes: Mapping[str, Any], path: str, size: int | None) -> None:
+        """Record the event of a saved checkpoint."""
+        ...
+
+
+class Scope:
+    """An open piece of work of a run.
+
+    `with run.stage("load") as stage:` opens and ends it. `stage.span` is the OpenTelemetry span.
+    """
+
+    __slots__ = (
+        "_attributes",
+        "_cpu_start_ns",
+        "_duration",
+        "_generation",
+        "_ident",
+        "_links",
+        "_name",
+        "_parent",
+        "_run",
+        "_token",
+        "span",
+    )
+
+    def __init__(
+        self,
+        run: ScopedRun,
+        name: str,
+        attributes: dict[str, Any],
+        *,
+        duration: MetricDef | None = None,
+        links: tuple[Link, ...] = (),
+        parent: context_api.Context | None = None,
+    ) -> None:
+        self._run = run
+        self._name = name
+        self._attributes = attributes
+        self._duration = duration
+        self._links = links
+        self._parent = parent
+        self._token: object | None = None
+        self.span: Span = trace.INVALID_SPAN
+
+    @property
+    def run(self) -> ScopedRun:
+        """The run that the scope belongs to."""
+        return self._run
+
+    def set_attribute(self, key: str, value: Any) -> None:  # whatever OpenTelemetry accepts
+        """Set an attribute of the scope's span."""
+        self.span.set_attribute(key, value)
+
+    def log(
+        self,
+        values: Mapping[str, Any],
+        *,
+        step: float | None = None,
+        epoch: float | None = None,
+        phase: str | None = None,
+    ) -> None:
+        """Record metric points of the run; see `Run.log`."""
+        self._run.log(values, step=step, epoch=epoch, phase=phase)
+
+    def __enter__(self) -> Self:
+        run = self._run
+        try:
+            attributes = self._attributes
+            attributes[attr.ML_SPAN_LANE] = current_lane()
+            attributes[attr.ML_SPAN_SEQUENCE] = next_sequence()
+            context = self._parent or run.context_here()
+            self.span = span = run.tracer.start_span(
+                self._name, context, attributes=cast("SdkAttributes", attributes), links=self._links
+            )
+            run.count_started_span()
+            self._generation = fork_generation
+            self._ident = _get_ident()
+            self._token = context_api.attach(trace.set_span_in_context(span, context))
+            self._cpu_start_ns = _thread_time_ns()
+        except Exception as error:  # noqa: BLE001 - recording never raises into training code
+            run.guard.lost("scope", f"The span {self._name!r} was not opened: {error!r}", error=error)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> Literal[False]:
+        token, self._token = self._token, None
+        if token is None or self._generation != fork_generation:
+            return False
+        try:
+            if token is not _LEFT:
+                context_api.detach(cast("Any", token))
+            span = self.span
+            if self._ident == _get_ident() and "/task-" not in self._attributes[attr.ML_SPAN_LANE]:
+                span.set_attribute(attr.ML_SPAN_CPU_TIME, _thread_time_ns() - self._cpu_start_ns)
+            if error is not None and not isinstance(error, _NOT_FAILURES):
+                mark_failed(span, error)
+            self._before_end(error)
+            span.end()
+            if self._duration is not None:
+                self._run.record_duration(self._duration, span)
+        except Exception as failure:  # noqa: BLE001 - recording never raises into training code
+            self._run.guard.lost(
+                "scope", f"The span {self._name!r} was not ended: {failure!r}", error=failure
+            )
+        return False
+
+    def leave_context(self) -> None:
+        """Make the enclosing span current again, while this one stays open: for generators between two items."""
+        if self._token is not None and self._token is not _LEFT:
+            context_api.detach(cast("Any", self._token))
+            self._token = _LEFT
+            self._ident = 0
+
+    def _before_end(self, error: BaseException | None) -> None:
+        """Let a kind of scope add what it knows only at the end."""
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> Literal[False]:
+        return self.__exit__(kind, error, traceback)
+
+
+class CheckpointScope(Scope):
+    """A checkpoint being saved or loaded; `checkpoint.wrote(path)` tells where and how large it is."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._path: str | None = None
+
+    def wrote(self, path: str | os.PathLike[str]) -> None:
+        """Note the file or folder of the checkpoint; its size is read when the scope ends."""
+        self._path = os.fspath(path)
+
+    def _before_end(self, error: BaseException | None) -> None:
+        if self._path is None:
+            return
+        self.span.set_attribute(attr.ML_CHECKPOINT_URI, self._path)
+        size = _size_bytes(self._path)
+        if size is not None:
+            self.span.set_attribute(attr.ML_CHECKPOINT_SIZE, size)
+        if error is None:
+            self._run.note_checkpoint(self._attributes, self._path, size)
+
+
+def _size_bytes(path: str) -> int | None:
+    try:
+        if os.path.isdir(path):  # noqa: PTH112 - may be a URI; pathlib would change it
+            return sum(
+                os.path.getsize(os.path.join(folder, name))  # noqa: PTH118, PTH202 - as above
+                for folder, _, names in os.walk(path)
+                for name in names
+            )
+        return os.path.getsize(path)  # noqa: PTH202 - as above
+    except OSError:
+        return None
+
+
+def mark_failed(span: Span, error: BaseException) -> None:
+    """Set status, `error.type` and the exception event of a span that an exception left."""
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    span.set_attribute(attr.ERROR_TYPE, name)
+    span.record_exception(error)
+    span.set_status(Status(StatusCode.ERROR, f"{name}: {error}"[:1000]))
+
+
+def run_context(run: ScopedRun, context: context_api.Context) -> context_api.Context:
+    """Return the context in which `run` is current."""
+    return context_api.set_value(RUN_KEY, run, context)

@@ -1,0 +1,154 @@
+"""Starting runs: names, resource, providers, the process's pipeline."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final, cast
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+
+from otel_experiments.errors import ConfigurationError
+from otel_experiments.model.span import AttributeValue
+from otel_experiments.record import environment, lanes
+from otel_experiments.record.current import find_run
+from otel_experiments.record.names import clean_name
+from otel_experiments.record.params import flatten_params
+from otel_experiments.record.pipeline import Pipeline
+from otel_experiments.record.providers import RunProviders
+from otel_experiments.record.recording import clean_tags
+from otel_experiments.record.run import Run, RunIdentity
+from otel_experiments.record.settings import Settings
+from otel_experiments.semconv import SCHEMA_URL
+from otel_experiments.semconv import attributes as attr
+
+_ADJECTIVES: Final = (
+    "amber", "bold", "brisk", "calm", "clear", "crisp", "deft", "eager", "fair", "fleet", "gentle", "glad",
+    "keen", "kind", "light", "lively", "lucid", "merry", "mild", "neat", "noble", "plain", "proud", "quick",
+    "quiet", "rapid", "ready", "sharp", "sound", "steady", "sunny", "swift", "tidy", "vivid", "warm", "wise",
+)  # fmt: skip
+_NOUNS: Final = (
+    "alder", "aspen", "beech", "birch", "brook", "cedar", "cliff", "coast", "comet", "crane", "delta", "dune",
+    "falcon", "fern", "finch", "fjord", "grove", "harbor", "heron", "island", "lark", "linden", "maple", "meadow",
+    "meteor", "oak", "orchid", "otter", "pine", "plover", "raven", "reef", "ridge", "river", "robin", "willow",
+)  # fmt: skip
+
+_version: str | None = None
+
+
+def version() -> str:
+    """Return the version of this package."""
+    global _version  # noqa: PLW0603 - read once
+    if _version is None:
+        try:
+            _version = metadata.version("otel-experiments")
+        except metadata.PackageNotFoundError:
+            _version = "0"
+    return _version
+
+
+def make_name() -> str:
+    """Return a name such as `keen-heron-417`, drawn without the global `random`."""
+    return f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}-{secrets.randbelow(900) + 100}"
+
+
+def base_resource(settings: Settings) -> Resource:
+    """Return what all runs of this process share: project, process, host, git checkout, rank.
+
+    `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win over what is found, as the specification says.
+    """
+    found: dict[str, AttributeValue] = {}
+    with_git = environment.git_attributes(Path.cwd()) if settings.capture_git else {}
+    found |= with_git
+    found |= environment.process_attributes()
+    found |= environment.distributed_attributes(os.environ)
+    own = Resource(cast("Any", found))
+    standard = Resource.create()
+    merged = own.merge(standard)
+    project = settings.project or os.environ.get("OTEL_SERVICE_NAME")
+    if project:
+        merged = merged.merge(Resource({attr.SERVICE_NAME: project}))
+    elif str(standard.attributes.get(attr.SERVICE_NAME, "")).startswith("unknown_service"):
+        merged = merged.merge(Resource({attr.SERVICE_NAME: Path.cwd().name or "project"}))
+    return merged
+
+
+def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
+    pipeline: Pipeline,
+    *,
+    name: str | None,
+    experiment: str | None,
+    config: object,
+    tags: Mapping[str, object] | Iterable[str] | None,
+    group: str | None,
+    hypothesis: str | None,
+    condition: str | None,
+    description: str | None,
+    seed: int | None,
+    parent: Run | None,
+    run_id: str | None,
+    attempt: int,
+) -> Run:
+    """Make a run on the pipeline and start it.
+
+    Raises:
+        ConfigurationError: a name that cannot be used, params that are no mapping.
+    """
+    experiment = clean_name(
+        pipeline.settings.experiment if experiment is None else experiment, "experiment name"
+    )
+    enclosing = parent if parent is not None else find_run()
+    run_id = run_id or trace.format_trace_id(pipeline.id_generator.generate_trace_id())
+    try:
+        params = flatten_params(config) if config is not None else {}
+    except TypeError as error:
+        raise ConfigurationError(str(error)) from None
+    identity = RunIdentity(
+        run_id=run_id,
+        name=clean_name(name, "run name") if name is not None else make_name(),
+        experiment=experiment,
+        group=group or "",
+        hypothesis=hypothesis or "",
+        condition=condition or "",
+        description=description or "",
+        parent_run_id=enclosing.id if enclosing is not None else None,
+        seed=seed,
+        attempt=attempt,
+        params=params,
+        tags=clean_tags(tags) if tags is not None else {},
+    )
+    resource = pipeline.base_resource.merge(Resource(_run_attributes(identity), SCHEMA_URL))
+    run = Run(pipeline, identity, RunProviders(pipeline, resource, run_id, version()))
+    pipeline.adopt_global_provider()
+    rank = resource.attributes.get(attr.ML_DISTRIBUTED_RANK)
+    if isinstance(rank, int):
+        lanes.set_rank(rank)
+    around = trace.get_current_span().get_span_context()
+    return run.start(links=(trace.Link(around),) if around.is_valid else ())
+
+
+def _run_attributes(identity: RunIdentity) -> dict[str, Any]:
+    attributes: dict[str, Any] = {
+        attr.ML_EXPERIMENT_NAME: identity.experiment,
+        attr.ML_RUN_ID: identity.run_id,
+        attr.ML_RUN_NAME: identity.name,
+        attr.ML_RUN_ATTEMPT: identity.attempt,
+    }
+    optional = {
+        attr.ML_EXPERIMENT_GROUP: identity.group,
+        attr.ML_EXPERIMENT_HYPOTHESIS: identity.hypothesis,
+        attr.ML_EXPERIMENT_CONDITION: identity.condition,
+        attr.ML_EXPERIMENT_DESCRIPTION: identity.description,
+        attr.ML_RUN_PARENT_ID: identity.parent_run_id,
+    }
+    attributes.update({key: value[:1000] for key, value in optional.items() if value})
+    return attributes
+
+
+Clock = Callable[[], int]
+system_clock: Final[Clock] = time.time_ns
