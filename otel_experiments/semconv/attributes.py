@@ -88,7 +88,7 @@ DEPLOYMENT_ENVIRONMENT_NAME: Final = "deployment.environment.name"
 """Name of the environment the run belongs to.
 
 Type: str
-Examples: "staging", "ci"
+Values: production, staging, test, development; open
 Stability: development
 Defined by: https://opentelemetry.io/schemas/1.44.0
 """
@@ -210,7 +210,7 @@ GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"
 """Who serves the model.
 
 Type: str
-Examples: "openai", "aws.bedrock"
+Values: openai, anthropic, aws.bedrock, azure.ai.inference, azure.ai.openai, cohere, deepseek, gcp.gemini, gcp.vertex_ai, groq, ibm.watsonx.ai, mistral_ai, perplexity, x_ai; open
 Stability: development
 Defined by: https://opentelemetry.io/schemas/gen-ai/1.42.0
 """
@@ -351,7 +351,7 @@ HOST_ARCH: Final = "host.arch"
 """CPU architecture of the host.
 
 Type: str
-Examples: "amd64", "arm64"
+Values: amd64, arm64, arm32, x86, ppc32, ppc64, s390x, ia64; open
 Stability: development
 Defined by: https://opentelemetry.io/schemas/1.44.0
 """
@@ -1051,7 +1051,7 @@ OS_TYPE: Final = "os.type"
 """Type of the operating system.
 
 Type: str
-Examples: "linux", "darwin", "windows"
+Values: linux, darwin, windows, freebsd, netbsd, openbsd, aix, solaris; open
 Stability: development
 Defined by: https://opentelemetry.io/schemas/1.44.0
 """
@@ -1239,7 +1239,7 @@ TELEMETRY_SDK_LANGUAGE: Final = "telemetry.sdk.language"
 """Language of the telemetry SDK.
 
 Type: str
-Examples: "python"
+Values: python; open
 Stability: stable
 Defined by: https://opentelemetry.io/schemas/1.44.0
 """

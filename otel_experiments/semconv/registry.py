@@ -80,10 +80,10 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
     ),
     AttributeDef(
         name="deployment.environment.name",
-        type="string",
+        type="enum",
         brief="Name of the environment the run belongs to.",
         stability="development",
-        examples=("staging", "ci"),
+        members=("production", "staging", "test", "development"),
         upstream="https://opentelemetry.io/schemas/1.44.0",
     ),
     AttributeDef(
@@ -197,10 +197,25 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
     ),
     AttributeDef(
         name="gen_ai.provider.name",
-        type="string",
+        type="enum",
         brief="Who serves the model.",
         stability="development",
-        examples=("openai", "aws.bedrock"),
+        members=(
+            "openai",
+            "anthropic",
+            "aws.bedrock",
+            "azure.ai.inference",
+            "azure.ai.openai",
+            "cohere",
+            "deepseek",
+            "gcp.gemini",
+            "gcp.vertex_ai",
+            "groq",
+            "ibm.watsonx.ai",
+            "mistral_ai",
+            "perplexity",
+            "x_ai",
+        ),
         upstream="https://opentelemetry.io/schemas/gen-ai/1.42.0",
     ),
     AttributeDef(
@@ -323,10 +338,10 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
     ),
     AttributeDef(
         name="host.arch",
-        type="string",
+        type="enum",
         brief="CPU architecture of the host.",
         stability="development",
-        examples=("amd64", "arm64"),
+        members=("amd64", "arm64", "arm32", "x86", "ppc32", "ppc64", "s390x", "ia64"),
         upstream="https://opentelemetry.io/schemas/1.44.0",
     ),
     AttributeDef(
@@ -955,10 +970,10 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
     ),
     AttributeDef(
         name="os.type",
-        type="string",
+        type="enum",
         brief="Type of the operating system.",
         stability="development",
-        examples=("linux", "darwin", "windows"),
+        members=("linux", "darwin", "windows", "freebsd", "netbsd", "openbsd", "aix", "solaris"),
         upstream="https://opentelemetry.io/schemas/1.44.0",
     ),
     AttributeDef(
@@ -1123,10 +1138,10 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
     ),
     AttributeDef(
         name="telemetry.sdk.language",
-        type="string",
+        type="enum",
         brief="Language of the telemetry SDK.",
         stability="stable",
-        examples=("python",),
+        members=("python",),
         upstream="https://opentelemetry.io/schemas/1.44.0",
     ),
     AttributeDef(

@@ -23,6 +23,19 @@ class CpuMode(StrEnum):
     """Is used by another virtual machine."""
 
 
+class DeploymentEnvironmentName(StrEnum):
+    """Values of `deployment.environment.name`, open. Name of the environment the run belongs to."""
+
+    PRODUCTION = "production"
+    """In use."""
+    STAGING = "staging"
+    """Before production."""
+    TEST = "test"
+    """For tests."""
+    DEVELOPMENT = "development"
+    """For development."""
+
+
 class DiskIoDirection(StrEnum):
     """Values of `disk.io.direction`, open. Whether data goes to or comes from the disk."""
 
@@ -49,6 +62,60 @@ class GenAiOperationName(StrEnum):
     """Asking an agent."""
     EXECUTE_TOOL = "execute_tool"
     """Calling a tool."""
+
+
+class GenAiProviderName(StrEnum):
+    """Values of `gen_ai.provider.name`, open. Who serves the model."""
+
+    OPENAI = "openai"
+    """OpenAI."""
+    ANTHROPIC = "anthropic"
+    """Anthropic."""
+    AWS_BEDROCK = "aws.bedrock"
+    """AWS Bedrock."""
+    AZURE_AI_INFERENCE = "azure.ai.inference"
+    """Azure AI Inference."""
+    AZURE_AI_OPENAI = "azure.ai.openai"
+    """Azure OpenAI."""
+    COHERE = "cohere"
+    """Cohere."""
+    DEEPSEEK = "deepseek"
+    """DeepSeek."""
+    GCP_GEMINI = "gcp.gemini"
+    """Gemini."""
+    GCP_VERTEX_AI = "gcp.vertex_ai"
+    """Vertex AI."""
+    GROQ = "groq"
+    """Groq."""
+    IBM_WATSONX_AI = "ibm.watsonx.ai"
+    """IBM watsonx."""
+    MISTRAL_AI = "mistral_ai"
+    """Mistral AI."""
+    PERPLEXITY = "perplexity"
+    """Perplexity."""
+    X_AI = "x_ai"
+    """xAI."""
+
+
+class HostArch(StrEnum):
+    """Values of `host.arch`, open. CPU architecture of the host."""
+
+    AMD64 = "amd64"
+    """64-bit x86, which Python calls x86_64 or AMD64."""
+    ARM64 = "arm64"
+    """64-bit ARM, which Python calls arm64 or aarch64."""
+    ARM32 = "arm32"
+    """32-bit ARM."""
+    X86 = "x86"
+    """32-bit x86."""
+    PPC32 = "ppc32"
+    """32-bit PowerPC."""
+    PPC64 = "ppc64"
+    """64-bit PowerPC."""
+    S390X = "s390x"
+    """IBM z/Architecture."""
+    IA64 = "ia64"
+    """Itanium."""
 
 
 class HwGpuTask(StrEnum):
@@ -226,6 +293,27 @@ class NetworkIoDirection(StrEnum):
     """From the network."""
 
 
+class OsType(StrEnum):
+    """Values of `os.type`, open. Type of the operating system."""
+
+    LINUX = "linux"
+    """Linux."""
+    DARWIN = "darwin"
+    """macOS."""
+    WINDOWS = "windows"
+    """Windows."""
+    FREEBSD = "freebsd"
+    """FreeBSD."""
+    NETBSD = "netbsd"
+    """NetBSD."""
+    OPENBSD = "openbsd"
+    """OpenBSD."""
+    AIX = "aix"
+    """AIX."""
+    SOLARIS = "solaris"
+    """Solaris."""
+
+
 class SystemMemoryState(StrEnum):
     """Values of `system.memory.state`, open. What the memory is used for."""
 
@@ -237,6 +325,13 @@ class SystemMemoryState(StrEnum):
     """Buffers."""
     CACHED = "cached"
     """Page cache."""
+
+
+class TelemetrySdkLanguage(StrEnum):
+    """Values of `telemetry.sdk.language`, open. Language of the telemetry SDK."""
+
+    PYTHON = "python"
+    """Python."""
 
 
 class TestCaseResultStatus(StrEnum):

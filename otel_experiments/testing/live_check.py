@@ -154,7 +154,7 @@ def check_log_record(record: LogRecord) -> list[Advice]:
 def check_resource(resource: Resource) -> list[Advice]:
     """Return what strays in a Resource: its attributes, and entities that are described but not identified."""
     name = str(resource.attributes.get(attributes.SERVICE_NAME, ""))
-    signal = Signal("resource", name, is_ours=False)
+    signal = Signal("resource", name, is_ours=resource.schema_url == SCHEMA_URL)
     found = list(check_attributes(signal, resource.attributes))
     for entity in entities.ALL:
         described = [key for key in entity.description if key in resource.attributes]

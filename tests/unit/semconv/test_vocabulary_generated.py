@@ -304,15 +304,20 @@ def test_reused_attributes_exist_upstream(vocabulary: Vocabulary) -> None:
         assert getattr(module, known.key.replace(".", "_").upper(), None) == known.key
 
 
-def test_reused_enums_hold_only_members_known_upstream(vocabulary: Vocabulary) -> None:
-    """No member of a reused enum is coined by us."""
+def test_reused_enums_are_enums_of_known_members(vocabulary: Vocabulary) -> None:
+    """What is an enum there is one here, what is none there is none here, and no member is coined by us."""
     for known in vocabulary.attributes:
-        if not known.upstream or not known.members:
+        if not known.upstream or known.key == "error.type":
             continue
-        module = upstream_module("attributes", known.key.split(".")[0], is_stable=False)
-        published = getattr(module, f"{generate.class_name(known.key)}Values", None)
-        assert published is not None, known.key
-        assert {member.value for member in known.members} <= {member.value for member in published}, known.key
+        namespace = known.key.split(".")[0]
+        class_name = f"{generate.class_name(known.key)}Values"
+        modules = [upstream_module("attributes", namespace, is_stable=False)]
+        if known.stability == "stable":
+            modules.append(upstream_module("attributes", namespace, is_stable=True))
+        published = [getattr(module, class_name) for module in modules if hasattr(module, class_name)]
+        assert (known.type == "enum") == bool(published), known.key
+        if published:
+            assert {one.value for one in known.members} <= {one.value for one in published[-1]}, known.key
 
 
 def test_reused_metrics_are_as_upstream(vocabulary: Vocabulary, root: Path) -> None:

@@ -3,6 +3,7 @@
 import math
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,10 +15,12 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource as SdkResource
 from opentelemetry.sdk.trace import TracerProvider
 
+from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import InstrumentPoint
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
 from otel_experiments.semconv import SCHEMA_URL, metrics, spans
+from otel_experiments.store import open_store
 from otel_experiments.testing.advice import Level
 from otel_experiments.testing.live_check import (
     LiveCheck,
@@ -252,6 +255,17 @@ def test_a_described_run_needs_its_identity() -> None:
     assert check_resource(Resource({"service.name": "web"})) == []
 
 
+@pytest.mark.parametrize(
+    ("schema_url", "level"),
+    [(SCHEMA_URL, "improvement"), ("https://opentelemetry.io/schemas/1.44.0", "information")],
+)
+def test_a_resource_of_ours_is_held_to_the_reused_enums(schema_url: str, level: str) -> None:
+    """Python's word for the architecture on a Resource that names our schema is worth mending."""
+    found = check_resource(Resource({"service.name": "vision", "host.arch": "x86_64"}, schema_url))
+
+    assert told(found) == [(level, "undefined_enum_variant", "host.arch")]
+
+
 ANY_VALUE = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -416,3 +430,39 @@ def test_every_metric_of_ours_can_be_made_as_defined() -> None:
     provider.shutdown()
 
     assert live_check.report() == "The telemetry keeps to the vocabulary."
+
+
+@pytest.mark.parametrize("location", ["memory://", "runs.db"])
+def test_a_whole_store_is_checked(tmp_path: Path, location: str) -> None:
+    """Spans, data points and records of a store are all looked at."""
+    live_check = LiveCheck()
+    with open_store(location if "://" in location else str(tmp_path / location)) as store:
+        store.apply(
+            WriteBatch(
+                spans=[STAGE, replace(STAGE, span_id="00f067aa0ba902b7", kind=SpanKind.SERVER)],
+                instrument_points=[replace(POINT, unit="s")],
+                log_records=[replace(CHECKPOINT_SAVED, attributes={})],
+            )
+        )
+
+        live_check.check_store(store)
+
+    assert [(one.signal, one.code) for one in live_check.advice] == [
+        ("span", "span_kind_mismatch"),
+        ("metric", "unit_mismatch"),
+        ("event", "missing_attribute"),
+    ]
+
+
+def test_a_store_is_checked_to_its_last_span() -> None:
+    """A store with more spans than are read at once is checked whole, each span once."""
+    live_check = LiveCheck()
+    stray = replace(STAGE, kind=SpanKind.SERVER)
+    with open_store("memory://") as store:
+        store.apply(
+            WriteBatch(spans=[replace(stray, span_id=f"{n:016x}", start_ns=n) for n in range(1, 10_003)])
+        )
+
+        live_check.check_store(store)
+
+    assert [live_check.count(one) for one in live_check.advice] == [10_002]
