@@ -1,1 +1,6 @@
 """Where telemetry is kept. The only package that says sqlite3; knows no OpenTelemetry."""
+
+from otel_experiments.store._location import open_store
+from otel_experiments.store._protocol import Row, Store
+
+__all__ = ["Row", "Store", "open_store"]

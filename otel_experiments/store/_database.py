@@ -1,0 +1,371 @@
+"""Connections to one SQLite database: opened, migrated, handed out, survived across forks.
+
+Knows nothing of runs or spans. One connection writes, guarded by a lock; readers borrow their own, so that a
+chart never waits for a drain. A forked child opens connections of its own and never touches, not even to
+close, what it inherited: SQLite's locks belong to the process, and its shared index would be corrupted.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from otel_experiments.errors import (
+    NewerSchemaError,
+    NotAStoreError,
+    StoreClosedError,
+    StoreDamagedError,
+    StoreError,
+    StoreFullError,
+    StoreLockedError,
+    StoreNotFoundError,
+    StorePathError,
+    StoreReadOnlyError,
+)
+from otel_experiments.store._schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
+from otel_experiments.store._search_eval import json_attribute_is, json_list_contains, search_pattern
+
+_HEADER: Final = b"SQLite format 3\x00"
+_IDLE_READERS: Final = 4
+_STATEMENTS: Final = 256
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR})
+_WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
+
+
+class Database:
+    """The connections to one SQLite file, or to one database in memory (`path` None).
+
+    Raises (from every method that touches the file): the StoreErrors that `translated` makes.
+    """
+
+    def __init__(self, path: Path | None, *, read_only: bool, create: bool, busy_timeout_s: float) -> None:
+        self.location = ":memory:" if path is None else str(path)
+        self.read_only = read_only
+        self.busy_timeout_s = busy_timeout_s
+        self.generation = 0
+        """Counts what makes cached ids worthless: a rollback, a fork."""
+        self._path = path
+        self._pid = os.getpid()
+        self._is_closed = False
+        self._write_lock = threading.RLock()
+        self._pool_lock = threading.Lock()
+        self._idle: list[sqlite3.Connection] = []
+        self._writer: sqlite3.Connection | None = None
+        if path is not None:
+            self._check_path(path, create=create and not read_only)
+        with translated(self):
+            if read_only:
+                connection = self._connect_reader()
+                self._give_back(connection)
+            else:
+                self._writer = self._connect_writer()
+        _survive_forks(self)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Lend the writer inside one transaction; an exception rolls all of it back."""
+        if self.read_only:
+            raise StoreReadOnlyError(path=self.location, action="write")
+        with self._write_lock, translated(self):
+            connection = self._open_writer()
+            connection.execute("begin immediate")
+            try:
+                yield connection
+            except BaseException:
+                self.generation += 1
+                if connection.in_transaction:
+                    connection.rollback()
+                raise
+            try:
+                connection.commit()
+            except BaseException:
+                self.generation += 1
+                if connection.in_transaction:
+                    connection.rollback()
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection inside one read transaction: all statements see the same moment."""
+        if self._path is None:
+            with self._write_lock, translated(self):
+                yield self._open_writer()
+            return
+        with translated(self):
+            connection = self._borrow()
+            try:
+                connection.execute("begin")
+                yield connection
+            finally:
+                if self._pid == os.getpid():
+                    if connection.in_transaction:
+                        connection.rollback()
+                    self._give_back(connection)
+
+    def close(self) -> None:
+        """Close every connection of this process; safe to call twice."""
+        with self._write_lock, self._pool_lock:
+            self._is_closed = True
+            connections = [*self._idle, *([self._writer] if self._writer else [])]
+            self._idle, self._writer = [], None
+        for connection in connections:
+            with suppress(
+                sqlite3.Error
+            ):  # e.g. a full disk at the last checkpoint: the WAL file stays, complete
+                connection.close()
+
+    def forget_inherited(self) -> None:
+        """Drop, without closing, what a forked child inherited. Called in the child."""
+        inherited = [*self._idle, *([self._writer] if self._writer else [])]
+        for connection in inherited:
+            _make_immortal(connection)
+        self._idle = []
+        self._writer = None
+        self._write_lock = threading.RLock()
+        self._pool_lock = threading.Lock()
+        self._pid = os.getpid()
+        self.generation += 1
+
+    def _check_path(self, path: Path, *, create: bool) -> None:
+        if path.is_dir():
+            raise StorePathError(
+                path=str(path), why="it is a directory", fix=f"Name a file in it: {path / 'experiments.db'}"
+            )
+        if not path.exists():
+            if not create:
+                raise StoreNotFoundError(path=str(path))
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StorePathError(
+                    path=str(path),
+                    why=f"its folder cannot be made ({error.strerror})",
+                    fix="Name a path whose folder you may write: --store PATH or OTEL_EXPERIMENTS_STORE=PATH.",
+                ) from error
+            if not os.access(path.parent, os.W_OK):
+                raise _not_writable(path, "its folder may not be written")
+            return
+        try:
+            with path.open("rb") as file:
+                header = file.read(len(_HEADER))
+        except OSError as error:
+            raise StorePathError(
+                path=str(path),
+                why=f"it may not be read ({error.strerror})",
+                fix=f"Ask for the right to read it: ls -l {path}",
+            ) from error
+        if header and header != _HEADER:
+            raise NotAStoreError(path=str(path), found="it is not a SQLite database")
+        if create and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+            raise _not_writable(path, "it may not be written")
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        target = ":memory:" if self._path is None else str(self._path)
+        connection = self._connect(target, is_uri=False)
+        try:
+            self._check_ours(connection)
+            if self._path is not None:
+                self._switch_to_wal(connection)
+            connection.execute("pragma synchronous = normal")
+            connection.execute("pragma foreign_keys = on")
+            connection.execute(f"pragma journal_size_limit = {_WAL_LIMIT_BYTES}")
+            self._migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        assert self._path is not None
+        uri = f"file:{quote(str(self._path.absolute()))}?mode=ro"
+        try:
+            connection = self._checked_reader(uri)
+        except sqlite3.OperationalError:
+            # A store on a medium that may not be written has no place for the WAL's index. Where no WAL file
+            # waits either, the database file is the whole truth.
+            if self._path.with_name(f"{self._path.name}-wal").exists() or os.access(
+                self._path.parent, os.W_OK
+            ):
+                raise
+            connection = self._checked_reader(f"{uri}&immutable=1")
+        return connection
+
+    def _checked_reader(self, uri: str) -> sqlite3.Connection:
+        connection = self._connect(uri, is_uri=True)
+        try:
+            connection.execute("pragma query_only = on")
+            version = self._check_ours(connection)
+            if version == 0:
+                raise StoreNotFoundError(path=self.location)
+            if version < SCHEMA_VERSION:
+                raise StoreReadOnlyError(path=self.location, action="be upgraded to this release's schema")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _connect(self, target: str, *, is_uri: bool) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            target,
+            timeout=self.busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_STATEMENTS,
+            uri=is_uri,
+        )
+        connection.create_function("regexp", 2, search_pattern, deterministic=True)
+        connection.create_function("ox_list_contains", 2, json_list_contains, deterministic=True)
+        connection.create_function("ox_attribute_is", 3, json_attribute_is, deterministic=True)
+        return connection
+
+    def _check_ours(self, connection: sqlite3.Connection) -> int:
+        """Return the schema version, 0 for an empty database.
+
+        Raises:
+            NotAStoreError: another program's database.
+            NewerSchemaError: a newer release's store.
+        """
+        (application_id,) = connection.execute("pragma application_id").fetchone()
+        (version,) = connection.execute("pragma user_version").fetchone()
+        if application_id != APPLICATION_ID:
+            tables = [
+                name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")
+            ]
+            if application_id or tables:
+                shown = ", ".join(tables[:3]) or "none"
+                raise NotAStoreError(
+                    path=self.location,
+                    found=f"it is a SQLite database of another program (application id {application_id}, tables: {shown})",
+                )
+            return 0
+        if version > SCHEMA_VERSION:
+            raise NewerSchemaError(path=self.location, found=version, supported=SCHEMA_VERSION)
+        return int(version)
+
+    def _switch_to_wal(self, connection: sqlite3.Connection) -> None:
+        # The switch does not wait for a lock by itself, whatever the busy timeout says.
+        deadline = time.monotonic() + self.busy_timeout_s
+        while True:
+            try:
+                connection.execute("pragma journal_mode = wal")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in _BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
+            else:
+                return
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        if self._check_ours(connection) == SCHEMA_VERSION:
+            return
+        connection.execute("begin exclusive")
+        try:
+            for version in range(self._check_ours(connection), SCHEMA_VERSION):
+                for statement in MIGRATIONS[version]:
+                    connection.execute(statement)
+            connection.execute(f"pragma application_id = {APPLICATION_ID}")
+            connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
+            connection.commit()
+        except BaseException:
+            if connection.in_transaction:
+                connection.rollback()
+            raise
+
+    def _open_writer(self) -> sqlite3.Connection:
+        if self._is_closed:
+            raise StoreClosedError(path=self.location)
+        if self._writer is None:
+            self._writer = self._connect_writer()
+        return self._writer
+
+    def _borrow(self) -> sqlite3.Connection:
+        with self._pool_lock:
+            if self._is_closed:
+                raise StoreClosedError(path=self.location)
+            if self._idle:
+                return self._idle.pop()
+        return self._connect_reader()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        with self._pool_lock:
+            if not self._is_closed and len(self._idle) < _IDLE_READERS:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+
+@contextmanager
+def translated(database: Database) -> Iterator[None]:
+    """Turn sqlite3's errors into ours, which say what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translate(error, database) from error
+
+
+def _translate(error: sqlite3.Error, database: Database) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    path = database.location
+    if code in _BUSY:
+        return StoreLockedError(path=path, waited_s=database.busy_timeout_s)
+    if code == sqlite3.SQLITE_FULL:
+        return StoreFullError(path=path, why=str(error))
+    if code == sqlite3.SQLITE_READONLY:
+        return StoreReadOnlyError(path=path, action=f"write ({error})")
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return _not_writable(Path(path), f"SQLite cannot open it ({error})")
+    if code in _DAMAGED:
+        return StoreDamagedError(path=path, found=str(error))
+    return StoreError(
+        f"Store {path!r} refused a statement: {type(error).__name__}: {error}.\n"
+        "  Nothing of the batch was written. This is a defect of otel-experiments; please report it."
+    )
+
+
+def _not_writable(path: Path, why: str) -> StorePathError:
+    return StorePathError(
+        path=str(path),
+        why=why,
+        fix="Name a path that you may write (--store PATH or OTEL_EXPERIMENTS_STORE=PATH), "
+        "or open it for reading only.",
+    )
+
+
+def in_chunks(items: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
+    """Yield the items in runs that fit SQLite's limit of bound parameters."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+_open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_hook = threading.Lock()
+_is_hooked = False
+
+
+def _survive_forks(database: Database) -> None:
+    global _is_hooked  # noqa: PLW0603 - one hook a process, placed when the first store is opened
+    with _hook:
+        _open_databases.add(database)
+        if not _is_hooked and hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_after_fork)
+            _is_hooked = True
+
+
+def _after_fork() -> None:
+    for database in list(_open_databases):
+        database.forget_inherited()
+
+
+def _make_immortal(connection: sqlite3.Connection) -> None:
+    """Keep the connection from ever being finalised, which would close it and write to the parent's files."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))

@@ -1,0 +1,61 @@
+"""From what a user types to an open store."""
+
+from __future__ import annotations
+
+import os
+import re
+from os import PathLike
+from pathlib import Path
+
+from otel_experiments.errors import StorePathError
+from otel_experiments.store._memory import LOCATION as MEMORY
+from otel_experiments.store._memory import MemoryStore
+from otel_experiments.store._protocol import Store
+from otel_experiments.store._sqlite import SqliteStore
+
+_SQLITE = "sqlite://"
+_SQLITE_MEMORY = ":memory:"
+
+
+def open_store(
+    location: str | PathLike[str],
+    *,
+    read_only: bool = False,
+    create: bool = True,
+    busy_timeout_s: float = 5.0,
+) -> Store:
+    """Return the store at `location`, made there when it is missing. Opening never changes what is there.
+
+    Units: `busy_timeout_s` is how long a write waits for another process, in seconds.
+
+    Args:
+        location: a path, `sqlite://PATH`, `:memory:` or `sqlite://:memory:` (SQLite in memory), or `memory://`
+            (plain Python).
+        read_only: open for reading; works while another process writes, and makes no file.
+        create: make the store (and its folders) when it is missing.
+        busy_timeout_s: see above.
+
+    Raises:
+        StorePathError: an unknown scheme, a directory, a place that may not be written.
+        StoreNotFoundError: nothing is there and nothing may be made.
+        NotAStoreError: the file is something else.
+        NewerSchemaError: a newer release wrote it.
+        StoreLockedError: another process held it for too long.
+    """
+    text = os.fspath(location)
+    if text == MEMORY:
+        return MemoryStore(read_only=read_only)
+    if text.startswith(_SQLITE):
+        text = text.removeprefix(_SQLITE)
+    elif scheme := re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", text):
+        raise StorePathError(
+            path=text,
+            why=f"{scheme[1]!r} is no kind of store that is known",
+            fix="Give a path, sqlite://PATH, sqlite://:memory: or memory://.",
+        )
+    if text == _SQLITE_MEMORY:
+        return SqliteStore(None, busy_timeout_s=busy_timeout_s)
+    if not text.strip():
+        raise StorePathError(path=text, why="it is empty", fix="Give a path such as experiments.db.")
+    path = Path(text).expanduser()
+    return SqliteStore(path, read_only=read_only, create=create, busy_timeout_s=busy_timeout_s)

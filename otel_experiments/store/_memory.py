@@ -1,0 +1,319 @@
+"""The store in plain Python objects: for tests, for a glance, and as the second opinion on what SQL computes."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from functools import cmp_to_key
+from types import TracebackType
+from typing import Self
+
+from otel_experiments.errors import QueryError, StoreClosedError, StoreReadOnlyError
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.log import LogRecord
+from otel_experiments.model.metric import Band, InstrumentPoint, Points, Series, SeriesKey
+from otel_experiments.model.run import Experiment, ParamValue, Run
+from otel_experiments.model.search import (
+    MetricField,
+    Order,
+    ParamField,
+    RunField,
+    RunQuery,
+    SearchField,
+    SpanQuery,
+    TagField,
+)
+from otel_experiments.model.span import Span, StatusCode
+from otel_experiments.store import _memory_contents
+from otel_experiments.store._band import BandBuilder, Stretch, finite_steps, is_ascending
+from otel_experiments.store._memory_contents import Contents
+from otel_experiments.store._protocol import Row
+from otel_experiments.store._run_merge import StoredRun
+from otel_experiments.store._search_eval import (
+    MISSING,
+    FoundValue,
+    Missing,
+    attribute_is,
+    check,
+    matches,
+    run_value,
+    sort_key,
+    summary_value,
+)
+from otel_experiments.store._summary import extremes
+
+LOCATION = "memory://"
+
+
+class MemoryStore:
+    """A `Store` that forgets everything when it is closed."""
+
+    def __init__(self, *, read_only: bool = False) -> None:
+        self._lock = threading.Lock()
+        self._contents: Contents | None = Contents()
+        self._read_only = read_only
+
+    @property
+    def location(self) -> str:
+        """Always `memory://`."""
+        return LOCATION
+
+    def apply(self, batch: WriteBatch) -> None:
+        """Take in the whole batch, or nothing of it. See `Store.apply`."""
+        if self._read_only:
+            raise StoreReadOnlyError(path=LOCATION, action="write")
+        with self._open() as contents:
+            _memory_contents.apply(contents, batch)
+
+    def journal_offset(self, segment_id: str) -> int:
+        """Return how many bytes of the segment are in the store; 0 for a segment never seen."""
+        with self._open() as contents:
+            return contents.segments.get(segment_id, 0)
+
+    def forget_segments(self, segment_ids: Sequence[str]) -> None:
+        """Drop the bookkeeping of segments whose files are deleted."""
+        with self._open() as contents:
+            for segment_id in segment_ids:
+                contents.segments.pop(segment_id, None)
+
+    def experiments(self) -> list[Experiment]:
+        """Return all experiments with their number of runs, by name."""
+        with self._open() as contents:
+            names = [stored.run.experiment for stored in contents.runs.values() if not stored.is_placeholder]
+            return [
+                Experiment(name, created_ns, names.count(name))
+                for name, created_ns in sorted(contents.experiments.items())
+            ]
+
+    def find_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> list[Run]:
+        """Return the runs that `query` asks for, in its order. See `Store.find_runs`.
+
+        Raises:
+            QueryError: the expression compares what cannot be compared.
+        """
+        with self._open() as contents:
+            found = _Finder(contents, live_run_ids).find(query)
+            stop = None if query.limit is None or query.limit < 0 else query.offset + query.limit
+            return [stored.run for stored in found[query.offset : stop]]
+
+    def count_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> int:
+        """Return how many runs match, `limit` and `offset` disregarded.
+
+        Raises:
+            QueryError: the expression compares what cannot be compared.
+        """
+        with self._open() as contents:
+            return len(_Finder(contents, live_run_ids).find(RunQuery(where=query.where)))
+
+    def get_run(self, run_id: str) -> Run | None:
+        """Return the run with exactly this id; None when there is none."""
+        with self._open() as contents:
+            stored = contents.runs.get(run_id)
+            return None if stored is None else stored.run
+
+    def resolve_run_ids(self, prefix_or_name: str, *, limit: int = 10) -> list[str]:
+        """Return the ids of runs whose id starts with the text or whose name is the text, newest first."""
+        with self._open() as contents:
+            found = [
+                stored.run
+                for stored in contents.runs.values()
+                if stored.run.run_id.startswith(prefix_or_name.lower()) or stored.run.name == prefix_or_name
+            ]
+            return [run.run_id for run in sorted(found, key=_newest_first)][:limit]
+
+    def params(self, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
+        """Return the flat params (dotted keys) of each run; runs without any map to an empty dict."""
+        with self._open() as contents:
+            wanted: dict[str, dict[str, ParamValue]] = {run_id: {} for run_id in run_ids}
+            for run_id, key in sorted(contents.params):
+                if run_id in wanted:
+                    wanted[run_id][key] = contents.params[run_id, key].value
+            return wanted
+
+    def tags(self, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return the tags of each run."""
+        with self._open() as contents:
+            wanted: dict[str, dict[str, str]] = {run_id: {} for run_id in run_ids}
+            for run_id, key in sorted(contents.tags):
+                value = contents.tags[run_id, key].value
+                if run_id in wanted and value is not None:
+                    wanted[run_id][key] = value
+            return wanted
+
+    def series(self, run_ids: Sequence[str], *, name: str | None = None) -> dict[str, list[Series]]:
+        """Return the series of each run with their summaries, by (name, phase)."""
+        with self._open() as contents:
+            return {
+                run_id: [
+                    Series(run_id, key, history.summary)
+                    for key, history in sorted(
+                        contents.histories.get(run_id, {}).items(), key=lambda item: item[0]
+                    )
+                    if name is None or key.name == name
+                ]
+                for run_id in run_ids
+            }
+
+    def points(self, run_id: str, key: SeriesKey) -> Points:
+        """Return the whole history of a series in recording order; empty when there is none."""
+        with self._open() as contents:
+            history = contents.histories.get(run_id, {}).get(key)
+            if history is None:
+                return Points(array("d"), array("q"), array("d"))
+            return Points(history.steps[:], history.times_ns[:], history.values[:])
+
+    def band(self, run_id: str, key: SeriesKey, *, buckets: int) -> Band:
+        """Return the series thinned to at most `buckets` buckets of the step axis."""
+        points = self.points(run_id, key)
+        steps, values = array("d", points.steps), array("d", points.values)
+        if not steps:
+            return BandBuilder([], buckets).band()
+        low_step, high_step, unplaced = finite_steps(steps)
+        low, high = extremes(values)
+        builder = BandBuilder(
+            [Stretch(len(steps), unplaced, low_step, high_step, low, high, values[-1])], buckets
+        )
+        builder.add_points(steps, values, ascending=is_ascending(steps))
+        return builder.band()
+
+    def spans(self, query: SpanQuery) -> list[Span]:
+        """Return the spans that `query` asks for, ordered by start."""
+        with self._open() as contents:
+            found = sorted(
+                (span for span in contents.spans.values() if _is_wanted(span, query)),
+                key=lambda span: span.start_ns,
+            )
+            stop = None if query.limit is None or query.limit < 0 else query.offset + query.limit
+            return found[query.offset : stop]
+
+    def log_records(self, *, run_id: str | None = None, event_name: str | None = None) -> list[LogRecord]:
+        """Return log records by time."""
+        with self._open() as contents:
+            found = [
+                record
+                for record in contents.log_records.values()
+                if run_id in {None, record.run_id} and event_name in {None, record.event_name}
+            ]
+            return sorted(found, key=lambda record: record.time_ns)
+
+    def instrument_points(
+        self, *, run_id: str | None = None, name: str | None = None
+    ) -> list[InstrumentPoint]:
+        """Return data points of OTel instruments by time."""
+        with self._open() as contents:
+            found = [
+                point
+                for point in contents.instrument_points.values()
+                if run_id in {None, point.run_id} and name in {None, point.name}
+            ]
+            return sorted(found, key=lambda point: point.time_ns)
+
+    def sql(
+        self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()
+    ) -> tuple[list[str], list[Row]]:
+        """Refuse: there is no SQL in plain memory.
+
+        Raises:
+            QueryError: always.
+        """
+        raise QueryError(
+            f"A {LOCATION} store knows no SQL, so {statement[:60]!r} (with {len(parameters)} parameters) cannot be run.\n"
+            "  Use sqlite://:memory: for a store in memory that does."
+        )
+
+    def close(self) -> None:
+        """Forget everything; safe to call twice."""
+        with self._lock:
+            self._contents = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _open(self) -> Iterator[Contents]:
+        with self._lock:
+            if self._contents is None:
+                raise StoreClosedError(path=LOCATION)
+            yield self._contents
+
+
+class _Finder:
+    """Answers one query over runs."""
+
+    def __init__(self, contents: Contents, live_run_ids: frozenset[str] | None) -> None:
+        self._contents = contents
+        self._live_run_ids = live_run_ids
+
+    def find(self, query: RunQuery) -> list[StoredRun]:
+        where = query.where
+        if where is not None:
+            check(where)
+        found = [
+            stored
+            for stored in self._contents.runs.values()
+            if where is None or matches(where, lambda wanted, stored=stored: self._value(stored, wanted))  # type: ignore[misc]
+        ]
+        found.sort(key=lambda stored: _newest_first(stored.run))
+        for order in reversed(query.order):
+            found.sort(key=cmp_to_key(lambda left, right, order=order: self._compare(left, right, order)))  # type: ignore[misc]
+        return found
+
+    def _compare(self, left: StoredRun, right: StoredRun, order: Order) -> int:
+        first, second = (sort_key(self._value(stored, order.field)) for stored in (left, right))
+        if first is None or second is None:
+            return (first is None) - (second is None)
+        sign = -1 if order.is_descending else 1
+        return sign * ((first > second) - (first < second))
+
+    def _value(self, stored: StoredRun, wanted: SearchField) -> FoundValue | Missing:
+        run_id = stored.run.run_id
+        match wanted:
+            case RunField(name):
+                state = self._state(stored.run)
+                return run_value(stored.run, name, state=state, is_placeholder=stored.is_placeholder)
+            case ParamField(key):
+                param = self._contents.params.get((run_id, key))
+                return MISSING if param is None else param.value
+            case TagField(key):
+                tag = self._contents.tags.get((run_id, key))
+                return MISSING if tag is None or tag.value is None else tag.value
+            case MetricField(name, stat, phase):
+                histories = self._contents.histories.get(run_id, {})
+                keys = [key for key in histories if key.name == name and phase in {None, key.phase}]
+                return summary_value(histories[min(keys)].summary, stat) if keys else MISSING
+
+    def _state(self, run: Run) -> str:
+        is_gone = self._live_run_ids is not None and run.run_id not in self._live_run_ids
+        return "lost" if is_gone and run.state.is_live else str(run.state)
+
+
+def _newest_first(run: Run) -> tuple[int, str]:
+    return (-run.created_ns, run.run_id)
+
+
+def _is_wanted(span: Span, query: SpanQuery) -> bool:
+    duration_ns = span.duration_ns
+    return (
+        query.run_id in {None, span.run_id}
+        and query.trace_id in {None, span.trace_id}
+        and query.name in {None, span.name}
+        and (query.name_glob is None or fnmatchcase(span.name, query.name_glob))
+        and (
+            query.min_duration_ns is None
+            or (duration_ns is not None and duration_ns >= query.min_duration_ns)
+        )
+        and (
+            query.max_duration_ns is None
+            or (duration_ns is not None and duration_ns <= query.max_duration_ns)
+        )
+        and (query.is_error is None or (span.status is StatusCode.ERROR) == query.is_error)
+        and all(attribute_is(span.attributes, key, value) for key, value in query.attributes)
+    )

@@ -1,0 +1,154 @@
+"""Reading runs, experiments, params and tags from SQLite."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from otel_experiments.codec.values import load_attributes, load_value
+from otel_experiments.model.run import Experiment, Owner, ParamValue, Run, RunState
+from otel_experiments.model.search import RunQuery
+from otel_experiments.store._run_merge import StoredRun
+from otel_experiments.store._search_eval import check
+from otel_experiments.store._search_sql import Statement
+
+RUN_COLUMNS: Final = (
+    "runs.run_id, experiment, runs.name, state, created_ns, started_ns, ended_ns, paused_ns, paused_total_ns, "
+    "paused_count, paused_dropped_count, heartbeat_ns, reason, error_type, owner_host, owner_boot_id, owner_pid, "
+    "owner_start_ticks, parent_run_id, group_name, hypothesis, condition, description, attempt, root_span_id, "
+    "resources.attributes"
+)
+
+# Index: the primary key of runs, once a run of the page.
+_RUNS_BY_ID: Final = f"""
+    select {RUN_COLUMNS} from json_each(?1) page
+    join runs on runs.run_id = page.value left join resources using (resource_id)
+    order by page.key
+"""
+# Index: runs_by_experiment (covering).
+_EXPERIMENTS: Final = """
+    select experiments.name, experiments.created_ns, count(runs.run_id) from experiments
+    left join runs on runs.experiment = experiments.name group by experiments.name order by experiments.name
+"""
+# Indexes: the primary key of runs for the id, runs_by_name for the name.
+_RESOLVE: Final = """
+    select run_id from (
+      select run_id, created_ns from runs where run_id >= ?1 and run_id < ?2
+      union
+      select run_id, created_ns from runs where name = ?3
+    ) order by created_ns desc, run_id limit ?4
+"""
+# Index: the primary key of params, one stretch a run.
+_PARAMS: Final = """
+    select run_id, key, value_json from params
+    where run_id in (select value from json_each(?)) order by run_id, key
+"""
+# Index: the primary key of tags, one stretch a run.
+_TAGS: Final = """
+    select run_id, key, value from tags
+    where run_id in (select value from json_each(?)) and value is not null order by run_id, key
+"""
+
+
+def run_of(row: Sequence[object]) -> Run:
+    """Return the run of a row of RUN_COLUMNS."""
+    (
+        run_id, experiment, name, state, created_ns, started_ns, ended_ns, paused_ns, paused_total_ns,
+        paused_count, paused_dropped_count, heartbeat_ns, reason, error_type, owner_host, owner_boot_id,
+        owner_pid, owner_start_ticks, parent_run_id, group, hypothesis, condition, description, attempt,
+        root_span_id, resource,
+    ) = row  # fmt: skip
+    owner = None if owner_host is None else Owner(owner_host, owner_boot_id, owner_pid, owner_start_ticks)  # type: ignore[arg-type]
+    return Run(
+        run_id=run_id, experiment=experiment or "", name=name, state=RunState(state), created_ns=created_ns,  # type: ignore[arg-type]
+        started_ns=started_ns, ended_ns=ended_ns, paused_ns=paused_ns, paused_total_ns=paused_total_ns,  # type: ignore[arg-type]
+        paused_count=paused_count, paused_dropped_count=paused_dropped_count, heartbeat_ns=heartbeat_ns,  # type: ignore[arg-type]
+        reason=reason, error_type=error_type, owner=owner, parent_run_id=parent_run_id, group=group,  # type: ignore[arg-type]
+        hypothesis=hypothesis, condition=condition, description=description, attempt=attempt,  # type: ignore[arg-type]
+        root_span_id=root_span_id, resource={} if resource is None else load_attributes(resource),  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def stored_run_of(row: Sequence[object]) -> StoredRun:
+    """Return the run of a row of RUN_COLUMNS, state_ns, record_ns."""
+    return StoredRun(run_of(row[:-2]), row[-2], row[-1])  # type: ignore[arg-type]
+
+
+def find_run_ids(
+    connection: sqlite3.Connection, query: RunQuery, live_run_ids: frozenset[str] | None
+) -> list[str]:
+    """Return the ids of the runs that the query asks for, in its order.
+
+    Raises:
+        QueryError: the expression compares what cannot be compared.
+    """
+    sql, parameters = find_statement(query, live_run_ids)
+    return [run_id for (run_id,) in connection.execute(sql, parameters)]
+
+
+def find_statement(
+    query: RunQuery, live_run_ids: frozenset[str] | None
+) -> tuple[str, list[str | int | float | None]]:
+    """Return the SQL of a query over runs with its bound values."""
+    statement = _statement(query, live_run_ids)
+    condition = "1" if query.where is None else statement.where(query.where)
+    joins, order = statement.order(query.order)
+    limit = statement.bind(-1 if query.limit is None else query.limit)
+    offset = statement.bind(query.offset)
+    sql = f"select runs.run_id from runs {joins} where {condition} order by {order} limit {limit} offset {offset}"
+    return sql, statement.parameters
+
+
+def count_runs(connection: sqlite3.Connection, query: RunQuery, live_run_ids: frozenset[str] | None) -> int:
+    """Return how many runs match the query.
+
+    Raises:
+        QueryError: the expression compares what cannot be compared.
+    """
+    statement = _statement(query, live_run_ids)
+    condition = "1" if query.where is None else statement.where(query.where)
+    row = connection.execute(f"select count(*) from runs where {condition}", statement.parameters).fetchone()
+    return int(row[0])
+
+
+def runs_by_id(connection: sqlite3.Connection, run_ids: Sequence[str]) -> list[Run]:
+    """Return the runs with these ids, in this order, unknown ones left out."""
+    return [run_of(row) for row in connection.execute(_RUNS_BY_ID, (json.dumps(run_ids),))]
+
+
+def resolve_run_ids(connection: sqlite3.Connection, prefix_or_name: str, limit: int) -> list[str]:
+    """Return the ids that start with the text or belong to runs of this name, newest first."""
+    prefix = prefix_or_name.lower()
+    beyond = f"{prefix}\U0010ffff"
+    rows = connection.execute(_RESOLVE, (prefix, beyond, prefix_or_name, limit))
+    return [run_id for (run_id,) in rows]
+
+
+def experiments(connection: sqlite3.Connection) -> list[Experiment]:
+    """Return all experiments with their number of runs, by name."""
+    return [Experiment(*row) for row in connection.execute(_EXPERIMENTS)]
+
+
+def params(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
+    """Return the params of each run, by key."""
+    found: dict[str, dict[str, ParamValue]] = {run_id: {} for run_id in run_ids}
+    for run_id, key, value_json in connection.execute(_PARAMS, (json.dumps(list(found)),)):
+        found[run_id][key] = load_value(value_json)
+    return found
+
+
+def tags(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return the tags of each run, by key."""
+    found: dict[str, dict[str, str]] = {run_id: {} for run_id in run_ids}
+    for run_id, key, value in connection.execute(_TAGS, (json.dumps(list(found)),)):
+        found[run_id][key] = value
+    return found
+
+
+def _statement(query: RunQuery, live_run_ids: frozenset[str] | None) -> Statement:
+    if query.where is not None:
+        check(query.where)
+    live = None if live_run_ids is None else json.dumps(sorted(live_run_ids))
+    return Statement(live_run_ids=live)

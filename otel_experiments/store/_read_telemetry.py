@@ -1,0 +1,207 @@
+"""Reading spans, log records and data points of instruments from SQLite."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable
+from fnmatch import translate
+from typing import Final
+
+from otel_experiments.codec.values import dump_value, load_attributes, load_value
+from otel_experiments.model.log import LogRecord
+from otel_experiments.model.metric import InstrumentPoint
+from otel_experiments.model.search import SpanQuery
+from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
+from otel_experiments.store._identity import clean_text
+
+_SPAN_COLUMNS: Final = (
+    "trace_id, span_id, name, start_ns, end_ns, parent_span_id, kind, status, status_message, attributes, "
+    "trace_state, flags, dropped_attributes_count, dropped_events_count, dropped_links_count, run_id, "
+    "resource_id, scope_id"
+)
+# Indexes: the primary keys of span_events and span_links, one stretch a span.
+_EVENTS: Final = """
+    select span_events.trace_id, span_events.span_id, name, time_ns, attributes, dropped_attributes_count
+    from json_each(?) wanted cross join span_events
+      on span_events.trace_id = json_extract(wanted.value, '$[0]')
+      and span_events.span_id = json_extract(wanted.value, '$[1]')
+    order by span_events.trace_id, span_events.span_id, seq
+"""
+_LINKS: Final = """
+    select span_links.trace_id, span_links.span_id, linked_trace_id, linked_span_id, attributes, trace_state,
+      dropped_attributes_count
+    from json_each(?) wanted cross join span_links
+      on span_links.trace_id = json_extract(wanted.value, '$[0]')
+      and span_links.span_id = json_extract(wanted.value, '$[1]')
+    order by span_links.trace_id, span_links.span_id, seq
+"""
+_LOG_COLUMNS: Final = (
+    "time_ns, observed_time_ns, event_name, severity_number, severity_text, body, attributes, trace_id, span_id, "
+    "flags, dropped_attributes_count, run_id, resource_id, scope_id"
+)
+_INSTRUMENT_COLUMNS: Final = (
+    "name, kind, time_ns, start_ns, unit, description, value, value_is_nan, histogram, is_monotonic, temporality, "
+    "flags, attributes, exemplars, run_id, resource_id, scope_id"
+)
+
+Bound = str | int | None
+
+
+def span_statement(query: SpanQuery) -> tuple[str, list[Bound]]:
+    """Return the SQL of a query over spans with its bound values. Indexes: spans_by_run, by trace, by name."""
+    conditions: list[str] = []
+    parameters: list[Bound] = []
+
+    def add(condition: str, *values: Bound) -> None:
+        conditions.append(condition)
+        parameters.extend(values)
+
+    if query.run_id is not None:
+        add("run_id = ?", query.run_id)
+    if query.trace_id is not None:
+        add("trace_id = ?", query.trace_id)
+    if query.name is not None:
+        add("name = ?", clean_text(query.name))
+    if query.name_glob is not None:
+        prefix = clean_text(re.split(r"[*?\[]", query.name_glob, maxsplit=1)[0])
+        if prefix:
+            add("name >= ? and name < ?", prefix, f"{prefix}\U0010ffff")
+        add("name regexp ?", rf"\A{translate(clean_text(query.name_glob))}")
+    if query.min_duration_ns is not None:
+        add("end_ns - start_ns >= ?", query.min_duration_ns)
+    if query.max_duration_ns is not None:
+        add("end_ns - start_ns <= ?", query.max_duration_ns)
+    if query.is_error is not None:
+        add(f"status {'=' if query.is_error else '<>'} {int(StatusCode.ERROR)}")
+    for key, value in query.attributes:
+        # The substring test spares the parsing of almost all spans that do not have the key.
+        if key.isascii() and not key.startswith("$"):
+            add("instr(attributes, ?) > 0", dump_value(key))
+        add("ox_attribute_is(attributes, ?, ?)", key, dump_value(value))
+    where = " and ".join(conditions) or "1"
+    parameters.extend((-1 if query.limit is None else query.limit, query.offset))
+    sql = f"select {_SPAN_COLUMNS} from spans where {where} order by start_ns, span_key limit ? offset ?"
+    return sql, parameters
+
+
+def spans(connection: sqlite3.Connection, query: SpanQuery) -> list[Span]:
+    """Return the spans that the query asks for, ordered by start."""
+    sql, parameters = span_statement(query)
+    rows = connection.execute(sql, parameters).fetchall()
+    origins = _Origins(connection)
+    keys = [(row[0], row[1]) for row in rows]
+    events: dict[tuple[str, str], list[Event]] = defaultdict(list)
+    links: dict[tuple[str, str], list[Link]] = defaultdict(list)
+    wanted = json.dumps(keys)
+    for trace_id, span_id, name, time_ns, attributes, dropped in connection.execute(_EVENTS, (wanted,)):
+        events[trace_id, span_id].append(Event(name, time_ns, load_attributes(attributes), dropped))
+    for trace_id, span_id, *target, attributes, trace_state, dropped in connection.execute(_LINKS, (wanted,)):
+        links[trace_id, span_id].append(Link(*target, load_attributes(attributes), trace_state, dropped))
+    return [
+        Span(
+            trace_id=trace_id, span_id=span_id, name=name, start_ns=start_ns, end_ns=end_ns,
+            parent_span_id=parent_span_id, kind=SpanKind(kind), status=StatusCode(status),
+            status_message=status_message, attributes=load_attributes(attributes),
+            events=tuple(events.get((trace_id, span_id), ())), links=tuple(links.get((trace_id, span_id), ())),
+            resource=origins.resource(resource_id), scope=origins.scope(scope_id), trace_state=trace_state,
+            flags=flags, dropped_attributes_count=dropped_attributes_count,
+            dropped_events_count=dropped_events_count, dropped_links_count=dropped_links_count, run_id=run_id,
+        )
+        for (
+            trace_id, span_id, name, start_ns, end_ns, parent_span_id, kind, status, status_message, attributes,
+            trace_state, flags, dropped_attributes_count, dropped_events_count, dropped_links_count, run_id,
+            resource_id, scope_id,
+        ) in rows
+    ]  # fmt: skip
+
+
+def log_statement(run_id: str | None, event_name: str | None) -> tuple[str, list[Bound]]:
+    """Return the SQL for log records. Indexes: log_records_by_run, log_records_by_event."""
+    where, parameters = _equal((("run_id", run_id), ("event_name", event_name)))
+    return f"select {_LOG_COLUMNS} from log_records where {where} order by time_ns, log_record_id", parameters
+
+
+def log_records(
+    connection: sqlite3.Connection, run_id: str | None, event_name: str | None
+) -> list[LogRecord]:
+    """Return log records by time."""
+    origins = _Origins(connection)
+    rows = connection.execute(*log_statement(run_id, event_name)).fetchall()
+    return [
+        LogRecord(
+            time_ns=time_ns, observed_time_ns=observed_time_ns, event_name=event_name_,
+            severity_number=severity_number, severity_text=severity_text, body=load_value(body),
+            attributes=load_attributes(attributes), trace_id=trace_id, span_id=span_id, flags=flags,
+            dropped_attributes_count=dropped, resource=origins.resource(resource_id),
+            scope=origins.scope(scope_id), run_id=run_id_,
+        )
+        for (
+            time_ns, observed_time_ns, event_name_, severity_number, severity_text, body, attributes, trace_id,
+            span_id, flags, dropped, run_id_, resource_id, scope_id,
+        ) in rows
+    ]  # fmt: skip
+
+
+def instrument_statement(run_id: str | None, name: str | None) -> tuple[str, list[Bound]]:
+    """Return the SQL for data points. Indexes: instrument_points_by_run, instrument_points_by_name."""
+    where, parameters = _equal((("run_id", run_id), ("name", name)))
+    order = "order by time_ns, instrument_point_id"
+    return f"select {_INSTRUMENT_COLUMNS} from instrument_points where {where} {order}", parameters
+
+
+def instrument_points(
+    connection: sqlite3.Connection, run_id: str | None, name: str | None
+) -> list[InstrumentPoint]:
+    """Return data points of instruments by time."""
+    origins = _Origins(connection)
+    rows = connection.execute(*instrument_statement(run_id, name)).fetchall()
+    return [
+        InstrumentPoint(
+            name=name_, kind=kind, time_ns=time_ns, start_ns=start_ns, unit=unit, description=description,
+            value=math.nan if value_is_nan else value,
+            histogram=None if histogram is None else load_attributes(histogram), is_monotonic=bool(is_monotonic),
+            temporality=temporality, flags=flags, attributes=load_attributes(attributes),
+            exemplars=tuple(load_value(exemplars)), resource=origins.resource(resource_id),
+            scope=origins.scope(scope_id), run_id=run_id_,
+        )
+        for (
+            name_, kind, time_ns, start_ns, unit, description, value, value_is_nan, histogram, is_monotonic,
+            temporality, flags, attributes, exemplars, run_id_, resource_id, scope_id,
+        ) in rows
+    ]  # fmt: skip
+
+
+class _Origins:
+    """Resources and scopes by row id, each read once, so that spans of one process share one object."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._resources: dict[int, Resource] = {}
+        self._scopes: dict[int, Scope] = {}
+
+    def resource(self, resource_id: int) -> Resource:
+        found = self._resources.get(resource_id)
+        if found is None:
+            sql = "select attributes, schema_url from resources where resource_id = ?"
+            attributes, schema_url = self._connection.execute(sql, (resource_id,)).fetchone()
+            found = self._resources[resource_id] = Resource(load_attributes(attributes), schema_url)
+        return found
+
+    def scope(self, scope_id: int) -> Scope:
+        found = self._scopes.get(scope_id)
+        if found is None:
+            sql = "select name, version, schema_url, attributes from scopes where scope_id = ?"
+            *texts, attributes = self._connection.execute(sql, (scope_id,)).fetchone()
+            found = self._scopes[scope_id] = Scope(*texts, load_attributes(attributes))
+        return found
+
+
+def _equal(wanted: Iterable[tuple[str, str | None]]) -> tuple[str, list[Bound]]:
+    given = [(column, value) for column, value in wanted if value is not None]
+    return " and ".join(f"{column} = ?" for column, _ in given) or "1", [
+        clean_text(value) for _, value in given
+    ]

@@ -1,0 +1,277 @@
+"""The schema of the SQLite store, as numbered migrations. Documented API: docs/reference/schema.md.
+
+A change of the schema is a new migration at the end of MIGRATIONS, a change of the documentation, and a file
+of the former version under tests/data. Nothing newer than SQLite 3.31 is used.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+APPLICATION_ID: Final = 0x6F78_5354
+"""`oxST` in SQLite's header: tells a store of ours from any other database."""
+
+_V1 = (
+    """
+    create table resources (
+      resource_id integer primary key,
+      hash text not null unique,
+      schema_url text not null,
+      attributes text not null
+    )
+    """,
+    """
+    create table scopes (
+      scope_id integer primary key,
+      hash text not null unique,
+      name text not null,
+      version text not null,
+      schema_url text not null,
+      attributes text not null
+    )
+    """,
+    """
+    create table experiments (
+      name text primary key,
+      created_ns integer not null
+    ) without rowid
+    """,
+    """
+    create table runs (
+      run_id text primary key,
+      experiment text references experiments (name),
+      name text not null,
+      state text not null,
+      created_ns integer not null,
+      started_ns integer,
+      ended_ns integer,
+      paused_ns integer,
+      paused_total_ns integer not null,
+      paused_count integer not null,
+      paused_dropped_count integer not null,
+      heartbeat_ns integer,
+      reason text not null,
+      error_type text not null,
+      owner_host text,
+      owner_boot_id text,
+      owner_pid integer,
+      owner_start_ticks integer,
+      parent_run_id text,
+      group_name text not null,
+      hypothesis text not null,
+      condition text not null,
+      description text not null,
+      attempt integer not null,
+      root_span_id text,
+      resource_id integer references resources (resource_id),
+      state_ns integer not null,
+      record_ns integer not null
+    )
+    """,
+    # Newest first, the order of every list of runs.
+    "create index runs_by_created on runs (created_ns desc, run_id)",
+    "create index runs_by_experiment on runs (experiment, created_ns desc, run_id)",
+    "create index runs_by_name on runs (name, run_id)",
+    """
+    create table params (
+      run_id text not null references runs (run_id) on delete cascade,
+      key text not null,
+      type text not null check (type in ('str', 'int', 'float', 'bool', 'null', 'list')),
+      value_text text,
+      value_number,
+      value_bool integer,
+      value_json text not null,
+      time_ns integer not null,
+      primary key (run_id, key)
+    ) without rowid
+    """,
+    "create index params_by_number on params (key, value_number, run_id) where value_number is not null",
+    "create index params_by_text on params (key, value_text, run_id) where value_text is not null",
+    """
+    create index params_by_other on params (key, type, value_bool, run_id)
+      where value_number is null and value_text is null
+    """,
+    """
+    create table tags (
+      run_id text not null references runs (run_id) on delete cascade,
+      key text not null,
+      value text,
+      time_ns integer not null,
+      primary key (run_id, key)
+    ) without rowid
+    """,
+    "create index tags_by_value on tags (key, value, run_id)",
+    """
+    create table metric_definitions (
+      run_id text not null references runs (run_id) on delete cascade,
+      pattern text not null,
+      direction text check (direction in ('min', 'max')),
+      primary key (run_id, pattern)
+    ) without rowid
+    """,
+    """
+    create table series (
+      series_id integer primary key,
+      run_id text not null references runs (run_id) on delete cascade,
+      name text not null,
+      phase text not null,
+      direction text check (direction in ('min', 'max')),
+      count integer not null,
+      nan_count integer not null,
+      finite_count integer not null,
+      finite_sum real not null,
+      first_step real,
+      last real,
+      last_step real,
+      last_time_ns integer not null,
+      minimum real,
+      minimum_step real,
+      maximum real,
+      maximum_step real,
+      chunk_count integer not null,
+      open_chunk_count integer not null,
+      open_point_count integer not null,
+      unique (run_id, name, phase)
+    )
+    """,
+    # Filters and sort keys on metrics over all runs read this index alone, in one sweep.
+    """
+    create index series_by_name on series
+      (name, run_id, phase, last, minimum, maximum, direction)
+    """,
+    """
+    create table chunks (
+      series_id integer not null references series (series_id) on delete cascade,
+      seq integer not null,
+      is_sealed integer not null,
+      encoding integer not null,
+      count integer not null,
+      first_step real,
+      last_step real,
+      min_step real,
+      max_step real,
+      unplaced_count integer not null,
+      is_ascending integer not null,
+      first_time_ns integer not null,
+      last_time_ns integer not null,
+      minimum real,
+      maximum real,
+      last real,
+      steps_data blob not null,
+      times_data blob not null,
+      values_data blob not null,
+      unique (series_id, seq)
+    )
+    """,
+    """
+    create table spans (
+      span_key integer primary key,
+      trace_id text not null,
+      span_id text not null,
+      parent_span_id text,
+      run_id text references runs (run_id) on delete cascade,
+      name text not null,
+      kind integer not null,
+      start_ns integer not null,
+      end_ns integer,
+      status integer not null,
+      status_message text not null,
+      attributes text not null,
+      trace_state text not null,
+      flags integer not null,
+      dropped_attributes_count integer not null,
+      dropped_events_count integer not null,
+      dropped_links_count integer not null,
+      resource_id integer not null references resources (resource_id),
+      scope_id integer not null references scopes (scope_id),
+      unique (trace_id, span_id)
+    )
+    """,
+    "create index spans_by_run on spans (run_id, start_ns)",
+    "create index spans_by_name on spans (name, start_ns)",
+    """
+    create table span_events (
+      trace_id text not null,
+      span_id text not null,
+      seq integer not null,
+      time_ns integer not null,
+      name text not null,
+      attributes text not null,
+      dropped_attributes_count integer not null,
+      primary key (trace_id, span_id, seq),
+      foreign key (trace_id, span_id) references spans (trace_id, span_id) on delete cascade
+    ) without rowid
+    """,
+    """
+    create table span_links (
+      trace_id text not null,
+      span_id text not null,
+      seq integer not null,
+      linked_trace_id text not null,
+      linked_span_id text not null,
+      trace_state text not null,
+      attributes text not null,
+      dropped_attributes_count integer not null,
+      primary key (trace_id, span_id, seq),
+      foreign key (trace_id, span_id) references spans (trace_id, span_id) on delete cascade
+    ) without rowid
+    """,
+    """
+    create table log_records (
+      log_record_id integer primary key,
+      hash text not null unique,
+      run_id text references runs (run_id) on delete cascade,
+      time_ns integer not null,
+      observed_time_ns integer not null,
+      event_name text not null,
+      severity_number integer not null,
+      severity_text text not null,
+      body text not null,
+      attributes text not null,
+      trace_id text,
+      span_id text,
+      flags integer not null,
+      dropped_attributes_count integer not null,
+      resource_id integer not null references resources (resource_id),
+      scope_id integer not null references scopes (scope_id)
+    )
+    """,
+    "create index log_records_by_run on log_records (run_id, time_ns)",
+    "create index log_records_by_event on log_records (event_name, time_ns)",
+    """
+    create table instrument_points (
+      instrument_point_id integer primary key,
+      hash text not null unique,
+      run_id text references runs (run_id) on delete cascade,
+      name text not null,
+      kind text not null,
+      unit text not null,
+      description text not null,
+      time_ns integer not null,
+      start_ns integer not null,
+      value,
+      value_is_nan integer not null,
+      histogram text,
+      is_monotonic integer not null,
+      temporality integer not null,
+      flags integer not null,
+      attributes text not null,
+      exemplars text not null,
+      resource_id integer not null references resources (resource_id),
+      scope_id integer not null references scopes (scope_id)
+    )
+    """,
+    "create index instrument_points_by_run on instrument_points (run_id, name, time_ns)",
+    "create index instrument_points_by_name on instrument_points (name, time_ns)",
+    """
+    create table segments (
+      segment_id text primary key,
+      stored_bytes integer not null
+    ) without rowid
+    """,
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1,)
+"""Migration i leads from schema version i to i + 1."""
+
+SCHEMA_VERSION: Final = len(MIGRATIONS)

@@ -1,0 +1,269 @@
+"""The meaning of search expressions, in plain Python.
+
+The memory store evaluates with it, the SQLite store compiles to SQL that means the same (`_search_sql`); the
+contract suite compares the two on random expressions.
+
+- Integers and floats compare as numbers (integers beyond 64 bits as floats), strings by code point. Truth
+  values and null know only `==`, `!=`, `in`, `not in`. Values of two different kinds never match, `!=` included.
+- A missing field matches nothing, NaN compares false, both satisfy `not (...)` around the comparison.
+- `x in (...)`: some element equals x. `x not in (...)`: some element is of x's kind and none equals x.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Final, TypeVar
+
+from otel_experiments.codec.values import load_value
+from otel_experiments.errors import QueryError
+from otel_experiments.model.metric import Summary
+from otel_experiments.model.run import ParamValue, Run
+from otel_experiments.model.search import (
+    And,
+    Comparison,
+    Exists,
+    Expression,
+    IsNan,
+    Literal_,
+    MetricStat,
+    Not,
+    Or,
+    RunFieldName,
+    SearchField,
+)
+
+FoundValue = ParamValue
+"""What a field of a run is found to be; `MISSING` where the run has no such field."""
+
+
+class Missing:
+    """The type of MISSING."""
+
+
+MISSING: Final = Missing()
+
+Lookup = Callable[[SearchField], FoundValue | Missing]
+_Ordered = TypeVar("_Ordered", str, float)
+_INT64: Final = 2**63
+
+
+def matches(expression: Expression, lookup: Lookup) -> bool:
+    """Return whether the run whose fields `lookup` finds satisfies the expression."""
+    match expression:
+        case And(operands):
+            return all(matches(operand, lookup) for operand in operands)
+        case Or(operands):
+            return any(matches(operand, lookup) for operand in operands)
+        case Not(operand):
+            return not matches(operand, lookup)
+        case Exists(field):
+            found = lookup(field)
+            return not isinstance(found, Missing) and found != ""
+        case IsNan(field):
+            found = lookup(field)
+            return isinstance(found, float) and math.isnan(found)
+        case Comparison():
+            return _compare(expression, lookup(expression.field))
+
+
+def check(expression: Expression) -> None:
+    """Let an expression pass whose operators and values go together.
+
+    Raises:
+        QueryError: a tuple or a pattern where it cannot be used, or a pattern that is no regular expression.
+    """
+    match expression:
+        case And(operands) | Or(operands):
+            for operand in operands:
+                check(operand)
+        case Not(operand):
+            check(operand)
+        case Comparison(operator=operator, value=value):
+            if isinstance(value, tuple) != (operator in {"in", "not in"}):
+                raise QueryError(
+                    f"{operator!r} cannot compare with {value!r}.\n  Lists go with 'in' and 'not in', single values with the others."
+                )
+            if operator == "matches":
+                _check_pattern(value)
+        case Exists() | IsNan():
+            return
+
+
+def _check_pattern(value: object) -> None:
+    if not isinstance(value, str):
+        raise QueryError(f"'matches' needs a regular expression in quotes, not {value!r}.")
+    try:
+        _compiled(value)
+    except re.error as error:
+        raise QueryError(
+            f"{value!r} is not a regular expression: {error}.\n  The syntax is that of Python's re module."
+        ) from error
+
+
+def kind_of(value: object) -> str:
+    """Return the kind within which values compare: `number`, `str`, `bool`, `null` or `list`."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, (int, float)):
+        return "number"
+    return "str" if isinstance(value, str) else "list"
+
+
+def comparable(value: float) -> float:
+    """Return the number as it compares: integers that a 64-bit column cannot hold become floats."""
+    if isinstance(value, int) and not -_INT64 <= value < _INT64:
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
+    return value
+
+
+def _is_equal(found: object, wanted: object) -> bool:
+    if kind_of(found) != kind_of(wanted):
+        return False
+    if isinstance(found, (int, float)) and isinstance(wanted, (int, float)):
+        return comparable(found) == comparable(wanted)
+    return found == wanted
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _compare(comparison: Comparison, found: FoundValue | Missing) -> bool:
+    operator, wanted = comparison.operator, comparison.value
+    if isinstance(found, Missing) or _is_nan(found):
+        return False
+    if isinstance(wanted, tuple):
+        return _is_among(found, wanted, is_negated=operator == "not in")
+    if operator == "contains":
+        return _contains(found, wanted)
+    if operator == "matches":
+        return isinstance(found, str) and isinstance(wanted, str) and search_pattern(wanted, found)
+    if kind_of(found) != kind_of(wanted) or _is_nan(wanted) or kind_of(found) == "list":
+        return False
+    if operator in {"==", "!="}:
+        return _is_equal(found, wanted) == (operator == "==")
+    if isinstance(found, str) and isinstance(wanted, str):
+        return _is_ordered(operator, found, wanted)
+    if kind_of(found) == "number" and isinstance(found, (int, float)) and isinstance(wanted, (int, float)):
+        return _is_ordered(operator, comparable(found), comparable(wanted))
+    return False
+
+
+def _is_ordered(operator: str, found: _Ordered, wanted: _Ordered) -> bool:
+    if operator == "<":
+        return found < wanted
+    if operator == "<=":
+        return found <= wanted
+    return found > wanted if operator == ">" else found >= wanted
+
+
+def _is_among(found: FoundValue, wanted: Sequence[Literal_], *, is_negated: bool) -> bool:
+    alike = [one for one in wanted if kind_of(one) == kind_of(found) and not _is_nan(one)]
+    is_found = any(_is_equal(found, one) for one in alike)
+    return bool(alike) and not is_found if is_negated else is_found
+
+
+def _contains(found: FoundValue, wanted: Literal_) -> bool:
+    if isinstance(found, str):
+        return isinstance(wanted, str) and wanted in found
+    if isinstance(found, Sequence):
+        return any(_is_equal(element, wanted) for element in found)
+    return False
+
+
+@lru_cache(maxsize=64)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def search_pattern(pattern: str, text: object) -> bool:
+    """Return whether the pattern is found in the text. SQLite calls it for `text regexp pattern`."""
+    return isinstance(text, str) and _compiled(pattern).search(text) is not None
+
+
+def json_list_contains(value_json: str, wanted_json: str) -> bool:
+    """Return whether the stored list contains the stored value. SQLite calls it as `ox_list_contains`."""
+    elements, wanted = load_value(value_json), load_value(wanted_json)
+    return isinstance(elements, list) and any(_is_equal(element, wanted) for element in elements)
+
+
+def json_attribute_is(attributes_json: str, key: str, wanted_json: str) -> bool:
+    """Return whether the attribute has this value. SQLite calls it as `ox_attribute_is`."""
+    attributes = load_value(attributes_json)
+    return isinstance(attributes, dict) and attribute_is(attributes, key, load_value(wanted_json))
+
+
+def attribute_is(attributes: Mapping[str, object], key: str, wanted: object) -> bool:
+    """Return whether the attribute is there and equal, numbers as numbers."""
+    return key in attributes and _is_equal(attributes[key], wanted)
+
+
+def run_value(run: Run, name: RunFieldName, *, state: str, is_placeholder: bool) -> FoundValue | Missing:
+    """Return what a run's own field is; `state` is the computed one."""
+    match name:
+        case "state":
+            return state
+        case "experiment":
+            return MISSING if is_placeholder else run.experiment
+        case "created":
+            return run.created_ns / 1e9
+        case "started":
+            return MISSING if run.started_ns is None else run.started_ns / 1e9
+        case "ended":
+            return MISSING if run.ended_ns is None else run.ended_ns / 1e9
+        case "duration":
+            return _duration(run)
+        case "parent_run_id":
+            return MISSING if run.parent_run_id is None else run.parent_run_id
+        case "attempt":
+            return run.attempt
+        case "run_id" | "name" | "group" | "condition" | "hypothesis" | "reason" | "error_type":
+            text: str = getattr(run, name)
+            return text
+
+
+def _duration(run: Run) -> float | Missing:
+    # A run that has not ended lasts until its pause or the last sign of life.
+    until_ns = next((ns for ns in (run.ended_ns, run.paused_ns, run.heartbeat_ns) if ns is not None), None)
+    if run.started_ns is None or until_ns is None:
+        return MISSING
+    return (until_ns - run.started_ns - run.paused_total_ns) / 1e9
+
+
+def summary_value(summary: Summary, stat: MetricStat) -> float | Missing:
+    """Return a number of a metric's summary."""
+    match stat:
+        case "last" | "count" | "nan_count" | "first_step" | "last_step" | "mean":
+            number: float = getattr(summary, stat)
+            return number
+        case "min":
+            return summary.minimum
+        case "max":
+            return summary.maximum
+        case "min_step":
+            return MISSING if summary.minimum_step is None else summary.minimum_step
+        case "max_step":
+            return MISSING if summary.maximum_step is None else summary.maximum_step
+        case "best":
+            return MISSING if summary.best is None else summary.best
+        case "best_step":
+            return MISSING if summary.best_step is None else summary.best_step
+
+
+def sort_key(found: FoundValue | Missing) -> tuple[int, float | str] | None:
+    """Return what a value sorts by (truth values, then numbers, then strings); None: it comes last."""
+    if isinstance(found, bool):
+        return (0, int(found))
+    if isinstance(found, (int, float)):
+        return None if _is_nan(found) else (1, comparable(found))
+    if isinstance(found, str) and found:
+        return (2, found)
+    return None

@@ -1,0 +1,301 @@
+"""Search expressions as SQL over the documented schema; their meaning is that of `_search_eval`.
+
+A condition on a param, tag or metric becomes `run_id in (select ...)` over an index that leads with the key, so
+that SQLite reads one narrow stretch of it, however many params and metrics the runs have. Every condition is
+true or false, never NULL, so that `not` is what it says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from otel_experiments.codec.values import dump_value
+from otel_experiments.model.search import (
+    And,
+    Comparison,
+    Exists,
+    Expression,
+    IsNan,
+    Literal_,
+    MetricField,
+    MetricStat,
+    Not,
+    Or,
+    Order,
+    ParamField,
+    RunField,
+    SearchField,
+    TagField,
+)
+from otel_experiments.store._identity import clean_text
+from otel_experiments.store._search_eval import comparable, kind_of
+
+_FALSE: Final = "0"
+
+_DURATION: Final = "(coalesce(ended_ns, paused_ns, heartbeat_ns) - started_ns - paused_total_ns) / 1e9"
+_TEXT_COLUMNS: Final = {
+    "run_id": "runs.run_id", "name": "runs.name", "experiment": "runs.experiment", "group": "runs.group_name",
+    "condition": "runs.condition", "hypothesis": "runs.hypothesis", "reason": "runs.reason",
+    "error_type": "runs.error_type", "parent_run_id": "runs.parent_run_id",
+}  # fmt: skip
+_NUMBER_COLUMNS: Final = {
+    "created": "runs.created_ns / 1e9", "started": "runs.started_ns / 1e9", "ended": "runs.ended_ns / 1e9",
+    "duration": _DURATION, "attempt": "runs.attempt",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Stat:
+    """How a metric's number is read: `exists` tells the missing from the NaN, which is NULL."""
+
+    expression: str
+    exists: str = "1"
+
+
+_HAS_BEST: Final = "direction is not null"
+_BEST: Final = "(case direction when 'min' then minimum when 'max' then maximum end)"
+_STATS: Final[dict[MetricStat, _Stat]] = {
+    "last": _Stat("last"),
+    "min": _Stat("minimum"),
+    "max": _Stat("maximum"),
+    "mean": _Stat("(case when finite_count > 0 then finite_sum / finite_count end)"),
+    "best": _Stat(_BEST, _HAS_BEST),
+    "count": _Stat("count"),
+    "nan_count": _Stat("nan_count"),
+    "first_step": _Stat("first_step"),
+    "last_step": _Stat("last_step"),
+    "min_step": _Stat("minimum_step", "minimum is not null"),
+    "max_step": _Stat("maximum_step", "maximum is not null"),
+    "best_step": _Stat(
+        "(case direction when 'min' then minimum_step when 'max' then maximum_step end)",
+        f"{_HAS_BEST} and {_BEST} is not null",
+    ),
+}
+_SQL_OPERATORS: Final = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+
+Bound = str | int | float | None
+
+
+@dataclass(slots=True)
+class Statement:
+    """SQL text with its bound values, built in the order in which they appear."""
+
+    parameters: list[Bound] = field(default_factory=list)
+    live_run_ids: str | None = None
+    """JSON array of the runs known to be alive; None: nobody is known to be gone."""
+
+    def bind(self, value: Bound) -> str:
+        """Bind one value and return its place holder, numbered so that texts may be put in any order."""
+        self.parameters.append(clean_text(value) if isinstance(value, str) else value)
+        return f"?{len(self.parameters)}"
+
+    def where(self, expression: Expression) -> str:
+        """Return the condition on `runs` that the expression means."""
+        match expression:
+            case And(operands):
+                return _joined(" and ", [self.where(operand) for operand in operands], empty="1")
+            case Or(operands):
+                return _joined(" or ", [self.where(operand) for operand in operands], empty=_FALSE)
+            case Not(operand):
+                return f"not ({self.where(operand)})"
+            case Exists(found):
+                return self._exists(found)
+            case IsNan(found):
+                return self._is_nan(found)
+            case Comparison():
+                return self._comparison(expression)
+
+    def state(self) -> str:
+        """Return the expression for the computed state."""
+        if self.live_run_ids is None:
+            return "runs.state"
+        live = self.bind(self.live_run_ids)
+        return (
+            "(case when runs.state in ('pending', 'running', 'paused') "
+            f"and runs.run_id not in (select value from json_each({live})) then 'lost' else runs.state end)"
+        )
+
+    def order(self, orders: Sequence[Order]) -> tuple[str, str]:
+        """Return (joins, order by terms) for the sort keys, ties broken by creation, newest first."""
+        joins: list[str] = []
+        terms: list[str] = []
+        for number, order in enumerate(orders):
+            columns, join = self._sort_columns(order.field, f"sort{number}")
+            joins.append(join)
+            direction = " desc" if order.is_descending else ""
+            terms.append(f"{columns[0]} is null")
+            terms.extend(f"{column}{direction}" for column in columns)
+        terms.extend(("runs.created_ns desc", "runs.run_id"))
+        return " ".join(joins), ", ".join(terms)
+
+    def _sort_columns(self, wanted: SearchField, alias: str) -> tuple[list[str], str]:
+        match wanted:
+            case RunField("state"):
+                return [self.state()], ""
+            case RunField(name):
+                if name in _NUMBER_COLUMNS:
+                    return [f"({_NUMBER_COLUMNS[name]})"], ""
+                return [f"nullif({_TEXT_COLUMNS[name]}, '')"], ""
+            case TagField(key):
+                bound = self.bind(key)
+                return [f"nullif({alias}.value, '')"], (
+                    f"left join tags {alias} on {alias}.run_id = runs.run_id and {alias}.key = {bound}"
+                )
+            case ParamField(key):
+                bound = self.bind(key)
+                kind = (
+                    f"(case when {alias}.value_bool is not null then 0 when {alias}.value_number is not null then 1 "
+                    f"when {alias}.value_text <> '' then 2 end)"
+                )
+                value = f"coalesce({alias}.value_bool, {alias}.value_number, nullif({alias}.value_text, ''))"
+                return [kind, value], (
+                    f"left join params {alias} on {alias}.run_id = runs.run_id and {alias}.key = {bound}"
+                )
+            case MetricField(stat=stat):
+                source = self._metric(wanted, f"{_STATS[stat].expression} as found")
+                return [f"{alias}.found"], f"left join ({source}) {alias} on {alias}.run_id = runs.run_id"
+
+    def _metric(self, wanted: MetricField, columns: str) -> str:
+        """Select `columns` of the series meant by the field, one row a run. Index: series_by_name."""
+        name = self.bind(wanted.name)
+        if wanted.phase is None:
+            # SQLite takes the bare columns from the row that holds min(phase): no phase first, else the first.
+            return f"select run_id, {columns}, min(phase) from series where name = {name} group by run_id"
+        return (
+            f"select run_id, {columns} from series where name = {name} and phase = {self.bind(wanted.phase)}"
+        )
+
+    def _metric_where(self, wanted: MetricField, condition: str) -> str:
+        stat = _STATS[wanted.stat]
+        source = self._metric(wanted, f"{stat.expression} as found, {stat.exists} as is_there")
+        return f"runs.run_id in (select run_id from ({source}) where is_there and {condition})"
+
+    def _param_where(self, key: str, condition: str) -> str:
+        return f"runs.run_id in (select run_id from params where key = {self.bind(key)} and {condition})"
+
+    def _tag_where(self, key: str, condition: str) -> str:
+        return f"runs.run_id in (select run_id from tags where key = {self.bind(key)} and {condition})"
+
+    def _exists(self, wanted: SearchField) -> str:
+        match wanted:
+            case RunField("state"):
+                return "1"
+            case RunField(name):
+                if name in _NUMBER_COLUMNS:
+                    return f"({_NUMBER_COLUMNS[name]}) is not null"
+                return f"ifnull({_TEXT_COLUMNS[name]} <> '', 0)"
+            case ParamField(key):
+                return self._param_where(key, "(value_text is null or value_text <> '')")
+            case TagField(key):
+                return self._tag_where(key, "value <> ''")
+            case MetricField():
+                return self._metric_where(wanted, "1")
+
+    def _is_nan(self, wanted: SearchField) -> str:
+        match wanted:
+            case ParamField(key):
+                return self._param_where(
+                    key,
+                    "type = 'float' and value_number is null and value_text is null and value_bool is null",
+                )
+            case MetricField():
+                return self._metric_where(wanted, "found is null")
+            case RunField() | TagField():
+                return _FALSE
+
+    def _comparison(self, comparison: Comparison) -> str:
+        match comparison.field:
+            case RunField(name):
+                if name in _NUMBER_COLUMNS:
+                    condition = self._numeric(f"({_NUMBER_COLUMNS[name]})", comparison)
+                else:
+                    column = self.state() if name == "state" else _TEXT_COLUMNS[name]
+                    condition = self._textual(column, comparison)
+                return condition if condition == _FALSE else f"ifnull({condition}, 0)"
+            case TagField(key):
+                condition = self._textual("value", comparison)
+                return condition if condition == _FALSE else self._tag_where(key, condition)
+            case MetricField():
+                condition = self._numeric("found", comparison)
+                return condition if condition == _FALSE else self._metric_where(comparison.field, condition)
+            case ParamField(key):
+                return self._param_comparison(key, comparison)
+
+    def _param_comparison(self, key: str, comparison: Comparison) -> str:
+        if comparison.operator == "contains":
+            return self._param_contains(key, comparison.value)
+        conditions = [
+            self._numeric("value_number", comparison),
+            self._textual("value_text", comparison),
+            self._other(comparison, kind="bool"),
+            self._other(comparison, kind="null"),
+        ]
+        places = [self._param_where(key, condition) for condition in conditions if condition != _FALSE]
+        return _joined(" or ", places, empty=_FALSE)
+
+    def _param_contains(self, key: str, wanted: object) -> str:
+        in_list = self._param_where(
+            key,
+            "value_number is null and value_text is null and type = 'list' "
+            f"and ox_list_contains(value_json, {self.bind(dump_value(wanted))})",
+        )
+        if not isinstance(wanted, str):
+            return in_list
+        in_text = self._param_where(
+            key, f"value_text is not null and instr(value_text, {self.bind(wanted)}) > 0"
+        )
+        return f"({in_text} or {in_list})"
+
+    def _other(self, comparison: Comparison, *, kind: str) -> str:
+        """Compare truth values or null, which know only equality. Index: params_by_other."""
+        operator, wanted = comparison.operator, comparison.value
+        values = [one for one in (wanted if isinstance(wanted, tuple) else (wanted,)) if kind_of(one) == kind]
+        if not values or operator not in {"==", "!=", "in", "not in"}:
+            return _FALSE
+        is_negated = operator in {"!=", "not in"}
+        where = f"value_number is null and value_text is null and type = '{kind}'"
+        if kind == "null":
+            return _FALSE if is_negated else where
+        bound = ", ".join(str(int(bool(one))) for one in values)
+        return f"{where} and value_bool {'not in' if is_negated else 'in'} ({bound})"
+
+    def _numeric(self, column: str, comparison: Comparison) -> str:
+        operator, wanted = comparison.operator, comparison.value
+        if isinstance(wanted, tuple):
+            numbers = [number for number in map(_number, wanted) if number is not None]
+            return self._among(column, operator, numbers)
+        number = _number(wanted)
+        if number is None or operator not in _SQL_OPERATORS:
+            return _FALSE
+        return f"{column} {_SQL_OPERATORS[operator]} {self.bind(number)}"
+
+    def _textual(self, column: str, comparison: Comparison) -> str:
+        operator, wanted = comparison.operator, comparison.value
+        if isinstance(wanted, tuple):
+            return self._among(column, operator, [one for one in wanted if isinstance(one, str)])
+        if not isinstance(wanted, str):
+            return _FALSE
+        if operator == "contains":
+            return f"instr({column}, {self.bind(wanted)}) > 0"
+        if operator == "matches":
+            return f"{column} is not null and {column} regexp {self.bind(wanted)}"
+        return f"{column} {_SQL_OPERATORS[operator]} {self.bind(wanted)}"
+
+    def _among(self, column: str, operator: str, values: Sequence[str | float]) -> str:
+        if not values:
+            return _FALSE
+        bound = ", ".join(self.bind(value) for value in values)
+        return f"{column} {operator} ({bound})"
+
+
+def _number(value: Literal_) -> float | None:
+    if value is None or isinstance(value, (bool, str)) or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return comparable(value)
+
+
+def _joined(operator: str, conditions: Sequence[str], *, empty: str) -> str:
+    return f"({operator.join(conditions)})" if conditions else empty

@@ -1,0 +1,203 @@
+"""The store in one SQLite file, or in one SQLite database in memory.
+
+It joins the parts: connections (`_database`), schema (`_schema`), writers and readers. Its only own decision
+is the order in which a batch is written.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.log import LogRecord
+from otel_experiments.model.metric import Band, InstrumentPoint, Points, Series, SeriesKey
+from otel_experiments.model.run import Experiment, ParamValue, Run
+from otel_experiments.model.search import RunQuery, SpanQuery
+from otel_experiments.model.span import Span
+from otel_experiments.store import _read_point, _read_run, _read_telemetry
+from otel_experiments.store._database import Database
+from otel_experiments.store._guarded_sql import run_guarded
+from otel_experiments.store._protocol import Row
+from otel_experiments.store._write_origin import OriginWriter
+from otel_experiments.store._write_point import PointWriter
+from otel_experiments.store._write_run import RunWriter
+from otel_experiments.store._write_telemetry import TelemetryWriter, advance_segments, segment_offset
+
+
+class SqliteStore:
+    """A `Store` over SQLite. `path` None keeps the database in memory.
+
+    Raises:
+        StorePathError: the path is a directory or cannot be written.
+        StoreNotFoundError: nothing is there and nothing may be made.
+        NotAStoreError: the file is something else; it was left untouched.
+        NewerSchemaError: a newer release wrote the store.
+        StoreLockedError: another process held the store for longer than `busy_timeout_s`.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        read_only: bool = False,
+        create: bool = True,
+        busy_timeout_s: float = 5.0,
+    ) -> None:
+        self._database = Database(path, read_only=read_only, create=create, busy_timeout_s=busy_timeout_s)
+        self._generation = self._database.generation
+        self._origins = OriginWriter()
+        self._runs = RunWriter(self._origins)
+        self._points = PointWriter(self._runs)
+        self._telemetry = TelemetryWriter(self._runs, self._origins)
+
+    @property
+    def location(self) -> str:
+        """The path of the file, or `:memory:`."""
+        return self._database.location
+
+    def apply(self, batch: WriteBatch) -> None:
+        """Write the whole batch in one transaction, or nothing of it. See `Store.apply`."""
+        with self._database.writing() as connection:
+            if self._generation != self._database.generation:
+                # A transaction was rolled back, or this is a forked child: what the caches say may not be stored.
+                self._generation = self._database.generation
+                self._origins.forget()
+                self._runs.forget()
+            advance_segments(connection, batch.journal)
+            self._write(connection, batch)
+
+    def _write(self, connection: sqlite3.Connection, batch: WriteBatch) -> None:
+        if batch.runs or batch.state_changes or batch.heartbeats:
+            self._runs.write_runs(connection, batch.runs, batch.state_changes, batch.heartbeats)
+        if batch.params:
+            self._runs.write_params(connection, batch.params)
+        if batch.tags:
+            self._runs.write_tags(connection, batch.tags)
+        if batch.metric_definitions:
+            self._runs.write_definitions(connection, batch.metric_definitions)
+        if batch.points:
+            self._points.write(connection, batch.points)
+        if batch.spans:
+            self._telemetry.write_spans(connection, batch.spans)
+        if batch.log_records:
+            self._telemetry.write_log_records(connection, batch.log_records)
+        if batch.instrument_points:
+            self._telemetry.write_instrument_points(connection, batch.instrument_points)
+
+    def journal_offset(self, segment_id: str) -> int:
+        """Return how many bytes of the segment are in the store; 0 for a segment never seen."""
+        with self._database.reading() as connection:
+            return segment_offset(connection, segment_id)
+
+    def forget_segments(self, segment_ids: Sequence[str]) -> None:
+        """Drop the bookkeeping of segments whose files are deleted."""
+        if not segment_ids:
+            return
+        with self._database.writing() as connection:
+            connection.executemany(
+                "delete from segments where segment_id = ?", [(segment_id,) for segment_id in segment_ids]
+            )
+
+    def experiments(self) -> list[Experiment]:
+        """Return all experiments with their number of runs, by name."""
+        with self._database.reading() as connection:
+            return _read_run.experiments(connection)
+
+    def find_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> list[Run]:
+        """Return the runs that `query` asks for, in its order. See `Store.find_runs`.
+
+        Raises:
+            QueryError: the expression compares what cannot be compared.
+        """
+        with self._database.reading() as connection:
+            run_ids = _read_run.find_run_ids(connection, query, live_run_ids)
+            return _read_run.runs_by_id(connection, run_ids)
+
+    def count_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> int:
+        """Return how many runs match, `limit` and `offset` disregarded.
+
+        Raises:
+            QueryError: the expression compares what cannot be compared.
+        """
+        with self._database.reading() as connection:
+            return _read_run.count_runs(connection, query, live_run_ids)
+
+    def get_run(self, run_id: str) -> Run | None:
+        """Return the run with exactly this id; None when there is none."""
+        with self._database.reading() as connection:
+            found = _read_run.runs_by_id(connection, [run_id])
+            return found[0] if found else None
+
+    def resolve_run_ids(self, prefix_or_name: str, *, limit: int = 10) -> list[str]:
+        """Return the ids of runs whose id starts with the text or whose name is the text, newest first."""
+        with self._database.reading() as connection:
+            return _read_run.resolve_run_ids(connection, prefix_or_name, limit)
+
+    def params(self, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
+        """Return the flat params (dotted keys) of each run; runs without any map to an empty dict."""
+        with self._database.reading() as connection:
+            return _read_run.params(connection, run_ids)
+
+    def tags(self, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return the tags of each run."""
+        with self._database.reading() as connection:
+            return _read_run.tags(connection, run_ids)
+
+    def series(self, run_ids: Sequence[str], *, name: str | None = None) -> dict[str, list[Series]]:
+        """Return the series of each run with their summaries, by (name, phase)."""
+        with self._database.reading() as connection:
+            return _read_point.series(connection, run_ids, name)
+
+    def points(self, run_id: str, key: SeriesKey) -> Points:
+        """Return the whole history of a series in recording order; empty when there is none."""
+        with self._database.reading() as connection:
+            return _read_point.points(connection, run_id, key)
+
+    def band(self, run_id: str, key: SeriesKey, *, buckets: int) -> Band:
+        """Return the series thinned to at most `buckets` buckets of the step axis."""
+        with self._database.reading() as connection:
+            return _read_point.band(connection, run_id, key, buckets)
+
+    def spans(self, query: SpanQuery) -> list[Span]:
+        """Return the spans that `query` asks for, ordered by start."""
+        with self._database.reading() as connection:
+            return _read_telemetry.spans(connection, query)
+
+    def log_records(self, *, run_id: str | None = None, event_name: str | None = None) -> list[LogRecord]:
+        """Return log records by time."""
+        with self._database.reading() as connection:
+            return _read_telemetry.log_records(connection, run_id, event_name)
+
+    def instrument_points(
+        self, *, run_id: str | None = None, name: str | None = None
+    ) -> list[InstrumentPoint]:
+        """Return data points of OTel instruments by time."""
+        with self._database.reading() as connection:
+            return _read_telemetry.instrument_points(connection, run_id, name)
+
+    def sql(
+        self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()
+    ) -> tuple[list[str], list[Row]]:
+        """Run one read-only SQL statement over the documented schema; returns column names and rows.
+
+        Raises:
+            QueryError: the statement is wrong or writes.
+        """
+        with self._database.reading() as connection:
+            return run_guarded(connection, statement, parameters)
+
+    def close(self) -> None:
+        """Let go of all connections; safe to call twice."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

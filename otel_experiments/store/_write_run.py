@@ -1,0 +1,207 @@
+"""Writing runs, their params, tags and metric definitions into SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from otel_experiments.codec.values import dump_value
+from otel_experiments.model.batch import Heartbeat, MetricDefinition, ParamSet, RunStateChange, TagSet
+from otel_experiments.model.metric import Direction
+from otel_experiments.model.run import ParamValue, Run
+from otel_experiments.model.span import Resource
+from otel_experiments.store._identity import clean_text
+from otel_experiments.store._read_run import RUN_COLUMNS, stored_run_of
+from otel_experiments.store._run_merge import (
+    StoredRun,
+    apply_change,
+    apply_heartbeat,
+    apply_record,
+    placeholder,
+)
+from otel_experiments.store._search_eval import comparable
+from otel_experiments.store._summary import direction_of
+from otel_experiments.store._write_origin import OriginWriter
+
+_SELECT_RUN: Final = f"select {RUN_COLUMNS}, state_ns, record_ns from runs left join resources using (resource_id) where run_id = ?"
+_UPSERT_RUN: Final = """
+    insert into runs (
+      run_id, experiment, name, state, created_ns, started_ns, ended_ns, paused_ns, paused_total_ns,
+      paused_count, paused_dropped_count, heartbeat_ns, reason, error_type, owner_host, owner_boot_id,
+      owner_pid, owner_start_ticks, parent_run_id, group_name, hypothesis, condition, description, attempt,
+      root_span_id, resource_id, state_ns, record_ns
+    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    on conflict (run_id) do update set
+      experiment = excluded.experiment, name = excluded.name, state = excluded.state,
+      created_ns = excluded.created_ns, started_ns = excluded.started_ns, ended_ns = excluded.ended_ns,
+      paused_ns = excluded.paused_ns, paused_total_ns = excluded.paused_total_ns,
+      paused_count = excluded.paused_count, paused_dropped_count = excluded.paused_dropped_count,
+      heartbeat_ns = excluded.heartbeat_ns, reason = excluded.reason, error_type = excluded.error_type,
+      owner_host = excluded.owner_host, owner_boot_id = excluded.owner_boot_id,
+      owner_pid = excluded.owner_pid, owner_start_ticks = excluded.owner_start_ticks,
+      parent_run_id = excluded.parent_run_id, group_name = excluded.group_name,
+      hypothesis = excluded.hypothesis, condition = excluded.condition, description = excluded.description,
+      attempt = excluded.attempt, root_span_id = excluded.root_span_id, resource_id = excluded.resource_id,
+      state_ns = excluded.state_ns, record_ns = excluded.record_ns
+"""
+_UPSERT_EXPERIMENT: Final = """
+    insert into experiments (name, created_ns) values (?, ?)
+    on conflict (name) do update set created_ns = min(created_ns, excluded.created_ns)
+"""
+_UPSERT_PARAM: Final = """
+    insert into params (run_id, key, type, value_text, value_number, value_bool, value_json, time_ns)
+    values (?, ?, ?, ?, ?, ?, ?, ?)
+    on conflict (run_id, key) do update set
+      type = excluded.type, value_text = excluded.value_text, value_number = excluded.value_number,
+      value_bool = excluded.value_bool, value_json = excluded.value_json, time_ns = excluded.time_ns
+    where excluded.time_ns >= params.time_ns
+"""
+_UPSERT_TAG: Final = """
+    insert into tags (run_id, key, value, time_ns) values (?, ?, ?, ?)
+    on conflict (run_id, key) do update set value = excluded.value, time_ns = excluded.time_ns
+    where excluded.time_ns >= tags.time_ns
+"""
+_UPSERT_DEFINITION: Final = """
+    insert into metric_definitions (run_id, pattern, direction) values (?, ?, ?)
+    on conflict (run_id, pattern) do update set direction = excluded.direction
+"""
+
+
+class RunWriter:
+    """Writes what a batch says of runs. One for each store; all methods run inside the caller's transaction."""
+
+    def __init__(self, origins: OriginWriter) -> None:
+        self._origins = origins
+        self._known: set[str] = set()
+
+    def forget(self) -> None:
+        """Forget which runs exist, because a transaction was rolled back."""
+        self._known.clear()
+
+    def ensure(self, connection: sqlite3.Connection, run_id: str, time_ns: int) -> None:
+        """Make sure that a row of the run exists, a placeholder where its own record has not arrived."""
+        if run_id in self._known:
+            return
+        if connection.execute("select 1 from runs where run_id = ?", (run_id,)).fetchone() is None:
+            self._save(connection, placeholder(run_id, time_ns))
+        self._known.add(run_id)
+
+    def write_runs(
+        self,
+        connection: sqlite3.Connection,
+        records: Iterable[Run],
+        changes: Iterable[RunStateChange],
+        beats: Iterable[Heartbeat],
+    ) -> None:
+        """Merge records, state changes and heartbeats into the stored runs, in this order."""
+        touched: dict[str, StoredRun] = {}
+        for record in records:
+            known = touched.get(record.run_id) or self._load(connection, record.run_id)
+            touched[record.run_id] = apply_record(known, record)
+        for change in changes:
+            known = touched.get(change.run_id) or self._load(connection, change.run_id)
+            touched[change.run_id] = apply_change(known or placeholder(change.run_id, change.time_ns), change)
+        for beat in beats:
+            known = touched.get(beat.run_id) or self._load(connection, beat.run_id)
+            touched[beat.run_id] = apply_heartbeat(known or placeholder(beat.run_id, beat.time_ns), beat)
+        for stored in touched.values():
+            self._save(connection, stored)
+            self._known.add(stored.run.run_id)
+
+    def write_params(self, connection: sqlite3.Connection, params: Sequence[ParamSet]) -> None:
+        """Set params; the latest time wins."""
+        for param in params:
+            self.ensure(connection, param.run_id, param.time_ns)
+        connection.executemany(_UPSERT_PARAM, [_param_row(param) for param in params])
+
+    def write_tags(self, connection: sqlite3.Connection, tags: Sequence[TagSet]) -> None:
+        """Set or remove tags; the latest time wins. A removed tag stays as a row without a value."""
+        for tag in tags:
+            self.ensure(connection, tag.run_id, tag.time_ns)
+        connection.executemany(
+            _UPSERT_TAG,
+            [
+                (
+                    tag.run_id,
+                    clean_text(tag.key),
+                    None if tag.value is None else clean_text(tag.value),
+                    tag.time_ns,
+                )
+                for tag in tags
+            ],
+        )
+
+    def write_definitions(
+        self, connection: sqlite3.Connection, definitions: Sequence[MetricDefinition]
+    ) -> None:
+        """Set metric definitions and give the series that exist their direction."""
+        for definition in definitions:
+            self.ensure(connection, definition.run_id, 0)
+        connection.executemany(
+            _UPSERT_DEFINITION,
+            [(one.run_id, clean_text(one.pattern), one.direction) for one in definitions],
+        )
+        for run_id in dict.fromkeys(one.run_id for one in definitions):
+            rules = definitions_of(connection, run_id)
+            stored = connection.execute(
+                "select series_id, name, direction from series where run_id = ?", (run_id,)
+            ).fetchall()
+            changed = [
+                (direction, series_id)
+                for series_id, name, known in stored
+                if (direction := direction_of(name, rules)) != known
+            ]
+            connection.executemany("update series set direction = ? where series_id = ?", changed)
+
+    def _load(self, connection: sqlite3.Connection, run_id: str) -> StoredRun | None:
+        row = connection.execute(_SELECT_RUN, (run_id,)).fetchone()
+        return None if row is None else stored_run_of(row)
+
+    def _save(self, connection: sqlite3.Connection, stored: StoredRun) -> None:
+        run, owner = stored.run, stored.run.owner
+        experiment = None
+        if not stored.is_placeholder:
+            experiment = clean_text(run.experiment)
+            connection.execute(_UPSERT_EXPERIMENT, (experiment, run.created_ns))
+        resource_id = None
+        if run.resource:
+            resource_id, _ = self._origins.resource(connection, Resource(run.resource))  # type: ignore[arg-type]
+        texts = map(clean_text, (run.group, run.hypothesis, run.condition, run.description))
+        connection.execute(
+            _UPSERT_RUN,
+            (
+                run.run_id, experiment, clean_text(run.name), str(run.state), run.created_ns, run.started_ns,
+                run.ended_ns, run.paused_ns, run.paused_total_ns, run.paused_count, run.paused_dropped_count,
+                run.heartbeat_ns, clean_text(run.reason), clean_text(run.error_type),
+                owner and owner.host, owner and owner.boot_id, owner and owner.pid, owner and owner.start_ticks,
+                run.parent_run_id, *texts, run.attempt, run.root_span_id, resource_id,
+                stored.state_ns, stored.record_ns,
+            ),
+        )  # fmt: skip
+
+
+def definitions_of(connection: sqlite3.Connection, run_id: str) -> list[tuple[str, Direction | None]]:
+    """Return the (pattern, direction) pairs that a run declared."""
+    return connection.execute(
+        "select pattern, direction from metric_definitions where run_id = ?", (run_id,)
+    ).fetchall()
+
+
+def param_type(value: ParamValue) -> str:
+    """Return the name under which a param's type is stored."""
+    if value is None:
+        return "null"
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind.__name__
+    return "list"
+
+
+def _param_row(param: ParamSet) -> tuple[str | float | None, ...]:
+    kind, value = param_type(param.value), param.value
+    text = clean_text(value) if isinstance(value, str) else None
+    truth = int(value) if isinstance(value, bool) else None
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    number = comparable(value) if is_number and isinstance(value, (int, float)) else None
+    return (param.run_id, clean_text(param.key), kind, text, number, truth, dump_value(value), param.time_ns)

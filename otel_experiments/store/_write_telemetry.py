@@ -1,0 +1,183 @@
+"""Writing spans, log records, data points of instruments and the progress of journals into SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from otel_experiments.codec.values import dump_value
+from otel_experiments.errors import JournalMovedError
+from otel_experiments.model.batch import JournalAdvance
+from otel_experiments.model.log import LogRecord
+from otel_experiments.model.metric import InstrumentPoint
+from otel_experiments.model.span import Span
+from otel_experiments.store._identity import clean_text, instrument_point_hash, log_record_hash
+from otel_experiments.store._read_point import null_of_nan
+from otel_experiments.store._span_merge import latest_forms
+from otel_experiments.store._write_origin import OriginWriter
+from otel_experiments.store._write_run import RunWriter
+
+# Index: unique (trace_id, span_id).
+_IS_ENDED: Final = "select end_ns is not null from spans where trace_id = ? and span_id = ?"
+_UPSERT_SPAN: Final = """
+    insert into spans (
+      trace_id, span_id, parent_span_id, run_id, name, kind, start_ns, end_ns, status, status_message,
+      attributes, trace_state, flags, dropped_attributes_count, dropped_events_count, dropped_links_count,
+      resource_id, scope_id
+    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    on conflict (trace_id, span_id) do update set
+      parent_span_id = excluded.parent_span_id, run_id = coalesce(excluded.run_id, spans.run_id),
+      name = excluded.name, kind = excluded.kind, start_ns = excluded.start_ns, end_ns = excluded.end_ns,
+      status = excluded.status, status_message = excluded.status_message, attributes = excluded.attributes,
+      trace_state = excluded.trace_state, flags = excluded.flags,
+      dropped_attributes_count = excluded.dropped_attributes_count,
+      dropped_events_count = excluded.dropped_events_count,
+      dropped_links_count = excluded.dropped_links_count,
+      resource_id = excluded.resource_id, scope_id = excluded.scope_id
+"""
+_DELETE_EVENTS: Final = "delete from span_events where trace_id = ? and span_id = ?"
+_DELETE_LINKS: Final = "delete from span_links where trace_id = ? and span_id = ?"
+_INSERT_EVENT: Final = """
+    insert into span_events (trace_id, span_id, seq, time_ns, name, attributes, dropped_attributes_count)
+    values (?, ?, ?, ?, ?, ?, ?)
+"""
+_INSERT_LINK: Final = """
+    insert into span_links (
+      trace_id, span_id, seq, linked_trace_id, linked_span_id, trace_state, attributes, dropped_attributes_count
+    ) values (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_INSERT_LOG_RECORD: Final = """
+    insert or ignore into log_records (
+      hash, run_id, time_ns, observed_time_ns, event_name, severity_number, severity_text, body, attributes,
+      trace_id, span_id, flags, dropped_attributes_count, resource_id, scope_id
+    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_INSERT_INSTRUMENT_POINT: Final = """
+    insert or ignore into instrument_points (
+      hash, run_id, name, kind, unit, description, time_ns, start_ns, value, value_is_nan, histogram,
+      is_monotonic, temporality, flags, attributes, exemplars, resource_id, scope_id
+    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_UPSERT_SEGMENT: Final = """
+    insert into segments (segment_id, stored_bytes) values (?, ?)
+    on conflict (segment_id) do update set stored_bytes = excluded.stored_bytes
+"""
+
+
+class TelemetryWriter:
+    """Writes what OpenTelemetry calls signals. One for each store; runs inside the caller's transaction."""
+
+    def __init__(self, runs: RunWriter, origins: OriginWriter) -> None:
+        self._runs = runs
+        self._origins = origins
+
+    def write_spans(self, connection: sqlite3.Connection, spans: Sequence[Span]) -> None:
+        """Upsert spans with their events and links; an ended span stays as it is when an open form comes late."""
+        chosen = [
+            span for span in latest_forms(spans) if span.end_ns is not None or not _is_ended(connection, span)
+        ]
+        rows, keys = [], []
+        for span in chosen:
+            if span.run_id is not None:
+                self._runs.ensure(connection, span.run_id, span.start_ns)
+            resource_id, _ = self._origins.resource(connection, span.resource)
+            scope_id, _ = self._origins.scope(connection, span.scope)
+            keys.append((span.trace_id, span.span_id))
+            rows.append(
+                (
+                    span.trace_id, span.span_id, span.parent_span_id, span.run_id, clean_text(span.name),
+                    int(span.kind), span.start_ns, span.end_ns, int(span.status), clean_text(span.status_message),
+                    dump_value(span.attributes), span.trace_state, span.flags, span.dropped_attributes_count,
+                    span.dropped_events_count, span.dropped_links_count, resource_id, scope_id,
+                )
+            )  # fmt: skip
+        connection.executemany(_UPSERT_SPAN, rows)
+        connection.executemany(_DELETE_EVENTS, keys)
+        connection.executemany(_DELETE_LINKS, keys)
+        connection.executemany(
+            _INSERT_EVENT,
+            [
+                (span.trace_id, span.span_id, seq, event.time_ns, clean_text(event.name),
+                 dump_value(event.attributes), event.dropped_attributes_count)
+                for span in chosen
+                for seq, event in enumerate(span.events)
+            ],
+        )  # fmt: skip
+        connection.executemany(
+            _INSERT_LINK,
+            [
+                (span.trace_id, span.span_id, seq, link.trace_id, link.span_id, link.trace_state,
+                 dump_value(link.attributes), link.dropped_attributes_count)
+                for span in chosen
+                for seq, link in enumerate(span.links)
+            ],
+        )  # fmt: skip
+
+    def write_log_records(self, connection: sqlite3.Connection, records: Iterable[LogRecord]) -> None:
+        """Insert log records that are not there yet."""
+        rows = []
+        for record in records:
+            if record.run_id is not None:
+                self._runs.ensure(connection, record.run_id, record.time_ns)
+            resource_id, resource_hash = self._origins.resource(connection, record.resource)
+            scope_id, scope_hash = self._origins.scope(connection, record.scope)
+            rows.append(
+                (
+                    log_record_hash(record, resource_hash, scope_hash), record.run_id, record.time_ns,
+                    record.observed_time_ns, clean_text(record.event_name), record.severity_number,
+                    clean_text(record.severity_text), dump_value(record.body), dump_value(record.attributes),
+                    record.trace_id, record.span_id, record.flags, record.dropped_attributes_count,
+                    resource_id, scope_id,
+                )
+            )  # fmt: skip
+        connection.executemany(_INSERT_LOG_RECORD, rows)
+
+    def write_instrument_points(
+        self, connection: sqlite3.Connection, points: Iterable[InstrumentPoint]
+    ) -> None:
+        """Insert data points that are not there yet."""
+        rows = []
+        for point in points:
+            if point.run_id is not None:
+                self._runs.ensure(connection, point.run_id, point.time_ns)
+            resource_id, resource_hash = self._origins.resource(connection, point.resource)
+            scope_id, scope_hash = self._origins.scope(connection, point.scope)
+            value = null_of_nan(point.value)
+            rows.append(
+                (
+                    instrument_point_hash(point, resource_hash, scope_hash), point.run_id, clean_text(point.name),
+                    point.kind, clean_text(point.unit), clean_text(point.description), point.time_ns,
+                    point.start_ns, value, int(value is None and point.value is not None),
+                    None if point.histogram is None else dump_value(point.histogram), int(point.is_monotonic),
+                    point.temporality, point.flags, dump_value(point.attributes), dump_value(point.exemplars),
+                    resource_id, scope_id,
+                )
+            )  # fmt: skip
+        connection.executemany(_INSERT_INSTRUMENT_POINT, rows)
+
+
+def advance_segments(connection: sqlite3.Connection, advances: Iterable[JournalAdvance]) -> None:
+    """Move the stored offsets on.
+
+    Raises:
+        JournalMovedError: a segment does not stand where its advance starts.
+    """
+    for advance in advances:
+        found = segment_offset(connection, advance.segment_id)
+        if found != advance.start_offset:
+            raise JournalMovedError(segment_id=advance.segment_id, expected=advance.start_offset, found=found)
+        connection.execute(_UPSERT_SEGMENT, (advance.segment_id, advance.end_offset))
+
+
+def segment_offset(connection: sqlite3.Connection, segment_id: str) -> int:
+    """Return how many bytes of the segment are stored; 0 for one never seen."""
+    row = connection.execute(
+        "select stored_bytes from segments where segment_id = ?", (segment_id,)
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _is_ended(connection: sqlite3.Connection, span: Span) -> bool:
+    row = connection.execute(_IS_ENDED, (span.trace_id, span.span_id)).fetchone()
+    return row is not None and bool(row[0])
