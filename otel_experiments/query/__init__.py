@@ -1,1 +1,24 @@
-"""The read API: runs, search expressions, series."""
+"""The read API: runs, search expressions, series, spans, read-only SQL, exports. Writes nothing."""
+
+from __future__ import annotations
+
+from otel_experiments.query.metrics_view import MetricsView, NumpyPoints, SeriesView
+from otel_experiments.query.params_view import ParamsView
+from otel_experiments.query.reader import Reader, Table, open_reader
+from otel_experiments.query.run_view import RunView
+from otel_experiments.query.search import parse_order, parse_search
+from otel_experiments.query.spans_view import SpansView
+
+__all__ = [
+    "MetricsView",
+    "NumpyPoints",
+    "ParamsView",
+    "Reader",
+    "RunView",
+    "SeriesView",
+    "SpansView",
+    "Table",
+    "open_reader",
+    "parse_order",
+    "parse_search",
+]

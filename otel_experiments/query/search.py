@@ -84,6 +84,20 @@ def parse_order(text: str | Sequence[str]) -> tuple[Order, ...]:
     return tuple(orders)
 
 
+def parse_fields(text: str | Sequence[str]) -> tuple[SearchField, ...]:
+    """Return the fields of `"params.lr, metrics.loss.min"` or of a sequence of such texts.
+
+    Raises:
+        SearchSyntaxError: one of them is not a field.
+    """
+    fields: list[SearchField] = []
+    for one in [text] if isinstance(text, str) else text:
+        parser = _Parser(one)
+        node = parser.tree()
+        fields.extend(map(parser.field, node.elts if isinstance(node, ast.Tuple) else [node]))
+    return tuple(fields)
+
+
 def parse_field(text: str) -> SearchField:
     """Return the one field that the text names, such as `metrics.loss.min`.
 
@@ -425,4 +439,4 @@ def _suggest(name: str, known: Sequence[str]) -> str:
     return f"Did you mean {close[0]}? " if close else ""
 
 
-__all__ = ["format_field", "parse_field", "parse_order", "parse_search"]
+__all__ = ["format_field", "parse_field", "parse_fields", "parse_order", "parse_search"]

@@ -1,0 +1,226 @@
+"""The doctor's look at the store file and at the journals beside it. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from otel_experiments.cli import format as fmt
+from otel_experiments.cli.finding import Finding
+from otel_experiments.errors import JournalError, StoreError, StoreLockedError, StoreNotFoundError
+from otel_experiments.journal.format import HEADER_SIZE_BYTES, unpack_header
+from otel_experiments.journal.owner import is_alive
+from otel_experiments.journal.scan import scan
+from otel_experiments.journal.segment import SEGMENT_SUFFIX
+from otel_experiments.store import Store, open_store
+from otel_experiments.store.merge import journal_directory
+
+_NETWORK_FILESYSTEMS = (
+    "nfs", "cifs", "smb", "fuse.sshfs", "fuse.s3", "fuse.gcs", "lustre", "gpfs", "ceph", "fuse.ceph", "glusterfs",
+    "fuse.gluster", "9p", "beegfs", "afs", "wekafs", "fuse.juicefs", "orangefs",
+)  # fmt: skip
+_LITTLE_ROOM_BYTES = 1_000_000_000
+_LARGE_STORE_BYTES = 500_000_000
+_MOUNTS = Path("/proc/mounts")
+
+
+def check_store(location: str, path: Path | None, *, is_deep: bool) -> Iterator[Finding]:
+    """Yield what is to be said about the store at `location`, whose file is `path` (None: it has none)."""
+    if path is None:
+        yield Finding("note", "store", f"{location!r} has no file; nothing of it can be checked.")
+        return
+    yield from _check_folder(path)
+    try:
+        store = open_store(location, read_only=True, create=False)
+    except StoreNotFoundError:
+        yield Finding(
+            "note",
+            "store",
+            f"There is none at {str(path)!r} yet.",
+            "The first run makes it: otel-experiments demo",
+        )
+        yield from check_journals(path, None)
+        return
+    except StoreError as error:
+        text, _, fix = str(error).partition("\n")
+        yield Finding("problem", "store", text, fix.strip())
+        return
+    with store:
+        runs = sum(experiment.run_count for experiment in store.experiments())
+        size = sum(_size(path.with_name(path.name + suffix)) for suffix in ("", "-wal"))
+        yield Finding("ok", "store", f"{str(path)!r}: {runs} runs, {fmt.size(size)}.")
+        yield from _check_database(store, size, is_deep=is_deep)
+        yield _check_writing(location, path)
+        yield from check_journals(path, store)
+
+
+def check_journals(path: Path, store: Store | None) -> Iterator[Finding]:
+    """Yield what is to be said about the journals of the store at `path`; `store` tells what it holds of them."""
+    directory = journal_directory(path)
+    try:
+        segments = sorted(one for one in directory.iterdir() if one.suffix == SEGMENT_SUFFIX)
+    except FileNotFoundError:
+        segments = []
+    except OSError as error:
+        yield Finding(
+            "problem",
+            "journals",
+            f"{str(directory)!r} cannot be read ({error.strerror}).",
+            f"ls -ld {directory}",
+        )
+        return
+    if not segments:
+        yield Finding("ok", "journals", "None: everything recorded is in the store.")
+        return
+    pending_bytes = dead_bytes = live_count = 0
+    for segment in segments:
+        try:
+            offset, end, is_live, damages = _look_at(segment, store)
+        except FileNotFoundError:
+            continue  # drained and deleted while we looked
+        except (JournalError, OSError) as error:
+            text, _, fix = str(error).partition("\n")
+            yield Finding("problem", "journals", text, fix.strip())
+            continue
+        live_count += is_live
+        pending_bytes += max(0, end - offset)
+        dead_bytes += 0 if is_live else max(0, end - offset)
+        for damage in damages:
+            yield Finding(
+                "warning",
+                "journals",
+                f"{segment.name}: {damage}.",
+                "What is readable around it is merged; keep a copy to report it.",
+            )
+    text = f"{len(segments)} segments, {live_count} of living processes, {fmt.size(pending_bytes)} not stored yet."
+    if dead_bytes:
+        fix = "Nothing is lost: the next command that opens the store merges it, e.g. otel-experiments runs"
+        yield Finding(
+            "note", "journals", f"{text} {fmt.size(dead_bytes)} are of processes that are gone.", fix
+        )
+    else:
+        yield Finding("ok", "journals", text)
+
+
+def _look_at(path: Path, store: Store | None) -> tuple[int, int, bool, list[str]]:
+    """Return how far a segment is stored, how far it is written, whether its process lives, its damages."""
+    raw = path.read_bytes()
+    header = unpack_header(raw[:HEADER_SIZE_BYTES], path=str(path))
+    is_live = is_alive(header.owner) is not False
+    stored = 0 if store is None else store.journal_offset(header.segment_id)
+    start = max(stored, HEADER_SIZE_BYTES)
+    found = scan(raw, start, is_final=not is_live)
+    damages = [f"{damage.why} ({damage.length} bytes at {damage.offset})" for damage in found.damages]
+    return start, found.end_offset, is_live, damages
+
+
+def _check_folder(path: Path) -> Iterator[Finding]:
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    filesystem = filesystem_of(folder)
+    if filesystem.startswith(_NETWORK_FILESYSTEMS):
+        yield Finding(
+            "warning",
+            "disk",
+            f"{str(folder)!r} is on a network filesystem ({filesystem}), where SQLite's locks cannot be trusted.",
+            "Keep the store on a local disk, and copy or export it when the job is done.",
+        )
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        yield Finding(
+            "problem", "disk", f"{str(folder)!r} cannot be looked at ({error.strerror}).", f"ls -ld {folder}"
+        )
+        return
+    text = f"{fmt.size(free)} free in {str(folder)!r}."
+    if free >= _LITTLE_ROOM_BYTES:
+        yield Finding("ok", "disk", text)
+    else:
+        fix = "Make room, or name a store on another disk: OTEL_EXPERIMENTS_STORE=PATH"
+        yield Finding("warning", "disk", text, fix)
+
+
+def _check_database(store: Store, size: int, *, is_deep: bool) -> Iterator[Finding]:
+    schema, mode, version = (
+        str(store.sql(question)[1][0][0])
+        for question in ("pragma user_version", "pragma journal_mode", "select sqlite_version()")
+    )
+    yield Finding("ok", "schema", f"Version {schema}, SQLite {version}, journal mode {mode}.")
+    if mode != "wal":
+        yield Finding(
+            "warning",
+            "schema",
+            f"The journal mode is {mode}, not wal: readers and the writer wait for each other.",
+            "The next run that records into the store switches it back, unless the filesystem cannot do it.",
+        )
+    if size > _LARGE_STORE_BYTES and not is_deep:
+        yield Finding(
+            "note", "integrity", "Not checked: the store is large.", "otel-experiments doctor --deep"
+        )
+        return
+    answers = [str(row[0]) for row in store.sql("pragma quick_check(5)")[1]]
+    if answers == ["ok"]:
+        yield Finding("ok", "integrity", "The database is whole.")
+    else:
+        fix = "Copy the file away, then save what can be read: sqlite3 BROKEN '.recover' | sqlite3 NEW"
+        yield Finding("problem", "integrity", f"The database is damaged: {'; '.join(answers)}", fix)
+
+
+def _check_writing(location: str, path: Path) -> Finding:
+    for one in (path, path.parent):
+        if not os.access(one, os.W_OK):
+            return Finding(
+                "warning",
+                "writing",
+                f"{str(one)!r} may not be written: reading works, recording here does not.",
+                f"chmod u+w {one}, or record elsewhere: OTEL_EXPERIMENTS_STORE=PATH",
+            )
+    try:
+        is_locked = _is_locked(location)
+    except StoreError as error:
+        text, _, fix = str(error).partition("\n")
+        return Finding("problem", "writing", text, fix.strip())
+    if is_locked:
+        return Finding(
+            "warning",
+            "writing",
+            "Another process holds the write lock just now.",
+            f"Recorded data waits in the journals meanwhile. Who holds it: fuser {path}",
+        )
+    return Finding("ok", "writing", "The store can be written.")
+
+
+def _is_locked(location: str) -> bool:
+    """Tell whether the write lock cannot be had: an empty transaction is tried."""
+    try:
+        with open_store(location, read_only=False, create=False) as store:
+            store.forget_segments(["doctor"])  # a segment there never is: takes the lock, changes nothing
+    except StoreLockedError:
+        return True
+    return False
+
+
+def filesystem_of(folder: Path) -> str:
+    """Return the type of the filesystem that a folder is on; empty where the system does not tell."""
+    try:
+        mounts = [line.split() for line in _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()]
+    except OSError:
+        return ""
+    real = folder.resolve()
+    best, kind = "", ""
+    for mount in mounts:
+        if len(mount) > 2:
+            point = mount[1].replace("\\040", " ")
+            if real.is_relative_to(point) and len(point) >= len(best):
+                best, kind = point, mount[2]
+    return kind
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

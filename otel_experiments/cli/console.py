@@ -1,0 +1,48 @@
+"""Where tables are printed: 80 columns unless the terminal says otherwise, colour only on a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rich.console import Console
+from rich.text import Text
+
+from otel_experiments.model.run import RunState
+
+_BADGES = {
+    RunState.PENDING: ("○", "dim"),
+    RunState.RUNNING: ("●", "cyan"),
+    RunState.PAUSED: ("◌", "yellow"),
+    RunState.SUCCEEDED: ("✓", "green"),
+    RunState.FAILED: ("✗", "red"),
+    RunState.CANCELLED: ("■", "yellow"),
+    RunState.LOST: ("?", "magenta"),
+}
+
+
+def make_console() -> Console:
+    """Return the console for stdout; without a terminal, or with NO_COLOR, it prints plain text."""
+    return Console(
+        file=sys.stdout,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+    )
+
+
+def is_unicode(console: Console) -> bool:
+    """Tell whether the output can carry characters beyond ASCII."""
+    return console.encoding.lower().replace("-", "").startswith("utf")
+
+
+def badge(console: Console, state: RunState) -> Text:
+    """Return the state as a coloured sign and its name."""
+    sign, style = _BADGES[state]
+    return Text(f"{sign} {state}" if is_unicode(console) else str(state), style=style)
+
+
+def state_style(state: RunState) -> str:
+    """Return the colour that stands for the state."""
+    return _BADGES[state][1]

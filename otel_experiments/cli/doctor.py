@@ -1,0 +1,80 @@
+"""`otel-experiments doctor`: is everything in place, and what to do where it is not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import click
+from rich.text import Text
+
+from otel_experiments.cli import format as fmt
+from otel_experiments.cli.check_environment import check_otlp, check_settings, check_versions
+from otel_experiments.cli.check_store import check_store
+from otel_experiments.cli.console import is_unicode, make_console
+from otel_experiments.cli.finding import Finding
+from otel_experiments.cli.root import ExitCode, json_option, named_store, store_option
+from otel_experiments.errors import ConfigurationError
+from otel_experiments.query.plain import json_line
+from otel_experiments.record.settings import Settings
+
+_SIGNS = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
+
+
+@click.command("doctor")
+@store_option
+@click.option("--deep", "is_deep", is_flag=True, help="Check the whole database, however large.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, *, is_deep: bool, as_json: bool) -> None:
+    """Check versions, settings, store, journals and OTLP; say what to do.
+
+    Exits with 3 when there is a problem; warnings and notes are not.
+    """
+    findings = list(diagnose(named_store(ctx), is_deep=is_deep))
+    if as_json:
+        shown = [
+            {"level": one.level, "subject": one.subject, "text": one.text, "fix": one.fix} for one in findings
+        ]
+        click.echo(json_line({"findings": shown}))
+    else:
+        _print(findings)
+    if any(one.level == "problem" for one in findings):
+        ctx.exit(ExitCode.STORE)
+
+
+def diagnose(location: str | None, *, is_deep: bool = False) -> Iterator[Finding]:
+    """Yield everything that the doctor has to say, as it is found.
+
+    Args:
+        location: the store; None for the one that the settings name.
+        is_deep: check the whole database, however large.
+    """
+    yield from check_versions()
+    try:
+        settings = Settings.resolve(store=location)
+    except ConfigurationError as error:
+        text, _, fix = str(error).partition("\n")
+        yield Finding("problem", "settings", text, fix.strip())
+        return
+    yield from check_settings(settings, os.environ)
+    if settings.is_stored:
+        yield from check_store(settings.store, settings.store_path, is_deep=is_deep)
+    else:
+        yield Finding("note", "store", "The settings say none: nothing is kept locally.")
+    yield from check_otlp(settings, os.environ)
+
+
+def _print(findings: list[Finding]) -> None:
+    console = make_console()
+    width = max(len(one.subject) for one in findings)
+    for one in findings:
+        sign, style = _SIGNS[one.level]
+        line = Text(f"{sign if is_unicode(console) else one.level:<2}", style=style)
+        line.append(f"{one.subject:<{width}}  ", style="bold").append(fmt.clean(one.text), style="default")
+        console.print(line, soft_wrap=True)
+        if one.fix:
+            console.print(Text(f"  {'':<{width}}  -> {fmt.clean(one.fix)}", style=style), soft_wrap=True)
+    problems = sum(one.level == "problem" for one in findings)
+    warnings = sum(one.level == "warning" for one in findings)
+    console.print(Text(f"{problems} problems, {warnings} warnings.", style="bold"))

@@ -1,0 +1,152 @@
+"""`otel-experiments metrics RUN [NAME]`: all metrics of a run as a table, or one as a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from otel_experiments.cli import format as fmt
+from otel_experiments.cli.chart import chart
+from otel_experiments.cli.console import is_unicode, make_console
+from otel_experiments.cli.root import json_option, store_option
+from otel_experiments.cli.session import open_session
+from otel_experiments.cli.table import Column, print_table
+from otel_experiments.query import RunView, SeriesView
+from otel_experiments.query.plain import json_line, plain, plain_series, plain_step
+
+CHART_HEIGHT = 14
+
+
+@click.command("metrics")
+@store_option
+@click.argument("run")
+@click.argument("name", required=False)
+@click.option("--phase", metavar="PHASE", help="The series of this phase.")
+@click.option("--log", "is_log", is_flag=True, help="Draw the values on a logarithmic axis.")
+@click.option("--buckets", type=click.IntRange(1, 100_000), help="With --json NAME: thin to so many buckets.")
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    *,
+    run: str,
+    name: str | None,
+    phase: str | None,
+    is_log: bool,
+    buckets: int | None,
+    as_json: bool,
+) -> None:
+    """Show the metrics of RUN as a table; with NAME, its chart.
+
+    NAME may be a glob such as 'val/*': then the table holds the metrics that match.
+    """
+    view = open_session(ctx).run(run)
+    if name is None or any(sign in name for sign in "*?["):
+        if name is not None and name in view.metrics:
+            _show_one(view, view.metrics[name], is_log=is_log, buckets=buckets, as_json=as_json)
+            return
+        found = view.metrics.all() if name is None else view.metrics.matching(name)
+        _show_all(view, [one for one in found if phase is None or one.phase == phase], as_json=as_json)
+        return
+    series = view.metrics[name] if phase is None else view.metrics[name, phase]
+    _show_one(view, series, is_log=is_log, buckets=buckets, as_json=as_json)
+
+
+def _show_all(view: RunView, found: Sequence[SeriesView], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json_line({"run_id": view.id, "metrics": [plain_series(one) for one in found]}))
+        return
+    if not found:
+        click.echo(
+            f"Run {view.short_id} ({fmt.clean(view.name)}) has no such metrics; it has {len(view.metrics)}."
+        )
+        return
+    console = make_console()
+    print_series(console, found)
+
+
+def _show_one(view: RunView, series: SeriesView, *, is_log: bool, buckets: int | None, as_json: bool) -> None:
+    if as_json:
+        shape = {"run_id": view.id, **plain_series(series)}
+        if buckets is None:
+            points = series.points()
+            shape["points"] = {
+                "steps": [plain_step(step) for step in points.steps],
+                "times_unix_nano": list(points.times_ns),
+                "values": plain(points.values),
+            }
+        else:
+            band = series.band(buckets=buckets)
+            shape["band"] = {
+                "first_steps": [plain_step(step) for step in band.first_steps],
+                "last_steps": [plain_step(step) for step in band.last_steps],
+                "low": plain(band.low),
+                "high": plain(band.high),
+                "last": plain(band.last),
+                "counts": list(band.counts),
+            }
+        click.echo(json_line(shape))
+        return
+    console = make_console()
+    label = fmt.clean(series_label(series))
+    console.print(Text.assemble((label, "bold"), f"  run {view.short_id} ({fmt.clean(view.name)})"))
+    facts = [
+        f"{series.count} points",
+        f"last {fmt.number(series.last)} @ {fmt.step(series.last_step)}",
+        f"min {fmt.number(series.min)} @ {fmt.step(series.min_step)}",
+        f"max {fmt.number(series.max)} @ {fmt.step(series.max_step)}",
+        f"mean {fmt.number(series.mean)}",
+    ]
+    if series.nan_count:
+        facts.append(f"{series.nan_count} NaN")
+    console.print(Text(", ".join(facts), style="dim"))
+    width = min(console.width, 120)
+    band = series.band(buckets=width * (2 if is_unicode(console) else 1))
+    for line in chart(band, width=width, height=CHART_HEIGHT, is_log=is_log, is_unicode=is_unicode(console)):
+        console.print(Text(line), no_wrap=True, crop=False)
+
+
+def series_label(series: SeriesView) -> str:
+    """Return the metric's name, with its phase in brackets."""
+    return f"{series.name} [{series.phase}]" if series.phase else series.name
+
+
+def print_series(console: Console, found: Sequence[SeriesView]) -> None:
+    """Print the summaries: last, extremes with their steps, the course as a sparkline.
+
+    The extreme that is better, where a direction was declared, is printed bold.
+    """
+    spark_width = max(8, min(24, console.width - 66))
+    rows: list[list[str | Text]] = []
+    for series in found:
+        count = Text(fmt.number(series.count))
+        if series.nan_count:
+            count.append(f" {series.nan_count} NaN", style="red")
+        rows.append(
+            [
+                fmt.clean(series_label(series)),
+                count,
+                fmt.number(series.last),
+                Text(_at(series.min, series.min_step), style="bold" if series.direction == "min" else ""),
+                Text(_at(series.max, series.max_step), style="bold" if series.direction == "max" else ""),
+                fmt.sparkline(
+                    series.band(buckets=spark_width).last, width=spark_width, is_unicode=is_unicode(console)
+                ),
+            ]
+        )
+    layout = [
+        Column("metric", is_elastic=True, max_width=max(16, console.width // 3)),
+        Column("points", is_right=True),
+        Column("last", is_right=True),
+        Column("min @ step", is_right=True),
+        Column("max @ step", is_right=True),
+        Column("course"),
+    ]
+    print_table(console, layout, rows)
+
+
+def _at(value: float, step: float | None) -> str:
+    return "-" if step is None else f"{fmt.number(value)} @ {fmt.step(step)}"

@@ -1,0 +1,144 @@
+"""The root command: which commands there are, which store is meant, and how errors become exit codes.
+
+It imports click and nothing else that takes time, so that `--help` answers at once; a command's module is
+imported when the command is.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from enum import IntEnum
+from typing import TypeVar
+
+import click
+
+from otel_experiments.errors import (
+    ConfigurationError,
+    JournalError,
+    MissingPackageError,
+    OtelExperimentsError,
+    QueryError,
+    RunError,
+    StoreError,
+)
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+_COMMANDS = {
+    "demo": "Train real classifiers on scikit-learn's digits and record them.",
+    "runs": "List runs: filter, sort, choose columns.",
+    "show": "Show one run: config, summary, environment, spans.",
+    "metrics": "Show a run's metrics, or the chart of one.",
+    "spans": "List spans by name, attribute, duration, status; or as a tree.",
+    "export": "Write runs, points or spans as CSV or JSON Lines.",
+    "sql": "Ask the store in SQL, read-only.",
+    "doctor": "Check store, journals, settings and versions; say what to do.",
+    "semconv": "Look up the names that recorded telemetry uses.",
+}
+
+
+class ExitCode(IntEnum):
+    """What the command line exits with; documented in docs/reference/cli.md, never renumbered."""
+
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    STORE = 3
+    NOT_FOUND = 4
+    QUERY = 5
+    MISSING_PACKAGE = 6
+
+
+_CODES: tuple[tuple[type[OtelExperimentsError], ExitCode], ...] = (
+    (MissingPackageError, ExitCode.MISSING_PACKAGE),
+    (ConfigurationError, ExitCode.USAGE),
+    (RunError, ExitCode.NOT_FOUND),
+    (StoreError, ExitCode.STORE),
+    (JournalError, ExitCode.STORE),
+    (QueryError, ExitCode.QUERY),
+)
+
+
+def exit_code_of(error: OtelExperimentsError) -> ExitCode:
+    """Return the exit code that an error of ours stands for."""
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return code
+    return ExitCode.UNEXPECTED
+
+
+class Root(click.Group):
+    """A group that imports a command when it is used and prints errors of ours without a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the commands in the order of the documentation."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        """Return the command, imported now; None for a name there is not."""
+        if cmd_name not in _COMMANDS:
+            return None
+        found: click.Command = importlib.import_module(f"otel_experiments.cli.{cmd_name}").command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands from the table above, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; what it raises on purpose becomes text on stderr and an exit code."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # a reader that has gone is noticed here, not at the interpreter's end
+        except OtelExperimentsError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(exit_code_of(error))
+        except BrokenPipeError:
+            # `... | head` has read what it wanted. What is still buffered goes nowhere, quietly.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(ExitCode.OK)
+        return result
+
+
+def _set_store(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.ensure_object(dict)["store"] = value
+
+
+def store_option(command: _Command) -> _Command:
+    """Give a command `--store`; `named_store` answers with what was named last, on any level."""
+    return click.option(
+        "--store",
+        metavar="PATH",
+        expose_value=False,
+        callback=_set_store,
+        help="The store to use. Default: OTEL_EXPERIMENTS_STORE, else experiments.db here.",
+    )(command)
+
+
+def named_store(ctx: click.Context) -> str | None:
+    """Return the store that `--store` names, on whatever level; None where it is not given."""
+    found: str | None = (ctx.find_object(dict) or {}).get("store")
+    return found
+
+
+def json_option(command: _Command) -> _Command:
+    """Give a command `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, in the documented shape.")(
+        command
+    )
+
+
+@click.group(
+    cls=Root,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 unexpected, 2 usage, 3 store, 4 not found, 5 query, 6 missing package.",
+)
+@click.version_option(package_name="otel-experiments")
+@store_option
+def root() -> None:
+    """Track ML experiments locally, as OpenTelemetry: read what was recorded."""

@@ -1,0 +1,113 @@
+"""`otel-experiments runs`: the table of runs."""
+
+from __future__ import annotations
+
+import click
+from rich.text import Text
+
+from otel_experiments.cli import columns as col
+from otel_experiments.cli import format as fmt
+from otel_experiments.cli.console import badge, is_unicode, make_console
+from otel_experiments.cli.root import json_option, store_option
+from otel_experiments.cli.session import FIRST_RUN, open_session
+from otel_experiments.cli.table import Column, print_table
+from otel_experiments.model.search import SearchField
+from otel_experiments.query import Reader, RunView
+from otel_experiments.query.plain import json_line, plain_run
+from otel_experiments.query.search import parse_fields
+
+DEFAULT_LIMIT = 20
+
+
+@click.command("runs")
+@store_option
+@click.option(
+    "--where", metavar="EXPRESSION", help="Only these, e.g. 'metrics.loss.min < 0.1 and params.lr > 1e-4'."
+)
+@click.option(
+    "--order", metavar="FIELDS", help="Sort keys, e.g. '-metrics.acc.max, name'; a minus turns it round."
+)
+@click.option("--experiment", metavar="NAME", help="Only runs of this experiment.")
+@click.option("--columns", metavar="FIELDS", help="Columns to show, e.g. 'params.lr, metrics.loss.min'.")
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(min=0),
+    default=DEFAULT_LIMIT,
+    show_default=True,
+    help="At most so many.",
+)
+@click.option("--offset", type=click.IntRange(min=0), default=0, help="Leave out so many at the start.")
+@click.option("--all", "is_all", is_flag=True, help="No limit.")
+@json_option
+@click.pass_context
+def command(  # noqa: PLR0913 - one argument an option
+    ctx: click.Context,
+    *,
+    where: str | None,
+    order: str | None,
+    experiment: str | None,
+    columns: str | None,
+    limit: int,
+    offset: int,
+    is_all: bool,
+    as_json: bool,
+) -> None:
+    """List runs, newest first.
+
+    Expressions are in Python's syntax: and, or, not, parentheses, ==, <, in, name.contains("x"),
+    isnan(metrics.loss), exists(params.lr), state == "failed", created > "2026-01-31".
+    """
+    chosen = None if columns is None else list(parse_fields(columns))
+    reader = open_session(ctx)
+    found = reader.runs(
+        where, order=order, experiment=experiment, limit=None if is_all else limit, offset=offset
+    )
+    total = reader.count_runs(where, experiment=experiment)
+    if as_json:
+        click.echo(json_line({"total": total, "runs": [plain_run(run) for run in found]}))
+        return
+    if not found:
+        _say_nothing_found(reader, is_filtered=bool(where or experiment or offset or limit == 0))
+        return
+    print_runs(found, total=total, columns=chosen)
+
+
+def print_runs(runs: list[RunView], *, total: int, columns: list[SearchField] | None = None) -> None:
+    """Print the table of runs; without `columns`, those that tell the runs apart."""
+    console = make_console()
+    name_width = min(max(len(fmt.clean(run.name)) for run in runs), max(12, console.width // 4))
+    state_width = max(len(str(run.state)) for run in runs) + (2 if is_unicode(console) else 0)
+    durations = [fmt.duration(run.duration_s) for run in runs]
+    duration_width = max(4, *map(len, durations))
+    if columns is None:
+        columns = col.choose(runs, room=console.width - state_width - name_width - duration_width - 8 - 4 - 8)
+    rows: list[list[str | Text]] = [
+        [
+            badge(console, run.state),
+            fmt.clean(run.name),
+            run.short_id,
+            fmt.age(run.age_s),
+            shown_duration,
+            *(col.cell(run, field, now_s=run.age_s + run.created_ns / 1e9) for field in columns),
+        ]
+        for run, shown_duration in zip(runs, durations, strict=True)
+    ]
+    layout = [
+        Column("state"),
+        Column("name", is_elastic=True, max_width=name_width),
+        Column("id", style="dim"),
+        Column("age", is_right=True),
+        Column("time", is_right=True),
+        *(Column(col.label(field), is_right=True, max_width=col.MAX_CELL + 8) for field in columns),
+    ]
+    print_table(console, layout, rows)
+    console.print(Text(f"{len(runs)} of {total} runs" if total != 1 else "1 of 1 run", style="dim"))
+
+
+def _say_nothing_found(reader: Reader, *, is_filtered: bool) -> None:
+    stored = reader.count_runs()
+    if stored and is_filtered:
+        click.echo(f"None of the {stored} runs in {reader.location!r} is asked for.")
+    else:
+        click.echo(f"No runs in {reader.location!r} yet.\n\n{FIRST_RUN}")

@@ -1,0 +1,194 @@
+"""`otel-experiments show RUN`: everything about one run on one page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from otel_experiments.cli import format as fmt
+from otel_experiments.cli.console import badge, is_unicode, make_console, state_style
+from otel_experiments.cli.metrics import print_series
+from otel_experiments.cli.root import json_option, store_option
+from otel_experiments.cli.session import open_session
+from otel_experiments.cli.span_tree import plain_tree, print_tree
+from otel_experiments.model.span import Span
+from otel_experiments.query import RunView
+from otel_experiments.query.fold import FoldedNode, fold
+from otel_experiments.query.plain import json_line, plain, plain_run
+from otel_experiments.semconv import attributes
+
+MAX_ROWS = 40
+"""Config lines and metrics shown without `--all`."""
+MAX_SPANS = 50_000
+"""Spans that are read for the tree; a longer run shows its first ones."""
+
+
+@click.command("show")
+@store_option
+@click.argument("run")
+@click.option("--all", "is_all", is_flag=True, help="Every param and metric, however many.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, *, run: str, is_all: bool, as_json: bool) -> None:
+    """Show one run: state, config, summary, environment, spans.
+
+    RUN is an id, the beginning of one, or a name that only one run has.
+    """
+    view = open_session(ctx).run(run)
+    spans = view.spans.first(MAX_SPANS)
+    roots = fold(spans.tree())
+    if as_json:
+        click.echo(
+            json_line(
+                {
+                    **plain_run(view),
+                    "resource": plain(view.resource),
+                    "error": _traceback(list(spans)),
+                    "span_tree": plain_tree(roots),
+                }
+            )
+        )
+        return
+    console = make_console()
+    limit = None if is_all else MAX_ROWS
+    _print_header(console, view, list(spans))
+    _print_config(console, view, limit)
+    _print_summary(console, view, limit)
+    _print_environment(console, view)
+    _print_spans(console, view, roots, len(spans))
+
+
+def _print_header(console: Console, run: RunView, spans: Sequence[Span]) -> None:
+    title = Text.assemble((fmt.clean(run.name), "bold"), "  ", badge(console, run.state))
+    console.print(title)
+    started = "never started" if run.duration_s is None else f"took {fmt.duration(run.duration_s)}"
+    if run.state.is_live and run.duration_s is not None:
+        started = f"running for {fmt.duration(run.duration_s)}"
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.created_ns / 1e9))
+    console.print(Text(f"{run.id}  experiment {fmt.clean(run.experiment)}", style="dim"), soft_wrap=True)
+    console.print(Text(f"made {moment} ({fmt.age(run.age_s)} ago), {started}", style="dim"))
+    record = run.record
+    for heading, text in (
+        ("group", record.group),
+        ("condition", record.condition),
+        ("hypothesis", record.hypothesis),
+        ("description", record.description),
+        ("tags", ", ".join(f"{key}={text}" if text else key for key, text in sorted(run.tags.items()))),
+    ):
+        if text:
+            console.print(Text.assemble((f"{heading} ", "dim"), fmt.clean(text)))
+    reason = ": ".join(text for text in (run.error_type, run.reason) if text)
+    if reason:
+        console.print(Text(fmt.clean(reason), style=state_style(run.state)))
+    elif str(run.state) == "lost":
+        console.print(Text("its process is gone without a word", style=state_style(run.state)))
+    traceback = _traceback(spans)
+    if traceback:
+        for line in traceback.rstrip().splitlines()[-6:]:
+            console.print(Text(f"  {fmt.clean(line)}", style="dim"))
+
+
+def _traceback(spans: Sequence[Span]) -> str | None:
+    """Return the traceback that the outermost failed span recorded; None when there is none."""
+    for span in spans:
+        for event in span.events:
+            found = event.attributes.get(attributes.EXCEPTION_STACKTRACE)
+            if isinstance(found, str):
+                return found
+    return None
+
+
+def _print_config(console: Console, run: RunView, limit: int | None) -> None:
+    _heading(console, "config")
+    lines = list(_config_lines(run.params))
+    if not lines:
+        console.print(Text("(no params)", style="dim"))
+        return
+    width = max((len(key) for key, text in lines if text is not None), default=0)
+    for key, text in lines[:limit]:
+        line = Text(f"{key:<{width}}  " if text is not None else key, style="dim")
+        if text is not None:
+            line.append(fmt.shorten(text, max(10, console.width - width - 2)), style="default")
+        console.print(line)
+    _say_more(console, len(lines), limit)
+
+
+def _config_lines(params: Mapping[str, object]) -> Iterator[tuple[str, str | None]]:
+    """Yield (indented key, value) of nested params, depth first; a branch has no value."""
+    waiting: list[tuple[int, str, object]] = [(0, key, params[key]) for key in reversed(list(params))]
+    while waiting:
+        depth, key, value = waiting.pop()
+        shown = "  " * depth + fmt.clean(key)
+        if isinstance(value, Mapping) and value:
+            yield shown, None
+            waiting.extend((depth + 1, name, value[name]) for name in reversed(list(value)))
+        else:
+            yield shown, fmt.value(value)
+
+
+def _print_summary(console: Console, run: RunView, limit: int | None) -> None:
+    _heading(console, "summary")
+    series = run.metrics.all()
+    if not series:
+        console.print(Text("(no metrics)", style="dim"))
+        return
+    print_series(console, series[:limit])
+    _say_more(console, len(series), limit)
+
+
+def _print_environment(console: Console, run: RunView) -> None:
+    rows = [(heading, text) for heading, text in _environment_rows(run.resource) if text]
+    if not rows:
+        return
+    _heading(console, "environment")
+    width = max(len(heading) for heading, _ in rows)
+    for heading, text in rows:
+        line = Text(f"{heading:<{width}}  ", style="dim").append(fmt.clean(text), style="default")
+        console.print(line, soft_wrap=True)
+
+
+def _environment_rows(resource: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    def joined(*keys: str) -> str:
+        return " ".join(str(resource[key]) for key in keys if resource.get(key))
+
+    yield "service", joined(attributes.SERVICE_NAME, attributes.SERVICE_VERSION)
+    revision = str(resource.get(attributes.VCS_REF_HEAD_REVISION, ""))[:12]
+    yield (
+        "git",
+        f"{revision} {joined(attributes.VCS_REF_HEAD_NAME, attributes.VCS_REPOSITORY_URL_FULL)}".strip(),
+    )
+    yield "python", joined(attributes.PROCESS_RUNTIME_NAME, attributes.PROCESS_RUNTIME_VERSION)
+    arguments = resource.get(attributes.PROCESS_COMMAND_ARGS)
+    if isinstance(arguments, Sequence) and not isinstance(arguments, str):
+        yield "command", " ".join(map(str, arguments))
+    else:
+        yield "command", joined(attributes.PROCESS_COMMAND)
+    yield "directory", joined(attributes.PROCESS_WORKING_DIRECTORY)
+    yield "host", joined(attributes.HOST_NAME, attributes.HOST_ARCH, attributes.OS_DESCRIPTION)
+    yield "pid", joined(attributes.PROCESS_PID)
+
+
+def _print_spans(console: Console, run: RunView, roots: Sequence[FoldedNode], count: int) -> None:
+    _heading(console, "spans")
+    if not roots:
+        console.print(Text("(no spans)", style="dim"))
+        return
+    now_ns = run.created_ns + int(run.age_s * 1e9)
+    print_tree(console, roots, state=run.state, now_ns=now_ns)
+    if count == MAX_SPANS:
+        console.print(Text(f"(the first {MAX_SPANS} spans only)", style="dim"))
+
+
+def _heading(console: Console, text: str) -> None:
+    line = "─" if is_unicode(console) else "-"
+    console.print()
+    console.print(Text(f"{line}{line} {text}", style="bold"))
+
+
+def _say_more(console: Console, count: int, limit: int | None) -> None:
+    if limit is not None and count > limit:
+        console.print(Text(f"... and {count - limit} more: --all", style="dim"))

@@ -1,0 +1,177 @@
+"""Runs, points and spans out of the store as CSV and JSON Lines, a part at a time.
+
+CSV is RFC 4180: CRLF, quotes where they are needed, one header with the union of the columns of all rows
+(which takes a first pass over the runs). Nothing keeps more than one page of runs or one series in memory.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from otel_experiments.model.span import Span
+from otel_experiments.query.metrics_view import SeriesView
+from otel_experiments.query.plain import json_line, plain, plain_number, plain_run, plain_span, plain_step
+from otel_experiments.query.reader import Reader
+from otel_experiments.query.run_view import RunView
+from otel_experiments.query.spans_view import SpansView
+
+RUN_COLUMNS = (
+    "run_id", "experiment", "name", "state", "reason", "error_type", "created", "started", "ended",
+    "duration_s", "group", "condition", "hypothesis", "parent_run_id", "attempt",
+)  # fmt: skip
+POINT_COLUMNS = ("run_id", "metric", "phase", "step", "time_unix_nano", "value")
+SERIES_STATS = (
+    "last", "last_step", "min", "min_step", "max", "max_step", "mean", "best", "best_step", "count", "nan_count",
+)  # fmt: skip
+
+
+SPAN_PAGE = 20_000
+"""Spans that are in memory at once."""
+
+
+class TextSink(Protocol):
+    """Anything that text can be written to."""
+
+    def write(self, text: str, /) -> object:
+        """Take the text."""
+        ...
+
+
+def runs_to_csv(reader: Reader, runs: Sequence[RunView], sink: TextSink) -> int:
+    """Write one row a run: its fields, `tags.*`, `params.*`, `metrics.NAME.last` and so on; returns the rows."""
+    columns: dict[str, None] = {}
+    for page in reader.pages(runs):
+        for run in page:
+            columns.update(dict.fromkeys(_cells(run)))
+    header = [*RUN_COLUMNS, *sorted(set(columns) - set(RUN_COLUMNS), key=_column_order)]
+    writer = csv.writer(sink)
+    writer.writerow(header)
+    count = 0
+    for page in reader.pages(runs):
+        for run in page:
+            cells = _cells(run)
+            writer.writerow([cells.get(column, "") for column in header])
+            count += 1
+    return count
+
+
+def runs_to_jsonl(reader: Reader, runs: Sequence[RunView], sink: TextSink) -> int:
+    """Write one object a run; returns how many."""
+    count = 0
+    for page in reader.pages(runs):
+        for run in page:
+            sink.write(json_line(plain_run(run)) + "\n")
+            count += 1
+    return count
+
+
+def points_to_csv(reader: Reader, runs: Sequence[RunView], sink: TextSink, *, metric: str = "*") -> int:
+    """Write one row a point of every series whose name matches the glob; returns the rows."""
+    writer = csv.writer(sink)
+    writer.writerow(POINT_COLUMNS)
+    count = 0
+    for run, series in _series(reader, runs, metric):
+        points = series.points()
+        writer.writerows(
+            (run.id, series.name, series.phase, plain_step(step), time_ns, plain_number(value))
+            for step, time_ns, value in zip(points.steps, points.times_ns, points.values, strict=True)
+        )
+        count += len(points)
+    return count
+
+
+def points_to_jsonl(reader: Reader, runs: Sequence[RunView], sink: TextSink, *, metric: str = "*") -> int:
+    """Write one object a point of every series whose name matches the glob; returns how many."""
+    count = 0
+    for run, series in _series(reader, runs, metric):
+        points = series.points()
+        for step, time_ns, value in zip(points.steps, points.times_ns, points.values, strict=True):
+            row = (run.id, series.name, series.phase, plain_step(step), time_ns, plain_number(value))
+            sink.write(json_line(dict(zip(POINT_COLUMNS, row, strict=True))) + "\n")
+        count += len(points)
+    return count
+
+
+def spans_to_jsonl(reader: Reader, runs: Sequence[RunView] | None, sink: TextSink) -> int:
+    """Write one object a span of these runs, or of all telemetry when `runs` is None; returns how many."""
+    count = 0
+    for view in [reader.spans] if runs is None else (run.spans for run in runs):
+        for span in _chunks(view):
+            sink.write(json_line(plain_span(span)) + "\n")
+            count += 1
+    return count
+
+
+def _chunks(view: SpansView) -> Iterator[Span]:
+    offset = 0
+    while True:
+        page = list(view.first(SPAN_PAGE, offset=offset))
+        yield from page
+        if len(page) < SPAN_PAGE:
+            return
+        offset += SPAN_PAGE
+
+
+def _series(reader: Reader, runs: Sequence[RunView], glob: str) -> Iterator[tuple[RunView, SeriesView]]:
+    for page in reader.pages(runs):
+        for run in page:
+            for series in run.metrics.matching(glob):
+                yield run, series
+
+
+def _cells(run: RunView) -> dict[str, object]:
+    record = run.record
+    cells: dict[str, object] = {
+        "run_id": run.id,
+        "experiment": run.experiment,
+        "name": run.name,
+        "state": str(run.state),
+        "reason": run.reason,
+        "error_type": run.error_type,
+        "created": _iso(run.created_ns),
+        "started": _iso(run.started_ns),
+        "ended": _iso(run.ended_ns),
+        "duration_s": run.duration_s,
+        "group": record.group,
+        "condition": record.condition,
+        "hypothesis": record.hypothesis,
+        "parent_run_id": record.parent_run_id,
+        "attempt": record.attempt,
+    }
+    cells.update({f"tags.{key}": value for key, value in run.tags.items()})
+    cells.update({f"params.{key}": _cell(value) for key, value in run.params.flat.items()})
+    for series in run.metrics.all():
+        label = f"{series.name}[{series.phase}]" if series.phase else series.name
+        for stat in SERIES_STATS:
+            value = getattr(series, stat)
+            if value is not None:
+                number = plain_step(value) if stat.endswith("step") else plain_number(value)
+                cells[f"metrics.{label}.{stat}"] = number
+    return cells
+
+
+def _column_order(column: str) -> tuple[int, str, int]:
+    namespace, _, rest = column.partition(".")
+    name, _, stat = rest.rpartition(".")
+    if namespace == "metrics":
+        return 2, name, SERIES_STATS.index(stat)
+    return ("tags", "params").index(namespace), rest, 0
+
+
+def _cell(value: object) -> object:
+    """Return a parameter as a CSV cell: text as it is, everything else as JSON writes it."""
+    as_plain = plain(value)
+    return as_plain if isinstance(as_plain, str) else json.dumps(as_plain, ensure_ascii=False)
+
+
+def _iso(time_ns: int | None) -> str:
+    if time_ns is None:
+        return ""
+    # Microseconds by integers: a float of today's nanoseconds is off by some hundred of them.
+    seconds, rest_ns = divmod(time_ns, 10**9)
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest_ns // 1000)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,65 @@
+"""What a run's state is now: the stored state, or LOST when the process that should drive it is gone.
+
+The store keeps only what was written; this is the one place where a reader adds what it can see itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from otel_experiments.journal.owner import is_alive
+from otel_experiments.model.run import Owner, Run, RunState
+
+FOREIGN_TIMEOUT_NS = 60 * 10**9
+"""A run of another machine counts as lost when its last sign of life is older than this."""
+
+
+class Liveness:
+    """One look at the processes: every owner is asked once, so a page of runs of one process costs one check.
+
+    Args:
+        now_ns: nanoseconds since the Unix epoch.
+    """
+
+    def __init__(self, now_ns: int) -> None:
+        self.now_ns = now_ns
+        self._known: dict[Owner, bool | None] = {}
+
+    def state(self, run: Run) -> RunState:
+        """Return the state of the run as it is now.
+
+        A run without an owner and without any sign of life (one that came in over OTLP, say) keeps its
+        stored state: nothing can be known about it.
+        """
+        return RunState.LOST if run.state.is_live and self._is_gone(run) else run.state
+
+    def live_ids(self, runs: Iterable[Run]) -> frozenset[str]:
+        """Return the ids of those runs that are live and not lost."""
+        return frozenset(run.run_id for run in runs if self.state(run).is_live)
+
+    def duration_s(self, run: Run) -> float | None:
+        """Return how long the run has worked, pauses left out; None before it starts.
+
+        Units: seconds. A live run counts up to now, a lost one up to its last sign of life.
+        """
+        if run.started_ns is None:
+            return None
+        end_ns = run.ended_ns
+        if end_ns is None:
+            state = self.state(run)
+            end_ns = self.now_ns if state.is_live else (run.heartbeat_ns or run.started_ns)
+        paused_ns = run.paused_total_ns
+        if run.paused_ns is not None and run.state is RunState.PAUSED:
+            paused_ns += max(0, end_ns - run.paused_ns)
+        return max(0, end_ns - run.started_ns - paused_ns) / 1e9
+
+    def _is_gone(self, run: Run) -> bool:
+        alive = None if run.owner is None else self._is_alive(run.owner)
+        if alive is not None:
+            return not alive
+        return run.heartbeat_ns is not None and self.now_ns - run.heartbeat_ns > FOREIGN_TIMEOUT_NS
+
+    def _is_alive(self, owner: Owner) -> bool | None:
+        if owner not in self._known:
+            self._known[owner] = is_alive(owner)
+        return self._known[owner]

@@ -1,0 +1,129 @@
+"""Runs, series and spans as plain values that JSON can hold: the shapes of `--json` and of the exports.
+
+JSON has no NaN and no infinity, and a null would hide which of them it was, so they become the strings
+"NaN", "Infinity" and "-Infinity" (the spelling of protobuf's JSON form). Bytes become base64.
+These shapes are documented in docs/reference/cli.md; keys are only ever added.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from otel_experiments.model.span import Span
+from otel_experiments.query.metrics_view import SeriesView
+from otel_experiments.query.run_view import RunView
+
+Plain: TypeAlias = "str | bool | int | float | list[Plain] | dict[str, Plain] | None"
+
+
+def plain(value: object) -> Plain:
+    """Return the value as JSON can hold it; what it cannot hold becomes text."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return plain_number(value)
+    if isinstance(value, bytes | bytearray):
+        return base64.b64encode(value).decode()
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, Sequence):
+        return [plain(one) for one in value]
+    return str(value)
+
+
+def plain_number(value: float) -> str | float:
+    """Return the number, or its name where JSON has no number for it."""
+    if math.isfinite(value):
+        return value
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def plain_step(step: float | None) -> Plain:
+    """Return a step as the integer it mostly is."""
+    if step is None or not math.isfinite(step):
+        return None if step is None else plain_number(step)
+    return int(step) if step == int(step) else step
+
+
+def plain_series(series: SeriesView) -> dict[str, Plain]:
+    """Return a series' summary."""
+    return {
+        "name": series.name,
+        "phase": series.phase or None,
+        "count": series.count,
+        "nan_count": series.nan_count,
+        "first_step": plain_step(series.first_step),
+        "last": plain_number(series.last),
+        "last_step": plain_step(series.last_step),
+        "min": plain_number(series.min),
+        "min_step": plain_step(series.min_step),
+        "max": plain_number(series.max),
+        "max_step": plain_step(series.max_step),
+        "mean": plain_number(series.mean),
+        "direction": series.direction,
+        "best": None if series.best is None else plain_number(series.best),
+        "best_step": plain_step(series.best_step),
+    }
+
+
+def plain_run(run: RunView) -> dict[str, Plain]:
+    """Return a run with its params (nested), tags and summaries; without points, spans and resource."""
+    record = run.record
+    return {
+        "run_id": run.id,
+        "experiment": run.experiment,
+        "name": run.name,
+        "state": str(run.state),
+        "reason": run.reason,
+        "error_type": run.error_type,
+        "created_unix_nano": run.created_ns,
+        "started_unix_nano": run.started_ns,
+        "ended_unix_nano": run.ended_ns,
+        "duration_s": run.duration_s,
+        "group": record.group,
+        "condition": record.condition,
+        "hypothesis": record.hypothesis,
+        "parent_run_id": record.parent_run_id,
+        "attempt": record.attempt,
+        "params": plain(run.params),
+        "tags": plain(run.tags),
+        "metrics": [plain_series(series) for series in run.metrics.all()],
+    }
+
+
+def plain_span(span: Span) -> dict[str, Plain]:
+    """Return a span with its attributes, events and links; `end_unix_nano` is null while it is open."""
+    return {
+        "trace_id": span.trace_id,
+        "span_id": span.span_id,
+        "parent_span_id": span.parent_span_id,
+        "run_id": span.run_id,
+        "name": span.name,
+        "kind": span.kind.name.lower(),
+        "start_unix_nano": span.start_ns,
+        "end_unix_nano": span.end_ns,
+        "duration_s": None if span.duration_ns is None else span.duration_ns / 1e9,
+        "status": span.status.name.lower(),
+        "status_message": span.status_message,
+        "attributes": plain(span.attributes),
+        "events": [
+            {"name": event.name, "time_unix_nano": event.time_ns, "attributes": plain(event.attributes)}
+            for event in span.events
+        ],
+        "links": [
+            {"trace_id": link.trace_id, "span_id": link.span_id, "attributes": plain(link.attributes)}
+            for link in span.links
+        ],
+        "scope": {"name": span.scope.name, "version": span.scope.version},
+    }
+
+
+def json_line(value: object) -> str:
+    """Return a value in JSON on one line, characters beyond ASCII as they are."""
+    return json.dumps(plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))

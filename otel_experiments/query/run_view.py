@@ -1,0 +1,227 @@
+"""A run as a reader sees it: the row at once, everything else when it is looked at, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from otel_experiments.model.log import LogRecord
+from otel_experiments.model.metric import InstrumentPoint, Series
+from otel_experiments.model.run import ParamValue, Run, RunState
+from otel_experiments.model.search import (
+    MetricField,
+    MetricStat,
+    ParamField,
+    RunField,
+    RunFieldName,
+    SearchField,
+    SpanQuery,
+    TagField,
+)
+from otel_experiments.query.liveness import Liveness
+from otel_experiments.query.metrics_view import MetricsView, SeriesView
+from otel_experiments.query.params_view import ParamsView
+from otel_experiments.query.spans_view import SpansView
+from otel_experiments.semconv import attributes
+from otel_experiments.store import Store
+
+_ENVIRONMENT = (
+    attributes.SERVICE_NAME,
+    attributes.VCS_REPOSITORY_URL_FULL,
+    attributes.VCS_REF_HEAD_NAME,
+    attributes.VCS_REF_HEAD_REVISION,
+    attributes.PROCESS_RUNTIME_NAME,
+    attributes.PROCESS_RUNTIME_VERSION,
+    attributes.PROCESS_COMMAND,
+    attributes.PROCESS_COMMAND_ARGS,
+    attributes.PROCESS_WORKING_DIRECTORY,
+    attributes.PROCESS_PID,
+    attributes.HOST_NAME,
+    attributes.HOST_ARCH,
+    attributes.OS_TYPE,
+    attributes.OS_DESCRIPTION,
+)
+"""What of the resource tells where a run ran, in the order in which a person reads it."""
+
+
+def _number(series: SeriesView, stat: MetricStat) -> float | None:
+    found: float | None = getattr(series, stat)
+    return found
+
+
+class RunPage:
+    """Runs that were listed together and whose params, tags and series are fetched together: one query each."""
+
+    def __init__(self, store: Store, run_ids: Sequence[str], liveness: Liveness) -> None:
+        self.store = store
+        self.liveness = liveness
+        self._run_ids = run_ids
+
+    @cached_property
+    def params(self) -> dict[str, dict[str, ParamValue]]:
+        """The flat params of each run of the page."""
+        return self.store.params(self._run_ids)
+
+    @cached_property
+    def tags(self) -> dict[str, dict[str, str]]:
+        """The tags of each run of the page."""
+        return self.store.tags(self._run_ids)
+
+    @cached_property
+    def series(self) -> dict[str, list[Series]]:
+        """The series of each run of the page, with their summaries."""
+        return self.store.series(self._run_ids)
+
+
+class RunView:
+    """One run, as it was when it was listed; ask the reader again for news."""
+
+    def __init__(self, run: Run, page: RunPage) -> None:
+        self._run = run
+        self._page = page
+
+    @property
+    def record(self) -> Run:
+        """The run's row as it is stored."""
+        return self._run
+
+    @property
+    def id(self) -> str:
+        """The run id, which is the trace id of its root trace: 32 hex digits."""
+        return self._run.run_id
+
+    @property
+    def short_id(self) -> str:
+        """The first 8 digits of the id."""
+        return self._run.run_id[:8]
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self._run.name
+
+    @property
+    def experiment(self) -> str:
+        """The name of the experiment."""
+        return self._run.experiment
+
+    @cached_property
+    def state(self) -> RunState:
+        """The state as it was when the run was listed; LOST when its process is gone."""
+        return self._page.liveness.state(self._run)
+
+    @property
+    def reason(self) -> str:
+        """Why it has this state: an exception's message, a signal's name; empty when there is nothing to say."""
+        return self._run.reason
+
+    @property
+    def error_type(self) -> str:
+        """The type of the exception that ended the run; empty when none did."""
+        return self._run.error_type
+
+    @property
+    def created_ns(self) -> int:
+        """When the run was made, in nanoseconds since the Unix epoch."""
+        return self._run.created_ns
+
+    @property
+    def started_ns(self) -> int | None:
+        """When it started to work; None before."""
+        return self._run.started_ns
+
+    @property
+    def ended_ns(self) -> int | None:
+        """When it ended; None before."""
+        return self._run.ended_ns
+
+    @cached_property
+    def duration_s(self) -> float | None:
+        """Seconds of work without pauses, up to now for a live run; None before it starts."""
+        return self._page.liveness.duration_s(self._run)
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the run was made."""
+        return (self._page.liveness.now_ns - self._run.created_ns) / 1e9
+
+    @property
+    def group(self) -> str:
+        """The group of runs that it belongs to; empty for none."""
+        return self._run.group
+
+    def value(self, field: SearchField) -> ParamValue:
+        """Return what a field of a search expression is for this run; None where the run has no such field."""
+        match field:
+            case ParamField(key):
+                return self.params.flat.get(key)
+            case TagField(key):
+                return self.tags.get(key)
+            case MetricField(name, stat, phase):
+                series = self.metrics.get(name) if phase is None else self.metrics.in_phase(name, phase)
+                return None if series is None else _number(series, stat)
+            case RunField(name):
+                return self._own_value(name)
+
+    def _own_value(self, name: RunFieldName) -> ParamValue:
+        match name:
+            case "state":
+                return str(self.state)
+            case "duration":
+                return self.duration_s
+            case "created":
+                return self._run.created_ns / 1e9
+            case "started":
+                return None if self._run.started_ns is None else self._run.started_ns / 1e9
+            case "ended":
+                return None if self._run.ended_ns is None else self._run.ended_ns / 1e9
+            case _:
+                found: str | int | None = getattr(self._run, name)
+                return found
+
+    @property
+    def resource(self) -> Mapping[str, object]:
+        """Who made the telemetry, as OpenTelemetry's resource attributes."""
+        return self._run.resource
+
+    @property
+    def environment(self) -> dict[str, object]:
+        """Where it ran: what the resource tells of git, Python, the command, the host."""
+        return {key: self._run.resource[key] for key in _ENVIRONMENT if key in self._run.resource}
+
+    @cached_property
+    def params(self) -> ParamsView:
+        """The parameters, nested as they were given; `.flat` has dotted keys."""
+        return ParamsView(self._page.params.get(self.id, {}))
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags."""
+        return dict(self._page.tags.get(self.id, {}))
+
+    @cached_property
+    def metrics(self) -> MetricsView:
+        """The series by metric name, with their summaries; points are read when asked for."""
+        return MetricsView(self._page.store, self.short_id, self._page.series.get(self.id, []))
+
+    @property
+    def spans(self) -> SpansView:
+        """The run's spans, to be narrowed, listed or made into trees."""
+        return SpansView(self._page.store, SpanQuery(run_id=self.id))
+
+    @property
+    def log_records(self) -> list[LogRecord]:
+        """The run's log records and events, by time."""
+        return self._page.store.log_records(run_id=self.id)
+
+    def events(self, name: str) -> list[LogRecord]:
+        """Return the run's events of this name, by time."""
+        return self._page.store.log_records(run_id=self.id, event_name=name)
+
+    @property
+    def instrument_points(self) -> list[InstrumentPoint]:
+        """The data points of OpenTelemetry instruments that the run brought, by time."""
+        return self._page.store.instrument_points(run_id=self.id)
+
+    def __repr__(self) -> str:
+        return f"RunView({self.short_id!r}, {self.name!r}, {str(self.state)!r})"

@@ -1,0 +1,80 @@
+"""Spans, narrowed step by step; nothing is read before they are looked at."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from functools import cached_property
+
+from otel_experiments.model.search import SpanQuery
+from otel_experiments.model.span import Span
+from otel_experiments.model.tree import SpanNode, build_forest
+from otel_experiments.store import Store
+
+AttributeFilter = str | bool | int | float
+
+
+class SpansView:
+    """The spans that fulfil every condition named so far, ordered by start.
+
+    Each method returns a narrower view and leaves this one as it is:
+    `run.spans.named("ml.*").slower_than(0.5).errors()`.
+    """
+
+    def __init__(self, store: Store, query: SpanQuery) -> None:
+        self._store = store
+        self.query = query
+
+    def named(self, name: str) -> SpansView:
+        """Return the spans of this name; `*`, `?` and `[...]` make it a glob."""
+        if any(sign in name for sign in "*?["):
+            return self._narrowed(name_glob=name)
+        return self._narrowed(name=name)
+
+    def with_attribute(
+        self, key: str | None = None, value: AttributeFilter | None = None, /, **attributes: AttributeFilter
+    ) -> SpansView:
+        """Return the spans with exactly these attributes: `("ml.stage.name", "load")`, or `key="value"`."""
+        wanted = tuple(attributes.items())
+        if key is not None and value is not None:
+            wanted = ((key, value), *wanted)
+        return self._narrowed(attributes=self.query.attributes + wanted)
+
+    def slower_than(self, duration_s: float) -> SpansView:
+        """Return the ended spans that took at least so many seconds."""
+        return self._narrowed(min_duration_ns=round(duration_s * 1e9))
+
+    def faster_than(self, duration_s: float) -> SpansView:
+        """Return the ended spans that took at most so many seconds."""
+        return self._narrowed(max_duration_ns=round(duration_s * 1e9))
+
+    def errors(self) -> SpansView:
+        """Return the spans whose status is an error."""
+        return self._narrowed(is_error=True)
+
+    def first(self, count: int, *, offset: int = 0) -> SpansView:
+        """Return the first `count` spans from `offset` on."""
+        return self._narrowed(limit=count, offset=offset)
+
+    def tree(self) -> list[SpanNode]:
+        """Return the roots of the trees that these spans form; a span without its parent here is a root."""
+        return build_forest(self._spans)
+
+    def _narrowed(self, **changes: object) -> SpansView:
+        return SpansView(self._store, dataclasses.replace(self.query, **changes))  # type: ignore[arg-type] # fields by name
+
+    @cached_property
+    def _spans(self) -> list[Span]:
+        return self._store.spans(self.query)
+
+    def __iter__(self) -> Iterator[Span]:
+        return iter(self._spans)
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def __getitem__(self, index: int) -> Span:
+        return self._spans[index]
+
+    def __repr__(self) -> str:
+        return f"SpansView({self.query!r})"
