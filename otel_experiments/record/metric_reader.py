@@ -49,8 +49,9 @@ class RunMetricReader(MetricReader):
 
     def _receive_metrics(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any
-    ) -> None:  # noqa: ARG002 - the SDK's interface
+    ) -> None:
         """Keep and send what was collected; called by the SDK's `collect`."""
+        del timeout_millis, kwargs
         with self._pipeline.guard:
             points = list(instrument_points_from_sdk(metrics_data))
             if points:

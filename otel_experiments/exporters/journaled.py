@@ -1,0 +1,146 @@
+"""The way from exporters into a store: a journal, so that an exported batch is safe when `export` returns.
+
+All exporters of a process that name the same store share one journal and one drain. A forked child appends to a
+journal of its own, which the parent drains.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from otel_experiments.codec.values import dump_canonical
+from otel_experiments.errors import ConfigurationError
+from otel_experiments.journal.encode import (
+    encode_instrument_points,
+    encode_log_record,
+    encode_resource,
+    encode_scope,
+    encode_span,
+)
+from otel_experiments.journal.writer import Declaration, JournalWriter
+from otel_experiments.model.log import LogRecord
+from otel_experiments.model.metric import InstrumentPoint
+from otel_experiments.model.span import Resource, Scope, Span
+from otel_experiments.store import Store, open_store
+from otel_experiments.store.drain import Drain
+from otel_experiments.store.merge import journal_directory
+
+STORE_VARIABLE: Final = "OTEL_EXPERIMENTS_STORE"
+DEFAULT_STORE: Final = "experiments.db"
+_DRAIN_INTERVAL_S: Final = 0.5
+
+Value = TypeVar("Value", Resource, Scope)
+
+_lock = threading.Lock()
+_shared: dict[Path, JournaledStore] = {}
+
+
+def shared_store(location: str | os.PathLike[str] | None) -> JournaledStore:
+    """Return this process's way into the store at `location` (by default that of the environment).
+
+    Raises:
+        ConfigurationError: the location is no file; exporters keep what outlives them.
+        StoreError: the store cannot be used.
+    """
+    text = os.fspath(location) if location is not None else os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
+    plain = text.removeprefix("sqlite://")
+    if "://" in plain or plain in {":memory:", "none", ""}:
+        raise ConfigurationError(
+            f"An exporter cannot keep telemetry in {text!r}: it is no file.\n"
+            f"  Name one: path=... or {STORE_VARIABLE}=PATH."
+        )
+    path = Path(plain).absolute()
+    with _lock:
+        found = _shared.get(path)
+        if found is None:
+            found = _shared[path] = JournaledStore(path)
+        found.users += 1
+        return found
+
+
+class JournaledStore:
+    """One store, its journal of this process, and the drain between them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.users = 0
+        self._pid = os.getpid()
+        self._store: Store = open_store(str(path))
+        directory = journal_directory(path)
+        self._drain = Drain(self._store, directory, interval_s=_DRAIN_INTERVAL_S)
+        self._journal = JournalWriter(directory, on_roll=self._drain.wake)
+        self._numbers: dict[str, int] = {}
+        self._numbers_lock = threading.Lock()
+        self._drain.start()
+        os.register_at_fork(after_in_child=self._reset_in_child)
+
+    def write_spans(self, spans: Sequence[Span]) -> bool:
+        """Append spans to the journal; False when one was lost."""
+        is_kept = True
+        for span in spans:
+            is_kept &= self._write(partial(encode_span, span), span.resource, span.scope)
+        return is_kept
+
+    def write_log_records(self, records: Sequence[LogRecord]) -> bool:
+        """Append log records to the journal; False when one was lost."""
+        is_kept = True
+        for record in records:
+            is_kept &= self._write(partial(encode_log_record, record), record.resource, record.scope)
+        return is_kept
+
+    def write_instrument_points(self, points: Sequence[InstrumentPoint]) -> bool:
+        """Append data points to the journal; False when they were lost."""
+        if not points:
+            return True
+        resources = [self._declared("resource", p.resource, encode_resource) for p in points]
+        scopes = [self._declared("scope", p.scope, encode_scope) for p in points]
+        payload = encode_instrument_points(points, [n for n, _ in resources], [n for n, _ in scopes])
+        declarations = list(dict(d for _, d in [*resources, *scopes]).items())
+        return self._journal.append(payload, declarations)
+
+    def flush(self, *, timeout_s: float) -> bool:
+        """Move the journal into the store; True when all of it went in time."""
+        if os.getpid() != self._pid:
+            return True
+        return self._drain.drain_now(timeout_s=timeout_s)
+
+    def release(self) -> None:
+        """Let go; the last user closes journal, drain and store."""
+        if os.getpid() != self._pid:
+            return
+        with _lock:
+            self.users -= 1
+            if self.users > 0:
+                return
+            _shared.pop(self.path, None)
+        self._journal.close()
+        if self._drain.close(timeout_s=5.0):
+            self._store.close()
+
+    def _write(self, encode: Callable[[int, int], bytes], resource: Resource, scope: Scope) -> bool:
+        resource_number, resource_declaration = self._declared("resource", resource, encode_resource)
+        scope_number, scope_declaration = self._declared("scope", scope, encode_scope)
+        return self._journal.append(
+            encode(resource_number, scope_number), (resource_declaration, scope_declaration)
+        )
+
+    def _declared(
+        self, kind: str, value: Value, encode: Callable[[int, Value], bytes]
+    ) -> tuple[int, Declaration]:
+        """Return the number of a resource or scope, equal ones having the same."""
+        if isinstance(value, Resource):
+            content: object = [dict(value.attributes), value.schema_url]
+        else:
+            content = [value.name, value.version, value.schema_url, dict(value.attributes)]
+        key = f"{kind}:{dump_canonical(content)}"
+        with self._numbers_lock:
+            number = self._numbers.setdefault(key, len(self._numbers))
+        return number, ((kind, number), lambda: encode(number, value))
+
+    def _reset_in_child(self) -> None:
+        self._numbers_lock = threading.Lock()
