@@ -31,6 +31,7 @@ from otel_experiments.model.search import (
     MetricStat,
     Not,
     Or,
+    RunField,
     RunFieldName,
     SearchField,
 )
@@ -61,7 +62,8 @@ def matches(expression: Expression, lookup: Lookup) -> bool:
             return not matches(operand, lookup)
         case Exists(field):
             found = lookup(field)
-            return not isinstance(found, Missing) and found != ""
+            # A text of the run itself is empty where none was given; a tag or a param may be set to "".
+            return not isinstance(found, Missing) and not (isinstance(field, RunField) and found == "")
         case IsNan(field):
             found = lookup(field)
             return isinstance(found, float) and math.isnan(found)

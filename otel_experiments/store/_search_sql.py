@@ -188,9 +188,9 @@ class Statement:
                     return f"({_NUMBER_COLUMNS[name]}) is not null"
                 return f"ifnull({_TEXT_COLUMNS[name]} <> '', 0)"
             case ParamField(key):
-                return self._param_where(key, "(value_text is null or value_text <> '')")
+                return self._param_where(key, "1")
             case TagField(key):
-                return self._tag_where(key, "value <> ''")
+                return self._tag_where(key, "1")
             case MetricField():
                 return self._metric_where(wanted, "1")
 
