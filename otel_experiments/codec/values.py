@@ -16,7 +16,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeGuard
 
 from otel_experiments.model.span import AttributeValue
@@ -26,6 +26,23 @@ JsonValue = str | bool | int | float | None | list["JsonValue"] | dict[str, "Jso
 _TAG = '"$'
 _plain = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"), check_circular=False)
 _ascii = json.JSONEncoder(allow_nan=False, ensure_ascii=True, separators=(",", ":"), check_circular=False)
+_make_c_encoder = getattr(json.encoder, "c_make_encoder", None)
+
+
+def _refuse(value: object) -> object:
+    message = f"An attribute value cannot be of type {type(value).__name__}."
+    raise TypeError(message)
+
+
+def _plain_encoder() -> Callable[[object], str]:
+    """Return what does as `_plain.encode` does, without building an encoder for every call (2 of its 3 us)."""
+    if _make_c_encoder is None:  # an interpreter without the C accelerator
+        return _plain.encode
+    encode = _make_c_encoder(None, _refuse, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+    return lambda value: "".join(encode(value, 0))
+
+
+_encode_plain = _plain_encoder()
 _sorted = json.JSONEncoder(
     allow_nan=False, ensure_ascii=True, separators=(",", ":"), check_circular=False, sort_keys=True
 )
@@ -38,7 +55,7 @@ def dump_value(value: object) -> str:
         TypeError: something inside is neither a string, number, bytes, None, sequence nor mapping.
     """
     try:
-        text = _plain.encode(value)
+        text = _encode_plain(value)
     except (TypeError, ValueError):
         text = ""
     if not text or _TAG in text:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
@@ -71,8 +72,8 @@ class SegmentDecoder:
         }
 
     def feed(self, payloads: Iterable[bytes], batch: WriteBatch, *, is_stored: bool = False) -> list[str]:
-        """Add what the payloads say to `batch`; return what could not be understood, one text a frame."""
-        problems: list[str] = []
+        """Add what the payloads say to `batch`; return what could not be understood, one text a kind."""
+        problems: Counter[str] = Counter()
         keysets, declarations, readers = self._keysets, self._declarations, self._readers
         points = int(RecordType.POINTS)
         for payload in payloads:
@@ -90,13 +91,13 @@ class SegmentDecoder:
                 elif not is_stored:
                     readers[kind](payload, batch)
             except (KeyError, ValueError, TypeError, IndexError, struct.error) as error:
-                problems.append(
+                problems[
                     f"a record of type {kind} that cannot be read ({type(error).__name__}: {error})"
-                )
+                ] += 1
         for keyset in keysets.values():
-            problems += self._flush(keyset, batch)
+            problems.update(self._flush(keyset, batch))
         self._current = None
-        return problems
+        return [text if count == 1 else f"{text}, {count} times" for text, count in problems.items()]
 
     def _switch(self, keyset: _Keyset, batch: WriteBatch) -> None:
         """Keep the order of a series that two key sets share: close the block of the one that was current."""
@@ -155,14 +156,14 @@ class SegmentDecoder:
     def _run(payload: bytes, batch: WriteBatch) -> None:
         content = cast("Content", load_value(payload[1:].decode()))
         content["state"] = RunState(content["state"])
-        content["owner"] = Owner(**content["owner"]) if content["owner"] else None
+        content["owner"] = Owner(*content["owner"]) if content["owner"] else None
         batch.runs.append(Run(**content))
 
     @staticmethod
     def _state(payload: bytes, batch: WriteBatch) -> None:
         content = cast("Content", load_value(payload[1:].decode()))
         content["state"] = RunState(content["state"])
-        content["owner"] = Owner(**content["owner"]) if content["owner"] else None
+        content["owner"] = Owner(*content["owner"]) if content["owner"] else None
         batch.state_changes.append(RunStateChange(**content))
 
     @staticmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from functools import lru_cache
 from typing import Final
 
@@ -13,12 +13,14 @@ from otel_experiments.journal.format import FRAME_HEADER_SIZE_BYTES, RecordType
 from otel_experiments.model.batch import MetricDefinition, RunStateChange
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import InstrumentPoint, SeriesKey
-from otel_experiments.model.run import ParamValue, Run
-from otel_experiments.model.span import Attributes, Event, Link, Resource, Scope, Span
+from otel_experiments.model.run import Owner, ParamValue, Run
+from otel_experiments.model.span import Event, Link, Resource, Scope, Span
 
 SPAN_PREFIX: Final = struct.Struct("<BBBxIII16s8s8sQQ")
 """type, kind, status, resource ref, scope ref, flags, trace id, span id, parent id, start ns, end ns (0: open)"""
 NO_PARENT: Final = bytes(8)
+_RUN_FIELDS: Final = tuple(field.name for field in fields(Run))
+_STATE_FIELDS: Final = tuple(field.name for field in fields(RunStateChange))
 
 
 def points_struct(value_count: int) -> struct.Struct:
@@ -58,12 +60,20 @@ def encode_scope(reference: int, scope: Scope) -> bytes:
 
 def encode_run(run: Run) -> bytes:
     """Return the record of a run's start."""
-    return _json_record(RecordType.RUN, asdict(run))
+    content = {name: getattr(run, name) for name in _RUN_FIELDS}
+    content["owner"] = _owner(run.owner)
+    return _json_record(RecordType.RUN, content)
 
 
 def encode_state(change: RunStateChange) -> bytes:
     """Return the record of a change of state."""
-    return _json_record(RecordType.STATE, asdict(change))
+    content = {name: getattr(change, name) for name in _STATE_FIELDS}
+    content["owner"] = _owner(change.owner)
+    return _json_record(RecordType.STATE, content)
+
+
+def _owner(owner: Owner | None) -> list[object] | None:
+    return None if owner is None else [owner.host, owner.boot_id, owner.pid, owner.start_ticks]
 
 
 def encode_heartbeat(run_id: str, time_ns: int) -> bytes:
@@ -100,69 +110,40 @@ def _links(links: Sequence[Link]) -> list[list[object]]:
 
 def encode_span(span: Span, resource_ref: int, scope_ref: int) -> bytes:
     """Return the record of a span; `resource_ref` and `scope_ref` are declared in the same segment."""
-    return encode_span_fields(
-        name=span.name,
-        kind=span.kind,
-        status=span.status,
-        flags=span.flags,
-        trace_id=bytes.fromhex(span.trace_id),
-        span_id=bytes.fromhex(span.span_id),
-        parent_span_id=bytes.fromhex(span.parent_span_id) if span.parent_span_id else NO_PARENT,
-        start_ns=span.start_ns,
-        end_ns=span.end_ns or 0,
-        run_id=span.run_id,
-        attributes=dict(span.attributes),
-        events=_events(span.events) if span.events else (),
-        links=_links(span.links) if span.links else (),
-        status_message=span.status_message,
-        trace_state=span.trace_state,
-        dropped=(span.dropped_attributes_count, span.dropped_events_count, span.dropped_links_count),
-        resource_ref=resource_ref,
-        scope_ref=scope_ref,
+    prefix = SPAN_PREFIX.pack(
+        RecordType.SPAN,
+        span.kind,
+        span.status,
+        resource_ref,
+        scope_ref,
+        span.flags,
+        bytes.fromhex(span.trace_id),
+        bytes.fromhex(span.span_id),
+        bytes.fromhex(span.parent_span_id) if span.parent_span_id else NO_PARENT,
+        span.start_ns,
+        span.end_ns or 0,
+    )
+    dropped = (span.dropped_attributes_count, span.dropped_events_count, span.dropped_links_count)
+    return encode_span_rest(
+        prefix,
+        [
+            span.name,
+            span.run_id,
+            dict(span.attributes),
+            _events(span.events),
+            _links(span.links),
+            span.status_message,
+            span.trace_state,
+            dropped,
+        ],
     )
 
 
-def encode_span_fields(  # noqa: PLR0913 - the fields of a span, for the hot path that has no Span object
-    *,
-    name: str,
-    kind: int,
-    status: int,
-    flags: int,
-    trace_id: bytes,
-    span_id: bytes,
-    parent_span_id: bytes,
-    start_ns: int,
-    end_ns: int,
-    run_id: str | None,
-    attributes: Attributes,
-    events: Sequence[object],
-    links: Sequence[object],
-    status_message: str,
-    trace_state: str,
-    dropped: tuple[int, int, int],
-    resource_ref: int,
-    scope_ref: int,
-) -> bytes:
-    """Return the record of a span given field by field; most spans need only the short form of the rest."""
-    rest: list[object] = [name, run_id, attributes]
-    if events or links or status_message or trace_state or any(dropped):
-        rest += [events, links, status_message, trace_state, dropped]
-    return (
-        SPAN_PREFIX.pack(
-            RecordType.SPAN,
-            kind,
-            status,
-            resource_ref,
-            scope_ref,
-            flags,
-            trace_id,
-            span_id,
-            parent_span_id,
-            start_ns,
-            end_ns,
-        )
-        + dump_value(rest).encode()
-    )
+def encode_span_rest(prefix: bytes, rest: list[object]) -> bytes:
+    """Return the record of a span from its packed prefix and the rest: name, run id, attributes and, if there
+    is more to say, events, links, status message, trace state, dropped counts.
+    """
+    return prefix + dump_value(rest).encode()
 
 
 def encode_log_record(record: LogRecord, resource_ref: int, scope_ref: int) -> bytes:

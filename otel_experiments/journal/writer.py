@@ -68,6 +68,11 @@ class JournalWriter:
         _writers.add(self)
 
     @property
+    def owner(self) -> Owner:
+        """The process that writes: this one."""
+        return self._owner
+
+    @property
     def writer_id(self) -> str:
         """The id that all segments of this process's journal share."""
         return self._writer_id

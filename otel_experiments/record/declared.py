@@ -36,39 +36,39 @@ class Reference(Generic[Source, Value]):
 class References:
     """The resources and scopes met so far, by the identity of the SDK's objects.
 
-    Looking one up takes one dictionary access and no lock.
+    Looking one up takes one dictionary access and no lock; `resources` and `scopes` map ids to references.
     """
 
     def __init__(self) -> None:
-        self._resources: dict[int, Reference[object, Resource]] = {}
-        self._scopes: dict[int, Reference[object, Scope]] = {}
+        self.resources: dict[int, Reference[object, Resource]] = {}
+        self.scopes: dict[int, Reference[object, Scope]] = {}
         self._lock = threading.Lock()
 
     def resource(self, source: object, convert: Callable[[], Resource]) -> Reference[object, Resource]:
         """Return the reference of the resource `source`, converting it the first time."""
-        found = self._resources.get(id(source))
+        found = self.resources.get(id(source))
         if found is not None:
             return found
         value = convert()
         run_id = value.attributes.get(attr.ML_RUN_ID)
         with self._lock:
-            number = len(self._resources)
+            number = len(self.resources)
             declaration = (("resource", number), lambda: encode_resource(number, value))
             made = Reference(source, value, number, declaration, run_id if isinstance(run_id, str) else None)
-            self._resources[id(source)] = made
+            self.resources[id(source)] = made
         return made
 
     def scope(self, source: object, convert: Callable[[], Scope]) -> Reference[object, Scope]:
         """Return the reference of the scope `source`, converting it the first time."""
-        found = self._scopes.get(id(source))
+        found = self.scopes.get(id(source))
         if found is not None:
             return found
         value = convert()
         with self._lock:
-            number = len(self._scopes)
+            number = len(self.scopes)
             declaration = (("scope", number), lambda: encode_scope(number, value))
             made = Reference(source, value, number, declaration, None)
-            self._scopes[id(source)] = made
+            self.scopes[id(source)] = made
         return made
 
     def reset_in_child(self) -> None:

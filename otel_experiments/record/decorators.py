@@ -19,6 +19,7 @@ from otel_experiments.record.current import active_runs, find_run
 from otel_experiments.record.run import Run
 from otel_experiments.record.scopes import Scope
 from otel_experiments.semconv import attributes as attr
+from otel_experiments.semconv import values
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -112,8 +113,12 @@ def trace(
 
     def decorate(decorated: Callable[P, R]) -> Callable[P, R]:
         title = name or decorated.__qualname__
-        code = _code_attributes(decorated)
-        return _scoped(decorated, lambda run: run.trace(title, **code, **attributes))
+        fixed = {
+            attr.ML_OPERATION_NAME: values.MlOperationName.TRACE,
+            **_code_attributes(decorated),
+            **attributes,
+        }
+        return _scoped(decorated, lambda run: Scope(run, title, fixed.copy()))
 
     return decorate if function is None else decorate(function)
 

@@ -18,8 +18,14 @@ from urllib.parse import urlsplit, urlunsplit
 from otel_experiments.model.span import AttributeValue
 from otel_experiments.semconv import attributes as attr
 
+_ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}
+"""The names of the semantic conventions for what the kernel calls otherwise."""
+
 _RANK_VARIABLES = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
-_LOCAL_RANK_VARIABLES = ("LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK")
+_LOCAL_ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}
+"""The names of the semantic conventions for what the kernel calls otherwise."""
+
+_RANK_VARIABLES = ("LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK")
 _WORLD_SIZE_VARIABLES = ("WORLD_SIZE", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 
 
@@ -58,7 +64,7 @@ def process_attributes() -> dict[str, AttributeValue]:
         attr.PROCESS_RUNTIME_NAME: sys.implementation.name,
         attr.PROCESS_RUNTIME_VERSION: platform.python_version(),
         attr.HOST_NAME: socket.gethostname(),
-        attr.HOST_ARCH: platform.machine(),
+        attr.HOST_ARCH: _ARCHITECTURES.get(platform.machine(), platform.machine()),
         attr.OS_TYPE: sys.platform,
     }
     if script:

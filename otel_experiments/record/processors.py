@@ -19,7 +19,14 @@ from otel_experiments.codec.from_sdk import (
     scope_from_sdk,
     span_from_sdk,
 )
-from otel_experiments.journal.encode import NO_PARENT, encode_log_record, encode_span, encode_span_fields
+from otel_experiments.journal.encode import (
+    NO_PARENT,
+    SPAN_PREFIX,
+    encode_log_record,
+    encode_span,
+    encode_span_rest,
+)
+from otel_experiments.journal.format import RecordType
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.record.current import RUN_KEY
 from otel_experiments.record.declared import References
@@ -31,6 +38,7 @@ from otel_experiments.semconv import values
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs import ReadWriteLogRecord
 
+_SPAN: Final = int(RecordType.SPAN)
 OPENED_IN_JOURNAL: Final = frozenset(
     {
         values.MlOperationName.RUN,
@@ -97,45 +105,42 @@ class JournalSpanProcessor(SpanProcessor):
 
     def _journal_ended(self, span: ReadableSpan) -> None:
         references = self._references
-        resource = references.resource(span.resource, lambda: resource_from_sdk(span.resource))
-        source_scope = span.instrumentation_scope
-        scope = references.scope(source_scope, lambda: scope_from_sdk(source_scope))
-        context = span.context
-        assert context is not None
-        attributes = dict(span.attributes or {})
-        run_id = resource.run_id or cast("str | None", attributes.get(attr.ML_RUN_ID))
-        events, links, status = span.events, span.links, span.status
-        dropped = (span.dropped_attributes, span.dropped_events, span.dropped_links)
-        if events or links or status.description or context.trace_state or dropped != (0, 0, 0):
+        resource = references.resources.get(id(span.resource)) or references.resource(
+            span.resource, lambda: resource_from_sdk(span.resource)
+        )
+        scope = references.scopes.get(id(span.instrumentation_scope)) or references.scope(
+            span.instrumentation_scope, lambda: scope_from_sdk(span.instrumentation_scope)
+        )
+        status = span.status
+        if span.events or span.links or status.description or span.dropped_attributes:
             model = span_from_sdk(span, resource=resource.value, scope=scope.value)
-            payload = encode_span(model, resource.number, scope.number)
+            run_id, payload = model.run_id, encode_span(model, resource.number, scope.number)
         else:
-            parent = span.parent
-            flags = int(context.trace_flags)
-            parent_id = NO_PARENT
+            context, parent = span.context, span.parent
+            assert context is not None
+            attributes = cast("Any", span.attributes).copy()
+            run_id = resource.run_id or attributes.get(attr.ML_RUN_ID)
+            flags, parent_id = int(context.trace_flags), NO_PARENT
             if parent is not None:
-                flags |= REMOTE_PARENT_FLAGS | (IS_REMOTE_FLAG if parent.is_remote else 0)
+                flags |= REMOTE_PARENT_FLAGS | IS_REMOTE_FLAG if parent.is_remote else REMOTE_PARENT_FLAGS
                 parent_id = parent.span_id.to_bytes(8, "big")
-            payload = encode_span_fields(
-                name=span.name,
-                kind=span.kind.value + 1,
-                status=status.status_code.value,
-                flags=flags,
-                trace_id=context.trace_id.to_bytes(16, "big"),
-                span_id=context.span_id.to_bytes(8, "big"),
-                parent_span_id=parent_id,
-                start_ns=span.start_time or 0,
-                end_ns=span.end_time or 0,
-                run_id=run_id,
-                attributes=cast("Any", attributes),
-                events=(),
-                links=(),
-                status_message="",
-                trace_state="",
-                dropped=(0, 0, 0),
-                resource_ref=resource.number,
-                scope_ref=scope.number,
+            rest = [span.name, run_id, attributes]
+            if context.trace_state:
+                rest += [(), (), "", context.trace_state.to_header(), (0, 0, 0)]
+            prefix = SPAN_PREFIX.pack(
+                _SPAN,
+                span.kind.value + 1,
+                status.status_code.value,
+                resource.number,
+                scope.number,
+                flags,
+                context.trace_id.to_bytes(16, "big"),
+                context.span_id.to_bytes(8, "big"),
+                parent_id,
+                span.start_time or 0,
+                span.end_time or 0,
             )
+            payload = encode_span_rest(prefix, rest)
         if not self._journal.append(payload, (resource.declaration, scope.declaration)):
             self._guard.lost(
                 "journal full", f"Span {span.name!r} was not recorded: no disk takes the journal"

@@ -16,7 +16,6 @@ from opentelemetry.trace import Span, Status, StatusCode
 
 from otel_experiments.errors import IllegalTransitionError
 from otel_experiments.journal import encode
-from otel_experiments.journal.owner import current_owner
 from otel_experiments.model import run as model
 from otel_experiments.model.batch import RunStateChange
 from otel_experiments.model.run import ParamValue, RunState, check_transition
@@ -28,7 +27,7 @@ from otel_experiments.record.pipeline import FlushReport, Pipeline
 from otel_experiments.record.points import PointRecorder
 from otel_experiments.record.providers import RunProviders
 from otel_experiments.record.recording import Recording
-from otel_experiments.record.scopes import fork_generation, mark_failed, run_context
+from otel_experiments.record.scopes import mark_failed, run_context
 from otel_experiments.record.work import Work
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import events, values
@@ -96,7 +95,7 @@ class Run(Recording, Work):
         self._identity = identity
         self._state = RunState.PENDING
         self._lock = threading.RLock()
-        self._generation = fork_generation
+        self._generation = scope_module.fork_generation
         self._pid = os.getpid()
         highest = pipeline.storage.highest_steps(self.id) if identity.attempt > 1 and pipeline.storage else {}
         self._points = PointRecorder(self.id, pipeline.journal, self.guard, highest)
@@ -145,7 +144,7 @@ class Run(Recording, Work):
                 created_ns=now_ns,
                 started_ns=now_ns,
                 heartbeat_ns=now_ns,
-                owner=current_owner(),
+                owner=self.pipeline.journal.owner,
                 parent_run_id=identity.parent_run_id,
                 group=identity.group,
                 hypothesis=identity.hypothesis,
@@ -165,7 +164,6 @@ class Run(Recording, Work):
             return self
         active_runs[self.id] = self
         self.pipeline.start_ticking()
-        self.pipeline.wake()
         if identity.params:
             self.emit(events.ML_RUN_CONFIG.name, dict(identity.params))
         return self
@@ -360,6 +358,8 @@ class Run(Recording, Work):
                 attributes[f"{attr.ML_HYPERPARAMETER}.{key}"] = (
                     value[:1000] if isinstance(value, str) else value
                 )
+        for key, tag in list(identity.tags.items())[:MAX_HYPERPARAMETERS]:
+            attributes[f"{attr.ML_RUN_TAG}.{key}"] = (tag or "")[:1000]
         return attributes
 
     def context_here(self) -> context_api.Context:

@@ -92,10 +92,9 @@ class Work(ScopedRun):
             attr.ML_MODEL_NAME: model,
         }
         found |= {key: value for key, value in optional.items() if value is not None}
-        target = dataset or name
         return Scope(
             self,
-            f"evaluate {target}" if target else "evaluate",
+            f"evaluate {name}" if name else "evaluate",
             found | attributes,
             duration=metrics.ML_EVALUATION_DURATION,
         )
@@ -117,7 +116,7 @@ class Work(ScopedRun):
         if step is not None:
             found[attr.ML_STEP_INDEX] = step
         return CheckpointScope(
-            self, f"{operation} {name}", found | attributes, duration=metrics.ML_CHECKPOINT_DURATION
+            self, str(operation), found | attributes, duration=metrics.ML_CHECKPOINT_DURATION
         )
 
     def inference(self, model: str, *, batch_size: int | None = None, **attributes: Any) -> Scope:

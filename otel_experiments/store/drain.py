@@ -18,6 +18,8 @@ from otel_experiments.store.merge import BatchSink, JournalMerger, MergeReport, 
 
 logger: Final = logging.getLogger("otel_experiments")
 _LONGEST_PAUSE_S: Final = 5.0
+_MOST_DAMAGES: Final = 100
+"""How many damages are kept and told; more of them say nothing new."""
 
 
 class Drain:
@@ -108,9 +110,9 @@ class Drain:
         if self.last_error is not None:
             logger.info("The store takes what is recorded again.")
             self.last_error = None
-        for damage in report.damages:
+        for damage in report.damages[: _MOST_DAMAGES - len(self.damages)]:
             logger.warning("A journal holds what cannot be read: %s", damage)
-        self.damages += report.damages
+            self.damages.append(damage)
         if self._on_round is not None:
             self._on_round()
         return True
