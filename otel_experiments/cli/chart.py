@@ -55,8 +55,9 @@ def chart(band: Band, *, width: int, height: int, is_log: bool = False, is_unico
     if not buckets:
         return ["(no finite value to draw)"]
     scale = math.log10 if is_log else float
-    bottom, top = min(scale(one[2]) for one in buckets), max(scale(one[3]) for one in buckets)
-    labels = [fmt.number(10**edge if is_log else edge) for edge in (top, bottom)]
+    lowest, highest = min(one[2] for one in buckets), max(one[3] for one in buckets)
+    bottom, top = scale(lowest), scale(highest)
+    labels = [fmt.number(highest), fmt.number(lowest)]
     margin = max(map(len, labels)) + 2
     canvas = _Canvas(max(8, width - margin), height, is_unicode=is_unicode)
     first_step, last_step = buckets[0][0], max(one[1] for one in buckets)
@@ -97,7 +98,11 @@ def _framed(
     wall, corner, floor = ("│", "└", "─") if is_unicode else ("|", "+", "-")
     margin = max(map(len, values))
     edges = {0: values[0], len(body) - 1: values[1]}
-    lines = [f"{edges.get(row, ''):>{margin}} {wall}{text}" for row, text in enumerate(body)]
+    # Braille's empty cell is a character of its own; at a line's end it is as useless as a space.
+    lines = [
+        f"{edges.get(row, ''):>{margin}} {wall}{text.rstrip(chr(0x2800) + ' ')}"
+        for row, text in enumerate(body)
+    ]
     width = len(body[0])
     lines.append(" " * (margin + 1) + corner + floor * width)
     gap = max(1, width - len(steps[0]) - len(steps[1]))

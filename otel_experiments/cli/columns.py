@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -65,8 +66,12 @@ def _metrics(runs: Sequence[RunView]) -> list[SearchField]:
     for run in runs:
         counts.update(run.metrics.keys())
         directed.update(name for name, series in run.metrics.items() if series.direction is not None)
-    # What somebody said a direction of is what the run is about.
-    names = sorted(counts, key=lambda name: (name not in directed, -counts[name], "/" in name, name))
+
+    def rank(name: str) -> tuple[bool, bool, int, str]:
+        # What somebody said a direction of is what the run is about; of that, how it does on unseen data.
+        return name not in directed, re.search(r"val|test|eval", name) is None, -counts[name], name
+
+    names = sorted(counts, key=rank)
     return [MetricField(name, "best" if name in directed else "last") for name in names[:8]]
 
 
@@ -76,4 +81,6 @@ def _varying_params(runs: Sequence[RunView]) -> list[SearchField]:
         for key, found in run.params.flat.items():
             values.setdefault(key, set()).add(fmt.value(found))
     varying = [key for key, found in values.items() if len(found) > 1]
+    # What takes the most values was searched over; seeds differ everywhere and say nothing.
+    varying.sort(key=lambda key: ("seed" in key, -len(values[key])))
     return [ParamField(key) for key in varying[:8]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Iterator
 
 import click
@@ -70,11 +71,16 @@ def _print(findings: list[Finding]) -> None:
     width = max(len(one.subject) for one in findings)
     for one in findings:
         sign, style = _SIGNS[one.level]
-        line = Text(f"{sign if is_unicode(console) else one.level:<2}", style=style)
-        line.append(f"{one.subject:<{width}}  ", style="bold").append(fmt.clean(one.text), style="default")
+        line = Text(f"{sign if is_unicode(console) else one.level[0]} ", style=style)
+        line.append(f"{one.subject:<{width}}  ", style="bold")
+        margin = width + 4
+        room = max(30, console.width - margin)
+        for i, part in enumerate(textwrap.wrap(fmt.clean(one.text), room, break_long_words=False)):
+            line.append(f"\n{'':<{margin}}{part}" if i else part, style="default")
         console.print(line, soft_wrap=True)
         if one.fix:
-            console.print(Text(f"  {'':<{width}}  -> {fmt.clean(one.fix)}", style=style), soft_wrap=True)
+            # Never wrapped: it is there to be copied.
+            console.print(Text(f"{'':<{margin}}-> {fmt.clean(one.fix)}", style=style), soft_wrap=True)
     problems = sum(one.level == "problem" for one in findings)
     warnings = sum(one.level == "warning" for one in findings)
     console.print(Text(f"{problems} problems, {warnings} warnings.", style="bold"))

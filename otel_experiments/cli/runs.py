@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from rich.cells import cell_len
 from rich.text import Text
 
 from otel_experiments.cli import columns as col
@@ -76,7 +77,7 @@ def command(  # noqa: PLR0913 - one argument an option
 def print_runs(runs: list[RunView], *, total: int, columns: list[SearchField] | None = None) -> None:
     """Print the table of runs; without `columns`, those that tell the runs apart."""
     console = make_console()
-    name_width = min(max(len(fmt.clean(run.name)) for run in runs), max(12, console.width // 4))
+    name_width = min(max(cell_len(fmt.clean(run.name)) for run in runs), max(12, console.width // 4))
     state_width = max(len(str(run.state)) for run in runs) + (2 if is_unicode(console) else 0)
     durations = [fmt.duration(run.duration_s) for run in runs]
     duration_width = max(4, *map(len, durations))

@@ -51,7 +51,9 @@ def command(ctx: click.Context, *, name: str | None, kind: str | None, as_json: 
         ctx.exit(ExitCode.NOT_FOUND)
     if as_json:
         click.echo(
-            json_line([{"kind": of, "name": name_of(one), **dataclasses.asdict(one)} for of, one in found])
+            json_line(
+                [{"definition": of, "name": name_of(one), **dataclasses.asdict(one)} for of, one in found]
+            )
         )
     elif exact:
         for of, one in exact:

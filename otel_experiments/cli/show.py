@@ -70,7 +70,7 @@ def _print_header(console: Console, run: RunView, spans: Sequence[Span]) -> None
         started = f"running for {fmt.duration(run.duration_s)}"
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.created_ns / 1e9))
     console.print(Text(f"{run.id}  experiment {fmt.clean(run.experiment)}", style="dim"), soft_wrap=True)
-    console.print(Text(f"made {moment} ({fmt.age(run.age_s)} ago), {started}", style="dim"))
+    console.print(Text(f"made {moment} ({_ago(run.age_s)}), {started}", style="dim"))
     record = run.record
     for heading, text in (
         ("group", record.group),
@@ -88,8 +88,13 @@ def _print_header(console: Console, run: RunView, spans: Sequence[Span]) -> None
         console.print(Text("its process is gone without a word", style=state_style(run.state)))
     traceback = _traceback(spans)
     if traceback:
-        for line in traceback.rstrip().splitlines()[-6:]:
-            console.print(Text(f"  {fmt.clean(line)}", style="dim"))
+        # Its last line is the reason, which stands above.
+        for line in traceback.rstrip().splitlines()[:-1][-6:]:
+            console.print(Text(f"  {fmt.clean(line)}", style="dim"), soft_wrap=True)
+
+
+def _ago(seconds: float) -> str:
+    return "just now" if seconds < 1 else f"{fmt.age(seconds)} ago"
 
 
 def _traceback(spans: Sequence[Span]) -> str | None:

@@ -21,9 +21,9 @@ def test_a_rising_line_goes_from_the_lower_left_to_the_upper_right():
 
     assert lines == [
         "3 |         **",
-        "  |     ***** ",
-        "  |  ****     ",
-        "0 |***        ",
+        "  |     *****",
+        "  |  ****",
+        "0 |***",
         "  +-----------",
         "   0         3",
     ]

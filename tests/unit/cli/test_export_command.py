@@ -1,0 +1,73 @@
+"""`export`: forms, files, and what is left behind when it fails."""
+
+import csv
+import io
+import json
+import os
+
+import pytest
+
+
+def test_runs_go_to_stdout_as_csv_by_default(terminal):
+    """One header and one row a run."""
+    rows = list(csv.DictReader(io.StringIO(terminal.run("export", "runs").stdout_bytes.decode(), newline="")))
+
+    assert len(rows) == 6
+    assert rows[0]["name"] == "mlp-a"
+    assert rows[0]["params.optim.lr"] == "0.1"
+
+
+@pytest.mark.parametrize(("name", "is_jsonl"), [("out.csv", False), ("out.jsonl", True), ("out.txt", False)])
+def test_the_name_of_the_file_tells_the_form(terminal, tmp_path, name, is_jsonl):
+    """A file that ends in .jsonl is JSON Lines, any other CSV; stderr says what was written."""
+    path = tmp_path / name
+
+    result = terminal.run("export", "points", "-o", str(path), "--experiment", "digits", "--metric", "val/*")
+
+    assert result.exit_code == 0
+    assert result.stderr == f"Wrote 26 points to {path}.\n"
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith("{") is is_jsonl
+    assert [one.name for one in tmp_path.iterdir()] == [name]  # no temporary file is left
+
+
+def test_spans_of_one_run_or_of_all(terminal, jobs):
+    """With a run only its spans, without one every span of the store."""
+    one = terminal.text("export", "spans", "mlp-a").splitlines()
+    everything = terminal.text("export", "spans").splitlines()
+
+    assert len(one) == 61
+    assert len(everything) == len(jobs.batch.spans)
+    assert {json.loads(line)["run_id"] for line in one} == {jobs.ids["mlp-a"]}
+
+
+def test_an_exported_file_is_readable_like_any_other(terminal, tmp_path):
+    """The file has the rights that the umask gives, not those of a private temporary file."""
+    path = tmp_path / "runs.csv"
+    old = os.umask(0o022)
+    try:
+        terminal.run("export", "runs", "-o", str(path))
+    finally:
+        os.umask(old)
+
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_failing_export_leaves_the_old_file_alone(terminal, tmp_path):
+    """An export that cannot be made changes nothing and leaves nothing."""
+    path = tmp_path / "runs.csv"
+    path.write_text("old")
+
+    result = terminal.run("export", "runs", "--where", "bogus == 1", "-o", str(path))
+
+    assert result.exit_code == 5
+    assert path.read_text() == "old"
+    assert [one.name for one in tmp_path.iterdir()] == ["runs.csv"]
+
+
+def test_a_file_that_cannot_be_written_is_a_usage_error(terminal, tmp_path):
+    """A folder that does not exist is named."""
+    result = terminal.run("export", "runs", "-o", str(tmp_path / "none" / "runs.csv"))
+
+    assert result.exit_code == 2
+    assert "Cannot write to" in result.stderr

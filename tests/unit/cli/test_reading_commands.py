@@ -1,0 +1,324 @@
+"""runs, show, metrics, spans, sql and semconv: what they print, for people and for programs."""
+
+import re
+
+import pytest
+
+from otel_experiments.store import open_store
+
+
+def test_runs_are_a_table_of_80_columns_with_what_tells_them_apart(terminal):
+    """State, name, id, age and time, then the params and metrics that differ; the foot counts."""
+    lines = terminal.text("runs", "--experiment", "digits").splitlines()
+
+    assert lines[0].split() == ["state", "name", "id", "age", "time", "optim.lr", "val/acc", "best", "loss"]
+    assert lines[2].split()[:4] == ["✓", "succeeded", "mlp-a", "0a0a0a0a"]
+    assert [line.split()[1] for line in lines[2:7]] == ["succeeded", "succeeded", "failed", "lost", "running"]
+    assert lines[-1] == "5 of 5 runs"
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_runs_take_columns_order_limit_and_a_search(terminal):
+    """The chosen columns are shown, in the asked order, and the foot tells how many there are in all."""
+    lines = terminal.text(
+        "runs", "--where", "exists(params.optim.lr)", "--order", "-params.optim.lr", "--limit", "2",
+        "--columns", 'params["optim.lr"], metrics["loss", "validation"].min',
+    ).splitlines()  # fmt: skip
+
+    assert lines[0].endswith("optim.lr  loss [validation] min")
+    assert [line.split()[2] for line in lines[2:4]] == ["sgd-c", "lost-d"]
+    assert lines[2].split()[-2:] == ["10", "0.4333"]
+    assert lines[-1] == "2 of 5 runs"
+
+
+def test_runs_as_json_have_the_documented_shape(terminal, jobs):
+    """The total and the runs, with nested params, tags and all summaries; NaN by its name."""
+    found = terminal.json("runs", "--where", 'name == "mlp-b"')
+
+    assert found["total"] == 1
+    (run,) = found["runs"]
+    assert list(run) == [
+        "run_id", "experiment", "name", "state", "reason", "error_type", "created_unix_nano", "started_unix_nano",
+        "ended_unix_nano", "duration_s", "group", "condition", "hypothesis", "parent_run_id", "attempt", "params",
+        "tags", "metrics",
+    ]  # fmt: skip
+    assert run["run_id"] == jobs.ids["mlp-b"]
+    assert run["params"]["optim"] == {"lr": 0.01, "name": "sgd"}
+    assert run["metrics"][0] == {
+        "name": "loss", "phase": None, "count": 10, "nan_count": 1, "first_step": 0, "last": 0.1, "last_step": 9,
+        "min": 0.1, "min_step": 9, "max": 1.0, "max_step": 0, "mean": pytest.approx(0.3032, rel=1e-3),
+        "direction": None, "best": None, "best_step": None,
+    }  # fmt: skip
+
+
+def test_a_hostile_name_cannot_steer_the_terminal(terminal):
+    """Escape sequences and line breaks in a name are shown, not obeyed."""
+    out = terminal.text("runs", "--experiment", "mnist", COLUMNS="200")
+
+    assert "\x1b" not in out
+    assert "naïve 'q' \"d\" <b>\\n\\x1b[31m😀" in out
+
+
+def test_a_search_without_a_match_says_so(terminal):
+    """Nothing found is not an error; the text says how many runs there are."""
+    out = terminal.text("runs", "--where", "params.optim.lr > 1000")
+
+    assert out.startswith("None of the 6 runs in ")
+    assert terminal.json("runs", "--where", "params.optim.lr > 1000") == {"total": 0, "runs": []}
+
+
+def test_an_empty_store_shows_the_three_lines_to_type(tmp_path, empty_terminal):
+    """A store without runs is met with the lines that make one."""
+    open_store(empty_terminal.store).close()
+
+    out = empty_terminal.text("runs")
+
+    assert out.startswith("No runs in ")
+    assert 'with ox.start_run("first"' in out
+    assert 'run.log({"loss": 0.5})' in out
+
+
+def test_show_prints_config_summary_environment_and_spans(terminal):
+    """One page: header, nested config, summaries with their course, where it ran, the folded spans."""
+    out = terminal.text("show", "mlp-a")
+    lines = out.splitlines()
+
+    assert lines[0] == "mlp-a  ✓ succeeded"
+    assert "tags baseline, team=vision" in lines
+    assert [line for line in lines if re.match("── [a-z]", line)] == [
+        "── config", "── summary", "── environment", "── spans",
+    ]  # fmt: skip
+    assert lines[lines.index("optim") + 1 : lines.index("optim") + 3] == ["  lr    0.1", "  name  sgd"]
+    assert any(line.split()[:2] == ["loss", "[validation]"] and "▁" in line for line in lines)
+    assert "git      0123456789ab main" in lines
+    assert "python   cpython 3.11.7" in lines
+    assert lines[-3].split() == ["run", "30", "s"]
+    assert lines[-2].split() == ["└─", "epoch", "x10", "p50", "500", "ms", "p95", "500", "ms"]
+    assert lines[-1].split() == ["└─", "step", "x50", "p50", "3", "ms", "p95", "5", "ms"]
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_show_of_a_failed_run_has_its_error_and_traceback(terminal):
+    """The reason and the last lines of the traceback stand below the header."""
+    lines = terminal.text("show", "sgd-c").splitlines()
+
+    assert "ValueError: loss is nan" in lines
+    assert '    File "train.py", line 7, in fit' in lines
+    assert any(line.startswith("run ") and line.endswith("failed") for line in lines)
+
+
+def test_show_of_a_lost_run_marks_its_open_spans(terminal):
+    """Open spans of a run whose process is gone are lost; those of a living one run."""
+    lost = terminal.text("show", "lost-d").splitlines()
+    live = terminal.text("show", "live-e").splitlines()
+
+    assert lost[0] == "lost-d  ? lost"
+    assert sum(line.endswith("lost") for line in lost[1:]) == 2
+    assert sum("running " in line for line in live if line.startswith(("run ", "└─ epoch"))) == 2
+
+
+def test_show_as_json_adds_resource_error_and_span_tree(terminal):
+    """The run's shape, and beside it the resource, the traceback and the folded tree as a flat list."""
+    found = terminal.json("show", "sgd-c")
+
+    assert found["error"].endswith("ValueError: loss is nan\n")
+    assert found["resource"]["host.name"] == "box"
+    assert [(line["depth"], line["name"], line["count"]) for line in found["span_tree"]][:3] == [
+        (0, "run", 1), (1, "epoch", 1), (2, "step", 5),
+    ]  # fmt: skip
+    assert found["span_tree"][0]["error_count"] == 1
+
+
+def test_metrics_are_a_table_and_one_is_a_chart(terminal):
+    """All series with their extremes; with a name, the curve."""
+    table = terminal.text("metrics", "mlp-b").splitlines()
+    chart = terminal.text("metrics", "mlp-b", "loss").splitlines()
+
+    assert [line.split()[0] for line in table[2:]] == ["loss", "loss", "val/acc"]
+    assert "10 1 NaN" in table[2]
+    assert chart[0].startswith("loss  run 0b0b0b0b")
+    assert "1 NaN" in chart[1]
+    assert any("⠀" <= character <= "⣿" for character in chart[5])
+    assert all(len(line) <= 80 for line in table + chart)
+
+
+def test_metrics_as_json_hold_every_point_or_a_thinned_band(terminal):
+    """One metric as JSON has its points, NaN by its name; with buckets, the band instead."""
+    points = terminal.json("metrics", "mlp-b", "loss")["points"]
+    band = terminal.json("metrics", "mlp-b", "loss", "--buckets", "2")["band"]
+    validation = terminal.json("metrics", "mlp-b", "loss", "--phase", "validation")
+
+    assert points["steps"] == list(range(10))
+    assert points["values"][3:6] == [0.25, "NaN", 1 / 6]
+    assert len(points["times_unix_nano"]) == 10
+    assert sum(band["counts"]) == 10
+    assert validation["phase"] == "validation"
+    assert [one["name"] for one in terminal.json("metrics", "mlp-b", "val/*")["metrics"]] == ["val/acc"]
+
+
+def test_spans_are_filtered_and_listed(terminal):
+    """By name, attribute, duration and status, in one run or in all."""
+    assert len(terminal.json("spans", "mlp-a", "--name", "epoch")) == 10
+    assert len(terminal.json("spans", "mlp-a", "--attribute", "ml.epoch.index=3")) == 1
+    assert len(terminal.json("spans", "mlp-a", "--name", "st*", "--min-duration", "0.004")) == 20
+    assert len(terminal.json("spans", "mlp-a", "--max-duration", "0.001")) == 10
+    assert [span["name"] for span in terminal.json("spans", "--errors")] == ["run"]
+    assert terminal.text("spans", "mlp-a", "--name", "nothing") == "No such spans.\n"
+
+    lines = terminal.text("spans", "mlp-a", "--name", "epoch", "--limit", "20").splitlines()
+    assert lines[0].split() == ["start", "time", "status", "name", "attributes"]
+    assert lines[3].split()[:5] == ["+1", "s", "500", "ms", "ok"]
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_a_cut_list_of_spans_says_how_to_go_on(terminal):
+    """When the limit was reached, stderr says so and stdout stays clean."""
+    result = terminal.run("spans", "mlp-a", "--limit", "3")
+
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) == 2 + 3
+    assert "more: --limit" in result.stderr
+
+
+def test_spans_as_a_tree_are_folded(terminal):
+    """`--tree` folds repeated siblings and takes all spans, whatever the limit."""
+    lines = terminal.text("spans", "mlp-a", "--tree", "--limit", "1").splitlines()
+
+    assert [line.split()[:3] for line in lines] == [
+        ["run", "30", "s"],
+        ["└─", "epoch", "x10"],
+        ["└─", "step", "x50"],
+    ]
+    assert [one["count"] for one in terminal.json("spans", "mlp-a", "--tree")] == [1, 10, 50]
+
+
+def test_sql_answers_as_table_csv_and_json(terminal):
+    """One read-only statement, from the argument or from stdin, in three forms."""
+    statement = "select name, null as missing, 0.1 as number from runs where experiment = 'digits' order by name limit 2"
+
+    table = terminal.text("sql", statement).splitlines()
+    from_stdin = terminal.run("sql", "-", "--csv", typed=statement)
+
+    assert table[0].split() == ["name", "missing", "number"]
+    assert table[2].split() == ["live-e", "NULL", "0.1"]
+    assert table[-1] == "2 rows"
+    assert from_stdin.stdout == "name,missing,number\nlive-e,,0.1\nlost-d,,0.1\n"
+    assert terminal.json("sql", statement) == {
+        "columns": ["name", "missing", "number"], "rows": [["live-e", None, 0.1], ["lost-d", None, 0.1]],
+    }  # fmt: skip
+
+
+def test_semconv_lists_and_explains_the_vocabulary(terminal):
+    """All names, those that match a glob, or one whole definition; an unknown name is met with the nearest."""
+    listed = terminal.text("semconv", "ml.run.*").splitlines()
+    one = terminal.text("semconv", "ml.run.id")
+    unknown = terminal.run("semconv", "ml.run.idd")
+
+    assert any(line.split()[:3] == ["attribute", "ml.run.id", "string"] for line in listed)
+    assert all(len(line) <= 80 for line in listed)
+    assert one.startswith("ml.run.id  (attribute)")
+    assert {one["definition"] for one in terminal.json("semconv")} == {
+        "attribute",
+        "span",
+        "metric",
+        "event",
+        "entity",
+    }
+    assert unknown.exit_code == 4
+    assert "Did you mean 'ml.run.id'?" in unknown.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["show", "nope"], 4, "No run 'nope'"),
+        (["show", "0z"], 4, "No run '0z'"),
+        (["metrics", "mlp-a", "los"], 4, "Did you mean 'loss'?"),
+        (["runs", "--experiment", "digit"], 4, "Did you mean 'digits'?"),
+        (["runs", "--where", "stat == 1"], 5, "Did you mean state?"),
+        (["runs", "--order", "loss"], 5, "metrics.loss"),
+        (["runs", "--columns", "1"], 5, "a field is expected"),
+        (["sql", "delete from runs"], 5, "refused"),
+        (["sql", "selec"], 5, "cannot be run"),
+        (["runs", "--limit", "-1"], 2, "--limit"),
+        (["spans", "--attribute", "novalue"], 2, "KEY=VALUE"),
+        (["export", "spans", "--format", "csv"], 2, "jsonl"),
+        (["export", "runs", "mlp-a", "--where", "exists(params.x)"], 2, "RUN names one run"),
+        (["nonsense"], 2, "No such command"),
+        (["show"], 2, "Missing argument"),
+        (["runs", "--store", "/"], 3, "it is a directory"),
+        (["runs", "--store", "http://x"], 3, "no kind of store"),
+    ],
+)  # fmt: skip
+def test_every_mistake_has_its_exit_code_and_a_text_without_a_traceback(terminal, arguments, code, text):
+    """Exit codes are the documented ones; what went wrong is on stderr, stdout stays empty."""
+    result = terminal.run(*arguments)
+
+    assert result.exit_code == code
+    assert text in result.stderr
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+
+
+def test_an_ambiguous_name_exits_with_4(tmp_path, jobs, empty_terminal):
+    """A prefix that several runs share is not guessed."""
+    with open_store(empty_terminal.store) as store:
+        store.apply(jobs.batch)
+
+    result = empty_terminal.run("show", "0")
+
+    assert result.exit_code == 4
+    assert "Give more digits" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["runs"], ["show", "x"], ["metrics", "x"], ["spans"], ["sql", "select 1"], ["export", "runs"]],
+    ids=lambda one: one[0],
+)
+def test_a_missing_store_exits_with_3_and_says_how_to_begin(empty_terminal, command):
+    """Without a store every reading command says what to type first, and makes no file."""
+    result = empty_terminal.run(*command)
+
+    assert result.exit_code == 3
+    assert "No store at" in result.stderr
+    assert "otel-experiments demo" in result.stderr
+    assert 'with ox.start_run("first"' in result.stderr
+    assert not empty_terminal.store.exists()
+
+
+def test_a_file_that_is_no_store_is_left_alone(tmp_path, terminal):
+    """Text files and other databases are refused with exit code 3 and stay as they are."""
+    path = tmp_path / "notes.txt"
+    path.write_text("do not touch")
+
+    result = terminal.run("runs", "--store", str(path))
+
+    assert result.exit_code == 3
+    assert "is not an otel-experiments store" in result.stderr
+    assert path.read_text() == "do not touch"
+
+
+def test_the_store_may_be_named_before_or_after_the_command(jobs_path, empty_terminal):
+    """`--store` works on both levels and wins over the environment."""
+    before = empty_terminal.text("--store", str(jobs_path), "runs")
+    after = empty_terminal.text("runs", "--store", str(jobs_path))
+
+    assert before == after
+    assert "6 of 6 runs" in before
+
+
+def test_a_setting_that_cannot_be_used_exits_with_2(terminal):
+    """A broken environment variable is named."""
+    result = terminal.run("runs", OTEL_EXPERIMENTS_DRAIN="often")
+
+    assert result.exit_code == 2
+    assert "OTEL_EXPERIMENTS_DRAIN" in result.stderr
+
+
+def test_a_setting_of_no_store_is_explained(terminal):
+    """With store "none" there is nothing to read."""
+    result = terminal.run("runs", OTEL_EXPERIMENTS_STORE="none")
+
+    assert result.exit_code == 3
+    assert "nothing is kept locally" in result.stderr
