@@ -38,7 +38,9 @@ def _plain_encoder() -> Callable[[object], str]:
     """Return what does as `_plain.encode` does, without building an encoder for every call (2 of its 3 us)."""
     if _make_c_encoder is None:  # an interpreter without the C accelerator
         return _plain.encode
-    encode = _make_c_encoder(None, _refuse, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+    encode = _make_c_encoder(
+        None, _refuse, json.encoder.encode_basestring, None, ":", ",", False, False, False
+    )
     return lambda value: "".join(encode(value, 0))
 
 
@@ -54,6 +56,7 @@ def dump_value(value: object) -> str:
     Raises:
         TypeError: something inside is neither a string, number, bytes, None, sequence nor mapping.
     """
+    tagged: object = value
     try:
         text = _encode_plain(value)
     except (TypeError, ValueError):
@@ -61,8 +64,6 @@ def dump_value(value: object) -> str:
     if not text or _TAG in text:
         tagged = _tag(value)
         text = _plain.encode(tagged)
-    else:
-        tagged = value
     if not text.isascii():
         try:
             text.encode()
@@ -100,11 +101,24 @@ def load_attributes(text: str) -> dict[str, AttributeValue]:
     return value
 
 
+def load_mappings(text: str) -> tuple[dict[str, AttributeValue], ...]:
+    """Return the sequence of mappings that `dump_value` wrote.
+
+    Raises:
+        ValueError: the text holds something other than a sequence of mappings.
+    """
+    value = load_value(text)
+    if not isinstance(value, list) or not all(map(_is_mapping, value)):
+        message = f"A sequence of attributes is a JSON array of objects, not {text[:40]!r}."
+        raise ValueError(message)
+    return tuple(one for one in value if _is_mapping(one))
+
+
 def _is_mapping(value: object) -> TypeGuard[dict[str, AttributeValue]]:
     return isinstance(value, dict)
 
 
-def _tag(value: object) -> JsonValue:
+def _tag(value: object) -> JsonValue:  # noqa: PLR0911 - one return a type
     if value is None or isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):
@@ -131,7 +145,7 @@ def _tag_int(value: int) -> JsonValue:
     return value if value.bit_length() < 14_000 else {"$int": hex(value)}
 
 
-def _untag(found: dict[str, JsonValue]) -> JsonValue | bytes:
+def _untag(found: dict[str, JsonValue]) -> JsonValue | bytes:  # noqa: PLR0911 - one return a tag
     if len(found) != 1:
         return found
     ((key, value),) = found.items()

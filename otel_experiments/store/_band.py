@@ -12,10 +12,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from math import ceil
 from operator import le
 
 from otel_experiments.model.metric import Band
-from otel_experiments.store._summary import extremes
+
+_EXACT = 2**53
+"""Below it every integer is a float64 of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +38,27 @@ class Stretch:
     last: float
 
 
-@dataclass(slots=True)
-class _Bucket:
-    first_step: float
-    last_step: float
-    low: float
-    high: float
-    last: float
-    count: int
+_Bucket = tuple[float, float, float, float, float, int]
+"""First step, last step, low, high, last, count."""
 
 
 def is_ascending(steps: Sequence[float]) -> bool:
     """Return whether the steps never go back; False where one is NaN."""
     return all(map(le, steps, islice(steps, 1, None)))
+
+
+def step_increment(steps: array[float]) -> int | None:
+    """Return the increment of steps that are evenly spaced integers, ascending; None for others."""
+    if len(steps) == 1:
+        return 1 if steps[0].is_integer() and abs(steps[0]) < _EXACT else None
+    first, increment = steps[0], steps[1] - steps[0]
+    if not (first.is_integer() and increment.is_integer() and increment > 0):
+        return None
+    if abs(first) >= _EXACT or abs(steps[-1]) >= _EXACT:
+        return None
+    start, stride = int(first), int(increment)
+    expected = array("d", range(start, start + stride * len(steps), stride))
+    return stride if expected == steps else None
 
 
 def finite_steps(steps: array[float]) -> tuple[float, float, int]:
@@ -88,38 +99,43 @@ class BandBuilder:
         )
         return True
 
-    def add_points(self, steps: array[float], values: array[float], *, ascending: bool) -> None:
-        """Take points one by one, or a bucket at a time where their steps ascend."""
-        if ascending and not self._is_apart and math.isfinite(steps[0]) and math.isfinite(steps[-1]):
-            self._add_ascending(steps, values)
-            return
+    def add_points(self, steps: Sequence[float], values: array[float]) -> None:
+        """Take points one by one."""
         for step, value in zip(steps, values, strict=True):
             if math.isfinite(step):
                 self._put(self._bucket_of(step), step, step, value, value, value, 1)
 
+    def add_ascending(self, steps: Sequence[float], values: array[float], *, has_nan: bool) -> None:
+        """Take points whose steps are finite and never go back, a bucket at a time."""
+        if self._is_apart:
+            self.add_points(steps, values)
+            return
+        edges, count, start = self._edges, len(steps), 0
+        bucket, last_bucket = bisect_right(edges, steps[0]) - 1, bisect_right(edges, steps[-1]) - 1
+        numbers = values.tolist()  # a list is compared twice as fast as an array
+        spacing = (steps.start, steps.step) if isinstance(steps, range) else None
+        while start < count:
+            if bucket >= last_bucket:
+                stop = count
+            elif spacing is None:
+                stop = bisect_left(steps, edges[bucket + 1], start, count)
+            else:  # the same, exactly, in integers: the first step that is not below the edge
+                stop = -((spacing[0] - ceil(edges[bucket + 1])) // spacing[1])
+            if stop > start:
+                inside = numbers[start:stop]
+                low, high = _extremes(inside) if has_nan else (min(inside), max(inside))
+                self._put(bucket, steps[start], steps[stop - 1], low, high, inside[-1], stop - start)
+                start = stop
+                bucket += 1
+            else:
+                bucket = bisect_right(edges, steps[start], bucket) - 1
+
     def band(self) -> Band:
         """Return the band of all that was added, in the order of the steps."""
         found = [self._found[bucket] for bucket in sorted(self._found)]
-        return Band(
-            first_steps=[bucket.first_step for bucket in found],
-            last_steps=[bucket.last_step for bucket in found],
-            low=[bucket.low for bucket in found],
-            high=[bucket.high for bucket in found],
-            last=[bucket.last for bucket in found],
-            counts=[bucket.count for bucket in found],
-        )
-
-    def _add_ascending(self, steps: array[float], values: array[float]) -> None:
-        has_nan = math.isnan(sum(values))
-        edges, count, start = self._edges, len(steps), 0
-        while start < count:
-            bucket = bisect_right(edges, steps[start]) - 1
-            is_last = bucket + 1 >= len(edges) or edges[bucket + 1] > steps[-1]
-            stop = count if is_last else bisect_left(steps, edges[bucket + 1], start + 1, count)
-            inside = values[start:stop]
-            low, high = extremes(inside) if has_nan else (min(inside), max(inside))
-            self._put(bucket, steps[start], steps[stop - 1], low, high, inside[-1], stop - start)
-            start = stop
+        columns = zip(*found, strict=True) if found else [()] * 6
+        first_steps, last_steps, low, high, last, counts = columns
+        return Band(first_steps, last_steps, low, high, last, counts)
 
     def _bucket_of(self, step: float) -> float:
         return step if self._is_apart else bisect_right(self._edges, step) - 1
@@ -136,16 +152,22 @@ class BandBuilder:
     ) -> None:
         known = self._found.get(bucket)
         if known is None:
-            self._found[bucket] = _Bucket(first_step, last_step, low, high, last, count)
+            self._found[bucket] = (first_step, last_step, low, high, last, count)
             return
-        known.first_step = min(known.first_step, first_step)
-        known.last_step = max(known.last_step, last_step)
-        if low < known.low or math.isnan(known.low):
-            known.low = low
-        if high > known.high or math.isnan(known.high):
-            known.high = high
-        known.last = last
-        known.count += count
+        known_low, known_high = known[2], known[3]
+        self._found[bucket] = (
+            min(known[0], first_step),
+            max(known[1], last_step),
+            low if low < known_low or math.isnan(known_low) else known_low,
+            high if high > known_high or math.isnan(known_high) else known_high,
+            last,
+            known[5] + count,
+        )
+
+
+def _extremes(values: Sequence[float]) -> tuple[float, float]:
+    numbers = [value for value in values if not math.isnan(value)]
+    return (min(numbers), max(numbers)) if numbers else (math.nan, math.nan)
 
 
 def _edges(low: float, high: float, buckets: int) -> list[float]:

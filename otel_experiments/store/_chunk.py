@@ -15,7 +15,7 @@ from array import array
 RAW = 0
 PACKED = 1
 
-TARGET_POINTS = 1024
+TARGET_POINTS = 2048
 """A sealed chunk holds this many points up to twice as many."""
 
 _IS_BIG_ENDIAN = sys.byteorder == "big"
@@ -35,20 +35,23 @@ def pack(column: array[float] | array[int]) -> bytes:
     """Return the column of 8-byte numbers packed.
 
     The bytes of the little-endian numbers are parted into 8 planes (all first bytes, all second bytes, ...), so
-    that alike bytes stand together. Byte 0 of the result is a mask; plane p is stored as it is where bit p is
-    set. Those planes follow in ascending order, then one zlib stream with the other planes in ascending order
-    (absent when there are none).
+    that alike bytes stand together. Byte 0 of the result is a mask of the planes that are stored as they are,
+    byte 1 a mask of those that hold only zeros and are not stored; bit p stands for plane p. The planes of
+    byte 0 follow in ascending order, then one zlib stream with all remaining planes in ascending order (absent
+    when there are none).
     """
     raw = pack_raw(column)
-    mask, plain, squeezed = 0, [], []
+    plain_mask, zero_mask, plain, squeezed = 0, 0, [], []
     for number in range(8):
         plane = raw[number::8]
-        if _is_noise(plane):
-            mask |= 1 << number
+        if not any(plane[:16]) and not any(plane):
+            zero_mask |= 1 << number
+        elif _is_noise(plane):
+            plain_mask |= 1 << number
             plain.append(plane)
         else:
             squeezed.append(plane)
-    parts = [bytes((mask,)), *plain]
+    parts = [bytes((plain_mask, zero_mask)), *plain]
     if squeezed:
         parts.append(zlib.compress(b"".join(squeezed), _LEVEL))
     return b"".join(parts)
@@ -80,17 +83,18 @@ def _is_noise(plane: bytes) -> bool:
 
 
 def _unpack(count: int, blob: bytes) -> bytearray:
-    mask = blob[0]
-    plain_at = 1
-    squeezed_from = 1 + mask.bit_count() * count
-    squeezed = zlib.decompress(blob[squeezed_from:]) if squeezed_from < len(blob) else b""
+    plain_mask, zero_mask = blob[0], blob[1]
+    plain_at = 2
+    squeezed_from = 2 + plain_mask.bit_count() * count
+    squeezed = zlib.decompress(memoryview(blob)[squeezed_from:]) if squeezed_from < len(blob) else b""
     squeezed_at = 0
     result = bytearray(8 * count)
     for number in range(8):
-        if mask >> number & 1:
+        bit = 1 << number
+        if plain_mask & bit:
             result[number::8] = blob[plain_at : plain_at + count]
             plain_at += count
-        else:
+        elif not zero_mask & bit:
             result[number::8] = squeezed[squeezed_at : squeezed_at + count]
             squeezed_at += count
     return result

@@ -204,15 +204,17 @@ class Database:
         connection = self._connect(uri, is_uri=True)
         try:
             connection.execute("pragma query_only = on")
-            version = self._check_ours(connection)
-            if version == 0:
-                raise StoreNotFoundError(path=self.location)
-            if version < SCHEMA_VERSION:
-                raise StoreReadOnlyError(path=self.location, action="be upgraded to this release's schema")
+            self._check_readable(self._check_ours(connection))
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _check_readable(self, version: int) -> None:
+        if version == 0:
+            raise StoreNotFoundError(path=self.location)
+        if version < SCHEMA_VERSION:
+            raise StoreReadOnlyError(path=self.location, action="be upgraded to this release's schema")
 
     def _connect(self, target: str, *, is_uri: bool) -> sqlite3.Connection:
         connection = sqlite3.connect(

@@ -51,7 +51,7 @@ def run_guarded(
     """
     with _only_reading(connection) as refused:
         try:
-            cursor = connection.execute(statement, parameters)  # type: ignore[arg-type]  # sqlite3 checks them
+            cursor = connection.execute(statement, parameters)
             rows: list[Row] = cursor.fetchall()
         except (sqlite3.Error, sqlite3.Warning, OverflowError, ValueError, TypeError) as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CORRUPT}:

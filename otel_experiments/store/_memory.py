@@ -28,7 +28,7 @@ from otel_experiments.model.search import (
 )
 from otel_experiments.model.span import Span, StatusCode
 from otel_experiments.store import _memory_contents
-from otel_experiments.store._band import BandBuilder, Stretch, finite_steps, is_ascending
+from otel_experiments.store._band import BandBuilder, Stretch, finite_steps
 from otel_experiments.store._memory_contents import Contents
 from otel_experiments.store._protocol import Row
 from otel_experiments.store._run_merge import StoredRun
@@ -176,7 +176,7 @@ class MemoryStore:
         builder = BandBuilder(
             [Stretch(len(steps), unplaced, low_step, high_step, low, high, values[-1])], buckets
         )
-        builder.add_points(steps, values, ascending=is_ascending(steps))
+        builder.add_points(steps, values)
         return builder.band()
 
     def spans(self, query: SpanQuery) -> list[Span]:

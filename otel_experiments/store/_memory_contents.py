@@ -5,11 +5,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from otel_experiments.codec.values import dump_value, load_attributes, load_value
 from otel_experiments.errors import JournalMovedError
-from otel_experiments.model.batch import JournalAdvance, ParamSet, TagSet, WriteBatch
+from otel_experiments.model.batch import JournalAdvance, MetricDefinition, ParamSet, TagSet, WriteBatch
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import Direction, InstrumentPoint, PointBlock, SeriesKey, Summary
 from otel_experiments.model.run import Run
@@ -30,8 +29,6 @@ from otel_experiments.store._run_merge import (
 )
 from otel_experiments.store._span_merge import latest_forms
 from otel_experiments.store._summary import Axis, as_floats, direction_of, merge, summarize
-
-_Kept = TypeVar("_Kept")
 
 
 @dataclass(slots=True)
@@ -70,43 +67,36 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
     segments = _advanced(contents.segments, batch.journal)
     news = Contents()
     _take_runs(contents, news, batch)
-    for param in batch.params:
-        _ensure(contents, news, param.run_id, param.time_ns)
-        key = (param.run_id, param.key)
-        known = news.params.get(key) or contents.params.get(key)
-        if known is None or param.time_ns >= known.time_ns:
-            news.params[key] = replace(param, value=load_value(dump_value(param.value)))
-    for tag in batch.tags:
-        _ensure(contents, news, tag.run_id, tag.time_ns)
-        key = (tag.run_id, tag.key)
-        known_tag = news.tags.get(key) or contents.tags.get(key)
-        if known_tag is None or tag.time_ns >= known_tag.time_ns:
-            news.tags[key] = tag
-    for definition in batch.metric_definitions:
-        _ensure(contents, news, definition.run_id, 0)
+    _take_labels(contents, news, batch)
     columns = _columns(batch.points)
     for run_id, _, axis, _ in columns:
         _ensure(contents, news, run_id, axis.times_ns[0])
     _take_telemetry(contents, news, batch)
 
     contents.segments = segments
-    for name in ("runs", "params", "tags", "spans"):
-        getattr(contents, name).update(getattr(news, name))
-    for name in ("log_records", "instrument_points"):
-        kept = getattr(contents, name)
-        for content_hash, record in getattr(news, name).items():
-            kept.setdefault(content_hash, record)
+    contents.runs.update(news.runs)
+    contents.params.update(news.params)
+    contents.tags.update(news.tags)
+    contents.spans.update(news.spans)
+    for content_hash, record in news.log_records.items():
+        contents.log_records.setdefault(content_hash, record)
+    for content_hash, point in news.instrument_points.items():
+        contents.instrument_points.setdefault(content_hash, point)
     for stored in news.runs.values():
         if not stored.is_placeholder:
             name, created_ns = stored.run.experiment, stored.run.created_ns
             contents.experiments[name] = min(contents.experiments.get(name, created_ns), created_ns)
-    for definition in batch.metric_definitions:
+    _define(contents, batch.metric_definitions)
+    for run_id, key, axis, values in columns:
+        _append(contents, run_id, key, axis, values)
+
+
+def _define(contents: Contents, definitions: Iterable[MetricDefinition]) -> None:
+    for definition in definitions:
         contents.definitions.setdefault(definition.run_id, {})[definition.pattern] = definition.direction
-    for run_id in {definition.run_id for definition in batch.metric_definitions}:
-        for key_, history in contents.histories.get(run_id, {}).items():
-            history.summary = replace(history.summary, direction=_direction(contents, run_id, key_))
-    for run_id, series_key, axis, values in columns:
-        _append(contents, run_id, series_key, axis, values)
+        for key, history in contents.histories.get(definition.run_id, {}).items():
+            direction = _direction(contents, definition.run_id, key)
+            history.summary = replace(history.summary, direction=direction)
 
 
 def _advanced(segments: dict[str, int], advances: Iterable[JournalAdvance]) -> dict[str, int]:
@@ -131,6 +121,23 @@ def _take_runs(contents: Contents, news: Contents, batch: WriteBatch) -> None:
     for beat in batch.heartbeats:
         stored = known(beat.run_id) or placeholder(beat.run_id, beat.time_ns)
         news.runs[beat.run_id] = apply_heartbeat(stored, beat)
+
+
+def _take_labels(contents: Contents, news: Contents, batch: WriteBatch) -> None:
+    for param in batch.params:
+        _ensure(contents, news, param.run_id, param.time_ns)
+        place = (param.run_id, param.key)
+        known = news.params.get(place) or contents.params.get(place)
+        if known is None or param.time_ns >= known.time_ns:
+            news.params[place] = replace(param, value=load_value(dump_value(param.value)))
+    for tag in batch.tags:
+        _ensure(contents, news, tag.run_id, tag.time_ns)
+        place = (tag.run_id, tag.key)
+        known_tag = news.tags.get(place) or contents.tags.get(place)
+        if known_tag is None or tag.time_ns >= known_tag.time_ns:
+            news.tags[place] = tag
+    for definition in batch.metric_definitions:
+        _ensure(contents, news, definition.run_id, 0)
 
 
 def _take_telemetry(contents: Contents, news: Contents, batch: WriteBatch) -> None:

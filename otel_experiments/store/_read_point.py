@@ -23,18 +23,23 @@ _SERIES: Final = f"""
     select run_id, name, phase, {SUMMARY_COLUMNS} from series
     where run_id in (select value from json_each(?1)) and (?2 is null or name = ?2) order by run_id, name, phase
 """
-# Indexes: unique (run_id, name, phase), then unique (series_id, seq).
+# Indexes: unique (run_id, name, phase), unique (series_id, seq), the primary key of axes.
 _POINTS: Final = """
-    select encoding, chunks.count, steps_data, times_data, values_data from series join chunks using (series_id)
-    where run_id = ? and name = ? and phase = ? order by seq
+    select chunks.count, axes.encoding, steps_data, times_data, chunks.encoding, values_data
+    from series join chunks using (series_id) join axes using (axis_id)
+    where series.run_id = ? and name = ? and phase = ? order by seq
 """
 _STRETCHES: Final = """
     select series_id, seq, chunks.count, unplaced_count, min_step, max_step, chunks.minimum, chunks.maximum,
       chunks.last
-    from series join chunks using (series_id) where run_id = ? and name = ? and phase = ? order by seq
+    from series join chunks using (series_id) join axes using (axis_id)
+    where series.run_id = ? and name = ? and phase = ? order by seq
 """
+# A chunk with evenly spaced steps gives them without its blob.
 _STRETCH_DATA: Final = """
-    select encoding, count, is_ascending, steps_data, values_data from chunks where series_id = ? and seq = ?
+    select chunks.count, is_ascending and unplaced_count = 0, first_step, step_increment, axes.encoding,
+      case when step_increment is null then steps_data end, nan_count, chunks.encoding, values_data
+    from chunks join axes using (axis_id) where series_id = ? and seq = ?
 """
 
 
@@ -77,11 +82,11 @@ def series(
 def points(connection: sqlite3.Connection, run_id: str, key: SeriesKey) -> Points:
     """Return the whole history of a series, in recording order."""
     steps, times, values = array("d"), array("q"), array("d")
-    for encoding, count, steps_data, times_data, values_data in connection.execute(
+    for count, axis_encoding, steps_data, times_data, encoding, values_data in connection.execute(
         _POINTS, (run_id, key.name, key.phase)
     ):
-        steps.extend(decode_floats(encoding, count, steps_data))
-        times.extend(decode_times(encoding, count, times_data))
+        steps.extend(decode_floats(axis_encoding, count, steps_data))
+        times.extend(decode_times(axis_encoding, count, times_data))
         values.extend(decode_floats(encoding, count, values_data))
     return Points(steps, times, values)
 
@@ -97,10 +102,17 @@ def band(connection: sqlite3.Connection, run_id: str, key: SeriesKey, buckets: i
         if builder.add_whole(stretch):
             continue
         row = connection.execute(_STRETCH_DATA, (series_id, seq)).fetchone()
-        encoding, count, ascending, steps_data, values_data = row
-        builder.add_points(
-            decode_floats(encoding, count, steps_data),
-            decode_floats(encoding, count, values_data),
-            ascending=bool(ascending),
+        count, ascends, first_step, increment, axis_encoding, steps_data, nan_count, encoding, values_data = (
+            row
         )
+        values = decode_floats(encoding, count, values_data)
+        steps: Sequence[float]
+        if increment is None:
+            steps = decode_floats(axis_encoding, count, steps_data)
+        else:
+            steps = range(int(first_step), int(first_step) + increment * count, increment)
+        if ascends:
+            builder.add_ascending(steps, values, has_nan=nan_count > 0)
+        else:
+            builder.add_points(steps, values)
     return builder.band()

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from fnmatch import translate
 from typing import Final
 
-from otel_experiments.codec.values import dump_value, load_attributes, load_value
+from otel_experiments.codec.values import dump_value, load_attributes, load_mappings, load_value
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import InstrumentPoint
 from otel_experiments.model.search import SpanQuery
@@ -57,31 +57,28 @@ def span_statement(query: SpanQuery) -> tuple[str, list[Bound]]:
     parameters: list[Bound] = []
 
     def add(condition: str, *values: Bound) -> None:
-        conditions.append(condition)
-        parameters.extend(values)
+        if None not in values:
+            conditions.append(condition)
+            parameters.extend(values)
 
-    if query.run_id is not None:
-        add("run_id = ?", query.run_id)
-    if query.trace_id is not None:
-        add("trace_id = ?", query.trace_id)
-    if query.name is not None:
-        add("name = ?", clean_text(query.name))
+    add("run_id = ?", query.run_id)
+    add("trace_id = ?", query.trace_id)
+    add("name = ?", None if query.name is None else clean_text(query.name))
     if query.name_glob is not None:
-        prefix = clean_text(re.split(r"[*?\[]", query.name_glob, maxsplit=1)[0])
+        glob = clean_text(query.name_glob)
+        prefix = re.split(r"[*?\[]", glob, maxsplit=1)[0]
         if prefix:
             add("name >= ? and name < ?", prefix, f"{prefix}\U0010ffff")
-        add("name regexp ?", rf"\A{translate(clean_text(query.name_glob))}")
-    if query.min_duration_ns is not None:
-        add("end_ns - start_ns >= ?", query.min_duration_ns)
-    if query.max_duration_ns is not None:
-        add("end_ns - start_ns <= ?", query.max_duration_ns)
+        add("name regexp ?", rf"\A{translate(glob)}")
+    add("end_ns - start_ns >= ?", query.min_duration_ns)
+    add("end_ns - start_ns <= ?", query.max_duration_ns)
     if query.is_error is not None:
         add(f"status {'=' if query.is_error else '<>'} {int(StatusCode.ERROR)}")
     for key, value in query.attributes:
         # The substring test spares the parsing of almost all spans that do not have the key.
         if key.isascii() and not key.startswith("$"):
             add("instr(attributes, ?) > 0", dump_value(key))
-        add("ox_attribute_is(attributes, ?, ?)", key, dump_value(value))
+        add("ox_attribute_is(attributes, ?, ?)", clean_text(key), dump_value(value))
     where = " and ".join(conditions) or "1"
     parameters.extend((-1 if query.limit is None else query.limit, query.offset))
     sql = f"select {_SPAN_COLUMNS} from spans where {where} order by start_ns, span_key limit ? offset ?"
@@ -99,8 +96,10 @@ def spans(connection: sqlite3.Connection, query: SpanQuery) -> list[Span]:
     wanted = json.dumps(keys)
     for trace_id, span_id, name, time_ns, attributes, dropped in connection.execute(_EVENTS, (wanted,)):
         events[trace_id, span_id].append(Event(name, time_ns, load_attributes(attributes), dropped))
-    for trace_id, span_id, *target, attributes, trace_state, dropped in connection.execute(_LINKS, (wanted,)):
-        links[trace_id, span_id].append(Link(*target, load_attributes(attributes), trace_state, dropped))
+    for trace_id, span_id, to_trace, to_span, attributes, state, dropped in connection.execute(
+        _LINKS, (wanted,)
+    ):
+        links[trace_id, span_id].append(Link(to_trace, to_span, load_attributes(attributes), state, dropped))
     return [
         Span(
             trace_id=trace_id, span_id=span_id, name=name, start_ns=start_ns, end_ns=end_ns,
@@ -165,7 +164,7 @@ def instrument_points(
             value=math.nan if value_is_nan else value,
             histogram=None if histogram is None else load_attributes(histogram), is_monotonic=bool(is_monotonic),
             temporality=temporality, flags=flags, attributes=load_attributes(attributes),
-            exemplars=tuple(load_value(exemplars)), resource=origins.resource(resource_id),
+            exemplars=load_mappings(exemplars), resource=origins.resource(resource_id),
             scope=origins.scope(scope_id), run_id=run_id_,
         )
         for (
@@ -195,8 +194,9 @@ class _Origins:
         found = self._scopes.get(scope_id)
         if found is None:
             sql = "select name, version, schema_url, attributes from scopes where scope_id = ?"
-            *texts, attributes = self._connection.execute(sql, (scope_id,)).fetchone()
-            found = self._scopes[scope_id] = Scope(*texts, load_attributes(attributes))
+            name, version, schema_url, attributes = self._connection.execute(sql, (scope_id,)).fetchone()
+            found = Scope(name, version, schema_url, load_attributes(attributes))
+            self._scopes[scope_id] = found
         return found
 
 

@@ -140,10 +140,9 @@ _V1 = (
       (name, run_id, phase, last, minimum, maximum, direction)
     """,
     """
-    create table chunks (
-      series_id integer not null references series (series_id) on delete cascade,
-      seq integer not null,
-      is_sealed integer not null,
+    create table axes (
+      axis_id integer primary key,
+      run_id text not null references runs (run_id) on delete cascade,
       encoding integer not null,
       count integer not null,
       first_step real,
@@ -152,17 +151,31 @@ _V1 = (
       max_step real,
       unplaced_count integer not null,
       is_ascending integer not null,
+      step_increment integer,
       first_time_ns integer not null,
       last_time_ns integer not null,
+      steps_data blob not null,
+      times_data blob not null
+    )
+    """,
+    "create index axes_by_run on axes (run_id)",
+    """
+    create table chunks (
+      series_id integer not null references series (series_id) on delete cascade,
+      seq integer not null,
+      axis_id integer not null references axes (axis_id),
+      is_sealed integer not null,
+      encoding integer not null,
+      count integer not null,
+      nan_count integer not null,
       minimum real,
       maximum real,
       last real,
-      steps_data blob not null,
-      times_data blob not null,
       values_data blob not null,
       unique (series_id, seq)
     )
     """,
+    "create index chunks_by_axis on chunks (axis_id)",
     """
     create table spans (
       span_key integer primary key,

@@ -138,7 +138,7 @@ def _is_nan(value: object) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def _compare(comparison: Comparison, found: FoundValue | Missing) -> bool:
+def _compare(comparison: Comparison, found: FoundValue | Missing) -> bool:  # noqa: PLR0911 - one return a rule
     operator, wanted = comparison.operator, comparison.value
     if isinstance(found, Missing) or _is_nan(found):
         return False
@@ -208,7 +208,9 @@ def attribute_is(attributes: Mapping[str, object], key: str, wanted: object) -> 
     return key in attributes and _is_equal(attributes[key], wanted)
 
 
-def run_value(run: Run, name: RunFieldName, *, state: str, is_placeholder: bool) -> FoundValue | Missing:
+def run_value(  # noqa: PLR0911 - one return a field
+    run: Run, name: RunFieldName, *, state: str, is_placeholder: bool
+) -> FoundValue | Missing:
     """Return what a run's own field is; `state` is the computed one."""
     match name:
         case "state":
@@ -240,7 +242,7 @@ def _duration(run: Run) -> float | Missing:
     return (until_ns - run.started_ns - run.paused_total_ns) / 1e9
 
 
-def summary_value(summary: Summary, stat: MetricStat) -> float | Missing:
+def summary_value(summary: Summary, stat: MetricStat) -> float | Missing:  # noqa: PLR0911 - one a number
     """Return a number of a metric's summary."""
     match stat:
         case "last" | "count" | "nan_count" | "first_step" | "last_step" | "mean":

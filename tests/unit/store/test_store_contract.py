@@ -42,6 +42,7 @@ LOSS = SeriesKey("loss")
 
 
 def a_run(run_id: str = RUN, **changes: object) -> Run:
+    """A run with every field set."""
     run = Run(
         run_id=run_id,
         experiment="digits",
@@ -62,12 +63,14 @@ def a_run(run_id: str = RUN, **changes: object) -> Run:
 
 
 def a_block(values: list[float], *, run_id: str = RUN, key: SeriesKey = LOSS, start: int = 0) -> PointBlock:
+    """Points of one series at consecutive steps."""
     steps = [float(start + index) for index in range(len(values))]
     times = [1_000 * (start + index + 1) for index in range(len(values))]
     return PointBlock(run_id, (key,), steps, times, (values,))
 
 
 def a_span(span_id: str = "1" * 16, **changes: object) -> Span:
+    """A span with every field set."""
     span = Span(
         trace_id=RUN,
         span_id=span_id,
@@ -94,6 +97,7 @@ def a_span(span_id: str = "1" * 16, **changes: object) -> Span:
 
 
 def ids(runs: list[Run]) -> list[str]:
+    """The ids of the runs."""
     return [run.run_id for run in runs]
 
 
