@@ -23,6 +23,7 @@ _NETWORK_FILESYSTEMS = (
 )  # fmt: skip
 _LITTLE_ROOM_BYTES = 1_000_000_000
 _LARGE_STORE_BYTES = 500_000_000
+_LOCK_WAIT_S = 0.5
 _MOUNTS = Path("/proc/mounts")
 
 
@@ -44,16 +45,24 @@ def check_store(location: str, path: Path | None, *, is_deep: bool) -> Iterator[
         yield from check_journals(path, None)
         return
     except StoreError as error:
-        text, _, fix = str(error).partition("\n")
-        yield Finding("problem", "store", text, fix.strip())
+        yield _problem("store", error)
         return
     with store:
-        runs = sum(experiment.run_count for experiment in store.experiments())
         size = sum(_size(path.with_name(path.name + suffix)) for suffix in ("", "-wal"))
-        yield Finding("ok", "store", f"{str(path)!r}: {runs} runs, {fmt.size(size)}.")
-        yield from _check_database(store, size, is_deep=is_deep)
+        try:
+            yield from _check_database(store, size, is_deep=is_deep)
+            runs = sum(experiment.run_count for experiment in store.experiments())
+            yield Finding("ok", "store", f"{str(path)!r}: {runs} runs, {fmt.size(size)}.")
+        except StoreError as error:
+            yield _problem("store", error)
+            return
         yield _check_writing(location, path)
         yield from check_journals(path, store)
+
+
+def _problem(subject: str, error: Exception) -> Finding:
+    text, _, fix = str(error).partition("\n")
+    return Finding("problem", subject, text, fix.strip())
 
 
 def check_journals(path: Path, store: Store | None) -> Iterator[Finding]:
@@ -81,8 +90,7 @@ def check_journals(path: Path, store: Store | None) -> Iterator[Finding]:
         except FileNotFoundError:
             continue  # drained and deleted while we looked
         except (JournalError, OSError) as error:
-            text, _, fix = str(error).partition("\n")
-            yield Finding("problem", "journals", text, fix.strip())
+            yield _problem("journals", error)
             continue
         live_count += is_live
         pending_bytes += max(0, end - offset)
@@ -166,7 +174,8 @@ def _check_database(store: Store, size: int, *, is_deep: bool) -> Iterator[Findi
         yield Finding("ok", "integrity", "The database is whole.")
     else:
         fix = "Copy the file away, then save what can be read: sqlite3 BROKEN '.recover' | sqlite3 NEW"
-        yield Finding("problem", "integrity", f"The database is damaged: {'; '.join(answers)}", fix)
+        found = fmt.shorten("; ".join(" ".join(answer.split()) for answer in answers), 200)
+        yield Finding("problem", "integrity", f"The database is damaged: {found}", fix)
 
 
 def _check_writing(location: str, path: Path) -> Finding:
@@ -181,8 +190,7 @@ def _check_writing(location: str, path: Path) -> Finding:
     try:
         is_locked = _is_locked(location)
     except StoreError as error:
-        text, _, fix = str(error).partition("\n")
-        return Finding("problem", "writing", text, fix.strip())
+        return _problem("writing", error)
     if is_locked:
         return Finding(
             "warning",
@@ -196,7 +204,7 @@ def _check_writing(location: str, path: Path) -> Finding:
 def _is_locked(location: str) -> bool:
     """Tell whether the write lock cannot be had: an empty transaction is tried."""
     try:
-        with open_store(location, read_only=False, create=False) as store:
+        with open_store(location, read_only=False, create=False, busy_timeout_s=_LOCK_WAIT_S) as store:
             store.forget_segments(["doctor"])  # a segment there never is: takes the lock, changes nothing
     except StoreLockedError:
         return True

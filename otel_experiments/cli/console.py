@@ -21,9 +21,17 @@ _BADGES = {
 }
 
 
+class _Console(Console):
+    """Rich's console, but for its own idea of what a closed pipe means (exit code 1)."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the root command see it: a reader that goes away is no error."""
+        raise BrokenPipeError
+
+
 def make_console() -> Console:
     """Return the console for stdout; without a terminal, or with NO_COLOR, it prints plain text."""
-    return Console(
+    return _Console(
         file=sys.stdout,
         highlight=False,
         markup=False,

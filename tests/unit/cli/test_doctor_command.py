@@ -1,0 +1,247 @@
+"""`doctor`: each thing that can be wrong has a finding that says what to do."""
+
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from otel_experiments.cli.check_store import filesystem_of
+from otel_experiments.store import open_store
+
+
+def findings_of(terminal, *arguments, **environment):
+    """Return the exit code and the findings by (level, subject)."""
+    result = terminal.run("doctor", "--json", *arguments, **environment)
+    import json
+
+    found = {}
+    for one in json.loads(result.stdout)["findings"]:
+        found.setdefault((one["level"], one["subject"]), []).append(f"{one['text']} {one['fix']}".strip())
+    return result.exit_code, found
+
+
+@pytest.fixture
+def copied(terminal, jobs_path, tmp_path):
+    """Return the command line over a store of its own that a test may spoil."""
+    path = tmp_path / "copy.db"
+    with open_store(jobs_path, read_only=True) as store:
+        store.sql("select 1")
+    shutil.copy(jobs_path, path)
+    for suffix in ("-wal", "-shm"):
+        if jobs_path.with_name(jobs_path.name + suffix).exists():
+            shutil.copy(jobs_path.with_name(jobs_path.name + suffix), path.with_name(path.name + suffix))
+    terminal.store = path
+    return terminal
+
+
+def test_a_healthy_store_has_no_problem(terminal):
+    """Versions, settings, disk, store, schema, integrity, writing, journals and OTLP are all looked at."""
+    code, found = findings_of(terminal)
+
+    assert code == 0
+    assert {subject for level, subject in found if level == "ok"} == {
+        "versions", "settings", "disk", "store", "schema", "integrity", "writing", "journals", "otlp",
+    }  # fmt: skip
+    assert not [level for level, _ in found if level in {"warning", "problem"}]
+    assert "6 runs" in found["ok", "store"][0]
+    assert "journal mode wal" in found["ok", "schema"][0]
+
+
+def test_the_findings_are_readable_at_80_columns(terminal):
+    """Long findings are wrapped below their subject; the last line counts."""
+    lines = terminal.text("doctor").splitlines()
+
+    assert all(len(line) <= 80 or "->" in line for line in lines)
+    assert lines[-1] == "0 problems, 0 warnings."
+
+
+def test_looking_changes_nothing(copied):
+    """The doctor leaves the runs as they were."""
+    before = copied.json("runs")["total"]
+
+    findings_of(copied)
+
+    assert copied.json("runs")["total"] == before
+
+
+def test_a_missing_store_is_no_problem_but_a_next_step(empty_terminal):
+    """Before the first run there is no store; the doctor says how to make one, and makes none."""
+    code, found = findings_of(empty_terminal)
+
+    assert code == 0
+    assert "otel-experiments demo" in found["note", "store"][0]
+    assert not empty_terminal.store.exists()
+
+
+def test_a_directory_and_a_file_of_another_kind_are_problems(terminal, tmp_path):
+    """What cannot be a store is named, with what to do, and the exit code says so."""
+    notes = tmp_path / "notes.txt"
+    notes.write_text("x" * 200)
+
+    directory = findings_of(terminal, "--store", str(tmp_path))
+    text = findings_of(terminal, "--store", str(notes))
+
+    assert (directory[0], text[0]) == (3, 3)
+    assert "it is a directory" in directory[1]["problem", "store"][0]
+    assert "is not an otel-experiments store" in text[1]["problem", "store"][0]
+    assert notes.read_text() == "x" * 200
+
+
+def test_a_store_of_a_newer_release_is_a_problem(copied):
+    """The doctor says which schema was found and how to upgrade."""
+    connection = sqlite3.connect(copied.store)
+    connection.execute("pragma user_version = 999")
+    connection.close()
+
+    code, found = findings_of(copied)
+
+    assert code == 3
+    assert "schema version 999" in found["problem", "store"][0]
+    assert "pip install --upgrade" in found["problem", "store"][0]
+
+
+def test_a_locked_store_is_a_warning_that_names_no_loss(copied):
+    """Another process in a write transaction is noticed; the journals keep what is recorded meanwhile."""
+    holder = sqlite3.connect(copied.store, isolation_level=None)
+    holder.execute("begin immediate")
+    try:
+        code, found = findings_of(copied)
+    finally:
+        holder.execute("rollback")
+        holder.close()
+
+    assert code == 0
+    assert "holds the write lock" in found["warning", "writing"][0]
+    assert "fuser" in found["warning", "writing"][0]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_store_that_may_not_be_written_is_a_warning(copied):
+    """Reading works; the doctor says that recording would not."""
+    copied.store.chmod(0o444)
+
+    code, found = findings_of(copied)
+
+    assert code == 0
+    assert "may not be written" in found["warning", "writing"][0]
+
+
+def test_a_damaged_database_is_a_problem(copied):
+    """Overwritten pages are found, and the way to save the rest is shown."""
+    connection = sqlite3.connect(copied.store)
+    connection.execute("pragma wal_checkpoint(truncate)")
+    connection.execute("pragma journal_mode = delete")
+    connection.close()
+    raw = bytearray(copied.store.read_bytes())
+    raw[len(raw) // 2 : len(raw) - 4096] = b"\xa5" * (len(raw) - 4096 - len(raw) // 2)
+    copied.store.write_bytes(raw)
+
+    code, found = findings_of(copied)
+
+    assert code == 3
+    assert any(level == "problem" and subject in {"integrity", "store"} for level, subject in found)
+
+
+def recorded_by_a_killed_process(store):
+    """Return the pid of a process that recorded two points into a journal and was killed before it drained."""
+    script = f"""
+        import os, signal, otel_experiments as ox
+        ox.configure(store={str(store)!r}, drain_s=3600, system_metrics_s=0, capture_git=False)
+        run = ox.start_run("killed", experiment="digits").stay()
+        run.log({{"loss": 0.5}}, step=0)
+        run.log({{"loss": 0.25}}, step=1)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def test_a_journal_of_a_dead_process_is_told_with_what_merges_it(copied):
+    """Bytes that a killed process left are counted, and nothing is lost."""
+    recorded_by_a_killed_process(copied.store)
+
+    code, found = findings_of(copied)
+
+    assert code == 0
+    assert "of processes that are gone" in found["note", "journals"][0]
+    assert "Nothing is lost" in found["note", "journals"][0]
+
+
+def test_a_damaged_journal_is_a_warning(copied):
+    """Bytes of a dead process's journal that do not make sense are named with their place."""
+    recorded_by_a_killed_process(copied.store)
+    (journal,) = copied.store.with_name(copied.store.name + ".journals").glob("*.oxj")
+    raw = bytearray(journal.read_bytes())
+    end = len(raw.rstrip(b"\0"))
+    raw[end - 20 : end - 12] = b"\xff" * 8
+    journal.write_bytes(raw)
+
+    _, found = findings_of(copied)
+
+    assert journal.name in found["warning", "journals"][0]
+
+
+def test_a_file_among_the_journals_that_is_none_is_a_problem(copied):
+    """A journal whose header does not hold is left as it is and named."""
+    folder = copied.store.with_name(copied.store.name + ".journals")
+    folder.mkdir()
+    (folder / "strange.oxj").write_bytes(b"no journal")
+
+    code, found = findings_of(copied)
+
+    assert code == 3
+    assert "strange.oxj" in found["problem", "journals"][0]
+
+
+def test_otlp_says_whether_anything_answers(terminal):
+    """A set endpoint is tried: an open port is fine, a closed one a warning that nothing is lost by."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        answered = findings_of(terminal, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}")
+    refused = findings_of(terminal, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}")
+    nonsense = findings_of(terminal, OTEL_EXPORTER_OTLP_ENDPOINT="http://host:port")
+
+    assert answered[1]["ok", "otlp"] == [f"traces, metrics, logs: 127.0.0.1:{port} answers."]
+    assert "Nothing answers" in refused[1]["warning", "otlp"][0]
+    assert "stored locally all the same" in refused[1]["warning", "otlp"][0]
+    assert nonsense[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "level", "text"),
+    [
+        ("OTEL_EXPERIMENTS_DRAIN", "often", "problem", "OTEL_EXPERIMENTS_DRAIN='often'"),
+        ("OTEL_EXPERIMENTS_STOER", "x.db", "warning", "OTEL_EXPERIMENTS_STOER is not a setting"),
+        ("OTEL_EXPERIMENTS_ENABLED", "false", "warning", "Recording is turned off"),
+        ("OTEL_SDK_DISABLED", "true", "warning", "OTEL_SDK_DISABLED"),
+    ],
+)
+def test_settings_that_stand_in_the_way_are_named(terminal, variable, value, level, text):
+    """A value that cannot be used, a misspelt name, and what turns recording off."""
+    _, found = findings_of(terminal, **{variable: value})
+
+    assert any(text in one for one in found[level, "settings"])
+
+
+def test_no_store_at_all_is_a_note(terminal):
+    """The setting "none" is respected."""
+    code, found = findings_of(terminal, OTEL_EXPERIMENTS_STORE="none")
+
+    assert code == 0
+    assert "nothing is kept locally" in found["note", "store"][0]
+
+
+def test_the_filesystem_of_a_folder_is_known(tmp_path):
+    """On Linux the type of the filesystem comes from the mount table."""
+    kind = filesystem_of(tmp_path)
+
+    assert kind or sys.platform != "linux"
+    assert filesystem_of(tmp_path / "not" / "there") == kind
