@@ -103,7 +103,7 @@ class BandBuilder:
         """Take points one by one."""
         for step, value in zip(steps, values, strict=True):
             if math.isfinite(step):
-                self._put(self._bucket_of(step), step, step, value, value, value, 1)
+                self._put(self._bucket_of(step), float(step), float(step), value, value, value, 1)
 
     def add_ascending(self, steps: Sequence[float], values: array[float], *, has_nan: bool) -> None:
         """Take points whose steps are finite and never go back, a bucket at a time."""
@@ -124,7 +124,9 @@ class BandBuilder:
             if stop > start:
                 inside = numbers[start:stop]
                 low, high = _extremes(inside) if has_nan else (min(inside), max(inside))
-                self._put(bucket, steps[start], steps[stop - 1], low, high, inside[-1], stop - start)
+                self._put(
+                    bucket, float(steps[start]), float(steps[stop - 1]), low, high, inside[-1], stop - start
+                )
                 start = stop
                 bucket += 1
             else:

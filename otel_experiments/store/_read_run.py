@@ -12,7 +12,7 @@ from otel_experiments.model.run import Experiment, Owner, ParamValue, Run, RunSt
 from otel_experiments.model.search import RunQuery
 from otel_experiments.store._run_merge import StoredRun
 from otel_experiments.store._search_eval import check
-from otel_experiments.store._search_sql import Statement
+from otel_experiments.store._search_sql import Bound, Statement
 
 RUN_COLUMNS: Final = (
     "runs.run_id, experiment, runs.name, state, created_ns, started_ns, ended_ns, paused_ns, paused_total_ns, "
@@ -88,9 +88,7 @@ def find_run_ids(
     return [run_id for (run_id,) in connection.execute(sql, parameters)]
 
 
-def find_statement(
-    query: RunQuery, live_run_ids: frozenset[str] | None
-) -> tuple[str, list[str | int | float | None]]:
+def find_statement(query: RunQuery, live_run_ids: frozenset[str] | None) -> tuple[str, dict[str, Bound]]:
     """Return the SQL of a query over runs with its bound values."""
     statement = _statement(query, live_run_ids)
     condition = "1" if query.where is None else statement.where(query.where)

@@ -81,16 +81,17 @@ Bound = str | int | float | None
 
 @dataclass(slots=True)
 class Statement:
-    """SQL text with its bound values, built in the order in which they appear."""
+    """SQL text with its bound values."""
 
-    parameters: list[Bound] = field(default_factory=list)
+    parameters: dict[str, Bound] = field(default_factory=dict)
     live_run_ids: str | None = None
     """JSON array of the runs known to be alive; None: nobody is known to be gone."""
 
     def bind(self, value: Bound) -> str:
-        """Bind one value and return its place holder, numbered so that texts may be put in any order."""
-        self.parameters.append(clean_text(value) if isinstance(value, str) else value)
-        return f"?{len(self.parameters)}"
+        """Bind one value and return its place holder, named so that a text may be dropped or moved."""
+        name = f"p{len(self.parameters)}"
+        self.parameters[name] = clean_text(value) if isinstance(value, str) else value
+        return f":{name}"
 
     def where(self, expression: Expression) -> str:
         """Return the condition on `runs` that the expression means."""
@@ -190,7 +191,7 @@ class Statement:
             case ParamField(key):
                 return self._param_where(key, "1")
             case TagField(key):
-                return self._tag_where(key, "1")
+                return self._tag_where(key, "value is not null")  # a removed tag is NULL
             case MetricField():
                 return self._metric_where(wanted, "1")
 

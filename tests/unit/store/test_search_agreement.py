@@ -1,0 +1,202 @@
+"""The SQL that a search compiles to means what the plain Python evaluation of the same search means."""
+
+from __future__ import annotations
+
+import math
+import string
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from otel_experiments.model.batch import MetricDefinition, ParamSet, RunStateChange, TagSet, WriteBatch
+from otel_experiments.model.metric import PointBlock, SeriesKey
+from otel_experiments.model.run import Run, RunState
+from otel_experiments.model.search import (
+    And,
+    Comparison,
+    Exists,
+    Expression,
+    IsNan,
+    MetricField,
+    Not,
+    Or,
+    Order,
+    ParamField,
+    RunField,
+    RunQuery,
+    SearchField,
+    TagField,
+)
+from otel_experiments.store import Store, open_store
+
+RUN_IDS = [digit * 32 for digit in "0123456789ab"]
+RUN_FIELDS = [
+    "run_id", "name", "experiment", "state", "group", "condition", "hypothesis", "reason", "error_type",
+    "parent_run_id", "created", "started", "ended", "duration", "attempt",
+]  # fmt: skip
+STATS = [
+    "last", "min", "max", "mean", "best", "count", "nan_count", "first_step", "last_step", "min_step", "max_step",
+    "best_step",
+]  # fmt: skip
+SPECIAL_NUMBERS = [0, 1, -1, 2**53 + 1, 2**63, -(2**70), 0.5, 1.0, -0.0, 1e-9, math.inf, -math.inf, math.nan]
+
+numbers = st.sampled_from(SPECIAL_NUMBERS) | st.integers(-3, 3) | st.floats(-3, 3, width=16)
+texts = st.sampled_from(["", "a", "b", "ab", "A", "1", "lost", "running", "ä", "\U0001f9ea", "a\0b"])
+scalars = st.one_of(numbers, texts, st.booleans(), st.none())
+values = scalars | st.lists(scalars, max_size=3)
+keys = st.sampled_from(["p", "q.r", "missing"])
+names = st.sampled_from(["loss", "val/acc", "missing"])
+phases = st.sampled_from([None, "", "train", "val"])
+
+fields: st.SearchStrategy[SearchField] = st.one_of(
+    st.builds(RunField, st.sampled_from(RUN_FIELDS)),
+    st.builds(ParamField, keys),
+    st.builds(TagField, keys),
+    st.builds(MetricField, names, st.sampled_from(STATS), phases),
+)
+comparisons = st.one_of(
+    st.builds(Comparison, fields, st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "contains"]), scalars),
+    st.builds(
+        Comparison, fields, st.sampled_from(["in", "not in"]), st.lists(scalars, max_size=3).map(tuple)
+    ),
+    st.builds(Comparison, fields, st.just("matches"), st.sampled_from(["", "^a", "[ab]$", "."])),
+)
+leaves = comparisons | st.builds(IsNan, fields) | st.builds(Exists, fields)
+expressions: st.SearchStrategy[Expression] = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.builds(Not, inner),
+        st.lists(inner, max_size=3).map(lambda operands: And(tuple(operands))),
+        st.lists(inner, max_size=3).map(lambda operands: Or(tuple(operands))),
+    ),
+    max_leaves=6,
+)
+orders = st.lists(st.builds(Order, fields, st.booleans()), max_size=2).map(tuple)
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> WriteBatch:
+    """Some runs with fields, params, tags and metrics of all kinds, some of them placeholders."""
+    batch = WriteBatch()
+    run_ids = st.sampled_from(RUN_IDS)
+    times = st.none() | st.integers(0, 3).map(lambda seconds: seconds * 10**9)
+    for run_id in draw(st.lists(run_ids, unique=True, max_size=6)):
+        batch.runs.append(
+            Run(
+                run_id=run_id,
+                experiment=draw(texts),
+                name=draw(texts),
+                state=draw(st.sampled_from([state for state in RunState if state is not RunState.LOST])),
+                created_ns=draw(st.integers(0, 3)) * 10**9,
+                started_ns=draw(times),
+                ended_ns=draw(times),
+                paused_ns=draw(times),
+                paused_total_ns=draw(st.integers(0, 10)),
+                heartbeat_ns=draw(times),
+                group=draw(texts),
+                condition=draw(texts),
+                parent_run_id=draw(st.none() | run_ids),
+                attempt=draw(st.integers(1, 3)),
+            )
+        )
+    for run_id in draw(st.lists(run_ids, max_size=2)):
+        batch.state_changes.append(RunStateChange(run_id, RunState.FAILED, 10**10, draw(texts), draw(texts)))
+    for run_id, key, value in draw(st.lists(st.tuples(run_ids, keys, values), max_size=12)):
+        batch.params.append(ParamSet(run_id, key, value, 1))
+    for run_id, key, value in draw(st.lists(st.tuples(run_ids, keys, texts | st.none()), max_size=6)):
+        batch.tags.append(TagSet(run_id, key, value, 1))
+    for run_id, name, phase, column in draw(
+        st.lists(
+            st.tuples(
+                run_ids,
+                names,
+                phases.map(lambda phase: phase or ""),
+                st.lists(
+                    st.sampled_from([0.0, 0.5, 1.0, 3.0, math.inf, -math.inf, math.nan]),
+                    min_size=1,
+                    max_size=3,
+                ),
+            ),
+            max_size=10,
+        )
+    ):
+        steps = [float(step) for step in range(len(column))]
+        block = PointBlock(run_id, (SeriesKey(name, phase),), steps, range(len(column)), (column,))
+        batch.points.append(block)
+    for run_id, direction in draw(st.lists(st.tuples(run_ids, st.sampled_from(["min", "max"])), max_size=4)):
+        batch.metric_definitions.append(MetricDefinition(run_id, "loss", direction))
+    return batch
+
+
+def opened(batch: WriteBatch) -> tuple[Store, Store]:
+    """The same data in SQL and in plain Python."""
+    stores = open_store("sqlite://:memory:"), open_store("memory://")
+    for store in stores:
+        store.apply(batch)
+    return stores
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    batch=batches(),
+    queries=st.lists(st.builds(RunQuery, st.none() | expressions, orders, st.none() | st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=8),
+    live=st.none() | st.frozensets(st.sampled_from(RUN_IDS), max_size=5),
+)  # fmt: skip
+def test_sql_and_python_agree_on_any_search(batch, queries, live):
+    """Whatever is searched, sorted and cut, both stores give the same runs in the same order."""
+    sqlite, memory = opened(batch)
+    with sqlite, memory:
+        for query in queries:
+            expected = memory.find_runs(query, live_run_ids=live)
+
+            assert sqlite.find_runs(query, live_run_ids=live) == expected
+            assert sqlite.count_runs(query, live_run_ids=live) == memory.count_runs(query, live_run_ids=live)
+
+
+@settings(max_examples=50, deadline=None)
+@given(batch=batches())
+def test_both_stores_keep_the_same(batch):
+    """Runs, experiments, params, tags and summaries are the same however they are kept."""
+    sqlite, memory = opened(batch)
+    with sqlite, memory:
+        assert sqlite.experiments() == memory.experiments()
+        assert repr(sqlite.params(RUN_IDS)) == repr(memory.params(RUN_IDS))
+        assert sqlite.tags(RUN_IDS) == memory.tags(RUN_IDS)
+        assert repr(sqlite.series(RUN_IDS)) == repr(memory.series(RUN_IDS))
+        for run_id in RUN_IDS:
+            assert sqlite.get_run(run_id) == memory.get_run(run_id)
+        for prefix in ("", "0", *string.ascii_lowercase[:3]):
+            assert sqlite.resolve_run_ids(prefix) == memory.resolve_run_ids(prefix)
+
+
+points = st.lists(
+    st.tuples(
+        st.sampled_from([0.0, 1.0, 2.0, 0.5, -7.0, 1e300, -1e308, 1e308, math.inf, math.nan]) | st.floats(),
+        st.sampled_from([0.0, math.nan, math.inf, -math.inf, 1.0]) | st.floats(),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(batches_of_points=st.lists(points, max_size=4), is_sorted=st.booleans(), buckets=st.integers(1, 20))
+def test_both_stores_thin_a_series_alike(batches_of_points, is_sorted, buckets):
+    """A band is the same whether it is made of chunks or of all points."""
+    key = SeriesKey("loss")
+    blocks = []
+    for number, rows in enumerate(batches_of_points):
+        ordered = sorted(rows, key=lambda row: (math.isnan(row[0]), row[0])) if is_sorted else rows
+        steps, column = [row[0] for row in ordered], [row[1] for row in ordered]
+        blocks.append(PointBlock("a" * 32, (key,), steps, [number] * len(rows), (column,)))
+    sqlite, memory = open_store(":memory:"), open_store("memory://")
+    with sqlite, memory:
+        for block in blocks:
+            sqlite.apply(WriteBatch(points=[block]))
+            memory.apply(WriteBatch(points=[block]))
+
+        found, expected = (store.band("a" * 32, key, buckets=buckets) for store in (sqlite, memory))
+
+        for column in ("first_steps", "last_steps", "low", "high", "last", "counts"):
+            assert repr(list(getattr(found, column))) == repr(list(getattr(expected, column)))
+        placed = sum(math.isfinite(step) for block in blocks for step in block.steps)
+        assert sum(expected.counts) == placed
