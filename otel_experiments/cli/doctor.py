@@ -83,4 +83,8 @@ def _print(findings: list[Finding]) -> None:
             console.print(Text(f"{'':<{margin}}-> {fmt.clean(one.fix)}", style=style), soft_wrap=True)
     problems = sum(one.level == "problem" for one in findings)
     warnings = sum(one.level == "warning" for one in findings)
-    console.print(Text(f"{problems} problems, {warnings} warnings.", style="bold"))
+    console.print(Text(f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}.", style="bold"))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -43,7 +43,10 @@ def open_session(ctx: click.Context) -> Reader:
         StoreError: there is no store, or it cannot be read.
     """
     try:
-        return ctx.with_resource(open_reader(store_location(ctx)))
+        reader = ctx.with_resource(open_reader(store_location(ctx)))
     except StoreNotFoundError as error:
         click.echo(f"{error}\n\n{FIRST_RUN}", err=True)
         ctx.exit(ExitCode.STORE)
+    for note in reader.notes:
+        click.echo(f"warning: {note}\n  More: otel-experiments doctor", err=True)
+    return reader

@@ -1,5 +1,6 @@
 """`doctor`: each thing that can be wrong has a finding that says what to do."""
 
+import json
 import os
 import shutil
 import signal
@@ -18,8 +19,6 @@ from otel_experiments.store import open_store
 def findings_of(terminal, *arguments, **environment):
     """Return the exit code and the findings by (level, subject)."""
     result = terminal.run("doctor", "--json", *arguments, **environment)
-    import json
-
     found = {}
     for one in json.loads(result.stdout)["findings"]:
         found.setdefault((one["level"], one["subject"]), []).append(f"{one['text']} {one['fix']}".strip())
@@ -173,6 +172,32 @@ def test_a_journal_of_a_dead_process_is_told_with_what_merges_it(copied):
     assert code == 0
     assert "of processes that are gone" in found["note", "journals"][0]
     assert "Nothing is lost" in found["note", "journals"][0]
+
+
+def test_reading_brings_in_what_a_killed_process_left(copied):
+    """The next command merges the journal: both points are there, the run is lost, the journal is gone."""
+    recorded_by_a_killed_process(copied.store)
+
+    (run,) = copied.json("runs", "--where", 'name == "killed"')["runs"]
+
+    assert run["state"] == "lost"
+    assert [(one["name"], one["count"], one["last"]) for one in run["metrics"]] == [("loss", 2, 0.25)]
+    assert findings_of(copied)[1]["ok", "journals"] == ["None: everything recorded is in the store."]
+
+
+def test_damage_is_told_on_stderr_and_the_rest_is_read(copied):
+    """A journal that cannot be read whole does not keep anybody from reading the store."""
+    folder = copied.store.with_name(copied.store.name + ".journals")
+    folder.mkdir()
+    (folder / "strange.oxj").write_bytes(b"no journal")
+    os.utime(folder / "strange.oxj", (1, 1))  # too old to be in the making
+
+    result = copied.run("runs", "--json")
+
+    assert result.exit_code == 0
+    assert "strange.oxj" in result.stderr
+    assert "otel-experiments doctor" in result.stderr
+    assert json.loads(result.stdout)["total"] == 6
 
 
 def test_a_damaged_journal_is_a_warning(copied):
