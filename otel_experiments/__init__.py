@@ -1,12 +1,14 @@
 """Local-first ML experiment tracking whose native data model is OpenTelemetry.
 
-import otel_experiments as ox
+A run is recorded, and read back by its name:
 
-with ox.start_run("baseline", experiment="digits", config={"lr": 0.1}) as run:
-for epoch in run.epochs(3):
-run.log({"loss": 1 / (epoch + 1)}, step=epoch)
+    import otel_experiments as ox
 
-print(ox.run("baseline").metrics["loss"].min)
+    with ox.start_run("baseline", experiment="digits", config={"lr": 0.1}) as run:
+        for epoch in run.epochs(3):
+            run.log({"loss": 1 / (epoch + 1)}, step=epoch)
+
+    print(ox.run("baseline").metrics["loss"].min)
 """
 
 from __future__ import annotations
@@ -64,6 +66,10 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version  # noqa: PLC0415 - 10 ms that few need
 
         return version("otel-experiments")
+    if name == "errors":
+        import otel_experiments.errors  # noqa: PLC0415 - lazy on purpose
+
+        return otel_experiments.errors
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from otel_experiments import _api  # noqa: PLC0415 - lazy on purpose

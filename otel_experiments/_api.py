@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from otel_experiments import _configure
 from otel_experiments._configure import configure, shutdown, start_run
-from otel_experiments.model.run import Experiment
+from otel_experiments.model.run import Experiment, RunState
 from otel_experiments.model.search import Expression
 from otel_experiments.query import Reader, RunView, Table, open_reader
 from otel_experiments.record.current import current_run
@@ -21,8 +21,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 __all__ = [
-    "Run", "configure", "current_run", "experiments", "finish", "init", "log", "log_params", "run", "runs",
-    "set_tag", "set_tags", "shutdown", "sql", "stage", "start_run", "step", "trace",
+    "Run", "RunState", "configure", "current_run", "experiments", "finish", "init", "log", "log_params", "run",
+    "runs", "set_tag", "set_tags", "shutdown", "sql", "stage", "start_run", "step", "trace",
 ]  # fmt: skip
 
 _fluent = Fluent(lambda: _configure.pipeline().settings.enabled)
