@@ -1,0 +1,97 @@
+"""How large a module, a class and a function may grow, and what a module may not be called.
+
+Whoever needs more room writes the reason here, where a reviewer sees it.
+"""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import otel_experiments
+
+PACKAGE = Path(otel_experiments.__file__).parent
+TESTS = Path(__file__).parent.parent
+GENERATED = PACKAGE / "semconv"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not path.is_relative_to(GENERATED))
+
+MODULE_LINES = 400
+MODULE_LINES_AT_MOST = 600
+LARGER_MODULES = {
+    "query/search.py": "one grammar: lexer, parser and their error texts are read together",
+    "record/run.py": "the Run that users call; each method is a few lines over another module",
+}
+
+CLASS_LINES = 300
+LARGER_CLASSES = {
+    "query/search.py:_Parser": "one method a rule of the grammar",
+    "record/run.py:Run": "the face that users call: half of it is docstrings",
+}
+
+FUNCTION_LINES = 60
+LONGER_FUNCTIONS: dict[str, str] = {}
+
+ATTICS = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
+
+
+def lines_of(path):
+    """Return the number of lines of a file."""
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def sizes_of(*kinds):
+    """Return the lines of each class or function in the package, as 'store/merge.py:merge'."""
+    return {
+        f"{path.relative_to(PACKAGE).as_posix()}:{node.name}": node.end_lineno - node.lineno + 1
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, kinds)
+    }
+
+
+def check(sizes, budget, exceptions):
+    """Hold sizes against a budget; an exception that is no longer needed has to go."""
+    over = {name: size for name, size in sizes.items() if size > budget and name not in exceptions}
+    stale = {name for name in exceptions if sizes.get(name, 0) <= budget}
+
+    assert over == {}, f"over {budget} lines: split it, or give the reason in {Path(__file__).name}"
+    assert stale == set(), "these keep the budget again, or are gone: take them off the list"
+
+
+def test_modules_stay_within_their_budget():
+    """No module has more than 400 lines, but for those with a reason; and those not more than 600."""
+    sizes = {path.relative_to(PACKAGE).as_posix(): lines_of(path) for path in MODULES}
+
+    check(sizes, MODULE_LINES, LARGER_MODULES)
+    assert {name: size for name, size in sizes.items() if size > MODULE_LINES_AT_MOST} == {}
+
+
+def test_classes_stay_within_their_budget():
+    """No class has more than 300 lines, but for those with a reason."""
+    check(sizes_of(ast.ClassDef), CLASS_LINES, LARGER_CLASSES)
+
+
+def test_functions_stay_within_their_budget():
+    """No function has more than 60 lines, but for those with a reason."""
+    check(sizes_of(ast.FunctionDef, ast.AsyncFunctionDef), FUNCTION_LINES, LONGER_FUNCTIONS)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_no_module_is_an_attic(path):
+    """A module is named for what it holds, so that a function has one place where it belongs."""
+    names = {part.strip("_").removesuffix(".py") for part in path.relative_to(PACKAGE).parts}
+
+    assert names & ATTICS == set()
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("test_*.py")), ids=lambda path: path.name)
+def test_tests_use_the_real_parts(path):
+    """No test imports a mocking library: stores, servers and processes in tests are real ones."""
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+
+    assert imported & {"unittest.mock", "mock", "pytest_mock", "responses", "freezegun"} == set()

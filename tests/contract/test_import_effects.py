@@ -1,0 +1,100 @@
+"""What importing the package does: next to nothing."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"sqlite3", "grpc", "sklearn", "numpy", "click", "rich", "pandas", "torch"}
+
+REPORT = """
+import json, logging, os, random, sys, threading
+before = (os.environ.copy(), random.getstate(), sys.excepthook, list(sys.meta_path))
+{statement}
+import logging, threading
+print(json.dumps({{
+    "modules": sorted({{name.partition(".")[0] for name in sys.modules}}),
+    "threads": [thread.name for thread in threading.enumerate()],
+    "handlers": [str(handler) for handler in logging.getLogger().handlers],
+    "levels": [name for name, logger in logging.Logger.manager.loggerDict.items()
+               if name.startswith(("otel_experiments", "opentelemetry"))
+               and isinstance(logger, logging.Logger) and (logger.level or logger.handlers)],
+    "is_unchanged": before == (os.environ.copy(), random.getstate(), sys.excepthook, list(sys.meta_path)),
+}}))
+"""
+
+
+def run_fresh(code, folder):
+    """Run code in a fresh interpreter, with bytecode kept in `folder`; return what it printed."""
+    environment = os.environ | {"PYTHONPYCACHEPREFIX": str(folder)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    return answer.stdout
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """Return a function that tells the state of a fresh interpreter after a statement."""
+    return lambda statement: json.loads(run_fresh(REPORT.format(statement=statement), tmp_path))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import otel_experiments",
+        "import otel_experiments as ox; ox.start_run",
+        "import otel_experiments.testing",
+    ],
+)
+def test_importing_changes_nothing_in_the_process(imported, statement):
+    """An import starts no thread, configures no logging, and leaves environment, random and hooks alone."""
+    state = imported(statement)
+
+    assert state["threads"] == ["MainThread"]
+    assert state["handlers"] == []
+    assert state["levels"] == []
+    assert state["is_unchanged"]
+
+
+def test_importing_the_package_loads_nothing_heavy(imported):
+    """`import otel_experiments` alone loads neither OpenTelemetry nor a database, a server or a terminal."""
+    state = imported("import otel_experiments")
+
+    assert set(state["modules"]) & (HEAVY | {"opentelemetry", "wrapt", "psutil"}) == set()
+
+
+def test_what_a_training_script_uses_loads_nothing_that_it_does_not_need(imported):
+    """The first use of a name loads the recorder, not the command line, gRPC or a numeric library."""
+    state = imported("import otel_experiments as ox; ox.start_run")
+
+    assert set(state["modules"]) & (HEAVY - {"sqlite3"}) == set()
+
+
+def test_the_exporters_load_no_command_line(imported):
+    """An OpenTelemetry distribution that loads our exporters by entry point gets exporters and no more."""
+    state = imported("import otel_experiments.exporters.spans")
+
+    assert set(state["modules"]) & (HEAVY - {"sqlite3"}) == set()
+
+
+def test_importing_costs_little_beside_opentelemetry(tmp_path, capsys):
+    """`import otel_experiments` takes less CPU time than the parts of OpenTelemetry's SDK that it is made for."""
+
+    def cost_s(statement):
+        code = f"import time\nbefore = time.process_time()\n{statement}\nprint(time.process_time() - before)"
+        return min(float(run_fresh(code, tmp_path)) for _ in range(5))
+
+    sdk = cost_s("import opentelemetry.sdk.trace, opentelemetry.sdk.metrics")
+    ours = cost_s("import otel_experiments")
+    first_use = cost_s("import otel_experiments as ox; ox.start_run")
+
+    with capsys.disabled():
+        print(
+            f"\nCPU to import: {ours * 1e3:.0f} ms, with the first use of a name {first_use * 1e3:.0f} ms, "
+            f"{first_use / sdk:.2f}x the {sdk * 1e3:.0f} ms of opentelemetry.sdk.trace and .metrics"
+        )
+    assert ours <= 1.5 * sdk
