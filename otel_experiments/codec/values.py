@@ -8,7 +8,8 @@ cannot say is an object with one key that starts with `$`:
     {"$int": "<hexadecimal>"}              an integer too long for Python's decimal conversion (4,300 digits)
 
 A mapping of one key that itself starts with `$` gets one more `$` in front of that key. Integers of any other
-size are JSON integers, floats always carry a point or an exponent, sequences come back as lists.
+size are JSON integers, floats always carry a point or an exponent, sequences come back as lists. Lone surrogates
+are escaped; two that form a pair come back as the one character they mean.
 """
 
 from __future__ import annotations
