@@ -118,16 +118,29 @@ class Reader:
             RunNotFoundError: none does; the error lists what there is.
             AmbiguousRunError: several do; the error lists them.
         """
-        ids = self._store.resolve_run_ids(wanted) if wanted else []
-        if not ids:
+        # An argument that was no valid text in the terminal's encoding names nothing that could be stored.
+        is_text = bool(wanted) and not any("\ud800" <= character <= "\udfff" for character in wanted)
+        found = self._matching(wanted) if is_text else []
+        if not found:
             raise self._run_not_found(wanted)
-        found = [run for run in map(self._store.get_run, ids) if run is not None]
-        exact = [run for run in found if run.run_id == wanted] or [run for run in found if run.name == wanted]
-        matching = exact or found
-        if len(matching) != 1:
-            labels = [f"{run.run_id[:12]} ({run.name})" for run in matching]
+        if len(found) > 1:
+            labels = [f"{run.run_id[:12]} ({run.name})" for run in found]
             raise AmbiguousRunError(wanted=wanted, store=self.location, matches=labels)
-        return self._views(matching, Liveness(self._clock()))[0]
+        return self._views(found, Liveness(self._clock()))[0]
+
+    def _matching(self, wanted: str) -> list[Run]:
+        """Return the runs that are meant: the whole id before the whole name before the beginning of an id."""
+        exact = self._store.get_run(wanted)
+        if exact is not None:
+            return [exact]
+        ids = self._store.resolve_run_ids(wanted)
+        if len(ids) > 1:
+            named = self._store.find_runs(
+                RunQuery(Comparison(RunField("name"), "==", wanted), limit=len(ids))
+            )
+            if named:
+                return named
+        return [run for run in map(self._store.get_run, ids) if run is not None]
 
     def pages(self, runs: Sequence[RunView]) -> Iterator[list[RunView]]:
         """Yield the runs a page at a time, nothing of them read yet.

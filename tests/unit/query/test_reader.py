@@ -111,7 +111,7 @@ def test_a_run_is_found_by_id_prefix_and_name(reader, jobs):
 
 
 @pytest.mark.parametrize(
-    "wanted", ["mlp-aa", "", "%", "_", "0g", "zz" * 5000, "a\0b", "' or 1=1 --", "../x", "😀"]
+    "wanted", ["mlp-aa", "", "%", "_", "0g", "zz" * 5000, "a\0b", "' or 1=1 --", "../x", "😀", "\udcff"]
 )
 def test_a_run_that_is_not_there_is_an_error_that_lists_what_is(reader, wanted):
     """Whatever is asked for, an unknown run is our own error, and a wildcard is just a character."""
@@ -141,6 +141,16 @@ def test_a_name_of_several_runs_is_ambiguous_but_an_exact_name_beats_a_prefix():
         assert reader.run("ab").id == "ef" * 16
         with pytest.raises(AmbiguousRunError):
             reader.run("a")
+
+
+def test_an_exact_name_is_found_behind_any_number_of_ids_that_begin_like_it():
+    """A run called "a" is found even when hundreds of newer runs have ids that begin with an a."""
+    store = open_store("memory://")
+    runs = [Run(f"a{i:031x}", "e", f"run-{i}", RunState.PENDING, i + 10) for i in range(300)]
+    store.apply(WriteBatch(runs=[Run("b" * 32, "e", "a", RunState.PENDING, 1), *runs]))
+
+    with Reader(store) as reader:
+        assert reader.run("a").id == "b" * 32
 
 
 def test_states_are_computed_when_they_are_read(reader):
