@@ -34,7 +34,7 @@ class SpansView:
     def with_attribute(
         self, key: str | None = None, value: AttributeFilter | None = None, /, **attributes: AttributeFilter
     ) -> SpansView:
-        """Return the spans with exactly these attributes: `("ml.stage.name", "load")`, or `key="value"`."""
+        """Return the spans with exactly these attributes, given as key and value or as keywords."""
         wanted = tuple(attributes.items())
         if key is not None and value is not None:
             wanted = ((key, value), *wanted)
