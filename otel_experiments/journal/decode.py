@@ -12,7 +12,7 @@ import struct
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from otel_experiments.codec.values import load_value
 from otel_experiments.journal.encode import NO_PARENT, SPAN_PREFIX, points_struct
@@ -29,6 +29,11 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import InstrumentPoint, PointBlock, SeriesKey
 from otel_experiments.model.run import Owner, Run, RunState
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
+
+_UNREADABLE: Final = (
+    KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, RecursionError, struct.error,
+)  # fmt: skip
+"""What a payload of an unexpected shape may raise on its way into the model."""
 
 # What json gave back: its shape was fixed by encode.py and guarded by the frame's checksum.
 Content = Any
@@ -84,13 +89,13 @@ class SegmentDecoder:
                         continue
                     keyset = keysets[int.from_bytes(payload[4:8], "little")]
                     if keyset is not self._current:
-                        self._switch(keyset, batch)
+                        problems.update(self._switch(keyset, batch))
                     keyset.rows.append(payload)
                 elif kind in declarations:
                     declarations[kind](payload)
                 elif not is_stored:
                     readers[kind](payload, batch)
-            except (KeyError, ValueError, TypeError, IndexError, struct.error) as error:
+            except _UNREADABLE as error:
                 problems[
                     f"a record of type {kind} that cannot be read ({type(error).__name__}: {error})"
                 ] += 1
@@ -99,11 +104,15 @@ class SegmentDecoder:
         self._current = None
         return [text if count == 1 else f"{text}, {count} times" for text, count in problems.items()]
 
-    def _switch(self, keyset: _Keyset, batch: WriteBatch) -> None:
-        """Keep the order of a series that two key sets share: close the block of the one that was current."""
-        current, self._current = self._current, keyset
-        if current is not None and current.is_shared and keyset.is_shared:
-            self._flush(current, batch)
+    def _switch(self, keyset: _Keyset, batch: WriteBatch) -> list[str]:
+        """Keep the order of a series that several key sets share: close the blocks of the others first."""
+        self._current = keyset
+        problems: list[str] = []
+        if keyset.is_shared:
+            for other in self._keysets.values():
+                if other.rows and other is not keyset and other.is_shared:
+                    problems += self._flush(other, batch)
+        return problems
 
     @staticmethod
     def _flush(keyset: _Keyset, batch: WriteBatch) -> list[str]:
@@ -114,17 +123,23 @@ class SegmentDecoder:
         size = keyset.layout.size
         good = [row for row in rows if len(row) == size]
         problems = [f"{len(rows) - len(good)} points of the wrong size"] if len(good) != len(rows) else []
-        if good:
-            columns = list(zip(*keyset.layout.iter_unpack(b"".join(good)), strict=True))
-            batch.points.append(
-                PointBlock(
-                    run_id=keyset.run_id,
-                    keys=keyset.keys,
-                    steps=array("d", columns[2]),
-                    times_ns=array("q", columns[3]),
-                    values=tuple(array("d", column) for column in columns[4:]),
-                )
+        if not good:
+            return problems
+        columns = list(zip(*keyset.layout.iter_unpack(b"".join(good)), strict=True))
+        try:
+            times_ns = array("q", columns[3])
+        except OverflowError:
+            problems.append(f"{len(good)} points of which one lies beyond the year 2262")
+            return problems
+        batch.points.append(
+            PointBlock(
+                run_id=keyset.run_id,
+                keys=keyset.keys,
+                steps=array("d", columns[2]),
+                times_ns=times_ns,
+                values=tuple(array("d", column) for column in columns[4:]),
             )
+        )
         return problems
 
     def _declare_keyset(self, payload: bytes) -> None:

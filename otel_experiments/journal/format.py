@@ -31,9 +31,15 @@ FRAME_HEADER_SIZE_BYTES: Final = FRAME_HEADER.size
 MAX_PAYLOAD_BYTES: Final = 1 << 30
 
 # magic, version, header size, segment number, pid, start ticks, created ns, drainer pid, drainer ticks,
-# boot id (64), host (64), writer id (32), crc32 of all before it
-_HEADER: Final = struct.Struct("<8sHHIQQQQQ64s64s32s")
+# size of the file, 1 if every frame is synced to the disk, boot id (64), host (64), writer id (32), crc32 of
+# all before it
+_HEADER: Final = struct.Struct("<8sHHIQQQQQQB64s64s32s")
 _HEADER_CRC: Final = struct.Struct("<I")
+
+SEALED_END: Final = struct.Struct("<Q")
+"""Where the frames of a segment end, written into its header when its writer leaves it; 0 before."""
+SEALED_END_OFFSET: Final = HEADER_SIZE_BYTES - SEALED_END.size
+assert _HEADER.size + _HEADER_CRC.size <= SEALED_END_OFFSET
 
 
 class RecordType(IntEnum):
@@ -56,7 +62,11 @@ class RecordType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SegmentHeader:
-    """Who wrote a segment, and who is to drain it (the process that has a drain thread)."""
+    """Who wrote a segment, and who is to drain it (the process that has a drain thread).
+
+    `size_bytes` is the size of the whole file, so that a file which lost its end is known; `is_synced` says
+    that the writer promised to survive a loss of power.
+    """
 
     writer_id: str
     number: int
@@ -64,6 +74,8 @@ class SegmentHeader:
     owner: Owner
     drainer_pid: int
     drainer_start_ticks: int
+    size_bytes: int
+    is_synced: bool = False
 
     @property
     def segment_id(self) -> str:
@@ -88,6 +100,8 @@ def pack_header(header: SegmentHeader) -> bytes:
         header.created_ns,
         header.drainer_pid,
         header.drainer_start_ticks,
+        header.size_bytes,
+        header.is_synced,
         header.owner.boot_id.encode()[:64],
         header.owner.host.encode()[:64],
         header.writer_id.encode("ascii"),
@@ -117,7 +131,8 @@ def unpack_header(raw: bytes, *, path: str) -> SegmentHeader:
             "  It was left as it is; move it away to stop this message."
         )
     fields = _HEADER.unpack_from(raw)
-    _, _, _, number, pid, ticks, created_ns, drainer_pid, drainer_ticks, boot_id, host, writer_id = fields
+    number, pid, ticks, created_ns, drainer_pid, drainer_ticks, size_bytes, is_synced = fields[3:11]
+    boot_id, host, writer_id = fields[11:]
     owner = Owner(
         host=host.rstrip(b"\0").decode(errors="replace"),
         boot_id=boot_id.rstrip(b"\0").decode(errors="replace"),
@@ -131,4 +146,6 @@ def unpack_header(raw: bytes, *, path: str) -> SegmentHeader:
         owner=owner,
         drainer_pid=drainer_pid,
         drainer_start_ticks=drainer_ticks,
+        size_bytes=size_bytes,
+        is_synced=bool(is_synced),
     )

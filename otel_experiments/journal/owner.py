@@ -28,7 +28,7 @@ def _boot_id() -> str:
     except OSError:
         import psutil  # noqa: PLC0415 - only where there is no /proc
 
-        return f"{_host()}:{int(psutil.boot_time())}"
+        return f"{_host()[:40]}:{int(psutil.boot_time())}"
     try:
         namespace = os.stat(_PROC / "self/ns/pid").st_ino  # noqa: PTH116 - one call, no Path allocation
     except OSError:

@@ -65,13 +65,13 @@ def scan(
                 payloads.append(payload)
                 position = (end + ALIGNMENT_BYTES - 1) & -ALIGNMENT_BYTES
                 continue
-        if buffer.count(0, position) == size - position:
+        if not is_final:
+            result.is_exhausted = is_blank(buffer, position)
+            break
+        found = None if is_blank(buffer, position) else _NONZERO.search(buffer, position)
+        if found is None:
             result.is_exhausted = True
             break
-        if not is_final:
-            break
-        found = _NONZERO.search(buffer, position)
-        assert found is not None, "not all of the rest is zero"
         following = _next_frame(buffer, max(position + ALIGNMENT_BYTES, found.start() & -ALIGNMENT_BYTES))
         ending = size if following is None else following
         result.damages.append(
@@ -86,6 +86,12 @@ def scan(
     if position + FRAME_HEADER_SIZE_BYTES > size:
         result.is_exhausted = True
     return result
+
+
+def is_blank(buffer: bytes, position: int = 0) -> bool:
+    """Tell whether everything from `position` on is zero: nothing was written there."""
+    rest = buffer[position:]
+    return rest == bytes(len(rest))
 
 
 def _why(length: int, begin: int, size: int, *, is_hole: bool) -> str:

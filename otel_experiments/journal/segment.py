@@ -21,11 +21,15 @@ from otel_experiments.journal.format import (
     FRAME_HEADER,
     FRAME_HEADER_SIZE_BYTES,
     HEADER_SIZE_BYTES,
+    SEALED_END,
+    SEALED_END_OFFSET,
     SegmentHeader,
     pack_header,
 )
 
 SEGMENT_SUFFIX: Final = ".oxj"
+UNFINISHED_SUFFIX: Final = ".making"
+"""What a segment's file is called until its header stands."""
 ALIGNMENT_BYTES: Final = 8
 _PAGE_BYTES: Final = mmap.PAGESIZE
 _HAS_GIL: Final = bool(getattr(sys, "_is_gil_enabled", lambda: True)())
@@ -42,7 +46,8 @@ class Segment:
 
     `tail` is the offset at which the next frame goes, `limit` the size of the file. `declared` holds what
     the segment has told its reader already (key sets, resources, scopes), so that each segment can be read
-    without the others.
+    without the others. The file is unmapped when nobody refers to the segment any more, so that a thread caught
+    in the middle of a frame can always finish it.
     """
 
     __slots__ = ("_lock", "buffer", "declared", "header", "is_synced", "limit", "path", "tail")
@@ -60,27 +65,36 @@ class Segment:
         self._lock = None if _HAS_GIL else threading.Lock()
 
     @classmethod
-    def create(cls, directory: Path, header: SegmentHeader, size_bytes: int, *, is_synced: bool) -> Segment:
+    def create(cls, directory: Path, header: SegmentHeader) -> Segment:
         """Make the file, with all its blocks allocated, so that a full disk shows here and not as SIGBUS.
+
+        It gets its name when its header stands: nobody ever sees half a segment.
 
         Raises:
             OSError: the directory or the disk does not take the file.
         """
         path = directory / f"{header.segment_id}{SEGMENT_SUFFIX}"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        unfinished = path.with_suffix(UNFINISHED_SUFFIX)
+        size_bytes = header.size_bytes
+        descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(descriptor, 0, size_bytes)
             else:
                 os.pwrite(descriptor, bytes(size_bytes), 0)
             buffer = mmap.mmap(descriptor, size_bytes)
+            buffer[:HEADER_SIZE_BYTES] = pack_header(header)
+            unfinished.rename(path)
         except BaseException:
-            path.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
             raise
         finally:
             os.close(descriptor)
-        buffer[:HEADER_SIZE_BYTES] = pack_header(header)
-        return cls(path, header, buffer, is_synced=is_synced)
+        made = cls(path, header, buffer, is_synced=header.is_synced)
+        if header.is_synced:
+            made.sync(0, HEADER_SIZE_BYTES)
+            _sync_directory(directory)
+        return made
 
     @classmethod
     def exhausted(cls) -> Segment:
@@ -90,12 +104,7 @@ class Segment:
     def reserve(self, size_bytes: int) -> int:
         """Take `size_bytes` of room and return their offset, or -1 when there is not enough left."""
         if self._lock is not None:
-            with self._lock:
-                offset = self.tail
-                if offset + size_bytes > self.limit:
-                    return -1
-                self.tail = offset + size_bytes
-                return offset
+            return self._reserve_locked(size_bytes)
         offset = self.tail
         end = offset + size_bytes
         if end > self.limit:
@@ -103,19 +112,28 @@ class Segment:
         self.tail = end
         return offset
 
+    def _reserve_locked(self, size_bytes: int) -> int:
+        assert self._lock is not None
+        with self._lock:
+            offset = self.tail
+            if offset + size_bytes > self.limit:
+                return -1
+            self.tail = offset + size_bytes
+            return offset
+
     def append(self, payload: bytes) -> bool:
         """Write one frame; False when there is no room for it."""
         size = len(payload)
         offset = self.reserve(frame_size_bytes(size))
         if offset < 0:
             return False
-        buffer = self.buffer
-        assert buffer is not None
-        FRAME_HEADER.pack_into(buffer, offset, size, _crc32(payload))
-        start = offset + FRAME_HEADER_SIZE_BYTES
-        buffer[start : start + size] = payload
+        try:
+            self._put(offset, payload)
+        except BaseException:  # of a signal handler: what is reserved is written before it goes on its way
+            self._put(offset, payload)
+            raise
         if self.is_synced:
-            self.sync(offset, start + size)
+            self.sync(offset, offset + FRAME_HEADER_SIZE_BYTES + size)
         return True
 
     def append_packed(self, frame: struct.Struct, payload: bytes) -> bool:
@@ -124,20 +142,45 @@ class Segment:
         offset = self.reserve(frame.size)
         if offset < 0:
             return False
-        frame.pack_into(self.buffer, offset, size, _crc32(payload), payload)  # type: ignore[arg-type] # has room
+        try:
+            frame.pack_into(self.buffer, offset, size, _crc32(payload), payload)  # type: ignore[arg-type] # has room
+        except BaseException:  # as in `append`
+            frame.pack_into(self.buffer, offset, size, _crc32(payload), payload)  # type: ignore[arg-type] # as above
+            raise
         if self.is_synced:
             self.sync(offset, offset + frame.size)
         return True
+
+    def _put(self, offset: int, payload: bytes) -> None:
+        buffer, size = self.buffer, len(payload)
+        assert buffer is not None
+        FRAME_HEADER.pack_into(buffer, offset, size, _crc32(payload))
+        start = offset + FRAME_HEADER_SIZE_BYTES
+        buffer[start : start + size] = payload
 
     def sync(self, start: int, end: int) -> None:
         """Wait until the bytes are on the disk."""
         assert self.buffer is not None
         first = start & -_PAGE_BYTES
-        self.buffer.flush(first, min(end, self.limit) - first)
+        self.buffer.flush(first, min(end, len(self.buffer)) - first)
 
-    def close(self) -> None:
-        """Unmap the file; a later append finds no room."""
-        self.limit = 0
+    def seal(self) -> None:
+        """Take no more frames, and tell readers where the frames end: whoever holds them all may delete the file."""
+        if self._lock is None:
+            self.limit = 0
+        else:
+            with self._lock:
+                self.limit = 0
         if self.buffer is not None:
-            self.buffer.close()
-            self.buffer = None
+            SEALED_END.pack_into(self.buffer, SEALED_END_OFFSET, self.tail)
+
+
+def _sync_directory(directory: Path) -> None:
+    """Wait until the names in the directory are on the disk."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:  # a file system that cannot sync a directory keeps its names by other means
+        pass
+    finally:
+        os.close(descriptor)

@@ -7,6 +7,7 @@ appended meanwhile, counted, and is asked again at most ten times a second.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import threading
@@ -64,7 +65,6 @@ class JournalWriter:
         self._number = 0
         self._retry_after_ns = 0
         self._is_closed = False
-        self.sealed: list[Segment] = []
         _writers.add(self)
 
     @property
@@ -106,37 +106,48 @@ class JournalWriter:
             now_ns = time.monotonic_ns()
             if now_ns < self._retry_after_ns:
                 return False
-            growth = FIRST_SEGMENT_BYTES << min(2 * self._number, 6)
-            size = max(min(growth, LARGEST_SEGMENT_BYTES), HEADER_SIZE_BYTES + frame_size_bytes(needed_bytes))
-            header = SegmentHeader(
-                writer_id=self._writer_id,
-                number=self._number,
-                created_ns=time.time_ns(),
-                owner=self._owner,
-                drainer_pid=self._drainer.pid,
-                drainer_start_ticks=self._drainer.start_ticks,
-            )
             try:
-                self.directory.mkdir(parents=True, exist_ok=True)
-                fresh = Segment.create(self.directory, header, size, is_synced=self.durability == "fsync")
+                fresh = self._create(needed_bytes)
             except OSError as error:
                 self._retry_after_ns = now_ns + _RETRY_NS
                 if self._on_loss is not None:
                     self._on_loss(error)
                 return False
-            self._number += 1
-            if full.buffer is not None:
-                self.sealed.append(full)
-            self.segment = fresh
+            if self.segment is full:
+                self.segment = fresh
+                full.seal()
+            else:  # a signal handler came in between and rolled
+                fresh.seal()
         if self._on_roll is not None:
             self._on_roll()
         return True
 
-    def take_sealed(self) -> list[Segment]:
-        """Return the full segments that nobody has taken yet; the taker unmaps them."""
-        with self._lock:
-            taken, self.sealed = self.sealed, []
-        return taken
+    def _create(self, needed_bytes: int) -> Segment:
+        """Make the next segment, a small one where the disk has no room for a large one."""
+        growth = FIRST_SEGMENT_BYTES << min(2 * self._number, 6)
+        least = HEADER_SIZE_BYTES + frame_size_bytes(needed_bytes)
+        sizes = (max(min(growth, LARGEST_SEGMENT_BYTES), least), max(FIRST_SEGMENT_BYTES, least), least)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for size_bytes in sizes[:-1]:
+            try:
+                return Segment.create(self.directory, self._next_header(size_bytes))
+            except OSError as error:
+                if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                    raise
+        return Segment.create(self.directory, self._next_header(sizes[-1]))
+
+    def _next_header(self, size_bytes: int) -> SegmentHeader:
+        number, self._number = self._number, self._number + 1
+        return SegmentHeader(
+            writer_id=self._writer_id,
+            number=number,
+            created_ns=time.time_ns(),
+            owner=self._owner,
+            drainer_pid=self._drainer.pid,
+            drainer_start_ticks=self._drainer.start_ticks,
+            size_bytes=size_bytes,
+            is_synced=self.durability == "fsync",
+        )
 
     def sync(self) -> None:
         """Wait until everything appended so far is on the disk."""
@@ -150,9 +161,7 @@ class JournalWriter:
             if self._is_closed:
                 return
             self._is_closed = True
-            for segment in [*self.sealed, self.segment]:
-                segment.close()
-            self.sealed = []
+            self.segment.seal()
 
     def _restart_in_child(self) -> None:
         self._lock = threading.RLock()
@@ -161,7 +170,6 @@ class JournalWriter:
         self._number = 0
         self._retry_after_ns = 0
         self.lost_count = 0
-        self.sealed = []
         self._on_roll = None
         self.segment = Segment.exhausted()
 

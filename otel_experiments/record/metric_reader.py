@@ -8,11 +8,13 @@ Source: decision 0001; OpenTelemetry metrics data model, Exemplars.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
     Gauge,
     Metric,
     MetricReader,
@@ -20,6 +22,7 @@ from opentelemetry.sdk.metrics.export import (
     NumberDataPoint,
     ResourceMetrics,
     ScopeMetrics,
+    Sum,
 )
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
 
 POINTS_PER_EXPORT = 4000
 """Keeps one request below gRPC's default limit of 4 MiB; a point with its exemplar takes up to 200 bytes."""
+MAX_HELD: Final = 20_000
+"""Data points of system metrics that wait for a collection; the oldest go first. The store keeps all."""
 
 
 class RunMetricReader(MetricReader):
@@ -46,12 +51,26 @@ class RunMetricReader(MetricReader):
         self._pipeline = pipeline
         self._resource = resource
         self.run_span_context: tuple[int, int] | None = None
+        self._held: deque[InstrumentPoint] = deque(maxlen=MAX_HELD)
+        self._is_received = False
+
+    def hold(self, points: Sequence[InstrumentPoint]) -> None:
+        """Send these data points, which are in the journal already, with the next collection."""
+        self._held.extend(points)
+
+    def collect_all(self) -> None:
+        """Collect the instruments, and send points even where no instrument has anything to tell."""
+        self._is_received = False
+        self.collect()
+        if not self._is_received:
+            self._receive_metrics(MetricsData(resource_metrics=[]))
 
     def _receive_metrics(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any
     ) -> None:
         """Keep and send what was collected; called by the SDK's `collect`."""
         del timeout_millis, kwargs
+        self._is_received = True
         with self._pipeline.guard:
             points = list(instrument_points_from_sdk(metrics_data))
             if points:
@@ -61,7 +80,9 @@ class RunMetricReader(MetricReader):
             with self._pipeline.guard:
                 run_id = str(self._resource.attributes.get(attr.ML_RUN_ID, ""))
                 blocks = otlp.take_points(run_id)
-                for data in _requests(metrics_data, blocks, self._resource, self.run_span_context):
+                held = [self._held.popleft() for _ in range(len(self._held))]
+                base = [*metrics_data.resource_metrics, *_resource_metrics(held, self._resource)]
+                for data in _requests(base, blocks, self._resource, self.run_span_context):
                     otlp.export_metrics(data)
 
     def _journal(self, points: Sequence[InstrumentPoint]) -> None:
@@ -81,14 +102,13 @@ class RunMetricReader(MetricReader):
 
 
 def _requests(
-    collected: MetricsData | None,
+    base: Sequence[ResourceMetrics],
     blocks: Sequence[PointBlock],
     resource: Resource,
     run_span: tuple[int, int] | None,
 ) -> Iterator[MetricsData]:
     """Yield what is to be exported: the collection with the first points, then points alone, in portions."""
     scope = InstrumentationScope("otel_experiments", "", SCHEMA_URL)
-    base = list(collected.resource_metrics) if collected is not None else []
     portion: list[NumberDataPoint] = []
     for point in _points(blocks, run_span):
         portion.append(point)
@@ -97,6 +117,40 @@ def _requests(
             base, portion = [], []
     if portion or base:
         yield _with_points(base, portion, resource, scope)
+
+
+def _resource_metrics(points: Sequence[InstrumentPoint], resource: Resource) -> list[ResourceMetrics]:
+    """Return data points of numbers, all of one scope, as the SDK would have collected them."""
+    if not points:
+        return []
+    by_name: dict[str, list[InstrumentPoint]] = {}
+    for point in points:
+        by_name.setdefault(point.name, []).append(point)
+    made = []
+    for name, group in by_name.items():
+        first = group[0]
+        data_points = [
+            NumberDataPoint(
+                attributes=cast("Any", point.attributes),  # our attributes are the SDK's
+                start_time_unix_nano=point.start_ns,
+                time_unix_nano=point.time_ns,
+                value=point.value if point.value is not None else 0,
+            )
+            for point in group
+        ]
+        data = (
+            Gauge(data_points=data_points)
+            if first.kind == "gauge"
+            else Sum(
+                data_points=data_points,
+                aggregation_temporality=AggregationTemporality(first.temporality),
+                is_monotonic=first.is_monotonic,
+            )
+        )
+        made.append(Metric(name=name, description=first.description, unit=first.unit, data=data))
+    scope = InstrumentationScope(points[0].scope.name, points[0].scope.version, points[0].scope.schema_url)
+    own = ScopeMetrics(scope=scope, metrics=made, schema_url=SCHEMA_URL)
+    return [ResourceMetrics(resource=resource, scope_metrics=[own], schema_url=resource.schema_url)]
 
 
 def _with_points(

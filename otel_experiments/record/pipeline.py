@@ -33,9 +33,11 @@ from otel_experiments.record.processors import (
     JournalSpanProcessor,
 )
 from otel_experiments.record.settings import Settings
+from otel_experiments.record.system_metrics import SystemMetrics
 
 if TYPE_CHECKING:
     from otel_experiments.record.otlp import OtlpExport
+    from otel_experiments.record.run import Run
 
 MAX_ATTRIBUTES: Final = 1024
 MAX_EVENTS: Final = 1024
@@ -160,6 +162,8 @@ class Pipeline:
             max_span_attributes=MAX_ATTRIBUTES, max_events=MAX_EVENTS, max_links=MAX_LINKS
         )
         self._adopted: weakref.WeakSet[object] = weakref.WeakSet()
+        is_sampling = settings.enabled and settings.system_metrics_s > 0
+        self._system = SystemMetrics(self, interval_s=settings.system_metrics_s) if is_sampling else None
         self._ticker: threading.Thread | None = None
         self._stop = threading.Event()
         self._is_closed = False
@@ -240,26 +244,41 @@ class Pipeline:
             is_exported = self.otlp.shutdown(timeout_s=max(0.1, deadline_s - time.monotonic()))
         return FlushReport(is_stored=is_stored, is_exported=is_exported, lost=dict(self.guard.losses))
 
+    def sample_last(self, run: Run) -> None:
+        """Take a last sample of the system metrics for a run that is about to end."""
+        if self._system is not None:
+            self._system.sample_last(run)
+
     def _tick(self) -> None:
         settings = self.settings
-        next_heartbeat_s = time.monotonic() + settings.heartbeat_s
-        interval_s = self.otlp.metric_interval_s if self.otlp is not None else 60.0
-        next_collection_s = time.monotonic() + interval_s
-        while not self._stop.wait(max(0.05, min(next_heartbeat_s, next_collection_s) - time.monotonic())):
+        collection_s = self.otlp.metric_interval_s if self.otlp is not None else 60.0
+        look_s = self._system.look_s if self._system is not None else collection_s
+        start_s = time.monotonic()
+        next_heartbeat_s, next_collection_s = start_s + settings.heartbeat_s, start_s + collection_s
+        next_look_s = start_s + look_s
+        while not self._stop.wait(
+            max(0.05, min(next_heartbeat_s, next_collection_s, next_look_s) - time.monotonic())
+        ):
             now_s = time.monotonic()
             if now_s >= next_heartbeat_s:
                 next_heartbeat_s = now_s + settings.heartbeat_s
-                for run in list(active_runs.values()):
-                    if run.pipeline is self:
-                        run.beat()
+                for run in self._active_runs():
+                    run.beat()
+            if now_s >= next_look_s:
+                next_look_s = now_s + look_s
+                if self._system is not None:
+                    with self.guard:
+                        self._system.tick(self._active_runs())
             if now_s >= next_collection_s:
-                next_collection_s = now_s + interval_s
+                next_collection_s = now_s + collection_s
                 self._collect_metrics()
 
+    def _active_runs(self) -> list[Run]:
+        return [run for run in list(active_runs.values()) if run.pipeline is self]
+
     def _collect_metrics(self) -> None:
-        for run in list(active_runs.values()):
-            if run.pipeline is self:
-                run.collect_metrics()
+        for run in self._active_runs():
+            run.collect_metrics()
 
     def _count_span(self, run_id: str | None, size_bytes: int) -> None:
         run = active_runs.get(run_id) if run_id is not None else None

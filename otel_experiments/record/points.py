@@ -9,13 +9,12 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from otel_experiments.errors import InvalidNameError
 from otel_experiments.journal.encode import encode_keyset, points_frame_struct, points_struct
 from otel_experiments.journal.format import RecordType
-from otel_experiments.journal.segment import Segment
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.record.guard import Guard
@@ -27,7 +26,6 @@ EPOCH_METRIC: Final = "epoch"
 _POINTS: Final = int(RecordType.POINTS)
 _MAX_KEYSETS: Final = 4096
 _INFINITY: Final = math.inf
-_time_ns = time.time_ns
 _keyset_numbers_lock = threading.Lock()
 _keyset_numbers = 0
 
@@ -40,7 +38,7 @@ def _next_keyset_number() -> int:
 
 
 class _Keyset:
-    __slots__ = ("declaration", "frame", "highest", "is_shared", "keys", "number", "pack", "picks", "segment")
+    __slots__ = ("declaration", "frame", "highest", "is_shared", "keys", "known_to", "number", "pack", "picks")
 
     def __init__(
         self, run_id: str, keys: tuple[SeriesKey, ...], picks: tuple[int, ...] | None, highest: float
@@ -52,7 +50,7 @@ class _Keyset:
         self.frame = points_frame_struct(len(keys))
         self.highest = highest
         self.is_shared = False
-        self.segment: Segment | None = None
+        self.known_to: object = None  # the declarations of a segment: the segment itself would stay mapped
         self.declaration = (("keyset", number), lambda: encode_keyset(number, run_id, keys))
 
 
@@ -64,7 +62,12 @@ class PointRecorder:
     """
 
     def __init__(
-        self, run_id: str, journal: JournalWriter, guard: Guard, highest_steps: Mapping[SeriesKey, float]
+        self,
+        run_id: str,
+        journal: JournalWriter,
+        guard: Guard,
+        highest_steps: Mapping[SeriesKey, float],
+        clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._run_id = run_id
         self._journal = journal
@@ -73,6 +76,7 @@ class PointRecorder:
         self._keysets: dict[object, _Keyset] = {}
         self._by_series: dict[SeriesKey, list[_Keyset]] = {}
         self._lock = threading.Lock()
+        self._now_ns = clock
         self.is_gated = False
         self.gated_count = 0
         self.gate_reason = ""
@@ -101,12 +105,12 @@ class PointRecorder:
                 keyset.highest = step
             elif step != step or step == -_INFINITY:  # noqa: PLR0124 - NaN
                 raise ValueError(step)  # noqa: TRY301 - as above
-            payload = keyset.pack(_POINTS, keyset.number, step, _time_ns(), *values.values())
+            payload = keyset.pack(_POINTS, keyset.number, step, self._now_ns(), *values.values())
         except Exception:  # noqa: BLE001 - the first call with these keys, or values that need care
             self._log_with_care(values, step, phase)
             return
         segment = self._journal.segment
-        if keyset.segment is segment and segment.append_packed(keyset.frame, payload):
+        if keyset.known_to is segment.declared and segment.append_packed(keyset.frame, payload):
             return
         self._append(keyset, payload)
 
@@ -118,7 +122,7 @@ class PointRecorder:
         if self._journal.append(payload, (keyset.declaration,)):
             segment = self._journal.segment
             if keyset.declaration[0] in segment.declared:
-                keyset.segment = segment
+                keyset.known_to = segment.declared
         else:
             self._guard.lost(
                 "journal full",
@@ -200,13 +204,19 @@ class PointRecorder:
         with self._lock:
             if len(self._keysets) >= _MAX_KEYSETS:
                 self._keysets.clear()
-            highest = max(self._highest(key) for key in keys)
+            before = {self._highest(key) for key in keys}
             is_whole = len(picks) == len(names)
-            keyset = _Keyset(self._run_id, tuple(keys), None if is_whole else tuple(picks), highest)
+            keyset = _Keyset(
+                self._run_id,
+                tuple(keys),
+                None if is_whole else tuple(picks),
+                before.pop() if len(before) == 1 else -1.0,
+            )
+            keyset.is_shared = bool(before)
             for key in keys:
                 sharing = self._by_series.setdefault(key, [])
                 sharing.append(keyset)
-                if len(sharing) > 1 or len({self._highest(key) for key in keys}) > 1:
+                if len(sharing) > 1:
                     for other in sharing:
                         other.is_shared = True
             if is_whole:
@@ -243,7 +253,7 @@ class PointRecorder:
         numbers: Sequence[Any] = list(values.values())
         if keyset.picks is not None:
             numbers = [numbers[pick] for pick in keyset.picks]
-        self._append(keyset, keyset.pack(_POINTS, keyset.number, step, _time_ns(), *numbers))
+        self._append(keyset, keyset.pack(_POINTS, keyset.number, step, self._now_ns(), *numbers))
 
 
 def _shown(value: object) -> str:

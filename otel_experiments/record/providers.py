@@ -49,19 +49,15 @@ class _FirstTraceId(IdGenerator):
         return True
 
 
+_ATTRIBUTES = 4
+"""The position of `attributes` among the arguments of `Sampler.should_sample`."""
+
+
 class _EverySpan(Sampler):
     """Records every span, in a fifth of the time of the SDK's own: a run keeps all or nothing."""
 
-    def should_sample(
-        self,
-        parent_context: Any,
-        trace_id: Any,
-        name: Any,
-        kind: Any = None,
-        attributes: Any = None,
-        *_: Any,
-        **__: Any,
-    ) -> SamplingResult:  # the SDK's interface
+    def should_sample(self, *arguments: Any, **named: Any) -> SamplingResult:  # the SDK's interface
+        attributes = named.get("attributes") or (arguments[4] if len(arguments) > _ATTRIBUTES else None)
         return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes)
 
     def get_description(self) -> str:

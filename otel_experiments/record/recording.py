@@ -39,7 +39,7 @@ class Recording(ScopedRun):
         """Record one value for each metric at one step.
 
         When the call returns, SIGKILL loses none of it. Steps may repeat, go back or be floats; without one,
-        each metric gets its highest step so far plus one. NaN and infinities are kept exactly. `epoch` is
+        each metric gets its highest step so far plus one, from 0 on. NaN and infinities are kept exactly. `epoch` is
         recorded as a metric of that name, `phase` (train, validation, test, or any text) makes a series of its
         own. What is not a number is counted and logged once; the other values of the call are kept.
 

@@ -98,7 +98,7 @@ class Run(Recording, Work):
         self._generation = scope_module.fork_generation
         self._pid = os.getpid()
         highest = pipeline.storage.highest_steps(self.id) if identity.attempt > 1 and pipeline.storage else {}
-        self._points = PointRecorder(self.id, pipeline.journal, self.guard, highest)
+        self._points = PointRecorder(self.id, pipeline.journal, self.guard, highest, pipeline.clock)
         self._paused_at_ns = 0
         self._paused_total_ns = 0
         self._paused_count = 0
@@ -120,6 +120,11 @@ class Run(Recording, Work):
         """Whether the run still records."""
         return not self._state.is_terminal
 
+    @property
+    def refused_count(self) -> int:
+        """How many values came while the run was paused or after its end, and were not recorded."""
+        return self._points.gated_count
+
     def start(self, *, links: Sequence[trace.Link] = ()) -> Self:
         """Write the run's record, open its root span and make it active. `start_run` has done it already."""
         with self.guard:
@@ -132,6 +137,7 @@ class Run(Recording, Work):
                 root_context,
                 attributes=self._span_attributes(),
                 links=links,
+                start_time=now_ns,
             )
             self._started_spans += 1
             self._context = trace.set_span_in_context(self.span, run_context(self, root_context))
@@ -282,6 +288,7 @@ class Run(Recording, Work):
                 self._end_span(state, reason, error)
                 self._points.is_gated = True
                 self._points.gate_reason = "finished"
+                self.pipeline.sample_last(self)
                 self.collect_metrics()
                 error_type = "" if error is None else type(error).__qualname__
                 self._set_state(state, reason=reason, error_type=error_type)
@@ -313,7 +320,7 @@ class Run(Recording, Work):
             span.set_status(Status(StatusCode.ERROR, reason[:1000]))
         elif state is RunState.SUCCEEDED:
             span.set_status(Status(StatusCode.OK))
-        span.end()
+        span.end(self.pipeline.clock())
 
     def _set_state(
         self, state: RunState, *, reason: str = "", error_type: str = "", is_announced: bool = True
@@ -421,7 +428,7 @@ class Run(Recording, Work):
             if reader is not None:
                 context = self.span.get_span_context()
                 reader.run_span_context = (context.trace_id, context.span_id)
-                reader.collect()
+                reader.collect_all()
 
     def beat(self) -> None:
         """Give a sign of life."""

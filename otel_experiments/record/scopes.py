@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes as SdkAttributes
 
     from otel_experiments.record.guard import Guard
+    from otel_experiments.record.pipeline import Pipeline
     from otel_experiments.record.providers import RunProviders
 
 _NOT_FAILURES: Final = (GeneratorExit,)
@@ -53,6 +54,7 @@ class ScopedRun(Protocol):
     """What a scope needs of its run."""
 
     id: str
+    pipeline: Pipeline
     tracer: Tracer
     providers: RunProviders
     guard: Guard
@@ -152,7 +154,11 @@ class Scope:
             attributes[attr.ML_SPAN_SEQUENCE] = next_sequence()
             context = self._parent or run.context_here()
             self.span = span = run.tracer.start_span(
-                self._name, context, attributes=cast("SdkAttributes", attributes), links=self._links
+                self._name,
+                context,
+                attributes=cast("SdkAttributes", attributes),
+                links=self._links,
+                start_time=run.pipeline.clock(),
             )
             run.count_started_span()
             self._generation = fork_generation
@@ -178,7 +184,7 @@ class Scope:
             if error is not None and not isinstance(error, _NOT_FAILURES):
                 mark_failed(span, error)
             self._before_end(error)
-            span.end()
+            span.end(self._run.pipeline.clock())
             if self._duration is not None:
                 self._run.record_duration(self._duration, span)
         except Exception as failure:  # noqa: BLE001 - recording never raises into training code

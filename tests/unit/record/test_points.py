@@ -1,0 +1,191 @@
+"""What `run.log` takes, keeps and refuses."""
+
+import decimal
+import math
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import otel_experiments as ox
+
+
+def history(stored, name, phase=""):
+    """Return [(step, value)] of a series."""
+    points = next(s for s in stored.metrics.all() if (s.name, s.phase) == (name, phase)).points()
+    return list(zip(points.steps, points.values, strict=True))
+
+
+def test_steps_may_repeat_go_back_and_be_floats(recording, read):
+    """Every point is kept, in the order in which it was recorded."""
+    with ox.start_run("r") as run:
+        for step in (3, 3, 1, 2.5, -1):
+            run.log({"loss": step * 10}, step=step)
+
+    assert history(read("r"), "loss") == [(3, 30), (3, 30), (1, 10), (2.5, 25), (-1, -10)]
+
+
+def test_the_automatic_step_is_the_highest_so_far_plus_one_for_each_metric(recording, read):
+    """Explicit and automatic steps share the counter, whatever other metrics the calls hold."""
+    with ox.start_run("r") as run:
+        run.log({"a": 0.0, "b": 0.0})
+        run.log({"a": 1.0}, step=10)
+        run.log({"a": 2.0, "b": 2.0})
+        run.log_metric("b", 3.0)
+        run.log_metric_at("a", 5, 4.0)
+        assert (run.next_step("a"), run.next_step("b"), run.next_step("new")) == (12.0, 3.0, 0.0)
+
+    assert history(read("r"), "a") == [(0, 0), (10, 1), (11, 2), (5, 4)]
+    assert history(read("r"), "b") == [(0, 0), (1, 2), (2, 3)]
+
+
+def test_nan_and_infinities_are_kept_exactly(recording, read):
+    """A diverged loss is the datum that matters most."""
+    values = [1.0, math.nan, math.inf, -math.inf, -0.0, 5e-324]
+    with ox.start_run("r") as run:
+        for value in values:
+            run.log({"loss": value})
+
+    stored = [value for _, value in history(read("r"), "loss")]
+    assert [math.copysign(1, v) for v in stored] == [math.copysign(1, v) for v in values]
+    assert str(stored) == str(values)
+
+
+def test_scalars_of_numpy_are_numbers(recording, read):
+    """Anything with a float value counts, without `.item()`."""
+    scalars = [
+        np.float32(0.5),
+        np.float64(0.25),
+        np.int64(3),
+        np.bool_(True),
+        np.array(2.0),
+        decimal.Decimal("1.5"),
+        True,
+    ]  # noqa: FBT003
+    with ox.start_run("r") as run:
+        for scalar in scalars:
+            run.log({"m": scalar}, step=np.int64(1))
+
+    assert [value for _, value in history(read("r"), "m")] == [0.5, 0.25, 3.0, 1.0, 2.0, 1.5, 1.0]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [None, "0.5", [1.0], 1j, 10**400, np.array([1.0, 2.0])],
+    ids=["None", "text", "list", "complex", "huge", "array"],
+)
+def test_what_is_no_number_is_counted_once_logged_and_takes_nothing_with_it(forgiving, caplog, bad):
+    """The other values of the call are kept; the loss is counted each time and told once."""
+    from otel_experiments.query import open_reader
+
+    with ox.start_run("r") as run:
+        for _ in range(3):
+            run.log({"good": 1.0, "bad": bad})
+    ox.shutdown()
+
+    stored = open_reader("experiments.db").run("r")
+    assert list(stored.metrics) == ["good"]
+    assert len(stored.metrics["good"].points()) == 3
+    assert run.guard.losses["metric value"] == 3
+    assert len([r for r in caplog.records if "'bad'" in r.getMessage()]) == 1
+
+
+@pytest.mark.parametrize(
+    "bad", ["x", math.nan, math.inf, -math.inf, [1]], ids=["text", "nan", "inf", "-inf", "list"]
+)
+def test_a_step_that_is_none_keeps_the_value_at_the_next_step(forgiving, caplog, bad):
+    """No point is lost for its step."""
+    from otel_experiments.query import open_reader
+
+    with ox.start_run("r") as run:
+        run.log({"loss": 1.0}, step=4)
+        run.log({"loss": 2.0}, step=bad)
+    ox.shutdown()
+
+    assert history(open_reader("experiments.db").run("r"), "loss") == [(4, 1), (5, 2)]
+    assert "is not a finite number" in caplog.text
+
+
+def test_an_empty_metric_name_costs_only_itself(forgiving, caplog):
+    """The nameless value is lost and told, its neighbour is kept."""
+    from otel_experiments.query import open_reader
+
+    with ox.start_run("r") as run:
+        run.log({"": 1.0, "kept": 2.0}, step=3)
+    ox.shutdown()
+
+    assert history(open_reader("experiments.db").run("r"), "kept") == [(3, 2)]
+    assert "empty" in caplog.text
+
+
+def test_log_takes_only_a_mapping(forgiving, caplog):
+    """A list is counted and told, not raised."""
+    with ox.start_run() as run:
+        run.log([("loss", 1.0)])
+
+    assert run.guard.losses["metric values"] == 1
+    assert "not list" in caplog.text
+
+
+def test_epoch_and_phase_make_series_of_their_own(recording, read):
+    """`epoch=` is a metric that can be an axis; a phase separates train from validation."""
+    with ox.start_run("r") as run:
+        run.log({"loss": 1.0}, step=0, epoch=2, phase="train")
+        run.log({"loss": 2.0}, step=0, phase="validation")
+
+    stored = read("r")
+    assert {(s.name, s.phase) for s in stored.metrics.all()} == {
+        ("loss", "train"),
+        ("epoch", "train"),
+        ("loss", "validation"),
+    }
+
+
+def test_summaries_know_best_and_its_step(recording, read):
+    """last, min, max, mean and best carry their steps; NaN hides nothing."""
+    with ox.start_run("r") as run:
+        run.define_metric("val/*", direction="max")
+        for step, value in enumerate([0.1, 0.9, math.nan, 0.4]):
+            run.log({"val/acc": value}, step=step)
+
+    series = read("r").metrics["val/acc"]
+    assert (series.best, series.best_step, series.last, series.max_step) == (0.9, 1.0, 0.4, 1.0)
+    assert series.mean == pytest.approx((0.1 + 0.9 + 0.4) / 3)
+
+
+def test_nothing_is_recorded_after_the_end(recording, read):
+    """A finished run takes no points, and says how many it was given."""
+    with ox.start_run("r") as run:
+        run.log({"loss": 1.0})
+    run.log({"loss": 2.0})
+
+    assert history(read("r"), "loss") == [(0, 1)]
+    assert run.refused_count == 1
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            st.dictionaries(st.sampled_from("abcd"), st.floats(width=64), min_size=1),
+            st.none() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False),
+            st.sampled_from([None, "train", "val"]),
+        ),
+        max_size=40,
+    )
+)
+def test_any_sequence_of_calls_comes_back_point_for_point(recording, read, calls):
+    """For every series the stored history is the recorded one, bit for bit, steps by the documented rule."""
+    expected = {}
+    with ox.start_run() as run:
+        for values, step, phase in calls:
+            run.log(values, step=step, phase=phase)
+            for name, value in values.items():
+                known = expected.setdefault((name, phase or ""), [])
+                highest = max([-1.0, *(s for s, _ in known)])
+                known.append((float(highest + 1 if step is None else step), value))
+
+    stored = read(run.id)
+    found = {(s.name, s.phase): history(stored, s.name, s.phase) for s in stored.metrics.all()}
+    assert {k: str(v) for k, v in found.items()} == {k: str(v) for k, v in expected.items()}

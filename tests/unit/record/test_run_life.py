@@ -1,0 +1,259 @@
+"""A run from its start to its end: states, reasons, names, resume."""
+
+import re
+import signal
+import threading
+
+import pytest
+
+import otel_experiments as ox
+from otel_experiments.errors import (
+    ConfigurationError,
+    IllegalTransitionError,
+    InvalidNameError,
+    NoActiveRunError,
+    RunNotFoundError,
+)
+from otel_experiments.model.run import LEGAL_TRANSITIONS, RunState, check_transition
+
+
+def test_a_body_that_ends_makes_a_succeeded_run(recording, read):
+    """Leaving `with` without an exception means succeeded, and the trace id is the run id."""
+    with ox.start_run("fine", experiment="e") as run:
+        assert run.state == "running"
+
+    stored = read("fine")
+    assert (stored.state, stored.reason, stored.experiment) == (RunState.SUCCEEDED, "", "e")
+    assert {span.trace_id for span in stored.spans} == {stored.id}
+
+
+def test_an_exception_fails_the_run_and_passes_through_untouched(recording, read):
+    """The run is failed with type and text; the caller gets the same exception object."""
+    error = ZeroDivisionError("by zero")
+
+    with pytest.raises(ZeroDivisionError) as caught, ox.start_run("bad"):
+        raise error
+
+    stored = read("bad")
+    (root,) = stored.spans
+    assert caught.value is error
+    assert (stored.state, stored.reason, stored.record.error_type) == (
+        "failed",
+        "by zero",
+        "ZeroDivisionError",
+    )
+    assert root.attributes["error.type"] == "ZeroDivisionError"
+    assert "by zero" in root.events[0].attributes["exception.stacktrace"]
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "reason"),
+    [
+        (KeyboardInterrupt(), "cancelled", "KeyboardInterrupt"),
+        (SystemExit(0), "succeeded", "sys.exit(0)"),
+        (SystemExit(None), "succeeded", "sys.exit(0)"),
+        (SystemExit(3), "failed", "sys.exit(3)"),
+        (SystemExit("no data"), "failed", "sys.exit('no data')"),
+    ],
+    ids=["ctrl-c", "exit 0", "exit none", "exit 3", "exit text"],
+)
+def test_leaving_by_exit_or_interrupt_gives_the_right_state(recording, read, error, state, reason):
+    """Ctrl-C cancels, sys.exit succeeds or fails by its code, and the reason says so."""
+    with pytest.raises(type(error)), ox.start_run("left"):
+        raise error
+
+    stored = read("left")
+    assert (stored.state, stored.reason) == (state, reason)
+
+
+def test_finish_ends_a_run_once(recording, read):
+    """The first finish counts; a later one changes nothing."""
+    run = ox.start_run("object")
+    run.finish("failed", reason="bad data")
+    run.finish("succeeded")
+
+    assert (read("object").state, read("object").reason) == ("failed", "bad data")
+
+
+def test_a_run_cannot_be_finished_into_a_state_that_is_no_end(recording):
+    """finish("running") names both states and changes nothing."""
+    with (
+        ox.start_run() as run,
+        pytest.raises(IllegalTransitionError, match=r"'running' and cannot become 'paused'"),
+    ):
+        run.finish("paused")
+
+
+def test_resuming_a_run_that_is_not_paused_is_refused(recording):
+    """resume() on a running run names both states."""
+    with (
+        ox.start_run() as run,
+        pytest.raises(IllegalTransitionError, match="'running' and cannot become 'running'"),
+    ):
+        run.resume()
+
+
+@pytest.mark.parametrize("current", list(RunState))
+@pytest.mark.parametrize("requested", list(RunState))
+def test_only_legal_transitions_pass(current, requested):
+    """A change of state passes exactly when the table has it and the run has not ended."""
+    is_legal = requested in LEGAL_TRANSITIONS[current] and not current.is_terminal
+
+    if is_legal:
+        check_transition("f" * 32, current, requested)
+    else:
+        with pytest.raises(IllegalTransitionError) as caught:
+            check_transition("f" * 32, current, requested)
+        assert (caught.value.current, caught.value.requested) == (str(current), str(requested))
+
+
+def test_a_run_without_a_name_gets_one(recording):
+    """A made-up name reads adjective-noun-number."""
+    with ox.start_run() as run:
+        assert re.fullmatch(r"[a-z]+-[a-z]+-\d{3}", run.name)
+
+
+@pytest.mark.parametrize("name", ["", "  ", 7], ids=["empty", "blank", "number"])
+def test_a_name_that_is_none_is_refused_at_the_start(recording, name):
+    """start_run says which name cannot be used, before any training."""
+    with pytest.raises(InvalidNameError, match="run name"):
+        ox.start_run(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../etc/passwd", "a'b\"c; drop table runs", "emoji 🚀", "tab\there"],
+    ids=["path", "quotes", "emoji", "tab"],
+)
+def test_a_strange_name_is_kept_as_it_is(recording, read, name):
+    """No name is a path or a statement, so none needs changing."""
+    with ox.start_run(name, experiment=name, tags={name: name}) as run:
+        run.log({name: 1.0}, phase=name)
+
+    stored = read(run.id)
+    assert (stored.name, stored.experiment, stored.tags) == (name, name, {name: name})
+    assert [(s.name, s.phase) for s in stored.metrics.all()] == [(name, name)]
+
+
+def test_nul_and_length_are_tamed_in_names(recording, read):
+    """NUL becomes U+FFFD; two names of 10 kB stay two, each below 1,001 bytes."""
+    with ox.start_run("a\0b") as run:
+        run.log({"x" * 10_000 + "1": 1.0, "x" * 10_000 + "2": 2.0})
+
+    stored = read("a\ufffdb")
+    names = list(stored.metrics)
+    assert len(names) == 2
+    assert all(len(name.encode()) <= 1000 for name in names)
+
+
+def test_params_that_are_no_mapping_are_refused_at_the_start(recording):
+    """config=3 says what was passed and what to pass."""
+    with pytest.raises(ConfigurationError, match="not int"):
+        ox.start_run(config=3)
+
+
+def test_a_run_inside_a_run_knows_its_parent(recording, read):
+    """The run that is current when another starts is its parent."""
+    with ox.start_run("outer") as outer, ox.start_run("inner"):
+        pass
+
+    assert read("inner").record.parent_run_id == outer.id
+
+
+def test_a_resumed_run_goes_on_in_its_next_attempt(recording, read):
+    """resume= continues the same run id; automatic steps go on where they stopped."""
+    with ox.start_run("again") as first:
+        first.log({"loss": 3.0})
+        first.log({"loss": 2.0})
+    with ox.start_run(resume=first.id[:12], name="again") as second:
+        second.log({"loss": 1.0})
+
+    stored = read(first.id)
+    assert (second.id, stored.state, stored.record.attempt) == (first.id, "succeeded", 2)
+    assert list(stored.metrics["loss"].points().steps) == [0.0, 1.0, 2.0]
+
+
+def test_resuming_what_is_not_there_is_an_error(recording):
+    """An unknown id names the store."""
+    with ox.start_run("one"), pytest.raises(RunNotFoundError, match="No run 'nope'"):
+        ox.start_run(resume="nope")
+
+
+def test_current_run_needs_one(recording):
+    """Without a run the error says how to start one; with several it lists them."""
+    with pytest.raises(NoActiveRunError, match="none is active"):
+        ox.current_run()
+
+    first, second = ox.start_run("first"), ox.start_run("second")
+    with pytest.raises(NoActiveRunError, match="first, second"):
+        ox.current_run()
+    with first:
+        assert ox.current_run() is first
+    assert ox.current_run() is second
+
+
+def test_a_thread_without_context_uses_the_only_active_run(recording):
+    """A new thread has no context of its own; one active run is unambiguous."""
+    found = []
+    with ox.start_run() as run:
+        thread = threading.Thread(target=lambda: found.append(ox.current_run()))
+        thread.start()
+        thread.join()
+
+    assert found == [run]
+
+
+def test_the_module_level_form_reads_like_other_trackers(recording, read):
+    """init, log, log_params, set_tag and finish work on the current run."""
+    ox.init("project", name="fluent", config={"lr": 0.1}, tags=["a"], notes="why")
+    ox.log({"loss": 1.0})
+    ox.log({"loss": 0.5}, step=10)
+    ox.log_params({"extra": True})
+    ox.set_tag("b", "c")
+    ox.finish()
+
+    stored = read("fluent")
+    assert (stored.experiment, stored.record.description) == ("project", "why")
+    assert (stored.params.flat, stored.tags) == ({"lr": 0.1, "extra": True}, {"a": "", "b": "c"})
+    assert list(stored.metrics["loss"].points().steps) == [0.0, 10.0]
+    with pytest.raises(NoActiveRunError):
+        ox.log({"loss": 0.1})
+
+
+def test_a_second_init_finishes_the_first(recording, read):
+    """As in other trackers, there is one run at a time in this form."""
+    ox.init(name="one")
+    ox.init(name="two")
+    ox.finish()
+
+    assert [read(name).state for name in ("one", "two")] == ["succeeded", "succeeded"]
+
+
+def test_switched_off_nothing_is_recorded_and_nothing_fails(configure, tmp_path):
+    """enabled=False makes a no-op of every call and leaves no file."""
+    configure(enabled=False)
+    ox.init(name="off")
+    ox.log({"loss": 1.0})
+    with ox.start_run() as run, run.stage("load"):
+        run.log({"a": 1.0})
+    ox.finish()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_sigterm_handler_is_the_users_own(configure):
+    """A handler that the user has set stays; one that nobody has set is there only while we record."""
+    before = signal.getsignal(signal.SIGTERM)
+    configure()
+    ox.shutdown()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+    def mine(*_):
+        """Do nothing."""
+
+    signal.signal(signal.SIGTERM, mine)
+    try:
+        configure()
+        assert signal.getsignal(signal.SIGTERM) is mine
+    finally:
+        signal.signal(signal.SIGTERM, before)
