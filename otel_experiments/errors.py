@@ -19,13 +19,20 @@
     │   ├── StoreLockedError (TimeoutError)
     │   ├── StoreFullError
     │   ├── StoreDamagedError
-    │   ├── StoreClosedError
-    │   ├── StoreReadOnlyError
+    │   ├── StoreClosedError (ValueError)
+    │   ├── StoreReadOnlyError (PermissionError)
+    │   ├── StoreForkedError
     │   └── JournalMovedError
     ├── JournalError
     │   └── NewerJournalError
-    └── QueryError (ValueError)
-        └── SearchSyntaxError
+    ├── QueryError (ValueError)
+    │   └── SearchSyntaxError
+    └── GoldenError                            every one has the exit code of the command line
+        ├── GoldenMissingError (LookupError)   2
+        ├── GoldenInvalidError (ValueError)    3
+        ├── IncompleteTraceError (ValueError)  4
+        ├── EmptyTraceError (ValueError)       4
+        └── GoldenRuleError (ValueError)       5
 
 Two regimes, never mixed: configuring, querying and comparing raise these; recording never raises into user
 code (`record/guard.py` counts and logs instead). Constructors take the facts by keyword, keep them as
@@ -35,6 +42,10 @@ attributes and make the text: what happened, to which object, what was found ins
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 class OtelExperimentsError(Exception):
@@ -77,7 +88,7 @@ class RunNotFoundError(RunError, LookupError):
     ) -> None:
         self.wanted, self.store, self.known, self.suggestion = wanted, store, tuple(known), suggestion
         found = (
-            f"{len(known)} runs: {', '.join(known[:3])}{', ...' if len(known) > 3 else ''}"
+            f"{_counted(len(known), 'run')}: {', '.join(known[:3])}{', ...' if len(known) > 3 else ''}"
             if known
             else "it is empty"
         )
@@ -106,7 +117,7 @@ class ExperimentNotFoundError(RunError, LookupError):
     ) -> None:
         self.wanted, self.store, self.known, self.suggestion = wanted, store, tuple(known), suggestion
         found = (
-            f"{len(known)} experiments: {', '.join(known[:3])}{', ...' if len(known) > 3 else ''}"
+            f"{_counted(len(known), 'experiment')}: {', '.join(known[:3])}{', ...' if len(known) > 3 else ''}"
             if known
             else "it is empty"
         )
@@ -259,6 +270,17 @@ class StoreReadOnlyError(StoreError, PermissionError):
         )
 
 
+class StoreForkedError(StoreError):
+    """A forked process opened a store that its parent was using at the very moment of the fork."""
+
+    def __init__(self, *, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"Store {path!r} was in use in the parent process when this process was forked, so its locks cannot "
+            "be trusted here.\n  Fork before the store is opened, or start the process with the spawn method."
+        )
+
+
 class JournalMovedError(StoreError):
     """Another process has drained the journal segment meanwhile; re-read from `found` and try again."""
 
@@ -303,3 +325,69 @@ class SearchSyntaxError(QueryError):
         if first:
             shown, mark = f"...{shown}", mark + 3
         super().__init__(f"{why}\n  {shown}\n  {' ' * mark}^\n  {fix}")
+
+
+class GoldenError(OtelExperimentsError):
+    """Two traces cannot be compared; `exit_code` is what the command line ends with."""
+
+    exit_code: int = 5
+
+
+class GoldenMissingError(GoldenError, LookupError):
+    """There is no golden to compare with."""
+
+    exit_code = 2
+
+    def __init__(self, *, path: str, update: str) -> None:
+        self.path = path
+        super().__init__(
+            f"No golden at {path!r}, so nothing was compared and nothing was written.\n"
+            f"  Record one, read it, commit it: {update}"
+        )
+
+
+class GoldenInvalidError(GoldenError, ValueError):
+    """A golden file cannot be trusted: unreadable, conflicted, edited by hand, empty, or newer than we are."""
+
+    exit_code = 3
+
+    def __init__(self, *, path: str, line: int | None, found: str, fix: str) -> None:
+        self.path, self.line, self.found = path, line, found
+        place = path if line is None else f"{path}:{line}"
+        super().__init__(f"The golden {place} cannot be used: {found}.\n  {fix}")
+
+
+class IncompleteTraceError(GoldenError, ValueError):
+    """A trace lacks spans, so that comparing it would show losses as changes."""
+
+    exit_code = 4
+
+    def __init__(self, *, run: str, problems: Sequence[str]) -> None:
+        self.run, self.problems = run, tuple(problems)
+        super().__init__(
+            f"The trace of run {run!r} is incomplete: {'; '.join(problems)}.\n"
+            "  Flush the exporter before the process ends and raise its queue size; nothing was compared."
+        )
+
+
+class EmptyTraceError(GoldenError, ValueError):
+    """A trace without spans was to be compared; it is never equal to anything."""
+
+    exit_code = 4
+
+    def __init__(self, *, run: str) -> None:
+        self.run = run
+        super().__init__(
+            f"The trace of run {run!r} has no spans, so nothing was compared.\n"
+            "  Check that the program recorded a run and that its spans were exported before it ended."
+        )
+
+
+class GoldenRuleError(GoldenError, ValueError):
+    """A rule, a policy or a tolerance of a golden comparison cannot be used."""
+
+    exit_code = 5
+
+    def __init__(self, *, rule: str, why: str, fix: str) -> None:
+        self.rule = rule
+        super().__init__(f"The rule {rule!r} cannot be used: {why}.\n  {fix}")

@@ -1,0 +1,266 @@
+"""The exceptions: one tree, each with a text that helps, each documented."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import otel_experiments
+from otel_experiments import errors
+
+ROOT = Path(otel_experiments.__file__).parent.parent
+CLASSES = {
+    name: value
+    for name, value in vars(errors).items()
+    if inspect.isclass(value) and issubclass(value, errors.OtelExperimentsError)
+}
+
+TEXTS = {
+    "InvalidNameError": (
+        {"kind": "run name", "name": "../x", "why": "it holds '..'", "fix": "Leave the dots out."},
+        "The run name '../x' cannot be used: it holds '..'.\n  Leave the dots out.",
+    ),
+    "MissingPackageError": (
+        {"package": "numpy", "purpose": "series.numpy()", "extra": "demo"},
+        (
+            "series.numpy() needs the package 'numpy', which is not installed.\n"
+            "  Install it: pip install 'otel-experiments[demo]'"
+        ),
+    ),
+    "RunNotFoundError": (
+        {"wanted": "resnet-7", "store": "runs.db", "known": ["a", "b", "c", "d"], "suggestion": "a"},
+        (
+            "No run 'resnet-7' in store 'runs.db' (4 runs: a, b, c, ...).\n"
+            "  Did you mean 'a'? List them with: otel-experiments runs --store runs.db"
+        ),
+    ),
+    "AmbiguousRunError": (
+        {"wanted": "3f", "store": "runs.db", "matches": ["3f01", "3f02"]},
+        "'3f' names 2 runs in store 'runs.db': 3f01, 3f02.\n  Give more digits of the run id.",
+    ),
+    "ExperimentNotFoundError": (
+        {"wanted": "mnsit", "store": "runs.db", "known": ["mnist"], "suggestion": "mnist"},
+        (
+            "No experiment 'mnsit' in store 'runs.db' (1 experiment: mnist).\n"
+            "  Did you mean 'mnist'? List all runs with: otel-experiments runs --store runs.db"
+        ),
+    ),
+    "MetricNotFoundError": (
+        {"run": "3f2a", "name": "los", "known": ["loss", "acc"], "suggestion": "loss"},
+        (
+            "Run '3f2a' has no metric 'los' (it has 2: loss, acc).\n"
+            "  Did you mean 'loss'? List them with: otel-experiments metrics 3f2a"
+        ),
+    ),
+    "NoActiveRunError": (
+        {"action": "log()", "active": ["a", "b"]},
+        (
+            "log() needs one current run, but 2 are active in this process: a, b.\n"
+            "  Call the method of the run that is meant: run.log(...)."
+        ),
+    ),
+    "IllegalTransitionError": (
+        {"run_id": "3f" * 16, "current": "failed", "requested": "running", "allowed": []},
+        "Run 3f3f3f3f is 'failed' and cannot become 'running'.\n  'failed' is final.",
+    ),
+    "StoreNotFoundError": (
+        {"path": "runs.db"},
+        (
+            "No store at 'runs.db'.\n  Record a run first (otel-experiments demo makes some), "
+            "or name another store: --store PATH or OTEL_EXPERIMENTS_STORE=PATH."
+        ),
+    ),
+    "StorePathError": (
+        {"path": "runs", "why": "it is a directory", "fix": "Name a file in it: runs/experiments.db"},
+        "The store 'runs' cannot be used: it is a directory.\n  Name a file in it: runs/experiments.db",
+    ),
+    "NotAStoreError": (
+        {"path": "a.png", "found": "a PNG picture"},
+        (
+            "'a.png' is not an otel-experiments store: a PNG picture. The file was left as it is.\n"
+            "  Name another path: --store PATH or OTEL_EXPERIMENTS_STORE=PATH."
+        ),
+    ),
+    "NewerSchemaError": (
+        {"path": "runs.db", "found": 9, "supported": 1},
+        (
+            "Store 'runs.db' has schema version 9; this release reads up to 1. It was left as it is.\n"
+            "  Upgrade: pip install --upgrade otel-experiments"
+        ),
+    ),
+    "StoreLockedError": (
+        {"path": "runs.db", "waited_s": 10.0},
+        (
+            "Store 'runs.db' was locked by another process for 10 s.\n"
+            "  Nothing is lost: recorded data waits in the journals beside it. Find the holder: fuser runs.db"
+        ),
+    ),
+    "StoreFullError": (
+        {"path": "runs.db", "why": "no space left on device"},
+        (
+            "Store 'runs.db' has no room left: no space left on device. Nothing of the batch was written, nothing "
+            "older is harmed.\n"
+            "  Free some space and record on; what waits in the journals beside the store is written then."
+        ),
+    ),
+    "StoreDamagedError": (
+        {"path": "runs.db", "found": "page 3 is torn"},
+        (
+            "Store 'runs.db' cannot be read or written: page 3 is torn. It was left as it is.\n"
+            "  Copy it away, then save what can be read: sqlite3 COPY .recover | sqlite3 runs.db"
+        ),
+    ),
+    "StoreClosedError": (
+        {"path": "runs.db"},
+        "The store 'runs.db' is closed.\n  Open it again: open_store('runs.db')",
+    ),
+    "StoreReadOnlyError": (
+        {"path": "runs.db", "action": "take a run"},
+        (
+            "Store 'runs.db' is open for reading only and cannot take a run.\n"
+            "  Open it for writing: open_store('runs.db'), as a user who may write the file and its folder."
+        ),
+    ),
+    "JournalMovedError": (
+        {"segment_id": "ab12", "expected": 64, "found": 128},
+        (
+            "Journal segment ab12 stands at 128 in the store, not at 64.\n"
+            "  Another process drained it; read it again from there."
+        ),
+    ),
+    "NewerJournalError": (
+        {"path": "0001.journal", "found": 9, "supported": 1},
+        (
+            "Journal '0001.journal' has format version 9; this release reads up to 1. It was left as it is.\n"
+            "  Upgrade: pip install --upgrade otel-experiments"
+        ),
+    ),
+    "SearchSyntaxError": (
+        {
+            "expression": "params.lr =< 1",
+            "column": 10,
+            "why": "There is no operator '=<'.",
+            "fix": "Write <= for less or equal.",
+        },
+        "There is no operator '=<'.\n  params.lr =< 1\n            ^\n  Write <= for less or equal.",
+    ),
+}
+"""For each exception that makes its text: facts, and the whole text that a user then reads."""
+
+EMPTY = {
+    "RunNotFoundError": (
+        {"wanted": "a", "store": "runs.db", "known": []},
+        "No run 'a' in store 'runs.db' (it is empty).\n  List them with: otel-experiments runs --store runs.db",
+    ),
+    "ExperimentNotFoundError": (
+        {"wanted": "a", "store": "runs.db", "known": []},
+        (
+            "No experiment 'a' in store 'runs.db' (it is empty).\n"
+            "  List all runs with: otel-experiments runs --store runs.db"
+        ),
+    ),
+    "MetricNotFoundError": (
+        {"run": "3f2a", "name": "loss", "known": []},
+        "Run '3f2a' has no metric 'loss' (it has none).\n  List them with: otel-experiments metrics 3f2a",
+    ),
+    "NoActiveRunError": (
+        {"action": "log()"},
+        (
+            "log() needs a current run, and none is active.\n"
+            "  Start one: with otel_experiments.start_run('name') as run: ..."
+        ),
+    ),
+    "IllegalTransitionError": (
+        {"run_id": "3f" * 16, "current": "running", "requested": "pending", "allowed": ["paused", "failed"]},
+        (
+            "Run 3f3f3f3f is 'running' and cannot become 'pending'.\n"
+            "  From 'running' it may go to: paused, failed."
+        ),
+    ),
+}
+"""The same for the other case that an exception knows: nothing there to choose from, or several."""
+
+CASES = [pytest.param(name, *case, id=name) for name, case in TEXTS.items()] + [
+    pytest.param(name, *case, id=f"{name}-other") for name, case in EMPTY.items()
+]
+
+
+@pytest.mark.parametrize(("name", "facts", "text"), CASES)
+def test_an_error_says_what_happened_and_what_to_do(name, facts, text):
+    """The text is what a user reads in the last lines of a traceback, whole."""
+    assert str(CLASSES[name](**facts)) == text
+
+
+@pytest.mark.parametrize(("name", "facts", "text"), CASES)
+def test_an_error_keeps_its_facts(name, facts, text):
+    """Code that catches an error can read what was wanted and found, without parsing the text."""
+    error = CLASSES[name](**facts)
+
+    kept = {key: getattr(error, key) for key in facts if hasattr(error, key)}
+
+    assert kept == {
+        key: tuple(value) if isinstance(value, list) else value for key, value in facts.items() if key in kept
+    }
+    assert set(facts) - set(kept) <= {"fix", "why", "found"}
+
+
+def test_every_error_that_makes_its_text_has_it_tested():
+    """A new exception joins TEXTS in this file."""
+    makes_its_text = {name for name, kind in CLASSES.items() if "__init__" in vars(kind)}
+
+    assert makes_its_text == set(TEXTS)
+
+
+def test_the_tree_in_the_docstring_is_the_tree():
+    """`errors.py` opens with a drawing of all its classes, their parents and their builtin kin."""
+    drawn, path = {}, []
+    for line in errors.__doc__.splitlines():
+        match = re.match(r"([ │├└─]*)(\w+Error)(?: \((\w+)\))?(?:$|  )", line)
+        if match:
+            depth = len(match[1]) // 4 - 1
+            path[depth:] = [match[2]]
+            drawn[match[2]] = (path[-2] if depth else "Exception", match[3])
+
+    there = {name: (kind.__bases__[0].__name__, builtin_of(kind)) for name, kind in CLASSES.items()}
+
+    assert drawn == there
+
+
+def builtin_of(kind):
+    """Return the name of the builtin that a class derives from beside our own base; None where it has none."""
+    return kind.__bases__[1].__name__ if len(kind.__bases__) > 1 else None
+
+
+def test_every_error_has_its_line_in_the_documentation():
+    """docs/reference/errors.md has one row for each class, with the builtin that it can be caught as."""
+    page = (ROOT / "docs/reference/errors.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+Error)` \| (?:`(\w+)`)? ?\|", page, flags=re.MULTILINE)
+
+    wanted = []
+    for name, kind in CLASSES.items():
+        builtins = [base.__name__ for base in kind.__mro__[1:] if base.__module__ == "builtins"]
+        own = builtins[0] if builtins[0] != "Exception" else ""
+        wanted.append((name, own))
+
+    assert sorted(rows) == sorted(wanted)
+
+
+def test_every_error_is_defined_in_one_module():
+    """No other module of the package defines an exception that leaves it."""
+    package = ROOT / "otel_experiments"
+    strays = [
+        f"{path.relative_to(package).as_posix()}:{node.name}"
+        for path in package.rglob("*.py")
+        if path.name != "errors.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and any(is_ours(base) for base in node.bases)
+    ]
+
+    assert strays == []
+
+
+def is_ours(base):
+    """Tell whether a base class, as it stands in the source, is one of ours."""
+    return isinstance(base, ast.Name) and base.id in CLASSES
