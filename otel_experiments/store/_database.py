@@ -1,19 +1,16 @@
 """Connections to one SQLite database: opened, migrated, handed out, survived across forks.
 
 Knows nothing of runs or spans. One connection writes, guarded by a lock; readers borrow their own, so that a
-chart never waits for a drain. A forked child opens connections of its own and never touches, not even to
-close, what it inherited: SQLite's locks belong to the process, and its shared index would be corrupted.
+chart never waits for a drain. A forked child opens connections of its own (`_fork` says how that is safe).
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sqlite3
 import threading
 import time
-import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -31,6 +28,7 @@ from otel_experiments.errors import (
     StorePathError,
     StoreReadOnlyError,
 )
+from otel_experiments.store._fork import close_inherited, survive_forks
 from otel_experiments.store._schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 from otel_experiments.store._search_eval import json_attribute_is, json_list_contains, search_pattern
 
@@ -55,21 +53,20 @@ class Database:
         self.generation = 0
         """Counts what makes cached ids worthless: a rollback, a fork."""
         self._path = path
-        self._pid = os.getpid()
         self._is_closed = False
         self._write_lock = threading.RLock()
-        self._pool_lock = threading.Lock()
+        self._pool_lock = threading.Condition(threading.Lock())
+        self._lent_count = 0
         self._idle: list[sqlite3.Connection] = []
         self._writer: sqlite3.Connection | None = None
         if path is not None:
             self._check_path(path, create=create and not read_only)
         with translated(self):
             if read_only:
-                connection = self._connect_reader()
-                self._give_back(connection)
+                self._give_back(self._borrow())
             else:
                 self._writer = self._connect_writer()
-        _survive_forks(self)
+        survive_forks(self)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -107,10 +104,7 @@ class Database:
                 connection.execute("begin")
                 yield connection
             finally:
-                if self._pid == os.getpid():
-                    if connection.in_transaction:
-                        connection.rollback()
-                    self._give_back(connection)
+                self._give_back(connection)
 
     def close(self) -> None:
         """Close every connection of this process; safe to call twice."""
@@ -124,17 +118,33 @@ class Database:
             ):  # e.g. a full disk at the last checkpoint: the WAL file stays, complete
                 connection.close()
 
-    def forget_inherited(self) -> None:
-        """Drop, without closing, what a forked child inherited. Called in the child."""
-        inherited = [*self._idle, *([self._writer] if self._writer else [])]
-        for connection in inherited:
-            _make_immortal(connection)
-        self._idle = []
-        self._writer = None
+    def hold_still(self, timeout_s: float) -> bool:
+        """Take the locks once nobody uses a connection; False when that takes longer. Called before a fork."""
+        deadline = time.monotonic() + timeout_s
+        if not self._write_lock.acquire(timeout=timeout_s):
+            return False
+        self._pool_lock.acquire()
+        if self._pool_lock.wait_for(lambda: self._lent_count == 0, deadline - time.monotonic()):
+            return True
+        self.go_on()
+        return False
+
+    def go_on(self) -> None:
+        """Let go of what `hold_still` took. Called in the parent after a fork."""
+        self._pool_lock.release()
+        self._write_lock.release()
+
+    def start_anew(self) -> list[sqlite3.Connection]:
+        """Forget, and return, the connections to files that a forked child inherited. Called in the child."""
         self._write_lock = threading.RLock()
-        self._pool_lock = threading.Lock()
-        self._pid = os.getpid()
+        self._pool_lock = threading.Condition(threading.Lock())
+        self._lent_count = 0
         self.generation += 1
+        if self._path is None:
+            return []  # a database in memory is the child's own copy
+        inherited = [*self._idle, *([self._writer] if self._writer else [])]
+        self._idle, self._writer = [], None
+        return inherited
 
     def _check_path(self, path: Path, *, create: bool) -> None:
         if path.is_dir():
@@ -217,6 +227,7 @@ class Database:
             raise StoreReadOnlyError(path=self.location, action="be upgraded to this release's schema")
 
     def _connect(self, target: str, *, is_uri: bool) -> sqlite3.Connection:
+        close_inherited(self.location)
         connection = sqlite3.connect(
             target,
             timeout=self.busy_timeout_s,
@@ -294,16 +305,28 @@ class Database:
         with self._pool_lock:
             if self._is_closed:
                 raise StoreClosedError(path=self.location)
+            self._lent_count += 1
             if self._idle:
                 return self._idle.pop()
-        return self._connect_reader()
+        try:
+            return self._connect_reader()
+        except BaseException:
+            with self._pool_lock:
+                self._lent_count -= 1
+                self._pool_lock.notify_all()
+            raise
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
+        if connection.in_transaction:
+            connection.rollback()
         with self._pool_lock:
-            if not self._is_closed and len(self._idle) < _IDLE_READERS:
+            is_kept = not self._is_closed and len(self._idle) < _IDLE_READERS
+            if is_kept:
                 self._idle.append(connection)
-                return
-        connection.close()
+            else:
+                connection.close()
+            self._lent_count -= 1
+            self._pool_lock.notify_all()
 
 
 @contextmanager
@@ -341,33 +364,3 @@ def _not_writable(path: Path, why: str) -> StorePathError:
         fix="Name a path that you may write (--store PATH or OTEL_EXPERIMENTS_STORE=PATH), "
         "or open it for reading only.",
     )
-
-
-def in_chunks(items: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
-    """Yield the items in runs that fit SQLite's limit of bound parameters."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
-_open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
-_hook = threading.Lock()
-_is_hooked = False
-
-
-def _survive_forks(database: Database) -> None:
-    global _is_hooked  # noqa: PLW0603 - one hook a process, placed when the first store is opened
-    with _hook:
-        _open_databases.add(database)
-        if not _is_hooked and hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_after_fork)
-            _is_hooked = True
-
-
-def _after_fork() -> None:
-    for database in list(_open_databases):
-        database.forget_inherited()
-
-
-def _make_immortal(connection: sqlite3.Connection) -> None:
-    """Keep the connection from ever being finalised, which would close it and write to the parent's files."""
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))

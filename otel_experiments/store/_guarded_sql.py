@@ -38,6 +38,14 @@ _PRAGMAS_WITHOUT_VALUE: Final = frozenset({
     "user_version", "application_id", "schema_version", "page_count", "page_size", "freelist_count", "encoding",
     "journal_mode",
 })  # fmt: skip
+_TABLE_FUNCTIONS: Final = (
+    "json_each('[]')",
+    "json_tree('[]')",
+    "pragma_table_info('runs')",
+    "pragma_index_list('runs')",
+    "pragma_index_info('runs_by_name')",
+)
+"""The table-valued functions that a statement may use."""
 _FUNCTIONS_REFUSED: Final = frozenset({"load_extension", "fts3_tokenizer"})
 
 
@@ -76,12 +84,17 @@ def _only_reading(connection: sqlite3.Connection) -> Iterator[list[str]]:
     def decide(action: int, first: str | None, second: str | None, *_: str | None) -> int:
         if _is_allowed(action, first, second):
             return sqlite3.SQLITE_OK
-        # SQLite reports the write to its own catalogue first; the statement's own verb says more.
         verb = _REFUSED.get(action, f"do action {action} on")
-        target = second if action == sqlite3.SQLITE_FUNCTION else first
+        target = second if action in {sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_ALTER_TABLE} else first
+        if target in {"sqlite_master", "sqlite_temp_master"}:
+            # The first thing that a change of the schema does, whatever it is called.
+            verb, target = "change", "the schema"
         refused.append(f"{verb} {target}" if target else verb)
         return sqlite3.SQLITE_DENY
 
+    for function in _TABLE_FUNCTIONS:
+        # Their first use declares them to the connection, which looks like a change of the schema.
+        connection.execute(f"select * from {function} limit 0")
     was_query_only = connection.execute("pragma query_only").fetchone()[0]
     connection.execute("pragma query_only = on")
     connection.set_authorizer(decide)
