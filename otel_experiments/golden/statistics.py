@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Literal
 
@@ -51,6 +52,7 @@ def student_t_quantile(p: float, degrees_of_freedom: float) -> float:
     return -student_t_upper_quantile(p, degrees_of_freedom)
 
 
+@lru_cache(maxsize=256)  # a comparison asks for the same level once for each of its paths
 def student_t_upper_quantile(tail: float, degrees_of_freedom: float) -> float:
     """Return the t with P(T > t) = tail, for tails far below what 1 - p could express."""
     if not 0.0 <= tail <= 1.0:
