@@ -1,8 +1,8 @@
 """Search expressions as SQL over the documented schema; their meaning is that of `_search_eval`.
 
 A condition on a param, tag or metric becomes `run_id in (select ...)` over an index that leads with the key, so
-that SQLite reads one narrow stretch of it, however many params and metrics the runs have. Every condition is
-true or false, never NULL, so that `not` is what it says.
+that SQLite reads one narrow stretch of it, however many params and metrics the runs have. A condition under a
+`not` is true or false, never NULL, so that `not` is what it says.
 """
 
 from __future__ import annotations
@@ -93,21 +93,23 @@ class Statement:
         self.parameters[name] = clean_text(value) if isinstance(value, str) else value
         return f":{name}"
 
-    def where(self, expression: Expression) -> str:
-        """Return the condition on `runs` that the expression means."""
+    def where(self, expression: Expression, *, is_negated: bool = False) -> str:
+        """Return the condition on `runs` that the expression means; under a `not` it is never NULL."""
         match expression:
             case And(operands):
-                return _joined(" and ", [self.where(operand) for operand in operands], empty="1")
+                parts = [self.where(operand, is_negated=is_negated) for operand in operands]
+                return _joined(" and ", parts, empty="1")
             case Or(operands):
-                return _joined(" or ", [self.where(operand) for operand in operands], empty=_FALSE)
+                parts = [self.where(operand, is_negated=is_negated) for operand in operands]
+                return _joined(" or ", parts, empty=_FALSE)
             case Not(operand):
-                return f"not ({self.where(operand)})"
+                return f"not ({self.where(operand, is_negated=True)})"
             case Exists(found):
                 return self._exists(found)
             case IsNan(found):
                 return self._is_nan(found)
             case Comparison():
-                return self._comparison(expression)
+                return self._comparison(expression, is_negated=is_negated)
 
     def state(self) -> str:
         """Return the expression for the computed state."""
@@ -207,7 +209,7 @@ class Statement:
             case RunField() | TagField():
                 return _FALSE
 
-    def _comparison(self, comparison: Comparison) -> str:
+    def _comparison(self, comparison: Comparison, *, is_negated: bool) -> str:
         match comparison.field:
             case RunField(name):
                 if name in _NUMBER_COLUMNS:
@@ -215,7 +217,8 @@ class Statement:
                 else:
                     column = self.state() if name == "state" else _TEXT_COLUMNS[name]
                     condition = self._textual(column, comparison)
-                return condition if condition == _FALSE else f"ifnull({condition}, 0)"
+                # NULL is as good as false but under a `not`; without the function an index can serve.
+                return f"ifnull({condition}, 0)" if is_negated else condition
             case TagField(key):
                 condition = self._textual("value", comparison)
                 return condition if condition == _FALSE else self._tag_where(key, condition)

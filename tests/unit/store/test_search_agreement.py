@@ -197,6 +197,8 @@ def test_both_stores_thin_a_series_alike(batches_of_points, is_sorted, buckets):
         found, expected = (store.band("a" * 32, key, buckets=buckets) for store in (sqlite, memory))
 
         for column in ("first_steps", "last_steps", "low", "high", "last", "counts"):
-            assert repr(list(getattr(found, column))) == repr(list(getattr(expected, column)))
+            # A column of SQLite does not keep the sign of zero; adding zero takes it from both.
+            both = [[number + 0.0 for number in getattr(band, column)] for band in (found, expected)]
+            assert repr(both[0]) == repr(both[1])
         placed = sum(math.isfinite(step) for block in blocks for step in block.steps)
         assert sum(expected.counts) == placed

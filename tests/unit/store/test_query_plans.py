@@ -1,0 +1,137 @@
+"""The hot queries are served by the indexes that were made for them, whatever SQLite's planner thinks of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from otel_experiments.model.batch import ParamSet, TagSet, WriteBatch
+from otel_experiments.model.metric import PointBlock, SeriesKey
+from otel_experiments.model.run import Run, RunState
+from otel_experiments.model.search import (
+    Comparison,
+    MetricField,
+    Order,
+    ParamField,
+    RunField,
+    RunQuery,
+    SpanQuery,
+    TagField,
+)
+from otel_experiments.store import _read_point, _read_run, _read_telemetry, _write_axis, _write_point
+from otel_experiments.store._sqlite import SqliteStore
+
+RUN = "a" * 32
+
+
+@pytest.fixture
+def store() -> Iterator[SqliteStore]:
+    """A store with a little of everything, so that plans are made for tables that hold rows."""
+    with SqliteStore(None) as opened:
+        batch = WriteBatch()
+        for number in range(20):
+            run_id = f"{number:032x}"
+            batch.runs.append(Run(run_id, "e", "n", RunState.RUNNING, number))
+            batch.params.append(ParamSet(run_id, "lr", 0.1 * number, 1))
+            batch.tags.append(TagSet(run_id, "team", "x", 1))
+            batch.points.append(PointBlock(run_id, (SeriesKey("loss"),), [0.0], [1], ([float(number)],)))
+        opened.apply(batch)
+        yield opened
+
+
+def plan(store: SqliteStore, statement: str, parameters: object = ()) -> str:
+    """SQLite's own account of how it would run the statement, in one line."""
+    with store._database.reading() as connection:
+        rows = connection.execute(f"explain query plan {statement}", parameters).fetchall()
+    return " | ".join(row[3] for row in rows)
+
+
+def find_plan(store: SqliteStore, query: RunQuery) -> str:
+    """The plan of a query over runs."""
+    return plan(store, *_read_run.find_statement(query, None))
+
+
+@pytest.mark.parametrize(
+    ("where", "index"),
+    [
+        (Comparison(ParamField("lr"), "<", 0.5), "COVERING INDEX params_by_number (key=? AND value_number<?)"),
+        (Comparison(ParamField("lr"), "==", "x"), "COVERING INDEX params_by_text (key=? AND value_text=?)"),
+        (Comparison(ParamField("lr"), "==", True), "INDEX params_by_other (key=? AND type=? AND value_bool=?)"),
+        (Comparison(TagField("team"), "==", "x"), "COVERING INDEX tags_by_value (key=? AND value=?)"),
+        (Comparison(MetricField("loss"), "<", 0.5), "COVERING INDEX series_by_name (name=?)"),
+        (Comparison(MetricField("loss", "max", "val"), "<", 0.5), "COVERING INDEX series_by_name (name=?)"),
+        (Comparison(MetricField("loss", "best"), "<", 0.5), "COVERING INDEX series_by_name (name=?)"),
+        (Comparison(RunField("name"), "==", "x"), "runs_by_name (name=?)"),
+        (Comparison(RunField("experiment"), "==", "e"), "COVERING INDEX runs_by_experiment (experiment=?)"),
+    ],
+)  # fmt: skip
+def test_a_filter_reads_one_stretch_of_its_index(store, where, index):
+    """A filter never reads the params, tags or metrics of other keys."""
+    found = find_plan(store, RunQuery(where=where))
+
+    assert index in found
+    assert "SCAN series" not in found
+    assert "SCAN params" not in found
+
+
+def test_the_newest_runs_are_read_without_sorting(store):
+    """The first page of all runs reads as many rows as it shows."""
+    assert find_plan(store, RunQuery(limit=50)) == "SCAN runs USING COVERING INDEX runs_by_created"
+
+
+def test_sorting_by_a_metric_reads_its_index_in_one_sweep(store):
+    """The sort key comes from the covering index, not from a look-up for each run."""
+    found = find_plan(store, RunQuery(order=(Order(MetricField("loss")),), limit=50))
+
+    assert "SEARCH series USING COVERING INDEX series_by_name (name=?)" in found
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (SpanQuery(run_id=RUN), "spans_by_run (run_id=?)"),
+        (SpanQuery(trace_id=RUN), "(trace_id=?)"),
+        (SpanQuery(name="x"), "spans_by_name (name=?)"),
+        (SpanQuery(name_glob="tr*"), "spans_by_name (name>? AND name<?)"),
+    ],
+)
+def test_spans_are_found_by_index(store, query, index):
+    """Spans of a run, a trace or a name are found without reading all spans."""
+    found = plan(store, *_read_telemetry.span_statement(query))
+
+    assert index in found
+    assert "SCAN spans" not in found
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameters", "expected"),
+    [
+        (_read_run._PARAMS, ("[]",), ["SEARCH params USING PRIMARY KEY (run_id=?)"]),
+        (_read_run._TAGS, ("[]",), ["SEARCH tags USING PRIMARY KEY (run_id=?)"]),
+        (_read_run._RESOLVE, ("a", "b", "c", 1), ["(run_id>? AND run_id<?)", "runs_by_name (name=?)"]),
+        (_read_run._EXPERIMENTS, (), ["COVERING INDEX runs_by_experiment (experiment=?)"]),
+        (_read_point._SERIES, ("[]", None), ["SEARCH series USING INDEX sqlite_autoindex_series_1 (run_id=?"]),
+        (_read_point._POINTS, (RUN, "n", ""), ["(run_id=? AND name=? AND phase=?)", "(series_id=?)", "axes USING INTEGER PRIMARY KEY"]),
+        (_read_point._STRETCHES, (RUN, "n", ""), ["(run_id=? AND name=? AND phase=?)", "(series_id=?)"]),
+        (_read_point._STRETCH_DATA, (1, 1), ["(series_id=? AND seq=?)"]),
+        (_read_telemetry._EVENTS, ("[]",), ["SEARCH span_events USING PRIMARY KEY (trace_id=? AND span_id=?)"]),
+        (_read_telemetry._LINKS, ("[]",), ["SEARCH span_links USING PRIMARY KEY (trace_id=? AND span_id=?)"]),
+        (*_read_telemetry.log_statement(RUN, None), ["log_records_by_run (run_id=?)"]),
+        (*_read_telemetry.log_statement(None, "e"), ["log_records_by_event (event_name=?)"]),
+        (*_read_telemetry.instrument_statement(RUN, "n"), ["instrument_points_by_run (run_id=? AND name=?)"]),
+        (*_read_telemetry.instrument_statement(None, "n"), ["instrument_points_by_name (name=?)"]),
+        (_write_point._SELECT_SERIES, (RUN, "n", ""), ["(run_id=? AND name=? AND phase=?)"]),
+        (_write_point._SELECT_OPEN, (1, 1), ["(series_id=? AND seq>?)"]),
+        (_write_axis._DELETE_UNUSED, (1,), ["chunks_by_axis (axis_id=?)"]),
+    ],
+)  # fmt: skip
+def test_reading_and_writing_one_thing_never_scans_a_table(store, statement, parameters, expected):
+    """Each hot statement is a search in an index."""
+    found = plan(store, statement, parameters)
+
+    for part in expected:
+        assert part in found
+    assert "SCAN series" not in found
+    assert "SCAN chunks" not in found
+    assert "SCAN params" not in found
