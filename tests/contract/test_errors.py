@@ -123,6 +123,14 @@ TEXTS = {
             "  Open it for writing: open_store('runs.db'), as a user who may write the file and its folder."
         ),
     ),
+    "StoreForkedError": (
+        {"path": "runs.db"},
+        (
+            "Store 'runs.db' was in use in the parent process when this process was forked, so its locks cannot "
+            "be trusted here.\n"
+            "  Fork before the store is opened, or start the process with the spawn method."
+        ),
+    ),
     "JournalMovedError": (
         {"segment_id": "ab12", "expected": 64, "found": 128},
         (
