@@ -140,8 +140,10 @@ def encode_span(span: Span, resource_ref: int, scope_ref: int) -> bytes:
 
 
 def encode_span_rest(prefix: bytes, rest: list[object]) -> bytes:
-    """Return the record of a span from its packed prefix and the rest: name, run id, attributes and, if there
-    is more to say, events, links, status message, trace state, dropped counts.
+    """Return the record of a span from its packed prefix and the rest.
+
+    The rest is name, run id, attributes and, if there is more to say, events, links, status message, trace
+    state, dropped counts.
     """
     return prefix + dump_value(rest).encode()
 

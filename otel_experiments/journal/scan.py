@@ -23,11 +23,15 @@ _crc32 = zlib.crc32
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Bytes of a segment that hold no readable frame."""
+    """Bytes of a segment that hold no readable frame.
+
+    `is_hole`: they were reserved and never written, as a process leaves them that was killed just then.
+    """
 
     offset: int
     length: int
     why: str
+    is_hole: bool = False
 
 
 @dataclass(slots=True)
@@ -74,13 +78,9 @@ def scan(
             break
         following = _next_frame(buffer, max(position + ALIGNMENT_BYTES, found.start() & -ALIGNMENT_BYTES))
         ending = size if following is None else following
-        result.damages.append(
-            Damage(
-                position + base_offset,
-                ending - position,
-                _why(length, begin, size, is_hole=found.start() > position),
-            )
-        )
+        is_hole = length == 0 or found.start() > position
+        why = _why(length, begin, size, is_hole=is_hole)
+        result.damages.append(Damage(position + base_offset, ending - position, why, is_hole))
         position = ending
     result.end_offset = position + base_offset
     if position + FRAME_HEADER_SIZE_BYTES > size:
@@ -95,7 +95,7 @@ def is_blank(buffer: bytes, position: int = 0) -> bool:
 
 
 def _why(length: int, begin: int, size: int, *, is_hole: bool) -> str:
-    if length == 0 or is_hole:
+    if is_hole:
         return "a frame that was never finished"
     if begin + length > size:
         return "a frame that goes on past the end of the file"

@@ -13,11 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from otel_experiments.errors import StoreLockedError
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.store.merge import BatchSink, JournalMerger, MergeReport, MergeScope
 
 logger: Final = logging.getLogger("otel_experiments")
 _LONGEST_PAUSE_S: Final = 5.0
+_QUIET_S: Final = 5.0
+"""A store that is locked for less is daily life and not worth a warning."""
+_ROUND_S: Final = 0.5
+"""How long the thread works before it looks whether somebody waits for it."""
+_BREATH_S: Final = 0.001
+_LAST_TRY_S: Final = 1.0
+"""How long the end of a process waits for a store that did not take anything when it was asked last."""
 _MOST_DAMAGES: Final = 100
 """How many damages are kept and told; more of them say nothing new."""
 
@@ -27,6 +35,7 @@ class Drain:
 
     Attributes:
         last_error: what the store said last when it did not take a batch; None when all is well.
+        refused_since_s: since when (of time.monotonic) it has not; None when all is well.
         damages: what could not be read, one text a place.
     """
 
@@ -47,6 +56,8 @@ class Drain:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self.last_error: Exception | None = None
+        self.refused_since_s: float | None = None
+        self._is_told = False
         self.damages: list[str] = []
 
     def start(self) -> None:
@@ -63,7 +74,7 @@ class Drain:
         """Store what is recorded so far; True when the store took all of it within `timeout_s` seconds."""
         deadline_s = time.monotonic() + timeout_s
         pause_s = 0.01
-        while not self._round(timeout_s=max(0.0, deadline_s - time.monotonic()), scope=scope):
+        while not self._round(deadline_s, scope).is_complete:
             if time.monotonic() + pause_s > deadline_s:
                 return False
             time.sleep(pause_s)
@@ -75,14 +86,19 @@ class Drain:
 
         Safe to call twice. True when the store took everything within `timeout_s` seconds.
         """
+        if self.last_error is not None:
+            timeout_s = min(timeout_s, _LAST_TRY_S)
         self._is_stopping = True
         self._merger.is_own_journal_closed = True
         self._wake.set()
         is_drained = self.drain_now(timeout_s=timeout_s)
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout=1.0)
-        with self._lock:
+            self._thread.join(timeout=_LAST_TRY_S)
+        if self._lock.acquire(
+            timeout=0.1
+        ):  # else the thread is still waiting for the store, and dies with us
             self._merger.close()
+            self._lock.release()
         return is_drained
 
     def _work(self) -> None:
@@ -90,29 +106,41 @@ class Drain:
         while not self._is_stopping:
             self._wake.wait(pause_s)
             self._wake.clear()
-            is_fine = self._round(timeout_s=60.0)
-            pause_s = self._interval_s if is_fine else min(pause_s * 2, _LONGEST_PAUSE_S)
+            report = self._round(time.monotonic() + _ROUND_S, "own")
+            if self.last_error is not None:
+                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            else:
+                pause_s = _BREATH_S if report.is_cut else self._interval_s
 
-    def _round(self, *, timeout_s: float, scope: MergeScope = "own") -> bool:
-        if not self._lock.acquire(timeout=max(timeout_s, 0.001)):
-            return False
+    def _round(self, deadline_s: float, scope: MergeScope) -> MergeReport:
+        if not self._lock.acquire(timeout=max(deadline_s - time.monotonic(), 0.001)):
+            return MergeReport(is_complete=False)
         try:
-            report: MergeReport = self._merger.merge(scope=scope, deadline_s=time.monotonic() + timeout_s)
+            report = self._merger.merge(scope=scope, deadline_s=deadline_s)
         except Exception as error:  # noqa: BLE001 - the thread must live; the journal keeps everything
-            if self.last_error is None:
-                logger.warning(
-                    "The store does not take what is recorded now (%s); it waits in the journal.", error
-                )
-            self.last_error = error
-            return False
+            self._note_refusal(error)
+            return MergeReport(is_complete=False)
         finally:
             self._lock.release()
-        if self.last_error is not None:
-            logger.info("The store takes what is recorded again.")
-            self.last_error = None
+        if self._is_told:
+            logger.warning("The store takes what is recorded again.")
+        self.last_error, self.refused_since_s, self._is_told = None, None, False
         for damage in report.damages[: _MOST_DAMAGES - len(self.damages)]:
             logger.warning("A journal holds what cannot be read: %s", damage)
             self.damages.append(damage)
         if self._on_round is not None:
             self._on_round()
-        return True
+        return report
+
+    def _note_refusal(self, error: Exception) -> None:
+        self.last_error = error
+        now_s = time.monotonic()
+        if self.refused_since_s is None:
+            self.refused_since_s = now_s
+        if not self._is_told and (
+            not isinstance(error, StoreLockedError) or now_s - self.refused_since_s > _QUIET_S
+        ):
+            self._is_told = True
+            logger.warning(
+                "The store does not take what is recorded now (%s); it waits in the journal.", error
+            )

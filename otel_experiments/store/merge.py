@@ -9,37 +9,31 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from otel_experiments.errors import JournalError, JournalMovedError, StoreError
-from otel_experiments.journal.decode import SegmentDecoder
-from otel_experiments.journal.format import (
-    FRAME_HEADER_SIZE_BYTES,
-    HEADER_SIZE_BYTES,
-    SegmentHeader,
-    unpack_header,
-)
 from otel_experiments.journal.owner import current_owner, is_alive
-from otel_experiments.journal.scan import Scan, scan
-from otel_experiments.journal.segment import SEGMENT_SUFFIX
+from otel_experiments.journal.segment import SEGMENT_SUFFIX, UNFINISHED_SUFFIX
 from otel_experiments.model.batch import JournalAdvance, WriteBatch
 from otel_experiments.model.run import Owner
 from otel_experiments.store._location import open_store
+from otel_experiments.store.segment_file import SegmentFile
 
 BATCH_BYTES: Final = 4 << 20
 """How much journal goes into one transaction: bounds the memory of a merge, whatever the backlog."""
 
-_WINDOW_BYTES: Final = 128 << 10
-"""How much is looked at first: the live segment of a quiet process holds little behind its offset."""
-
 FOREIGN_IDLE_S: Final = 120.0
 """A segment of another machine is merged by a reader when it was not written for that long."""
 
-SETTLE_S: Final = 2.0
-"""How long a full segment of a living process is kept after it is stored, for a thread caught mid-frame."""
+DAMAGED_SUFFIX: Final = ".damaged"
+"""What a segment's file is called once all that can be read of it is stored and something could not."""
+
+_UNFINISHED_AGE_S: Final = 3600.0
+_SHRINK: Final = 16
 
 MergeScope = Literal["own", "all"]
 
@@ -57,39 +51,24 @@ class BatchSink(Protocol):
 
 
 def journal_directory(store_path: Path) -> Path:
-    """Return where the journals of a store file lie."""
-    return store_path.with_name(store_path.name + ".journals")
+    """Return where the journals of a store file lie: beside the file itself, whatever links lead to it."""
+    path = Path(os.path.realpath(store_path.expanduser()))
+    return path.with_name(path.name + ".journals")
 
 
 @dataclass(slots=True)
 class MergeReport:
-    """What one merge did, and what it found that could not be read."""
+    """What one merge did, and what it found that could not be read.
+
+    `is_complete`: everything that was written before the merge, by whoever it covers, is in the store; no
+    thread was caught in the middle of a frame, which what follows it has to wait for. `is_cut`: the time was up
+    before everything was read.
+    """
 
     stored_bytes: int = 0
-    pending_bytes: int = 0
+    is_complete: bool = True
+    is_cut: bool = False
     damages: list[str] = field(default_factory=list)
-
-
-class _OpenSegment:
-    __slots__ = ("decoder", "descriptor", "drained_at", "header", "offset", "path", "size")
-
-    def __init__(self, path: Path, header: SegmentHeader, descriptor: int, stored: int) -> None:
-        self.path = path
-        self.header = header
-        self.descriptor = descriptor
-        self.size = os.fstat(descriptor).st_size
-        self.decoder = SegmentDecoder()
-        self.offset = max(stored, HEADER_SIZE_BYTES)
-        self.drained_at: float | None = None
-        if self.offset > HEADER_SIZE_BYTES:
-            before = os.pread(descriptor, self.offset - HEADER_SIZE_BYTES, HEADER_SIZE_BYTES)
-            known = scan(before, HEADER_SIZE_BYTES, is_final=True, base_offset=HEADER_SIZE_BYTES)
-            self.decoder.feed(known.payloads, WriteBatch(), is_stored=True)
-
-    def close(self) -> None:
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
 
 
 class JournalMerger:
@@ -108,8 +87,10 @@ class JournalMerger:
         self._on_batch = on_batch
         self._me = current_owner()
         self.is_own_journal_closed = False
-        self._open: dict[str, _OpenSegment] = {}
+        self._open: dict[str, SegmentFile] = {}
+        self._foreign: dict[str, Owner] = {}
         self._reported: set[str] = set()
+        self._alive: dict[Owner, bool | None] = {}
 
     def merge(self, *, scope: MergeScope = "own", deadline_s: float | None = None) -> MergeReport:
         """Store what the journals hold; stop early at `deadline_s` (of time.monotonic), losing nothing.
@@ -118,192 +99,224 @@ class JournalMerger:
             StoreError: the store does not take it (locked, full disk); the journals keep everything.
         """
         report = MergeReport()
+        room_bytes = BATCH_BYTES
         while True:
-            batch, advances, is_more = self._collect(scope, report)
+            self._alive.clear()
+            batch, advances, is_more = self._collect(scope, report, room_bytes)
             if advances:
-                batch.journal = [advance for _, advance in advances]
-                try:
-                    self._sink.apply(batch)
-                except JournalMovedError as moved:
-                    self._reopen(moved.segment_id)
-                    continue
-                for segment, advance in advances:
-                    segment.offset = advance.end_offset
-                    report.stored_bytes += advance.end_offset - advance.start_offset
-                if self._on_batch is not None:
-                    self._on_batch(batch)
-            if not is_more or (deadline_s is not None and time.monotonic() > deadline_s):
+                room_bytes = self._apply(batch, advances, report, room_bytes)
+                is_more = is_more or room_bytes < BATCH_BYTES
+            self._retire()
+            if not is_more:
+                report.is_complete = not any(s.is_stuck() for s in self._open.values())
                 break
-        self._retire()
+            if deadline_s is not None and time.monotonic() > deadline_s:
+                report.is_complete, report.is_cut = False, True
+                break
         return report
-
-    def pending_bytes(self) -> int:
-        """Return how many journal bytes (of open segments) are not stored; an upper bound, holes included."""
-        return sum(
-            max(0, _written_bytes(segment.descriptor, segment.size) - segment.offset)
-            for segment in self._open.values()
-        )
 
     def close(self) -> None:
         """Let go of the files; nothing is deleted."""
-        for segment in self._open.values():
-            segment.close()
-        self._open.clear()
+        for name in list(self._open):
+            self._let_go(name)
 
     def _collect(
-        self, scope: MergeScope, report: MergeReport
-    ) -> tuple[WriteBatch, list[tuple[_OpenSegment, JournalAdvance]], bool]:
+        self, scope: MergeScope, report: MergeReport, room_bytes: int
+    ) -> tuple[WriteBatch, list[tuple[SegmentFile, JournalAdvance]], bool]:
+        """Read the next batch, its advances, and whether there is more than fits into it."""
         batch = WriteBatch()
-        advances: list[tuple[_OpenSegment, JournalAdvance]] = []
-        room = BATCH_BYTES
+        advances: list[tuple[SegmentFile, JournalAdvance]] = []
+        room = room_bytes
         is_more = False
         for segment in self._segments(scope, report):
             if room <= 0:
                 is_more = True
                 break
-            found = self._read(segment, room)
+            try:
+                found = segment.read(room, is_final=self._is_final(segment))
+            except OSError as error:
+                self._report_once(segment.path.name, report, f"cannot be read: {error}")
+                continue
             if found is None:
+                if scope == "all" and not self._is_ours(segment):
+                    self._let_go(segment.path.name)
                 continue
             problems = segment.decoder.feed(found.payloads, batch)
             damages = [f"{d.why}: {d.length} bytes at {d.offset}" for d in found.damages]
-            report.damages += [f"{segment.path.name}: {text}" for text in damages + problems]
+            if problems or not all(damage.is_hole for damage in found.damages):
+                segment.is_damaged = True
+            for text in damages + problems:
+                self._report_once(segment.path.name, report, text)
             if found.end_offset > segment.offset:
-                advances.append(
-                    (
-                        segment,
-                        JournalAdvance(segment.header.segment_id, self._stored(segment), found.end_offset),
-                    )
-                )
+                advance = JournalAdvance(segment.header.segment_id, segment.stored_offset, found.end_offset)
+                advances.append((segment, advance))
                 room -= found.end_offset - segment.offset
                 is_more = is_more or not found.is_exhausted
+        batch.journal = [advance for _, advance in advances]
         return batch, advances, is_more
 
-    @staticmethod
-    def _stored(segment: _OpenSegment) -> int:
-        return 0 if segment.offset == HEADER_SIZE_BYTES else segment.offset
+    def _apply(
+        self,
+        batch: WriteBatch,
+        advances: list[tuple[SegmentFile, JournalAdvance]],
+        report: MergeReport,
+        room_bytes: int,
+    ) -> int:
+        """Store a batch that was read with `room_bytes`; return how much the next one is to hold.
 
-    def _read(self, segment: _OpenSegment, room_bytes: int) -> Scan | None:
-        """Return the next frames of a segment; None when there is nothing new."""
-        offset, rest = segment.offset, segment.size - segment.offset
-        is_final = self._is_final(segment)
-        length = min(rest, max(room_bytes, _WINDOW_BYTES))
-        window = min(length, _WINDOW_BYTES)
-        raw = os.pread(segment.descriptor, window, offset)
-        if not is_final and raw[:FRAME_HEADER_SIZE_BYTES] == bytes(FRAME_HEADER_SIZE_BYTES):
-            return None
-        if window < length and raw.count(0, -64) != 64:
-            raw += os.pread(segment.descriptor, length - window, offset + window)
-        found = scan(raw, offset, is_final=is_final and len(raw) == rest, base_offset=offset)
-        if not found.payloads and not found.damages and len(raw) < rest:
-            # One frame that is larger than what was read, or damage: both need the whole rest.
-            raw = os.pread(segment.descriptor, rest, offset)
-            found = scan(raw, offset, is_final=is_final, base_offset=offset)
-        return found
-
-    def _segments(self, scope: MergeScope, report: MergeReport) -> list[_OpenSegment]:
+        `BATCH_BYTES` unless there is a record about that the store cannot take: it is closed in on.
+        """
         try:
-            names = sorted(p.name for p in self._directory.iterdir() if p.suffix == SEGMENT_SUFFIX)
+            self._sink.apply(batch)
+        except JournalMovedError as moved:
+            self._let_go(f"{moved.segment_id}{SEGMENT_SUFFIX}")
+            return BATCH_BYTES - 1  # less than all: look again, from where the other process stopped
+        except Exception as error:
+            if not _is_about_content(error):
+                raise
+            if room_bytes > 1:
+                return max(room_bytes // _SHRINK, 1)
+            self._step_over(advances, report, error)
+            return room_bytes
+        for segment, advance in advances:
+            segment.offset = advance.end_offset
+            report.stored_bytes += advance.end_offset - advance.start_offset
+        if self._on_batch is not None:
+            self._on_batch(batch)
+        return min(room_bytes * _SHRINK, BATCH_BYTES)
+
+    def _step_over(
+        self, advances: list[tuple[SegmentFile, JournalAdvance]], report: MergeReport, error: Exception
+    ) -> None:
+        """Leave out the one record that the store cannot take, so that it does not hold up all others."""
+        self._sink.apply(WriteBatch(journal=[advance for _, advance in advances]))
+        for segment, advance in advances:
+            start, segment.offset = segment.offset, advance.end_offset
+            segment.is_damaged = True
+            text = f"a record that the store cannot take ({error}): {segment.offset - start} bytes at {start}"
+            self._report_once(segment.path.name, report, text)
+
+    def _report_once(self, name: str, report: MergeReport, text: str) -> None:
+        message = f"{name}: {text}"
+        if message not in self._reported:
+            self._reported.add(message)
+            report.damages.append(message)
+
+    def _segments(self, scope: MergeScope, report: MergeReport) -> Iterator[SegmentFile]:
+        """Yield the segments of the scope in the order in which each process wrote its own."""
+        try:
+            names = sorted(os.listdir(self._directory))  # noqa: PTH208 - names are all that is wanted
         except FileNotFoundError:
-            return []
-        chosen = []
+            return
+        if len(self._foreign) > len(names):
+            self._foreign = {name: self._foreign[name] for name in names if name in self._foreign}
         for name in names:
+            if name.endswith(UNFINISHED_SUFFIX):
+                self._remove_unfinished(name)
+            if not name.endswith(SEGMENT_SUFFIX):
+                continue
+            owner = self._foreign.get(name)
+            if owner is not None and scope == "own" and self._alive_now(owner):
+                continue
             segment = self._open.get(name) or self._try_open(name, report)
-            if segment is not None and (scope == "all" or self._is_ours(segment)):
-                chosen.append(segment)
-        return chosen
+            if segment is None:
+                continue
+            if scope == "all" or self._is_ours(segment):
+                yield segment
+            else:
+                self._foreign[name] = segment.header.drainer
+                self._let_go(name)
 
-    def _try_open(self, name: str, report: MergeReport) -> _OpenSegment | None:
-        path = self._directory / name
+    def _try_open(self, name: str, report: MergeReport) -> SegmentFile | None:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            segment = SegmentFile(self._directory / name, self._sink.journal_offset)
         except FileNotFoundError:
             return None
-        try:
-            header = unpack_header(os.pread(descriptor, HEADER_SIZE_BYTES, 0), path=str(path))
-            segment = _OpenSegment(path, header, descriptor, self._sink.journal_offset(header.segment_id))
-        except JournalError as error:
-            os.close(descriptor)
-            if name not in self._reported and not _is_being_made(path):
-                self._reported.add(name)
-                report.damages.append(str(error))
+        except OSError as error:
+            self._report_once(name, report, f"cannot be read: {error}")
             return None
-        except BaseException:
-            os.close(descriptor)
-            raise
+        except JournalError as error:
+            self._report_once(name, report, str(error))
+            return None
+        if segment.missing_bytes:
+            segment.is_damaged = True
+            self._report_once(name, report, f"the last {segment.missing_bytes} bytes of the file are gone")
         self._open[name] = segment
         return segment
 
-    def _is_ours(self, segment: _OpenSegment) -> bool:
+    def _is_ours(self, segment: SegmentFile) -> bool:
         drainer = segment.header.drainer
-        if (
-            drainer.pid == self._me.pid
-            and drainer.start_ticks == self._me.start_ticks
-            and drainer.boot_id == self._me.boot_id
-        ):
-            return True
-        alive = is_alive(drainer)
-        return alive is False or (alive is None and _idle_s(segment) > FOREIGN_IDLE_S)
+        return self._is_me(drainer) or self._is_gone(drainer, segment)
 
-    def _is_final(self, segment: _OpenSegment) -> bool:
-        owner: Owner = segment.header.owner
-        if (
-            owner.pid == self._me.pid
-            and owner.start_ticks == self._me.start_ticks
-            and owner.boot_id == self._me.boot_id
-        ):
-            return self.is_own_journal_closed
-        alive = is_alive(owner)
-        return alive is False or (alive is None and _idle_s(segment) > FOREIGN_IDLE_S)
+    def _is_final(self, segment: SegmentFile) -> bool:
+        """Tell whether nobody writes to the segment any more."""
+        owner = segment.header.owner
+        return self.is_own_journal_closed if self._is_me(owner) else self._is_gone(owner, segment)
 
-    def _reopen(self, segment_id: str) -> None:
-        """Start over with a segment that another process has drained further."""
-        name = f"{segment_id}{SEGMENT_SUFFIX}"
+    def _is_me(self, owner: Owner) -> bool:
+        me = self._me
+        return (owner.pid, owner.start_ticks, owner.boot_id) == (me.pid, me.start_ticks, me.boot_id)
+
+    def _is_gone(self, owner: Owner, segment: SegmentFile) -> bool:
+        alive = self._alive_now(owner)
+        return segment.idle_s() > FOREIGN_IDLE_S if alive is None else not alive
+
+    def _alive_now(self, owner: Owner) -> bool | None:
+        if owner not in self._alive:
+            self._alive[owner] = is_alive(owner)
+        return self._alive[owner]
+
+    def _let_go(self, name: str) -> None:
         segment = self._open.pop(name, None)
         if segment is not None:
             segment.close()
 
     def _retire(self) -> None:
         """Delete the segments that are stored to their end and that nobody writes any more."""
-        latest: dict[str, int] = {}
-        for segment in self._open.values():
-            header = segment.header
-            latest[header.writer_id] = max(latest.get(header.writer_id, 0), header.number)
         for name, segment in list(self._open.items()):
-            if not segment.path.exists():
-                segment.close()
-                del self._open[name]
-                continue
             is_final = self._is_final(segment)
-            if not is_final and segment.header.number == latest[segment.header.writer_id]:
+            try:
+                is_done = segment.is_done(is_final=is_final)
+            except OSError:
                 continue
-            rest = os.pread(segment.descriptor, segment.size - segment.offset, segment.offset)
-            if rest.count(0) != len(rest):
-                segment.drained_at = None
+            if not is_done:
+                if not segment.path.exists():
+                    self._let_go(name)
                 continue
-            if not is_final:
-                segment.drained_at = segment.drained_at or time.monotonic()
-                if time.monotonic() - segment.drained_at < SETTLE_S:
-                    continue
-            segment.path.unlink(missing_ok=True)
-            segment.close()
-            del self._open[name]
+            if segment.header.is_synced:
+                self._sync_store()
+            with suppress(FileNotFoundError):
+                if segment.is_damaged:
+                    segment.path.rename(segment.path.with_suffix(DAMAGED_SUFFIX))
+                else:
+                    segment.path.unlink()
+            self._let_go(name)
+
+    def _sync_store(self) -> None:
+        """Wait until the store's last transactions are on the disk: SQLite itself waits only at checkpoints.
+
+        The write-ahead log is the one file of the store on which SQLite holds no lock, so that closing it
+        here drops none.
+        """
+        store = self._directory.with_name(self._directory.name.removesuffix(".journals"))
+        with suppress(FileNotFoundError):
+            descriptor = os.open(store.with_name(f"{store.name}-wal"), os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def _remove_unfinished(self, name: str) -> None:
+        """Remove what a process left that died while it made a segment."""
+        path = self._directory / name
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _UNFINISHED_AGE_S:
+                path.unlink()
 
 
-def _written_bytes(descriptor: int, size: int) -> int:
-    raw = os.pread(descriptor, size, 0)
-    return len(raw.rstrip(b"\0"))
-
-
-def _idle_s(segment: _OpenSegment) -> float:
-    return time.time() - os.fstat(segment.descriptor).st_mtime
-
-
-def _is_being_made(path: Path) -> bool:
-    """Tell whether the file is so young that its writer may be about to write the header."""
-    try:
-        return time.time() - path.stat().st_mtime < 1.0
-    except FileNotFoundError:
-        return True
+def _is_about_content(error: Exception) -> bool:
+    """Tell whether the store refused what the batch holds, not to write at all."""
+    return type(error) is StoreError or not isinstance(error, (StoreError, OSError, MemoryError))
 
 
 def merge_journals(location: str) -> list[str]:
@@ -312,8 +325,7 @@ def merge_journals(location: str) -> list[str]:
     It takes the journals of processes that are gone, and what those that live have written so far. A store
     that cannot be written now (locked, read-only) is left as it is: the journals keep everything.
     """
-    path = Path(location.removeprefix("sqlite://"))
-    directory = journal_directory(path)
+    directory = journal_directory(Path(location.removeprefix("sqlite://")))
     try:
         has_segments = any(p.suffix == SEGMENT_SUFFIX for p in directory.iterdir())
     except OSError:
