@@ -82,9 +82,13 @@ def scan(
         why = _why(length, begin, size, is_hole=is_hole)
         result.damages.append(Damage(position + base_offset, ending - position, why, is_hole))
         position = ending
-    result.end_offset = position + base_offset
     if position + FRAME_HEADER_SIZE_BYTES > size:
         result.is_exhausted = True
+        if is_final and not is_blank(buffer, position):
+            why = _why(1, size, size, is_hole=False)
+            result.damages.append(Damage(position + base_offset, size - position, why))
+            position = size
+    result.end_offset = position + base_offset
     return result
 
 
