@@ -10,7 +10,6 @@ keep that close from touching the files.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sqlite3
 import threading
@@ -72,12 +71,18 @@ class _Process:
         for one in list(self.forkables):
             inherited = one.start_anew()
             for connection in inherited:
-                # One reference more than there are: never finalised, not even when the child exits.
-                ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+                _make_immortal(connection)
             if id(one) in held:
                 self.inherited.extend(inherited)
             else:
                 self.unsafe.add(one.location)
+
+
+def _make_immortal(connection: sqlite3.Connection) -> None:
+    """Count one reference more than there are: it is never finalised, not even when the child exits."""
+    import ctypes  # noqa: PLC0415 - only children need it, and importing it takes milliseconds
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 _process: Final = _Process()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import string
+from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -167,6 +168,29 @@ def test_both_stores_keep_the_same(batch):
             assert sqlite.get_run(run_id) == memory.get_run(run_id)
         for prefix in ("", "0", *string.ascii_lowercase[:3]):
             assert sqlite.resolve_run_ids(prefix) == memory.resolve_run_ids(prefix)
+
+
+@settings(max_examples=60, deadline=None)
+@given(first=batches(), second=batches())
+def test_what_arrives_twice_is_kept_once(first, second):
+    """Whatever a batch says of runs, params and tags, applying it again changes nothing."""
+    for location in ("sqlite://:memory:", "memory://"):
+        with open_store(location) as store:
+            store.apply(first)
+            store.apply(second)
+            once = repr(
+                (store.find_runs(RunQuery()), store.params(RUN_IDS), store.tags(RUN_IDS), store.experiments())
+            )
+
+            store.apply(replace(second, points=[]))
+
+            again = (
+                store.find_runs(RunQuery()),
+                store.params(RUN_IDS),
+                store.tags(RUN_IDS),
+                store.experiments(),
+            )
+            assert repr(again) == once
 
 
 points = st.lists(
