@@ -54,7 +54,7 @@ def step_increment(steps: array[float]) -> int | None:
     first, increment = steps[0], steps[1] - steps[0]
     if not (first.is_integer() and increment.is_integer() and increment > 0):
         return None
-    if abs(first) >= _EXACT or abs(steps[-1]) >= _EXACT:
+    if abs(first) + increment * len(steps) >= _EXACT:
         return None
     start, stride = int(first), int(increment)
     expected = array("d", range(start, start + stride * len(steps), stride))
