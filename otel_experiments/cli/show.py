@@ -46,6 +46,11 @@ def command(ctx: click.Context, *, run: str, is_all: bool, as_json: bool) -> Non
             json_line(
                 {
                     **plain_run(view),
+                    "paused": {
+                        "count": view.record.paused_count,
+                        "duration_s": view.record.paused_total_ns / 1e9,
+                        "dropped_count": view.record.paused_dropped_count,
+                    },
                     "resource": plain(view.resource),
                     "error": _traceback(list(spans)),
                     "span_tree": plain_tree(roots),
@@ -72,6 +77,11 @@ def _print_header(console: Console, run: RunView, spans: Sequence[Span]) -> None
     console.print(Text(f"{run.id}  experiment {fmt.clean(run.experiment)}", style="dim"), soft_wrap=True)
     console.print(Text(f"made {moment} ({_ago(run.age_s)}), {started}", style="dim"))
     record = run.record
+    if record.paused_count:
+        times = "once" if record.paused_count == 1 else f"{record.paused_count} times"
+        refused = f"{record.paused_dropped_count:,} values came meanwhile and were not recorded"
+        paused = fmt.duration(record.paused_total_ns / 1e9)
+        console.print(Text(f"paused {times}, {paused} in all; {refused}", style="dim"))
     for heading, text in (
         ("group", record.group),
         ("condition", record.condition),

@@ -244,10 +244,12 @@ class Pipeline:
             is_exported = self.otlp.shutdown(timeout_s=max(0.1, deadline_s - time.monotonic()))
         return FlushReport(is_stored=is_stored, is_exported=is_exported, lost=dict(self.guard.losses))
 
-    def sample_last(self, run: Run) -> None:
-        """Take a last sample of the system metrics for a run that is about to end."""
+    def before_last_collection(self, run: Run) -> None:
+        """Take a run's last sample of system metrics, and have the drain hand its last points to OTLP."""
         if self._system is not None:
             self._system.sample_last(run)
+        if self.otlp is not None and self.storage is not None:
+            self.storage.drain_now(timeout_s=self.settings.exit_timeout_s / 4)
 
     def _tick(self) -> None:
         settings = self.settings

@@ -288,7 +288,7 @@ class Run(Recording, Work):
                 self._end_span(state, reason, error)
                 self._points.is_gated = True
                 self._points.gate_reason = "finished"
-                self.pipeline.sample_last(self)
+                self.pipeline.before_last_collection(self)
                 self.collect_metrics()
                 error_type = "" if error is None else type(error).__qualname__
                 self._set_state(state, reason=reason, error_type=error_type)

@@ -58,6 +58,13 @@ def _positive(text: str) -> float:
     return number
 
 
+def _not_negative(text: str) -> float:
+    number = float(text)
+    if not number >= 0:
+        raise ValueError("it is below zero, or no number")
+    return number
+
+
 SETTINGS: Final[Mapping[str, Setting]] = {
     "store": Setting(
         "OTEL_EXPERIMENTS_STORE",
@@ -108,7 +115,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "system_metrics_s": Setting(
         "OTEL_EXPERIMENTS_SYSTEM_METRICS",
-        float,
+        _not_negative,
         5.0,
         "Seconds between samples of CPU, memory, disk, network and GPUs; 0 turns them off.",
     ),
