@@ -32,6 +32,7 @@
         ├── GoldenInvalidError (ValueError)    3
         ├── IncompleteTraceError (ValueError)  4
         ├── EmptyTraceError (ValueError)       4
+        ├── NonFiniteGoldenError (ValueError)  4
         └── GoldenRuleError (ValueError)       5
 
 Two regimes, never mixed: configuring, querying and comparing raise these; recording never raises into user
@@ -380,6 +381,20 @@ class EmptyTraceError(GoldenError, ValueError):
         super().__init__(
             f"The trace of run {run!r} has no spans, so nothing was compared.\n"
             "  Check that the program recorded a run and that its spans were exported before it ended."
+        )
+
+
+class NonFiniteGoldenError(GoldenError, ValueError):
+    """A metric of a run that is to become a golden holds NaN or infinity."""
+
+    exit_code = 4
+
+    def __init__(self, *, metric: str, index: float, value: float, last_finite: float | None) -> None:
+        self.metric, self.index, self.value, self.last_finite = metric, index, value, last_finite
+        before = "no finite value before it" if last_finite is None else f"last finite value {last_finite!r}"
+        super().__init__(
+            f"The metric {metric!r} is {value!r} at index {index:g} ({before}), so the run was not taken as a golden.\n"
+            "  Mend the run; if it must be so, allow it: allow_nonfinite=True."
         )
 
 
