@@ -16,27 +16,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from otel_experiments._api import (
+    from otel_experiments import errors as errors
+    from otel_experiments._reading import experiments, run, runs, sql
+    from otel_experiments._recording import (
         Run,
         configure,
         current_run,
-        experiments,
         finish,
         init,
         log,
         log_params,
-        run,
-        runs,
         set_tag,
         set_tags,
         shutdown,
-        sql,
         stage,
         start_run,
         step,
         trace,
     )
     from otel_experiments.model.run import RunState
+
+    __version__: str
 
 __all__ = [
     "Run",
@@ -61,22 +61,31 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415 - 10 ms that few need
+_READING = ("experiments", "run", "runs", "sql")
 
-        return version("otel-experiments")
-    if name == "errors":
-        import otel_experiments.errors  # noqa: PLC0415 - lazy on purpose
 
-        return otel_experiments.errors
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from otel_experiments import _api  # noqa: PLC0415 - lazy on purpose
+if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt name for granted
 
-    value = getattr(_api, name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version  # noqa: PLC0415 - 10 ms that few need
+
+            return version("otel-experiments")
+        if name == "errors":
+            import otel_experiments.errors  # noqa: PLC0415 - lazy on purpose
+
+            return otel_experiments.errors
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415 - lazy on purpose
+
+        if name in _READING:
+            module = "otel_experiments._reading"
+        else:
+            module = "otel_experiments.model.run" if name == "RunState" else "otel_experiments._recording"
+        value = getattr(import_module(module), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

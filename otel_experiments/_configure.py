@@ -8,13 +8,14 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from otel_experiments import _active
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.record import exits
-from otel_experiments.record.otlp import OtlpExport, is_wanted
+from otel_experiments.record.otlp_switch import is_wanted
 from otel_experiments.record.pipeline import FlushReport, Pipeline
 from otel_experiments.record.run import Run
 from otel_experiments.record.settings import Settings
@@ -26,6 +27,11 @@ from otel_experiments.store.merge import journal_directory
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+    from otel_experiments.record.otlp import OtlpExport
+
+_BUSY_TIMEOUT_S: Final = 1.0
+"""How long one transaction of the drain waits for another process; it tries again, and nobody waits for it."""
 
 _lock = threading.RLock()
 _pipeline: Pipeline | None = None
@@ -171,13 +177,13 @@ def _build(
     temporary: Path | None = None
     path = settings.store_path
     if settings.enabled and settings.is_stored:
-        store = open_store(settings.store)
+        store = open_store(path or settings.store, busy_timeout_s=_BUSY_TIMEOUT_S)
     if path is not None and settings.enabled:
         directory = journal_directory(path)
     else:
         temporary = Path(tempfile.mkdtemp(prefix="otel-experiments-"))
         directory = temporary
-    held: list[OtlpExport] = []
+    held: list[OtlpExport] = []  # OtlpExport's module is imported only when OTLP is on: it costs 20 ms
 
     def hand_on(batch: WriteBatch) -> None:
         for otlp in held:
@@ -194,10 +200,13 @@ def _build(
         span_processors=span_processors,
     )
     if settings.enabled and is_wanted(settings.otlp, os.environ):
+        from otel_experiments.record.otlp import OtlpExport  # noqa: PLC0415 - see above
+
         held.append(OtlpExport(made.guard))
         made.attach_otlp(held[0])
     drain.start()
     _pipeline, _store = made, store
+    _active.set_finder(active_store)
     if settings.set_global:
         from otel_experiments.record.routing import install_global_provider  # noqa: PLC0415 - rarely wanted
 

@@ -1,28 +1,18 @@
-"""From what OpenTelemetry's Python SDK hands to exporters and processors to our model. Pure."""
+"""From what OpenTelemetry's Python SDK hands to exporters and processors to our model. Pure.
+
+Metrics are in `from_sdk_metrics`: importing the SDK's takes as long as all of this.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from opentelemetry.sdk.metrics.export import (
-    ExponentialHistogram,
-    ExponentialHistogramDataPoint,
-    Gauge,
-    Histogram,
-    HistogramDataPoint,
-    Metric,
-    MetricsData,
-    NumberDataPoint,
-    Sum,
-)
 from opentelemetry.sdk.resources import Resource as SdkResource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import format_span_id, format_trace_id
 
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import InstrumentKind, InstrumentPoint
 from otel_experiments.model.span import (
     Attributes,
     Event,
@@ -143,72 +133,3 @@ def log_record_from_sdk(data: ReadableLogRecord | ReadWriteLogRecord) -> LogReco
         scope=scope_from_sdk(data.instrumentation_scope),
         run_id=run_id_of(attributes, resource),
     )
-
-
-def instrument_points_from_sdk(data: MetricsData) -> Iterator[InstrumentPoint]:
-    """Yield every data point of one collection."""
-    for resource_metrics in data.resource_metrics:
-        resource = resource_from_sdk(resource_metrics.resource)
-        for scope_metrics in resource_metrics.scope_metrics:
-            scope = scope_from_sdk(scope_metrics.scope)
-            for metric in scope_metrics.metrics:
-                yield from _points_of_metric(metric, resource, scope)
-
-
-def _points_of_metric(metric: Metric, resource: Resource, scope: Scope) -> Iterator[InstrumentPoint]:
-    kind, temporality, is_monotonic = _describe(metric)
-    for point in metric.data.data_points:
-        attributes = cast("Attributes", dict(point.attributes or {}))
-        yield InstrumentPoint(
-            name=metric.name,
-            kind=kind,
-            time_ns=point.time_unix_nano,
-            start_ns=point.start_time_unix_nano or 0,
-            unit=metric.unit or "",
-            description=metric.description or "",
-            value=point.value if isinstance(point, NumberDataPoint) else None,
-            histogram=None if isinstance(point, NumberDataPoint) else _histogram(point),
-            is_monotonic=is_monotonic,
-            temporality=temporality,
-            attributes=attributes,
-            exemplars=tuple(
-                {
-                    "time_ns": exemplar.time_unix_nano,
-                    "value": exemplar.value,
-                    "trace_id": format_trace_id(exemplar.trace_id) if exemplar.trace_id else "",
-                    "span_id": format_span_id(exemplar.span_id) if exemplar.span_id else "",
-                    "attributes": cast("Attributes", dict(exemplar.filtered_attributes or {})),
-                }
-                for exemplar in point.exemplars
-            ),
-            resource=resource,
-            scope=scope,
-            run_id=run_id_of(attributes, resource),
-        )
-
-
-def _describe(metric: Metric) -> tuple[InstrumentKind, int, bool]:
-    data = metric.data
-    if isinstance(data, Gauge):
-        return "gauge", 0, False
-    if isinstance(data, Sum):
-        return "sum", int(data.aggregation_temporality), data.is_monotonic
-    if isinstance(data, ExponentialHistogram):
-        return "exponential_histogram", int(data.aggregation_temporality), False
-    assert isinstance(data, Histogram), "the SDK has four kinds of data"
-    return "histogram", int(data.aggregation_temporality), False
-
-
-def _histogram(point: HistogramDataPoint | ExponentialHistogramDataPoint) -> Attributes:
-    common: dict[str, Any] = {"count": point.count, "sum": point.sum, "min": point.min, "max": point.max}
-    if isinstance(point, HistogramDataPoint):
-        return common | {
-            "bucket_counts": list(point.bucket_counts),
-            "explicit_bounds": list(point.explicit_bounds),
-        }
-    return common | {
-        "scale": point.scale,
-        "zero_count": point.zero_count,
-        "positive": {"offset": point.positive.offset, "bucket_counts": list(point.positive.bucket_counts)},
-        "negative": {"offset": point.negative.offset, "bucket_counts": list(point.negative.bucket_counts)},
-    }

@@ -7,7 +7,7 @@ from typing import Any
 
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 
-from otel_experiments.codec.from_sdk import instrument_points_from_sdk
+from otel_experiments.codec.from_sdk_metrics import instrument_points_from_sdk
 from otel_experiments.exporters.journaled import shared_store
 from otel_experiments.record.guard import logger
 

@@ -27,9 +27,10 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from otel_experiments.codec.from_sdk import instrument_points_from_sdk
+from otel_experiments.codec.from_sdk_metrics import instrument_points_from_sdk
 from otel_experiments.journal.encode import encode_instrument_points
 from otel_experiments.model.metric import InstrumentPoint, PointBlock
+from otel_experiments.record.providers import SCOPE_NAME
 from otel_experiments.semconv import SCHEMA_URL
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.metrics import ML_METRIC_VALUE
@@ -81,7 +82,8 @@ class RunMetricReader(MetricReader):
                 run_id = str(self._resource.attributes.get(attr.ML_RUN_ID, ""))
                 blocks = otlp.take_points(run_id)
                 held = [self._held.popleft() for _ in range(len(self._held))]
-                base = [*metrics_data.resource_metrics, *_resource_metrics(held, self._resource)]
+                collected = [scope for part in metrics_data.resource_metrics for scope in part.scope_metrics]
+                base = [*collected, *_scope_metrics(held)]
                 for data in _requests(base, blocks, self._resource, self.run_span_context):
                     otlp.export_metrics(data)
 
@@ -102,31 +104,54 @@ class RunMetricReader(MetricReader):
 
 
 def _requests(
-    base: Sequence[ResourceMetrics],
+    base: Sequence[ScopeMetrics],
     blocks: Sequence[PointBlock],
     resource: Resource,
     run_span: tuple[int, int] | None,
 ) -> Iterator[MetricsData]:
     """Yield what is to be exported: the collection with the first points, then points alone, in portions."""
-    scope = InstrumentationScope("otel_experiments", "", SCHEMA_URL)
     portion: list[NumberDataPoint] = []
     for point in _points(blocks, run_span):
         portion.append(point)
         if len(portion) == POINTS_PER_EXPORT:
-            yield _with_points(base, portion, resource, scope)
+            yield _request([*base, _of_run(portion)], resource)
             base, portion = [], []
-    if portion or base:
-        yield _with_points(base, portion, resource, scope)
+    if portion:
+        base = [*base, _of_run(portion)]
+    if base:
+        yield _request(base, resource)
 
 
-def _resource_metrics(points: Sequence[InstrumentPoint], resource: Resource) -> list[ResourceMetrics]:
+def _request(parts: Sequence[ScopeMetrics], resource: Resource) -> MetricsData:
+    """Return one request; the SDK's encoder keeps only the last of several parts of one resource or scope."""
+    metrics: dict[InstrumentationScope, list[Metric]] = {}
+    for part in parts:
+        metrics.setdefault(part.scope, []).extend(part.metrics)
+    merged = [
+        ScopeMetrics(scope=scope, metrics=found, schema_url=scope.schema_url or "")
+        for scope, found in metrics.items()
+    ]
+    whole = ResourceMetrics(resource=resource, scope_metrics=merged, schema_url=resource.schema_url)
+    return MetricsData(resource_metrics=[whole])
+
+
+def _of_run(points: Sequence[NumberDataPoint]) -> ScopeMetrics:
+    metric = Metric(
+        name=ML_METRIC_VALUE.name,
+        description=ML_METRIC_VALUE.brief,
+        unit=ML_METRIC_VALUE.unit,
+        data=Gauge(data_points=points),
+    )
+    scope = InstrumentationScope(SCOPE_NAME, "", SCHEMA_URL)
+    return ScopeMetrics(scope=scope, metrics=[metric], schema_url=SCHEMA_URL)
+
+
+def _scope_metrics(points: Sequence[InstrumentPoint]) -> list[ScopeMetrics]:
     """Return data points of numbers, all of one scope, as the SDK would have collected them."""
-    if not points:
-        return []
     by_name: dict[str, list[InstrumentPoint]] = {}
     for point in points:
         by_name.setdefault(point.name, []).append(point)
-    made = []
+    metrics = []
     for name, group in by_name.items():
         first = group[0]
         data_points = [
@@ -147,29 +172,12 @@ def _resource_metrics(points: Sequence[InstrumentPoint], resource: Resource) -> 
                 is_monotonic=first.is_monotonic,
             )
         )
-        made.append(Metric(name=name, description=first.description, unit=first.unit, data=data))
-    scope = InstrumentationScope(points[0].scope.name, points[0].scope.version, points[0].scope.schema_url)
-    own = ScopeMetrics(scope=scope, metrics=made, schema_url=SCHEMA_URL)
-    return [ResourceMetrics(resource=resource, scope_metrics=[own], schema_url=resource.schema_url)]
-
-
-def _with_points(
-    base: Sequence[ResourceMetrics],
-    points: Sequence[NumberDataPoint],
-    resource: Resource,
-    scope: InstrumentationScope,
-) -> MetricsData:
-    if not points:
-        return MetricsData(resource_metrics=base)
-    metric = Metric(
-        name=ML_METRIC_VALUE.name,
-        description=ML_METRIC_VALUE.brief,
-        unit=ML_METRIC_VALUE.unit,
-        data=Gauge(data_points=points),
-    )
-    scope_metrics = ScopeMetrics(scope=scope, metrics=[metric], schema_url=SCHEMA_URL)
-    own = ResourceMetrics(resource=resource, scope_metrics=[scope_metrics], schema_url=resource.schema_url)
-    return MetricsData(resource_metrics=[*base, own])
+        metrics.append(Metric(name=name, description=first.description, unit=first.unit, data=data))
+    if not metrics:
+        return []
+    of_all = points[0].scope
+    scope = InstrumentationScope(of_all.name, of_all.version, of_all.schema_url)
+    return [ScopeMetrics(scope=scope, metrics=metrics, schema_url=of_all.schema_url)]
 
 
 def _points(blocks: Sequence[PointBlock], run_span: tuple[int, int] | None) -> Iterator[NumberDataPoint]:

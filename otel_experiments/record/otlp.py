@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
@@ -28,22 +27,6 @@ QUEUE_SIZE: Final = 65_536
 BATCH_SIZE: Final = 2_048
 MAX_HELD_POINTS: Final = 2_000_000
 """Points that wait for OTLP in memory; the oldest go first beyond that. The store keeps all of them."""
-
-_ENDPOINT_VARIABLES: Final = (
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
-)
-
-
-def is_wanted(setting: bool | None, environ: Mapping[str, str]) -> bool:  # noqa: FBT001 - the setting itself
-    """Tell whether OTLP is on: when the setting says so, else when an endpoint is set."""
-    if environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        return False
-    if setting is not None:
-        return setting
-    return any(environ.get(variable) for variable in _ENDPOINT_VARIABLES)
 
 
 class OtlpExport:

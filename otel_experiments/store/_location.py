@@ -8,11 +8,10 @@ from os import PathLike
 from pathlib import Path
 
 from otel_experiments.errors import StorePathError
-from otel_experiments.store._memory import LOCATION as MEMORY
-from otel_experiments.store._memory import MemoryStore
 from otel_experiments.store._protocol import Store
 from otel_experiments.store._sqlite import SqliteStore
 
+MEMORY = "memory://"
 _SQLITE = "sqlite://"
 _SQLITE_MEMORY = ":memory:"
 
@@ -44,6 +43,8 @@ def open_store(
     """
     text = os.fspath(location)
     if text == MEMORY:
+        from otel_experiments.store._memory import MemoryStore  # noqa: PLC0415 - 20 ms that few need
+
         return MemoryStore(read_only=read_only)
     if text.startswith(_SQLITE):
         text = text.removeprefix(_SQLITE)

@@ -19,7 +19,8 @@ from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
-from otel_experiments.codec.from_sdk import instrument_points_from_sdk, log_record_from_sdk, span_from_sdk
+from otel_experiments.codec.from_sdk import log_record_from_sdk, span_from_sdk
+from otel_experiments.codec.from_sdk_metrics import instrument_points_from_sdk
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import InstrumentPoint
 from otel_experiments.model.search import SpanQuery

@@ -1,4 +1,4 @@
-"""What `import otel_experiments as ox` offers, gathered from the parts; loaded on first use."""
+"""What `import otel_experiments as ox` offers for reading; loaded on first use, without anything of recording."""
 
 from __future__ import annotations
 
@@ -6,71 +6,21 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, overload
 
-from otel_experiments import _configure
-from otel_experiments._configure import configure, shutdown, start_run
-from otel_experiments.model.run import Experiment, RunState
+from otel_experiments._active import active_store
+from otel_experiments.model.run import Experiment
 from otel_experiments.model.search import Expression
 from otel_experiments.query import Reader, RunView, Table, open_reader
-from otel_experiments.record.current import current_run
-from otel_experiments.record.decorators import make_run_decorator, stage, step, trace
-from otel_experiments.record.fluent import Fluent
-from otel_experiments.record.run import Run
 from otel_experiments.record.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-__all__ = [
-    "Run", "RunState", "configure", "current_run", "experiments", "finish", "init", "log", "log_params", "run",
-    "runs", "set_tag", "set_tags", "shutdown", "sql", "stage", "start_run", "step", "trace",
-]  # fmt: skip
-
-_fluent = Fluent(lambda: _configure.pipeline().settings.enabled)
-log = _fluent.log
-log_params = _fluent.log_params
-set_tag = _fluent.set_tag
-set_tags = _fluent.set_tags
-finish = _fluent.finish
-_run_decorator = make_run_decorator(start_run)
-
-
-def init(  # noqa: PLR0913 - the shape people know
-    project: str | None = None,
-    *,
-    name: str | None = None,
-    config: object = None,
-    tags: Mapping[str, object] | Iterable[str] | None = None,
-    group: str | None = None,
-    notes: str | None = None,
-    experiment: str | None = None,
-    resume: str | None = None,
-    seed: int | None = None,
-) -> Run:
-    """Start a run and make it current until `finish()` or the end of the process.
-
-    `project` is the experiment (as in other trackers); a run that `init` started before is finished first.
-
-    Raises:
-        ConfigurationError: a name or config that cannot be used.
-        StoreError: the store can never take the run.
-    """
-    _fluent.finish()
-    started = start_run(
-        name,
-        experiment=experiment or project,
-        config=config,
-        tags=tags,
-        group=group,
-        description=notes,
-        resume=resume,
-        seed=seed,
-    )
-    return started.stay()
+__all__ = ["experiments", "run", "runs", "sql"]
 
 
 def _reader(store: str | os.PathLike[str] | None) -> Reader:
     if store is None:
-        active = _configure.active_store()
+        active = active_store()
         if active is not None:
             return Reader(active)
     return open_reader(os.fspath(store) if store is not None else Settings.resolve().store)
@@ -146,4 +96,6 @@ def run(target: Any = None, /, *, store: Any = None, **options: Any) -> Any:  # 
     """
     if isinstance(target, str):
         return _reader(store).run(target)
-    return _run_decorator(target, **options)
+    from otel_experiments._recording import run_decorator  # noqa: PLC0415 - reading needs nothing of recording
+
+    return run_decorator(target, **options)
