@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         current_run,
         finish,
         init,
+        join_run,
         log,
         log_params,
         set_tag,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         start_run,
         step,
         trace,
+        worker_init,
     )
     from otel_experiments.model.run import RunState
 
@@ -46,6 +48,7 @@ __all__ = [
     "experiments",
     "finish",
     "init",
+    "join_run",
     "log",
     "log_params",
     "run",
@@ -58,6 +61,7 @@ __all__ = [
     "start_run",
     "step",
     "trace",
+    "worker_init",
 ]
 
 

@@ -15,8 +15,10 @@ from otel_experiments.errors import ConfigurationError
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.record import exits
+from otel_experiments.record.current import active_runs
 from otel_experiments.record.otlp_switch import is_wanted
 from otel_experiments.record.pipeline import FlushReport, Pipeline
+from otel_experiments.record.propagation import RUN_ID_VARIABLE, Membership, find_rank, read_membership
 from otel_experiments.record.run import Run
 from otel_experiments.record.settings import Settings
 from otel_experiments.record.start import base_resource, create_run, system_clock
@@ -139,8 +141,6 @@ def shutdown() -> FlushReport | None:
         pipeline, _pipeline, _store = _pipeline, None, None
         if pipeline is None or pipeline.is_inherited:
             return None
-        from otel_experiments.record.current import active_runs  # noqa: PLC0415 - beside its use
-
         for run in list(active_runs.values()):
             if run.pipeline is pipeline:
                 run.finish()
@@ -251,9 +251,22 @@ def start_run(  # noqa: PLR0913 - each argument is one fact about the run
         RunNotFoundError: there is no run to resume.
     """
     process = pipeline()
-    run_id, attempt = None, 1
+    run_id, attempt, root_span_id = None, 1, None
     if resume is not None:
         run_id, attempt = _resumed(resume)
+    else:
+        membership = read_membership(os.environ)
+        if membership is not None and membership.run_id not in active_runs:
+            return _join_as_worker(process, membership, config, tags)
+        place = find_rank(os.environ, experiment or process.settings.experiment, name)
+        if place is not None and place.rank > 0:
+            from otel_experiments.record.join import join_as_rank  # noqa: PLC0415 - only in distributed jobs
+
+            return join_as_rank(
+                process, place, name=name or "", experiment=experiment or process.settings.experiment
+            )
+        if place is not None:
+            run_id, root_span_id = place.run_id, int(place.root_span_id, 16)
     return create_run(
         process,
         name=name,
@@ -268,7 +281,72 @@ def start_run(  # noqa: PLR0913 - each argument is one fact about the run
         parent=parent,
         run_id=run_id,
         attempt=attempt,
+        root_span_id=root_span_id,
     )
+
+
+def join_run(environ: Mapping[str, str] | None = None) -> Run:
+    """Join the run that another process started, told by `run.environment()` there; use it with `with`.
+
+    What is recorded goes into that run, spans under the span that was current there. Leaving it ends this
+    process's part, never the run. A process that is set up already keeps its store.
+
+    Args:
+        environ: what `run.environment()` returned; by default the environment of this process.
+
+    Raises:
+        ConfigurationError: `environ` names no run.
+        StoreError: the store can never take the run.
+    """
+    told = os.environ if environ is None else environ
+    membership = read_membership(told)
+    if membership is None:
+        raise ConfigurationError(
+            f"There is no run to join: {RUN_ID_VARIABLE} is not set.\n"
+            "  Hand on what run.environment() returns in the process that started the run."
+        )
+    with _lock:
+        process = _pipeline or _build(Settings.resolve({**os.environ, **told}))
+    return _join_as_worker(process, membership, None, None)
+
+
+def worker_init(environ: Mapping[str, str], worker: object = None) -> None:  # noqa: ARG001 - a DataLoader passes its number
+    """Join a run for the life of a worker process: the initializer of a pool, or of a DataLoader's workers.
+
+    `Pool(4, initializer=worker_init, initargs=(run.environment(),))`, or for a DataLoader
+    `worker_init_fn=functools.partial(worker_init, run.environment())`.
+
+    Raises:
+        ConfigurationError: `environ` names no run.
+        StoreError: the store can never take the run.
+    """
+    membership = read_membership(environ)
+    if membership is None or membership.run_id not in active_runs:
+        join_run(environ).stay()
+
+
+def _join_as_worker(
+    process: Pipeline,
+    membership: Membership,
+    config: object,
+    tags: Mapping[str, object] | Iterable[str] | None,
+) -> Run:
+    from otel_experiments.record.join import join_as_worker  # noqa: PLC0415 - only in processes that join
+
+    run = join_as_worker(process, membership)
+    if config is not None:
+        run.log_params(config)
+    if tags is not None:
+        run.set_tags(tags)
+    return run
+
+
+def _reset_in_child() -> None:
+    global _lock  # noqa: PLW0603 - another thread may have held it at the fork
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_reset_in_child)
 
 
 def _resumed(wanted: str) -> tuple[str, int]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from otel_experiments import _configure
-from otel_experiments._configure import configure, shutdown, start_run
+from otel_experiments._configure import configure, join_run, shutdown, start_run, worker_init
 from otel_experiments.record.current import current_run
 from otel_experiments.record.decorators import make_run_decorator, stage, step, trace
 from otel_experiments.record.fluent import Fluent
 from otel_experiments.record.run import Run
 
 __all__ = [
-    "Run", "configure", "current_run", "finish", "init", "log", "log_params", "run_decorator", "set_tag",
-    "set_tags", "shutdown", "stage", "start_run", "step", "trace",
+    "Run", "configure", "current_run", "finish", "init", "join_run", "log", "log_params", "run_decorator", "set_tag",
+    "set_tags", "shutdown", "stage", "start_run", "step", "trace", "worker_init",
 ]  # fmt: skip
 
 _fluent = Fluent(lambda: _configure.pipeline().settings.enabled)

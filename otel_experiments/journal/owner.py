@@ -56,10 +56,15 @@ def _start_ticks(pid: int) -> int | None:
     return None if fields[0] in b"ZXx" else int(fields[19])
 
 
+def process_start_ticks(pid: int) -> int:
+    """Return the start time of a process in clock ticks since boot; 0 when there is no such process."""
+    return _start_ticks(pid) or 0
+
+
 def current_owner() -> Owner:
     """Return the identity of this process."""
     pid = os.getpid()
-    return Owner(host=_host(), boot_id=_boot_id(), pid=pid, start_ticks=_start_ticks(pid) or 0)
+    return Owner(host=_host(), boot_id=_boot_id(), pid=pid, start_ticks=process_start_ticks(pid))
 
 
 def is_alive(owner: Owner) -> bool | None:

@@ -42,7 +42,7 @@ def forget(pipeline: Pipeline) -> None:
 def _close_all() -> None:
     error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
     for run in list(active_runs.values()):
-        if run.pipeline.is_inherited:
+        if run.is_inherited:
             continue
         if isinstance(error, KeyboardInterrupt):
             run.cancel("KeyboardInterrupt")
@@ -70,7 +70,7 @@ def _unwatch_sigterm() -> None:
 
 def _on_sigterm(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
     for run in list(active_runs.values()):
-        if not run.pipeline.is_inherited:
+        if not run.is_inherited:
             run.end_by_signal("SIGTERM")
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGTERM)

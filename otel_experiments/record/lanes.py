@@ -60,6 +60,13 @@ def set_rank(rank: int | None) -> None:
     _local = threading.local()
 
 
+def set_child(number: int) -> None:
+    """Name the lanes of a process that its parent started without a fork, as those of a forked one are named."""
+    global _process_prefix, _local  # noqa: PLW0603 - as above
+    _process_prefix = f"child-{number}/"
+    _local = threading.local()
+
+
 def _number_child() -> None:
     global _next_child_prefix  # noqa: PLW0603 - handed from parent to child over the fork
     _next_child_prefix = f"{_process_prefix}child-{next(_children)}/"

@@ -23,9 +23,11 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from otel_experiments.journal.writer import JournalWriter, SilentJournal
 from otel_experiments.model.metric import SeriesKey
+from otel_experiments.record.anomalies import AnomalyEvents
 from otel_experiments.record.current import active_runs
 from otel_experiments.record.declared import References
 from otel_experiments.record.guard import Guard, logger
+from otel_experiments.record.known_runs import KnownRuns
 from otel_experiments.record.ids import PrivateIdGenerator
 from otel_experiments.record.processors import (
     AdoptingSpanProcessor,
@@ -143,6 +145,7 @@ class Pipeline:
         self.clock = clock
         self.pid = os.getpid()
         self.references = References()
+        self.known_runs = KnownRuns()
         make_journal = JournalWriter if settings.enabled else SilentJournal
         self.journal = make_journal(
             journal_directory,
@@ -153,6 +156,7 @@ class Pipeline:
         self.journal_processor = JournalSpanProcessor(
             self.journal, self.references, self.guard, self._count_span
         )
+        self.anomalies = AnomalyEvents(self.journal, self.references, self.known_runs)
         self.log_processor = JournalLogProcessor(self.journal, self.references, self.guard)
         self.span_processor = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call] # the SDK's
         for processor in span_processors:
@@ -170,6 +174,13 @@ class Pipeline:
         _pipelines.add(self)
 
     @property
+    def store_path(self) -> Path | None:
+        """The store's file, however the working directory has changed since; None for stores without one."""
+        if self.settings.store_path is None or not self.settings.enabled:
+            return self.settings.store_path
+        return self.journal.directory.with_name(self.journal.directory.name.removesuffix(".journals"))
+
+    @property
     def is_inherited(self) -> bool:
         """Whether this process is a forked child that got the pipeline from its parent."""
         return os.getpid() != self.pid
@@ -177,8 +188,15 @@ class Pipeline:
     def attach_otlp(self, otlp: OtlpExport) -> None:
         """Send to OTLP as well, from now on."""
         self.otlp = otlp
-        if otlp.span_processor is not None:
-            self.span_processor.add_span_processor(_RaiseSafeProcessor(otlp.span_processor, self.guard))
+
+    def after_stored(self, batch: WriteBatch) -> None:
+        """Tell of anomalies in what was just stored, and send it; called by the drain. Never raises."""
+        with self.guard:
+            if batch.points:
+                self.anomalies.look(batch.points, self.clock())
+        with self.guard:
+            if self.otlp is not None:
+                self.otlp.hold(batch)
 
     def adopt_global_provider(self) -> None:
         """Sit on the application's SDK provider, once, so that third-party spans land inside the run."""

@@ -6,6 +6,7 @@ after that a call packs numbers and nothing else: no system call, no lock, no ob
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 import time
@@ -26,19 +27,21 @@ EPOCH_METRIC: Final = "epoch"
 _POINTS: Final = int(RecordType.POINTS)
 _MAX_KEYSETS: Final = 4096
 _INFINITY: Final = math.inf
-_keyset_numbers_lock = threading.Lock()
-_keyset_numbers = 0
-
-
-def _next_keyset_number() -> int:
-    global _keyset_numbers  # noqa: PLW0603 - a counter of the process
-    with _keyset_numbers_lock:
-        _keyset_numbers += 1
-        return _keyset_numbers
+_next_keyset_number: Final = itertools.count(1).__next__
 
 
 class _Keyset:
-    __slots__ = ("declaration", "frame", "highest", "is_shared", "keys", "known_to", "number", "pack", "picks")
+    __slots__ = (
+        "declaration",
+        "frame",
+        "highest",
+        "is_shared",
+        "keys",
+        "known_to",
+        "number",
+        "pack",
+        "picks",
+    )
 
     def __init__(
         self, run_id: str, keys: tuple[SeriesKey, ...], picks: tuple[int, ...] | None, highest: float
@@ -113,6 +116,10 @@ class PointRecorder:
         if keyset.known_to is segment.declared and segment.append_packed(keyset.frame, payload):
             return
         self._append(keyset, payload)
+
+    def reset_in_child(self) -> None:
+        """Replace the lock after a fork."""
+        self._lock = threading.Lock()
 
     def next_step(self, name: str, phase: str | None) -> float:
         """Return the step that the series' next point without a step gets."""

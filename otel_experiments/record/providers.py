@@ -31,15 +31,21 @@ SCOPE_NAME = "otel_experiments"
 
 
 class _FirstTraceId(IdGenerator):
-    """Gives the run's id to the first trace, and whatever the pipeline's generator draws to all others."""
+    """Gives the run's id to the first trace, and whatever the pipeline's generator draws to all others.
 
-    def __init__(self, first: int, inner: IdGenerator) -> None:
+    `first_span` is the id of the first span, where it was agreed upon beforehand.
+    """
+
+    def __init__(self, first: int, inner: IdGenerator, first_span: int | None = None) -> None:
         self._first: int | None = first
+        self._first_span = first_span
         self._inner = inner
-        self.generate_span_id = inner.generate_span_id  # type: ignore[method-assign] # one call less a span
+        if first_span is None:
+            self.generate_span_id = inner.generate_span_id  # type: ignore[method-assign] # one call less a span
 
     def generate_span_id(self) -> int:
-        return self._inner.generate_span_id()
+        self.generate_span_id = self._inner.generate_span_id  # type: ignore[method-assign] # as above
+        return self._first_span or self._inner.generate_span_id()
 
     def generate_trace_id(self) -> int:
         first, self._first = self._first, None
@@ -73,7 +79,15 @@ class RunProviders:
         tracer: the tracer of this package's own spans.
     """
 
-    def __init__(self, pipeline: Pipeline, resource: Resource, run_id: str, version: str) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        resource: Resource,
+        run_id: str,
+        version: str,
+        *,
+        root_span_id: int | None = None,
+    ) -> None:
         self._pipeline = pipeline
         self._version = version
         self._lock = threading.Lock()
@@ -84,7 +98,7 @@ class RunProviders:
                 resource=resource,
                 shutdown_on_exit=False,
                 active_span_processor=pipeline.span_processor,
-                id_generator=_FirstTraceId(int(run_id, 16), pipeline.id_generator),
+                id_generator=_FirstTraceId(int(run_id, 16), pipeline.id_generator, root_span_id),
                 span_limits=pipeline.span_limits,
             )
             self.tracer: Tracer = self.tracer_provider.get_tracer(SCOPE_NAME, version, SCHEMA_URL)
@@ -93,6 +107,10 @@ class RunProviders:
         self._meter_provider: MeterProvider | None = None
         self._logger_provider: LoggerProvider | None = None
         self.reader: RunMetricReader | None = None
+
+    def reset_in_child(self) -> None:
+        """Replace the lock after a fork."""
+        self._lock = threading.Lock()
 
     def get_tracer(self, *library: Any) -> Tracer:
         """Return a tracer of the run for a library: name, version, schema URL, attributes."""

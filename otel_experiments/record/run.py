@@ -19,7 +19,7 @@ from otel_experiments.journal import encode
 from otel_experiments.model import run as model
 from otel_experiments.model.batch import RunStateChange
 from otel_experiments.model.run import ParamValue, RunState, check_transition
-from otel_experiments.record import loops
+from otel_experiments.record import loops, propagation
 from otel_experiments.record import scopes as scope_module
 from otel_experiments.record.config import Config
 from otel_experiments.record.current import RUN_KEY, active_runs
@@ -121,6 +121,11 @@ class Run(Recording, Work):
         return not self._state.is_terminal
 
     @property
+    def is_inherited(self) -> bool:
+        """Whether this process is a forked child and the run its parent's."""
+        return self._generation != scope_module.fork_generation
+
+    @property
     def refused_count(self) -> int:
         """How many values came while the run was paused or after its end, and were not recorded."""
         return self._points.gated_count
@@ -220,6 +225,17 @@ class Run(Recording, Work):
             self._points.is_gated = False
             self._set_state(RunState.RUNNING)
 
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables with which another process joins this run; sets none of them.
+
+        `subprocess.run(command, env={**os.environ, **run.environment()})`, or `worker_init` in a pool. What the
+        process records goes into this run, its spans under the span that is current here.
+
+        Raises:
+            ConfigurationError: the run is kept in memory, where no other process finds it.
+        """
+        return propagation.environment_of(self)
+
     def flush(self, *, timeout_s: float = 5.0) -> FlushReport:
         """Wait until what was recorded is stored and exported; the report says how far that went."""
         return self.pipeline.flush(timeout_s=timeout_s)
@@ -233,7 +249,7 @@ class Run(Recording, Work):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> Literal[False]:
         token, self._token = self._token, None
-        if self._generation != scope_module.fork_generation:
+        if self.is_inherited:
             return False
         with self.guard:
             if token is not None:
@@ -276,7 +292,7 @@ class Run(Recording, Work):
         return wanted
 
     def _end(self, state: RunState, *, reason: str = "", error: BaseException | None = None) -> FlushReport:
-        if self.pipeline.is_inherited or self._generation != scope_module.fork_generation:
+        if self.is_inherited:
             return self.pipeline.flush(timeout_s=0.0)
         with self._lock:
             if self._state.is_terminal:
@@ -421,6 +437,8 @@ class Run(Recording, Work):
 
     def collect_metrics(self) -> None:
         """Collect the run's instruments and send its points, if there is anybody to send them to."""
+        if self.pipeline.is_inherited:
+            return  # a forked child has no exporters of its own
         with self.guard:
             if self.pipeline.otlp is not None:
                 _ = self.providers.meter_provider
@@ -434,3 +452,17 @@ class Run(Recording, Work):
         """Give a sign of life."""
         with self.guard:
             self.pipeline.journal.append(encode.encode_heartbeat(self.id, self.pipeline.clock()))
+
+    def reset_in_child(self) -> None:
+        """Replace the locks, which another thread of the parent may have held at the fork."""
+        self._lock = threading.RLock()
+        self._points.reset_in_child()
+        self.providers.reset_in_child()
+
+
+def _reset_runs_in_child() -> None:
+    for run in active_runs.values():
+        run.reset_in_child()
+
+
+os.register_at_fork(after_in_child=_reset_runs_in_child)

@@ -183,7 +183,7 @@ class Settings:
         location = self.store.removeprefix("sqlite://")
         if self.store == "none" or location in {":memory:", ""} or "://" in location:
             return None
-        return Path(location).absolute()
+        return Path(location).expanduser().absolute()
 
 
 def _parsed(setting: Setting, text: str) -> object:

@@ -93,6 +93,7 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     parent: Run | None,
     run_id: str | None,
     attempt: int,
+    root_span_id: int | None = None,
 ) -> Run:
     """Make a run on the pipeline and start it.
 
@@ -122,8 +123,10 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
         params=params,
         tags=clean_tags(tags) if tags is not None else {},
     )
-    resource = pipeline.base_resource.merge(Resource(_run_attributes(identity), SCHEMA_URL))
-    run = Run(pipeline, identity, RunProviders(pipeline, resource, run_id, version()))
+    resource = pipeline.base_resource.merge(Resource(run_attributes(identity), SCHEMA_URL))
+    run = Run(
+        pipeline, identity, RunProviders(pipeline, resource, run_id, version(), root_span_id=root_span_id)
+    )
     pipeline.adopt_global_provider()
     rank = resource.attributes.get(attr.ML_DISTRIBUTED_RANK)
     if isinstance(rank, int):
@@ -132,7 +135,8 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     return run.start(links=(trace.Link(around),) if around.is_valid else ())
 
 
-def _run_attributes(identity: RunIdentity) -> dict[str, Any]:
+def run_attributes(identity: RunIdentity) -> dict[str, Any]:
+    """Return what identifies experiment and run on the resource."""
     attributes: dict[str, Any] = {
         attr.ML_EXPERIMENT_NAME: identity.experiment,
         attr.ML_RUN_ID: identity.run_id,

@@ -1,0 +1,150 @@
+"""A run as a process sees it that joined it: it records into the run and never starts or ends it.
+
+Spans go under the span that the joining process was told of, points into the run itself. A rank of a distributed
+job has a span of its own under the run's root, which rank 0 opens.
+"""
+
+from __future__ import annotations
+
+import multiprocessing.process
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from opentelemetry import context as context_api
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.trace import NonRecordingSpan, SpanContext
+
+from otel_experiments.model.run import RunState
+from otel_experiments.record import lanes
+from otel_experiments.record.current import active_runs
+from otel_experiments.record.pipeline import FlushReport, Pipeline
+from otel_experiments.record.propagation import Membership, Rank
+from otel_experiments.record.providers import RunProviders
+from otel_experiments.record.run import Run, RunIdentity
+from otel_experiments.record.scopes import mark_failed, run_context
+from otel_experiments.record.start import run_attributes, version
+from otel_experiments.semconv import SCHEMA_URL, values
+from otel_experiments.semconv import attributes as attr
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from opentelemetry.util.types import AttributeValue
+
+
+class JoinedRun(Run):
+    """A run that another process owns. Leaving it ends this process's part, never the run.
+
+    `span` is this process's own span where it has one (a rank), else the owner's span, which only points there.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        identity: RunIdentity,
+        providers: RunProviders,
+        *,
+        parent: SpanContext | None,
+        part: str | None,
+    ) -> None:
+        super().__init__(pipeline, identity, providers)
+        self._remote = parent
+        self._part = part
+
+    def start(self, *, links: Sequence[trace.Link] = ()) -> Self:
+        """Make the run active in this process; open the process's own span where it is to have one."""
+        with self.guard:
+            context = context_api.Context()
+            if self._remote is not None:
+                self.span = NonRecordingSpan(self._remote)
+                context = trace.set_span_in_context(self.span, context)
+            if self._part is not None:
+                attributes: dict[str, AttributeValue] = {
+                    attr.ML_OPERATION_NAME: values.MlOperationName.STAGE,
+                    attr.ML_STAGE_NAME: self._part,
+                    attr.ML_SPAN_LANE: lanes.current_lane(),
+                    attr.ML_SPAN_SEQUENCE: lanes.next_sequence(),
+                }
+                self.span = self.tracer.start_span(
+                    f"stage {self._part}", context, attributes=attributes, links=links
+                )
+            self._context = trace.set_span_in_context(self.span, run_context(self, context))
+            self._set_state(RunState.RUNNING, is_announced=False)
+        if not self.pipeline.settings.enabled:
+            self._points.is_gated = True
+            return self
+        active_runs.setdefault(self.id, self)
+        self.pipeline.start_ticking()
+        return self
+
+    def beat(self) -> None:
+        """Say nothing: whether the run lives is its owner's to tell."""
+
+    def end_by_signal(self, name: str) -> None:
+        """Say nothing: the run goes on without this process."""
+
+    def _set_state(
+        self,
+        state: RunState,
+        *,
+        reason: str = "",
+        error_type: str = "",
+        is_announced: bool = True,  # noqa: ARG002 - nobody is told
+    ) -> None:
+        super()._set_state(state, reason=reason, error_type=error_type, is_announced=False)
+
+    def _end(self, state: RunState, *, reason: str = "", error: BaseException | None = None) -> FlushReport:
+        if self.is_inherited:
+            return self.pipeline.flush(timeout_s=0.0)
+        with self._lock:
+            if self._state.is_terminal:
+                return self.pipeline.flush(timeout_s=0.0)
+            with self.guard:
+                self.loops.close()
+                if self._part is not None:
+                    if error is not None:
+                        mark_failed(self.span, error)
+                    self.span.end(self.pipeline.clock())
+                self._points.is_gated = True
+                self._points.gate_reason = "finished"
+                self.collect_metrics()
+                self._set_state(state, reason=reason)
+            if active_runs.get(self.id) is self:
+                del active_runs[self.id]
+        return self.pipeline.flush(timeout_s=self.pipeline.settings.exit_timeout_s)
+
+
+def join_as_worker(pipeline: Pipeline, membership: Membership) -> Run:
+    """Return the run that this process was told of, ready to record."""
+    identity = RunIdentity(membership.run_id, membership.name, membership.experiment)
+    if multiprocessing.process.parent_process() is not None and not pipeline.is_inherited:
+        numbers = multiprocessing.process.current_process()._identity  # noqa: SLF001 - the number that the parent counts
+        lanes.set_child(numbers[-1] if numbers else 0)
+    parent = membership.parent
+    # The run's trace id is for spans without a parent; there are none where a parent is told.
+    first_trace = (
+        membership.run_id
+        if parent is None
+        else trace.format_trace_id(pipeline.id_generator.generate_trace_id())
+    )
+    part = "worker" if parent is None else None
+    return _joined(pipeline, identity, first_trace, parent, part)
+
+
+def join_as_rank(pipeline: Pipeline, place: Rank, *, name: str, experiment: str) -> Run:
+    """Return the run that rank 0 of this process's job starts, with a span of this rank's own under its root."""
+    lanes.set_rank(place.rank)
+    identity = RunIdentity(place.run_id, name, experiment)
+    first_trace = trace.format_trace_id(pipeline.id_generator.generate_trace_id())
+    return _joined(pipeline, identity, first_trace, place.root, f"rank {place.rank}")
+
+
+def _joined(
+    pipeline: Pipeline, identity: RunIdentity, first_trace: str, parent: SpanContext | None, part: str | None
+) -> Run:
+    attributes = {key: value for key, value in run_attributes(identity).items() if value != ""}
+    resource = pipeline.base_resource.merge(Resource(attributes, SCHEMA_URL))
+    providers = RunProviders(pipeline, resource, first_trace, version())
+    pipeline.adopt_global_provider()
+    return JoinedRun(pipeline, identity, providers, parent=parent, part=part).start()
