@@ -154,6 +154,42 @@ TEXTS = {
         },
         "There is no operator '=<'.\n  params.lr =< 1\n            ^\n  Write <= for less or equal.",
     ),
+    "GoldenMissingError": (
+        {"path": "golden/fit.txt", "update": "pytest --golden-update"},
+        (
+            "No golden at 'golden/fit.txt', so nothing was compared and nothing was written.\n"
+            "  Record one, read it, commit it: pytest --golden-update"
+        ),
+    ),
+    "GoldenInvalidError": (
+        {"path": "fit.txt", "line": 7, "found": "a conflict marker", "fix": "Resolve the conflict."},
+        "The golden fit.txt:7 cannot be used: a conflict marker.\n  Resolve the conflict.",
+    ),
+    "IncompleteTraceError": (
+        {"run": "3f2a", "problems": ["2 spans never ended", "1 parent is missing"]},
+        (
+            "The trace of run '3f2a' is incomplete: 2 spans never ended; 1 parent is missing.\n"
+            "  Flush the exporter before the process ends and raise its queue size; nothing was compared."
+        ),
+    ),
+    "EmptyTraceError": (
+        {"run": "3f2a"},
+        (
+            "The trace of run '3f2a' has no spans, so nothing was compared.\n"
+            "  Check that the program recorded a run and that its spans were exported before it ended."
+        ),
+    ),
+    "NonFiniteGoldenError": (
+        {"metric": "loss", "index": 41, "value": float("inf"), "last_finite": 0.5},
+        (
+            "The metric 'loss' is inf at index 41 (last finite value 0.5), so the run was not taken as a golden.\n"
+            "  Mend the run; if it must be so, allow it: allow_nonfinite=True."
+        ),
+    ),
+    "GoldenRuleError": (
+        {"rule": "dur<", "why": "it ends after '<'", "fix": "Write a bound: dur<2x."},
+        "The rule 'dur<' cannot be used: it ends after '<'.\n  Write a bound: dur<2x.",
+    ),
 }
 """For each exception that makes its text: facts, and the whole text that a user then reads."""
 
@@ -187,6 +223,17 @@ EMPTY = {
             "  From 'running' it may go to: paused, failed."
         ),
     ),
+    "GoldenInvalidError": (
+        {"path": "fit.txt", "line": None, "found": "it is empty", "fix": "Record it again."},
+        "The golden fit.txt cannot be used: it is empty.\n  Record it again.",
+    ),
+    "NonFiniteGoldenError": (
+        {"metric": "loss", "index": 0, "value": float("-inf"), "last_finite": None},
+        (
+            "The metric 'loss' is -inf at index 0 (no finite value before it), so the run was not taken as a golden.\n"
+            "  Mend the run; if it must be so, allow it: allow_nonfinite=True."
+        ),
+    ),
 }
 """The same for the other case that an exception knows: nothing there to choose from, or several."""
 
@@ -211,7 +258,7 @@ def test_an_error_keeps_its_facts(name, facts, text):
     assert kept == {
         key: tuple(value) if isinstance(value, list) else value for key, value in facts.items() if key in kept
     }
-    assert set(facts) - set(kept) <= {"fix", "why", "found"}
+    assert set(facts) - set(kept) <= {"fix", "why", "found", "update"}
 
 
 def test_every_error_that_makes_its_text_has_it_tested():

@@ -1,0 +1,122 @@
+"""Code as users write it, checked by `mypy --strict` and never run.
+
+A line with a comment `# error: [code]` has to be refused with that code; every other line has to pass.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import assert_type
+
+import otel_experiments as ox
+from otel_experiments.query import RunView
+
+
+@ox.run
+def train(lr: float, *, epochs: int = 3) -> dict[str, float]:
+    """A decorated function keeps its parameters and its result."""
+    return {"lr": lr * epochs}
+
+
+@ox.run(experiment="mnist", tags=["baseline"])
+def train_with_options(lr: float) -> float:
+    """So it does where the decorator has arguments."""
+    return lr
+
+
+assert_type(train(0.1, epochs=5), dict[str, float])
+assert_type(train_with_options(0.1), float)
+train("0.1")  # error: [arg-type]
+train(0.1, epoch=5)  # error: [call-arg]
+train_with_options()  # error: [call-arg]
+
+
+@ox.stage
+def load(path: str) -> list[int]:
+    """A stage."""
+    return [len(path)]
+
+
+@ox.step
+def update(batch: list[int]) -> float:
+    """A step."""
+    return sum(batch) / 2
+
+
+@ox.trace(name="forward", layer=3)
+def forward(x: float) -> float:
+    """A traced function."""
+    return x
+
+
+@ox.trace
+async def fetch(url: str) -> bytes:
+    """A coroutine function stays one."""
+    return url.encode()
+
+
+@ox.trace
+def batches(count: int) -> Iterator[list[int]]:
+    """A generator function stays one."""
+    yield from ([i] for i in range(count))
+
+
+@ox.trace
+async def stream(count: int) -> AsyncIterator[int]:
+    """An asynchronous generator function stays one."""
+    for i in range(count):
+        yield i
+
+
+class Trainer:
+    """Methods are decorated as functions are."""
+
+    @ox.stage
+    def fit(self, epochs: int) -> "Trainer":
+        """A stage that is a method."""
+        return self
+
+
+async def use_async() -> None:
+    """What decorated coroutines and generators give is typed."""
+    assert_type(await fetch("a"), bytes)
+    async for item in stream(3):
+        assert_type(item, int)
+    fetch(3)  # error: [arg-type, unused-coroutine]
+
+
+assert_type(load("a"), list[int])
+assert_type(update([1]), float)
+assert_type(forward(1.0), float)
+assert_type(Trainer().fit(3), Trainer)
+for batch in batches(3):
+    assert_type(batch, list[int])
+load(3)  # error: [arg-type]
+Trainer().fit("3")  # error: [arg-type]
+
+
+with ox.start_run("baseline", experiment="digits", config={"lr": 0.1, "optim": {"name": "sgd"}}) as run:
+    assert_type(run, ox.Run)
+    run.define_metric("loss", direction="min")
+    run.define_metric("loss", direction="down")  # error: [arg-type]
+    for epoch in run.epochs(3):
+        assert_type(epoch, int)
+        for name in run.steps(["a", "b"]):
+            assert_type(name, str)
+            run.log({"loss": 0.5, "exact": 3}, step=epoch, phase="train")
+        with run.evaluation("held-out"), run.stage("report"):
+            run.log({"val/acc": 0.9}, epoch=epoch)
+    run.log({"loss": 0.5}, steps=3)  # error: [call-arg]
+    run.set_tag("team", "vision")
+    assert_type(run.state, ox.RunState)
+
+ox.init("digits", config={"lr": 0.1})
+ox.log({"loss": 0.5}, step=1)
+ox.finish("failed", reason="loss is nan")
+assert_type(ox.current_run(), ox.Run)
+
+stored = ox.run("baseline")
+assert_type(stored, RunView)
+assert_type(stored.metrics["loss"].last, float)
+assert_type(ox.runs("params.lr < 1", limit=3), list[RunView])
+ox.runs(limit="3")  # error: [arg-type]
+ox.configure(store="runs.db", on_error="raise", exit_timeout_s=2)
+ox.strat_run()  # error: [attr-defined]
