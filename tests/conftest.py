@@ -2,8 +2,29 @@
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
+
+from otel_experiments.errors import StoreError
+from otel_experiments.store import open_store
+from otel_experiments.testing.live_check import LiveCheck
+
+TESTS = Path(__file__).parent
+MADE_UP = tuple(
+    TESTS / folder
+    for folder in (
+        "unit/store",
+        "unit/query",
+        "unit/cli",
+        "unit/codec",
+        "unit/golden",
+        "unit/testing",
+        "property",
+    )
+)
+"""Tests whose stores hold telemetry that was made up rather than recorded."""
+LARGEST_CHECKED_BYTES = 8 << 20
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +44,25 @@ def isolated_process(tmp_path, monkeypatch):
 
     left = [thread for thread in threading.enumerate() if not thread.daemon and thread not in before]
     assert left == [], "the test left threads that keep the process from ending"
+
+
+@pytest.fixture(autouse=True)
+def live_vocabulary(request, isolated_process, tmp_path):
+    """Hold whatever a test has recorded into a store against the vocabulary, when the test is over."""
+    yield
+
+    if any(request.path.is_relative_to(folder) for folder in MADE_UP):
+        return
+    live_check = LiveCheck()
+    for path in tmp_path.rglob("*.db"):
+        if path.stat().st_size > LARGEST_CHECKED_BYTES:
+            continue
+        try:
+            with open_store(path, read_only=True, create=False) as store:
+                live_check.check_store(store)
+        except StoreError:
+            continue
+    assert [str(advice) for advice in live_check.violations] == []
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ class Optimizer:
         ({"empty": {}}, {"empty": {}}),
         (argparse.Namespace(lr=0.1, deep={"x": None}), {"lr": 0.1, "deep.x": None}),
         ({"optim": Optimizer()}, {"optim.lr": 0.1, "optim.betas": [0.9, 0.999]}),
-        ({"n": np.float32(0.5), "i": np.int64(3), "b": np.bool_(True)}, {"n": 0.5, "i": 3, "b": True}),  # noqa: FBT003
+        ({"n": np.float32(0.5), "i": np.int64(3), "b": np.bool_(True)}, {"n": 0.5, "i": 3, "b": True}),
         ({"path": Path("a") / "b", "colour": Colour.RED, 3: "x"}, {"path": "a/b", "colour": "red", "3": "x"}),
         ({"layers": [{"size": 3}, np.array([1, 2])]}, {"layers": [{"size": 3}, [1, 2]]}),
         ({"set": {2, 1}, "bytes": b"x"}, {"set": [1, 2], "bytes": "b'x'"}),

@@ -62,7 +62,7 @@ def test_scalars_of_numpy_are_numbers(recording, read):
         np.array(2.0),
         decimal.Decimal("1.5"),
         True,
-    ]  # noqa: FBT003
+    ]
     with ox.start_run("r") as run:
         for scalar in scalars:
             run.log({"m": scalar}, step=np.int64(1))
