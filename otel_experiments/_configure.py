@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-    from otel_experiments.record.otlp import OtlpExport
-
 _BUSY_TIMEOUT_S: Final = 1.0
 """How long one transaction of the drain waits for another process; it tries again, and nobody waits for it."""
 
@@ -183,11 +181,11 @@ def _build(
     else:
         temporary = Path(tempfile.mkdtemp(prefix="otel-experiments-"))
         directory = temporary
-    held: list[OtlpExport] = []  # OtlpExport's module is imported only when OTLP is on: it costs 20 ms
+    made_of: list[Pipeline] = []
 
     def hand_on(batch: WriteBatch) -> None:
-        for otlp in held:
-            otlp.hold_points(batch)
+        for pipeline in made_of:
+            pipeline.after_stored(batch)
 
     drain = Drain(store or _Discard(), directory, interval_s=settings.drain_s, on_batch=hand_on)
     made = Pipeline(
@@ -200,10 +198,10 @@ def _build(
         span_processors=span_processors,
     )
     if settings.enabled and is_wanted(settings.otlp, os.environ):
-        from otel_experiments.record.otlp import OtlpExport  # noqa: PLC0415 - see above
+        from otel_experiments.record.otlp import OtlpExport  # noqa: PLC0415 - it costs 20 ms, when OTLP is on
 
-        held.append(OtlpExport(made.guard))
-        made.attach_otlp(held[0])
+        made.attach_otlp(OtlpExport(made.guard, made.known_runs, is_stored=store is not None))
+    made_of.append(made)
     drain.start()
     _pipeline, _store = made, store
     _active.set_finder(active_store)

@@ -75,7 +75,7 @@ class JoinedRun(Run):
             self._points.is_gated = True
             return self
         active_runs.setdefault(self.id, self)
-        self.pipeline.start_ticking()
+        self.pipeline.admit(self)
         return self
 
     def beat(self) -> None:
@@ -112,7 +112,7 @@ class JoinedRun(Run):
                 self._set_state(state, reason=reason)
             if active_runs.get(self.id) is self:
                 del active_runs[self.id]
-        return self.pipeline.flush(timeout_s=self.pipeline.settings.exit_timeout_s)
+        return self.pipeline.flush(timeout_s=self.pipeline.settings.exit_timeout_s, is_patient=False)
 
 
 def join_as_worker(pipeline: Pipeline, membership: Membership) -> Run:

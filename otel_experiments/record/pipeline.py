@@ -22,13 +22,14 @@ from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from otel_experiments.journal.writer import JournalWriter, SilentJournal
+from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.record.anomalies import AnomalyEvents
 from otel_experiments.record.current import active_runs
 from otel_experiments.record.declared import References
 from otel_experiments.record.guard import Guard, logger
-from otel_experiments.record.known_runs import KnownRuns
 from otel_experiments.record.ids import PrivateIdGenerator
+from otel_experiments.record.known_runs import KnownRun, KnownRuns
 from otel_experiments.record.processors import (
     AdoptingSpanProcessor,
     JournalLogProcessor,
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 MAX_ATTRIBUTES: Final = 1024
 MAX_EVENTS: Final = 1024
 MAX_LINKS: Final = 8192
+_FINISH_SHARE: Final = 0.4
+_CLOSE_SHARE: Final = 0.4
+"""How much of the exit budget OTLP gets when a run ends, and when the process does."""
 
 
 class Storage(Protocol):
@@ -206,8 +210,10 @@ class Pipeline:
         self._adopted.add(provider)
         provider.add_span_processor(AdoptingSpanProcessor(self.journal_processor, self.guard))
 
-    def start_ticking(self) -> None:
-        """Start the thread that gives signs of life and collects metrics, once a process."""
+    def admit(self, run: Run) -> None:
+        """Know a run that has started, and see that the thread runs which gives signs of life and collects metrics."""
+        context = run.span.get_span_context()
+        self.known_runs.add(run.id, KnownRun(run.providers.resource, int(run.id, 16), context.span_id))
         if self._ticker is None and not self.is_inherited:
             self._ticker = threading.Thread(target=self._tick, name="otel-experiments-ticker", daemon=True)
             self._ticker.start()
@@ -217,17 +223,28 @@ class Pipeline:
         if self.storage is not None and not self.is_inherited:
             self.storage.wake()
 
-    def flush(self, *, timeout_s: float) -> FlushReport:
-        """Store and export what is recorded so far, as far as `timeout_s` seconds allow."""
+    def flush(self, *, timeout_s: float, is_patient: bool = True) -> FlushReport:
+        """Store and export what is recorded so far, as far as `timeout_s` seconds allow.
+
+        Without `is_patient` an OTLP endpoint gets only a part of the time, and none when it did not answer last:
+        what the end of a run waits for.
+        """
         deadline_s = time.monotonic() + timeout_s
         is_exported, is_stored = True, True
         if self.is_inherited:
             return FlushReport(is_stored=False, is_exported=False, lost=dict(self.guard.losses))
-        if self.storage is not None:
-            is_stored = self.storage.drain_now(timeout_s=timeout_s)
         if self.otlp is not None:
             self._collect_metrics()
-            is_exported = self.otlp.flush(timeout_s=max(0.0, deadline_s - time.monotonic()))
+        if self.storage is not None:
+            is_stored = self._drain(timeout_s)
+        if self.otlp is not None:
+            left_s = max(0.0, deadline_s - time.monotonic())
+            if is_patient:
+                is_exported = self.otlp.flush(timeout_s=left_s)
+            else:
+                is_exported = self.otlp.settle(
+                    timeout_s=min(left_s, self.settings.exit_timeout_s * _FINISH_SHARE)
+                )
         error = self.storage.last_error if self.storage is not None else None
         return FlushReport(
             is_stored=is_stored,
@@ -245,10 +262,9 @@ class Pipeline:
         self._is_closed = True
         self._stop.set()
         is_exported, is_stored = True, True
-        if self.otlp is not None:
-            if self.storage is not None:
-                self.storage.drain_now(timeout_s=budget_s / 4)
-            self._collect_metrics()
+        self._collect_metrics()
+        if self.storage is not None:
+            self._drain(budget_s / 4)
         self.journal.close()
         if self.storage is not None:
             is_stored = self.storage.close(timeout_s=max(0.1, (deadline_s - time.monotonic()) * 0.6))
@@ -259,15 +275,22 @@ class Pipeline:
                     self.journal.directory,
                 )
         if self.otlp is not None:
-            is_exported = self.otlp.shutdown(timeout_s=max(0.1, deadline_s - time.monotonic()))
+            left_s = max(0.1, deadline_s - time.monotonic())
+            is_exported = self.otlp.shutdown(timeout_s=min(left_s, budget_s * _CLOSE_SHARE))
         return FlushReport(is_stored=is_stored, is_exported=is_exported, lost=dict(self.guard.losses))
 
     def before_last_collection(self, run: Run) -> None:
-        """Take a run's last sample of system metrics, and have the drain hand its last points to OTLP."""
+        """Take a run's last sample of system metrics."""
         if self._system is not None:
             self._system.sample_last(run)
-        if self.otlp is not None and self.storage is not None:
-            self.storage.drain_now(timeout_s=self.settings.exit_timeout_s / 4)
+
+    def _drain(self, timeout_s: float) -> bool:
+        assert self.storage is not None
+        before = self.anomalies.count
+        is_stored = self.storage.drain_now(timeout_s=timeout_s)
+        if self.anomalies.count > before:  # what was stored made events, which are to be stored as well
+            is_stored = self.storage.drain_now(timeout_s=timeout_s) and is_stored
+        return is_stored
 
     def _tick(self) -> None:
         settings = self.settings
@@ -316,6 +339,7 @@ class Pipeline:
     def _reset_in_child(self) -> None:
         self.guard.reset_in_child()
         self.references.reset_in_child()
+        self.anomalies.reset_in_child()
         self._ticker = None
         self._stop = threading.Event()
 

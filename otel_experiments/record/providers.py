@@ -149,9 +149,6 @@ class RunProviders:
 
                 provider = LoggerProvider(resource=self.resource, shutdown_on_exit=False)
                 provider.add_log_record_processor(cast("LogRecordProcessor", self._pipeline.log_processor))
-                otlp = self._pipeline.otlp
-                if otlp is not None and otlp.log_processor is not None:
-                    provider.add_log_record_processor(otlp.log_processor)
                 self._logger_provider = provider
             return self._logger_provider
 

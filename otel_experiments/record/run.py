@@ -174,7 +174,7 @@ class Run(Recording, Work):
             self._points.is_gated = True
             return self
         active_runs[self.id] = self
-        self.pipeline.start_ticking()
+        self.pipeline.admit(self)
         if identity.params:
             self.emit(events.ML_RUN_CONFIG.name, dict(identity.params))
         return self
@@ -309,7 +309,7 @@ class Run(Recording, Work):
                 error_type = "" if error is None else type(error).__qualname__
                 self._set_state(state, reason=reason, error_type=error_type)
             active_runs.pop(self.id, None)
-        return self.pipeline.flush(timeout_s=self.pipeline.settings.exit_timeout_s)
+        return self.pipeline.flush(timeout_s=self.pipeline.settings.exit_timeout_s, is_patient=False)
 
     def end_by_signal(self, name: str) -> None:
         """Mark the run cancelled by a signal that is about to end the process; nothing is waited for."""
@@ -444,8 +444,6 @@ class Run(Recording, Work):
                 _ = self.providers.meter_provider
             reader = self.providers.reader
             if reader is not None:
-                context = self.span.get_span_context()
-                reader.run_span_context = (context.trace_id, context.span_id)
                 reader.collect_all()
 
     def beat(self) -> None:
