@@ -117,6 +117,26 @@ def check_packages() -> None:
     require(total_bytes <= MAX_BYTES, f"more than {MAX_BYTES / 1e6:g} MB")
 
 
+def print_import_cost() -> None:
+    """Say what importing costs beside OpenTelemetry; only told, because a loaded machine is no defect."""
+
+    def cost_s(statement: str) -> float:
+        code = f"import time\nbefore = time.process_time()\n{statement}\nprint(time.process_time() - before)"
+        command = [sys.executable, "-I", "-c", code]
+        return min(
+            float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)  # noqa: S603 - ours
+            for _ in range(9)
+        )
+
+    sdk_s = cost_s("import opentelemetry.sdk.trace, opentelemetry.sdk.metrics")
+    import_s = cost_s("import otel_experiments")
+    first_use_s = cost_s("import otel_experiments as ox; ox.start_run")
+    print(
+        f"CPU to import: {import_s * 1e3:.0f} ms, with the first use of a name {first_use_s * 1e3:.0f} ms, "
+        f"{first_use_s / sdk_s:.2f}x the {sdk_s * 1e3:.0f} ms of opentelemetry.sdk.trace and .metrics"
+    )
+
+
 def installed_bytes(found: Distribution) -> int:
     """Return what the files of a package take on disk."""
     paths = {Path(str(found.locate_file(file))) for file in found.files or ()}
@@ -128,4 +148,5 @@ if __name__ == "__main__":
     check_import()
     check_run()
     check_missing_extras()
+    print_import_cost()
     print("The wheel holds up.")

@@ -248,7 +248,9 @@ def test_sql_fits_the_schema(block, store_path):
         if re.match(r"\s*create\b", statement, re.IGNORECASE):
             assert plain_sql(statement) in own
         elif statement.strip():
-            database.execute(f"explain {statement}", dict.fromkeys(re.findall(r":(\w+)", statement)))
+            named = re.findall(r":(\w+)", statement)
+            values = dict.fromkeys(named) if named else (None,) * statement.count("?")
+            database.execute(f"explain {statement}", values)
     database.close()
 
 
