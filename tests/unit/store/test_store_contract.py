@@ -276,7 +276,7 @@ def test_points_come_back_bit_for_bit_in_recording_order(store):
     assert list(found.times_ns) == list(times)
 
 
-@pytest.mark.parametrize("sizes", [[5000], [1] * 70, [1000, 100, 3000, 1], [1023, 1], [400] * 12])
+@pytest.mark.parametrize("sizes", [[5000], [1] * 70, [1000, 100, 3000, 1], [4095, 1], [4096], [400] * 12])
 def test_points_of_many_batches_form_one_history(store, sizes):
     """However points are cut into batches, the series reads as one."""
     written: list[float] = []
