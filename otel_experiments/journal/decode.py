@@ -59,6 +59,7 @@ class SegmentDecoder:
         self._scopes: dict[int, Scope] = {}
         self._series: set[tuple[str, SeriesKey]] = set()
         self._current: _Keyset | None = None
+        self._filled: dict[int, _Keyset] = {}
         self._readers: dict[int, Callable[[bytes, WriteBatch], None]] = {
             RecordType.RUN: self._run,
             RecordType.STATE: self._state,
@@ -99,17 +100,19 @@ class SegmentDecoder:
                 problems[
                     f"a record of type {kind} that cannot be read ({type(error).__name__}: {error})"
                 ] += 1
-        for keyset in keysets.values():
+        for keyset in self._filled.values():
             problems.update(self._flush(keyset, batch))
+        self._filled.clear()
         self._current = None
         return [text if count == 1 else f"{text}, {count} times" for text, count in problems.items()]
 
     def _switch(self, keyset: _Keyset, batch: WriteBatch) -> list[str]:
         """Keep the order of a series that several key sets share: close the blocks of the others first."""
         self._current = keyset
+        self._filled[id(keyset)] = keyset
         problems: list[str] = []
         if keyset.is_shared:
-            for other in self._keysets.values():
+            for other in self._filled.values():
                 if other.rows and other is not keyset and other.is_shared:
                     problems += self._flush(other, batch)
         return problems
