@@ -30,7 +30,7 @@ from otel_experiments.record.recording import Recording
 from otel_experiments.record.scopes import mark_failed, run_context
 from otel_experiments.record.work import Work
 from otel_experiments.semconv import attributes as attr
-from otel_experiments.semconv import events, values
+from otel_experiments.semconv import events, metrics, values
 from otel_experiments.semconv.definitions import MetricDef
 
 if TYPE_CHECKING:
@@ -302,6 +302,7 @@ class Run(Recording, Work):
                 if self._state is RunState.PAUSED:
                     self._paused_total_ns += self.pipeline.clock() - self._paused_at_ns
                 self._end_span(state, reason, error)
+                self.record_duration(metrics.ML_RUN_DURATION, self.span)
                 self._points.is_gated = True
                 self._points.gate_reason = "finished"
                 self.pipeline.before_last_collection(self)
@@ -363,7 +364,8 @@ class Run(Recording, Work):
                 )
             )
         )
-        self.pipeline.wake()
+        if not state.is_terminal:  # whoever ends a run stores it himself
+            self.pipeline.wake()
 
     def _span_attributes(self) -> dict[str, Any]:
         identity = self._identity
@@ -412,7 +414,7 @@ class Run(Recording, Work):
         return next(counters.setdefault(id(caller), itertools.count()))
 
     def record_duration(self, definition: MetricDef, span: Span) -> None:
-        """Record how long a scope took, for live dashboards; without OTLP the span says it already."""
+        """Record how long a scope took, pauses left out, for live dashboards; without OTLP the span says it."""
         if self.pipeline.otlp is None:
             return
         made: dict[str, Any] = self.__dict__.setdefault("_durations", {})
@@ -422,8 +424,11 @@ class Run(Recording, Work):
                 definition.name, definition.unit, definition.brief
             )
         ended = cast("Any", span)
+        paused_ns = self._paused_total_ns if span is self.span else 0
+        found = ended.attributes
         histogram.record(
-            (ended.end_time - ended.start_time) / 1e9, {attr.ML_EXPERIMENT_NAME: self.experiment}
+            (ended.end_time - ended.start_time - paused_ns) / 1e9,
+            {key: found[key] for key in definition.attributes if key in found},
         )
 
     def note_checkpoint(self, attributes: Mapping[str, Any], path: str, size: int | None) -> None:
