@@ -15,7 +15,9 @@ def checkout(tmp_path):
 
     def git(*arguments):
         command = ["git", "-c", "user.name=n", "-c", "user.email=e@x", *arguments]
-        return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            command, cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     git("init", "-q", "-b", "topic/one")
     (tmp_path / "train.py").write_text("pass")
@@ -84,7 +86,10 @@ def test_credentials_never_leave_a_url(url, shown):
     [
         ({"RANK": "3", "LOCAL_RANK": "1", "WORLD_SIZE": "4"}, (3, 1, 4)),
         ({"SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NTASKS": "2"}, (0, 0, 2)),
-        ({"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_LOCAL_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2"}, (1, 1, 2)),
+        (
+            {"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_LOCAL_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2"},
+            (1, 1, 2),
+        ),
         ({"RANK": "0", "WORLD_SIZE": "1"}, None),
         ({"RANK": "x", "WORLD_SIZE": "4"}, None),
         ({}, None),
