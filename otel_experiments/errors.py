@@ -2,7 +2,8 @@
 
     OtelExperimentsError
     ├── ConfigurationError (ValueError)        settings, names and arguments that cannot be used
-    │   └── InvalidNameError
+    │   ├── InvalidNameError
+    │   └── ExperimentMetadataError
     ├── MissingPackageError (ImportError)      an optional package is not installed
     ├── RunError
     │   ├── RunNotFoundError (LookupError)
@@ -27,12 +28,15 @@
     │   └── NewerJournalError
     ├── QueryError (ValueError)
     │   └── SearchSyntaxError
+    ├── TelemetryDecodeError (ValueError)      bytes or JSON that are no OTLP
+    ├── MissingToolError (OSError)             a program of the system is not installed
     └── GoldenError                            every one has the exit code of the command line
         ├── GoldenMissingError (LookupError)   2
         ├── GoldenInvalidError (ValueError)    3
         ├── IncompleteTraceError (ValueError)  4
         ├── EmptyTraceError (ValueError)       4
         ├── NonFiniteGoldenError (ValueError)  4
+        ├── CommandFailedError                 4
         └── GoldenRuleError (ValueError)       5
 
 Two regimes, never mixed: configuring, querying and comparing raise these; recording never raises into user
@@ -64,6 +68,19 @@ class InvalidNameError(ConfigurationError):
         self.kind, self.name = kind, name
         shown = name if len(name) <= 60 else f"{name[:57]}..."
         super().__init__(f"The {kind} {shown!r} cannot be used: {why}.\n  {fix}")
+
+
+class ExperimentMetadataError(ConfigurationError):
+    """Metadata of an experiment span has a field that cannot be used, or is not JSON."""
+
+    def __init__(self, *, field: str, wanted: str, found: str) -> None:
+        self.field, self.wanted, self.found = field, wanted, found
+        shown = found if len(found) <= 80 else f"{found[:77]}..."
+        place = f"The field {field!r} of the experiment metadata" if field else "The experiment metadata"
+        super().__init__(
+            f"{place} cannot be used: {wanted} was expected, {shown} was found.\n"
+            '  A whole one: {"model_name": "resnet", "epoch": 5, "step": 100, "loss": 0.1, "metrics": {"acc": 0.9}}'
+        )
 
 
 class MissingPackageError(OtelExperimentsError, ImportError):
@@ -328,6 +345,27 @@ class SearchSyntaxError(QueryError):
         super().__init__(f"{why}\n  {shown}\n  {' ' * mark}^\n  {fix}")
 
 
+class TelemetryDecodeError(OtelExperimentsError, ValueError):
+    """Bytes or JSON that should be OTLP are not."""
+
+    def __init__(self, *, source: str, found: str) -> None:
+        self.source, self.found = source, found
+        super().__init__(
+            f"{source}: {found}.\n"
+            "  Give OTLP as the specification has it: JSON, JSON Lines, or protobuf (TracesData, MetricsData, LogsData)."
+        )
+
+
+class MissingToolError(OtelExperimentsError, OSError):
+    """A program that is not part of this package, and no Python package, is not installed."""
+
+    def __init__(self, *, tool: str, purpose: str, install: str) -> None:
+        self.tool, self.purpose, self.install = tool, purpose, install
+        super().__init__(
+            f"{purpose} needs the program {tool!r}, which is not on the PATH.\n  Install it: {install}"
+        )
+
+
 class GoldenError(OtelExperimentsError):
     """Two traces cannot be compared; `exit_code` is what the command line ends with."""
 
@@ -395,6 +433,19 @@ class NonFiniteGoldenError(GoldenError, ValueError):
         super().__init__(
             f"The metric {metric!r} is {value!r} at index {index:g} ({before}), so the run was not taken as a golden.\n"
             "  Mend the run; if it must be so, allow it: allow_nonfinite=True."
+        )
+
+
+class CommandFailedError(GoldenError):
+    """The command whose run was to be captured did not end well."""
+
+    exit_code = 4
+
+    def __init__(self, *, command: str, ended: str) -> None:
+        self.command, self.ended = command, ended
+        super().__init__(
+            f"The command {command!r} {ended}, so nothing of it was captured.\n"
+            "  Make it end with exit code 0, then capture again; its own output is above."
         )
 
 

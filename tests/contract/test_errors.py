@@ -186,6 +186,27 @@ TEXTS = {
             "  Mend the run; if it must be so, allow it: allow_nonfinite=True."
         ),
     ),
+    "TelemetryDecodeError": (
+        {"source": "spans.json", "found": "a list where an object should be"},
+        (
+            "spans.json: a list where an object should be.\n"
+            "  Give OTLP as the specification has it: JSON, JSON Lines, or protobuf (TracesData, MetricsData, LogsData)."
+        ),
+    ),
+    "MissingToolError": (
+        {"tool": "strace", "purpose": "trace --syscalls", "install": "sudo apt-get install strace"},
+        (
+            "trace --syscalls needs the program 'strace', which is not on the PATH.\n"
+            "  Install it: sudo apt-get install strace"
+        ),
+    ),
+    "CommandFailedError": (
+        {"command": "python train.py", "ended": "ended with exit code 3"},
+        (
+            "The command 'python train.py' ended with exit code 3, so nothing of it was captured.\n"
+            "  Make it end with exit code 0, then capture again; its own output is above."
+        ),
+    ),
     "GoldenRuleError": (
         {"rule": "dur<", "why": "it ends after '<'", "fix": "Write a bound: dur<2x."},
         "The rule 'dur<' cannot be used: it ends after '<'.\n  Write a bound: dur<2x.",
