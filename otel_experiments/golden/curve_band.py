@@ -29,10 +29,10 @@ class BandSettings:
     """
 
     level_alpha: float = 0.001
-    rough_alpha: float = 0.0015
+    rough_alpha: float = 0.002
     pool_windows: int = 2
     pool_weight: float = 4.0
-    rough_weight: float = 12.0
+    rough_weight: float = 24.0
 
 
 DEFAULT_BAND: Final = BandSettings()
