@@ -226,6 +226,7 @@ def start_run(  # noqa: PLR0913 - each argument is one fact about the run
     seed: int | None = None,
     parent: Run | None = None,
     resume: str | None = None,
+    pending: bool = False,
 ) -> Run:
     """Start a run; use it with `with`, or call its `finish()`.
 
@@ -241,6 +242,7 @@ def start_run(  # noqa: PLR0913 - each argument is one fact about the run
         seed: the random seed, recorded, not set.
         parent: the run that this one is part of; by default the current run.
         resume: the id of a stored run (or a unique prefix of it) to go on with, as its next attempt.
+        pending: only write the run down, as pending; `with run:` or `run.start()` starts it.
 
     Raises:
         ConfigurationError: a name or config that cannot be used.
@@ -280,6 +282,7 @@ def start_run(  # noqa: PLR0913 - each argument is one fact about the run
         run_id=run_id,
         attempt=attempt,
         root_span_id=root_span_id,
+        pending=pending,
     )
 
 

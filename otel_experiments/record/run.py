@@ -94,6 +94,7 @@ class Run(Recording, Work):
         self.config = Config(self, identity.params)
         self._identity = identity
         self._state = RunState.PENDING
+        self._created_ns: int | None = None
         self._lock = threading.RLock()
         self._generation = scope_module.fork_generation
         self._pid = os.getpid()
@@ -130,12 +131,22 @@ class Run(Recording, Work):
         """How many values came while the run was paused or after its end, and were not recorded."""
         return self._points.gated_count
 
-    def start(self, *, links: Sequence[trace.Link] = ()) -> Self:
-        """Write the run's record, open its root span and make it active. `start_run` has done it already."""
+    def announce(self) -> Self:
+        """Write the run down as pending: it is known, and has not started. `start_run(pending=True)` has done it."""
         with self.guard:
-            identity = self._identity
+            self._write_record(started_ns=None)
+            self.pipeline.wake()
+        return self
+
+    def start(self, *, links: Sequence[trace.Link] = ()) -> Self:
+        """Write the run's record, open its root span and make it active. `start_run` has done it already.
+
+        Raises:
+            IllegalTransitionError: the run has started before.
+        """
+        check_transition(self.id, self._state, RunState.RUNNING)
+        with self.guard:
             now_ns = self.pipeline.clock()
-            resource_attributes = dict(self.providers.resource.attributes)
             root_context = context_api.Context()
             self.span = self.tracer.start_span(
                 f"run {self.experiment}",
@@ -147,37 +158,45 @@ class Run(Recording, Work):
             self._started_spans += 1
             self._context = trace.set_span_in_context(self.span, run_context(self, root_context))
             self._set_state(RunState.RUNNING, is_announced=False)
-            record = model.Run(
-                run_id=self.id,
-                experiment=self.experiment,
-                name=self.name,
-                state=RunState.RUNNING,
-                created_ns=now_ns,
-                started_ns=now_ns,
-                heartbeat_ns=now_ns,
-                owner=self.pipeline.journal.owner,
-                parent_run_id=identity.parent_run_id,
-                group=identity.group,
-                hypothesis=identity.hypothesis,
-                condition=identity.condition,
-                description=identity.description,
-                attempt=identity.attempt,
-                root_span_id=trace.format_span_id(self.span.get_span_context().span_id),
-                resource=cast("Mapping[str, object]", resource_attributes),
-            )
-            self.pipeline.journal.append(encode.encode_run(record))
-            if identity.params:
-                self.pipeline.journal.append(encode.encode_params(self.id, identity.params, now_ns))
-            if identity.tags:
-                self.pipeline.journal.append(encode.encode_tags(self.id, identity.tags, now_ns))
+            self._write_record(started_ns=now_ns)
         if not self.pipeline.settings.enabled:
             self._points.is_gated = True
             return self
         active_runs[self.id] = self
         self.pipeline.admit(self)
-        if identity.params:
-            self.emit(events.ML_RUN_CONFIG.name, dict(identity.params))
+        if self._identity.params:
+            self.emit(events.ML_RUN_CONFIG.name, dict(self._identity.params))
         return self
+
+    def _write_record(self, *, started_ns: int | None) -> None:
+        identity, journal = self._identity, self.pipeline.journal
+        now_ns = started_ns or self.pipeline.clock()
+        context = self.span.get_span_context()
+        if self._created_ns is None:
+            self._created_ns = now_ns
+            if identity.params:
+                journal.append(encode.encode_params(self.id, identity.params, now_ns))
+            if identity.tags:
+                journal.append(encode.encode_tags(self.id, identity.tags, now_ns))
+        record = model.Run(
+            run_id=self.id,
+            experiment=self.experiment,
+            name=self.name,
+            state=self._state,
+            created_ns=self._created_ns,
+            started_ns=started_ns,
+            heartbeat_ns=now_ns,
+            owner=journal.owner,
+            parent_run_id=identity.parent_run_id,
+            group=identity.group,
+            hypothesis=identity.hypothesis,
+            condition=identity.condition,
+            description=identity.description,
+            attempt=identity.attempt,
+            root_span_id=trace.format_span_id(context.span_id) if context.is_valid else None,
+            resource=cast("Mapping[str, object]", dict(self.providers.resource.attributes)),
+        )
+        journal.append(encode.encode_run(record))
 
     def finish(self, state: RunState | str = RunState.SUCCEEDED, *, reason: str = "") -> FlushReport:
         """End the run and wait (within the exit budget) until the store has it; later calls change nothing.
@@ -186,6 +205,8 @@ class Run(Recording, Work):
             IllegalTransitionError: `state` is not succeeded, failed or cancelled.
         """
         wanted = self._terminal(state)
+        if self._state is RunState.PENDING:
+            check_transition(self.id, self._state, wanted)
         return self._end(wanted, reason=reason)
 
     def fail(self, error: BaseException | str) -> FlushReport:
@@ -241,6 +262,8 @@ class Run(Recording, Work):
         return self.pipeline.flush(timeout_s=timeout_s)
 
     def __enter__(self) -> Self:
+        if self._state is RunState.PENDING:
+            self.start()
         with self.guard:
             self._token = context_api.attach(self._context)
         return self

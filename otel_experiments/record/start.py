@@ -94,8 +94,9 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     run_id: str | None,
     attempt: int,
     root_span_id: int | None = None,
+    pending: bool = False,
 ) -> Run:
-    """Make a run on the pipeline and start it.
+    """Make a run on the pipeline and start it, or (`pending`) only write it down.
 
     Raises:
         ConfigurationError: a name that cannot be used, params that are no mapping.
@@ -131,6 +132,8 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     rank = resource.attributes.get(attr.ML_DISTRIBUTED_RANK)
     if isinstance(rank, int):
         lanes.set_rank(rank)
+    if pending:
+        return run.announce()
     around = trace.get_current_span().get_span_context()
     return run.start(links=(trace.Link(around),) if around.is_valid else ())
 

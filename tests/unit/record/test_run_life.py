@@ -93,6 +93,41 @@ def test_resuming_a_run_that_is_not_paused_is_refused(recording):
         run.resume()
 
 
+def test_a_pending_run_is_known_before_it_starts(recording, read):
+    """A queued trial is in the store with its params; `with` starts it under the same id."""
+    run = ox.start_run("queued", config={"lr": 0.1}, tags=["sweep"], pending=True)
+    waiting = read("queued")
+    assert (waiting.state, waiting.record.started_ns, waiting.params.flat) == ("pending", None, {"lr": 0.1})
+
+    with run:
+        run.log({"loss": 1.0})
+        assert read("queued").state == "running"
+
+    stored = read("queued")
+    assert (stored.id, stored.state, stored.metrics["loss"].last) == (run.id, "succeeded", 1.0)
+    assert stored.record.created_ns < stored.record.started_ns
+
+
+def test_a_pending_run_can_be_cancelled_but_not_succeed(recording, read):
+    """What never started cannot have done its work."""
+    run = ox.start_run("queued", pending=True)
+
+    with pytest.raises(IllegalTransitionError, match="'pending' and cannot become 'succeeded'"):
+        run.finish()
+    run.cancel("not needed")
+
+    assert (read("queued").state, read("queued").reason) == ("cancelled", "not needed")
+
+
+def test_a_run_is_started_once(recording):
+    """A second start names both states."""
+    with (
+        ox.start_run() as run,
+        pytest.raises(IllegalTransitionError, match="'running' and cannot become 'running'"),
+    ):
+        run.start()
+
+
 @pytest.mark.parametrize("current", list(RunState))
 @pytest.mark.parametrize("requested", list(RunState))
 def test_only_legal_transitions_pass(current, requested):
