@@ -1,9 +1,9 @@
 """One memory-mapped, preallocated file that a process appends frames to.
 
-Space is reserved by reading `tail` and storing it again with no call in between: CPython looks for other
-threads and signals only at calls and backward jumps, so nobody can come between the two, and no lock is
-needed (decision 0006; a contract test disassembles the reservation). On an interpreter without the GIL the
-reservation takes a lock.
+Space is reserved by reading `tail` and storing it again with no call in between, and what is reserved is written
+by the next thing that happens: CPython looks for other threads and signals only after calls and at backward
+jumps, so nobody comes in between, no lock is needed, and neither Ctrl-C nor a fork leaves a gap (decision 0006; a
+contract test disassembles both). On an interpreter without the GIL the reservation takes a lock.
 """
 
 from __future__ import annotations
@@ -123,40 +123,27 @@ class Segment:
 
     def append(self, payload: bytes) -> bool:
         """Write one frame; False when there is no room for it."""
-        size = len(payload)
-        offset = self.reserve(frame_size_bytes(size))
+        frame = FRAME_HEADER.pack(len(payload), _crc32(payload)) + payload
+        size = len(frame)
+        buffer = self.buffer
+        offset = self.reserve((size + ALIGNMENT_BYTES - 1) & -ALIGNMENT_BYTES)
         if offset < 0:
             return False
-        try:
-            self._put(offset, payload)
-        except BaseException:  # of a signal handler: what is reserved is written before it goes on its way
-            self._put(offset, payload)
-            raise
+        buffer[offset : offset + size] = frame  # type: ignore[index] # a segment with room has a buffer
         if self.is_synced:
-            self.sync(offset, offset + FRAME_HEADER_SIZE_BYTES + size)
+            self.sync(offset, offset + size)
         return True
 
     def append_packed(self, frame: struct.Struct, payload: bytes) -> bool:
         """Write one frame with a struct made for its size (`u32 length, u32 crc, payload`): the fast path."""
-        size = len(payload)
+        size, checksum = len(payload), _crc32(payload)
         offset = self.reserve(frame.size)
         if offset < 0:
             return False
-        try:
-            frame.pack_into(self.buffer, offset, size, _crc32(payload), payload)  # type: ignore[arg-type] # has room
-        except BaseException:  # as in `append`
-            frame.pack_into(self.buffer, offset, size, _crc32(payload), payload)  # type: ignore[arg-type] # as above
-            raise
+        frame.pack_into(self.buffer, offset, size, checksum, payload)  # type: ignore[arg-type] # as above
         if self.is_synced:
             self.sync(offset, offset + frame.size)
         return True
-
-    def _put(self, offset: int, payload: bytes) -> None:
-        buffer, size = self.buffer, len(payload)
-        assert buffer is not None
-        FRAME_HEADER.pack_into(buffer, offset, size, _crc32(payload))
-        start = offset + FRAME_HEADER_SIZE_BYTES
-        buffer[start : start + size] = payload
 
     def sync(self, start: int, end: int) -> None:
         """Wait until the bytes are on the disk."""

@@ -47,6 +47,24 @@ def test_no_thread_comes_between_reading_and_storing_the_tail():
     assert {"tail", "limit"} <= set(Segment.__slots__)
 
 
+@pytest.mark.parametrize("method", ["append", "append_packed"])
+def test_what_is_reserved_is_written_before_anything_else_happens(method):
+    """Between the reservation and the write there is no instruction at which CPython lets others run."""
+    instructions = list(dis.get_instructions(getattr(Segment, method)))
+    reserve = next(i for i, found in enumerate(instructions) if found.argval == "reserve")
+    reserved = next(i for i in range(reserve, len(instructions)) if instructions[i].opname.startswith("CALL"))
+    if method == "append":
+        written = next(i for i, found in enumerate(instructions) if found.opname.startswith("STORE_S"))
+    else:
+        named = next(i for i, found in enumerate(instructions) if found.argval == "pack_into")
+        written = next(i for i in range(named, len(instructions)) if "CALL" in instructions[i].opname)
+
+    between = instructions[reserved + 1 : written]
+
+    assert between
+    assert not [instruction.opname for instruction in between if is_breaker(instruction)]
+
+
 def test_the_check_sees_what_it_is_to_forbid():
     """A reservation with a call in between would be found."""
 
