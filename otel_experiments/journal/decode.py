@@ -9,6 +9,7 @@ reported, never guessed at.
 from __future__ import annotations
 
 import struct
+import sys
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -82,7 +83,11 @@ class SegmentDecoder:
         problems: Counter[str] = Counter()
         keysets, declarations, readers = self._keysets, self._declarations, self._readers
         points = int(RecordType.POINTS)
+        prefix, rows = b"", []
         for payload in payloads:
+            if payload[:8] == prefix:  # points of the same key set as those before
+                rows.append(payload)
+                continue
             kind = payload[0]
             try:
                 if kind == points:
@@ -91,7 +96,8 @@ class SegmentDecoder:
                     keyset = keysets[int.from_bytes(payload[4:8], "little")]
                     if keyset is not self._current:
                         problems.update(self._switch(keyset, batch))
-                    keyset.rows.append(payload)
+                    prefix, rows = payload[:8], keyset.rows
+                    rows.append(payload)
                 elif kind in declarations:
                     declarations[kind](payload)
                 elif not is_stored:
@@ -124,23 +130,27 @@ class SegmentDecoder:
             return []
         keyset.rows = []
         size = keyset.layout.size
-        good = [row for row in rows if len(row) == size]
+        good = rows if set(map(len, rows)) == {size} else [row for row in rows if len(row) == size]
         problems = [f"{len(rows) - len(good)} points of the wrong size"] if len(good) != len(rows) else []
         if not good:
             return problems
-        columns = list(zip(*keyset.layout.iter_unpack(b"".join(good)), strict=True))
-        try:
-            times_ns = array("q", columns[3])
-        except OverflowError:
+        # Every field of `points_struct` takes eight bytes (type and key set share the first): columns are strides.
+        numbers, integers = array("d", b"".join(good)), array("q", b"".join(good))
+        if sys.byteorder == "big":
+            numbers.byteswap()
+            integers.byteswap()
+        width = size // 8
+        times_ns = integers[2::width]
+        if min(times_ns) < 0:
             problems.append(f"{len(good)} points of which one lies beyond the year 2262")
             return problems
         batch.points.append(
             PointBlock(
                 run_id=keyset.run_id,
                 keys=keyset.keys,
-                steps=array("d", columns[2]),
+                steps=numbers[1::width],
                 times_ns=times_ns,
-                values=tuple(array("d", column) for column in columns[4:]),
+                values=tuple(numbers[3 + index :: width] for index in range(len(keyset.keys))),
             )
         )
         return problems
