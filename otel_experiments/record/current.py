@@ -17,9 +17,12 @@ active_runs: Final[dict[str, Run]] = {}
 """The runs started and not finished in this process, by id, oldest first."""
 
 
-def find_run() -> Run | None:
-    """Return the current run; None when there is none, or several and the context names none of them."""
-    run = cast("Run | None", context_api.get_value(RUN_KEY))
+def find_run(context: context_api.Context | None = None) -> Run | None:
+    """Return the run that is current in `context` (by default the caller's).
+
+    None when there is no run, or several and the context names none of them.
+    """
+    run = cast("Run | None", context_api.get_value(RUN_KEY, context))
     if run is not None and run.id in active_runs:
         return run
     if len(active_runs) == 1:

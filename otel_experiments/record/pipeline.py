@@ -10,7 +10,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, SynchronousMultiS
 from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
+from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal.writer import JournalWriter, SilentJournal
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
@@ -37,6 +38,7 @@ from otel_experiments.record.processors import (
 )
 from otel_experiments.record.settings import Settings
 from otel_experiments.record.system_metrics import SystemMetrics
+from otel_experiments.record.within import run_within
 
 if TYPE_CHECKING:
     from otel_experiments.record.otlp import OtlpExport
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 MAX_ATTRIBUTES: Final = 1024
 MAX_EVENTS: Final = 1024
 MAX_LINKS: Final = 8192
+MIN_ATTRIBUTE_LENGTH: Final = 128
 _FINISH_SHARE: Final = 0.4
 _CLOSE_SHARE: Final = 0.4
 """How much of the exit budget OTLP gets when a run ends, and when the process does."""
@@ -163,12 +166,11 @@ class Pipeline:
         self.anomalies = AnomalyEvents(self.journal, self.references, self.known_runs)
         self.log_processor = JournalLogProcessor(self.journal, self.references, self.guard)
         self.span_processor = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call] # the SDK's
-        for processor in span_processors:
+        self._user_processors = tuple(span_processors)
+        for processor in self._user_processors:
             self.span_processor.add_span_processor(_RaiseSafeProcessor(processor, self.guard))
         self.span_processor.add_span_processor(self.journal_processor)
-        self.span_limits = SpanLimits(
-            max_span_attributes=MAX_ATTRIBUTES, max_events=MAX_EVENTS, max_links=MAX_LINKS
-        )
+        self.span_limits = _span_limits(os.environ)
         self._adopted: weakref.WeakSet[object] = weakref.WeakSet()
         is_sampling = settings.enabled and settings.system_metrics_s > 0
         self._system = SystemMetrics(self, interval_s=settings.system_metrics_s) if is_sampling else None
@@ -245,6 +247,8 @@ class Pipeline:
                 is_exported = self.otlp.settle(
                     timeout_s=min(left_s, self.settings.exit_timeout_s * _FINISH_SHARE)
                 )
+        if self._user_processors and is_patient:
+            run_within(deadline_s - time.monotonic(), self._flush_user_processors)
         error = self.storage.last_error if self.storage is not None else None
         return FlushReport(
             is_stored=is_stored,
@@ -274,6 +278,8 @@ class Pipeline:
                     self.storage.last_error or "no time left",
                     self.journal.directory,
                 )
+        if self._user_processors:
+            run_within((deadline_s - time.monotonic()) / 2, self._shut_user_processors)
         if self.otlp is not None:
             left_s = max(0.1, deadline_s - time.monotonic())
             is_exported = self.otlp.shutdown(timeout_s=min(left_s, budget_s * _CLOSE_SHARE))
@@ -283,6 +289,14 @@ class Pipeline:
         """Take a run's last sample of system metrics."""
         if self._system is not None:
             self._system.sample_last(run)
+
+    def _flush_user_processors(self) -> None:
+        for processor in self._user_processors:
+            processor.force_flush()
+
+    def _shut_user_processors(self) -> None:
+        for processor in self._user_processors:
+            processor.shutdown()
 
     def _drain(self, timeout_s: float) -> bool:
         assert self.storage is not None
@@ -342,6 +356,35 @@ class Pipeline:
         self.anomalies.reset_in_child()
         self._ticker = None
         self._stop = threading.Event()
+
+
+def _span_limits(environ: Mapping[str, str]) -> SpanLimits:
+    """Return the limits of our runs' spans: ours on counts, the standard variables' on lengths.
+
+    A length limit below `MIN_ATTRIBUTE_LENGTH` would cut what we tell operations and lanes by.
+
+    Raises:
+        ConfigurationError: a variable holds no number.
+    """
+    text = environ.get("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT") or environ.get(
+        "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"
+    )
+    try:
+        length = max(int(text), MIN_ATTRIBUTE_LENGTH) if text else SpanLimits.UNSET
+        return SpanLimits(
+            max_span_attributes=MAX_ATTRIBUTES,
+            max_events=MAX_EVENTS,
+            max_links=MAX_LINKS,
+            max_event_attributes=MAX_ATTRIBUTES,
+            max_link_attributes=MAX_ATTRIBUTES,
+            max_attributes=MAX_ATTRIBUTES,
+            max_attribute_length=length,
+            max_span_attribute_length=length,
+        )
+    except ValueError as error:
+        raise ConfigurationError(
+            f"An attribute limit cannot be used: {error}.\n  Correct the OTEL_*ATTRIBUTE_VALUE_LENGTH_LIMIT."
+        ) from None
 
 
 _pipelines: weakref.WeakSet[Pipeline] = weakref.WeakSet()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry import context as context_api
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from otel_experiments.codec.from_sdk import (
@@ -28,7 +29,7 @@ from otel_experiments.journal.encode import (
 )
 from otel_experiments.journal.format import RecordType
 from otel_experiments.journal.writer import JournalWriter
-from otel_experiments.record.current import RUN_KEY
+from otel_experiments.record.current import find_run
 from otel_experiments.record.declared import References
 from otel_experiments.record.guard import Guard
 from otel_experiments.record.lanes import current_lane, next_sequence
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk._logs import ReadWriteLogRecord
 
 _SPAN: Final = int(RecordType.SPAN)
+_MAX_OPEN: Final = 65_536
 OPENED_IN_JOURNAL: Final = frozenset(
     {
         values.MlOperationName.RUN,
@@ -159,25 +161,30 @@ class AdoptingSpanProcessor(SpanProcessor):
     """Sits on the application's own provider and brings into the run what starts while a run is current.
 
     It stamps run, lane and sequence at the start, so a span belongs to the run that was current when it
-    started, and hands the ended span on to the journal. Other spans it leaves alone.
+    started, and hands the ended span on to the journal. The stamp is kept here as well: the application's limit
+    on attributes drops the oldest ones first. Other spans are left alone.
     """
 
     def __init__(self, target: JournalSpanProcessor, guard: Guard) -> None:
         self._target = target
         self._guard = guard
+        self._stamps: dict[tuple[int, int], dict[str, str | int]] = {}
 
     def on_start(self, span: Span, parent_context: context_api.Context | None = None) -> None:
         """Stamp a span that starts inside a run."""
         try:
-            run = context_api.get_value(RUN_KEY, parent_context)
-            if run is not None:
-                span.set_attributes(
-                    {
-                        attr.ML_RUN_ID: cast("Any", run).id,
-                        attr.ML_SPAN_LANE: current_lane(),
-                        attr.ML_SPAN_SEQUENCE: next_sequence(),
-                    }
-                )
+            run = find_run(parent_context)
+            context = span.get_span_context()
+            if run is not None and context is not None:
+                stamp: dict[str, str | int] = {
+                    attr.ML_RUN_ID: run.id,
+                    attr.ML_SPAN_LANE: current_lane(),
+                    attr.ML_SPAN_SEQUENCE: next_sequence(),
+                }
+                self._stamps[context.trace_id, context.span_id] = stamp
+                while len(self._stamps) > _MAX_OPEN:  # spans that are never ended
+                    self._stamps.pop(next(iter(self._stamps)), None)
+                span.set_attributes(stamp)
         except Exception as error:  # noqa: BLE001 - a processor's exception would reach user code
             self._guard.lost(
                 "foreign span start", f"Span {span.name!r} was not adopted: {error}", error=error
@@ -186,8 +193,11 @@ class AdoptingSpanProcessor(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Hand on a span that belongs to a run."""
         try:
-            if span.attributes and attr.ML_RUN_ID in span.attributes:
-                self._target.on_end(span)
+            context = span.get_span_context()
+            stamp = self._stamps.pop((context.trace_id, context.span_id), None) if context else None
+            if stamp is not None:
+                kept = span.attributes or {}
+                self._target.on_end(span if stamp.keys() <= kept.keys() else _stamped(span, stamp))
         except Exception as error:  # noqa: BLE001 - as above
             self._guard.lost("foreign span", f"Span {span.name!r} was not adopted: {error}", error=error)
 
@@ -197,6 +207,25 @@ class AdoptingSpanProcessor(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30000) -> bool:  # noqa: ARG002 - the SDK's interface
         """Say that all is written."""
         return True
+
+
+def _stamped(span: ReadableSpan, stamp: dict[str, str | int]) -> ReadableSpan:
+    attributes = BoundedAttributes(attributes={**stamp, **(span.attributes or {})})
+    attributes.dropped = span.dropped_attributes
+    return ReadableSpan(
+        name=span.name,
+        context=span.context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes=attributes,
+        events=span.events,
+        links=span.links,
+        kind=span.kind,
+        status=span.status,
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
 
 
 class JournalLogProcessor:

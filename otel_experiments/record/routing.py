@@ -7,15 +7,19 @@ instrumentation then lands inside the run without any set-up of its own. Outside
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from opentelemetry import trace
-from opentelemetry.trace import NoOpTracer, Span, Tracer, TracerProvider
+from opentelemetry.trace import NoOpTracer, Span, SpanKind, Tracer, TracerProvider
+from opentelemetry.util._decorator import _agnosticcontextmanager
 
 from otel_experiments.record.current import find_run
 from otel_experiments.record.guard import logger
 from otel_experiments.record.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from otel_experiments.record.run import Run
 
 
 class RoutingTracerProvider(TracerProvider):
@@ -38,39 +42,41 @@ class _RoutingTracer(Tracer):
     def __init__(self, *library: Any) -> None:
         self._library = library
         self._idle = NoOpTracer()
-        self._tracers: dict[str, Tracer] = {}
+        self._tracers: WeakKeyDictionary[Run, Tracer] = WeakKeyDictionary()
 
-    def _tracer(self) -> Tracer:
-        run = find_run()
-        if run is None:
-            return self._idle
-        found = self._tracers.get(run.id)
+    def _tracer(self, run: Run) -> Tracer:
+        found = self._tracers.get(run)
         if found is None:
-            if len(self._tracers) > 64:
-                self._tracers.clear()
-            found = self._tracers[run.id] = run.providers.get_tracer(*self._library)
+            found = self._tracers[run] = run.providers.get_tracer(*self._library)
         return found
 
     def start_span(self, name: str, context: Any = None, *args: Any, **kwargs: Any) -> Span:
         """Start a span of the current run."""
-        run = find_run()
-        if run is not None and context is None:
+        run = find_run(context)
+        if run is None:
+            return self._idle.start_span(name, context, *args, **kwargs)
+        if context is None:
             context = run.context_here()
-        return self._tracer().start_span(name, context, *args, **kwargs)
+        return self._tracer(run).start_span(name, context, *args, **kwargs)
 
-    @contextmanager
-    def start_as_current_span(  # type: ignore[override] # the API's own return type is private
-        self, name: str, *args: Any, **kwargs: Any
+    @_agnosticcontextmanager  # the SDK's own: what it returns decorates functions and coroutine functions, too
+    def start_as_current_span(  # noqa: PLR0913, PLR0917 - the API's signature
+        self,
+        name: str,
+        context: Any = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Any = None,
+        links: Any = None,
+        start_time: int | None = None,
+        record_exception: bool = True,  # noqa: FBT001, FBT002 - the API's signature
+        set_status_on_exception: bool = True,  # noqa: FBT001, FBT002 - as above
+        end_on_exit: bool = True,  # noqa: FBT001, FBT002 - as above
     ) -> Iterator[Span]:
         """Start a span of the current run and make it current."""
-        end_on_exit = kwargs.pop("end_on_exit", True)
-        span = self.start_span(name, *args, **kwargs)
-        with trace.use_span(
-            span,
-            end_on_exit=end_on_exit,
-            record_exception=kwargs.get("record_exception", True),
-            set_status_on_exception=kwargs.get("set_status_on_exception", True),
-        ) as current:
+        span = self.start_span(
+            name, context, kind, attributes, links, start_time, record_exception, set_status_on_exception
+        )
+        with trace.use_span(span, end_on_exit, record_exception, set_status_on_exception) as current:
             yield current
 
 
