@@ -780,7 +780,7 @@ ML_OPERATION_NAME: Final = "ml.operation.name"
 """The operation that the span stands for; tells which span definition applies.
 
 Type: str
-Values: run, stage, epoch, step, batch, save_checkpoint, load_checkpoint, evaluate, infer, trace, pipeline, pipeline_stage, ensemble, hedge
+Values: run, stage, epoch, step, batch, save_checkpoint, load_checkpoint, evaluate, infer, trace, pipeline, pipeline_stage, ensemble, hedge, syscall
 Stability: development
 """
 
@@ -998,6 +998,50 @@ Type: int
 Examples: 0, 50000
 Stability: development
 Never an attribute of a metric.
+"""
+
+ML_SYSCALL_BYTES: Final = "ml.syscall.bytes"
+"""How many bytes the calls read, wrote, sent or received, together.
+
+Type: int
+Examples: 0, 1048576
+Stability: development
+Never an attribute of a metric.
+"""
+
+ML_SYSCALL_COUNT: Final = "ml.syscall.count"
+"""How many calls the span stands for.
+
+Type: int
+Examples: 1, 4096
+Stability: development
+Never an attribute of a metric.
+"""
+
+ML_SYSCALL_DURATION: Final = "ml.syscall.duration"
+"""Nanoseconds that the calls took, together; the span itself reaches from the first to the last.
+
+Type: int
+Examples: 184000
+Stability: development
+Never an attribute of a metric.
+"""
+
+ML_SYSCALL_ERROR_COUNT: Final = "ml.syscall.error.count"
+"""How many of the calls returned an error.
+
+Type: int
+Examples: 0, 3
+Stability: development
+Never an attribute of a metric.
+"""
+
+ML_SYSCALL_NAME: Final = "ml.syscall.name"
+"""Name of the system call, as the kernel has it.
+
+Type: str
+Examples: "write", "openat"
+Stability: development
 """
 
 ML_TRACE_CHUNK_INDEX: Final = "ml.trace.chunk.index"

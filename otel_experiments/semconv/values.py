@@ -218,6 +218,8 @@ class MlOperationName(StrEnum):
     """Several models asked for one answer."""
     HEDGE = "hedge"
     """One request sent several times for speed."""
+    SYSCALL = "syscall"
+    """System calls of one name."""
 
 
 class MlPhase(StrEnum):
