@@ -88,9 +88,9 @@ def train(
             grad.sum(1, keepdims=True),
         ]
         for weight, speed, slope in zip(weights, speeds, grads, strict=True):
-            speed *= momentum
-            speed += slope
-            weight -= lr * speed
+            speed *= momentum  # noqa: PLW2901  # in place
+            speed += slope  # noqa: PLW2901  # in place
+            weight -= lr * speed  # noqa: PLW2901  # in place
     return losses
 
 

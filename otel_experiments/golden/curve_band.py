@@ -24,15 +24,16 @@ Column = Sequence[float]
 class BandSettings:
     """Levels of the band and the weight of what the windows have in common.
 
-    `pool_windows` neighbours on each side lend a window their variance, as `pool_weight` degrees of freedom;
-    the variance that roughness would have if windows were independent counts as `rough_weight` degrees.
+    `pool_windows` neighbours on each side lend a window their variance; the variance that roughness would have
+    if windows were independent is known beforehand. The two weights say how many degrees of freedom these are
+    worth for each degree that the goldens have themselves.
     """
 
     level_alpha: float = 0.001
     rough_alpha: float = 0.002
     pool_windows: int = 2
-    pool_weight: float = 4.0
-    rough_weight: float = 24.0
+    pool_weight: float = 1.0
+    rough_weight: float = 6.0
 
 
 DEFAULT_BAND: Final = BandSettings()
@@ -180,7 +181,7 @@ def _largest_level(
     centres = [mean([column[at] for column in golden]) for at in range(count)]
     reached = [mean([column[at] for column in candidate]) for at in range(count)]
     own = [squares_about_mean([column[at] for column in golden]) / (runs - 1) for at in range(count)]
-    weight, spread = settings.pool_weight, math.sqrt(1 / len(candidate) + 1 / runs)
+    weight, spread = settings.pool_weight * (runs - 1), math.sqrt(1 / len(candidate) + 1 / runs)
     best: _Departure | None = None
     for at in range(count):
         pooled = mean(own[max(0, at - settings.pool_windows) : at + settings.pool_windows + 1])
@@ -202,7 +203,7 @@ def _overall_roughness(
     runs, count = len(golden), len(golden[0])
     averages = [mean(column) for column in golden]
     within = mean([squares_about_mean([column[at] for column in golden]) / (runs - 1) for at in range(count)])
-    weight = settings.rough_weight
+    weight = settings.rough_weight * (runs - 1)
     prior = within / max(1.0, count / 2)  # half of the windows are independent
     variance = (weight * prior + squares_about_mean(averages)) / (weight + runs - 1)
     std = max(math.sqrt(variance), _LEAST_ROUGH_STD)

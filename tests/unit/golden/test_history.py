@@ -1,0 +1,80 @@
+"""Change points in a series of runs."""
+
+import math
+import random
+
+import pytest
+
+from otel_experiments.golden.history import find_change_points
+
+
+def test_a_step_is_found_at_its_run():
+    """Twelve runs at 10, then twelve at 12: one change, at run 12, with its factor."""
+    draw = random.Random(2)
+    series = [draw.gauss(10, 0.1) for _ in range(12)] + [draw.gauss(12, 0.1) for _ in range(12)]
+
+    (found,) = find_change_points(series)
+
+    assert found.index == 12
+    assert found.ratio == pytest.approx(1.2, abs=0.02)
+    assert found.p < 0.001
+
+
+def test_a_slow_drift_is_found():
+    """A rise of 1 % a run over 40 runs is found though no two neighbours differ by a test."""
+    draw = random.Random(3)
+    series = [100 + index + draw.gauss(0, 2) for index in range(40)]
+
+    found = find_change_points(series)
+
+    assert found
+    assert all(point.ratio > 1 for point in found)
+
+
+def test_two_changes_of_a_long_series_are_found():
+    """Changes far apart in a series longer than the window are both found, none at a window's border."""
+    draw = random.Random(4)
+    series = [draw.gauss(100 if index < 70 else 115 if index < 140 else 95, 2) for index in range(200)]
+
+    assert [point.index for point in find_change_points(series)] == [70, 140]
+
+
+def test_nine_runs_have_no_history():
+    """Fewer than ten runs give no change point, whatever they are."""
+    assert find_change_points([1.0] * 5 + [9.0] * 4) == ()
+    assert len(find_change_points([1.0] * 5 + [9.0] * 5)) == 1
+
+
+def test_values_that_are_not_finite_are_passed_over():
+    """A run without a value does not end the search, and indexes are those of the series as given."""
+    series = [1.0, math.nan] + [1.0] * 5 + [2.0] * 6
+
+    (found,) = find_change_points(series)
+
+    assert found.index == 7
+
+
+def test_constant_series_has_no_change():
+    """A constant series has no change point."""
+    assert find_change_points([3.0] * 30) == ()
+
+
+def test_small_changes_can_be_left_out():
+    """A change by 3 % is left out where 5 % is asked for."""
+    series = [100.0 + index % 2 * 0.1 for index in range(12)] + [
+        103.0 + index % 2 * 0.1 for index in range(12)
+    ]
+
+    assert len(find_change_points(series)) == 1
+    assert find_change_points(series, least_ratio=1.05) == ()
+
+
+def test_unchanged_series_seldom_alarm():
+    """Of 200 series of equal runs, at most 4 in 100 show a change of 5 %."""
+    draw = random.Random(6)
+    alarms = sum(
+        bool(find_change_points([draw.gauss(100, 4) for _ in range(30)], least_ratio=1.05))
+        for _ in range(200)
+    )
+
+    assert alarms <= 8

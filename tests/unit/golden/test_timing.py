@@ -1,0 +1,336 @@
+"""Verdicts on the times of stages, from runs with wall and CPU time."""
+
+import math
+import random
+
+import pytest
+
+from otel_experiments.golden.fingerprint import advisory_reasons, compare_fingerprints, is_comparable
+from otel_experiments.golden.timing import (
+    MachineFactor,
+    StageSample,
+    TimingRun,
+    TimingSettings,
+    compare_timing,
+    runs_needed,
+)
+
+BASE_MS = {
+    "run/load": 40.0,
+    "run/epoch/step/forward": 10.0,
+    "run/epoch/step/backward": 20.0,
+    "run/epoch/step/optimizer": 3.0,
+    "run/epoch/eval": 30.0,
+    "run/epoch/checkpoint.save": 15.0,
+}
+COUNTS = {"run/load": 1, "run/epoch/eval": 3, "run/epoch/checkpoint.save": 3}
+
+
+def make_run(seed, *, wall=None, cpu=None, noise=0.01, has_cpu=True, spread=0.0):
+    """One run of the base program; `wall` and `cpu` are factors by path ("*" for all)."""
+    draw = random.Random(seed)
+    wall, cpu = wall or {}, cpu or {}
+    stages = {}
+    for path, base in BASE_MS.items():
+        lucky, cpu_lucky = math.exp(draw.gauss(0, noise)), math.exp(draw.gauss(0, noise / 2))
+        stages[path] = StageSample(
+            count=COUNTS.get(path, 30),
+            wall_ns=base * 1e6 * lucky * wall.get(path, wall.get("*", 1.0)),
+            cpu_ns=base * 1e6 * cpu_lucky * cpu.get(path, cpu.get("*", 1.0)) if has_cpu else None,
+            wall_error=spread,
+            cpu_error=spread,
+        )
+    stages["run"] = StageSample(1, 20_000.0, 20_000.0 if has_cpu else None)
+    return TimingRun(stages)
+
+
+def goldens(count, **settings):
+    """Return golden runs of unchanged code."""
+    return [make_run(seed, **settings) for seed in range(count)]
+
+
+def changed(path, factor):
+    """Return a change of wall and CPU time alike."""
+    return {"wall": {path: factor}, "cpu": {path: factor}}
+
+
+def test_equal_code_says_nothing():
+    """Runs of unchanged code, 3 % slower everywhere, have no verdict (E5)."""
+    report = compare_timing(goldens(5), [make_run(9, wall={"*": 1.03}, cpu={"*": 1.03})])
+
+    assert report.stages == ()
+    assert not report.has_failed
+    assert report.tested == 7
+    assert (report.golden_runs, report.candidate_runs) == (5, 1)
+
+
+@pytest.mark.parametrize("count", [1, 5], ids=["one golden", "five goldens"])
+def test_a_stage_twice_as_slow_fails(count):
+    """T1, T2: backward at 2x is slower and fails, alone, with one golden and with five."""
+    report = compare_timing(goldens(count), [make_run(9, **changed("run/epoch/step/backward", 2.0))])
+
+    (slow,) = [stage for stage in report.stages if stage.code != "inconclusive"]
+    assert (slow.path, slow.code, slow.fails) == ("run/epoch/step/backward", "slower", True)
+    assert slow.cpu_reading == "up"
+    assert slow.count == 30
+    assert slow.wall.ratio == pytest.approx(2.0, abs=0.08)
+    assert slow.wall.p < 0.001
+    assert slow.wall.impact_ns == pytest.approx(30 * 20e6, rel=0.1)
+
+
+def test_a_small_stage_is_found_with_five_goldens():
+    """T3: a stage of 2 to 3 % of the run at 1.4x is slower."""
+    report = compare_timing(goldens(5), [make_run(9, **changed("run/epoch/checkpoint.save", 1.4))])
+
+    assert [(stage.path, stage.fails) for stage in report.stages] == [("run/epoch/checkpoint.save", True)]
+
+
+def test_a_quarter_is_found_with_ten_goldens_and_three_candidates():
+    """1.25x at a run noise of 5 % is found with N = 10 and K = 3."""
+    golden = goldens(10, noise=0.05)
+    candidate = [
+        make_run(50 + seed, noise=0.05, **changed("run/epoch/step/backward", 1.25)) for seed in range(3)
+    ]
+
+    assert [stage.path for stage in compare_timing(golden, candidate).stages if stage.fails] == [
+        "run/epoch/step/backward"
+    ]
+
+
+def test_twice_as_fast_is_noted_and_passes():
+    """T5: everything at half the time is `faster` and fails nothing."""
+    report = compare_timing(goldens(5), [make_run(9, wall={"*": 0.5}, cpu={"*": 0.5})])
+
+    assert {stage.code for stage in report.stages} == {"faster"}
+    assert len(report.stages) == 6
+    assert not report.has_failed
+
+
+def test_a_slower_machine_is_one_factor():
+    """X16: a machine 1.8x slower throughout has a uniform factor and no slow stage."""
+    report = compare_timing(goldens(5), [make_run(9, wall={"*": 1.8}, cpu={"*": 1.8})])
+
+    assert report.machine.is_uniform
+    assert report.machine.wall == pytest.approx(1.8, abs=0.04)
+    assert report.machine.cpu == pytest.approx(1.8, abs=0.04)
+    assert report.stages == ()
+
+
+def test_a_slow_stage_on_a_slower_machine_is_found_beside_the_factor():
+    """After dividing by the machine's factor of 1.5 a stage that is 2x slower on top still fails."""
+    factors = {"*": 1.5, "run/epoch/step/backward": 3.0}
+    report = compare_timing(goldens(5), [make_run(9, wall=factors, cpu=factors)])
+
+    assert report.machine.is_uniform
+    assert [(stage.path, stage.code) for stage in report.stages] == [("run/epoch/step/backward", "slower")]
+    assert report.stages[0].wall.adjusted_ratio == pytest.approx(2.0, abs=0.1)
+
+
+def test_wall_without_cpu_is_waiting():
+    """X17: wall 3x at CPU 1.0x is `waiting` and passes."""
+    report = compare_timing(goldens(5), [make_run(9, wall={"run/epoch/eval": 3.0})])
+
+    (stage,) = report.stages
+    assert (stage.code, stage.fails, stage.cpu_reading) == ("waiting", False, "flat")
+    assert "CPU time did not" in stage.reason
+
+
+def test_waiting_of_a_declared_stage_fails():
+    """Waiting fails where the stage is declared as I/O or GPU work, whose time is not CPU time."""
+    report = compare_timing(
+        goldens(5), [make_run(9, wall={"run/epoch/eval": 3.0})], external={"run/epoch/eval"}
+    )
+
+    assert [(stage.code, stage.fails) for stage in report.stages] == [("waiting", True)]
+
+
+def test_waiting_of_three_runs_on_a_calm_machine_fails():
+    """Three candidate runs that all wait, on a machine that is not slower otherwise, are no accident."""
+    waiting = [make_run(seed, wall={"run/epoch/eval": 3.0}) for seed in (20, 21, 22)]
+    two_of_three = [*waiting[:2], make_run(23)]
+
+    assert compare_timing(goldens(5), waiting).has_failed
+    assert not compare_timing(goldens(5), waiting[:2]).has_failed
+    assert not compare_timing(goldens(5), two_of_three).has_failed
+
+
+def test_noisy_neighbours_fail_nothing():
+    """Walls of 1.2x to 4x at CPU times up by 5 to 15 % fail nothing, in 200 runs."""
+    draw = random.Random(8)
+    golden = goldens(5, noise=0.02)
+    for seed in range(200):
+        run = make_run(
+            100 + seed,
+            wall={path: draw.uniform(1.2, 4.0) for path in BASE_MS},
+            cpu={path: draw.uniform(1.05, 1.15) for path in BASE_MS},
+        )
+        report = compare_timing(golden, [run])
+        assert not report.has_failed, report.stages
+
+
+def test_a_slow_stage_is_found_among_noisy_neighbours():
+    """Where all walls rose by neighbours, the stage whose CPU time doubled fails and no other does."""
+    wall = {path: 2.0 + index / 2 for index, path in enumerate(BASE_MS)}
+    report = compare_timing(goldens(5), [make_run(9, wall=wall, cpu={"run/epoch/step/backward": 2.0})])
+
+    assert [stage.path for stage in report.stages if stage.fails] == ["run/epoch/step/backward"]
+
+
+def test_cpu_time_alone_is_advisory():
+    """CPU time that rose where wall time did not is `slower`, without failing."""
+    report = compare_timing(goldens(5), [make_run(9, cpu={"run/load": 2.0})])
+
+    (stage,) = report.stages
+    assert (stage.path, stage.code, stage.fails) == ("run/load", "slower", False)
+    assert stage.reason == "CPU time rose, wall time did not"
+
+
+def test_missing_cpu_time_leaves_wall_time_to_decide():
+    """Foreign spans without CPU time: a slow stage fails on its wall time and the reason says so."""
+    report = compare_timing(
+        goldens(5, has_cpu=False), [make_run(9, has_cpu=False, wall={"run/epoch/eval": 2.0})]
+    )
+
+    (stage,) = report.stages
+    assert (stage.code, stage.fails, stage.cpu_reading, stage.cpu) == ("slower", True, "unknown", None)
+    assert "CPU time is not recorded" in stage.reason
+
+
+def test_missing_cpu_time_on_a_slower_machine_is_advisory():
+    """Without CPU time, stages of a machine that was slower in most stages do not fail."""
+    wall = {path: 1.5 + index / 2 for index, path in enumerate(BASE_MS)}
+    report = compare_timing(goldens(5, has_cpu=False), [make_run(9, has_cpu=False, wall=wall)])
+
+    assert report.of_code("slower")
+    assert not report.has_failed
+
+
+def test_too_few_runs_are_inconclusive():
+    """X18: one golden at 10 % noise and a candidate at 1.2x is `inconclusive`, with the runs that are needed."""
+    golden = [make_run(1, noise=0.1, spread=0.1 * math.sqrt(math.pi / 60))]
+    candidate = [
+        make_run(2, noise=0.1, spread=0.1 * math.sqrt(math.pi / 60), wall={"*": 1.2}, cpu={"*": 1.2})
+    ]
+    report = compare_timing(golden, candidate)
+
+    stages = report.of_code("inconclusive")
+    assert stages
+    assert not report.has_failed
+    for stage in stages:
+        assert stage.wall.power < 0.9
+        assert stage.golden_runs_needed is not None
+        assert stage.golden_runs_needed + stage.candidate_runs_needed > 2
+
+
+def test_the_runs_needed_are_enough():
+    """With the number of runs that `inconclusive` asks for, the power reaches 90 %."""
+    golden = goldens(1)
+    stage = compare_timing(golden, [make_run(9)], settings=TimingSettings(prior_std=0.08)).of_code(
+        "inconclusive"
+    )[0]
+
+    needed = (stage.golden_runs_needed, stage.candidate_runs_needed)
+    again = compare_timing(
+        [make_run(seed, noise=0.08) for seed in range(needed[0] + 2)],
+        [make_run(90 + seed, noise=0.08) for seed in range(needed[1] + 1)],
+        settings=TimingSettings(prior_std=0.08),
+    )
+    assert not again.of_code("inconclusive")
+
+
+def test_runs_needed_are_none_when_no_number_would_do():
+    """A stage so short that 1.5x is nothing beside the floor needs more than 100 runs: None."""
+    report = compare_timing(goldens(5), [make_run(9, **changed("run/epoch/step/backward", 2.0))])
+    wall = report.stages[0].wall
+
+    assert runs_needed(wall, golden_runs=5, candidate_runs=1, family=7) == (5, 1)
+    tiny = TimingSettings(power_ratio=1.0001)
+    assert runs_needed(wall, golden_runs=5, candidate_runs=1, family=7, settings=tiny) is None
+
+
+def test_another_host_makes_time_advisory():
+    """Where the host differs, the slow stage is still shown, nothing fails, and the reason is given."""
+    differences = compare_fingerprints({"cpu": "EPYC", "cores": 8}, {"cpu": "Xeon", "cores": "8"})
+    report = compare_timing(
+        goldens(5),
+        [make_run(9, **changed("run/load", 2.0))],
+        advisory_reasons=advisory_reasons(differences),
+    )
+
+    assert [stage.code for stage in report.stages] == ["slower"]
+    assert not report.has_failed
+    assert report.is_advisory
+    assert report.advisory_reasons == ("the host differs (cpu: EPYC -> Xeon)",)
+
+
+def test_fingerprints_compare_by_key():
+    """Keys of one side only are differences, numbers equal their text, and an absent fingerprint tells nothing."""
+    ours, theirs = {"cpu": "A", "torch": "2.8", "threads": 4}, {"cpu": "A", "threads": "4", "gpu": "H200"}
+
+    assert [str(difference) for difference in compare_fingerprints(ours, theirs)] == [
+        "gpu: unknown -> H200",
+        "torch: 2.8 -> unknown",
+    ]
+    assert compare_fingerprints({}, ours) == ()
+    assert not is_comparable({}, ours)
+    assert is_comparable(ours, dict(ours))
+    assert not is_comparable(ours, theirs)
+
+
+def test_stages_that_are_slow_in_ratio_only_do_not_fail():
+    """A stage that gains less than 1 % of the run and less than 5 ms is not worth a failure."""
+    run = TimingRun({"a": StageSample(1, 1e9, 1e9), "b": StageSample(1, 2e6, 2e6)})
+    slow = TimingRun({"a": StageSample(1, 1e9, 1e9), "b": StageSample(1, 6e6, 6e6)})
+    slower = TimingRun({"a": StageSample(1, 1e9, 1e9), "b": StageSample(1, 8e6, 8e6)})
+
+    assert not compare_timing([run] * 5, [slow]).has_failed
+    assert compare_timing([run] * 5, [slower]).has_failed
+
+
+def test_containers_without_time_of_their_own_have_no_ratio():
+    """Self times near 0 may grow many times over without a word."""
+    run = TimingRun({"a": StageSample(100, 1e3, 1e3), "b": StageSample(1, 1e8, 1e8)})
+    other = TimingRun({"a": StageSample(100, 4e4, 4e4), "b": StageSample(1, 1e8, 1e8)})
+
+    assert compare_timing([run] * 5, [other]).stages == ()
+
+
+def test_two_stages_are_no_machine():
+    """With fewer than three stages that can tell, a slow stage is a slow stage and not a slow machine."""
+    run = TimingRun({"a": StageSample(10, 1e7, 1e7), "b": StageSample(10, 2e7, 2e7)})
+    slow = TimingRun({"a": StageSample(10, 2e7, 2e7), "b": StageSample(10, 4e7, 4e7)})
+    report = compare_timing([run] * 5, [slow])
+
+    assert report.machine == MachineFactor(stage_count=2)
+    assert [stage.code for stage in report.stages] == ["slower", "slower"]
+
+
+def test_stages_of_one_side_only_are_left_out():
+    """A stage that a run lacks is structure's finding; time compares what all runs have."""
+    run = make_run(1)
+    lacking = TimingRun({path: stage for path, stage in make_run(2).stages.items() if path != "run/load"})
+
+    assert compare_timing([run], [lacking]).tested == 6
+
+
+def test_more_noise_in_the_goldens_asks_for_more():
+    """A change that five calm goldens show is not called where the goldens vary by 20 %."""
+    slow = make_run(9, **changed("run/epoch/step/backward", 1.4))
+
+    assert compare_timing(goldens(5), [slow]).has_failed
+    assert not compare_timing(goldens(5, noise=0.2), [slow]).has_failed
+
+
+def test_learned_priors_replace_the_default():
+    """What calibration learned of a stage is used for it: a stage known to vary by 30 % is not blamed for 1.5x."""
+    slow = make_run(9, **changed("run/epoch/step/backward", 1.5))
+    learned = TimingSettings(stage_prior_std={"run/epoch/step/backward": 0.3})
+
+    assert compare_timing(goldens(3), [slow]).has_failed
+    assert not compare_timing(goldens(3), [slow], settings=learned).has_failed
+
+
+def test_a_side_without_runs_is_refused():
+    """No golden or no candidate run is an error that counts both."""
+    with pytest.raises(ValueError, match="0 golden and 1 candidate"):
+        compare_timing([], [make_run(1)])
