@@ -151,7 +151,11 @@ class JournalMerger:
                 advance = JournalAdvance(segment.header.segment_id, segment.stored_offset, found.end_offset)
                 advances.append((segment, advance))
                 room -= found.end_offset - segment.offset
-                is_more = is_more or not found.is_exhausted
+                if (
+                    not found.is_exhausted
+                ):  # its rest comes before what the same process wrote to its next segment
+                    is_more = True
+                    break
         batch.journal = [advance for _, advance in advances]
         return batch, advances, is_more
 

@@ -91,8 +91,10 @@ class SegmentFile:
             # One frame that is larger than what was read, damage, or a hole: all need the whole rest.
             raw = os.pread(self._descriptor, rest, self.offset)
             found = self._scan(raw, room_bytes, is_final=is_final)
-        if is_final and len(raw) < rest:
-            found.is_exhausted = False
+        if len(raw) < rest and (
+            is_final or found.end_offset + FRAME_HEADER_SIZE_BYTES > self.offset + len(raw)
+        ):
+            found.is_exhausted = False  # what was read ends between two frames, or before a hole
         return found
 
     def is_stuck(self) -> bool:

@@ -170,7 +170,8 @@ def test_the_ranks_of_a_job_make_one_run(kind, script, read, points, tmp_path):
     assert len(reader.runs()) == 2
     spans = {span.span_id: span for span in run.spans}
     tree = sorted(
-        (span.name, spans[span.parent_span_id].name if span.parent_span_id else None) for span in spans.values()
+        (span.name, spans[span.parent_span_id].name if span.parent_span_id else None)
+        for span in spans.values()
     )
     assert tree == [
         ("run ranks", None),

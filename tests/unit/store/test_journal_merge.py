@@ -1,0 +1,296 @@
+"""Moving journals into a store: once, in order, whoever else does it, whatever one record holds."""
+
+import dataclasses
+import threading
+
+import pytest
+
+from otel_experiments.errors import StoreFullError, StoreLockedError
+from otel_experiments.journal import encode
+from otel_experiments.journal.format import RecordType
+from otel_experiments.journal.owner import current_owner
+from otel_experiments.journal.segment import SEGMENT_SUFFIX
+from otel_experiments.journal.writer import JournalWriter
+from otel_experiments.model.metric import SeriesKey
+from otel_experiments.model.run import Owner, Run, RunState
+from otel_experiments.model.span import Resource, Scope, Span
+from otel_experiments.store import open_store
+from otel_experiments.store.drain import Drain
+from otel_experiments.store.merge import DAMAGED_SUFFIX, JournalMerger, journal_directory, merge_journals
+
+RUN_ID = "cd" * 16
+LOSS = SeriesKey("loss")
+
+
+def fill(writer, count, first=0):
+    """Append a run and `count` points of it."""
+    pack = encode.points_struct(1).pack
+    declaration = ((("keyset", 1), lambda: encode.encode_keyset(1, RUN_ID, (LOSS,))),)
+    writer.append(encode.encode_run(Run(RUN_ID, "e", "n", RunState.RUNNING, 1, 1)))
+    for step in range(first, first + count):
+        writer.append(pack(RecordType.POINTS, 1, step, step, step / 3), declaration)
+
+
+def steps(store):
+    """Return the steps that the store holds."""
+    return list(store.points(RUN_ID, LOSS).steps)
+
+
+@pytest.fixture
+def store(store_path):
+    """Return an open store in a file."""
+    with open_store(store_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def directory(store_path):
+    """Return the directory of the store's journals."""
+    return journal_directory(store_path)
+
+
+def test_a_live_journal_is_stored_as_it_grows(store, directory):
+    """Each merge stores what came since the last one, and the segment in use stays."""
+    writer = JournalWriter(directory)
+    merger = JournalMerger(store, directory)
+
+    for part in range(4):
+        fill(writer, 100, first=part * 100)
+        assert merger.merge().is_complete
+        assert steps(store) == [float(s) for s in range((part + 1) * 100)]
+
+    assert len(list(directory.iterdir())) == 1
+
+
+def test_full_segments_are_deleted_as_soon_as_they_are_stored(store, directory):
+    """A segment that its writer has left is deleted once it is stored, while the writer lives."""
+    writer = JournalWriter(directory)
+    fill(writer, 60_000)
+    before = len(list(directory.iterdir()))
+
+    JournalMerger(store, directory).merge()
+
+    assert before == 3
+    assert len(list(directory.iterdir())) == 1
+    assert steps(store) == [float(s) for s in range(60_000)]
+
+
+def test_a_series_over_several_segments_keeps_its_order(store, directory):
+    """A backlog larger than a batch is stored in the order in which it was written."""
+    writer = JournalWriter(directory)
+    fill(writer, 250_000)
+
+    JournalMerger(store, directory).merge()
+
+    assert steps(store) == [float(s) for s in range(250_000)]
+
+
+@pytest.mark.parametrize("width", [1, 2, 7, 40])
+def test_points_that_are_all_zero_are_stored_like_others(store, directory, width):
+    """Frames full of zeros are not taken for the blank end of a journal, wherever a look at it ends."""
+    keys = tuple(SeriesKey(f"m{number}") for number in range(width))
+    pack = encode.points_struct(width).pack
+    declaration = ((("keyset", 1), lambda: encode.encode_keyset(1, RUN_ID, keys)),)
+    writer = JournalWriter(directory)
+    for _ in range(20_000):
+        writer.append(pack(RecordType.POINTS, 1, 0, 0, *[0.0] * width), declaration)
+
+    assert JournalMerger(store, directory).merge().is_complete
+
+    assert len(store.points(RUN_ID, keys[0])) == 20_000
+
+
+def test_a_closed_journal_leaves_no_file(store, directory):
+    """When the writer is closed and all is stored, the directory is empty."""
+    writer = JournalWriter(directory)
+    fill(writer, 10)
+    writer.close()
+    merger = JournalMerger(store, directory)
+    merger.is_own_journal_closed = True
+
+    merger.merge()
+
+    assert list(directory.iterdir()) == []
+
+
+def test_a_merger_that_starts_over_stores_nothing_twice(store, directory):
+    """A new merger, and one that lost its memory of an offset, go on where the store stands."""
+    writer = JournalWriter(directory)
+    fill(writer, 50)
+    first = JournalMerger(store, directory)
+    first.merge()
+    fill(writer, 50, first=50)
+    JournalMerger(store, directory).merge()
+    fill(writer, 50, first=100)
+
+    first.merge()
+
+    assert steps(store) == [float(s) for s in range(150)]
+
+
+def test_mergers_at_the_same_time_store_everything_once(store, store_path, directory):
+    """Six mergers with connections of their own, in six threads, while the writer writes: each point once."""
+    writer = JournalWriter(directory)
+    done = threading.Event()
+
+    def merge():
+        with open_store(store_path, busy_timeout_s=20.0) as own:
+            merger = JournalMerger(own, directory)
+            while not done.is_set():
+                merger.merge(scope="all")
+            merger.close()
+
+    threads = [threading.Thread(target=merge) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for part in range(30):
+        fill(writer, 1000, first=part * 1000)
+    done.set()
+    for thread in threads:
+        thread.join()
+    JournalMerger(store, directory).merge()
+
+    assert steps(store) == [float(s) for s in range(30_000)]
+
+
+class Picky:
+    """A sink that chokes on one span, as a store does on a value that its columns cannot hold."""
+
+    def __init__(self, store):
+        self._store = store
+        self.journal_offset = store.journal_offset
+
+    def apply(self, batch):
+        if any(span.name == "impossible" for span in batch.spans):
+            raise OverflowError("Python int too large to convert to SQLite INTEGER")
+        self._store.apply(batch)
+
+
+def test_a_record_that_the_store_cannot_take_is_stepped_over_and_named(store, directory):
+    """One impossible record among thousands is named and kept in a file aside; everything else is stored."""
+    writer = JournalWriter(directory)
+    fill(writer, 20_000)
+    declarations = (
+        (("resource", 0), lambda: encode.encode_resource(0, Resource())),
+        (("scope", 0), lambda: encode.encode_scope(0, Scope())),
+    )
+    impossible = Span(RUN_ID, "12" * 8, "impossible", 1, 2, run_id=RUN_ID)
+    writer.append(encode.encode_span(impossible, 0, 0), declarations)
+    writer.append(encode.encode_span(dataclasses.replace(impossible, name="fine"), 0, 0), declarations)
+    fill(writer, 20_000, first=20_000)
+    writer.close()
+    merger = JournalMerger(Picky(store), directory)
+    merger.is_own_journal_closed = True
+
+    report = merger.merge()
+
+    assert report.is_complete
+    (damage,) = report.damages
+    assert "a record that the store cannot take" in damage
+    assert steps(store) == [float(s) for s in range(40_000)]
+    assert store.sql("select name from spans")[1] == [("fine",)]
+    assert {path.suffix for path in directory.iterdir()} == {DAMAGED_SUFFIX}
+
+
+class Refusing:
+    """A sink that refuses for a while, as a locked store does."""
+
+    def __init__(self, store, times, error):
+        self._store = store
+        self._times = times
+        self._error = error
+
+    def apply(self, batch):
+        if self._times:
+            self._times -= 1
+            raise self._error
+        self._store.apply(batch)
+
+    def journal_offset(self, segment_id):
+        return self._store.journal_offset(segment_id)
+
+
+def test_a_store_that_refuses_loses_nothing(store, directory, caplog):
+    """The drain tries again until the store takes it, says once that it waits, and says when it goes on."""
+    writer = JournalWriter(directory)
+    fill(writer, 100)
+    drain = Drain(Refusing(store, 3, StoreFullError(path="x", why="no room")), directory, interval_s=60.0)
+    drain_locked = Drain(
+        Refusing(store, 3, StoreLockedError(path="x", waited_s=1.0)), directory, interval_s=60.0
+    )
+
+    assert drain_locked.drain_now(timeout_s=10.0)
+    assert caplog.messages == [], "a store that is locked for a moment is no news"
+    fill(writer, 100, first=100)
+    assert drain.drain_now(timeout_s=10.0)
+
+    assert steps(store) == [float(s) for s in range(200)]
+    assert drain.last_error is None
+    waits, goes_on = caplog.messages
+    assert waits.startswith(
+        "The store does not take what is recorded now (Store 'x' has no room left: no room."
+    )
+    assert goes_on == "The store takes what is recorded again."
+
+
+def test_waiting_for_a_store_that_never_answers_ends_in_time(store, directory):
+    """`drain_now` and `close` keep to their time and say that not everything is stored."""
+    writer = JournalWriter(directory)
+    fill(writer, 10)
+    drain = Drain(
+        Refusing(store, 10**9, StoreLockedError(path="x", waited_s=0.0)), directory, interval_s=60.0
+    )
+
+    assert not drain.drain_now(timeout_s=0.2)
+    writer.close()
+    assert not drain.close(timeout_s=0.2)
+    drain.close(timeout_s=0.2)
+
+    assert steps(store) == []
+    assert JournalMerger(store, directory).merge(scope="all")
+    assert steps(store) == [float(s) for s in range(10)]
+
+
+def test_what_another_living_process_is_to_drain_is_left_to_it(store, directory):
+    """A drain leaves the journals of other living processes alone; a reader takes what they hold so far."""
+    parent = Owner(current_owner().host, current_owner().boot_id, 1, 0)
+    writer = JournalWriter(directory, drainer=parent)
+    fill(writer, 10)
+
+    JournalMerger(store, directory).merge(scope="own")
+    left_alone = steps(store)
+    JournalMerger(store, directory).merge(scope="all")
+
+    assert left_alone == []
+    assert steps(store) == [float(s) for s in range(10)]
+
+
+def test_foreign_files_are_left_alone(store, directory):
+    """What does not belong to the journals is neither read nor deleted."""
+    writer = JournalWriter(directory)
+    fill(writer, 5)
+    (directory / "notes.txt").write_text("mine")
+    (directory / f"garbage{SEGMENT_SUFFIX}").write_bytes(b"not ours" * 100)
+    (directory / f"empty{SEGMENT_SUFFIX}").write_bytes(b"")
+
+    report = JournalMerger(store, directory).merge(scope="all")
+
+    assert steps(store) == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert len(report.damages) == 2
+    assert {"notes.txt", f"garbage{SEGMENT_SUFFIX}", f"empty{SEGMENT_SUFFIX}"} <= {
+        path.name for path in directory.iterdir()
+    }
+
+
+def test_a_store_reached_by_a_link_has_the_same_journals(store_path, directory, tmp_path):
+    """Whoever opens the store through a symbolic link finds the journals beside the file itself."""
+    open_store(store_path).close()
+    fill(JournalWriter(directory), 5)
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link.db"
+    link.symlink_to(store_path)
+
+    assert merge_journals(str(link)) == []
+
+    with open_store(store_path, read_only=True, create=False) as store:
+        assert steps(store) == [0.0, 1.0, 2.0, 3.0, 4.0]
