@@ -263,7 +263,7 @@ def test_workers_of_a_torch_data_loader_record_into_the_run(kind, script, read, 
                 for batch in loader:
                     run.log({{"batch": float(batch.sum())}})
     """
-    _, err = script(body).end()
+    script(body).end()
 
     reader = read()
     (run,) = reader.runs()

@@ -161,6 +161,7 @@ class Picky:
         self.journal_offset = store.journal_offset
 
     def apply(self, batch):
+        """Write, or choke."""
         if any(span.name == "impossible" for span in batch.spans):
             raise OverflowError("Python int too large to convert to SQLite INTEGER")
         self._store.apply(batch)
@@ -201,12 +202,14 @@ class Refusing:
         self._error = error
 
     def apply(self, batch):
+        """Refuse, or write."""
         if self._times:
             self._times -= 1
             raise self._error
         self._store.apply(batch)
 
     def journal_offset(self, segment_id):
+        """Return what the store says."""
         return self._store.journal_offset(segment_id)
 
 
