@@ -1,0 +1,312 @@
+"""The comparison of captured runs with a golden: structure, spans, numbers, time, one verdict.
+
+An empty golden, and an empty, cut or unfinished candidate, never pass. Source: golden trace design, sections 4
+to 8.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Final, Literal
+
+from otel_experiments.errors import GoldenInvalidError, IncompleteTraceError
+from otel_experiments.golden.canonical import canonicalize
+from otel_experiments.golden.curve_check import CurveView, check_curves
+from otel_experiments.golden.findings import Finding, sort_findings
+from otel_experiments.golden.fingerprint import compare_fingerprints
+from otel_experiments.golden.form import Form, Node, NodeType
+from otel_experiments.golden.golden import Golden, Variant
+from otel_experiments.golden.ledger import Ledger
+from otel_experiments.golden.match import Matched, all_ranks, match_forms
+from otel_experiments.golden.own_diff import OwnTolerance
+from otel_experiments.golden.policy import Policy, apply_rules
+from otel_experiments.golden.score import EquivalenceScore, measure_slowdown, score_sequences
+from otel_experiments.golden.time_check import check_times, measure_run
+from otel_experiments.golden.timing_model import TimingReport
+from otel_experiments.golden.trace import CapturedRun, measure_completeness
+
+Verdict = Literal["pass", "fail", "error", "inconclusive"]
+
+_EXIT_CODES: Final = {"pass": 0, "fail": 1, "error": 4, "inconclusive": 6}
+_MAX_SCORED_SPANS: Final = 300_000
+"""Beyond, two differing sequences take longer to score than to compare, and the score decides nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What came out: the verdict, and everything that reports print.
+
+    `score` is None where it could not be computed in reasonable time; it never decides. `ignored_count` is
+    how many findings rules accepted. `golden` and `candidate` are None when nothing was compared.
+    """
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    policy: Policy
+    golden_name: str
+    golden_runs: int
+    candidate_runs: int
+    score: EquivalenceScore | None = None
+    golden: Form | None = None
+    candidate: Form | None = None
+    variant: str = ""
+    curves: tuple[CurveView, ...] = ()
+    timing: TimingReport | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ignored_count(self) -> int:
+        """How many findings rules accepted."""
+        return sum(finding.severity == "ignored" for finding in self.findings)
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """The findings that made the verdict fail."""
+        return tuple(finding for finding in self.findings if finding.severity == "fail")
+
+    @property
+    def exit_code(self) -> int:
+        """What a command line ends with: 0 equal, 1 changed, 4 nothing to compare, 6 not decided."""
+        return _EXIT_CODES[self.verdict]
+
+
+def compare(
+    golden: Golden,
+    candidates: Sequence[CapturedRun],
+    *,
+    policy: Policy | None = None,
+    today: date | None = None,
+) -> Comparison:
+    """Compare captured runs with a golden.
+
+    Args:
+        golden: The golden, from runs or from a file.
+        candidates: One or more runs of the program as it is now.
+        policy: How findings are judged; by default as the golden says.
+        today: The day on which ignore rules are judged; by default the present one.
+
+    Returns:
+        The comparison. An incomplete or empty candidate gives the verdict `error` with the counts.
+
+    Raises:
+        GoldenInvalidError: the golden has no spans.
+    """
+    policy = policy or Policy(golden.policy)
+    if golden.is_empty:
+        raise GoldenInvalidError(
+            path=golden.name,
+            line=None,
+            found="it has no spans, and nothing is equal to nothing",
+            fix="Capture it again from a run that records spans.",
+        )
+    broken = _incomplete(candidates)
+    if broken:
+        return Comparison("error", tuple(broken), policy, golden.name, golden.runs, len(candidates))
+    chosen = _nearest_variant(golden, candidates, policy)
+    findings, matched, forms = chosen.findings, chosen.matched, chosen.candidates
+    variant = chosen.variant
+    host = candidates[0].environment
+    is_other_host = bool(
+        compare_fingerprints(
+            golden.environment, {key: value for key, value in host.items() if key in golden.environment}
+        )
+    )
+    more, curves = check_curves(variant.form, forms, matched, policy=policy, is_other_host=is_other_host)
+    findings += more
+    timing = None
+    notes: list[str] = []
+    if policy.timing != "off" and golden.timing:
+        disturbed = {path.rpartition("/")[0] for one in matched for path in one.changed_paths}
+        times, timing = check_times(
+            golden.timing,
+            forms,
+            policy=policy,
+            golden_host=golden.fingerprint,
+            candidate_host=host,
+            disturbed=disturbed,
+        )
+        findings += times
+        notes += timing.advisory_reasons
+    elif policy.timing != "off":
+        notes.append("the golden has no times (its .stats file is absent): times were not compared")
+    findings = apply_rules(findings, golden.ignore, today=today or datetime.now(UTC).date())
+    findings = sort_findings(findings)
+    return Comparison(
+        verdict=_verdict(findings, policy),
+        findings=tuple(findings),
+        policy=policy,
+        golden_name=golden.name,
+        golden_runs=golden.runs,
+        candidate_runs=len(candidates),
+        score=_score(variant.form, forms[0], matched[0], golden),
+        golden=variant.form,
+        candidate=forms[0],
+        variant=variant.name,
+        curves=tuple(curves),
+        timing=timing,
+        notes=tuple(notes),
+    )
+
+
+def _incomplete(candidates: Sequence[CapturedRun]) -> list[Finding]:
+    """Return why candidates cannot be compared; empty when they can."""
+    if not candidates:
+        return [Finding("incomplete-trace", "", detail="there is no candidate run", count=0)]
+    found: list[Finding] = []
+    for run in candidates:
+        state = measure_completeness(run)
+        if not run.spans:
+            detail = f"run {run.name!r} has no spans: was it recorded, and exported before it ended?"
+            found.append(Finding("incomplete-trace", "", detail=detail, count=0))
+            continue
+        if state.is_root_missing:
+            detail = (
+                f"root missing, {state.orphans} orphans; was the exporter flushed before the process ended?"
+            )
+            found.append(Finding("root-missing", "", detail=detail))
+        elif state.orphans:
+            detail = f"{state.orphans} spans whose parent span is missing"
+            found.append(Finding("orphan", "", detail=detail, count=state.orphans))
+        if state.dropped or state.open:
+            detail = "; ".join(state.problems)
+            evidence = {
+                "spans": float(state.spans),
+                "dropped": float(state.dropped),
+                "open": float(state.open),
+            }
+            found.append(
+                Finding(
+                    "incomplete-trace", "", detail=detail, count=state.dropped + state.open, evidence=evidence
+                )
+            )
+    return found
+
+
+@dataclass(slots=True)
+class _Chosen:
+    variant: Variant
+    findings: list[Finding]
+    matched: list[Matched]
+    candidates: list[Form]
+
+    @property
+    def failures(self) -> int:
+        return sum(finding.severity == "fail" for finding in self.findings)
+
+
+def _nearest_variant(golden: Golden, candidates: Sequence[CapturedRun], policy: Policy) -> _Chosen:
+    """Return the structural comparison with the variant that is nearest to the candidates.
+
+    Raises:
+        IncompleteTraceError: spans name each other as parents.
+    """
+    forms = [canonicalize(run, golden.rules) for run in candidates]
+    best: _Chosen | None = None
+    for variant in golden.variants:
+        chosen = _compare_structure(variant, forms, policy, golden)
+        if best is None or chosen.failures < best.failures:
+            best = chosen
+        if not chosen.failures:
+            break
+    assert best is not None
+    if policy.name == "statistical" and len(golden.variants) > 1:
+        _excuse_seen(best, golden, policy)
+    return best
+
+
+def _compare_structure(
+    variant: Variant, candidates: Sequence[Form], policy: Policy, golden: Golden
+) -> _Chosen:
+    tolerance = OwnTolerance(policy.rtol, golden.rules.numeric_types == "loose")
+    merged: dict[tuple[str, str, str], Finding] = {}
+    uses: Counter[tuple[str, str, str]] = Counter()
+    matched = []
+    for form in candidates:
+        ledger = Ledger()
+        matched.append(match_forms(variant.form, form, ledger, tolerance=tolerance))
+        for finding in ledger.findings(all_ranks(variant.form, form)):
+            key = finding.code, finding.path, finding.key
+            uses[key] += 1
+            if key not in merged or merged[key].count < finding.count:
+                merged[key] = finding
+    findings = []
+    for key, finding in merged.items():
+        if len(candidates) > 1:
+            evidence = {**finding.evidence, "candidates": float(uses[key])}
+            finding = replace(finding, evidence=evidence)  # noqa: PLW2901 - the same finding, with its count
+        findings.append(finding.with_severity(policy.severity(finding)))
+    return _Chosen(variant, findings, matched, list(candidates))
+
+
+def _excuse_seen(best: _Chosen, golden: Golden, policy: Policy) -> None:
+    """Make advisory what another accepted behaviour shows in the same place."""
+    seen: set[tuple[str, str, str]] = set()
+    for other in golden.variants:
+        if other is best.variant:
+            continue
+        ledger = Ledger()
+        match_forms(best.variant.form, other.form, ledger, tolerance=OwnTolerance(policy.rtol))
+        seen |= {(finding.code, finding.path, finding.key) for finding in ledger.findings()}
+    best.findings = [
+        finding.with_severity("advisory", "some of the golden runs show it too")
+        if (finding.code, finding.path, finding.key) in seen
+        else finding
+        for finding in best.findings
+    ]
+
+
+def _verdict(findings: Sequence[Finding], policy: Policy) -> Verdict:
+    if any(finding.severity == "fail" for finding in findings):
+        return "fail"
+    if policy.require_decision and any(finding.code == "inconclusive" for finding in findings):
+        return "inconclusive"
+    return "pass"
+
+
+# --- the compatible score ----------------------------------------------------------------------------------------
+
+
+def _score(golden: Form, candidate: Form, matched: Matched, source: Golden) -> EquivalenceScore | None:
+    slowdown = 0.0
+    if source.timing:
+        ours = [
+            {path: stage.wall_ns * stage.count for path, stage in run.stages.items()} for run in source.timing
+        ]
+        middle = {path: sorted(one.get(path, 0.0) for one in ours)[len(ours) // 2] for path in ours[0]}
+        own = {path: stage.wall_ns * stage.count for path, stage in measure_run(candidate).stages.items()}
+        slowdown = measure_slowdown(middle, own)
+    ours_count, theirs_count = golden.span_count, candidate.span_count
+    if golden.top.shape == candidate.top.shape:
+        names: Sequence[object] = range(ours_count)
+        return score_sequences(
+            names,
+            names,
+            aligned_equal=min(matched.equal_count, ours_count),
+            timing_variance=slowdown,
+        )
+    if max(ours_count, theirs_count) > _MAX_SCORED_SPANS:
+        return None
+    return score_sequences(
+        list(names_in_order(golden)),
+        list(names_in_order(candidate)),
+        aligned_equal=min(matched.equal_count, ours_count, theirs_count),
+        timing_variance=slowdown,
+    )
+
+
+def names_in_order(form: Form) -> Iterator[str]:
+    """Yield the name of every span, parents first, in canonical order."""
+    stack: list[tuple[Node, int]] = [(form.top, 0)]
+    while stack:
+        node, instance = stack.pop()
+        if node.type is NodeType.SPAN:
+            yield node.name
+        for child in reversed(node.children):
+            first = instance * child.count
+            stack.extend((child, at) for at in range(first + child.count - 1, first - 1, -1))
+
+
+__all__ = ["Comparison", "IncompleteTraceError", "Verdict", "compare", "names_in_order"]

@@ -1,0 +1,282 @@
+"""Metrics of candidates against those of a golden, aligned by the index of matched spans, as findings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from otel_experiments.golden.curves import Curve, CurveFinding, CurveReport, compare_curve
+from otel_experiments.golden.findings import Example, Finding
+from otel_experiments.golden.form import Form, Node, NodeType, Number
+from otel_experiments.golden.ledger import location_of
+from otel_experiments.golden.match import Matched, Pair
+from otel_experiments.golden.policy import Policy
+from otel_experiments.golden.trace import MetricSeries
+
+CurveKey = tuple[str, str]
+"""Canonical path and metric (a series of `run.log` has its phase behind an @)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CurveView:
+    """A metric's curves, for reports."""
+
+    path: str
+    metric: str
+    golden: Sequence[Curve]
+    candidate: Sequence[Curve]
+    report: CurveReport | None = None
+
+
+@dataclass(slots=True)
+class _Columns:
+    """One metric at one path: golden values by golden instance (a column a run), candidate ones likewise."""
+
+    index: dict[int, float]
+    golden: list[dict[int, Number]]
+    candidates: list[dict[int, Number]]
+    matched: list[set[int]]
+    node: Node
+    example: list[tuple[Form, Node, dict[int, int]]]
+
+
+def check_curves(
+    golden: Form,
+    candidates: Sequence[Form],
+    matched: Sequence[Matched],
+    *,
+    policy: Policy,
+    is_other_host: bool,
+) -> tuple[list[Finding], list[CurveView]]:
+    """Return what the metrics of the candidates say, and the curves behind it."""
+    findings: list[Finding] = []
+    views: list[CurveView] = []
+    is_changed = any(one.changed_paths for one in matched)
+    for (path, metric), columns in sorted(_span_columns(golden, candidates, matched).items()):
+        ours, theirs = _as_curves(columns)
+        more, view = _check(
+            path, metric, ours, theirs, policy, is_other_host=is_other_host, is_changed=False, columns=columns
+        )
+        findings += more
+        views.append(view)
+    for path, node in _lost_paths(matched):
+        findings += (
+            Finding(
+                "metric-removed", path, key=key, golden=f"{node.size} values", detail="went with its span"
+            )
+            for key in node.metrics
+        )
+    root = next((child.name for child in golden.top.children if child.name), "")
+    for metric, (ours, theirs) in _series(golden, candidates).items():
+        more, view = _check(
+            root,
+            metric,
+            ours,
+            theirs,
+            policy,
+            is_other_host=is_other_host,
+            is_changed=is_changed,
+            columns=None,
+        )
+        findings += more
+        views.append(view)
+    return findings, views
+
+
+def _lost_paths(matched: Sequence[Matched]) -> list[tuple[str, Node]]:
+    found: dict[str, Node] = {}
+    for one in matched:
+        for path, node in one.removed_paths.items():
+            stack = [(path, node)]
+            while stack:
+                here_path, here = stack.pop()
+                if here.metrics:
+                    found[here_path] = here
+                stack += (
+                    (f"{here_path}/{child.name}" if child.type is NodeType.SPAN else here_path, child)
+                    for child in here.children
+                )
+    return sorted(found.items(), key=lambda item: item[0])
+
+
+# --- metrics that spans carry ------------------------------------------------------------------------------------
+
+
+def _span_columns(
+    golden: Form, candidates: Sequence[Form], matched: Sequence[Matched]
+) -> dict[CurveKey, _Columns]:
+    found: dict[CurveKey, _Columns] = {}
+    bases: dict[str, dict[Node, int]] = {}
+    for number, one in enumerate(matched):
+        for pair in sorted(one.pairs, key=lambda pair: (pair.path, pair.golden_at[0])):
+            for metric in {**pair.golden.metrics, **pair.candidate.metrics}:
+                _add_pair(found, bases, golden, candidates, number, pair, metric)
+    return found
+
+
+def _add_pair(
+    found: dict[CurveKey, _Columns],
+    bases: dict[str, dict[Node, int]],
+    golden: Form,
+    candidates: Sequence[Form],
+    number: int,
+    pair: Pair,
+    metric: str,
+) -> None:
+    runs = max(1, len(pair.golden.metrics.get(metric, ())))
+    columns = found.setdefault(
+        (pair.path, metric),
+        _Columns(
+            {},
+            [{} for _ in range(runs)],
+            [{} for _ in candidates],
+            [set() for _ in candidates],
+            pair.candidate,
+            [(form, pair.candidate, {}) for form in candidates],
+        ),
+    )
+    known = bases.setdefault(pair.path, {})
+    if pair.golden not in known:
+        known[pair.golden] = sum(node.size for node in known)
+    base = known[pair.golden]
+    ours = pair.golden.metrics.get(metric)
+    theirs = pair.candidate.metrics.get(metric)
+    indices = _index_column(golden, pair.golden)
+    where = columns.example[number][2]
+    for old, new in zip(pair.golden_at, pair.candidate_at, strict=True):
+        place = base + old
+        columns.matched[number].add(place)
+        columns.index[place] = place if indices is None else indices[old]
+        for run in range(len(columns.golden)):
+            value = ours[run][old] if ours and run < len(ours) else None
+            columns.golden[run][place] = value
+        columns.candidates[number][place] = theirs[0][new] if theirs else None
+        where[place] = new
+    columns.example[number] = (candidates[number], pair.candidate, where)
+
+
+def _index_column(form: Form, node: Node) -> list[float] | None:
+    """Return the index of every instance: its own or that of what encloses it; None when none is unique."""
+    here: Node | None = node
+    factor = 1
+    while here is not None:
+        for column in reversed(list(here.index.values())):
+            if factor == 1 or len(column) == node.size:
+                values = [value for value in column if value is not None]
+                if len(values) == len(set(values)) == node.size:
+                    return [float(value) for value in values]
+        factor *= here.count
+        here = form.parent_of(here)
+    return None
+
+
+def _as_curves(columns: _Columns) -> tuple[list[Curve], list[Curve]]:
+    """Return the curves over the instances that every candidate has; an index met twice counts on."""
+    common = sorted(set.intersection(*columns.matched))
+    indices = [columns.index[place] for place in common]
+    if len(set(indices)) < len(indices):
+        indices = [float(at) for at in range(len(common))]
+
+    def curve(values: Mapping[int, Number]) -> Curve:
+        kept = [
+            (index, float(value))
+            for index, place in zip(indices, common, strict=True)
+            if (value := values.get(place)) is not None
+        ]
+        return Curve([index for index, _ in kept], [value for _, value in kept])
+
+    golden = [curve(values) for values in columns.golden]
+    return [one for one in golden if len(one)], [curve(values) for values in columns.candidates]
+
+
+# --- metrics of run.log ------------------------------------------------------------------------------------------
+
+
+def _series(golden: Form, candidates: Sequence[Form]) -> dict[str, tuple[list[Curve], list[Curve]]]:
+    found: dict[str, tuple[list[Curve], list[Curve]]] = {}
+    for side, runs in (
+        (0, golden.series),
+        (1, [series for form in candidates for series in form.series]),
+    ):
+        for series in runs:
+            for one in series:
+                found.setdefault(_series_name(one), ([], []))[side].append(Curve(one.indices, one.values))
+    return dict(sorted(found.items()))
+
+
+def _series_name(series: MetricSeries) -> str:
+    return f"{series.name}@{series.phase}" if series.phase else series.name
+
+
+# --- findings ----------------------------------------------------------------------------------------------------
+
+
+def _check(
+    path: str,
+    metric: str,
+    golden: list[Curve],
+    candidate: list[Curve],
+    policy: Policy,
+    *,
+    is_other_host: bool,
+    is_changed: bool,
+    columns: _Columns | None,
+) -> tuple[list[Finding], CurveView]:
+    if not golden or not any(map(len, golden)):
+        new = max(map(len, candidate), default=0)
+        found = [Finding("metric-added", path, key=metric, candidate=f"{new} values")] if new else []
+        found += _nonfinite_of_new(path, metric, candidate)
+        return found, CurveView(path, metric, golden, candidate)
+    if not any(map(len, candidate)):
+        gone = max(map(len, golden))
+        return (
+            [Finding("metric-removed", path, key=metric, golden=f"{gone} values")],
+            CurveView(path, metric, golden, candidate),
+        )
+    settings = policy.curve_settings(metric, is_other_host=is_other_host)
+    report = compare_curve(golden, candidate, settings=settings)
+    findings = []
+    for one in report.findings:
+        finding = _finding(path, metric, one, columns)
+        if one.code == "curve-length" and is_changed:
+            findings.append(finding.with_severity("note", "follows from the changed counts of spans"))
+        else:
+            findings.append(finding.with_severity(policy.severity(finding, may_fail=one.fails)))
+    return findings, CurveView(path, metric, golden, candidate, report)
+
+
+def _nonfinite_of_new(path: str, metric: str, candidates: Sequence[Curve]) -> list[Finding]:
+    for curve in candidates:
+        for index, value in zip(curve.indexes, curve.values, strict=True):
+            if not math.isfinite(value):
+                detail = f"[{index:g}] of a metric that the golden lacks"
+                return [Finding("nonfinite", path, key=metric, candidate=repr(value), detail=detail)]
+    return []
+
+
+def _finding(path: str, metric: str, found: CurveFinding, columns: _Columns | None) -> Finding:
+    index = "" if found.index is None else f"[{found.index:g}] "
+    return Finding(
+        code=found.code,
+        path=path,
+        count=found.count,
+        key=metric,
+        golden="" if found.golden is None else f"{found.golden:.6g}",
+        candidate="" if found.candidate is None else f"{found.candidate:.6g}",
+        detail=f"{index}{found.text}",
+        evidence={**found.evidence, **({} if found.index is None else {"index": found.index})},
+        examples=_examples(columns, found.index),
+    )
+
+
+def _examples(columns: _Columns | None, index: float | None) -> tuple[Example, ...]:
+    if columns is None:
+        return () if index is None else (Example(index=(("step", index),)),)
+    for form, node, where in columns.example:
+        for place, instance in where.items():
+            if columns.index.get(place) == index and instance < node.size:
+                span = form.span_at(node, instance)
+                if span is not None:
+                    return (Example(span.span_id, form.index_of(node, instance), location_of(span)),)
+    return ()

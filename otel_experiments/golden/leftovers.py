@@ -1,0 +1,408 @@
+"""What became of children without a partner: wrapped, retried, moved, renamed; else added, removed or counted.
+
+Stages 4 to 6 of matching. Each explanation uses its leftovers up, so that one change is one finding. Source:
+golden trace design, section 4.1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from otel_experiments.golden.form import Form, Node, NodeType
+from otel_experiments.golden.ledger import Ledger, Places
+from otel_experiments.golden.pairing import Pairing
+from otel_experiments.golden.slots import SEQUENTIAL, Side, Slot
+from otel_experiments.golden.values import Value
+
+Instances = Sequence[int]
+
+MAX_RENAMES: Final = 200
+"""Unmatched children of one parent beyond this are not tried as renames: the work is their product."""
+
+_ERROR: Final = 2
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+
+
+@dataclass(slots=True, eq=False)
+class Leftover:
+    """A child without a partner, in all instances of its parent that were matched in one go."""
+
+    is_removed: bool
+    path: str
+    parent_path: str
+    slot: Slot
+    instances: list[int]
+    pairing: Pairing
+    position: int
+    golden_parents: Instances
+    candidate_parents: Instances
+    is_settled: bool = False
+    """Explained, so that it is neither added nor removed."""
+
+
+class MatchState(Protocol):
+    """What the explanations need of the matcher."""
+
+    golden: Form
+    candidate: Form
+    ledger: Ledger
+    ours: Side
+    theirs: Side
+    leftovers: list[Leftover]
+
+    def queue(
+        self, ours: Node, golden_at: Instances, theirs: Node, candidate_at: Instances, path: str
+    ) -> None:
+        """Compare these instances too."""
+        ...
+
+    def match_slots(
+        self,
+        golden_slots: Sequence[Slot],
+        golden_at: Instances,
+        candidate_slots: Sequence[Slot],
+        candidate_at: Instances,
+        path: str,
+    ) -> None:
+        """Match two lists of children."""
+        ...
+
+    def status_of(self, slot: Slot) -> int:
+        """Return the status code of a slot's span."""
+        ...
+
+    def attributes_of(self, slot: Slot) -> tuple[tuple[str, Value], ...]:
+        """Return the compared attributes of a slot's span."""
+        ...
+
+
+def resolve_leftovers(state: MatchState) -> None:
+    """Explain leftovers where that is possible; newly matched pairs are queued at the matcher."""
+    groups: dict[int, list[Leftover]] = {}
+    for left in state.leftovers:
+        if not left.is_settled:
+            groups.setdefault(id(left.pairing), []).append(left)
+    for group in groups.values():
+        _find_wraps(state, group)
+    for group in groups.values():
+        _find_retries(state, group)
+    _find_moves(state)
+    for group in groups.values():
+        _find_renames(state, group)
+
+
+def report_leftovers(state: MatchState, matched: Mapping[str, int]) -> None:
+    """Report what stayed unexplained: added, removed, or another count where the path goes on to exist."""
+    by_path: dict[str, tuple[list[Leftover], list[Leftover]]] = {}
+    ranks: dict[str, Leftover] = {}
+    for left in state.leftovers:
+        if left.is_settled:
+            continue
+        if left.slot.node.type is NodeType.RANK:
+            ranks.setdefault(left.parent_path, left)
+            continue
+        by_path.setdefault(left.path, ([], []))[0 if left.is_removed else 1].append(left)
+    for path, left in ranks.items():
+        ours, theirs = (
+            sum(1 for slot in slots if slot.node.type is NodeType.RANK)
+            for slots in (left.pairing.golden, left.pairing.candidate)
+        )
+        state.ledger.note(
+            "count", path, key="ranks", golden=f"{ours} ranks", candidate=f"{theirs} ranks", detail="ranks"
+        )
+    for path, (removed, added) in by_path.items():
+        gone = sum(len(left.instances) for left in removed)
+        new = sum(len(left.instances) for left in added)
+        kept = matched.get(path, 0)
+        places = _places(state, [*removed, *added])
+        if kept == 0 and not added:
+            state.ledger.note("removed", path, golden=f"x{gone}", count=gone, places=places[0])
+        elif kept == 0 and not removed:
+            state.ledger.note("added", path, candidate=f"x{new}", count=new, places=places[0])
+        else:
+            parts = [f"{gone} missing"] if gone else []
+            parts += [f"{new} more"] if new else []
+            where = places[0].examples(1)
+            at = where[0].index_text if where else ""
+            state.ledger.note(
+                "count",
+                path,
+                golden=str(kept + gone),
+                candidate=str(kept + new),
+                detail=f"{', '.join(parts)}{f' at {at}' if at else ''}",
+                count=gone + new,
+                places=places[0],
+            )
+            for more in places[1:3]:
+                state.ledger.note(
+                    "count",
+                    path,
+                    golden=str(kept + gone),
+                    candidate=str(kept + new),
+                    detail=f"{', '.join(parts)}{f' at {at}' if at else ''}",
+                    count=0,
+                    places=more,
+                )
+
+
+def _places(state: MatchState, lefts: Sequence[Leftover]) -> list[Places]:
+    return [
+        Places(state.golden if left.is_removed else state.candidate, left.slot.node, left.instances)
+        for left in lefts
+    ]
+
+
+# --- wrapped and unwrapped ---------------------------------------------------------------------------------------
+
+
+def _find_wraps(state: MatchState, group: Sequence[Leftover]) -> None:
+    for is_removed, code in ((False, "wrapped"), (True, "unwrapped")):
+        covers: dict[str, list[Leftover]] = {}
+        for left in group:
+            node = left.slot.node
+            if (
+                left.is_removed is is_removed
+                and not left.is_settled
+                and node.children
+                and node.type is NodeType.SPAN
+            ):
+                covers.setdefault(node.name, []).append(left)
+        for lefts in covers.values():
+            inner = [left for left in group if left.is_removed is not is_removed and not left.is_settled]
+            if inner:
+                _try_wrap(state, code, lefts, inner)
+
+
+def _try_wrap(state: MatchState, code: str, covers: Sequence[Leftover], inner: Sequence[Leftover]) -> None:
+    """See whether new spans hold what their parent held before (or the other way round)."""
+    is_wrap = code == "wrapped"
+    side = state.theirs if is_wrap else state.ours
+    below = [slot for cover in covers for slot in _slots_below(side, cover)]
+    names = Counter(slot.label for slot in below)
+    wanted = Counter(left.slot.label for left in inner)
+    common = sum((names & wanted).values())
+    if not common or 2 * common < len(below):
+        return
+    used = [left for left in inner if left.slot.label in names]
+    for left in (*covers, *used):
+        left.is_settled = True
+    first = covers[0]
+    others = [left.slot for left in used]
+    golden_slots, candidate_slots = (others, below) if is_wrap else (below, others)
+    state.match_slots(
+        golden_slots, first.golden_parents, candidate_slots, first.candidate_parents, first.parent_path
+    )
+    count = sum(len(cover.instances) for cover in covers)
+    around = ", ".join(dict.fromkeys(slot.node.name for slot in others))
+    state.ledger.note(
+        code,
+        first.path,
+        golden="" if is_wrap else first.slot.node.name,
+        candidate=first.slot.node.name if is_wrap else "",
+        detail=f"around {around}",
+        count=count,
+        places=_places(state, [first])[0],
+    )
+
+
+def _slots_below(side: Side, cover: Leftover) -> list[Slot]:
+    """Return the children of a leftover as slots of the leftover's parent."""
+    outer = cover.slot
+    slots = side.slots(outer.node.children, cover.instances[0])
+    for slot in slots:
+        slot.offset += outer.offset * slot.stride
+        slot.stride *= outer.stride
+        slot.place += outer.place * 1_000_000
+        slot.block = slot.block if slot.block == SEQUENTIAL else slot.block + 1_000 * (outer.offset + 1)
+    return slots
+
+
+# --- retries -----------------------------------------------------------------------------------------------------
+
+
+def _find_retries(state: MatchState, group: Sequence[Leftover]) -> None:
+    for left in group:
+        if left.is_settled or left.slot.node.type is not NodeType.SPAN:
+            continue
+        slots = left.pairing.golden if left.is_removed else left.pairing.candidate
+        beside = [
+            slots[at]
+            for at in (left.position - 1, left.position + 1)
+            if 0 <= at < len(slots)
+            and slots[at].label == left.slot.label
+            and slots[at].strand == left.slot.strand
+        ]
+        if not beside:
+            continue
+        failed = next((slot for slot in (left.slot, *beside) if state.status_of(slot) == _ERROR), None)
+        if failed is None:
+            continue
+        left.is_settled = True
+        tries = ("2 tries", "1 try") if left.is_removed else ("1 try", "2 tries")
+        state.ledger.note(
+            "retry",
+            left.path,
+            golden=tries[0],
+            candidate=tries[1],
+            detail="after an error",
+            count=len(left.instances),
+            places=_places(state, [left])[0],
+        )
+
+
+# --- moves -------------------------------------------------------------------------------------------------------
+
+
+def _find_moves(state: MatchState) -> None:
+    """Pair subtrees of equal structure that are gone in one place and new in another."""
+    open_places: dict[int, list[tuple[Leftover, list[int]]]] = {}
+    for left in state.leftovers:
+        if not left.is_removed and not left.is_settled and left.slot.node.type is NodeType.SPAN:
+            open_places.setdefault(left.slot.node.shape, []).append((left, list(left.instances)))
+    for left in state.leftovers:
+        if not left.is_removed or left.is_settled:
+            continue
+        rest = list(left.instances)
+        targets = open_places.get(left.slot.node.shape, [])
+        while rest and targets:
+            target, free = targets[0]
+            count = min(len(rest), len(free))
+            moved, rest = rest[:count], rest[count:]
+            taken = free[:count]
+            del free[:count]
+            if not free:
+                target.is_settled = True
+                targets.pop(0)
+            target.instances = free
+            _note_move(state, left, moved, target, taken)
+        left.instances = rest
+        left.is_settled = left.is_settled or not rest
+
+
+def _note_move(
+    state: MatchState, left: Leftover, moved: Sequence[int], target: Leftover, taken: Sequence[int]
+) -> None:
+    before = Places(state.golden, left.slot.node, moved)
+    after = Places(state.candidate, target.slot.node, taken)
+    state.ledger.note(
+        "moved",
+        left.path,
+        golden=_place_text(left.parent_path, before),
+        candidate=_place_text(target.parent_path, after),
+        count=len(moved),
+        places=after,
+    )
+    state.queue(left.slot.node, moved, target.slot.node, taken, left.path)
+
+
+def _place_text(parent_path: str, places: Places) -> str:
+    examples = places.examples(1)
+    index = examples[0].index_text if examples else ""
+    return f"in {parent_path or 'the top'}{f' [{index}]' if index else ''}"
+
+
+# --- renames -----------------------------------------------------------------------------------------------------
+
+
+def _find_renames(state: MatchState, group: Sequence[Leftover]) -> None:
+    removed = _units([left for left in group if left.is_removed and not left.is_settled])
+    added = _units([left for left in group if not left.is_removed and not left.is_settled])
+    if not removed or not added or max(len(removed), len(added)) > MAX_RENAMES:
+        return
+    scored = []
+    for at, ours in enumerate(removed):
+        for place, theirs in enumerate(added):
+            score = _rename_score(state, ours, theirs)
+            if score >= 2:
+                scored.append((-score, abs(len(ours) - len(theirs)), abs(at - place), at, place))
+    used_ours: set[int] = set()
+    used_theirs: set[int] = set()
+    for _, _, _, at, place in sorted(scored):
+        if at in used_ours or place in used_theirs:
+            continue
+        used_ours.add(at)
+        used_theirs.add(place)
+        for old, new in zip(removed[at], added[place], strict=False):
+            old.is_settled = new.is_settled = True
+            state.ledger.note(
+                "renamed",
+                old.path,
+                golden=old.slot.node.name,
+                candidate=new.slot.node.name,
+                count=len(old.instances),
+                places=_places(state, [new])[0],
+            )
+            state.queue(old.slot.node, old.instances, new.slot.node, new.instances, old.path)
+
+
+def _units(lefts: Sequence[Leftover]) -> list[list[Leftover]]:
+    """Return leftovers grouped to runs of neighbours with one name."""
+    units: list[list[Leftover]] = []
+    for left in lefts:
+        if left.slot.node.type is not NodeType.SPAN:
+            continue
+        last = units[-1][-1] if units else None
+        if (
+            last is not None
+            and last.slot.node.name == left.slot.node.name
+            and last.position == left.position - 1
+        ):
+            units[-1].append(left)
+        else:
+            units.append([left])
+    return units
+
+
+def _rename_score(state: MatchState, ours: Sequence[Leftover], theirs: Sequence[Leftover]) -> int:
+    """Count what speaks for a rename: alike below, equal attributes, the same neighbours, shared words."""
+    before, after = ours[0].slot, theirs[0].slot
+    if before.node.kind != after.node.kind or before.node.name == after.node.name:
+        return 0
+    score = 0
+    if (before.node.children or after.node.children) and _dice(before.node, after.node) >= 0.5:
+        score += 1
+    if state.attributes_of(before) == state.attributes_of(after):
+        score += 1
+    if _is_same_gap(ours[0], theirs[0]):
+        score += 1
+    words, other = set(_words(before.node.name)), set(_words(after.node.name))
+    if words & other:
+        score += 1
+    return score
+
+
+def _dice(before: Node, after: Node) -> float:
+    ours, theirs = _names_below(before), _names_below(after)
+    total = sum(ours.values()) + sum(theirs.values())
+    return 2 * sum((ours & theirs).values()) / total if total else 0.0
+
+
+def _names_below(node: Node) -> Counter[str]:
+    names: Counter[str] = Counter()
+    stack = [(child, child.count) for child in node.children]
+    while stack:
+        here, factor = stack.pop()
+        if here.name:
+            names[here.name] += factor
+        stack.extend((child, factor * child.count) for child in here.children)
+    return names
+
+
+def _is_same_gap(ours: Leftover, theirs: Leftover) -> bool:
+    """Whether the two stand between the same matched neighbours."""
+    match, back = ours.pairing.match, ours.pairing.back
+    if ours.slot.block != SEQUENTIAL or theirs.slot.block != SEQUENTIAL:
+        return (ours.slot.block != SEQUENTIAL) == (theirs.slot.block != SEQUENTIAL)
+    before = next((match[at] for at in range(ours.position - 1, -1, -1) if match[at] >= 0), -1)
+    after = next((match[at] for at in range(ours.position + 1, len(match)) if match[at] >= 0), -1)
+    previous = next((at for at in range(theirs.position - 1, -1, -1) if back[at] >= 0), -1)
+    following = next((at for at in range(theirs.position + 1, len(back)) if back[at] >= 0), -1)
+    return before == previous and after == following
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(name) if len(word) > 1]

@@ -1,0 +1,273 @@
+"""What is compared of single spans, interned: equal spans share a number.
+
+One plan for each combination of name, kind, status, scope and attribute keys says which attributes are
+compared; per span only the values are picked and looked up. Texts are normalised once for each distinct value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from operator import itemgetter
+from typing import Final
+
+from otel_experiments.golden.form import BLANK, EventForm, LinkForm, Node, NodeType, Own
+from otel_experiments.golden.normalize import REDACTED, Token, identity_token, is_secret_key
+from otel_experiments.golden.roles import Role, Roles
+from otel_experiments.golden.values import Value, encode_value
+from otel_experiments.model.span import Attributes, Span
+from otel_experiments.semconv import attributes as attr
+
+_FRAME: Final = re.compile(r'File "[^"]*", line \d+, in (\S+)')
+_EPHEMERAL_PORT: Final = 32_768
+"""Ports from here on are handed out by the system. Source: Linux, ip_local_port_range."""
+_HASHABLE: Final = (str, bool, int, float, bytes, type(None))
+
+
+class _Plan:
+    """How spans of one call site are read."""
+
+    __slots__ = ("config", "identity", "is_hashable", "kind", "pick", "raws", "scope", "status")
+
+    def __init__(
+        self,
+        span: Span,
+        config: tuple[str, ...],
+        identity: frozenset[str],
+        *,
+        is_hashable: bool,
+    ) -> None:
+        self.status = int(span.status)
+        self.scope = span.scope.name
+        self.config = config
+        self.identity = identity
+        self.is_hashable = is_hashable
+        self.raws: dict[object, int] = {}
+        self.pick: Callable[[Attributes], object] = itemgetter(*config) if config else _nothing
+
+
+def _nothing(_: Attributes) -> object:
+    return ()
+
+
+class OwnTable:
+    """Numbers for what spans are: `labels` (name, kind) and `owns`, the rest.
+
+    `raw` numbers tell spans apart before ids become labels; `own_of_raw` maps them to positions in `owns`.
+    """
+
+    def __init__(self, spans: Sequence[Span], parent: Sequence[int], roles: Roles) -> None:
+        self.spans = spans
+        self.parent = parent
+        self.roles = roles
+        self.labels: list[tuple[str, int]] = []
+        self.label: list[int] = []
+        self.plan: list[int] = []
+        self.index_keys: list[tuple[str, ...]] = []
+        self.metric_keys: list[tuple[str, ...]] = []
+        self.owns: list[Own] = [BLANK]
+        self.own_of_raw: list[int] = []
+        self.schemas: dict[str, str] = {}
+        self._own_numbers: dict[Own, int] = {BLANK: 0}
+        self._tokens: dict[int, tuple[tuple[str, Token], ...]] = {}
+        self._raw: list[int] = []
+        self._digests: dict[int, bytes] = {}
+        self._where: dict[tuple[str, str], int] | None = None
+        self._paths: dict[int, str] = {}
+
+    def fill(self) -> list[int]:
+        """Read all spans; return the raw number of each."""
+        numbers: dict[tuple[object, ...], int] = {}
+        plans: list[_Plan] = []
+        label_of_plan: list[int] = []
+        label_numbers: dict[tuple[str, int], int] = {}
+        raw, plan_of, label = self._raw, self.plan, self.label
+        for span in self.spans:
+            attributes = span.attributes
+            key = (
+                span.name,
+                span.kind,
+                span.status,
+                span.scope.name,
+                tuple(attributes),
+                tuple(map(type, attributes.values())),
+            )
+            number = numbers.get(key)
+            if number is None:
+                number = numbers[key] = len(plans)
+                plans.append(self._make_plan(span))
+                named = (span.name, int(span.kind))
+                if named not in label_numbers:
+                    label_numbers[named] = len(self.labels)
+                    self.labels.append(named)
+                label_of_plan.append(label_numbers[named])
+            plan = plans[number]
+            plan_of.append(number)
+            label.append(label_of_plan[number])
+            if span.events or span.links or not plan.is_hashable:
+                raw.append(self._read(span, plan))
+                continue
+            values = plan.pick(attributes)
+            found = plan.raws.get(values)
+            if found is None:
+                found = plan.raws[values] = self._read(span, plan)
+            raw.append(found)
+        return raw
+
+    def _make_plan(self, span: Span) -> _Plan:
+        config: list[str] = []
+        index: list[str] = []
+        metric: list[str] = []
+        identity: set[str] = set()
+        for key, value in span.attributes.items():
+            role = self.roles.role_of(key, type(value))
+            if role is Role.INDEX:
+                index.append(key)
+            elif role is Role.METRIC:
+                metric.append(key)
+            elif role is not Role.VOLATILE:
+                config.append(key)
+                if role is Role.IDENTITY:
+                    identity.add(key)
+        self.index_keys.append(tuple(index))
+        self.metric_keys.append(tuple(metric))
+        schema = span.scope.schema_url or span.resource.schema_url
+        if schema:
+            self.schemas.setdefault(span.scope.name, schema)
+        is_hashable = all(isinstance(span.attributes[key], _HASHABLE) for key in config)
+        return _Plan(span, tuple(sorted(config)), frozenset(identity), is_hashable=is_hashable)
+
+    def _read(self, span: Span, plan: _Plan) -> int:
+        """Return a new raw number for a span, its own form interned."""
+        tokens: list[tuple[str, Token]] = []
+        own = Own(
+            attributes=tuple(
+                (key, self._value(key, span.attributes[key], plan.identity, tokens)) for key in plan.config
+            ),
+            status=plan.status,
+            scope=plan.scope,
+            events=tuple(
+                EventForm(event.name, self._small(event.attributes, tokens)) for event in span.events
+            ),
+            links=tuple(
+                sorted(
+                    (
+                        LinkForm(self._target(link.trace_id, link.span_id), self._small(link.attributes, []))
+                        for link in span.links
+                    ),
+                    key=repr,
+                )
+            ),
+        )
+        number = self._own_numbers.setdefault(own, len(self.owns))
+        if number == len(self.owns):
+            self.owns.append(own)
+        self.own_of_raw.append(number)
+        raw = len(self.own_of_raw) - 1
+        if tokens:
+            self._tokens[raw] = tuple(tokens)
+        return raw
+
+    def _value(
+        self, key: str, value: object, identity: frozenset[str], tokens: list[tuple[str, Token]]
+    ) -> Value:
+        if key in identity:
+            token = identity_token(key, value)
+            tokens.append((key, token))
+            return f"<{token.kind}>"
+        if is_secret_key(key) and isinstance(value, str | bytes):
+            return REDACTED
+        if self.roles.is_declared_config(key):
+            return encode_value(value)
+        if isinstance(value, int) and value >= _EPHEMERAL_PORT and key.endswith((".port", "_port")):
+            return "<port>"
+        found: list[Token] = []
+        encoded = encode_value(value, found)
+        tokens += ((key, token) for token in found)
+        return encoded
+
+    def _small(
+        self, attributes: Attributes, tokens: list[tuple[str, Token]]
+    ) -> tuple[tuple[str, Value], ...]:
+        """Return the compared attributes of an event or a link: its numbers over an index are left out."""
+        kept: list[tuple[str, Value]] = []
+        for key in sorted(attributes):
+            value = attributes[key]
+            if key == attr.EXCEPTION_STACKTRACE and self.roles.rules.keep_stack:
+                kept.append((key, ("list", *_FRAME.findall(str(value)))))
+                continue
+            role = self.roles.role_of(key, type(value))
+            if role in {Role.CONFIG, Role.IDENTITY}:
+                own = frozenset({key}) if role is Role.IDENTITY else frozenset()
+                kept.append((key, self._value(key, value, own, tokens)))
+        return tuple(kept)
+
+    # --- paths of link targets ---------------------------------------------------------------------------------
+
+    def _target(self, trace_id: str, span_id: str) -> str:
+        if self._where is None:
+            self._where = {(span.trace_id, span.span_id): at for at, span in enumerate(self.spans)}
+        position = self._where.get((trace_id, span_id))
+        return "<external>" if position is None else self.path(position)
+
+    def path(self, position: int) -> str:
+        """Return the canonical path of a span."""
+        known = self._paths
+        chain: list[int] = []
+        seen: set[int] = set()
+        at = position
+        while at >= 0 and at not in known and at not in seen:
+            chain.append(at)
+            seen.add(at)
+            at = self.parent[at]
+        above = known.get(at, "")
+        for here in reversed(chain):
+            above = f"{above}/{self.spans[here].name}" if above else self.spans[here].name
+            if len(above) > 2_000:
+                above = f"...{above[-1_000:]}"
+            known[here] = above
+        return known[position]
+
+    # --- digests and labels ------------------------------------------------------------------------------------
+
+    def digest(self, raw: int) -> bytes:
+        """Return a digest of what a span is, the same in every process."""
+        number = self.own_of_raw[raw]
+        known = self._digests.get(number)
+        if known is None:
+            text = repr(tuple(self.owns[number]))
+            known = self._digests[number] = blake2b(text.encode(), digest_size=12).digest()
+        return known
+
+    def number_labels(self, top: Node) -> None:
+        """Number the ids that occur more than once, in canonical order, into the `labels` of the nodes."""
+        if not self._tokens:
+            return
+        uses = Counter(
+            token
+            for raw, count in Counter(self._raw).items()
+            for _, token in self._tokens.get(raw, ())
+            for _ in range(min(count, 2))
+        )
+        numbers: dict[Token, int] = {}
+        stack = list(reversed(top.children))
+        while stack:
+            node = stack.pop()
+            stack.extend(reversed(node.children))
+            if node.type is not NodeType.SPAN:
+                continue
+            for instance, position in enumerate(node.spans):
+                found = self._tokens.get(self._raw[position])
+                if not found:
+                    continue
+                by_key: dict[str, list[int]] = {}
+                for key, token in found:
+                    if uses[token] > 1 and token not in numbers:
+                        numbers[token] = len(numbers) + 1
+                    by_key.setdefault(key, []).append(numbers.get(token, 0))
+                for key, labels in by_key.items():
+                    if any(labels):
+                        column = node.labels.setdefault(key, [()] * node.size)
+                        column[instance] = tuple(labels)

@@ -1,0 +1,276 @@
+"""Which child of one span is which child of another: stages 2 and 3 of matching, and what is left over.
+
+Children with an index are joined by it; sequences are aligned; parallel work is joined as a multiset; what
+crosses is paired last, so that a new order is seen as such. Source: golden trace design, section 4.1.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+
+from otel_experiments.golden.align import (
+    Pairs,
+    align_sequences,
+    join_multisets,
+    longest_increasing,
+)
+from otel_experiments.golden.slots import SEQUENTIAL, IndexKey, Slot
+
+Level = Callable[[Slot], Hashable]
+
+
+def _full(slot: Slot) -> Hashable:
+    return slot.node.shape, slot.own
+
+
+def _full_index(slot: Slot) -> Hashable:
+    return slot.node.shape, slot.own, slot.index
+
+
+def _shape(slot: Slot) -> Hashable:
+    return slot.node.shape
+
+
+def _named_own(slot: Slot) -> Hashable:
+    return slot.label, slot.own
+
+
+def _label(slot: Slot) -> Hashable:
+    return slot.label
+
+
+@dataclass(slots=True)
+class Pairing:
+    """Two lists of children with what was matched: `match[i]` is the candidate slot of golden slot i, or -1."""
+
+    golden: Sequence[Slot]
+    candidate: Sequence[Slot]
+    match: list[int] = field(default_factory=list)
+    back: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.match = [-1] * len(self.golden)
+        self.back = [-1] * len(self.candidate)
+
+    def join(self, at: int, place: int) -> None:
+        """Match golden slot `at` with candidate slot `place`."""
+        self.match[at] = place
+        self.back[place] = at
+
+    @property
+    def pairs(self) -> Pairs:
+        """All matched pairs, in golden order."""
+        return [(at, place) for at, place in enumerate(self.match) if place >= 0]
+
+    @property
+    def removed(self) -> list[int]:
+        """Golden slots without a partner."""
+        return [at for at, place in enumerate(self.match) if place < 0]
+
+    @property
+    def added(self) -> list[int]:
+        """Candidate slots without a partner."""
+        return [place for place, at in enumerate(self.back) if at < 0]
+
+
+def pair_slots(golden: Sequence[Slot], candidate: Sequence[Slot]) -> Pairing:
+    """Return which slot is which."""
+    pairing = Pairing(golden, candidate)
+    _join_by_index(pairing)
+    _align_gaps(pairing)
+    _join_parallel(pairing)
+    _join_rest(pairing)
+    return pairing
+
+
+# --- by index ----------------------------------------------------------------------------------------------------
+
+
+def _join_by_index(pairing: Pairing) -> None:
+    ours = _by_index(pairing.golden)
+    theirs = _by_index(pairing.candidate)
+    for group, own in ours.items():
+        other = theirs.get(group)
+        if other is None:
+            continue
+        shift = _shift_between(own, other)
+        for index, positions in own.items():
+            places = other.get(_shifted(index, shift))
+            if places:
+                _join_equal(pairing, positions, places)
+
+
+def _by_index(slots: Sequence[Slot]) -> dict[Hashable, dict[IndexKey, list[int]]]:
+    found: dict[Hashable, dict[IndexKey, list[int]]] = {}
+    for position, slot in enumerate(slots):
+        if slot.index and all(value is not None for _, value in slot.index):
+            keys = tuple(key for key, _ in slot.index)
+            found.setdefault((slot.label, keys), {}).setdefault(slot.index, []).append(position)
+    return found
+
+
+def _shift_between(ours: dict[IndexKey, list[int]], theirs: dict[IndexKey, list[int]]) -> float:
+    """Return by how much the candidate's index runs ahead, where joining so finds more partners.
+
+    A loop with one step more makes every later step's number one larger; those are the same steps still.
+    """
+    first = next(iter(ours))
+    if len(first) != 1 or (first in theirs and next(iter(theirs)) == first):
+        return 0
+    start, other = first[0][1], next(iter(theirs))[0][1]
+    if start is None or other is None or start == other:
+        return 0
+    shift = other - start
+    plain = sum(1 for index in ours if index in theirs)
+    moved = sum(1 for index in ours if _shifted(index, shift) in theirs)
+    return shift if moved > plain else 0
+
+
+def _shifted(index: IndexKey, shift: float) -> IndexKey:
+    if not shift:
+        return index
+    return tuple((key, None if value is None else value + shift) for key, value in index)
+
+
+def _join_equal(pairing: Pairing, positions: Sequence[int], places: Sequence[int]) -> None:
+    """Join slots of one index: those that are alike first, the last ones of either side before earlier ones."""
+    free = list(positions)
+    open_places = list(places)
+    for level in (_full, _shape, _named_own, _label):
+        if not free or not open_places:
+            return
+        for at in list(free[::-1]):
+            key = level(pairing.golden[at])
+            for place in reversed(open_places):
+                if level(pairing.candidate[place]) == key:
+                    pairing.join(at, place)
+                    free.remove(at)
+                    open_places.remove(place)
+                    break
+
+
+# --- sequences ---------------------------------------------------------------------------------------------------
+
+
+def _align_gaps(pairing: Pairing) -> None:
+    """Align what is in program order on both sides, between the pairs that are already certain."""
+    ours = [at for at, slot in enumerate(pairing.golden) if slot.block == SEQUENTIAL]
+    theirs = [place for place, slot in enumerate(pairing.candidate) if slot.block == SEQUENTIAL]
+    sequential = set(theirs)
+    certain = [(at, pairing.match[at]) for at in ours if pairing.match[at] in sequential]
+    kept = longest_increasing([place for _, place in certain])
+    anchors = [certain[at] for at in kept]
+    free = [at for at in ours if pairing.match[at] < 0]
+    open_places = [place for place in theirs if pairing.back[place] < 0]
+    if not free or not open_places:
+        return
+    golden_gaps: dict[int, list[int]] = {}
+    candidate_gaps: dict[int, list[int]] = {}
+    firsts, seconds = [at for at, _ in anchors], [place for _, place in anchors]
+    for at in free:
+        golden_gaps.setdefault(bisect_right(firsts, at), []).append(at)
+    for place in open_places:
+        candidate_gaps.setdefault(bisect_right(seconds, place), []).append(place)
+    for gap, positions in golden_gaps.items():
+        places = candidate_gaps.get(gap)
+        if places:
+            _align_gap(pairing, positions, places)
+
+
+def _align_gap(pairing: Pairing, positions: list[int], places: list[int]) -> None:
+    golden, candidate = pairing.golden, pairing.candidate
+    if _pair_in_place(pairing, positions, places):
+        return
+    gaps = [(positions, places)]
+    for level in (_full, _shape, _named_own, _label):
+        rest: list[tuple[list[int], list[int]]] = []
+        for own, other in gaps:
+            found = align_sequences(
+                [level(golden[at]) for at in own], [level(candidate[place]) for place in other]
+            )
+            low = left = 0
+            for at, place in [*found, (len(own), len(other))]:
+                if low < at and left < place:
+                    rest.append((own[low:at], other[left:place]))
+                if at < len(own):
+                    pairing.join(own[at], other[place])
+                low, left = at + 1, place + 1
+        gaps = rest
+
+
+def _pair_in_place(pairing: Pairing, positions: Sequence[int], places: Sequence[int]) -> bool:
+    """Pair a gap whose two sides have the same names in the same order; return whether it was such a gap."""
+    ours = [pairing.golden[at] for at in positions]
+    theirs = [pairing.candidate[place] for place in places]
+    if list(map(_label, ours)) != list(map(_label, theirs)):
+        return False
+    joined = join_multisets(list(map(_full, ours)), list(map(_full, theirs)))
+    if len(joined) < len(ours):
+        joined = [(at, at) for at in range(len(ours))]
+    for at, place in joined:  # where all are alike, these are the same children, perhaps in another order
+        pairing.join(positions[at], places[place])
+    return True
+
+
+# --- parallel work, and what crosses -----------------------------------------------------------------------------
+
+
+def _join_parallel(pairing: Pairing) -> None:
+    blocks = {slot.block for slot in pairing.golden} | {slot.block for slot in pairing.candidate}
+    counts = [
+        len({slot.block for slot in slots} - {SEQUENTIAL}) for slots in (pairing.golden, pairing.candidate)
+    ]
+    if counts[0] == counts[1]:  # first block with first block, and so on
+        for block in sorted(blocks - {SEQUENTIAL}):
+            _join_levels(
+                pairing,
+                lambda slot, block=block: slot.block == block,  # type: ignore[misc] # the default binds the loop's variable
+                (_full_index, _full, _shape, _named_own, _label),
+            )
+    _join_levels(
+        pairing,
+        lambda slot: slot.block != SEQUENTIAL,
+        (_full_index, _full, _shape, _named_own, _label),
+    )
+
+
+def _join_rest(pairing: Pairing) -> None:
+    """Pair across: parallel with sequential children, and sequential ones whose order changed."""
+    _join_levels(pairing, lambda slot: True, (_full_index, _full, _shape))  # noqa: ARG005 - all slots
+    mixed = [
+        at
+        for at in pairing.removed
+        if any(
+            (pairing.golden[at].block == SEQUENTIAL) != (pairing.candidate[place].block == SEQUENTIAL)
+            for place in pairing.added
+            if pairing.candidate[place].label == pairing.golden[at].label
+        )
+    ]
+    if mixed:
+        _join_levels(pairing, lambda slot: True, (_named_own, _label))  # noqa: ARG005 - all slots
+        return
+    singles: dict[Hashable, list[int]] = {}
+    for place in pairing.added:
+        singles.setdefault(pairing.candidate[place].label, []).append(place)
+    by_label: dict[Hashable, list[int]] = {}
+    for at in pairing.removed:
+        by_label.setdefault(pairing.golden[at].label, []).append(at)
+    for label, positions in by_label.items():
+        places = singles.get(label, [])
+        if len(positions) == 1 == len(places):
+            pairing.join(positions[0], places[0])
+
+
+def _join_levels(pairing: Pairing, accept: Callable[[Slot], bool], levels: Sequence[Level]) -> None:
+    for level in levels:
+        ours = [at for at in pairing.removed if accept(pairing.golden[at])]
+        theirs = [place for place in pairing.added if accept(pairing.candidate[place])]
+        if not ours or not theirs:
+            return
+        joined = join_multisets(
+            [level(pairing.golden[at]) for at in ours], [level(pairing.candidate[place]) for place in theirs]
+        )
+        for at, place in joined:
+            pairing.join(ours[at], theirs[place])

@@ -1,0 +1,156 @@
+"""What a finding means for the verdict: policies, tolerances of metrics, and rules that ignore findings.
+
+Source: golden trace design, section 8.3. A rule always has a reason, may have a last day, and is reported when
+nothing uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from fnmatch import fnmatchcase
+from typing import Final, Literal, get_args
+
+from otel_experiments.errors import GoldenRuleError
+from otel_experiments.golden.curves import CurveSettings
+from otel_experiments.golden.findings import GROUP_OF, Finding, Severity
+from otel_experiments.golden.timing_model import DEFAULT_SETTINGS, TimingSettings
+
+PolicyName = Literal["strict", "structural", "statistical"]
+TimingMode = Literal["fail", "advisory", "off"]
+
+_PARALLELISM: Final = frozenset({"serialised", "parallelised"})
+_ALWAYS: Final[Mapping[str, Severity]] = {
+    "inconclusive": "advisory",
+    "critical-path": "advisory",
+    "clock-skew": "advisory",
+    "golden-stale": "advisory",
+    "rule-unused": "advisory",
+    "converged-earlier": "advisory",
+}
+"""Severities that hold under every policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreRule:
+    """Findings that are accepted.
+
+    `path` and `code` are globs; a path glob without a slash also matches the last name of a path. `until` is
+    the last day on which the rule holds.
+    """
+
+    path: str
+    code: str = "*"
+    reason: str = ""
+    until: date | None = None
+
+    def matches(self, finding: Finding) -> bool:
+        """Whether the rule is about the finding."""
+        if not fnmatchcase(finding.code, self.code):
+            return False
+        if fnmatchcase(finding.path, self.path):
+            return True
+        names = finding.path.split("/")
+        return "/" not in self.path and any(fnmatchcase(name, self.path) for name in names)
+
+    def __str__(self) -> str:
+        until = f" until {self.until}" if self.until else ""
+        return f"ignore {self.path} {self.code}{until}"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How findings are judged.
+
+    `curves` maps metric names (or globs) to how they are compared, over the policy's own way. `timing` says
+    what times may do; `external` names paths whose waiting time is theirs (I/O, GPU). `rtol` is the relative
+    tolerance of float attributes. With `require_decision`, a time that could not be told makes the comparison
+    inconclusive instead of passing.
+    """
+
+    name: PolicyName = "structural"
+    timing: TimingMode = "fail"
+    curves: Mapping[str, CurveSettings] = field(default_factory=dict)
+    timing_settings: TimingSettings = DEFAULT_SETTINGS
+    external: Sequence[str] = ()
+    rtol: float = 1e-9
+    require_decision: bool = False
+
+    def __post_init__(self) -> None:
+        if self.name not in get_args(PolicyName):
+            raise GoldenRuleError(
+                rule=f"policy={self.name}",
+                why="there is no such policy",
+                fix=f"Take one of: {', '.join(get_args(PolicyName))}.",
+            )
+
+    def curve_settings(self, metric: str, *, is_other_host: bool) -> CurveSettings:
+        """Return how a metric is compared; bits are only asked for on the host that made the golden."""
+        for pattern, settings in self.curves.items():
+            if fnmatchcase(metric, pattern):
+                return _softened(settings) if is_other_host else settings
+        if self.name == "strict" and not is_other_host:
+            return CurveSettings(mode="exact")
+        return CurveSettings()
+
+    def severity(self, finding: Finding, *, may_fail: bool = True) -> Severity:
+        """Return the severity of a finding; `may_fail` is what the rule that found it says of itself."""
+        if finding.code in _ALWAYS:
+            return _ALWAYS[finding.code]
+        if GROUP_OF.get(finding.code) == "time":
+            return self._time_severity(finding.code, may_fail=may_fail)
+        if not may_fail:
+            return "advisory"
+        if self.name == "statistical" and finding.code in _PARALLELISM:
+            return "advisory"
+        return "fail"
+
+    def _time_severity(self, code: str, *, may_fail: bool) -> Severity:
+        if code == "faster":
+            return "fail" if self.name == "strict" and self.timing == "fail" else "note"
+        if self.timing != "fail":
+            return "advisory"
+        if self.name == "strict" and code in {"waiting", "uniform-slowdown"}:
+            return "fail"
+        return "fail" if may_fail and code in {"slower", "waiting"} else "advisory"
+
+
+STRUCTURAL: Final = Policy()
+
+
+def _softened(settings: CurveSettings) -> CurveSettings:
+    return replace(settings, mode="tolerance") if settings.mode == "exact" else settings
+
+
+def apply_rules(findings: Iterable[Finding], rules: Sequence[IgnoreRule], *, today: date) -> list[Finding]:
+    """Return the findings with those that a rule accepts marked ignored, and one for each rule nothing used.
+
+    A rule past its last day no longer holds; it is reported as unused with the day.
+    """
+    living = [rule for rule in rules if rule.until is None or rule.until >= today]
+    used: set[int] = set()
+    judged: list[Finding] = []
+    for finding in findings:
+        rule_at = next((at for at, rule in enumerate(living) if rule.matches(finding)), None)
+        if rule_at is None:
+            judged.append(finding)
+            continue
+        used.add(rule_at)
+        judged.append(finding.with_severity("ignored", living[rule_at].reason or str(living[rule_at])))
+    for at, rule in enumerate(living):
+        if at not in used:
+            judged.append(_unused(rule, "nothing matched it"))
+    judged += (_unused(rule, f"it ended on {rule.until}") for rule in rules if rule not in living)
+    return judged
+
+
+def _unused(rule: IgnoreRule, why: str) -> Finding:
+    return Finding(
+        code="rule-unused",
+        path=rule.path,
+        key=rule.code,
+        detail=f"{rule}: {why}",
+        severity="advisory",
+        count=0,
+    )

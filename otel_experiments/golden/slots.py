@@ -1,0 +1,120 @@
+"""The children of one span laid out one by one: what two differing lists of children are matched on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from otel_experiments.golden.form import Form, Node, NodeType, Number
+
+SEQUENTIAL: Final = -1
+"""The block of slots that are in program order with their parent."""
+
+IndexKey = tuple[tuple[str, Number], ...]
+
+
+@dataclass(slots=True)
+class Slot:
+    """One child of a parent, at the same place in every instance of the parent.
+
+    Instance `parent * stride + offset` of `node` is this child of instance `parent`. `place` counts the
+    places in program order (a parallel block has one); `block` numbers parallel blocks, `strand` their lanes.
+    """
+
+    node: Node
+    stride: int
+    offset: int
+    place: int
+    block: int = SEQUENTIAL
+    strand: int = 0
+    is_floating: bool = False
+    own: int = 0
+    index: IndexKey = ()
+
+    @property
+    def label(self) -> tuple[str, int]:
+        """What pairs slots at the weakest: name and type."""
+        return self.node.name, self.node.type
+
+    def instances(self, parents: Sequence[int]) -> list[int]:
+        """Return the instances of this slot in some instances of the parent."""
+        stride, offset = self.stride, self.offset
+        return [parent * stride + offset for parent in parents]
+
+
+class Side:
+    """One of the two forms being compared, with its spans' own numbers in common with the other's."""
+
+    def __init__(self, form: Form, own_numbers: Sequence[int]) -> None:
+        self.form = form
+        self.own_numbers = own_numbers
+        self._below: dict[Node, list[tuple[Node, int]]] = {}
+
+    def slots(self, children: Sequence[Node], parent: int) -> list[Slot]:
+        """Return the slots of some children of a node, as they are in the instance `parent` of it."""
+        slots: list[Slot] = []
+        place = 0
+        block = 0
+        for child in children:
+            if child.type is NodeType.PAR:
+                self._add_block(slots, child, place, block)
+                block += 1
+                place += 1
+                continue
+            for offset in range(child.count):
+                slots.append(Slot(child, child.count, offset, place))
+                place += 1
+        numbers = self.own_numbers
+        for slot in slots:
+            instance = parent * slot.stride + slot.offset
+            slot.own = numbers[slot.node.own[instance]]
+            if slot.node.index:
+                slot.index = tuple((key, column[instance]) for key, column in slot.node.index.items())
+        return slots
+
+    def _add_block(self, slots: list[Slot], par: Node, place: int, block: int) -> None:
+        strand = 0
+        for lane in par.children:
+            for number in range(lane.count):
+                for child in lane.children:
+                    stride = lane.count * child.count
+                    slots.extend(
+                        Slot(child, stride, offset, place, block, strand, is_floating=par.is_floating)
+                        for offset in range(number * child.count, (number + 1) * child.count)
+                    )
+                strand += 1
+
+    def content(self, node: Node, instance: int) -> tuple[object, ...]:
+        """Return everything that is compared below an instance of a node, in canonical order."""
+        key: list[object] = []
+        numbers = self.own_numbers
+        for below, factor in self._descendants(node):
+            low, high = instance * factor, (instance + 1) * factor
+            key.append(tuple(numbers[own] for own in below.own[low:high]))
+            key += (tuple(column[low:high]) for column in below.index.values())
+        return tuple(key)
+
+    def _descendants(self, node: Node) -> list[tuple[Node, int]]:
+        found = self._below.get(node)
+        if found is None:
+            found = self._below[node] = []
+            stack = [(child, child.count) for child in node.children]
+            while stack:
+                here, factor = stack.pop()
+                if here.type is NodeType.SPAN or here.index:
+                    found.append((here, factor))
+                stack.extend((child, factor * child.count) for child in here.children)
+        return found
+
+    def index_pattern(self, children: Sequence[Node], parent: int) -> tuple[object, ...]:
+        """Return the indices of some children relative to the first of each key, and those first ones."""
+        base: dict[str, float] = {}
+        pattern: list[object] = []
+        for child in children:
+            low, high = parent * child.count, (parent + 1) * child.count
+            for key, column in child.index.items():
+                values = column[low:high]
+                first = base.setdefault(key, next((value for value in values if value is not None), 0))
+                pattern.append(tuple(None if value is None else value - first for value in values))
+        return tuple(pattern), tuple(base.items())
