@@ -1,0 +1,168 @@
+"""Runs every benchmark and writes RESULTS.md beside this file: `python benchmarks/run.py [--peers PYTHON]`.
+
+Each script runs in a process of its own. The peers (trackio, wandb, mlflow, tensorboardX) are measured where
+`--peers` (or the environment variable BENCHMARK_PEERS) names a Python that has them; they belong into an environment
+of their own, outside of the one that is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sqlite3
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+from measure import HERE, Figure, line, number, plain_environment
+
+SCRIPTS = ("log_call", "span_call", "ingest", "loss", "read", "small_runs", "start_and_end", "growth")
+PACKAGES = ("otel-experiments", "opentelemetry-sdk", "protobuf", "grpcio", "psutil")
+PEER_PACKAGES = ("trackio", "wandb", "mlflow", "tensorboardX")
+PLOTS = {
+    "metrics": "The cost of a call grows with its values, not with what was logged before.",
+    "points": "One run, one value a call, from the first call until all is in the store.",
+    "memory": "The journal is drained as it is written: memory does not grow with the points.",
+    "runs": "Making a run and finding runs in a growing store.",
+    "threads": "Threads take turns (the interpreter's lock); there is no lock of ours to wait for.",
+}
+BOUNDS = {
+    "a span opened and closed": "The SDK's own span is some 80 % of it: attributes are cleaned one by one. What we add is "
+    "the lane, the sequence number, CPU time at both ends, and the journal record.",
+    "a disabled decorator": "The wrapper has to look up whether recording is on before it calls the function.",
+    "points into the store, a value a call": "One interpreter lock: the call (about 1.2 us) and the drain (1.1 us a record) "
+    "take turns. A record of 20 values costs both little more than one of one value.",
+    "1,000 small runs": "Each end of a run waits for a transaction of its own, about 1 ms; together they would share one.",
+    "... filtered": "Python itself and the import of what reads (dataclasses are made at import) are nearly all of it.",
+    "read a series": "Unpacking and checking the compressed chunks in Python.",
+    "chart of": "100 series are 1,000 chunks; those at the edges of buckets are unpacked.",
+    "start of a run": "Making the SQLite schema of a new store, and the first journal segment.",
+}
+"""What bounds a figure, by the beginning of its name; shown where its target is missed."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer rounds")
+    parser.add_argument("--peers", help="a Python with the peers installed")
+    parser.add_argument("--only", default=",".join(SCRIPTS), help="comma-separated names of scripts")
+    parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
+    given = parser.parse_args()
+    peers = given.peers or os.environ.get("BENCHMARK_PEERS")
+    load, start_s = os.getloadavg()[0], time.perf_counter()
+    figures: list[Figure] = []
+    for script in given.only.split(","):
+        command = [
+            sys.executable,
+            str(HERE / f"{script}.py"),
+            "--json",
+            *(["--quick"] if given.quick else []),
+        ]
+        environment = plain_environment() | ({"BENCHMARK_PEERS": peers} if peers else {})
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+            assert process.stdout is not None
+            for text in process.stdout:
+                if text.startswith("{"):
+                    figures.append(Figure(**json.loads(text)))
+                    print(line(figures[-1]), flush=True)
+        if process.returncode:
+            sys.exit(f"{script}.py failed; nothing was written.")
+    minutes = (time.perf_counter() - start_s) / 60
+    given.output.write_text(_report(figures, peers, load, minutes, is_quick=given.quick), encoding="utf-8")
+
+
+def _report(figures: list[Figure], peers: str | None, load: float, minutes: float, *, is_quick: bool) -> str:
+    aimed = [figure for figure in figures if figure.is_reached is not None]
+    reached = sum(figure.is_reached is True for figure in aimed)
+    parts = [
+        "# Results\n",
+        "Written by `python benchmarks/run.py`. Every figure is the median of several rounds, with the smallest and",
+        "the largest in brackets, next to its limit measured in the same run.\n",
+        f"**{reached} of {len(aimed)} targets reached.**{' Quick run: smaller sizes, fewer rounds.' if is_quick else ''}\n",
+        *_machine(peers, load, minutes),
+        "\n## Targets\n",
+        "| what | ours | limit, same run | target | |",
+        "|---|---|---|---|---|",
+        *(_row(figure) for figure in aimed),
+        "\n## What bounds the figures that miss their target\n",
+        *(
+            [f"- **{f.what}** ({_shown(f)}): {_bound(f)}" for f in aimed if not f.is_reached]
+            or ["All are reached."]
+        ),
+        "\n## Peers\n",
+    ]
+    compared = [figure for figure in figures if figure.peers]
+    if compared:
+        names = [name for name in PEER_PACKAGES if any(name in figure.peers for figure in compared)]
+        parts += [
+            "Each writes locally and offline, with its defaults.\n",
+            "| what | unit | ours | " + " | ".join(names) + " |",
+            "|---|---|---|" + "---|" * len(names),
+            *(
+                f"| {f.what} | {f.unit} | {number(f.median)} | "
+                + " | ".join(number(f.peers[name]) if name in f.peers else "" for name in names)
+                + " |"
+                for f in compared
+            ),
+        ]
+    else:
+        parts.append("Not measured: no `--peers` was given.")
+    parts += [
+        "\n## Growth, and other figures\n",
+        "| what | ours | limit, same run | |",
+        "|---|---|---|---|",
+        *(f"| {f.what} | {_shown(f)} | {_limits(f)} | {f.note} |" for f in figures if f.is_reached is None),
+    ]
+    for name, text in PLOTS.items():
+        if (HERE / "plots" / f"{name}.svg").exists():
+            parts.append(f"\n{text}\n\n![{name}](plots/{name}.svg)")
+    return "\n".join(parts) + "\n"
+
+
+def _machine(peers: str | None, load: float, minutes: float) -> list[str]:
+    cpu = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        models = [
+            row for row in Path("/proc/cpuinfo").read_text().splitlines() if row.startswith("model name")
+        ]
+        cpu = models[0].partition(":")[2].strip() if models else cpu
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    system = f"{os.cpu_count()} CPUs, {memory:.0f} GiB, {platform.system()} {platform.release()}"
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
+    lines = [
+        f"- machine: {cpu}, {system}; load {load:.1f} before the run, which took {minutes:.0f} minutes",
+        f"- Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {versions}",
+    ]
+    if peers:
+        code = f"from importlib.metadata import version as v; print(', '.join(f'{{n}} {{v(n)}}' for n in {PEER_PACKAGES!r}))"
+        lines.append("- peers: " + subprocess.check_output([peers, "-c", code], text=True).strip())
+    return lines
+
+
+def _row(figure: Figure) -> str:
+    mark = "reached" if figure.is_reached else "**not reached**"
+    note = f"; {figure.note}" if figure.note else ""
+    return f"| {figure.what} | {_shown(figure)} | {_limits(figure)} | {figure.target} | {mark}{note} |"
+
+
+def _shown(figure: Figure) -> str:
+    spread = f" ({number(min(figure.rounds))}-{number(max(figure.rounds))})" if len(figure.rounds) > 1 else ""
+    return f"{number(figure.median)} {figure.unit}{spread}".replace(" 1/s", "/s")
+
+
+def _limits(figure: Figure) -> str:
+    return "; ".join(f"{name} {number(value)}" for name, value in figure.limits.items())
+
+
+def _bound(figure: Figure) -> str:
+    return next(
+        (text for start, text in BOUNDS.items() if figure.what.startswith(start)), "not looked into yet."
+    )
+
+
+if __name__ == "__main__":
+    main()
