@@ -145,7 +145,8 @@ class RunProviders:
         """The run's logger provider."""
         with self._lock:
             if self._logger_provider is None:
-                from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor  # noqa: PLC0415
+                with warnings.catch_warnings():  # importing the SDK's logs adds a filter, too
+                    from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor  # noqa: PLC0415
 
                 provider = LoggerProvider(resource=self.resource, shutdown_on_exit=False)
                 provider.add_log_record_processor(cast("LogRecordProcessor", self._pipeline.log_processor))
