@@ -26,7 +26,8 @@ class BandSettings:
 
     `pool_windows` neighbours on each side lend a window their variance; the variance that roughness would have
     if windows were independent is known beforehand. The two weights say how many degrees of freedom these are
-    worth for each degree that the goldens have themselves.
+    worth for each degree that the goldens have themselves; `most_rough_weight` bounds the second, since with many
+    goldens their own spread knows better than the assumption of independence.
     """
 
     level_alpha: float = 0.001
@@ -34,6 +35,7 @@ class BandSettings:
     pool_windows: int = 2
     pool_weight: float = 1.0
     rough_weight: float = 6.0
+    most_rough_weight: float = 24.0
 
 
 DEFAULT_BAND: Final = BandSettings()
@@ -203,7 +205,7 @@ def _overall_roughness(
     runs, count = len(golden), len(golden[0])
     averages = [mean(column) for column in golden]
     within = mean([squares_about_mean([column[at] for column in golden]) / (runs - 1) for at in range(count)])
-    weight = settings.rough_weight * (runs - 1)
+    weight = min(settings.most_rough_weight, settings.rough_weight * (runs - 1))
     prior = within / max(1.0, count / 2)  # half of the windows are independent
     variance = (weight * prior + squares_about_mean(averages)) / (weight + runs - 1)
     std = max(math.sqrt(variance), _LEAST_ROUGH_STD)
