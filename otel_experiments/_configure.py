@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,15 +17,23 @@ from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.record import exits
 from otel_experiments.record.current import active_runs
+from otel_experiments.record.guard import logger
 from otel_experiments.record.otlp_switch import is_wanted
 from otel_experiments.record.pipeline import FlushReport, Pipeline
-from otel_experiments.record.propagation import RUN_ID_VARIABLE, Membership, find_rank, read_membership
+from otel_experiments.record.propagation import (
+    RUN_ID_VARIABLE,
+    THREAD_IDS_VARIABLE,
+    Membership,
+    find_rank,
+    read_membership,
+)
 from otel_experiments.record.run import Run
 from otel_experiments.record.settings import Settings
 from otel_experiments.record.start import base_resource, create_run, system_clock
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.drain import Drain
-from otel_experiments.store.merge import journal_directory
+from otel_experiments.store.filesystem import is_network_filesystem
+from otel_experiments.store.merge import gather_journals, journal_directory
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
@@ -95,6 +104,7 @@ def configure(  # noqa: PLR0913 - one argument a setting, as documented in SETTI
     set_global: bool | None = None,
     exit_timeout_s: float | None = None,
     heartbeat_s: float | None = None,
+    network_filesystem: bool | None = None,
     drain_s: float | None = None,
     capture_git: bool | None = None,
     system_metrics_s: float | None = None,
@@ -122,6 +132,7 @@ def configure(  # noqa: PLR0913 - one argument a setting, as documented in SETTI
         set_global=set_global,
         exit_timeout_s=exit_timeout_s,
         heartbeat_s=heartbeat_s,
+        network_filesystem=network_filesystem,
         drain_s=drain_s,
         capture_git=capture_git,
         system_metrics_s=system_metrics_s,
@@ -157,9 +168,12 @@ def pipeline() -> Pipeline:
 def active_store() -> Store | None:
     """Return the store that this process records into, up to date; None when it records into none."""
     with _lock:
-        if _pipeline is None or _store is None or _pipeline.is_inherited:
+        if _pipeline is None or _pipeline.is_inherited:
             return None
         _pipeline.flush(timeout_s=_pipeline.settings.exit_timeout_s)
+        path = _pipeline.settings.store_path
+        if _store is None and path is not None and journal_directory(path).is_dir():
+            return gather_journals(str(path))[0]
         return _store
 
 
@@ -174,10 +188,11 @@ def _build(
     store: Store | None = None
     temporary: Path | None = None
     path = settings.store_path
-    if settings.enabled and settings.is_stored:
+    is_shared_disk = path is not None and _is_network(settings, path)
+    if settings.enabled and settings.is_stored and not is_shared_disk:
         store = open_store(path or settings.store, busy_timeout_s=_BUSY_TIMEOUT_S)
-    if path is not None and settings.enabled:
-        directory = journal_directory(path)
+    if path is not None or not settings.enabled:
+        directory = journal_directory(path or Path(settings.store))
     else:
         temporary = Path(tempfile.mkdtemp(prefix="otel-experiments-"))
         directory = temporary
@@ -187,7 +202,13 @@ def _build(
         for pipeline in made_of:
             pipeline.after_stored(batch)
 
-    drain = Drain(store or _Discard(), directory, interval_s=settings.drain_s, on_batch=hand_on)
+    drain = Drain(
+        store or _Discard(),
+        directory,
+        interval_s=settings.drain_s,
+        on_batch=hand_on,
+        keeps_segments=is_shared_disk,
+    )
     made = Pipeline(
         settings,
         directory,
@@ -195,14 +216,16 @@ def _build(
         storage=_StoredPipeline(drain, store, temporary),
         id_generator=id_generator,
         clock=clock or system_clock,
-        span_processors=span_processors,
+        span_processors=[*_thread_ids(os.environ), *span_processors],
     )
     if settings.enabled and is_wanted(settings.otlp, os.environ):
-        from otel_experiments.record.otlp import OtlpExport  # noqa: PLC0415 - it costs 20 ms, when OTLP is on
+        with warnings.catch_warnings():  # importing the SDK's logs puts a filter in front of the user's
+            from otel_experiments.record.otlp import OtlpExport  # noqa: PLC0415 - it costs 20 ms, when OTLP is on
 
         made.attach_otlp(OtlpExport(made.guard, made.known_runs, is_stored=store is not None))
     made_of.append(made)
-    drain.start()
+    if settings.enabled:
+        drain.start()
     _pipeline, _store = made, store
     _active.set_finder(active_store)
     if settings.set_global:
@@ -211,6 +234,24 @@ def _build(
         install_global_provider(made)
     exits.watch(made)
     return made
+
+
+def _is_network(settings: Settings, path: Path) -> bool:
+    if settings.network_filesystem is not None:
+        return settings.network_filesystem
+    is_network = is_network_filesystem(path.parent)
+    if is_network:
+        logger.info("%s is on a network filesystem: runs stay in their journals, readers gather them.", path)
+    return is_network
+
+
+def _thread_ids(environ: Mapping[str, str]) -> list[SpanProcessor]:
+    """Return what gives spans the ids of their threads, where `otel-experiments trace` has asked for it."""
+    if not environ.get(THREAD_IDS_VARIABLE):
+        return []
+    from otel_experiments.record.threads import ThreadIdProcessor  # noqa: PLC0415 - rarely wanted
+
+    return [ThreadIdProcessor()]
 
 
 def start_run(  # noqa: PLR0913 - each argument is one fact about the run

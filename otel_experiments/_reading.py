@@ -23,7 +23,10 @@ def _reader(store: str | os.PathLike[str] | None) -> Reader:
         active = active_store()
         if active is not None:
             return Reader(active)
-    return open_reader(os.fspath(store) if store is not None else Settings.resolve().store)
+    settings = Settings.resolve()
+    return open_reader(
+        os.fspath(store) if store is not None else settings.store, is_network=settings.network_filesystem
+    )
 
 
 def runs(

@@ -15,16 +15,12 @@ from otel_experiments.journal.owner import is_alive
 from otel_experiments.journal.scan import scan
 from otel_experiments.journal.segment import SEGMENT_SUFFIX
 from otel_experiments.store import Store, open_store
+from otel_experiments.store.filesystem import NETWORK_FILESYSTEMS, filesystem_of
 from otel_experiments.store.merge import journal_directory
 
-_NETWORK_FILESYSTEMS = (
-    "nfs", "cifs", "smb", "fuse.sshfs", "fuse.s3", "fuse.gcs", "lustre", "gpfs", "ceph", "fuse.ceph", "glusterfs",
-    "fuse.gluster", "9p", "beegfs", "afs", "wekafs", "fuse.juicefs", "orangefs",
-)  # fmt: skip
 _LITTLE_ROOM_BYTES = 1_000_000_000
 _LARGE_STORE_BYTES = 500_000_000
 _LOCK_WAIT_S = 0.5
-_MOUNTS = Path("/proc/mounts")
 
 
 def check_store(location: str, path: Path | None, *, is_deep: bool) -> Iterator[Finding]:
@@ -129,12 +125,13 @@ def _check_folder(path: Path) -> Iterator[Finding]:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     filesystem = filesystem_of(folder)
-    if filesystem.startswith(_NETWORK_FILESYSTEMS):
+    if filesystem.startswith(NETWORK_FILESYSTEMS):
         yield Finding(
             "warning",
             "disk",
-            f"{str(folder)!r} is on a network filesystem ({filesystem}), where SQLite's locks cannot be trusted.",
-            "Keep the store on a local disk, and copy or export it when the job is done.",
+            f"{str(folder)!r} is on a network filesystem ({filesystem}), where SQLite's locks cannot be trusted: "
+            "runs stay in their journals there, and every reader gathers them anew.",
+            "Keep the store on a local disk where you can, and copy or export it when the job is done.",
         )
     try:
         free = shutil.disk_usage(folder).free
@@ -209,22 +206,6 @@ def _is_locked(location: str) -> bool:
     except StoreLockedError:
         return True
     return False
-
-
-def filesystem_of(folder: Path) -> str:
-    """Return the type of the filesystem that a folder is on; empty where the system does not tell."""
-    try:
-        mounts = [line.split() for line in _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()]
-    except OSError:
-        return ""
-    real = folder.resolve()
-    best, kind = "", ""
-    for mount in mounts:
-        if len(mount) > 2:
-            point = mount[1].replace("\\040", " ")
-            if real.is_relative_to(point) and len(point) >= len(best):
-                best, kind = point, mount[2]
-    return kind
 
 
 def _size(path: Path) -> int:

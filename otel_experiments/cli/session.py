@@ -43,7 +43,8 @@ def open_session(ctx: click.Context) -> Reader:
         StoreError: there is no store, or it cannot be read.
     """
     try:
-        reader = ctx.with_resource(open_reader(store_location(ctx)))
+        is_network = Settings.resolve().network_filesystem
+        reader = ctx.with_resource(open_reader(store_location(ctx), is_network=is_network))
     except StoreNotFoundError as error:
         click.echo(f"{error}\n\n{FIRST_RUN}", err=True)
         ctx.exit(ExitCode.STORE)

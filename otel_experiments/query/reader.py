@@ -19,7 +19,8 @@ from otel_experiments.query.search import parse_order, parse_search
 from otel_experiments.query.search_text import fields_of
 from otel_experiments.query.spans_view import SpansView
 from otel_experiments.store import Row, Store, open_store
-from otel_experiments.store.merge import merge_journals
+from otel_experiments.store.filesystem import is_network_filesystem
+from otel_experiments.store.merge import gather_journals, merge_journals
 
 PAGE_SIZE = 500
 """Runs whose params, tags and series are fetched together: three queries for so many runs."""
@@ -226,13 +227,22 @@ class Reader:
         )
 
 
-def open_reader(location: str | Path) -> Reader:
+def open_reader(location: str | Path, *, is_network: bool | None = None) -> Reader:
     """Return a reader over the store at `location`: a path, `sqlite://PATH` or `memory://`.
+
+    `is_network`: whether the store lies on a network filesystem; found out when not given. There the journals
+    are the truth, and what they hold is gathered in memory.
 
     Raises:
         StoreNotFoundError: there is no store.
         StoreError: it cannot be read: not ours, newer than this release, locked.
     """
+    text = str(location)
+    if is_network is None:
+        is_network = is_network_filesystem(Path(text.removeprefix("sqlite://")).parent)
+    if is_network:
+        gathered, damages = gather_journals(text)
+        return Reader(gathered, notes=damages)
     # Opened first: a store that is missing or not ours is said before any journal is touched.
-    store = open_store(str(location), read_only=True, create=False)
-    return Reader(store, notes=merge_journals(str(location)))
+    store = open_store(text, read_only=True, create=False)
+    return Reader(store, notes=merge_journals(text))

@@ -110,6 +110,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "drain_s": Setting(
         "OTEL_EXPERIMENTS_DRAIN", _positive, 0.25, "Seconds between two moves of the journal to the store."
     ),
+    "network_filesystem": Setting(
+        "OTEL_EXPERIMENTS_NETWORK_FILESYSTEM",
+        _boolean,
+        None,
+        "Whether the store lies on a network filesystem, where only journals are written; found out by default.",
+    ),
     "capture_git": Setting(
         "OTEL_EXPERIMENTS_CAPTURE_GIT", _boolean, True, "Record the revision and state of the git checkout."
     ),
@@ -143,6 +149,7 @@ class Settings:
     exit_timeout_s: float
     heartbeat_s: float
     drain_s: float
+    network_filesystem: bool | None
     capture_git: bool
     system_metrics_s: float
     on_error: OnError
@@ -200,7 +207,7 @@ def _checked(name: str, setting: Setting, value: object) -> object:
         value = os.fspath(cast("os.PathLike[str]", value))
     expected = setting.default
     try:
-        if isinstance(expected, bool) or name == "otlp":
+        if isinstance(expected, bool) or name in {"otlp", "network_filesystem"}:
             if not isinstance(value, bool):
                 raise ValueError("it is neither True nor False")  # noqa: TRY301 - one error for all kinds
             return value

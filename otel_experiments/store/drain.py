@@ -47,8 +47,9 @@ class Drain:
         interval_s: float,
         on_batch: Callable[[WriteBatch], None] | None = None,
         on_round: Callable[[], None] | None = None,
+        keeps_segments: bool = False,
     ) -> None:
-        self._merger = JournalMerger(sink, directory, on_batch=on_batch)
+        self._merger = JournalMerger(sink, directory, on_batch=on_batch, keeps_segments=keeps_segments)
         self._interval_s = interval_s
         self._on_round = on_round
         self._wake = threading.Event()

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
-from otel_experiments.errors import JournalError, JournalMovedError, StoreError
+from otel_experiments.errors import JournalError, JournalMovedError, StoreError, StoreNotFoundError
 from otel_experiments.journal.owner import current_owner, is_alive
 from otel_experiments.journal.segment import SEGMENT_SUFFIX, UNFINISHED_SUFFIX
 from otel_experiments.model.batch import JournalAdvance, WriteBatch
 from otel_experiments.model.run import Owner
 from otel_experiments.store._location import open_store
+from otel_experiments.store._protocol import Store
 from otel_experiments.store.segment_file import SegmentFile
 
 BATCH_BYTES: Final = 4 << 20
@@ -77,11 +78,20 @@ class JournalMerger:
     `scope="own"`: the segments that this process is to drain (its own and its forked children's) and those
     whose drainer is gone. `scope="all"`: besides, whatever other processes of this machine have written so
     far, which is safe at any time because the offsets are part of the transaction.
+
+    `keeps_segments`: on a network filesystem the journals stay the truth, so nothing is deleted, and the
+    journals of others are nobody's to drain.
     """
 
     def __init__(
-        self, sink: BatchSink, directory: Path, *, on_batch: Callable[[WriteBatch], None] | None = None
+        self,
+        sink: BatchSink,
+        directory: Path,
+        *,
+        on_batch: Callable[[WriteBatch], None] | None = None,
+        keeps_segments: bool = False,
     ) -> None:
+        self._keeps_segments = keeps_segments
         self._sink = sink
         self._directory = directory
         self._on_batch = on_batch
@@ -250,7 +260,7 @@ class JournalMerger:
 
     def _is_ours(self, segment: SegmentFile) -> bool:
         drainer = segment.header.drainer
-        return self._is_me(drainer) or self._is_gone(drainer, segment)
+        return self._is_me(drainer) or (not self._keeps_segments and self._is_gone(drainer, segment))
 
     def _is_final(self, segment: SegmentFile) -> bool:
         """Tell whether nobody writes to the segment any more."""
@@ -277,6 +287,8 @@ class JournalMerger:
 
     def _retire(self) -> None:
         """Delete the segments that are stored to their end and that nobody writes any more."""
+        if self._keeps_segments:
+            return
         for name, segment in list(self._open.items()):
             is_final = self._is_final(segment)
             try:
@@ -348,3 +360,22 @@ def merge_journals(location: str) -> list[str]:
     finally:
         merger.close()
         store.close()
+
+
+def gather_journals(location: str) -> tuple[Store, list[str]]:
+    """Return a store in memory with everything that the journals beside `location` hold, and what is damaged.
+
+    For a store on a network filesystem, where nobody writes SQLite and the journals stay.
+
+    Raises:
+        StoreNotFoundError: there are no journals.
+    """
+    directory = journal_directory(Path(location.removeprefix("sqlite://")))
+    if not directory.is_dir():
+        raise StoreNotFoundError(path=location)
+    store = open_store(":memory:")
+    merger = JournalMerger(store, directory, keeps_segments=True)
+    try:
+        return store, merger.merge(scope="all").damages
+    finally:
+        merger.close()

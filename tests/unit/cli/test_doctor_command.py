@@ -12,8 +12,8 @@ import textwrap
 
 import pytest
 
-from otel_experiments.cli.check_store import filesystem_of
 from otel_experiments.store import open_store
+from otel_experiments.store.filesystem import filesystem_of
 
 
 def findings_of(terminal, *arguments, **environment):
