@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -149,10 +150,8 @@ def members_of(group: int) -> list[int]:
 
 def hit(pid: int, number: int) -> None:
     """Send a signal to a process that may be gone."""
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def stop_for_a_moment(members: list[int], seconds: float) -> None:
@@ -166,10 +165,8 @@ def stop_for_a_moment(members: list[int], seconds: float) -> None:
 
 def end(victim: subprocess.Popen[bytes]) -> None:
     """Kill the whole group that the process leads."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(victim.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     victim.wait()
 
 

@@ -41,6 +41,8 @@ def forget(pipeline: Pipeline) -> None:
 
 def _close_all() -> None:
     error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    for pipeline in _pipelines:
+        pipeline.is_exiting = True
     for run in list(active_runs.values()):
         if run.is_inherited:
             continue

@@ -112,7 +112,7 @@ class JoinedRun(Run):
                 self._set_state(state, reason=reason)
             if active_runs.get(self.id) is self:
                 del active_runs[self.id]
-        return self.pipeline.flush(timeout_s=self.pipeline.settings.exit_timeout_s, is_patient=False)
+        return self.pipeline.flush_ended_run()
 
 
 def join_as_worker(pipeline: Pipeline, membership: Membership) -> Run:

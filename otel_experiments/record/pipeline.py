@@ -129,6 +129,7 @@ class Pipeline:
         settings: what `configure` resolved.
         journal: where the runs write.
         guard: what recording lost.
+        is_exiting: the process is about to end, and waits for everything together.
         span_processor: what the runs' tracer providers feed.
     """
 
@@ -177,6 +178,7 @@ class Pipeline:
         self._ticker: threading.Thread | None = None
         self._stop = threading.Event()
         self._is_closed = False
+        self.is_exiting = False
         _pipelines.add(self)
 
     @property
@@ -256,6 +258,12 @@ class Pipeline:
             lost=dict(self.guard.losses),
             store_error=str(error) if error else "",
         )
+
+    def flush_ended_run(self) -> FlushReport:
+        """Store and export what is recorded so far, unless the process ends: `close` does it then, once for all runs."""
+        if self.is_exiting:
+            return FlushReport(is_stored=False, is_exported=False, lost=dict(self.guard.losses))
+        return self.flush(timeout_s=self.settings.exit_timeout_s, is_patient=False)
 
     def close(self, *, timeout_s: float | None = None) -> FlushReport:
         """Store and export what is left within the exit budget and stop all threads; safe to call twice."""

@@ -333,7 +333,7 @@ class Run(Recording, Work):
                 error_type = "" if error is None else type(error).__qualname__
                 self._set_state(state, reason=reason, error_type=error_type)
             active_runs.pop(self.id, None)
-        return self.pipeline.flush(timeout_s=self.pipeline.settings.exit_timeout_s, is_patient=False)
+        return self.pipeline.flush_ended_run()
 
     def end_by_signal(self, name: str) -> None:
         """Mark the run cancelled by a signal that is about to end the process; nothing is waited for."""

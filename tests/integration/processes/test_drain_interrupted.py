@@ -327,3 +327,29 @@ def test_a_missing_journal_directory_is_no_fault(store_path, script, read):
     with open_reader(store_path) as reader:
         assert reader.run("alone").state == "succeeded"
         assert reader.notes == ()
+
+
+def test_the_end_of_a_process_waits_once_for_all_its_runs(script, read, store_path):
+    """With the store held by another process, a program with five open runs ends within five seconds."""
+    body = """
+    setup()
+    runs = [ox.start_run(f"open {number}") for number in range(5)]
+    runs[0].flush()
+    acknowledge("ready")
+    sys.stdin.readline()
+    for run in runs:
+        run.log({"loss": 1.0})
+    """
+    started = script(body)
+    started.line()
+    lock = sqlite3.connect(store_path, isolation_level=None, timeout=10)
+    lock.execute("begin immediate")
+    begin = time.monotonic()
+    started.tell("go")
+    started.end()
+    took_s = time.monotonic() - begin
+    lock.execute("rollback")
+    lock.close()
+
+    assert took_s < 6
+    assert [(str(run.state), run.metrics["loss"].count) for run in read().runs()] == [("succeeded", 1)] * 5
