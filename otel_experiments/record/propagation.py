@@ -34,6 +34,8 @@ PROJECT_VARIABLE: Final = "OTEL_EXPERIMENTS_PROJECT"
 ENABLED_VARIABLE: Final = "OTEL_EXPERIMENTS_ENABLED"
 JOB_ID_VARIABLE: Final = "OTEL_EXPERIMENTS_JOB_ID"
 TRACEPARENT_VARIABLE: Final = "TRACEPARENT"
+THREAD_IDS_VARIABLE: Final = "OTEL_EXPERIMENTS_THREAD_IDS"
+"""Set by `otel-experiments trace` for the command that it runs: spans are to carry the id of their thread."""
 
 _RUN_ID: Final = re.compile(r"[0-9a-f]{32}")
 _started: Counter[tuple[str, str]] = Counter()

@@ -1,0 +1,68 @@
+"""Running a command under strace."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from otel_experiments.errors import CommandFailedError, MissingToolError
+from otel_experiments.record.propagation import THREAD_IDS_VARIABLE
+
+Calls = Literal["io", "all"]
+"""`io`: files, descriptors, network and processes; `all`: memory and waiting as well, several times as many."""
+
+_IO: Final = "trace=%file,%desc,%network,%process,%ipc"
+
+
+def find_strace() -> str:
+    """Return the path of strace.
+
+    Raises:
+        MissingToolError: it is not installed; the text has the command that installs it.
+    """
+    found = shutil.which("strace")
+    if found is None:
+        raise MissingToolError(
+            tool="strace",
+            purpose="Recording system calls",
+            install="sudo apt-get install strace   (Fedora: sudo dnf install strace; it works on Linux only)",
+        )
+    return found
+
+
+def record_command(
+    command: Sequence[str], output: Path, *, calls: Calls = "io", environ: Mapping[str, str] | None = None
+) -> int:
+    """Run the command with all its threads and children under strace, write the calls to `output`.
+
+    Arguments that are texts are written without their content: what a program reads and writes stays with it.
+
+    Returns:
+        The command's exit code; 128 and the signal's number where a signal ended it, as a shell says it.
+
+    Raises:
+        MissingToolError: strace is not installed.
+        CommandFailedError: strace could not start or watch the command.
+    """
+    told = dict(os.environ if environ is None else environ) | {THREAD_IDS_VARIABLE: "1"}
+    options = ["-f", "-ttt", "-T", "-s", "0", "-o", str(output)]
+    if calls == "io":
+        options += ["-e", _IO]
+    whole = [find_strace(), *options, "--", *command]
+    # strace ends itself by the signal that ended the command, and passes Ctrl-C on to it.
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        code = subprocess.run(whole, env=told, check=False).returncode  # noqa: S603 - it is the user's own
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if not output.exists() or (code and output.stat().st_size == 0):
+        raise CommandFailedError(
+            command=" ".join(command),
+            ended="was not started, or strace may not watch it (is ptrace allowed here?)",
+        )
+    return 128 - code if code < 0 else code

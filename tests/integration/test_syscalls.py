@@ -1,0 +1,101 @@
+"""`otel-experiments trace --syscalls` with the real strace on real programs."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from otel_experiments.capture.syscalls import read_system_calls
+from otel_experiments.golden.score import compare_traces
+from otel_experiments.query import open_reader
+from otel_experiments.semconv import attributes as attr
+
+needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+
+PROGRAM = """
+import os, sys, threading
+import otel_experiments as ox
+
+heavy = int(sys.argv[1])
+
+def load(run):
+    with run.stage("load"):
+        os.write(sink, b"z" * 7)
+
+with ox.start_run("io") as run:
+    sink = os.open(os.devnull, os.O_WRONLY)
+    worker = threading.Thread(target=load, args=(run,))
+    worker.start()
+    worker.join()
+    for step in run.steps(5, spans=True):
+        for _ in range(1000 if step == heavy else 10):
+            os.write(sink, b"x" * 100)
+sys.exit(3)
+"""
+
+
+def trace(tmp_path, *arguments, path=None):
+    """Run the command line's `trace` in a process of its own."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    env["OTEL_EXPERIMENTS_SYSTEM_METRICS"] = "0"
+    if path is not None:
+        env["PATH"] = path
+    script = "from otel_experiments.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", script, "trace", *arguments],
+        capture_output=True, text=True, env=env, cwd=tmp_path, timeout=100, check=False,
+    )  # fmt: skip
+
+
+def written_by_step(store):
+    """Return bytes written below each span: {'step 3': 10000}."""
+    with open_reader(store) as reader:
+        (run,) = reader.runs()
+        spans = {span.span_id: span for span in run.spans}
+        found = {}
+        for span in run.spans.named("syscall write"):
+            above = spans[span.parent_span_id]
+            index = above.attributes.get(attr.ML_STEP_INDEX)
+            found[above.name if index is None else f"step {index}"] = span.attributes[attr.ML_SYSCALL_BYTES]
+        return found
+
+
+@needs_strace
+def test_which_step_started_to_write_a_hundred_times_more(tmp_path):
+    """The calls of each step, and of a stage in another thread, are stored under it; the heavy step is told."""
+    answer = trace(
+        tmp_path, "--syscalls", "--store", "experiments.db", "--", sys.executable, "program.py", "3"
+    )
+
+    assert answer.returncode == 3, answer.stderr
+    assert written_by_step(tmp_path / "experiments.db") == {
+        "step 0": 1000, "step 1": 1000, "step 2": 1000, "step 3": 100_000, "step 4": 1000, "stage load": 7,
+    }  # fmt: skip
+    first = answer.stdout.split("most bytes\n")[1].splitlines()[0].split()
+    assert (first[0], first[2], first[3], first[-1]) == ("100000", "1000x", "write", "default/step[3]")
+
+
+@needs_strace
+def test_the_seeds_score_has_real_calls(tmp_path):
+    """Two recordings of the same program match better than one of a program that writes elsewhere more."""
+    for name, heavy in (("a", "3"), ("b", "3"), ("c", "-1")):
+        trace(tmp_path, "--syscalls", "--keep", f"{name}.strace", "--", sys.executable, "program.py", heavy)
+    calls = {name: read_system_calls(tmp_path / f"{name}.strace") for name in "abc"}
+
+    same = compare_traces(calls["a"], calls["b"], mode="seed")
+    other = compare_traces(calls["a"], calls["c"], mode="seed")
+
+    assert len(calls["a"]) > 500
+    assert same.syscall_match - other.syscall_match > 0.08
+
+
+def test_a_missing_strace_is_said_with_the_command_that_installs_it(tmp_path):
+    """Without strace nothing runs: the exit code is 7 and the text says how to get it."""
+    answer = trace(tmp_path, "--syscalls", "--", sys.executable, "program.py", "3", path=str(tmp_path))
+
+    assert (answer.returncode, answer.stdout) == (7, "")
+    assert "sudo apt-get install strace" in answer.stderr
+    assert not (tmp_path / "experiments.db").exists()
