@@ -287,7 +287,7 @@ def _judge(
 ) -> StageVerdict:
     """Read wall and CPU time together; `sizes` are golden runs, candidate runs and paths."""
     wall, cpu = facts.wall, facts.cpu
-    reading = _read_cpu(facts, settings)
+    reading = _read_cpu(facts, machine, settings)
     code: TimingCode = "equal"
     fails, reason = False, ""
     needed: tuple[int, int] | None = None
@@ -325,10 +325,13 @@ def _judge(
     )
 
 
-def _read_cpu(facts: _Facts, settings: TimingSettings) -> CpuReading:
+def _read_cpu(facts: _Facts, machine: MachineFactor, settings: TimingSettings) -> CpuReading:
     """Tell whether CPU time explains what wall time gained: by its own test, or as half of the gain."""
     if facts.cpu is None:
         return "unknown"
+    if machine.wall >= settings.disturbed_ratio:
+        is_clear = facts.cpu.is_slower and facts.cpu.adjusted_ratio > settings.disturbed_cpu_ratio
+        return "up" if is_clear else "flat"
     if facts.cpu.is_slower:
         return "up"
     gained_wall_ns = facts.wall.candidate_ns / facts.wall_factor - facts.wall.golden_ns

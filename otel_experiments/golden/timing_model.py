@@ -49,7 +49,9 @@ class TimingSettings:
     """Levels and thresholds of the timing rule.
 
     Units: `prior_std` and `cpu_prior_std` are standard deviations of log time from run to run (0.03 is 3 %);
-    `floor_ns` is added to every time, so that stages of almost no length have no wild ratios.
+    `floor_ns` is added to every time, so that stages of almost no length have no wild ratios. A machine whose
+    stages rose by `disturbed_ratio` in the middle is disturbed: there CPU time counts from `disturbed_cpu_ratio`
+    on, because neighbours were measured to cost memory-bound stages up to 1.4x in CPU time.
     """
 
     prior_std: float = 0.03
@@ -64,6 +66,7 @@ class TimingSettings:
     power: float = 0.90
     power_ratio: float = 1.5
     disturbed_ratio: float = 1.15
+    disturbed_cpu_ratio: float = 1.25
     stage_prior_std: Mapping[str, float] = field(default_factory=dict)
     """Prior of single paths, as `golden calibrate` learned them."""
 

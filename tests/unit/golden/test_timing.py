@@ -168,6 +168,18 @@ def test_noisy_neighbours_fail_nothing():
         assert not report.has_failed, report.stages
 
 
+def test_memory_bound_stages_may_cost_cpu_time_under_neighbours():
+    """On a disturbed machine a stage whose CPU time rose by 1.4x where others rose by 1.2x waits and does not fail."""
+    wall = dict.fromkeys(BASE_MS, 1.6)
+    cpu = dict.fromkeys(BASE_MS, 1.2) | {"run/epoch/eval": 1.4}
+    disturbed = compare_timing(goldens(5), [make_run(9, wall=wall | {"run/epoch/eval": 2.5}, cpu=cpu)])
+    calm = compare_timing(goldens(5), [make_run(9, **changed("run/epoch/eval", 1.4))])
+
+    assert not disturbed.has_failed
+    assert "run/epoch/eval" in {stage.path for stage in disturbed.of_code("waiting")}
+    assert calm.has_failed
+
+
 def test_a_slow_stage_is_found_among_noisy_neighbours():
     """Where all walls rose by neighbours, the stage whose CPU time doubled fails and no other does."""
     wall = {path: 2.0 + index / 2 for index, path in enumerate(BASE_MS)}
