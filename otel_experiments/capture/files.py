@@ -104,9 +104,9 @@ def read_telemetry(path: str | os.PathLike[str], into: Telemetry | None = None) 
             raw.seek(0)
             stream = cast("BinaryIO", gzip.GzipFile(fileobj=raw))
         stream.seek(0)
-        start = stream.read(64)
-        stream.seek(0)
         try:
+            start = stream.read(64)
+            stream.seek(0)
             if start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"{", b"["}:
                 _read_json(stream, held)
             else:
