@@ -6,7 +6,7 @@ import random
 import pytest
 
 from otel_experiments.errors import GoldenRuleError, NonFiniteGoldenError
-from otel_experiments.golden.curve_band import window_length
+from otel_experiments.golden.curve_band import measure_band, window_length
 from otel_experiments.golden.curve_pace import reach_target
 from otel_experiments.golden.curves import Curve, CurveSettings, check_golden_curve, compare_curve
 
@@ -236,10 +236,17 @@ def test_a_rougher_curve_of_the_same_level_leaves_the_band():
 
 
 def test_no_golden_rejects_itself():
-    """Leave-one-out: a golden run as candidate never leaves the band of the others by more than its threshold."""
-    goldens = [loss(seed, noise=0.3) for seed in range(6)]
+    """The threshold is at least what each golden reaches against the others: an odd golden widens the band."""
+    usual = [loss(seed, length=20, noise=0.02).values for seed in range(5)]
+    odd = loss(9, length=20, noise=0.02, level=1.5).values
+    near_odd = loss(10, length=20, noise=0.02, level=1.4).values
 
-    assert not any(compare_curve(goldens, [golden], settings=BAND).has_failed for golden in goldens)
+    alone = measure_band(usual, [odd])
+    widened = measure_band([*usual, odd], [near_odd])
+
+    assert alone.is_outside
+    assert widened.threshold == pytest.approx(alone.t)
+    assert not widened.is_outside
 
 
 def test_goldens_that_agree_allow_for_rounding():
