@@ -110,27 +110,32 @@ class BandBuilder:
         if self._is_apart:
             self.add_points(steps, values)
             return
-        edges, count, start = self._edges, len(steps), 0
+        edges, found, count, start = self._edges, self._found, len(steps), 0
         bucket, last_bucket = bisect_right(edges, steps[0]) - 1, bisect_right(edges, steps[-1]) - 1
         numbers = values.tolist()  # a list is compared twice as fast as an array
-        spacing = (steps.start, steps.step) if isinstance(steps, range) else None
+        first, stride = (steps.start, steps.step) if isinstance(steps, range) else (0, 0)
         while start < count:
             if bucket >= last_bucket:
                 stop = count
-            elif spacing is None:
-                stop = bisect_left(steps, edges[bucket + 1], start, count)
-            else:  # the same, exactly, in integers: the first step that is not below the edge
-                stop = -((spacing[0] - ceil(edges[bucket + 1])) // spacing[1])
-            if stop > start:
-                inside = numbers[start:stop]
-                low, high = _extremes(inside) if has_nan else (min(inside), max(inside))
-                self._put(
-                    bucket, float(steps[start]), float(steps[stop - 1]), low, high, inside[-1], stop - start
-                )
-                start = stop
-                bucket += 1
+            elif stride:  # the same as below, exactly, in integers: the first step that is not below the edge
+                stop = -((first - ceil(edges[bucket + 1])) // stride)
             else:
+                stop = bisect_left(steps, edges[bucket + 1], start, count)
+            if stop <= start:
                 bucket = bisect_right(edges, steps[start], bucket) - 1
+                continue
+            inside = numbers[start:stop]
+            low, high = _extremes(inside) if has_nan else (min(inside), max(inside))
+            if stride:
+                from_step, to_step = float(first + stride * start), float(first + stride * (stop - 1))
+            else:
+                from_step, to_step = steps[start], steps[stop - 1]
+            if bucket in found:
+                self._put(bucket, from_step, to_step, low, high, inside[-1], stop - start)
+            else:
+                found[bucket] = (from_step, to_step, low, high, inside[-1], stop - start)
+            start = stop
+            bucket += 1
 
     def band(self) -> Band:
         """Return the band of all that was added, in the order of the steps."""
