@@ -5,13 +5,14 @@ Metrics are in `from_sdk_metrics`: importing the SDK's takes as long as all of t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from opentelemetry.sdk.resources import Resource as SdkResource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import format_span_id, format_trace_id
 
+from otel_experiments.codec.plain import plain_value
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import (
     Attributes,
@@ -123,7 +124,7 @@ def log_record_from_sdk(data: ReadableLogRecord | ReadWriteLogRecord) -> LogReco
         event_name=record.event_name or "",
         severity_number=record.severity_number.value if record.severity_number else 0,
         severity_text=record.severity_text or "",
-        body=cast("Any", record.body),  # the SDK's AnyValue is ours
+        body=plain_value(record.body),
         attributes=attributes,
         trace_id=format_trace_id(record.trace_id) if record.trace_id else None,
         span_id=format_span_id(record.span_id) if record.span_id else None,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 from opentelemetry.sdk.metrics.export import (
+    DataPointT,
     ExponentialHistogram,
     ExponentialHistogramDataPoint,
     Gauge,
@@ -14,18 +16,69 @@ from opentelemetry.sdk.metrics.export import (
     Metric,
     MetricsData,
     NumberDataPoint,
+    ResourceMetrics,
     Sum,
 )
 from opentelemetry.trace import format_span_id, format_trace_id
 
 from otel_experiments.codec.from_sdk import resource_from_sdk, run_id_of, scope_from_sdk
+from otel_experiments.codec.plain import is_plain_number, plain_number, plain_value
 from otel_experiments.model.metric import InstrumentKind, InstrumentPoint
 from otel_experiments.model.span import Attributes, Resource, Scope
 
 
+def plain_metrics(data: MetricsData) -> MetricsData:
+    """Return the collection with numbers and attributes that can be encoded; what is plain stays the same object.
+
+    An instrument keeps a `numpy.float32` as it is, and the encoders refuse the whole batch because of it.
+    """
+    if all(
+        _is_plain(point)
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        for point in metric.data.data_points
+    ):
+        return data
+    return replace(
+        data, resource_metrics=[_plain_resource_metrics(resource) for resource in data.resource_metrics]
+    )
+
+
+def _plain_resource_metrics(resource: ResourceMetrics) -> ResourceMetrics:
+    scopes = [
+        replace(scope, metrics=[_plain_metric(metric) for metric in scope.metrics])
+        for scope in resource.scope_metrics
+    ]
+    return replace(resource, scope_metrics=scopes)
+
+
+def _plain_metric(metric: Metric) -> Metric:
+    points: Any = [_plain_point(point) for point in metric.data.data_points]  # of the kind of the data
+    return replace(metric, data=replace(metric.data, data_points=points))
+
+
+def _numbers(point: DataPointT) -> tuple[str, ...]:
+    names = ("value",) if isinstance(point, NumberDataPoint) else ("sum", "min", "max")
+    return tuple(name for name in names if getattr(point, name) is not None)
+
+
+def _is_plain(point: DataPointT) -> bool:
+    return all(is_plain_number(getattr(point, name)) for name in _numbers(point)) and all(
+        type(value) in (str, int, bool, float) for value in (point.attributes or {}).values()
+    )
+
+
+def _plain_point(point: DataPointT) -> DataPointT:
+    changes: dict[str, Any] = {name: plain_number(getattr(point, name)) for name in _numbers(point)}
+    attributes: Any = plain_value(point.attributes or {})
+    exemplars = [replace(exemplar, value=plain_number(exemplar.value)) for exemplar in point.exemplars]
+    return replace(point, **changes, attributes=attributes, exemplars=exemplars)
+
+
 def instrument_points_from_sdk(data: MetricsData) -> Iterator[InstrumentPoint]:
     """Yield every data point of one collection."""
-    for resource_metrics in data.resource_metrics:
+    for resource_metrics in plain_metrics(data).resource_metrics:
         resource = resource_from_sdk(resource_metrics.resource)
         for scope_metrics in resource_metrics.scope_metrics:
             scope = scope_from_sdk(scope_metrics.scope)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 from opentelemetry.sdk.resources import Resource
 
-from otel_experiments.codec.from_sdk_metrics import instrument_points_from_sdk
+from otel_experiments.codec.from_sdk_metrics import instrument_points_from_sdk, plain_metrics
 from otel_experiments.journal.encode import encode_instrument_points
 from otel_experiments.model.metric import InstrumentPoint
 
@@ -53,6 +53,7 @@ class RunMetricReader(MetricReader):
         """Keep and send what was collected; called by the SDK's `collect`."""
         del timeout_millis, kwargs
         with self._pipeline.guard:
+            metrics_data = plain_metrics(metrics_data)
             points = list(instrument_points_from_sdk(metrics_data))
             if points:
                 self._journal(points)

@@ -106,14 +106,20 @@ def one(_: object) -> int:
 
 def span_bytes(span: Span) -> int:
     """Estimate a span's size in a request."""
-    size = 200 + len(span.name) * 4 + _attributes_bytes(span.attributes) + len(span.status_message) * 4
+    size = (
+        200
+        + (len(span.name) + len(span.trace_state)) * 4
+        + _attributes_bytes(span.attributes)
+        + len(span.status_message) * 4
+    )
     size += sum(60 + len(event.name) * 4 + _attributes_bytes(event.attributes) for event in span.events)
     return size + sum(80 + _attributes_bytes(link.attributes) for link in span.links)
 
 
 def log_record_bytes(record: LogRecord) -> int:
     """Estimate a log record's size in a request."""
-    return 150 + _value_bytes(record.body) + _attributes_bytes(record.attributes)
+    texts = 4 * (len(record.event_name) + len(record.severity_text))
+    return 150 + texts + _value_bytes(record.body) + _attributes_bytes(record.attributes)
 
 
 def block_points(block: PointBlock) -> int:

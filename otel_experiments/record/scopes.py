@@ -18,6 +18,7 @@ from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.trace import Link, Span, Status, StatusCode, Tracer
 
+from otel_experiments.codec.plain import plain_value
 from otel_experiments.record.current import RUN_KEY
 from otel_experiments.record.lanes import current_lane, next_sequence
 from otel_experiments.semconv import attributes as attr
@@ -133,7 +134,7 @@ class Scope:
 
     def set_attribute(self, key: str, value: Any) -> None:  # whatever OpenTelemetry accepts
         """Set an attribute of the scope's span."""
-        self.span.set_attribute(key, value)
+        self.span.set_attribute(key, plain_value(value))
 
     def log(
         self,

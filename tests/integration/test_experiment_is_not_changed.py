@@ -271,8 +271,8 @@ def test_an_exception_comes_out_as_it_went_in(configure):
             with scopes[0], scopes[1], scopes[2]:
                 fail_at_depth(error, 3)
         except ValueError as caught:
-            assert caught is error
             return (
+                caught is error,
                 [frame.name for frame in traceback.extract_tb(caught.__traceback__)],
                 caught.__cause__,
                 caught.__context__,
@@ -285,6 +285,7 @@ def test_an_exception_comes_out_as_it_went_in(configure):
     recorded = train(run, run.stage("load"), run.step(0))
 
     assert recorded == plain
+    assert plain[0] is True
 
 
 def test_an_exception_out_of_decorated_functions_is_the_same_object(configure):

@@ -87,7 +87,9 @@ def test_wide_logging_leaves_whole(exporting):
     assert sorted(point.as_double for point in exporting.points) == [float(i) for i in range(5000)]
 
 
-def test_points_instruments_and_system_metrics_of_one_collection_all_arrive(collector, configure, monkeypatch):
+def test_points_instruments_and_system_metrics_of_one_collection_all_arrive(
+    collector, configure, monkeypatch
+):
     """The SDK's encoder keeps one part a resource; what several sources have to say is sent as one part."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
     configure(system_metrics_s=0.05, on_error="raise")
@@ -128,7 +130,13 @@ def test_a_span_leaves_as_the_sdk_would_have_sent_it(exporting):
     """Links, events, status, kinds and complex attributes arrive as the SDK's own exporter sends them."""
     other = make_own_exporter(exporting)
     links = [trace.Link(trace.SpanContext(7, 9, is_remote=False), {"why": "because"})]
-    attributes = {"text": "ü", "list": [1, 2], "map": {"a": [True, None], "b": b"\x00"}, "float": 0.1, "int": -5}
+    attributes = {
+        "text": "ü",
+        "list": [1, 2],
+        "map": {"a": [True, None], "b": b"\x00"},
+        "float": 0.1,
+        "int": -5,
+    }
 
     with ox.start_run() as run:
         for tracer in (run.tracer, other):
@@ -171,19 +179,35 @@ def test_events_arrive_with_the_span_they_happened_in(exporting):
     assert [value.int_value for value in body["rows"].array_value.values] == [1, 2]
 
 
-def test_numbers_of_numpy_break_no_request(exporting):
-    """Scalars of NumPy as metrics, params, attributes and measurements arrive as the numbers they are."""
-    with ox.start_run("r", config={"lr": np.float32(0.5)}) as run:
-        run.log({"loss": np.float32(0.25), "n": np.int64(3), "flag": np.bool_(True)}, step=np.int64(4))  # noqa: FBT003
-        run.meter.create_gauge("app.temperature").set(np.float64(21.5))
+def test_numbers_of_numpy_break_no_request(exporting, read):
+    """Scalars of NumPy anywhere arrive as the numbers they are, in the store and over OTLP."""
+    half = np.float32(0.5)
+    with ox.start_run("r", config={"lr": half}) as run:
+        run.log({"loss": np.float32(0.25), "n": np.int64(3), "flag": np.bool_(True)}, step=np.int64(4))
+        run.meter.create_gauge("app.gauge").set(half)
+        run.meter.create_counter("app.counter").add(np.int64(2))
+        run.meter.create_histogram("app.histogram").record(half)
+        run.logger.emit(event_name="app.event", body={"values": [half, np.arange(2)]})
         with run.stage("load") as stage:
-            stage.set_attribute("ml.batch.size", int(np.int64(7)))
+            stage.set_attribute("app.size", np.int64(7))
         report = run.flush()
 
-    assert report.is_exported
-    assert {p.as_double for p in exporting.points} == {0.25, 3.0, 1.0}
-    (temperature,) = [metric for metric, _ in exporting.metrics if metric.name == "app.temperature"][:1]
-    assert temperature.gauge.data_points[0].as_double == 21.5
+    sent = {metric.name: metric for metric, _ in exporting.metrics}
+    (event,) = [record for record, _ in exporting.log_records if record.event_name == "app.event"]
+    (span,) = [span for span, _ in exporting.spans if span.name == "stage load"]
+    assert (report.is_exported, report.lost) == (True, {})
+    assert {point.as_double for point in exporting.points} == {0.25, 3.0, 1.0}
+    assert sent["app.gauge"].gauge.data_points[0].as_double == 0.5
+    assert sent["app.counter"].sum.data_points[0].as_int == 2
+    assert sent["app.histogram"].histogram.data_points[0].sum == 0.5
+    assert exporting.attributes_of(span)["app.size"] == 7
+    assert [
+        value.WhichOneof("value") for value in event.body.kvlist_value.values[0].value.array_value.values
+    ] == [
+        "double_value",
+        "array_value",
+    ]
+    assert read("r").params.flat == {"lr": 0.5}
 
 
 def test_nan_and_infinity_leave_as_events(exporting):
@@ -254,7 +278,9 @@ def test_a_request_that_is_too_large_for_the_server_is_halved(make_collector, co
     configure()
     with ox.start_run() as run:
         for number in range(300):
-            with run.tracer.start_as_current_span("s", attributes={"app.number": number, "app.text": "x" * 400}):
+            with run.tracer.start_as_current_span(
+                "s", attributes={"app.number": number, "app.text": "x" * 400}
+            ):
                 pass
         report = run.flush()
 

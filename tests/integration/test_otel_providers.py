@@ -302,16 +302,16 @@ def test_runs_in_asyncio_tasks_at_once_never_mix(adopted, read):
 class Broken(SpanProcessor):
     """A processor of the user that raises wherever it can."""
 
-    def on_start(self, span, parent_context=None):
+    def on_start(self, span, parent_context=None):  # noqa: D102 - the SDK's interface
         raise ZeroDivisionError("on_start")
 
-    def on_end(self, span):
+    def on_end(self, span):  # noqa: D102 - the SDK's interface
         raise ZeroDivisionError("on_end")
 
-    def shutdown(self):
+    def shutdown(self):  # noqa: D102 - the SDK's interface
         raise ZeroDivisionError("shutdown")
 
-    def force_flush(self, timeout_millis=30_000):
+    def force_flush(self, timeout_millis=30_000):  # noqa: D102 - the SDK's interface
         raise ZeroDivisionError("force_flush")
 
 

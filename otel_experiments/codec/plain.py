@@ -1,0 +1,90 @@
+"""Whatever user code passes as a value, as a value that OpenTelemetry knows. Pure; imports no array library.
+
+The SDK checks attributes of spans and log records, but neither measurements and their attributes nor the bodies
+of log records: one `numpy.float32` there breaks the whole batch when it is encoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from otel_experiments.model.span import AttributeValue
+
+_PLAIN: Final = frozenset({str, bool, int, float, bytes, type(None)})
+_MAX_ELEMENTS: Final = 1000
+_MAX_DEPTH: Final = 20
+
+
+def plain_value(value: object, *, depth: int = 0) -> AttributeValue:
+    """Return the value as text, boolean, number, bytes, None, or lists and mappings of them.
+
+    Scalars of array libraries become numbers, arrays of up to 1,000 elements lists, sets sorted lists, anything
+    else its text.
+    """
+    if type(value) in _PLAIN:
+        return value  # type: ignore[return-value] # one of the types of an AttributeValue
+    if isinstance(value, Mapping) and depth < _MAX_DEPTH:
+        return {str(key): plain_value(inner, depth=depth + 1) for key, inner in value.items()}
+    if isinstance(value, (str, int, float, bytes, bytearray, memoryview)):
+        return _base(value)
+    if isinstance(value, Sequence) and depth < _MAX_DEPTH:
+        return [plain_value(inner, depth=depth + 1) for inner in value]
+    return _of_library(value, depth)
+
+
+def plain_number(value: object) -> int | float:
+    """Return a number of any library as Python's; integers stay integers.
+
+    Raises:
+        TypeError: it is no number.
+        ValueError: as above.
+    """
+    if type(value) is int or type(value) is float:
+        return value
+    made = plain_value(value)
+    return made if isinstance(made, (int, float)) else float(made)  # type: ignore[arg-type] # raises, as documented
+
+
+def is_plain_number(value: object) -> bool:
+    """Tell whether `plain_number` would change nothing."""
+    return type(value) is int or type(value) is float
+
+
+def _of_library(value: object, depth: int) -> AttributeValue:
+    try:
+        shape: Any = getattr(value, "shape", None)
+        if shape is not None and tuple(shape) == ():
+            item = value.item()  # type: ignore[attr-defined] # what arrays and scalars have, or the except below
+            if type(item) in _PLAIN:
+                return item  # type: ignore[no-any-return] # one of the types of an AttributeValue
+        elif shape is not None and _size(shape) <= _MAX_ELEMENTS and depth < _MAX_DEPTH:
+            return plain_value(value.tolist(), depth=depth + 1)  # type: ignore[attr-defined] # as above
+        elif isinstance(value, (set, frozenset)):
+            return sorted(_text(inner) for inner in value)
+    except Exception:  # noqa: BLE001 - a foreign object may do anything
+        return _text(value)
+    return _text(value)
+
+
+def _base(value: str | float | bytes | bytearray | memoryview) -> AttributeValue:
+    """Return an instance of a subclass (an enum's member, `numpy.float64`) as the plain type."""
+    if isinstance(value, str):
+        return str.__str__(value)  # str() of an enum's member is its name
+    if isinstance(value, int):
+        return int(value)
+    return float(value) if isinstance(value, float) else bytes(value)
+
+
+def _size(shape: Sequence[int]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)[:1000]
+    except Exception:  # noqa: BLE001 - a foreign __str__ may do anything
+        return f"<{type(value).__name__}>"

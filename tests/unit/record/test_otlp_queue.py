@@ -1,0 +1,181 @@
+"""What waits for OTLP: bounded, in order, in requests that gRPC takes."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.resources import Resource as SdkResource
+
+from otel_experiments.codec.to_sdk import log_records_to_sdk, spans_to_sdk
+from otel_experiments.model.log import LogRecord
+from otel_experiments.model.metric import PointBlock, SeriesKey
+from otel_experiments.model.span import Event, Link, Span
+from otel_experiments.record.known_runs import MAX_KNOWN, KnownRun, KnownRuns
+from otel_experiments.record.otlp_client import Outcome
+from otel_experiments.record.otlp_points import points_to_metrics
+from otel_experiments.record.otlp_queue import (
+    MAX_REQUEST_BYTES,
+    Queue,
+    block_bytes,
+    block_points,
+    log_record_bytes,
+    one,
+    span_bytes,
+    split_block,
+)
+
+RUN = "a" * 32
+texts = st.text(st.characters(codec="utf-8"), max_size=40)
+values = st.recursive(
+    st.one_of(
+        texts, st.integers(-(2**63), 2**63 - 1), st.floats(), st.binary(max_size=40), st.none(), st.booleans()
+    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=8,
+)
+attributes = st.dictionaries(texts, values, max_size=6)
+
+
+def make_queue(**changes):
+    """Return a queue of numbers, each one item of that many bytes."""
+    options = {"weight": one, "size": lambda n: n, "max_held": 10, "max_request": 4}
+    return Queue("numbers", lambda _: Outcome(is_taken=True), **(options | changes))
+
+
+def test_requests_are_cut_by_count_and_by_bytes():
+    """Four items, or as many as fit; one that is too large by itself goes alone."""
+    queue = make_queue()
+    large = MAX_REQUEST_BYTES
+    queue.put([1, 2, 3, 4, 5, large, 6, large // 2, large // 2, large // 2])
+
+    taken = [queue.take() for _ in range(7)]
+
+    assert taken == [[1, 2, 3, 4], [5], [large], [6, large // 2], [large // 2, large // 2], [], []]
+    assert queue.held_count == 0
+
+
+def test_beyond_its_bound_the_oldest_go_and_are_counted():
+    """Ten may wait: of twelve the first two are lost, and said so."""
+    queue = make_queue()
+
+    assert (queue.put(range(8)), queue.put(range(8, 12))) == (0, 2)
+    assert (queue.take(), queue.held_count, queue.lost_count) == ([2, 3, 4, 5], 6, 2)
+
+
+@given(st.lists(st.one_of(st.integers(1, 5), st.sampled_from(["take", "back"])), max_size=40))
+@settings(deadline=None)
+def test_what_is_put_comes_out_once_and_in_order(actions):
+    """Whatever is put back and taken again: nothing doubles, nothing is reordered, losses are the oldest."""
+    queue, next_item, taken, out = make_queue(), 0, [], []
+    for action in actions:
+        if action == "take":
+            out += taken
+            taken = queue.take()
+        elif action == "back":
+            queue.put_back(taken)
+            taken = []
+        else:
+            queue.put(range(next_item, next_item + action))
+            next_item += action
+    out += taken
+    while rest := queue.take():
+        out += rest
+
+    assert out == sorted(set(out))
+    assert len(out) + queue.lost_count == next_item
+
+
+@given(
+    st.builds(
+        Span,
+        trace_id=st.just("1" * 32),
+        span_id=st.just("2" * 16),
+        name=texts,
+        start_ns=st.integers(0, 2**63),
+        end_ns=st.integers(0, 2**63),
+        parent_span_id=st.just("3" * 16),
+        status_message=texts,
+        attributes=attributes,
+        events=st.lists(st.builds(Event, texts, st.integers(0, 2**63), attributes), max_size=3).map(tuple),
+        links=st.lists(st.builds(Link, st.just("4" * 32), st.just("5" * 16), attributes), max_size=3).map(
+            tuple
+        ),
+    )
+)
+@settings(max_examples=100, deadline=None)
+def test_a_spans_size_is_never_estimated_too_small(span):
+    """What the estimate says is at least what the encoded span takes."""
+    (resource,) = encode_spans(spans_to_sdk([span])).resource_spans
+    (scope,) = resource.scope_spans
+
+    assert span_bytes(span) >= scope.spans[0].ByteSize() + 8
+
+
+@given(
+    st.builds(
+        LogRecord,
+        time_ns=st.integers(0, 2**63),
+        observed_time_ns=st.integers(1, 2**63),
+        event_name=texts,
+        severity_text=texts,
+        body=values,
+        attributes=attributes,
+    )
+)
+@settings(max_examples=100, deadline=None)
+def test_a_log_records_size_is_never_estimated_too_small(record):
+    """As for spans."""
+    (resource,) = encode_logs(log_records_to_sdk([record])).resource_logs
+    (scope,) = resource.scope_logs
+
+    assert log_record_bytes(record) >= scope.log_records[0].ByteSize() + 8
+
+
+def block(rows, names, phase=""):
+    """Return a block of points."""
+    steps = [float(i) for i in range(rows)]
+    keys = tuple(SeriesKey(name, phase) for name in names)
+    return PointBlock(RUN, keys, steps, [2**60 + i for i in range(rows)], tuple(steps for _ in keys))
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        block(1, ["a"]),
+        block(3000, ["a"]),
+        block(3, ["n" * 1000, "ü" * 500], "train"),
+        block(2500, ["a", "b", "c"]),
+    ],
+    ids=["one", "long", "long names", "wide"],
+)
+def test_points_are_split_without_loss_and_never_estimated_too_small(points):
+    """The pieces together are the block; each takes at most the bytes that it is said to take."""
+    known = KnownRuns()
+    known.add(RUN, KnownRun(SdkResource({}), 1, 2))
+
+    pieces = list(split_block(points))
+
+    assert sum(map(block_points, pieces)) == block_points(points)
+    assert [step for piece in pieces for step in piece.steps] == points.steps
+    assert max(map(block_points, pieces)) <= 1000
+    for piece in pieces:
+        (resource,) = encode_metrics(points_to_metrics([piece], known)).resource_metrics
+        (metric,) = resource.scope_metrics[0].metrics
+        assert block_bytes(piece) >= sum(point.ByteSize() + 8 for point in metric.gauge.data_points)
+
+
+def test_points_of_a_run_that_nobody_knows_are_left_out():
+    """What another process has recorded is not ours to send."""
+    assert points_to_metrics([block(3, ["a"])], KnownRuns()).resource_metrics == []
+
+
+def test_only_so_many_runs_are_remembered():
+    """A process that makes runs for weeks forgets the oldest."""
+    known = KnownRuns()
+    run = KnownRun(SdkResource({}), 1, 2)
+    for number in range(MAX_KNOWN + 5):
+        known.add(str(number), run)
+
+    assert (known.get("4"), known.get("5"), known.get(None)) == (None, run, None)
