@@ -86,6 +86,10 @@ class Node:
     labels: dict[str, list[tuple[int, ...]]] = field(default_factory=dict)
     """Numbers of repeated ids by attribute, an entry an instance; 0 stands for an id that occurs once."""
     spans: Sequence[int] = ()
+    thinned: dict[str, int] = field(default_factory=dict)
+    """Of metrics read from a file that kept only every k-th value: k."""
+    digests: dict[str, str] = field(default_factory=dict)
+    """Of the same metrics: a digest of all values."""
     lanes: int = 0
     """Of a parallel block: how many lanes its first instance used."""
     is_floating: bool = False

@@ -1,0 +1,194 @@
+"""A comparison as text for a terminal and for an assertion: the first ten lines name the cause.
+
+At most 40 lines, however many findings there are; what is left out is counted. Source: golden trace design,
+section 8.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from otel_experiments.golden.compare import Comparison
+from otel_experiments.golden.findings import Finding
+from otel_experiments.golden.form import Form, Node, NodeType
+
+MAX_LINES: Final = 40
+_MAX_FINDINGS: Final = 20
+_MAX_TREE_LINES: Final = 16
+_WORDS: Final = {"fail": "FAIL", "advisory": "warn", "note": "note", "ignored": "ign."}
+_HEADS: Final = {
+    "pass": "golden matches",
+    "fail": "golden mismatch",
+    "error": "golden not compared",
+    "inconclusive": "golden not decided",
+}
+
+
+def render_text(
+    comparison: Comparison, *, accept: str = "", explain: str = "", max_lines: int = MAX_LINES
+) -> str:
+    """Return the report of a comparison.
+
+    Args:
+        comparison: What was found.
+        accept: The command that accepts the candidate as the golden.
+        explain: The command that explains a finding.
+        max_lines: The longest report to make.
+    """
+    lines = [headline(comparison)]
+    disagreement = score_disagreement(comparison)
+    if disagreement:
+        lines.append(disagreement)
+    shown = [finding for finding in comparison.findings if finding.severity != "ignored"]
+    room = min(_MAX_FINDINGS, max_lines - 6)
+    if not any(finding.severity == "fail" for finding in shown):
+        room = min(room, 10)
+    lines += _finding_lines(shown[:room])
+    if len(shown) > room:
+        lines.append(f"      and {len(shown) - room} more findings")
+    if comparison.ignored_count:
+        lines.append(f"      {comparison.ignored_count} findings ignored by rules")
+    tail = [f"note  {note}" for note in comparison.notes[:3]]
+    commands = []
+    if comparison.verdict == "fail":
+        commands = [
+            part
+            for part in (f"accept: {accept}" if accept else "", f"why: {explain}" if explain else "")
+            if part
+        ]
+    space = max_lines - len(lines) - len(tail) - bool(commands)
+    if comparison.golden is not None and comparison.failures:
+        lines += excerpt(comparison.golden, comparison.failures, limit=min(_MAX_TREE_LINES, space))
+    lines += tail
+    if commands:
+        lines.append("      ".join(commands))
+    return "\n".join(lines[:max_lines])
+
+
+def headline(comparison: Comparison) -> str:
+    """Return the line that says what was compared and what came out."""
+    parts = [
+        f"{_HEADS[comparison.verdict]}: {comparison.golden_name}",
+        f"policy {comparison.policy.name}",
+        f"{_count(comparison.golden_runs, 'golden run')}, {_count(comparison.candidate_runs, 'candidate')}",
+    ]
+    if comparison.variant:
+        parts.append(f"variant {comparison.variant}")
+    if comparison.score is not None:
+        parts.append(f"score {comparison.score.overall():.3f}")
+    return "   ".join(parts)
+
+
+def score_disagreement(comparison: Comparison) -> str:
+    """Return one line where the compatible score and the verdict disagree; empty where they agree."""
+    score = comparison.score
+    if score is None or comparison.verdict not in {"pass", "fail"}:
+        return ""
+    if score.is_equivalent() and comparison.verdict == "fail":
+        return f"      (score {score.overall():.3f} >= 0.85: the score alone would pass)"
+    if not score.is_equivalent() and comparison.verdict == "pass":
+        return f"      (score {score.overall():.3f} < 0.85: the score alone would fail)"
+    return ""
+
+
+def _finding_lines(findings: Sequence[Finding]) -> list[str]:
+    code_width = max((len(finding.code) for finding in findings), default=0)
+    places = [_place(finding) for finding in findings]
+    place_width = min(60, max(map(len, places), default=0))
+    lines = []
+    for finding, place in zip(findings, places, strict=True):
+        count = f"x{finding.count}" if finding.count > 1 else ""
+        lines.append(
+            f"{_WORDS[finding.severity]}  {finding.code:<{code_width}}  {place:<{place_width}}  {count:<5} {describe(finding)}".rstrip()
+        )
+    return lines
+
+
+def _place(finding: Finding) -> str:
+    path = finding.path or "(the whole run)"
+    return f"{path} ~{finding.key}" if finding.group == "numbers" and finding.key else path
+
+
+def describe(finding: Finding) -> str:
+    """Return what changed, as one clause."""
+    change = ""
+    if finding.group == "time":
+        change = finding.detail
+    elif finding.group == "numbers":
+        change = finding.detail or f"{finding.golden or 'nothing'} -> {finding.candidate or 'nothing'}"
+    elif finding.golden or finding.candidate:
+        change = f"{finding.golden or 'nothing'} -> {finding.candidate or 'nothing'}"
+        if finding.key and finding.group == "span":
+            change = f"{finding.key}: {change}"
+    parts = [change] if change else []
+    if finding.detail and finding.detail != change:
+        parts.append(finding.detail if not change else f"({finding.detail})")
+    where = finding.examples[0].index_text if finding.examples else ""
+    if (
+        where
+        and where not in change
+        and where not in finding.detail
+        and finding.group in {"structure", "span"}
+    ):
+        parts.append(f"first at {where}")
+    if finding.location:
+        parts.append(finding.location)
+    if finding.reason:
+        parts.append(f"[{finding.reason}]")
+    return "  ".join(parts)
+
+
+def excerpt(golden: Form, failures: Sequence[Finding], *, limit: int) -> list[str]:
+    """Return the golden's spans around the first failures, with what happened to them."""
+    marks: dict[str, str] = {}
+    for finding in failures:
+        if finding.path:
+            marks.setdefault(
+                finding.path, f"{finding.code} {finding.golden} -> {finding.candidate}".rstrip(" ->")
+            )
+    parents = list(dict.fromkeys(path.rpartition("/")[0] for path in marks))
+    by_path: dict[str, Node] = {}
+    for path, node in golden.walk():
+        if node.type is NodeType.SPAN:
+            by_path.setdefault(path, node)
+    lines: list[str] = []
+    for parent in parents:
+        if len(lines) + 2 > limit:
+            break
+        above = by_path.get(parent)
+        if above is None:
+            continue
+        chain = parent.split("/")
+        trail = [_with_count(by_path, "/".join(chain[: at + 1])) for at in range(len(chain))]
+        lines.append(f"  {' > '.join(trail)}")
+        children = dict.fromkeys(_child_names(above))
+        for name in children:
+            if len(lines) >= limit:
+                break
+            mark = marks.get(f"{parent}/{name}")
+            lines.append(f"    ! {name}   {mark}" if mark else f"      {name}")
+    return lines
+
+
+def _child_names(node: Node) -> list[str]:
+    names: list[str] = []
+    stack = list(reversed(node.children))
+    while stack:
+        child = stack.pop()
+        if child.type is NodeType.SPAN:
+            names.append(child.name)
+        else:
+            stack.extend(reversed(child.children))
+    return names
+
+
+def _with_count(by_path: dict[str, Node], path: str) -> str:
+    node = by_path.get(path)
+    if node is None:
+        return path.rpartition("/")[2]
+    return f"{node.name} x{node.count}" if node.count > 1 else node.name
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
