@@ -171,9 +171,7 @@ def test_without_a_store_everything_is_sent(configure, monkeypatch, collector):
     assert ([point.as_double for point in collector.points], len(collector.spans)) == ([1.0], 2)
 
 
-@pytest.mark.parametrize(
-    "variable", ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"]
-)
+@pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"])
 @pytest.mark.parametrize("protocol", ["http/protobuf", "http/json", "nonsense"])
 def test_a_protocol_other_than_grpc_is_refused_when_configuring(configure, monkeypatch, variable, protocol):
     """The error names variable and value, and says how to go on."""
