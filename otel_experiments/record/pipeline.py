@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
@@ -38,7 +38,7 @@ from otel_experiments.record.processors import (
 )
 from otel_experiments.record.settings import Settings
 from otel_experiments.record.system_metrics import SystemMetrics
-from otel_experiments.record.within import run_within
+from otel_experiments.record.user_processors import UserProcessors
 
 if TYPE_CHECKING:
     from otel_experiments.record.otlp import OtlpExport
@@ -92,36 +92,6 @@ class FlushReport:
     store_error: str = ""
 
 
-class _RaiseSafeProcessor(SpanProcessor):
-    """Stands between the SDK and a processor of the user, whose exceptions would reach training code."""
-
-    def __init__(self, inner: SpanProcessor, guard: Guard) -> None:
-        self._inner = inner
-        self._guard = guard
-
-    def on_start(self, span: Any, parent_context: Any = None) -> None:  # the SDK's types, passed through
-        try:
-            self._inner.on_start(span, parent_context)
-        except Exception as error:  # noqa: BLE001 - as the class says
-            self._guard.lost(
-                "span processor", f"{type(self._inner).__name__}.on_start failed: {error!r}", error=error
-            )
-
-    def on_end(self, span: Any) -> None:  # the SDK's type, passed through
-        try:
-            self._inner.on_end(span)
-        except Exception as error:  # noqa: BLE001 - as the class says
-            self._guard.lost(
-                "span processor", f"{type(self._inner).__name__}.on_end failed: {error!r}", error=error
-            )
-
-    def shutdown(self) -> None:
-        self._inner.shutdown()
-
-    def force_flush(self, timeout_millis: int = 30000) -> bool:
-        return self._inner.force_flush(timeout_millis)
-
-
 class Pipeline:
     """Everything that the runs of one process share.
 
@@ -167,9 +137,9 @@ class Pipeline:
         self.anomalies = AnomalyEvents(self.journal, self.references, self.known_runs)
         self.log_processor = JournalLogProcessor(self.journal, self.references, self.guard)
         self.span_processor = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call] # the SDK's
-        self._user_processors = tuple(span_processors)
-        for processor in self._user_processors:
-            self.span_processor.add_span_processor(_RaiseSafeProcessor(processor, self.guard))
+        self._user_processors = UserProcessors(span_processors, self.guard)
+        if span_processors:
+            self.span_processor.add_span_processor(self._user_processors)
         self.span_processor.add_span_processor(self.journal_processor)
         self.span_limits = _span_limits(os.environ)
         self._adopted: weakref.WeakSet[object] = weakref.WeakSet()
@@ -249,8 +219,8 @@ class Pipeline:
                 is_exported = self.otlp.settle(
                     timeout_s=min(left_s, self.settings.exit_timeout_s * _FINISH_SHARE)
                 )
-        if self._user_processors and is_patient:
-            run_within(deadline_s - time.monotonic(), self._flush_user_processors)
+        if is_patient:
+            self._user_processors.flush_within(deadline_s - time.monotonic())
         error = self.storage.last_error if self.storage is not None else None
         return FlushReport(
             is_stored=is_stored,
@@ -286,8 +256,7 @@ class Pipeline:
                     self.storage.last_error or "no time left",
                     self.journal.directory,
                 )
-        if self._user_processors:
-            run_within((deadline_s - time.monotonic()) / 2, self._shut_user_processors)
+        self._user_processors.shut_down_within((deadline_s - time.monotonic()) / 2)
         if self.otlp is not None:
             left_s = max(0.1, deadline_s - time.monotonic())
             is_exported = self.otlp.shutdown(timeout_s=min(left_s, budget_s * _CLOSE_SHARE))
@@ -297,14 +266,6 @@ class Pipeline:
         """Take a run's last sample of system metrics."""
         if self._system is not None:
             self._system.sample_last(run)
-
-    def _flush_user_processors(self) -> None:
-        for processor in self._user_processors:
-            processor.force_flush()
-
-    def _shut_user_processors(self) -> None:
-        for processor in self._user_processors:
-            processor.shutdown()
 
     def _drain(self, timeout_s: float) -> bool:
         assert self.storage is not None
