@@ -21,23 +21,24 @@ from otel_experiments.store.merge import journal_directory
 _LITTLE_ROOM_BYTES = 1_000_000_000
 _LARGE_STORE_BYTES = 500_000_000
 _LOCK_WAIT_S = 0.5
+_ELSEWHERE = "Name another place: --store PATH or OTEL_EXPERIMENTS_STORE=PATH"
 
 
 def check_store(location: str, path: Path | None, *, is_deep: bool) -> Iterator[Finding]:
     """Yield what is to be said about the store at `location`, whose file is `path` (None: it has none)."""
     if path is None:
+        try:
+            open_store(location).close()  # in memory, or of a kind there is not
+        except StoreError as error:
+            yield _problem("store", error)
+            return
         yield Finding("note", "store", f"{location!r} has no file; nothing of it can be checked.")
         return
     yield from _check_folder(path)
     try:
         store = open_store(location, read_only=True, create=False)
     except StoreNotFoundError:
-        yield Finding(
-            "note",
-            "store",
-            f"There is none at {str(path)!r} yet.",
-            "The first run makes it: otel-experiments demo",
-        )
+        yield _none_yet(path)
         yield from check_journals(path, None)
         return
     except StoreError as error:
@@ -48,12 +49,37 @@ def check_store(location: str, path: Path | None, *, is_deep: bool) -> Iterator[
         try:
             yield from _check_database(store, size, is_deep=is_deep)
             runs = sum(experiment.run_count for experiment in store.experiments())
-            yield Finding("ok", "store", f"{str(path)!r}: {runs} runs, {fmt.size(size)}.")
+            yield Finding("ok", "store", f"{str(path)!r}: {runs} run{'s' * (runs != 1)}, {fmt.size(size)}.")
         except StoreError as error:
             yield _problem("store", error)
             return
         yield _check_writing(location, path)
         yield from check_journals(path, store)
+
+
+def _none_yet(path: Path) -> Finding:
+    text = f"There is none at {str(path)!r} yet"
+    folder = _nearest_folder(path)
+    if not folder.is_dir():
+        return Finding(
+            "problem", "store", f"{text}, and none can be made: {str(folder)!r} is no folder.", _ELSEWHERE
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return Finding(
+            "problem",
+            "store",
+            f"{text}, and none can be made: {str(folder)!r} may not be written.",
+            f"chmod u+wx {folder}, or record elsewhere: OTEL_EXPERIMENTS_STORE=PATH",
+        )
+    return Finding("note", "store", f"{text}.", "The first run makes it: otel-experiments demo")
+
+
+def _nearest_folder(path: Path) -> Path:
+    """Return the closest thing above the path that exists."""
+    folder = path.parent
+    while not os.path.exists(folder) and folder != folder.parent:  # noqa: PTH110 - unlike Path, it never raises
+        folder = folder.parent
+    return folder
 
 
 def _problem(subject: str, error: Exception) -> Finding:
@@ -121,9 +147,7 @@ def _look_at(path: Path, store: Store | None) -> tuple[int, int, bool, list[str]
 
 
 def _check_folder(path: Path) -> Iterator[Finding]:
-    folder = path.parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
+    folder = _nearest_folder(path)
     filesystem = filesystem_of(folder)
     if filesystem.startswith(NETWORK_FILESYSTEMS):
         yield Finding(

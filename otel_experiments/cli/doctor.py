@@ -15,7 +15,7 @@ from otel_experiments.cli.check_store import check_store
 from otel_experiments.cli.console import is_unicode, make_console
 from otel_experiments.cli.finding import Finding
 from otel_experiments.cli.root import ExitCode, json_option, named_store, store_option
-from otel_experiments.errors import ConfigurationError
+from otel_experiments.errors import ConfigurationError, StorePathError
 from otel_experiments.query.plain import json_line
 from otel_experiments.record.settings import Settings
 
@@ -54,13 +54,15 @@ def diagnose(location: str | None, *, is_deep: bool = False) -> Iterator[Finding
     yield from check_versions()
     try:
         settings = Settings.resolve(store=location)
-    except ConfigurationError as error:
+        path = settings.store_path
+    except (ConfigurationError, StorePathError) as error:
         text, _, fix = str(error).partition("\n")
-        yield Finding("problem", "settings", text, fix.strip())
+        subject = "store" if isinstance(error, StorePathError) else "settings"
+        yield Finding("problem", subject, text, fix.strip())
         return
     yield from check_settings(settings, os.environ)
     if settings.is_stored:
-        yield from check_store(settings.store, settings.store_path, is_deep=is_deep)
+        yield from check_store(settings.store, path, is_deep=is_deep)
     else:
         yield Finding("note", "store", "The settings say none: nothing is kept locally.")
     yield from check_otlp(settings, os.environ)

@@ -24,16 +24,16 @@ def store_location(ctx: click.Context) -> str:
 
     Raises:
         ConfigurationError: the environment holds a setting that cannot be used.
-        StorePathError: the settings say that nothing is kept locally.
+        StorePathError: the settings say that nothing is kept locally, or name a path from a folder that is gone.
     """
-    location = Settings.resolve(store=named_store(ctx)).store
-    if location == "none":
+    settings = Settings.resolve(store=named_store(ctx))
+    if settings.store_path is None and not settings.is_stored:
         raise StorePathError(
-            path=location,
+            path=settings.store,
             why="with this setting nothing is kept locally",
             fix="Name a store: --store PATH or OTEL_EXPERIMENTS_STORE=PATH.",
         )
-    return location
+    return settings.store
 
 
 def open_session(ctx: click.Context) -> Reader:

@@ -37,17 +37,21 @@ class Liveness:
         """Return the ids of those runs that are live and not lost."""
         return frozenset(run.run_id for run in runs if self.state(run).is_live)
 
-    def duration_s(self, run: Run) -> float | None:
+    def duration_s(self, run: Run, *, last_point_ns: int = 0) -> float | None:
         """Return how long the run has worked, pauses left out; None before it starts.
 
-        Units: seconds. A live run counts up to now, a lost one up to its last sign of life.
+        Units: seconds. A live run counts up to now, a lost one up to its last sign of life: a heartbeat, or
+        a point recorded since (`last_point_ns`, nanoseconds since the Unix epoch).
         """
         if run.started_ns is None:
             return None
         end_ns = run.ended_ns
         if end_ns is None:
             state = self.state(run)
-            end_ns = self.now_ns if state.is_live else (run.heartbeat_ns or run.started_ns)
+            # A point's time may be the caller's own, as far ahead as may be.
+            last_point_ns = last_point_ns if last_point_ns <= self.now_ns else 0
+            seen_ns = max(run.heartbeat_ns or run.started_ns, last_point_ns)
+            end_ns = self.now_ns if state.is_live else seen_ns
         paused_ns = run.paused_total_ns
         if run.paused_ns is not None and run.state is RunState.PAUSED:
             paused_ns += max(0, end_ns - run.paused_ns)

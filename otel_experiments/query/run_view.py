@@ -138,7 +138,11 @@ class RunView:
     @cached_property
     def duration_s(self) -> float | None:
         """Seconds of work without pauses, up to now for a live run; None before it starts."""
-        return self._page.liveness.duration_s(self._run)
+        last_point_ns = 0
+        if self.state is RunState.LOST:
+            mine = self._page.series.get(self.id, ())
+            last_point_ns = max((series.summary.last_time_ns for series in mine), default=0)
+        return self._page.liveness.duration_s(self._run, last_point_ns=last_point_ns)
 
     @property
     def age_s(self) -> float:

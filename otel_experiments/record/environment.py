@@ -69,6 +69,14 @@ def process_attributes() -> dict[str, AttributeValue]:
     return found
 
 
+def working_directory() -> Path | None:
+    """Return the folder that the process works in; None when somebody has deleted it."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
+
+
 def git_attributes(start: Path) -> dict[str, AttributeValue]:
     """Return revision, branch and remote (without credentials) of the checkout that `start` lies in."""
     for folder in (start, *start.parents):

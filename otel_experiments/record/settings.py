@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
-from otel_experiments.errors import ConfigurationError
+from otel_experiments.errors import ConfigurationError, StorePathError
 from otel_experiments.journal.writer import Durability
 
 DEFAULT_STORE: Final = "experiments.db"
@@ -186,11 +186,24 @@ class Settings:
 
     @property
     def store_path(self) -> Path | None:
-        """The store's file; None for stores without one."""
+        """The store's file; None for stores without one.
+
+        Raises:
+            StorePathError: the path starts from a working directory or a home that there is not.
+        """
         location = self.store.removeprefix("sqlite://")
         if self.store == "none" or location in {":memory:", ""} or "://" in location:
             return None
-        return Path(location).expanduser().absolute()
+        try:
+            return Path(location).expanduser().absolute()
+        except (FileNotFoundError, RuntimeError) as error:
+            raise StorePathError(
+                path=location,
+                why="the working directory is gone"
+                if isinstance(error, OSError)
+                else "there is no such home",
+                fix="Give a whole path: --store /PATH or OTEL_EXPERIMENTS_STORE=/PATH.",
+            ) from None
 
 
 def _parsed(setting: Setting, text: str) -> object:

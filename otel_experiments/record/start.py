@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
-from pathlib import Path
 from typing import Any, Final, cast
 
 from opentelemetry import trace
@@ -63,8 +62,8 @@ def base_resource(settings: Settings) -> Resource:
     `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win over what is found, as the specification says.
     """
     found: dict[str, AttributeValue] = {}
-    with_git = environment.git_attributes(Path.cwd()) if settings.capture_git else {}
-    found |= with_git
+    folder = environment.working_directory()
+    found |= environment.git_attributes(folder) if settings.capture_git and folder is not None else {}
     found |= environment.process_attributes()
     found |= environment.distributed_attributes(os.environ)
     own = Resource(cast("Any", found))
@@ -74,7 +73,7 @@ def base_resource(settings: Settings) -> Resource:
     if project:
         merged = merged.merge(Resource({attr.SERVICE_NAME: project}))
     elif str(standard.attributes.get(attr.SERVICE_NAME, "")).startswith("unknown_service"):
-        merged = merged.merge(Resource({attr.SERVICE_NAME: Path.cwd().name or "project"}))
+        merged = merged.merge(Resource({attr.SERVICE_NAME: (folder.name if folder else "") or "project"}))
     return merged
 
 

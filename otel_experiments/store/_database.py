@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -147,11 +148,18 @@ class Database:
         return inherited
 
     def _check_path(self, path: Path, *, create: bool) -> None:
-        if path.is_dir():
+        mode = _mode(path)
+        if mode is not None and stat.S_ISDIR(mode):
             raise StorePathError(
                 path=str(path), why="it is a directory", fix=f"Name a file in it: {path / 'experiments.db'}"
             )
-        if not path.exists():
+        if mode is not None and not stat.S_ISREG(mode):
+            raise StorePathError(
+                path=str(path),
+                why="it is a device, pipe or socket, not a file",
+                fix="Name a file: --store PATH or OTEL_EXPERIMENTS_STORE=PATH.",
+            )
+        if mode is None:
             if not create:
                 raise StoreNotFoundError(path=str(path))
             try:
@@ -355,6 +363,25 @@ def _translate(error: sqlite3.Error, database: Database) -> StoreError:
         f"Store {path!r} refused a statement: {type(error).__name__}: {error}.\n"
         "  Nothing of the batch was written. This is a defect of otel-experiments; please report it."
     )
+
+
+def _mode(path: Path) -> int | None:
+    """Return the type and the rights of what is at the path; None where nothing is.
+
+    Raises:
+        StorePathError: nobody can tell: the path is too long, holds NUL, or leads through a locked folder.
+    """
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise StorePathError(
+            path=str(path),
+            why=f"it cannot be looked at ({why})",
+            fix="Name a path that you can reach: --store PATH or OTEL_EXPERIMENTS_STORE=PATH.",
+        ) from error
 
 
 def _not_writable(path: Path, why: str) -> StorePathError:

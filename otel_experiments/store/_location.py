@@ -58,5 +58,10 @@ def open_store(
         return SqliteStore(None, busy_timeout_s=busy_timeout_s)
     if not text.strip():
         raise StorePathError(path=text, why="it is empty", fix="Give a path such as experiments.db.")
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        raise StorePathError(
+            path=text, why="there is no such home", fix="Give a whole path: --store /PATH."
+        ) from None
     return SqliteStore(path, read_only=read_only, create=create, busy_timeout_s=busy_timeout_s)

@@ -17,9 +17,9 @@ def filesystem_of(folder: Path, *, mounts: Path = MOUNTS) -> str:
     """Return the type of the filesystem that a folder is (or would be) on; empty where nobody tells."""
     try:
         lines = [line.split() for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines()]
+        real = folder.resolve()
     except OSError:
         return ""
-    real = folder.resolve()
     best, kind = "", ""
     for fields in lines:
         if len(fields) > 2:

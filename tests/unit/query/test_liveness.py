@@ -102,3 +102,15 @@ def test_a_lost_run_lasted_until_its_last_sign_of_life():
     run = run_in(RunState.RUNNING, owner=dead_owner(), heartbeat_ns=NOW - 25 * SECOND)
 
     assert Liveness(NOW).duration_s(run) == 75.0
+
+
+@pytest.mark.parametrize(
+    ("last_point_ns", "seconds"),
+    [(NOW - 10 * SECOND, 90.0), (NOW - 30 * SECOND, 75.0), (NOW + SECOND, 75.0)],
+    ids=["after the heartbeat", "before it", "of a time to come"],
+)
+def test_a_point_is_a_sign_of_life_too(last_point_ns, seconds):
+    """A run that was killed soon after a point lasted until that point, not until the heartbeat before."""
+    run = run_in(RunState.RUNNING, owner=dead_owner(), heartbeat_ns=NOW - 25 * SECOND)
+
+    assert Liveness(NOW).duration_s(run, last_point_ns=last_point_ns) == seconds
