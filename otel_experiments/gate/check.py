@@ -1,0 +1,142 @@
+"""A check: captured runs against the golden in a file, and what is written when they differ.
+
+Without an update nothing but a pending file is written, in CI not even that. A missing golden is never a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from otel_experiments.errors import GoldenMissingError
+from otel_experiments.gate import shelf
+from otel_experiments.gate.files import load_golden, save_golden, save_stats
+from otel_experiments.gate.options import CheckOptions, Part
+from otel_experiments.golden.compare import Comparison, compare
+from otel_experiments.golden.file import update_golden
+from otel_experiments.golden.golden import Golden, make_golden
+from otel_experiments.golden.trace import CapturedRun
+
+Action = Literal["", "written", "updated", "pending"]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check came to.
+
+    `comparison` is None for a golden that was written for the first time. `action` says what was done on disk,
+    `path` is the golden's file, also where a pending one was written beside it.
+    """
+
+    path: Path
+    comparison: Comparison | None
+    action: Action = ""
+
+    @property
+    def is_pass(self) -> bool:
+        """Whether the run is accepted: equal to the golden, or written as the golden because that was asked for."""
+        if self.action in {"written", "updated"}:
+            return True
+        return self.comparison is not None and self.comparison.verdict == "pass"
+
+    @property
+    def exit_code(self) -> int:
+        """What a command line ends with."""
+        if self.is_pass or self.comparison is None:
+            return 0
+        return self.comparison.exit_code
+
+
+def check(path: Path, runs: Sequence[CapturedRun], options: CheckOptions) -> Checked:
+    """Compare runs with the golden at `path`; write what the options let.
+
+    Raises:
+        GoldenMissingError: there is no golden, and no update asked for one; a pending one was written, but in CI.
+        GoldenInvalidError: the golden cannot be read or trusted.
+        IncompleteTraceError: runs that are to become a golden lack spans.
+        EmptyTraceError: they have none.
+        NonFiniteGoldenError: a metric of a run that is to become a golden is not finite.
+        GoldenRuleError: a policy or rule cannot be used.
+    """
+    if not path.exists():
+        return _first(path, runs, options)
+    golden = load_golden(path)
+    ruled = replace(golden, ignore=(*golden.ignore, *options.ignore))
+    comparison = compare(ruled, runs, policy=options.policy_for(golden))
+    if comparison.verdict == "error" or not options.may_write:
+        return Checked(path, comparison)
+    if comparison.verdict == "fail":
+        return _settle(path, runs, options, comparison)
+    if "timing" in options.parts:
+        save_stats(path, _revised(path, runs, options))
+        return Checked(path, comparison, "updated")
+    _forget_pending(path)
+    return Checked(path, comparison)
+
+
+def parts_to_accept(comparison: Comparison) -> tuple[Part, ...]:
+    """Return what an update has to write so that the comparison passes."""
+    is_time = {finding.group == "time" for finding in comparison.failures}
+    return (*(("changed",) if False in is_time else ()), *(("timing",) if True in is_time else ()))
+
+
+def _settle(
+    path: Path, runs: Sequence[CapturedRun], options: CheckOptions, comparison: Comparison
+) -> Checked:
+    """Write what may be written of a golden that does not fit: all that is needed, or a pending file."""
+    needed = parts_to_accept(comparison)
+    made = _revised(path, runs, options)
+    if options.parts.issuperset(needed):
+        if "changed" in needed:
+            save_golden(path, made)
+        if "timing" in options.parts:
+            save_stats(path, made)
+        _forget_pending(path)
+        return Checked(path, comparison, "updated")
+    if "changed" not in needed:
+        return Checked(path, comparison)  # the file itself would not change
+    save_golden(shelf.pending_path(path), made)
+    return Checked(path, comparison, "pending")
+
+
+def _first(path: Path, runs: Sequence[CapturedRun], options: CheckOptions) -> Checked:
+    if not options.may_write:
+        raise GoldenMissingError(path=str(path), update=options.update_command)
+    made = make_golden(
+        runs,
+        name=path.name.removesuffix(shelf.SUFFIX),
+        policy=options.policy or "structural",
+        rules=options.rules,
+        allow_nonfinite=options.allow_nonfinite,
+    )
+    if "new" in options.parts:
+        save_golden(path, made)
+        save_stats(path, made)
+        _forget_pending(path)
+        return Checked(path, None, "written")
+    save_golden(shelf.pending_path(path), made)
+    save_stats(path, made, is_pending=True)
+    raise GoldenMissingError(path=str(path), update=options.update_command)
+
+
+def _revised(path: Path, runs: Sequence[CapturedRun], options: CheckOptions) -> Golden:
+    """Return the golden that these runs make, with the header of the old one and its numbers where they hold.
+
+    The file is read again: what a report shows must not change below it.
+    """
+    golden = load_golden(path)
+    made = make_golden(
+        runs,
+        name=golden.name,
+        policy=options.policy or golden.policy,
+        rules=golden.rules,
+        ignore=golden.ignore,
+        allow_nonfinite=options.allow_nonfinite,
+    )
+    return update_golden(golden, made, with_timing="timing" in options.parts)
+
+
+def _forget_pending(path: Path) -> None:
+    shelf.reject(shelf.pending_path(path))

@@ -1,0 +1,66 @@
+"""Goldens read from and written to files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from otel_experiments.errors import GoldenInvalidError, GoldenMissingError
+from otel_experiments.gate import shelf
+from otel_experiments.golden.file import read_golden, write_golden, write_stats
+from otel_experiments.golden.golden import Golden
+
+
+def load_golden(path: Path, *, update: str = "otel-experiments golden capture") -> Golden:
+    """Return the golden of a file, with its times where the file beside it has some.
+
+    Raises:
+        GoldenMissingError: there is no such file; `update` is the command that makes it.
+        GoldenInvalidError: it cannot be read or trusted.
+    """
+    stats = shelf.stats_path(path)
+    if path.name.endswith(shelf.PENDING):
+        stats = shelf.pending_path(shelf.stats_path(shelf.golden_of_pending(path)))
+    return read_golden(
+        _read(path, update=update), path=_shown(path), stats=_read(stats) if stats.exists() else None
+    )
+
+
+def save_golden(path: Path, golden: Golden) -> None:
+    """Write the golden's structure, configuration and curves.
+
+    Raises:
+        GoldenRuleError: a second accepted behaviour has no reason.
+        OSError: the file cannot be written.
+    """
+    shelf.write_text(path, write_golden(golden))
+
+
+def save_stats(path: Path, golden: Golden, *, is_pending: bool = False) -> None:
+    """Write the golden's times beside the file `path`, or beside its pending one."""
+    if golden.timing:
+        target = shelf.stats_path(path)
+        shelf.write_text(shelf.pending_path(target) if is_pending else target, write_stats(golden))
+
+
+def _read(path: Path, *, update: str = "") -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError as exc:
+        raise GoldenMissingError(path=_shown(path), update=update) from exc
+    except (UnicodeDecodeError, OSError) as exc:
+        raise GoldenInvalidError(
+            path=_shown(path),
+            line=None,
+            found=f"it cannot be read: {exc}",
+            fix="Restore it from version control.",
+        ) from exc
+
+
+def _shown(path: Path) -> str:
+    """Return the path as people would type it here."""
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:  # another drive
+        return str(path)
+    return str(path) if relative.startswith("..") else relative

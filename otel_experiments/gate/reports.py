@@ -1,0 +1,55 @@
+"""Reports of comparisons, in the form that is asked for; each form is a module of `golden` and imported on use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+from otel_experiments.gate.shelf import write_text
+from otel_experiments.golden.compare import Comparison
+from otel_experiments.golden.report_text import render_text
+
+ReportFormat = Literal["text", "json", "junit", "md", "html", "github"]
+
+_ENDINGS: Final[dict[ReportFormat, str]] = {
+    "json": ".json",
+    "md": ".md",
+    "html": ".html",
+    "junit": ".junit.xml",
+}
+
+
+def render(
+    comparison: Comparison, form: ReportFormat, *, path: str = "", accept: str = "", explain: str = ""
+) -> str:
+    """Return the report of a comparison.
+
+    Args:
+        comparison: what was found.
+        form: which kind of report.
+        path: the golden's file, where the report points at it.
+        accept: the command that accepts the candidate.
+        explain: the command that explains a finding.
+    """
+    match form:
+        case "text":
+            return render_text(comparison, accept=accept, explain=explain)
+        case "json":
+            from otel_experiments.golden.report_json import render_json  # noqa: PLC0415 - one form is asked for
+
+            return render_json(comparison)
+    return render_text(comparison, accept=accept, explain=explain) + path
+
+
+def write_reports(folder: Path, name: str, comparison: Comparison) -> list[Path]:
+    """Write a comparison's JSON, markdown, HTML and JUnit reports into a folder; returns the files.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    written = []
+    for form, ending in _ENDINGS.items():
+        path = folder / f"{name}{ending}"
+        write_text(path, render(comparison, form, path=name))
+        written.append(path)
+    return written
