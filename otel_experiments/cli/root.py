@@ -50,6 +50,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 4
     QUERY = 5
     MISSING_PACKAGE = 6
+    INTERRUPTED = 130
 
 
 _CODES: tuple[tuple[type[OtelExperimentsError], ExitCode], ...] = (
@@ -97,6 +98,9 @@ class Root(click.Group):
         except OtelExperimentsError as error:
             click.echo(str(error), err=True)
             ctx.exit(exit_code_of(error))
+        except KeyboardInterrupt:
+            click.echo("Interrupted. What was recorded so far is kept.", err=True)
+            ctx.exit(ExitCode.INTERRUPTED)
         except BrokenPipeError:
             # `... | head` has read what it wanted. What is still buffered goes nowhere, quietly.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -136,7 +140,7 @@ def json_option(command: _Command) -> _Command:
 @click.group(
     cls=Root,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 unexpected, 2 usage, 3 store, 4 not found, 5 query, 6 missing package.",
+    epilog="Exit codes: 0 done, 1 unexpected, 2 usage, 3 store, 4 not found, 5 query, 6 missing package, 130 interrupted.",
 )
 @click.version_option(package_name="otel-experiments")
 @store_option

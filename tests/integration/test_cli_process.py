@@ -3,8 +3,10 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -220,3 +222,30 @@ def test_demo_without_scikit_learn_exits_with_6(tmp_path):
     assert "pip install 'otel-experiments[demo]'" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_ends_the_demo_with_a_line_and_keeps_what_was_recorded(tmp_path):
+    """An interrupted command exits with 130, as shells expect; the run it was in reads as cancelled."""
+    pytest.importorskip("sklearn")
+    store = tmp_path / "demo.db"
+    process = subprocess.Popen(
+        [*COMMAND, "demo", "--epochs", "1000"],
+        env=environment(store),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline_s = time.monotonic() + 60
+    while "sgd-careful" not in run_command(store, "runs", "--where", 'metrics["val/acc"].count > 2').stdout:
+        assert time.monotonic() < deadline_s, "the demo recorded nothing"
+        time.sleep(0.2)
+
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, errors.strip().splitlines()) == (
+        130,
+        ["Interrupted. What was recorded so far is kept."],
+    )
+    (run,) = json.loads(run_command(store, "runs", "--json").stdout)["runs"]
+    assert (run["state"], run["reason"]) == ("cancelled", "KeyboardInterrupt")

@@ -43,7 +43,7 @@ def test_the_table_of_exit_codes_is_complete():
     """The documented codes are those of the program."""
     table = section("Exit codes")
 
-    assert [int(code) for code in re.findall(r"^\| (\d) \|", table, re.MULTILINE)] == [
+    assert [int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)] == [
         int(code) for code in ExitCode
     ]
 
