@@ -23,13 +23,16 @@ _crc32 = zlib.crc32
 _TOGETHER: Final = 64
 """How many frames of one length are read at once."""
 _MOST_ALIKE_BYTES: Final = 4096
+_TORN_BYTES: Final = 8
+"""The last frame of a process that was killed while it copied the payload ends in at least so many zeros."""
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
     """Bytes of a segment that hold no readable frame.
 
-    `is_hole`: they were reserved and never written, as a process leaves them that was killed just then.
+    `is_hole`: they were reserved and never, or not wholly, written, as a process leaves them that was killed
+    just then: nobody was told that they are recorded.
     """
 
     offset: int
@@ -91,7 +94,8 @@ def scan(
             break
         following = _next_frame(buffer, max(position + ALIGNMENT_BYTES, found.start() & -ALIGNMENT_BYTES))
         ending = size if following is None else following
-        is_hole = length == 0 or found.start() > position
+        is_torn = following is None and end <= size and is_blank(buffer[:end], max(begin, end - _TORN_BYTES))
+        is_hole = length == 0 or found.start() > position or is_torn
         why = _why(length, begin, size, is_hole=is_hole)
         result.damages.append(Damage(position + base_offset, ending - position, why, is_hole))
         position = ending

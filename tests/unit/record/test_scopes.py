@@ -293,3 +293,26 @@ def test_no_span_leaks_out_of_a_run(recording):
         pass
 
     assert trace.get_current_span() is trace.INVALID_SPAN
+
+
+def test_class_and_static_methods_are_decorated(recording, read):
+    """A decorator above `@classmethod` or `@staticmethod` leaves them what they are."""
+
+    class Model:
+        """Something with methods of both kinds."""
+
+        @ox.trace(name="make")
+        @classmethod
+        def make(cls):
+            return cls
+
+        @ox.trace(name="add")
+        @staticmethod
+        def add(a, b):
+            return a + b
+
+    with ox.start_run("r"):
+        assert Model.make() is Model
+        assert Model().add(1, b=2) == 3
+
+    assert {"make", "add"} <= {span.name for span in read("r").spans}
