@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Final
+import re
+from typing import Final, get_args
 
 from otel_experiments.golden.compare import Comparison
 from otel_experiments.golden.curve_check import CurveView
+from otel_experiments.golden.findings import Severity
 from otel_experiments.golden.form import Form
 from otel_experiments.golden.report_text import headline
 
 SCHEMA_VERSION: Final = 1
+"""The version of `docs/reference/golden-report.schema.json` that the report keeps to."""
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def render_json(comparison: Comparison) -> str:
     """Return the report of a comparison as one JSON document; NaN and infinities are given by name."""
-    return json.dumps(to_plain(comparison), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    plain = to_plain(comparison)
+    text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    if _LONE_SURROGATE.search(text):  # which no file in UTF-8 can hold, while JSON has an escape for it
+        return json.dumps(plain, indent=2, allow_nan=False) + "\n"
+    return text
 
 
 def to_plain(comparison: Comparison) -> dict[str, object]:
@@ -48,6 +56,10 @@ def to_plain(comparison: Comparison) -> dict[str, object]:
         "findings": [
             {"number": number, **finding.to_json()} for number, finding in enumerate(comparison.findings, 1)
         ],
+        "counts": {
+            severity: sum(finding.severity == severity for finding in comparison.findings)
+            for severity in get_args(Severity)
+        },
         "ignored_count": comparison.ignored_count,
         "curves": [_curve(view) for view in comparison.curves],
         "timing": _timing(comparison),

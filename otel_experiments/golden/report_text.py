@@ -12,6 +12,7 @@ from typing import Final
 from otel_experiments.golden.compare import Comparison
 from otel_experiments.golden.findings import Finding
 from otel_experiments.golden.form import Form, Node, NodeType
+from otel_experiments.golden.report_escape import show_hidden
 
 MAX_LINES: Final = 40
 _MAX_FINDINGS: Final = 20
@@ -46,9 +47,9 @@ def render_text(
         room = min(room, 10)
     lines += _finding_lines(shown[:room])
     if len(shown) > room:
-        lines.append(f"      and {len(shown) - room} more findings")
+        lines.append(f"      and {count_noun(len(shown) - room, 'more finding')}")
     if comparison.ignored_count:
-        lines.append(f"      {comparison.ignored_count} findings ignored by rules")
+        lines.append(f"      {count_noun(comparison.ignored_count, 'finding')} ignored by rules")
     tail = [f"note  {note}" for note in comparison.notes[:3]]
     commands = []
     if comparison.verdict == "fail":
@@ -63,7 +64,7 @@ def render_text(
     lines += tail
     if commands:
         lines.append("      ".join(commands))
-    return "\n".join(lines[:max_lines])
+    return "\n".join(map(show_hidden, lines[:max_lines]))
 
 
 def headline(comparison: Comparison) -> str:
@@ -71,7 +72,7 @@ def headline(comparison: Comparison) -> str:
     parts = [
         f"{_HEADS[comparison.verdict]}: {comparison.golden_name}",
         f"policy {comparison.policy.name}",
-        f"{_count(comparison.golden_runs, 'golden run')}, {_count(comparison.candidate_runs, 'candidate')}",
+        f"{count_noun(comparison.golden_runs, 'golden run')}, {count_noun(comparison.candidate_runs, 'candidate')}",
     ]
     if comparison.variant:
         parts.append(f"variant {comparison.variant}")
@@ -94,7 +95,7 @@ def score_disagreement(comparison: Comparison) -> str:
 
 def _finding_lines(findings: Sequence[Finding]) -> list[str]:
     code_width = max((len(finding.code) for finding in findings), default=0)
-    places = [_place(finding) for finding in findings]
+    places = [place_of(finding) for finding in findings]
     place_width = min(60, max(map(len, places), default=0))
     lines = []
     for finding, place in zip(findings, places, strict=True):
@@ -105,7 +106,8 @@ def _finding_lines(findings: Sequence[Finding]) -> list[str]:
     return lines
 
 
-def _place(finding: Finding) -> str:
+def place_of(finding: Finding) -> str:
+    """Return where a finding is: its path, with the metric where it is about one."""
     path = finding.path or "(the whole run)"
     return f"{path} ~{finding.key}" if finding.group == "numbers" and finding.key else path
 
@@ -190,5 +192,6 @@ def _with_count(by_path: dict[str, Node], path: str) -> str:
     return f"{node.name} x{node.count}" if node.count > 1 else node.name
 
 
-def _count(number: int, noun: str) -> str:
+def count_noun(number: int, noun: str) -> str:
+    """Return a number with its noun in the right form: `1 run`, `2 runs`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
