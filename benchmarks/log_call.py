@@ -15,7 +15,7 @@ from measure import Figure, Options, each_call_us, folder, main, peers, percenti
 import otel_experiments as ox
 
 TARGETS = {1: 0.35, 20: 0.5}
-PEERS = ("trackio", "wandb", "mlflow", "tensorboardX")
+PEERS = ("trackio", "wandb", "mlflow", "tensorboardX", "aim")
 
 
 def figures(options: Options) -> Iterator[Figure]:

@@ -54,7 +54,7 @@ class Options:
 def main(figures: Callable[[Options], Iterator[Figure]]) -> None:
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer rounds")
-    parser.add_argument("--peers", help="a Python with trackio, wandb, mlflow, tensorboardX installed")
+    parser.add_argument("--peers", help="a Python with the peers installed")
     parser.add_argument("--json", action="store_true", help="print JSON lines, for run.py")
     given = parser.parse_args()
     for figure in figures(Options(given.quick, given.peers or os.environ.get("BENCHMARK_PEERS"))):

@@ -2,7 +2,8 @@
 
 `python peers.py NAME WHAT`: p50-N and p99-N (us a call with N values), cpu-N (us of CPU a point until the tool has
 finished, all processes), import (ms of CPU over bare Python), first-point (ms), lost (of 5,000 points logged one
-by one before os._exit; not for wandb, whose files only its own program reads), small-runs (s for 1,000) and find (ms, cold process). All tools write locally, offline.
+by one before os._exit; not for wandb, whose files only its own program reads), small-runs (s for 1,000, from 200) and find (ms, cold process,
+200 runs). All tools write locally, offline.
 """
 
 from __future__ import annotations
@@ -21,8 +22,15 @@ os.environ |= {
     "TRACKIO_DIR": str(Path.cwd() / "trackio"),
     "HF_HUB_OFFLINE": "1",
 }
-IMPORTS = {"trackio": "trackio", "wandb": "wandb", "mlflow": "mlflow", "tensorboardX": "tensorboardX"}
-CALLS = {"trackio": 5_000, "wandb": 3_000, "mlflow": 200, "tensorboardX": 3_000}
+IMPORTS = {
+    "trackio": "trackio",
+    "wandb": "wandb",
+    "mlflow": "mlflow",
+    "tensorboardX": "tensorboardX",
+    "aim": "aim",
+}
+_RUNS = 200
+CALLS = {"trackio": 5_000, "wandb": 3_000, "mlflow": 200, "tensorboardX": 3_000, "aim": 1_000}
 
 
 class Tool:
@@ -40,6 +48,8 @@ class Tool:
         elif self.name == "mlflow":
             self.module.set_tracking_uri(f"sqlite:///{Path.cwd()}/mlflow.db")
             self.module.start_run()
+        elif self.name == "aim":
+            self.run = self.module.Run(repo=".", experiment="bench")
         else:
             self.writer = self.module.SummaryWriter("runs", flush_secs=10)
 
@@ -50,6 +60,8 @@ class Tool:
             self.run.log(values, step=step)
         elif self.name == "mlflow":
             self.module.log_metrics(values, step=step)
+        elif self.name == "aim":
+            self.run.track(values, step=step)
         else:
             for name, value in values.items():
                 self.writer.add_scalar(name, value, step)
@@ -61,6 +73,8 @@ class Tool:
             self.run.finish()
         elif self.name == "mlflow":
             self.module.end_run()
+        elif self.name == "aim":
+            self.run.close()
         else:
             self.writer.close()
 
@@ -114,13 +128,13 @@ def _lost(name: str) -> int:
 
 def _small_runs(trackio) -> float:
     start_s = time.perf_counter()
-    for number in range(1_000):
+    for number in range(_RUNS):
         config = {f"p{index}": number * index for index in range(9)} | {"lr": number / 1000}
         trackio.init(project="sweep", name=f"run-{number}", config=config, embed=False)
         for step in range(10):
             trackio.log({"loss": 1.0 / (step + 1)}, step=step)
         trackio.finish()
-    return time.perf_counter() - start_s
+    return (time.perf_counter() - start_s) * 1_000 / _RUNS
 
 
 def _find() -> float:
@@ -157,9 +171,9 @@ def measure(name: str, what: str) -> float:
         return (time.perf_counter() - start_s) * 1e3
     calls = CALLS[name]
     if kind == "cpu":
-        # Twice as many calls against once: what starting and stopping cost falls out.
-        once, twice = (_child_cpu_s(name, int(count), n) for n in (calls, 3 * calls))
-        return (twice - once) / (2 * calls * int(count)) * 1e6
+        # Three times as many calls against once: what starting and stopping cost falls out.
+        once, thrice = (_child_cpu_s(name, int(count), n) for n in (calls, 3 * calls))
+        return max(0.0, thrice - once) / (2 * calls * int(count)) * 1e6
     tool.start()
     taken = _calls_us(tool, int(count), calls)
     tool.finish()

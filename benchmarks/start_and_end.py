@@ -46,7 +46,7 @@ def figures(options: Options) -> Iterator[Figure]:
     first = [warm for _, warm in both]
     yield Figure(
         "start of a run in a new store to its first point", "ms", first,
-        peers=peers(options, "first-point", ("trackio", "wandb", "mlflow", "tensorboardX")),
+        peers=peers(options, "first-point", ("trackio", "wandb", "mlflow", "tensorboardX", "aim")),
         target="<= 30 ms", is_reached=statistics.median(first) <= 30,
         note="a new store in a process that has recorded before; peers: their first run of the process",
     )  # fmt: skip
@@ -84,7 +84,7 @@ def _import(options: Options, rounds: int) -> Figure:
     return Figure(
         "import otel_experiments, CPU over bare Python", "ms", beyond,
         limits={"import opentelemetry.sdk.trace, .metrics": limit - python},
-        peers=peers(options, "import", ("trackio", "wandb", "mlflow", "tensorboardX")),
+        peers=peers(options, "import", ("trackio", "wandb", "mlflow", "tensorboardX", "aim")),
         target="<= 150 ms, <= 1.3 x SDK", is_reached=median <= min(150, 1.3 * (limit - python)),
         note=f"a process that starts and ends a run: {started:.0f} ms over bare Python",
     )  # fmt: skip
