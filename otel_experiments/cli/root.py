@@ -6,6 +6,7 @@ imported when the command is.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -38,6 +39,9 @@ _COMMANDS = {
     "doctor": "Check store, journals, settings and versions; say what to do.",
     "semconv": "Look up the names that recorded telemetry uses.",
 }
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 class ExitCode(IntEnum):
@@ -94,7 +98,8 @@ class Root(click.Group):
         """Run the command; what it raises on purpose becomes text on stderr and an exit code."""
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()  # a reader that has gone is noticed here, not at the interpreter's end
+            if sys.stdout is not None:  # None where the caller has closed it
+                sys.stdout.flush()  # a reader that has gone is noticed here, not at the interpreter's end
         except OtelExperimentsError as error:
             click.echo(str(error), err=True)
             ctx.exit(exit_code_of(error))
@@ -102,10 +107,20 @@ class Root(click.Group):
             click.echo("Interrupted. What was recorded so far is kept.", err=True)
             ctx.exit(ExitCode.INTERRUPTED)
         except BrokenPipeError:
-            # `... | head` has read what it wanted. What is still buffered goes nowhere, quietly.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()  # `... | head` has read what it wanted
             ctx.exit(ExitCode.OK)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            _drop_output()
+            click.echo(f"Cannot write {error.filename or 'the output'}: {error.strerror}.", err=True)
+            ctx.exit(ExitCode.UNEXPECTED)
         return result
+
+
+def _drop_output() -> None:
+    """Let what is still buffered for stdout go nowhere, quietly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _set_store(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> None:

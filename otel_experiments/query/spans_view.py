@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Final
 
+from otel_experiments.errors import QueryError
 from otel_experiments.model.search import SpanQuery
 from otel_experiments.model.span import Span
 from otel_experiments.model.tree import SpanNode, build_forest
 from otel_experiments.store import Store
 
 AttributeFilter = str | bool | int | float
+_LONGEST_NS: Final = 2**63 - 1
+"""More nanoseconds than any span can take: what a 64-bit number holds, 292 years."""
+
+
+def _nanoseconds(duration_s: float) -> int:
+    if math.isnan(duration_s):
+        raise QueryError(
+            "No duration is longer or shorter than NaN seconds.\n  Give a number of seconds, such as 0.5."
+        )
+    if math.isinf(duration_s):
+        return _LONGEST_NS if duration_s > 0 else -_LONGEST_NS
+    return max(-_LONGEST_NS, min(round(duration_s * 1e9), _LONGEST_NS))
 
 
 class SpansView:
@@ -41,12 +56,20 @@ class SpansView:
         return self._narrowed(attributes=self.query.attributes + wanted)
 
     def slower_than(self, duration_s: float) -> SpansView:
-        """Return the ended spans that took at least so many seconds."""
-        return self._narrowed(min_duration_ns=round(duration_s * 1e9))
+        """Return the ended spans that took at least so many seconds.
+
+        Raises:
+            QueryError: the number of seconds is NaN.
+        """
+        return self._narrowed(min_duration_ns=_nanoseconds(duration_s))
 
     def faster_than(self, duration_s: float) -> SpansView:
-        """Return the ended spans that took at most so many seconds."""
-        return self._narrowed(max_duration_ns=round(duration_s * 1e9))
+        """Return the ended spans that took at most so many seconds.
+
+        Raises:
+            QueryError: the number of seconds is NaN.
+        """
+        return self._narrowed(max_duration_ns=_nanoseconds(duration_s))
 
     def errors(self) -> SpansView:
         """Return the spans whose status is an error."""

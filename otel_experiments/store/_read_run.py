@@ -11,6 +11,7 @@ from otel_experiments.codec.values import load_attributes, load_value
 from otel_experiments.model.run import Experiment, Owner, ParamValue, Run, RunState
 from otel_experiments.model.search import RunQuery
 from otel_experiments.store._run_merge import StoredRun
+from otel_experiments.store._schema import LARGEST_INTEGER
 from otel_experiments.store._search_eval import check
 from otel_experiments.store._search_sql import Bound, Statement
 
@@ -93,8 +94,8 @@ def find_statement(query: RunQuery, live_run_ids: frozenset[str] | None) -> tupl
     statement = _statement(query, live_run_ids)
     condition = "1" if query.where is None else statement.where(query.where)
     joins, order = statement.order(query.order)
-    limit = statement.bind(-1 if query.limit is None else query.limit)
-    offset = statement.bind(query.offset)
+    limit = statement.bind(-1 if query.limit is None else min(query.limit, LARGEST_INTEGER))
+    offset = statement.bind(min(query.offset, LARGEST_INTEGER))
     sql = f"select runs.run_id from runs {joins} where {condition} order by {order} limit {limit} offset {offset}"
     return sql, statement.parameters
 

@@ -17,6 +17,7 @@ from otel_experiments.model.metric import InstrumentPoint
 from otel_experiments.model.search import SpanQuery
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
 from otel_experiments.store._identity import clean_text
+from otel_experiments.store._schema import LARGEST_INTEGER
 
 _SPAN_COLUMNS: Final = (
     "trace_id, span_id, name, start_ns, end_ns, parent_span_id, kind, status, status_message, attributes, "
@@ -80,7 +81,8 @@ def span_statement(query: SpanQuery) -> tuple[str, list[Bound]]:
             add("instr(attributes, ?) > 0", dump_value(key))
         add("ox_attribute_is(attributes, ?, ?)", clean_text(key), dump_value(value))
     where = " and ".join(conditions) or "1"
-    parameters.extend((-1 if query.limit is None else query.limit, query.offset))
+    limit = -1 if query.limit is None else min(query.limit, LARGEST_INTEGER)
+    parameters.extend((limit, min(query.offset, LARGEST_INTEGER)))
     sql = f"select {_SPAN_COLUMNS} from spans where {where} order by start_ns, span_key limit ? offset ?"
     return sql, parameters
 

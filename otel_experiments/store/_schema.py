@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 APPLICATION_ID: Final = 0x6F78_5354
+LARGEST_INTEGER: Final = 2**63 - 1
+"""The largest integer that SQLite holds."""
 """`oxST` in SQLite's header: tells a store of ours from any other database."""
 
 _V1 = (

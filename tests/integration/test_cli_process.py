@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from otel_experiments.model.batch import MetricDefinition, WriteBatch
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.store import open_store
+from otel_experiments.testing.live_check import LiveCheck
 
 SECOND = 10**9
 COMMAND = [sys.executable, "-c", "from otel_experiments.cli import main; main()"]
@@ -153,8 +155,13 @@ def test_the_installed_command_knows_its_version_and_its_commands(store_path):
     listed = run_command(store_path, "--help").stdout
 
     assert version.startswith("otel-experiments, version ")
-    names = [line.split()[0] for line in listed.split("Commands:\n")[1].splitlines() if line.startswith("  ")]
-    assert names[:9] == ["demo", "runs", "show", "metrics", "spans", "export", "sql", "doctor", "semconv"]
+    names = [
+        line.split()[0]
+        for line in listed.split("Commands:\n")[1].split("\n\n")[0].splitlines()
+        if line.startswith("  ")
+    ]
+    assert names[:8] == ["demo", "runs", "show", "metrics", "spans", "export", "sql", "doctor"]
+    assert names[-1] == "semconv"
 
 
 @pytest.mark.parametrize(
@@ -249,3 +256,45 @@ def test_ctrl_c_ends_the_demo_with_a_line_and_keeps_what_was_recorded(tmp_path):
     )
     (run,) = json.loads(run_command(store, "runs", "--json").stdout)["runs"]
     assert (run["state"], run["reason"]) == ("cancelled", "KeyboardInterrupt")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_output_onto_a_full_disk_is_told_in_a_line(store_path):
+    """`otel-experiments runs > FILE` on a full disk ends with one line on stderr and exit code 1."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, "runs"], env=environment(store_path), stdout=full, stderr=subprocess.PIPE, check=False
+        )
+
+    assert (done.returncode, done.stderr.decode()) == (
+        1,
+        "Cannot write the output: No space left on device.\n",
+    )
+
+
+def test_output_to_nowhere_is_no_error(store_path):
+    """A daemon without stdout may call the command line: `otel-experiments runs >&-`."""
+    done = subprocess.run(
+        ["sh", "-c", '"$0" "$@" >&-', *COMMAND, "runs"],
+        env=environment(store_path),
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_demo_keeps_to_the_vocabulary(tmp_path):
+    """The live check finds nothing to object to in what the demo records."""
+    pytest.importorskip("sklearn")
+    path = tmp_path / "demo.db"
+    done = run_command(path, "demo", "--epochs", "2")
+    assert (done.returncode, done.stderr) == (0, "")
+
+    live_check = LiveCheck()
+    with open_store(path, read_only=True) as store:
+        live_check.check_store(store)
+        spans = store.sql("select count(*) from spans")[1][0][0]
+
+    assert [str(advice) for advice in live_check.violations] == []
+    assert spans > 5 * 5

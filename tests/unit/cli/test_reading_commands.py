@@ -322,3 +322,45 @@ def test_a_setting_of_no_store_is_explained(terminal):
 
     assert result.exit_code == 3
     assert "nothing is kept locally" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lines"),
+    [
+        (["runs", "--limit", "99999999999999999999"], 9),
+        (["runs", "--offset", "99999999999999999999"], 1),
+        (["spans", "--min-duration", "1e30"], 1),
+        (["spans", "--max-duration", "inf", "--limit", "99999999999999999999", "--name", "run"], 6),
+    ],
+    ids=str,
+)
+def test_numbers_beyond_sqlite_mean_what_they_say(terminal, arguments, lines):
+    """A limit or a duration of more than 64 bits is only very large."""
+    result = terminal.run(*arguments)
+
+    assert (result.exit_code, result.exception) == (0, None)
+    assert len(result.stdout.splitlines()) == lines
+
+
+def test_a_duration_that_is_no_number_is_refused(terminal):
+    """NaN is neither longer nor shorter than anything."""
+    result = terminal.run("spans", "--min-duration", "nan")
+
+    assert (result.exit_code, result.stdout) == (5, "")
+    assert "NaN" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["metrics", "mlp-a"], ["metrics", "mlp-a", "loss"], ["spans"], ["spans", "mlp-a", "--tree"],
+        ["show", "sgd-c"], ["show", "lost-d"], ["runs", "--all"], ["semconv"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_is_printed_fits_80_columns(terminal, arguments):
+    """Tables, sparklines, charts and the span tree are readable in the smallest usual terminal."""
+    result = terminal.run(*arguments)
+
+    assert result.exit_code == 0
+    assert [line for line in result.stdout.splitlines() if len(line) > 80] == []

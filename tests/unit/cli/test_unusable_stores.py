@@ -1,10 +1,13 @@
 """Places that cannot hold a store: recording, reading and the doctor each say so in a text of ours."""
 
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -214,3 +217,71 @@ def test_recording_in_a_deleted_folder_is_refused_in_words(tmp_path):
 
     assert "the working directory is gone" in done.stdout
     assert done.stderr == ""
+
+
+def as_a_plain_user(folder, *arguments):
+    """Return the completed process of a command run without root's rights, where we have them."""
+    for one in folder.parents:
+        if one == Path(tempfile.gettempdir()):
+            break
+        one.chmod(0o755)
+    command = [sys.executable, "-c", "from otel_experiments.cli import main; main()", *arguments]
+    if os.geteuid() == 0:
+        command = ["setpriv", "--inh-caps=-all", "--bounding-set=-all", *command]
+    env = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")} | {"COLUMNS": "80"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert "Traceback" not in done.stderr
+    return done.returncode, " ".join(done.stdout.split()), " ".join(done.stderr.split())
+
+
+needs_setpriv = pytest.mark.skipif(
+    os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root may write everywhere"
+)
+
+
+@needs_setpriv
+def test_a_store_that_may_not_be_written_is_read_and_explained(tmp_path):
+    """Reading a write-protected store works; the doctor warns; recording into it is refused."""
+    path = tmp_path / "protected" / "experiments.db"
+    open_store(path).close()
+    path.chmod(0o444)
+    path.parent.chmod(0o555)
+
+    runs = as_a_plain_user(tmp_path, "runs", "--store", str(path))
+    doctor = as_a_plain_user(tmp_path, "doctor", "--store", str(path))
+    path.parent.chmod(0o755)
+
+    assert (runs[0], runs[2]) == (0, "")
+    assert doctor[0] == 0
+    assert "may not be written: reading works, recording here does not" in doctor[1]
+
+
+@needs_setpriv
+def test_a_folder_in_which_no_store_can_be_made_is_explained(tmp_path):
+    """Where the first run could not make its store the doctor says so beforehand."""
+    folder = tmp_path / "protected"
+    folder.mkdir()
+    folder.chmod(0o555)
+
+    doctor = as_a_plain_user(tmp_path, "doctor", "--store", str(folder / "experiments.db"))
+    runs = as_a_plain_user(tmp_path, "runs", "--store", str(folder / "experiments.db"))
+    folder.chmod(0o755)
+
+    assert doctor[0] == 3
+    assert "none can be made" in doctor[1]
+    assert runs[0] == 3
+
+
+@needs_setpriv
+@pytest.mark.parametrize("command", ["runs", "doctor"])
+def test_a_store_behind_a_locked_folder_is_explained(tmp_path, command):
+    """A folder that may not be entered hides whether there is a store; the text says that."""
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    folder.chmod(0o000)
+
+    code, out, errors = as_a_plain_user(tmp_path, command, "--store", str(folder / "experiments.db"))
+    folder.chmod(0o755)
+
+    assert code == 3
+    assert "cannot be looked at (Permission denied)" in out + errors
