@@ -222,4 +222,4 @@ def test_otlp_gets_all_samples_and_all_points(receiver, distance_s):
         assert 4 <= len(times_ns) == len(set(times_ns))
         assert all(point.start_time_unix_nano for point in found[metrics.PROCESS_CPU_TIME.name])
     else:
-        assert set(found) == {metrics.ML_METRIC_VALUE.name}
+        assert not [name for name in found if name.startswith(("process.", "system.", "hw."))]
