@@ -11,7 +11,13 @@ from typing import Final
 
 from otel_experiments.golden.compare import Comparison
 from otel_experiments.golden.form import Form, NodeType
-from otel_experiments.golden.report_escape import clip, code_span, escape_message, escape_property
+from otel_experiments.golden.report_escape import (
+    clip,
+    code_span,
+    escape_message,
+    escape_property,
+    show_hidden,
+)
 from otel_experiments.golden.report_markdown import VERDICTS, facts_of, table_of
 from otel_experiments.golden.report_text import count_noun, describe, headline, place_of, score_disagreement
 
@@ -102,7 +108,7 @@ def _annotation(comparison: Comparison, file: str, lines: Mapping[str, int]) -> 
     properties.append(
         f"title={escape_property(f'golden {VERDICTS[comparison.verdict]}: {comparison.golden_name}')}"
     )
-    message = "\n".join(texts) or headline(comparison)
+    message = "\n".join(map(show_hidden, texts)) or headline(comparison)
     return f"::error {','.join(properties)}::{escape_message(message)}"
 
 

@@ -20,12 +20,13 @@ a{color:inherit}code,.mono{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Conso
 .facts,.soft{color:var(--soft)}p{margin:4px 0}
 .badge{display:inline-block;padding:0 8px;border-radius:10px;font-size:12px;line-height:20px;font-weight:600;
 white-space:nowrap;text-decoration:none;vertical-align:1px}
-h2 .badge{font-size:13px;line-height:24px;border-radius:12px}
+h2 code{font-size:17px;font-weight:600}h2 .badge{font-size:13px;line-height:24px;border-radius:12px}
 .fail{background:var(--fail-soft);color:var(--fail)}.advisory{background:var(--warn-soft);color:var(--warn)}
 .note{background:var(--note-soft);color:var(--note)}.ignored{background:var(--panel);color:var(--soft)}
 .pass{background:var(--ok-soft);color:var(--ok)}
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:8px}
 table{border-collapse:collapse;width:100%}
+td{font-size:13.5px}td code{white-space:nowrap}.scroll+p{margin-top:10px}.more,td.change{white-space:pre-wrap}
 th,td{padding:6px 10px;text-align:left;vertical-align:top;border-top:1px solid var(--line)}
 tr:first-child th{border-top:0}th{font-size:12px;color:var(--soft);font-weight:600;background:var(--panel)}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
@@ -41,7 +42,7 @@ ins{background:var(--ok-soft)}
 .row.marked.note-row{background:var(--note-soft)}
 .row .gone{background:repeating-linear-gradient(135deg,transparent 0 5px,var(--line) 5px 6px)}
 .name{font:13px/1.6 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}.block{font-style:italic;color:var(--soft)}
-.times{color:var(--soft);margin-left:6px}.more{font:12px/1.6 ui-monospace,monospace;color:var(--soft);margin-left:8px}
+.times{color:var(--soft);margin-left:6px;font:13px/1.6 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}.more{font:12px/1.6 ui-monospace,monospace;color:var(--soft);margin-left:8px}
 .row.marked .more,.row.marked .times{color:inherit;opacity:.85}
 .row .badge{margin-left:8px;border:1px solid currentColor;line-height:16px;font-size:11px;background:none}
 summary{cursor:pointer;color:var(--soft);padding:3px 10px;font-size:13px;background:var(--panel)}
@@ -49,8 +50,9 @@ summary{cursor:pointer;color:var(--soft);padding:3px 10px;font-size:13px;backgro
 figure{margin:0;border:1px solid var(--line);border-radius:8px;padding:10px}
 figure.fail-curve{background:none;border-color:var(--fail)}figcaption{margin-bottom:6px;overflow-wrap:anywhere}
 svg{display:block;width:100%;height:auto}svg text{font:11px system-ui,sans-serif;fill:var(--soft)}
-.grid{stroke:var(--line)}.band{fill:var(--band)}polyline{fill:none;stroke-width:1.8;stroke-linejoin:round}
-polyline.golden{stroke:var(--golden);stroke-width:2.6;opacity:.75}polyline.candidate{stroke:var(--candidate)}
+.grid{stroke:var(--line)}.band{fill:var(--band);stroke:var(--band);stroke-width:6;stroke-linejoin:round}polyline{fill:none;stroke-width:1.8;stroke-linejoin:round}
+polyline.golden{stroke:var(--golden);stroke-width:5;opacity:.5;stroke-linecap:round}
+polyline.thin{stroke-width:1;opacity:.7}polyline.candidate{stroke:var(--candidate)}
 circle.golden{fill:var(--golden)}circle.candidate{fill:var(--candidate)}
 .nan{fill:none;stroke-width:1.6}path.nan.candidate{stroke:var(--fail)}path.nan.golden{stroke:var(--golden)}
 .since{stroke:var(--fail);stroke-dasharray:4 3}

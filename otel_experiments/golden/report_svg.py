@@ -71,7 +71,8 @@ def draw_curve(view: CurveView, *, first_changed: float | None = None) -> str:
         parts.append(f'<line class="since" x1="{at}" x2="{at}" y1="{_TOP}" y2="{HEIGHT - _BOTTOM}"/>')
     if len(golden) > 1:
         parts += _band(golden, scale)
-    parts += (line for curve in golden for line in _line(curve, scale, "golden"))
+    kind = "golden thin" if len(golden) > 1 else "golden"
+    parts += (line for curve in golden for line in _line(curve, scale, kind))
     parts += (line for curve in candidate for line in _line(curve, scale, "candidate"))
     parts += _marks(view.candidate, scale, "candidate")
     parts += _marks(view.golden, scale, "golden")

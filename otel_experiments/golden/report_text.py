@@ -143,12 +143,7 @@ def describe(finding: Finding) -> str:
 
 def excerpt(golden: Form, failures: Sequence[Finding], *, limit: int) -> list[str]:
     """Return the golden's spans around the first failures, with what happened to them."""
-    marks: dict[str, str] = {}
-    for finding in failures:
-        if finding.path:
-            marks.setdefault(
-                finding.path, f"{finding.code} {finding.golden} -> {finding.candidate}".rstrip(" ->")
-            )
+    marks = _marks(failures)
     parents = list(dict.fromkeys(path.rpartition("/")[0] for path in marks))
     by_path: dict[str, Node] = {}
     for path, node in golden.walk():
@@ -170,7 +165,21 @@ def excerpt(golden: Form, failures: Sequence[Finding], *, limit: int) -> list[st
                 break
             mark = marks.get(f"{parent}/{name}")
             lines.append(f"    ! {name}   {mark}" if mark else f"      {name}")
+        news = [path for path in marks if path.rpartition("/")[0] == parent and path not in by_path]
+        lines += (f"    + {path.rpartition('/')[2]}   {marks[path]}" for path in news[: limit - len(lines)])
     return lines
+
+
+def _marks(failures: Sequence[Finding]) -> dict[str, str]:
+    """Return what happened at each path, by its first failure."""
+    marks: dict[str, str] = {}
+    for finding in failures:
+        if finding.path:
+            values = f"{finding.golden} -> {finding.candidate}".strip(" ->")
+            if finding.golden and finding.candidate:
+                values = f"{finding.golden} -> {finding.candidate}"
+            marks.setdefault(finding.path, f"{finding.code} {values}".rstrip())
+    return marks
 
 
 def _child_names(node: Node) -> list[str]:
