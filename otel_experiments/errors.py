@@ -37,6 +37,7 @@
         ├── EmptyTraceError (ValueError)       4
         ├── NonFiniteGoldenError (ValueError)  4
         ├── CommandFailedError                 4
+        ├── UnstableRunsError                  4
         └── GoldenRuleError (ValueError)       5
 
 Two regimes, never mixed: configuring, querying and comparing raise these; recording never raises into user
@@ -446,6 +447,20 @@ class CommandFailedError(GoldenError):
         super().__init__(
             f"The command {command!r} {ended}, so nothing of it was captured.\n"
             "  Make it end with exit code 0, then capture again; its own output is above."
+        )
+
+
+class UnstableRunsError(GoldenError):
+    """Runs that are to become one golden do different things."""
+
+    exit_code = 4
+
+    def __init__(self, *, golden: str, runs: int, behaviours: int) -> None:
+        self.golden, self.runs, self.behaviours = golden, runs, behaviours
+        super().__init__(
+            f"The {runs} runs for the golden {golden!r} do {behaviours} different things, so none was made.\n"
+            "  Give the program a seed, or declare what has no order (--unordered PATH) or varies (--volatile NAME); "
+            "or accept all behaviours: --reason TEXT"
         )
 
 

@@ -20,6 +20,7 @@ from otel_experiments.errors import (
     ConfigurationError,
     JournalError,
     MissingPackageError,
+    MissingToolError,
     OtelExperimentsError,
     QueryError,
     RunError,
@@ -37,6 +38,8 @@ _COMMANDS = {
     "export": "Write runs, points or spans as CSV or JSON Lines.",
     "sql": "Ask the store in SQL, read-only.",
     "doctor": "Check store, journals, settings and versions; say what to do.",
+    "golden": "Keep a run's accepted behaviour as a file and compare later runs with it.",
+    "trace": "Run a command and record its system calls beside its runs.",
     "semconv": "Look up the names that recorded telemetry uses.",
 }
 
@@ -54,11 +57,13 @@ class ExitCode(IntEnum):
     NOT_FOUND = 4
     QUERY = 5
     MISSING_PACKAGE = 6
+    MISSING_TOOL = 7
     INTERRUPTED = 130
 
 
 _CODES: tuple[tuple[type[OtelExperimentsError], ExitCode], ...] = (
     (MissingPackageError, ExitCode.MISSING_PACKAGE),
+    (MissingToolError, ExitCode.MISSING_TOOL),
     (ConfigurationError, ExitCode.USAGE),
     (RunError, ExitCode.NOT_FOUND),
     (StoreError, ExitCode.STORE),
@@ -155,7 +160,7 @@ def json_option(command: _Command) -> _Command:
 @click.group(
     cls=Root,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 unexpected, 2 usage, 3 store, 4 not found, 5 query, 6 missing package, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 unexpected, 2 usage, 3 store, 4 not found, 5 query, 6 missing package, 7 missing program, 130 interrupted.",
 )
 @click.version_option(package_name="otel-experiments")
 @store_option

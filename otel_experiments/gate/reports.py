@@ -38,7 +38,31 @@ def render(
             from otel_experiments.golden.report_json import render_json  # noqa: PLC0415 - one form is asked for
 
             return render_json(comparison)
-    return render_text(comparison, accept=accept, explain=explain) + path
+        case "md":
+            from otel_experiments.golden.report_markdown import render_markdown  # noqa: PLC0415 - as above
+
+            return render_markdown(comparison, accept=accept, explain=explain)
+        case "junit":
+            from otel_experiments.golden.report_junit import render_junit  # noqa: PLC0415 - as above
+
+            return render_junit(comparison)
+        case "html":
+            from otel_experiments.golden.report_html import render_html  # noqa: PLC0415 - as above
+
+            return render_html(comparison, accept=accept, explain=explain)
+        case "github":
+            return "\n".join(annotate(comparison, path=path)[0])
+
+
+def annotate(comparison: Comparison, *, path: str = "") -> tuple[list[str], str]:
+    """Return GitHub's workflow commands, which point into the golden's file, and the step summary's Markdown."""
+    from otel_experiments.golden.report_github import find_template_lines, render_github  # noqa: PLC0415 - as above
+
+    name = comparison.golden_name
+    lines = {}
+    if path and Path(path).is_file() and comparison.golden is not None:
+        lines[name] = find_template_lines(Path(path).read_text(encoding="utf-8"), comparison.golden)
+    return render_github(comparison, template_lines=lines, files={name: path} if path else {})
 
 
 def write_reports(folder: Path, name: str, comparison: Comparison) -> list[Path]:

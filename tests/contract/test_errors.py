@@ -207,6 +207,14 @@ TEXTS = {
             "  Make it end with exit code 0, then capture again; its own output is above."
         ),
     ),
+    "UnstableRunsError": (
+        {"golden": "train", "runs": 5, "behaviours": 2},
+        (
+            "The 5 runs for the golden 'train' do 2 different things, so none was made.\n"
+            "  Give the program a seed, or declare what has no order (--unordered PATH) or varies (--volatile NAME); "
+            "or accept all behaviours: --reason TEXT"
+        ),
+    ),
     "GoldenRuleError": (
         {"rule": "dur<", "why": "it ends after '<'", "fix": "Write a bound: dur<2x."},
         "The rule 'dur<' cannot be used: it ends after '<'.\n  Write a bound: dur<2x.",

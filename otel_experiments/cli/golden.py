@@ -1,0 +1,103 @@
+"""`otel-experiments golden`: its commands, imported on use, and its exit codes."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final, NoReturn
+
+import click
+
+from otel_experiments.errors import (
+    GoldenError,
+    JournalError,
+    MissingPackageError,
+    OtelExperimentsError,
+    RunError,
+    StoreError,
+    TelemetryDecodeError,
+)
+
+EQUAL: Final = 0
+CHANGED: Final = 1
+MISSING: Final = 2
+INVALID: Final = 3
+NO_CANDIDATE: Final = 4
+CONFIGURATION: Final = 5
+UNDECIDED: Final = 6
+
+_COMMANDS: Final = {
+    "capture": ("golden_capture", "Make a golden from a command, stored runs, or files of telemetry."),
+    "compare": ("golden_compare", "Compare a run, or what a command records, with a golden."),
+    "update": ("golden_capture", "Bring a golden up to date with as little change to its text as possible."),
+    "review": ("golden_review", "Step through pending goldens: accept, reject, skip, show."),
+    "show": ("golden_list", "Print a golden, or the golden that a run would make."),
+    "explain": ("golden_review", "Explain a finding of a JSON report."),
+    "calibrate": ("golden_calibrate", "Measure how often equal runs would fail, and propose tolerances."),
+    "upgrade": ("golden_list", "Rewrite goldens of an older format."),
+    "ls": ("golden_list", "List goldens, and what waits for review."),
+    "prune": ("golden_list", "Delete leftovers: times and pending files without their golden."),
+}
+
+
+class GoldenGroup(click.Group):
+    """A group with the exit codes of golden checks: a usage error is 5 here, for 2 is a missing golden."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the commands in the order of the documentation."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        """Return the command, imported now; None for a name there is not."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"otel_experiments.cli.{_COMMANDS[cmd_name][0]}")
+        found: click.Command = getattr(module, cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """List the commands from the table above, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, brief) for name, (_, brief) in _COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; errors become text on stderr and one of the codes above."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            error.show()
+            ctx.exit(CONFIGURATION)
+        except OtelExperimentsError as error:
+            end(ctx, error)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is meant; an unknown one is a usage error with our code."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            error.show()
+            ctx.exit(CONFIGURATION)
+
+
+def end(ctx: click.Context, error: OtelExperimentsError) -> NoReturn:
+    """Print the error and end with its code."""
+    click.echo(str(error), err=True)
+    match error:
+        case GoldenError():
+            ctx.exit(error.exit_code)
+        case RunError() | StoreError() | JournalError() | TelemetryDecodeError():
+            ctx.exit(NO_CANDIDATE)
+        case MissingPackageError():
+            ctx.exit(CONFIGURATION)
+    ctx.exit(CONFIGURATION)
+
+
+@click.group(
+    "golden",
+    cls=GoldenGroup,
+    epilog="Exit codes: 0 equal, 1 changed, 2 golden missing, 3 golden invalid, 4 command failed or no whole "
+    "candidate, 5 usage or configuration, 6 not decided (with --require-decision).",
+)
+def command() -> None:
+    """Keep the accepted behaviour of a program as a file, and compare later runs with it."""

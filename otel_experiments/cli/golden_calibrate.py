@@ -1,0 +1,88 @@
+"""`golden calibrate`: how often equal runs would fail."""
+
+from __future__ import annotations
+
+import click
+
+from otel_experiments.cli.golden_options import (
+    CommandAfterDashes,
+    gather_runs,
+    policy_option,
+    rules_options,
+    select_option,
+)
+from otel_experiments.cli.root import json_option, store_option
+from otel_experiments.gate.calibrate import Calibration
+from otel_experiments.gate.calibrate import calibrate as measure
+from otel_experiments.golden.policy import Policy, PolicyName, TimingMode
+from otel_experiments.golden.report_text import describe
+from otel_experiments.golden.roles import Rules
+from otel_experiments.query.plain import json_line
+
+
+@click.command("calibrate", cls=CommandAfterDashes)
+@store_option
+@click.option(
+    "--from", "sources", multiple=True, metavar="SOURCE", help="Where the runs are; as for capture."
+)
+@click.option(
+    "--runs", type=click.IntRange(min=3), default=5, show_default=True, help="Run COMMAND so many times."
+)
+@select_option
+@policy_option
+@click.option(
+    "--timing", type=click.Choice(["fail", "advisory", "off"]), help="What slower stages do. Default: fail."
+)
+@rules_options
+@json_option
+@click.pass_context
+def calibrate(  # noqa: PLR0913 - one argument an option
+    ctx: click.Context,
+    *,
+    sources: tuple[str, ...],
+    runs: int,
+    select: str | None,
+    policy: PolicyName | None,
+    timing: TimingMode | None,
+    volatile: tuple[str, ...],
+    index: tuple[str, ...],
+    metric: tuple[str, ...],
+    unordered: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Run COMMAND several times, compare each run with a golden of the others, and propose what would mend failures.
+
+    Ends with 1 when equal runs failed: a golden of these rules would fail without a cause.
+    """
+    rules = Rules(volatile=volatile, index=index, metric=metric, unordered=unordered)
+    found = gather_runs(ctx, sources, runs=runs, select=select, name="run")
+    result = measure(found, policy=Policy(policy or "structural", timing=timing or "fail"), rules=rules)
+    click.echo(json_line(_plain(result)) if as_json else _text(result))
+    ctx.exit(1 if result.false_alarms else 0)
+
+
+def _text(result: Calibration) -> str:
+    lines = [f"{result.false_alarms} of {result.runs} equal runs failed against a golden of the others."]
+    for name, spread in (("wall", result.wall_std), ("CPU", result.cpu_std)):
+        if spread is not None:
+            lines.append(
+                f"  {name} time of a stage varies by {spread:.1%} from run to run (median over stages)"
+            )
+    for finding, count in result.causes:
+        lines.append(
+            f"  {count}x {finding.code} {finding.path} {finding.key}: {describe(finding)}".rstrip(": ")
+        )
+    if result.proposals:
+        lines += ["", "What would mend it:", *(f"  {proposal}" for proposal in result.proposals)]
+    return "\n".join(lines)
+
+
+def _plain(result: Calibration) -> dict[str, object]:
+    return {
+        "runs": result.runs,
+        "false_alarms": result.false_alarms,
+        "wall_std": result.wall_std,
+        "cpu_std": result.cpu_std,
+        "causes": [{"count": count, **finding.to_json()} for finding, count in result.causes],
+        "proposals": list(result.proposals),
+    }

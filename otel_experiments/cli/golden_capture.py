@@ -1,0 +1,201 @@
+"""`golden capture` and `golden update`: from runs to a golden's file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from otel_experiments.cli.golden_options import (
+    CommandAfterDashes,
+    command_behind_dashes,
+    folder_option,
+    gather_runs,
+    policy_option,
+    rules_options,
+    select_option,
+)
+from otel_experiments.cli.root import store_option
+from otel_experiments.errors import GoldenRuleError, UnstableRunsError
+from otel_experiments.gate import shelf
+from otel_experiments.gate.files import load_golden, save_golden, save_stats
+from otel_experiments.gate.options import is_ci
+from otel_experiments.gate.reports import render
+from otel_experiments.gate.sources import golden_path
+from otel_experiments.golden.compare import compare
+from otel_experiments.golden.file import update_golden
+from otel_experiments.golden.golden import Golden, make_golden
+from otel_experiments.golden.policy import Policy, PolicyName
+from otel_experiments.golden.roles import Rules
+from otel_experiments.golden.trace import CapturedRun
+
+
+@click.command("capture", cls=CommandAfterDashes)
+@store_option
+@click.argument("name")
+@click.option(
+    "--from",
+    "sources",
+    multiple=True,
+    metavar="SOURCE",
+    help="A stored run, a store, or a file of telemetry (OTLP JSON, JSON Lines, protobuf); repeatable.",
+)
+@click.option(
+    "--runs", type=click.IntRange(min=1), default=1, show_default=True, help="Run COMMAND so many times."
+)
+@select_option
+@folder_option
+@policy_option
+@rules_options
+@click.option("--allow-nonfinite", is_flag=True, help="Accept metrics that are NaN or infinite.")
+@click.option("--reason", metavar="TEXT", help="Why runs of different structure are all right.")
+@click.option("--replace", "is_replacing", is_flag=True, help="Write over a golden that is there.")
+@click.pass_context
+def capture(  # noqa: PLR0913 - one argument an option
+    ctx: click.Context,
+    *,
+    name: str,
+    sources: tuple[str, ...],
+    runs: int,
+    select: str | None,
+    folder: Path | None,
+    policy: PolicyName | None,
+    volatile: tuple[str, ...],
+    index: tuple[str, ...],
+    metric: tuple[str, ...],
+    unordered: tuple[str, ...],
+    allow_nonfinite: bool,
+    reason: str | None,
+    is_replacing: bool,
+) -> None:
+    """Make the golden NAME: golden capture train --runs 5 -- python train.py.
+
+    The command records into a store of its own in a temporary folder. Five runs make times worth comparing. Runs
+    that lack spans, or differ in what they do, are refused.
+    """
+    path = golden_path(name, folder)
+    if path.exists() and not is_replacing:
+        raise GoldenRuleError(
+            rule=f"capture {name}",
+            why=f"{path} is there already",
+            fix="Bring it up to date with as little change as possible: golden update; or write over it: --replace",
+        )
+    rules = Rules(volatile=volatile, index=index, metric=metric, unordered=unordered)
+    found = gather_runs(ctx, sources, runs=runs, select=select, name=name)
+    made = make_golden(
+        found,
+        name=path.name.removesuffix(shelf.SUFFIX),
+        policy=policy or "structural",
+        rules=rules,
+        allow_nonfinite=allow_nonfinite,
+    )
+    made = _with_reasons(made, found, reason, rules)
+    save_golden(path, made)
+    save_stats(path, made)
+    shelf.reject(shelf.pending_path(path))
+    click.echo(_summary(path, made))
+
+
+def _summary(path: Path, golden: Golden) -> str:
+    form = golden.variants[0].form
+    runs = f"{golden.runs} run{'s' if golden.runs > 1 else ''}"
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    return (
+        f"{path}: {form.span_count} spans in {form.template_count} templates from {runs}, {lines} lines.\n"
+        f"Read it, commit it, and compare: otel-experiments golden compare {path} -- COMMAND"
+    )
+
+
+def _with_reasons(golden: Golden, runs: list[CapturedRun], reason: str | None, rules: Rules) -> Golden:
+    """Return the golden whose variants have a reason; without one the difference is shown and nothing written."""
+    if len(golden.variants) == 1:
+        return golden
+    if reason:
+        return replace(
+            golden,
+            variants=[golden.variants[0], *(replace(one, reason=reason) for one in golden.variants[1:])],
+        )
+    first = make_golden(runs[:1], name="the first run", rules=rules, allow_nonfinite=True)
+    for run in runs[1:]:
+        comparison = compare(first, [run], policy=Policy(timing="off"))
+        if comparison.verdict == "fail":
+            click.echo(render(comparison, "text"), err=True)
+            break
+    raise UnstableRunsError(golden=golden.name, runs=len(runs), behaviours=len(golden.variants))
+
+
+@click.command("update", cls=CommandAfterDashes)
+@store_option
+@click.argument("name")
+@click.option(
+    "--from", "sources", multiple=True, metavar="SOURCE", help="Where the new runs are; as for capture."
+)
+@click.option(
+    "--runs", type=click.IntRange(min=1), help="Run COMMAND so many times. Default: as the golden has runs."
+)
+@select_option
+@folder_option
+@click.option("--timing", is_flag=True, help="Take the new times too.")
+@click.option("--allow-nonfinite", is_flag=True, help="Accept metrics that are NaN or infinite.")
+@click.option("--force", is_flag=True, help="Also in CI, where nothing is written otherwise.")
+@click.pass_context
+def update(  # noqa: PLR0913 - one argument an option
+    ctx: click.Context,
+    *,
+    name: str,
+    sources: tuple[str, ...],
+    runs: int | None,
+    select: str | None,
+    folder: Path | None,
+    timing: bool,
+    allow_nonfinite: bool,
+    force: bool,
+) -> None:
+    """Accept what a run does now as the golden NAME; without a run, accept its pending file.
+
+    Numbers inside their tolerance keep their text, so a changed span changes its own lines only.
+    """
+    path = golden_path(name, folder)
+    refuse_in_ci(force=force)
+    pending = shelf.pending_path(path)
+    if not command_behind_dashes(ctx) and not sources and pending.exists():
+        load_golden(pending)
+        shelf.accept(pending)
+        click.echo(f"{path}: accepted the pending golden.")
+        return
+    old = load_golden(path, update=f"otel-experiments golden capture {name} -- COMMAND")
+    before = path.read_text(encoding="utf-8").splitlines()
+    found = gather_runs(ctx, sources, runs=runs or old.runs, select=select, name=name)
+    made = make_golden(
+        found,
+        name=old.name,
+        policy=old.policy,
+        rules=old.rules,
+        ignore=old.ignore,
+        allow_nonfinite=allow_nonfinite,
+    )
+    new = update_golden(old, made, with_timing=timing)
+    save_golden(path, new)
+    if timing:
+        save_stats(path, new)
+    shelf.reject(pending)
+    after = path.read_text(encoding="utf-8").splitlines()
+    changed = len(set(after) - set(before))
+    click.echo(
+        f"{path}: {changed} line{'' if changed == 1 else 's'} changed{', and the times' if timing else ''}."
+    )
+
+
+def refuse_in_ci(*, force: bool) -> None:
+    """Let a command pass that writes goldens, unless this is CI.
+
+    Raises:
+        GoldenRuleError: it is, and nothing forces it.
+    """
+    if is_ci() and not force:
+        raise GoldenRuleError(
+            rule="CI",
+            why="goldens are never written in CI",
+            fix="Run it where you can read the result; or --force.",
+        )

@@ -1,0 +1,131 @@
+"""`golden compare`: a run against a golden, with the report in the form that is asked for."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from otel_experiments.cli.golden_options import (
+    CommandAfterDashes,
+    command_behind_dashes,
+    folder_option,
+    gather_runs,
+    parse_tolerances,
+    policy_option,
+    select_option,
+)
+from otel_experiments.cli.root import store_option
+from otel_experiments.cli.session import store_location
+from otel_experiments.gate.options import CheckOptions, read_project_rules
+from otel_experiments.gate.reports import ReportFormat, annotate, render, write_reports
+from otel_experiments.gate.shelf import write_text
+from otel_experiments.gate.sources import golden_path, read_golden_side
+from otel_experiments.golden.compare import compare as compare_runs
+from otel_experiments.golden.policy import PolicyName, TimingMode
+
+_SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+
+
+@click.command("compare", cls=CommandAfterDashes)
+@store_option
+@click.argument("golden")
+@click.argument("candidate", nargs=-1)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "junit", "md", "html", "github"]),
+    default="text",
+    show_default=True,
+    help="github: annotations, and the step's summary.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the report here and not to stdout.",
+)
+@click.option(
+    "--report",
+    "report_folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Also write JSON, Markdown, HTML and JUnit reports into this folder.",
+)
+@click.option(
+    "--runs", type=click.IntRange(min=1), default=1, show_default=True, help="Run the command so many times."
+)
+@select_option
+@folder_option
+@policy_option
+@click.option(
+    "--timing", type=click.Choice(["fail", "advisory", "off"]), help="What slower stages do. Default: fail."
+)
+@click.option(
+    "--rtol", multiple=True, metavar="METRIC=NUMBER", help="Relative tolerance of a metric; repeatable."
+)
+@click.option(
+    "--atol", multiple=True, metavar="METRIC=NUMBER", help="Absolute tolerance of a metric; repeatable."
+)
+@click.option("--require-decision", is_flag=True, help="End with 6 when a slowdown could not have been seen.")
+@click.pass_context
+def compare(  # noqa: PLR0913 - one argument an option
+    ctx: click.Context,
+    *,
+    golden: str,
+    candidate: tuple[str, ...],
+    form: ReportFormat,
+    output: Path | None,
+    report_folder: Path | None,
+    runs: int,
+    select: str | None,
+    folder: Path | None,
+    policy: PolicyName | None,
+    timing: TimingMode | None,
+    rtol: tuple[str, ...],
+    atol: tuple[str, ...],
+    require_decision: bool,
+) -> None:
+    """Compare CANDIDATE with GOLDEN: golden compare train -- python train.py.
+
+    GOLDEN is a golden's name or file, or whatever a golden can be made from. CANDIDATE is a stored run, a store, a
+    file of telemetry, or, behind `--`, a command that records a run. Several files or runs are several candidates.
+    """
+    held = read_golden_side(golden, store=store_location(ctx), folder=folder, select=None)
+    found = gather_runs(ctx, candidate, runs=runs, select=select, name="candidate")
+    options = CheckOptions(
+        policy=policy,
+        timing=timing,
+        rtol=parse_tolerances(rtol),
+        atol=parse_tolerances(atol),
+        require_decision=require_decision,
+    )
+    ruled = replace(held, ignore=(*held.ignore, *read_project_rules(Path.cwd())))
+    comparison = compare_runs(ruled, found, policy=options.policy_for(held))
+    path = golden_path(golden, folder)
+    shown = str(path) if path.exists() else ""
+    accept = (
+        f"otel-experiments golden update {golden} -- {shlex.join(command_behind_dashes(ctx)) or 'COMMAND'}"
+    )
+    explain = ""
+    if report_folder is not None:
+        written = write_reports(report_folder, Path(held.name).name, comparison)
+        explain = f"otel-experiments golden explain {written[0]} --finding 1"
+    report = render(comparison, form, path=shown, accept=accept if shown else "", explain=explain)
+    if output is not None:
+        write_text(output, report if report.endswith("\n") else f"{report}\n")
+    elif report:
+        click.echo(report.rstrip("\n"))
+    if form == "github":
+        _write_summary(annotate(comparison, path=shown)[1])
+    ctx.exit(comparison.exit_code)
+
+
+def _write_summary(markdown: str) -> None:
+    target = os.environ.get(_SUMMARY_VARIABLE)
+    if target:
+        with Path(target).open("a", encoding="utf-8") as stream:
+            stream.write(markdown)

@@ -1,0 +1,124 @@
+"""Options that several golden commands share, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+import click
+
+from otel_experiments.capture import capture_command
+from otel_experiments.cli.session import store_location
+from otel_experiments.errors import GoldenRuleError
+from otel_experiments.gate.sources import read_runs
+from otel_experiments.golden.trace import CapturedRun
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+_BEHIND_DASHES: Final = "otel_experiments.command"
+
+
+class CommandAfterDashes(click.Command):
+    """A command that may be followed by `--` and a command line of the user's own."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep what stands behind `--` for `command_behind_dashes`; parse the rest."""
+        if "--" in args:
+            at = args.index("--")
+            ctx.meta[_BEHIND_DASHES] = tuple(args[at + 1 :])
+            args = args[:at]
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return the usage line with the command."""
+        return [*super().collect_usage_pieces(ctx), "[-- COMMAND...]"]
+
+
+def command_behind_dashes(ctx: click.Context) -> tuple[str, ...]:
+    """Return the command line behind `--`; empty without one."""
+    found: tuple[str, ...] = ctx.meta.get(_BEHIND_DASHES, ())
+    return found
+
+
+def folder_option(command: _Command) -> _Command:
+    """Give a command `--dir`."""
+    return click.option(
+        "--dir",
+        "folder",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Where goldens lie. Default: tests/golden in a project with tests, else golden.",
+    )(command)
+
+
+def select_option(command: _Command) -> _Command:
+    """Give a command `--select`."""
+    return click.option(
+        "--select", metavar="RUN", help="Name of the run, where the command or store has several."
+    )(command)
+
+
+def policy_option(command: _Command) -> _Command:
+    """Give a command `--policy`."""
+    return click.option(
+        "--policy",
+        type=click.Choice(["strict", "structural", "statistical"]),
+        help="How findings are judged. Default: as the golden says.",
+    )(command)
+
+
+def rules_options(command: _Command) -> _Command:
+    """Give a command the declarations of roles and orders: `--volatile`, `--unordered`, ..."""
+    for name, brief in (
+        ("volatile", "Attribute (or glob) that is left out; repeatable."),
+        ("index", "Attribute that counts, such as a step; repeatable."),
+        ("metric", "Attribute that is measured and compared as a curve; repeatable."),
+        ("unordered", "Path whose children have no order; repeatable."),
+    ):
+        command = click.option(f"--{name}", multiple=True, metavar="NAME", help=brief)(command)
+    return command
+
+
+def parse_tolerances(pairs: Sequence[str]) -> dict[str, float]:
+    """Return `--rtol METRIC=NUMBER` as a mapping.
+
+    Raises:
+        GoldenRuleError: a pair is none, or its number is none.
+    """
+    found: dict[str, float] = {}
+    for pair in pairs:
+        name, separator, number = pair.rpartition("=")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            separator = ""
+        if not separator or not name or not found[name] >= 0:
+            raise GoldenRuleError(
+                rule=pair, why="it is no METRIC=NUMBER with a number from 0 on", fix="Write: --rtol loss=1e-3"
+            )
+    return found
+
+
+def gather_runs(
+    ctx: click.Context,
+    sources: Sequence[str],
+    *,
+    runs: int,
+    select: str | None,
+    name: str,
+    environ: Mapping[str, str] | None = None,
+) -> list[CapturedRun]:
+    """Return the runs that the command behind `--` records, or that sources hold.
+
+    Raises:
+        UsageError: both or neither are given.
+        OtelExperimentsError: they cannot be had.
+    """
+    command = command_behind_dashes(ctx)
+    if bool(sources) == bool(command):
+        raise click.UsageError(
+            "Give either where the run is (a file, a store, a stored run) or what records it: -- COMMAND..."
+        )
+    if command:
+        return capture_command(command, runs=runs, select=select, name=name, environ=environ)
+    return read_runs(sources, store=store_location(ctx), select=select)
