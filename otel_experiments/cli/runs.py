@@ -77,7 +77,8 @@ def command(  # noqa: PLR0913 - one argument an option
 def print_runs(runs: list[RunView], *, total: int, columns: list[SearchField] | None = None) -> None:
     """Print the table of runs; without `columns`, those that tell the runs apart."""
     console = make_console()
-    name_width = min(max(cell_len(fmt.clean(run.name)) for run in runs), max(12, console.width // 4))
+    widest = max(len("name"), *(cell_len(fmt.clean(run.name)) for run in runs))
+    name_width = min(widest, max(12, console.width // 4))
     state_width = max(len(str(run.state)) for run in runs) + (2 if is_unicode(console) else 0)
     durations = [fmt.duration(run.duration_s) for run in runs]
     duration_width = max(4, *map(len, durations))

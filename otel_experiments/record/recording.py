@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
+from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal import encode
 from otel_experiments.model.batch import MetricDefinition
 from otel_experiments.model.metric import Direction
@@ -19,6 +20,9 @@ from otel_experiments.semconv import metrics
 if TYPE_CHECKING:
     from opentelemetry._logs import Logger
     from opentelemetry.metrics import Meter
+
+
+_DIRECTIONS: Final = (None, *get_args(Direction))
 
 
 class Recording(ScopedRun):
@@ -66,6 +70,13 @@ class Recording(ScopedRun):
     def define_metric(self, pattern: str, *, direction: Direction | None = None) -> None:
         """Declare which direction of a metric is better (`min` or `max`); `pattern` may be a glob: `val/*`."""
         with self.guard:
+            if direction not in _DIRECTIONS:
+                self.guard.lost(
+                    "metric direction",
+                    f"Metric {pattern!r} has no direction {direction!r:.60}, only 'min' and 'max' (and None); "
+                    "it is declared without one",
+                )
+                direction = None
             definition = MetricDefinition(self.id, clean_name(pattern, "metric name"), direction)
             self.pipeline.journal.append(encode.encode_metric_definition(definition))
 
@@ -138,7 +149,13 @@ def clean_tags(tags: Mapping[str, object] | Iterable[str]) -> dict[str, str | No
 
     Raises:
         InvalidNameError: a tag's name is empty.
+        ConfigurationError: these are no tags.
     """
+    if not isinstance(tags, Iterable):
+        raise ConfigurationError(
+            f"Tags are a mapping or a list of names, not {type(tags).__name__}.\n"
+            '  Pass {"team": "vision"} or ["baseline"].'
+        )
     items = (
         tags.items()
         if isinstance(tags, Mapping)

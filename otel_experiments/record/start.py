@@ -104,6 +104,7 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
         pipeline.settings.experiment if experiment is None else experiment, "experiment name"
     )
     enclosing = parent if parent is not None else find_run()
+    _check_texts(group=group, hypothesis=hypothesis, condition=condition, description=description)
     run_id = run_id or trace.format_trace_id(pipeline.id_generator.generate_trace_id())
     try:
         params = flatten_params(config) if config is not None else {}
@@ -135,6 +136,14 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
         return run.announce()
     around = trace.get_current_span().get_span_context()
     return run.start(links=(trace.Link(around),) if around.is_valid else ())
+
+
+def _check_texts(**given: object) -> None:
+    for field, text in given.items():
+        if text is not None and not isinstance(text, str):
+            raise ConfigurationError(
+                f"{field}={text!r:.60} is of type {type(text).__name__}, not a text.\n  Pass a str."
+            )
 
 
 def run_attributes(identity: RunIdentity) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """runs, show, metrics, spans, sql and semconv: what they print, for people and for programs."""
 
+import dataclasses
 import re
 
 import pytest
 
+from otel_experiments.model.batch import WriteBatch
 from otel_experiments.store import open_store
 
 
@@ -364,3 +366,12 @@ def test_what_is_printed_fits_80_columns(terminal, arguments):
 
     assert result.exit_code == 0
     assert [line for line in result.stdout.splitlines() if len(line) > 80] == []
+
+
+def test_the_heading_of_short_names_is_whole(tmp_path, empty_terminal, jobs):
+    """Names of one letter leave room for the heading above them."""
+    batch = WriteBatch(runs=[dataclasses.replace(run, name="a") for run in jobs.batch.runs])
+    with open_store(empty_terminal.store) as store:
+        store.apply(batch)
+
+    assert empty_terminal.text("runs").splitlines()[0].split()[:3] == ["state", "name", "id"]

@@ -292,3 +292,33 @@ def test_the_sigterm_handler_is_the_users_own(configure):
         assert signal.getsignal(signal.SIGTERM) is mine
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        ({"tags": 5}, "Tags are a mapping or a list of names, not int"),
+        ({"group": 5}, "group=5 is of type int"),
+        ({"hypothesis": ["a"]}, "hypothesis=\\['a'\\] is of type list"),
+    ],
+    ids=lambda one: next(iter(one)) if isinstance(one, dict) else "",
+)
+def test_arguments_of_a_wrong_type_are_refused_at_the_start(recording, wrong, text):
+    """The error is ours and names the argument; no run is left behind."""
+    with pytest.raises(ConfigurationError, match=text):
+        ox.start_run("r", **wrong)
+
+    assert ox.runs() == []
+
+
+def test_a_direction_that_there_is_not_is_counted_and_the_metric_kept(forgiving, caplog):
+    """`direction="up"` is told once; the metric is declared without one, and nothing else is lost."""
+    with ox.start_run("r") as run:
+        run.define_metric("acc", direction="up")
+        run.log({"acc": 1.0})
+        report = run.flush()
+
+    assert report.lost == {"metric direction": 1}
+    assert "has no direction 'up'" in caplog.text
+    series = ox.run("r").metrics["acc"]
+    assert (series.direction, series.last) == (None, 1.0)
