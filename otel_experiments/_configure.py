@@ -20,16 +20,11 @@ from otel_experiments.record.current import active_runs
 from otel_experiments.record.guard import logger
 from otel_experiments.record.otlp_switch import is_wanted
 from otel_experiments.record.pipeline import FlushReport, Pipeline
-from otel_experiments.record.propagation import (
-    RUN_ID_VARIABLE,
-    THREAD_IDS_VARIABLE,
-    Membership,
-    find_rank,
-    read_membership,
-)
+from otel_experiments.record.propagation import RUN_ID_VARIABLE, Membership, find_rank, read_membership
 from otel_experiments.record.run import Run
 from otel_experiments.record.settings import Settings
 from otel_experiments.record.start import base_resource, create_run, system_clock
+from otel_experiments.record.threads import thread_id_processors
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.drain import Drain
 from otel_experiments.store.filesystem import is_network_filesystem
@@ -216,7 +211,7 @@ def _build(
         storage=_StoredPipeline(drain, store, temporary),
         id_generator=id_generator,
         clock=clock or system_clock,
-        span_processors=[*_thread_ids(os.environ), *span_processors],
+        span_processors=[*thread_id_processors(os.environ), *span_processors],
     )
     if settings.enabled and is_wanted(settings.otlp, os.environ):
         with warnings.catch_warnings():  # importing the SDK's logs puts a filter in front of the user's
@@ -243,15 +238,6 @@ def _is_network(settings: Settings, path: Path) -> bool:
     if is_network:
         logger.info("%s is on a network filesystem: runs stay in their journals, readers gather them.", path)
     return is_network
-
-
-def _thread_ids(environ: Mapping[str, str]) -> list[SpanProcessor]:
-    """Return what gives spans the ids of their threads, where `otel-experiments trace` has asked for it."""
-    if not environ.get(THREAD_IDS_VARIABLE):
-        return []
-    from otel_experiments.record.threads import ThreadIdProcessor  # noqa: PLC0415 - rarely wanted
-
-    return [ThreadIdProcessor()]
 
 
 def start_run(  # noqa: PLR0913 - each argument is one fact about the run
