@@ -106,7 +106,7 @@ class Root(click.Group):
             if sys.stdout is not None:  # None where the caller has closed it
                 sys.stdout.flush()  # a reader that has gone is noticed here, not at the interpreter's end
         except OtelExperimentsError as error:
-            click.echo(str(error), err=True)
+            click.echo(_printable(str(error)), err=True)
             ctx.exit(exit_code_of(error))
         except KeyboardInterrupt:
             click.echo("Interrupted. What was recorded so far is kept.", err=True)
@@ -121,6 +121,13 @@ class Root(click.Group):
             click.echo(f"Cannot write {error.filename or 'the output'}: {error.strerror}.", err=True)
             ctx.exit(ExitCode.UNEXPECTED)
         return result
+
+
+def _printable(text: str) -> str:
+    """Return the lines of an error without characters that could steer the terminal: it may quote any name."""
+    from otel_experiments.cli.format import clean  # noqa: PLC0415 - few need it
+
+    return "\n".join(map(clean, text.split("\n")))
 
 
 def _drop_output() -> None:

@@ -165,7 +165,8 @@ def _column_order(column: str) -> tuple[int, str, int]:
 def _cell(value: object) -> object:
     """Return a parameter as a CSV cell: text as it is, everything else as JSON writes it."""
     as_plain = plain(value)
-    return as_plain if isinstance(as_plain, str) else json.dumps(as_plain, ensure_ascii=False)
+    text = as_plain if isinstance(as_plain, str) else json.dumps(as_plain, ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()  # half a surrogate pair: no file can carry it
 
 
 def _iso(time_ns: int | None) -> str:

@@ -125,5 +125,15 @@ def plain_span(span: Span) -> dict[str, Plain]:
 
 
 def json_line(value: object) -> str:
-    """Return a value in JSON on one line, characters beyond ASCII as they are."""
-    return json.dumps(plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """Return a value in JSON on one line, characters beyond ASCII as they are.
+
+    Where a text holds half a surrogate pair (a file name that is no UTF-8, say), which no output can carry, they
+    are escaped instead.
+    """
+    tree = plain(value)
+    line = json.dumps(tree, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return json.dumps(tree, allow_nan=False, separators=(",", ":"))
+    return line

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.batch import ParamSet, WriteBatch
 from otel_experiments.store import open_store
 
 
@@ -59,6 +59,36 @@ def test_a_hostile_name_cannot_steer_the_terminal(terminal):
 
     assert "\x1b" not in out
     assert "naïve 'q' \"d\" <b>\\n\\x1b[31m😀" in out
+
+
+def test_an_error_that_quotes_names_cannot_steer_the_terminal(empty_terminal, jobs):
+    """The names of the runs that there are come cleaned, too."""
+    with open_store(empty_terminal.store) as store:
+        store.apply(WriteBatch(runs=[dataclasses.replace(jobs.batch.runs[0], name="\x1b[31mred\u202e")]))
+
+    error = empty_terminal.run("show", "nope").stderr
+
+    assert "\\x1b[31mred\\u202e" in error
+    assert error.isprintable() or error.count("\n") == len([c for c in error if not c.isprintable()])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["runs", "--json"], ["show", "r", "--json"], ["show", "r"], ["export", "runs"],
+        ["export", "runs", "--format", "jsonl"], ["spans", "--json"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_text_that_is_no_utf8_stops_no_command(empty_terminal, jobs, command):
+    """A param that is a file name of another encoding (half surrogates in Python) is shown as well as can be."""
+    run = dataclasses.replace(jobs.batch.runs[0], name="r")
+    with open_store(empty_terminal.store) as store:
+        param = ParamSet(run.run_id, "file", "caf\udce9.csv", 1)
+        span = dataclasses.replace(jobs.batch.spans[0], attributes={"file": "caf\udce9.csv"})
+        store.apply(WriteBatch(runs=[run], params=[param], spans=[span]))
+
+    assert "caf" in empty_terminal.text(*command)
 
 
 def test_a_search_without_a_match_says_so(terminal):
