@@ -77,7 +77,9 @@ def _print(findings: list[Finding]) -> None:
         line.append(f"{one.subject:<{width}}  ", style="bold")
         margin = width + 4
         room = max(30, console.width - margin)
-        for i, part in enumerate(textwrap.wrap(fmt.clean(one.text), room, break_long_words=False)):
+        # Names of packages and files stay whole, hyphens or not.
+        parts = textwrap.wrap(fmt.clean(one.text), room, break_long_words=False, break_on_hyphens=False)
+        for i, part in enumerate(parts):
             line.append(f"\n{'':<{margin}}{part}" if i else part, style="default")
         console.print(line, soft_wrap=True)
         if one.fix:
