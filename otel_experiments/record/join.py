@@ -94,7 +94,14 @@ class JoinedRun(Run):
     ) -> None:
         super()._set_state(state, reason=reason, error_type=error_type, is_announced=False)
 
-    def _end(self, state: RunState, *, reason: str = "", error: BaseException | None = None) -> FlushReport:
+    def _end(
+        self,
+        state: RunState,
+        *,
+        reason: str = "",
+        error: BaseException | None = None,
+        is_awaited: bool = True,
+    ) -> FlushReport:
         if self.is_inherited:
             return self.pipeline.flush(timeout_s=0.0)
         with self._lock:
@@ -112,7 +119,7 @@ class JoinedRun(Run):
                 self._set_state(state, reason=reason)
             if active_runs.get(self.id) is self:
                 del active_runs[self.id]
-        return self.pipeline.flush_ended_run()
+        return self.pipeline.flush_ended_run(is_awaited=is_awaited)
 
 
 def join_as_worker(pipeline: Pipeline, membership: Membership) -> Run:

@@ -291,14 +291,16 @@ class Run(Recording, Work):
             context_api.detach(cast("Any", token))
 
     def _end_by(self, error: BaseException | None) -> None:
+        """End the run as the exception that left the body says. Nothing is waited for: the journal has it all."""
         if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
-            self._end(RunState.SUCCEEDED, reason="" if error is None else "sys.exit(0)")
+            state, reason, error = RunState.SUCCEEDED, "" if error is None else "sys.exit(0)", None
         elif isinstance(error, KeyboardInterrupt):
-            self._end(RunState.CANCELLED, reason="KeyboardInterrupt", error=error)
+            state, reason = RunState.CANCELLED, "KeyboardInterrupt"
         elif isinstance(error, SystemExit):
-            self._end(RunState.FAILED, reason=f"sys.exit({error.code!r})", error=error)
+            state, reason = RunState.FAILED, f"sys.exit({error.code!r})"
         else:
-            self._end(RunState.FAILED, reason=str(error), error=error)
+            state, reason = RunState.FAILED, str(error)
+        self._end(state, reason=reason, error=error, is_awaited=False)
 
     def _terminal(self, state: RunState | str) -> RunState:
         try:
@@ -314,7 +316,14 @@ class Run(Recording, Work):
             )
         return wanted
 
-    def _end(self, state: RunState, *, reason: str = "", error: BaseException | None = None) -> FlushReport:
+    def _end(
+        self,
+        state: RunState,
+        *,
+        reason: str = "",
+        error: BaseException | None = None,
+        is_awaited: bool = True,
+    ) -> FlushReport:
         if self.is_inherited:
             return self.pipeline.flush(timeout_s=0.0)
         with self._lock:
@@ -333,7 +342,7 @@ class Run(Recording, Work):
                 error_type = "" if error is None else type(error).__qualname__
                 self._set_state(state, reason=reason, error_type=error_type)
             active_runs.pop(self.id, None)
-        return self.pipeline.flush_ended_run()
+        return self.pipeline.flush_ended_run(is_awaited=is_awaited)
 
     def end_by_signal(self, name: str) -> None:
         """Mark the run cancelled by a signal that is about to end the process; nothing is waited for."""

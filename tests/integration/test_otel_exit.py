@@ -165,7 +165,7 @@ def test_without_a_store_everything_is_sent(configure, monkeypatch, collector):
         run.log({"loss": 1.0})
         with run.stage("load"):
             pass
-        report = run.flush()
+    report = run.flush()
 
     assert report.is_exported
     assert ([point.as_double for point in collector.points], len(collector.spans)) == ([1.0], 2)

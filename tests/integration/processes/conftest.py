@@ -69,8 +69,11 @@ class Script:
 
     def end(self, expected=0):
         """Wait for the end, check the exit status, and return what it wrote."""
-        out, err = self.process.communicate(timeout=90)
-        assert self.process.returncode == expected, err
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        # Not communicate(): it reads past what readline() has already taken into its buffer.
+        out, err = self.process.stdout.read(), self.process.stderr.read()
+        assert self.process.wait(timeout=90) == expected, err
         return out, err
 
 
