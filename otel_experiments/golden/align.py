@@ -157,3 +157,44 @@ def join_multisets(golden: Sequence[Hashable], candidate: Sequence[Hashable]) ->
         if own:
             pairs.append((at, own.pop()))
     return pairs
+
+
+def align_weighted(weights: Sequence[Sequence[float]]) -> Pairs:
+    """Return the pairs, ascending on both sides, whose weights sum to the most; weight 0 is no pair.
+
+    Shape: `weights` [n][m]. Cost: n * m. Source: Needleman and Wunsch 1970, without gap penalties.
+    """
+    n, m = len(weights), len(weights[0]) if weights else 0
+    best = [[0.0] * (m + 1) for _ in range(n + 1)]
+    for x in range(n - 1, -1, -1):
+        row, below, own = best[x], best[x + 1], weights[x]
+        for y in range(m - 1, -1, -1):
+            joined = below[y + 1] + own[y] if own[y] else 0.0
+            row[y] = max(joined, below[y], row[y + 1])
+    pairs: Pairs = []
+    x = y = 0
+    while x < n and y < m:
+        if weights[x][y] and best[x][y] == best[x + 1][y + 1] + weights[x][y]:
+            pairs.append((x, y))
+            x, y = x + 1, y + 1
+        elif best[x][y] == best[x + 1][y]:
+            x += 1
+        else:
+            y += 1
+    return pairs
+
+
+def match_weighted(weights: Sequence[Sequence[float]]) -> Pairs:
+    """Return pairs in no order, the heaviest first; each position once, weight 0 is no pair."""
+    entries = sorted(
+        ((-weight, at, place) for at, row in enumerate(weights) for place, weight in enumerate(row) if weight)
+    )
+    pairs: Pairs = []
+    used: set[int] = set()
+    taken: set[int] = set()
+    for _, at, place in entries:
+        if at not in used and place not in taken:
+            used.add(at)
+            taken.add(place)
+            pairs.append((at, place))
+    return pairs

@@ -14,8 +14,7 @@ from hashlib import blake2b
 from itertools import groupby
 
 from otel_experiments.errors import IncompleteTraceError
-from otel_experiments.golden.chunks import splice_chunks
-from otel_experiments.golden.form import Form, Node, NodeType, Number, Order
+from otel_experiments.golden.form import Form, Node, NodeType, Number, Order, SpanColumns
 from otel_experiments.golden.lanes import (
     Block,
     Timeline,
@@ -29,30 +28,36 @@ from otel_experiments.golden.trace import CapturedRun, require_complete
 from otel_experiments.model.span import Span
 from otel_experiments.semconv import attributes as attr
 
-_PAR, _LANE, _RANK, _FLOATING = -1, -2, -3, -4
+_PAR, _LANE, _RANK, _FLOATING, _TIMED = -1, -2, -3, -4, -5
 """Labels of structural nodes; spans have labels from 0."""
 
+_BLOCKS = frozenset({_PAR, _FLOATING, _TIMED})
 _STRUCTURAL = {
     _PAR: NodeType.PAR,
     _FLOATING: NodeType.PAR,
+    _TIMED: NodeType.PAR,
     _LANE: NodeType.LANE,
     _RANK: NodeType.RANK,
 }
 
 
-def canonicalize(run: CapturedRun, rules: Rules = DEFAULT_RULES, *, order: Order | None = None) -> Form:
+def canonicalize(
+    run: CapturedRun, rules: Rules = DEFAULT_RULES, *, order: Order | None = None, is_checked: bool = False
+) -> Form:
     """Return the canonical form of a complete run.
 
     Args:
         run: The run, its spans in any order.
         rules: Declared roles and orders.
         order: Where the order of siblings comes from; by default from lanes where every span has one.
+        is_checked: The caller has seen that the run is complete.
 
     Raises:
         EmptyTraceError: the run has no spans.
         IncompleteTraceError: spans are lost, open or orphaned.
     """
-    require_complete(run)
+    if not is_checked:
+        require_complete(run)
     return _Canonicalizer(run, rules, order).form()
 
 
@@ -62,12 +67,10 @@ class _Canonicalizer:
     def __init__(self, run: CapturedRun, rules: Rules, order: Order | None) -> None:
         self.run = run
         self.rules = rules
-        self.roles = Roles(rules)
-        self.spans: list[Span] = _deduplicate(run.spans)
-        self.parent = _parents(self.spans)
-        self.dropped = splice_chunks(self.spans, self.parent)
-        self.owns = OwnTable(self.spans, self.parent, self.roles)
-        self.raw = self.owns.fill()
+        self.owns = OwnTable(_deduplicate(run.spans), Roles(rules))
+        self.owns.fill()
+        self.spans = self.owns.spans
+        self.raw = self.owns.raw
         self.label = list(self.owns.label)
         self.top = len(self.spans)
         self.kids: list[list[int] | None] = [None] * (self.top + 1)
@@ -75,7 +78,10 @@ class _Canonicalizer:
         self.lane_count: dict[int, int] = {}
         self.rank: dict[int, int] = {}
         self.timeline, self.order = self._timeline(order)
+        self.mixed: set[int] = set()
+        """Spans that have children in other lanes."""
         self._shapes: dict[tuple[int, ...], int] = {}
+        self._shape_of_list: dict[tuple[int, ...], int] = {}
         self._shape_runs: list[tuple[int, tuple[int, ...]]] = []
         self._digests: list[bytes] = []
         self.shape: list[int] = []
@@ -94,29 +100,34 @@ class _Canonicalizer:
             series=(tuple(self.run.metrics),),
             run=self.run,
             spans=self.spans,
+            columns=SpanColumns(
+                parent=self.owns.parent,
+                start_ns=self.owns.start_ns,
+                end_ns=self.owns.end_ns,
+                lane=self.timeline.lane,
+                cpu_ns=self.owns.cpu_ns,
+                order=self.positions,
+            ),
         )
 
     # --- order -----------------------------------------------------------------------------------------------
 
     def _timeline(self, order: Order | None) -> tuple[Timeline, Order]:
-        spans = self.spans
-        lane: list[str | None] = [span.attributes.get(attr.ML_SPAN_LANE) for span in spans]  # type: ignore[misc] # a text in all that our SDK made; anything else is only compared
+        known = self.owns.lane
         is_coarse = False
-        if None in lane:
-            threads: list[object] = [
-                span.attributes.get(attr.THREAD_ID, span.attributes.get(attr.THREAD_NAME)) for span in spans
-            ]
+        if set(map(type, known)) == {str}:
+            lane: list[str | None] = known  # type: ignore[assignment] # texts, as just checked
+        else:
             is_coarse = True
-            known = [
-                own if own is not None else (None if thread is None else str(thread))
-                for own, thread in zip(lane, threads, strict=True)
+            lane = [
+                own if isinstance(own, str) else _thread_of(span)
+                for own, span in zip(known, self.spans, strict=True)
             ]
-            lane = known
-        found: Order = "learned" if any(lane[at] is None for at in range(len(spans))) else "lanes"
+        found: Order = "learned" if None in lane else "lanes"
         timeline = Timeline(
             lane=lane,
-            start_ns=[span.start_ns for span in spans],
-            end_ns=[span.end_ns or span.start_ns for span in spans],
+            start_ns=self.owns.start_ns,
+            end_ns=self.owns.end_ns,
             label=self.label,
             is_coarse=is_coarse,
         )
@@ -124,25 +135,32 @@ class _Canonicalizer:
 
     def _adopt(self) -> None:
         """Give every span its children, in the order of their start."""
-        spans, parent, kids, top = self.spans, self.parent, self.kids, self.top
-        sequence = [span.attributes.get(attr.ML_SPAN_SEQUENCE) for span in spans]
+        parent, kids, top = self.owns.parent, self.kids, self.top
+        lane, dropped, mixed = self.timeline.lane, self.owns.dropped, self.mixed
+        sequence = self.owns.sequence
         positions = list(range(top))
-        if None not in sequence:
-            positions.sort(key=sequence.__getitem__)  # type: ignore[arg-type] # numbers, as checked above
+        is_numbered = set(map(type, sequence)) == {int}
+        if is_numbered:
+            positions.sort(key=sequence.__getitem__)  # type: ignore[arg-type] # numbers, as just checked
+        by_number = list(positions)
         positions.sort(key=self.timeline.start_ns.__getitem__)
-        self._is_skewed = None not in sequence and self._clock_went_back(positions, sequence)
-        self._sequence = sequence
+        self._is_skewed = (
+            is_numbered and positions != by_number and self._clock_went_back(positions, sequence)
+        )
+        self.positions = positions
         for position in positions:
-            if position in self.dropped:
-                continue
             above = parent[position]
             if above < 0:
                 above = top
+            elif lane[above] != lane[position]:
+                mixed.add(above)
             siblings = kids[above]
             if siblings is None:
                 kids[above] = [position]
             else:
                 siblings.append(position)
+        if dropped:
+            kids[top] = [position for position in kids[top] or () if position not in dropped]
 
     def _clock_went_back(self, positions: Sequence[int], sequence: Sequence[object]) -> bool:
         """Whether a lane's spans are not in the order of their start: the wall clock was set meanwhile."""
@@ -162,7 +180,7 @@ class _Canonicalizer:
             below = kids[position]
             if below is not None:
                 reached.extend(below)
-        lost = self.top - len(self.dropped) - (len(reached) - 1)
+        lost = self.top - len(self.owns.dropped) - (len(reached) - 1)
         if lost:
             raise IncompleteTraceError(
                 run=self.run.name, problems=(f"{lost} spans name each other as parents",)
@@ -182,20 +200,9 @@ class _Canonicalizer:
             return [Block("par", [[kid] for kid in below], lanes=len(below))] if len(below) > 1 else None
         if self.order == "learned":
             return arrange_by_time(timeline, below) if len(below) > 1 else None
-        lane = timeline.lane
         if position == self.top:
-            caller = lane[below[0]]
-            rank = None
-        else:
-            caller = lane[position]
-            rank = timeline.rank_at(position)
-        if not timeline.is_coarse:
-            for kid in below:
-                if lane[kid] != caller:
-                    break
-            else:
-                return None
-        return arrange_by_lane(timeline, caller, rank, below)
+            return arrange_by_lane(timeline, timeline.lane[below[0]], None, below)
+        return arrange_by_lane(timeline, timeline.lane[position], timeline.rank_at(position), below)
 
     # --- shapes, bottom up -----------------------------------------------------------------------------------
 
@@ -203,6 +210,11 @@ class _Canonicalizer:
         kids, label = self.kids, self.label
         self.shape = shape = [-1] * len(label)
         leaves: dict[int, int] = {}
+        is_lane_order = (
+            self.order == "lanes"
+            and not self.timeline.is_coarse
+            and not (self.rules.ordered or self.rules.unordered)
+        )
         for position in reversed(parents_first):
             below = kids[position]
             if below is None:
@@ -214,18 +226,29 @@ class _Canonicalizer:
                 continue
             if self._is_skewed:
                 self._order_by_sequence(below)
-            blocks = self._blocks(position, below)
+            is_plain = is_lane_order and position not in self.mixed and position < self.top
+            blocks = None if is_plain else self._blocks(position, below)
             if blocks is not None:
-                below = kids[position] = self._structured(blocks)
+                caller = self.timeline.lane[position] if position < self.top else None
+                below = kids[position] = self._structured(blocks, caller)
             shape[position] = self._shape_of(label[position], below)
 
     def _shape_of(self, label: int, below: Sequence[int]) -> int:
-        shape = self.shape
-        if len(below) == 1:
-            return self._intern((label, shape[below[0]], 1))
+        shapes = (label, *map(self.shape.__getitem__, below))
+        known = self._shape_of_list.get(shapes)
+        if known is None:
+            known = self._shape_of_list[shapes] = self._fold(label, shapes[1:])
+        return known
+
+    def _fold(self, label: int, shapes: Sequence[int]) -> int:
+        """Return the shape of a list of children, equal neighbours counted."""
         key = [label]
-        for number, group in groupby(map(shape.__getitem__, below)):
-            key += (number, len(list(group)))
+        for number, group in groupby(shapes):
+            count = len(list(group))
+            if self._shape_runs[number][0] in _BLOCKS:  # each block keeps its place, even beside an equal one
+                key += (number, 1) * count
+            else:
+                key += (number, count)
         return self._intern(tuple(key))
 
     def _intern(self, key: tuple[int, ...]) -> int:
@@ -241,11 +264,11 @@ class _Canonicalizer:
         for place, kid in enumerate(below):
             places.setdefault(self.timeline.lane[kid], []).append(place)
         for own in places.values():
-            kids = sorted((below[place] for place in own), key=self._sequence.__getitem__)  # type: ignore[arg-type] # numbers where the clock went back
+            kids = sorted((below[place] for place in own), key=self.owns.sequence.__getitem__)  # type: ignore[arg-type] # numbers where the clock went back
             for place, kid in zip(own, kids, strict=True):
                 below[place] = kid
 
-    def _structured(self, blocks: Sequence[Block]) -> list[int]:
+    def _structured(self, blocks: Sequence[Block], caller: str | None) -> list[int]:
         """Return the children with structural nodes for what is not a sequence."""
         below: list[int] = []
         for block in blocks:
@@ -253,15 +276,17 @@ class _Canonicalizer:
                 below += block.strands[0]
             elif block.kind == "rank":
                 for rank, strand in zip(block.ranks, block.strands, strict=True):
-                    caller = caller_of_rank(self.timeline, None, strand)
-                    inner = arrange_by_lane(self.timeline, caller, rank, strand)
-                    position = self._add(_RANK, self._structured(inner))
+                    own = caller_of_rank(self.timeline, caller, strand)
+                    inner = arrange_by_lane(self.timeline, own, rank, strand)
+                    position = self._add(_RANK, self._structured(inner, own))
                     self.rank[position] = rank
                     below.append(position)
             else:
                 strands = [self._add(_LANE, strand) for strand in block.strands]
                 strands.sort(key=self._lane_key)
-                position = self._add(_FLOATING if block.is_floating else _PAR, strands)
+                is_timed = block.is_timed and self.order == "lanes"
+                label = _FLOATING if block.is_floating else _TIMED if is_timed else _PAR
+                position = self._add(label, strands)
                 self.lane_count[position] = block.lanes
                 below.append(position)
         return below
@@ -328,12 +353,13 @@ class _Canonicalizer:
             elif label != _LANE:
                 node.lanes = self.lane_count[positions[0]]
                 node.is_floating = label == _FLOATING
+                node.is_timed = label == _TIMED
             return node
         name, kind = self.owns.labels[label]
-        raw, own_of_raw = self.raw, self.owns.own_of_raw
         node = Node(NodeType.SPAN, name, kind, count, len(positions), spans=positions)
-        node.own = [own_of_raw[raw[position]] for position in positions]
-        plans = {self.owns.plan[position] for position in positions}
+        own_of_raw = self.owns.own_of_raw
+        node.own = [own_of_raw[raw] for raw in map(self.raw.__getitem__, positions)]
+        plans = set(map(self.owns.plan.__getitem__, positions))
         for key in sorted({key for plan in plans for key in self.owns.index_keys[plan]}):
             node.index[key] = self._column(key, Role.INDEX, positions)
         for key in sorted({key for plan in plans for key in self.owns.metric_keys[plan]}):
@@ -341,15 +367,13 @@ class _Canonicalizer:
         return node
 
     def _column(self, key: str, role: Role, positions: Sequence[int]) -> list[Number]:
-        spans, roles = self.spans, self.roles
-        column: list[Number] = []
-        for position in positions:
-            value = spans[position].attributes.get(key)
-            if isinstance(value, int | float) and roles.role_of(key, type(value)) is role:
-                column.append(value)
-            else:
-                column.append(None)
-        return column
+        spans = self.spans
+        values = [spans[position].attributes.get(key) for position in positions]
+        kinds = set(map(type, values))
+        allowed = {kind for kind in kinds if self.owns.roles.role_of(key, kind) is role}
+        if kinds == allowed:
+            return values  # type: ignore[return-value] # numbers, or they would have another role
+        return [value if type(value) in allowed else None for value in values]  # type: ignore[misc] # as above
 
     def _order_lanes(self, lanes: list[int]) -> None:
         """Put lanes of equal shape in the order of their content: indices first, then everything else."""
@@ -402,7 +426,7 @@ class _Canonicalizer:
             if here < self.top:
                 digest.update(self.owns.digest(self.raw[here]) + repr(self._index_of(here)).encode())
             parts = [known[kid] for kid in below]
-            if self.label[here] in {_PAR, _FLOATING}:
+            if self.label[here] in _BLOCKS:
                 parts.sort()
             for part in parts:
                 digest.update(part)
@@ -412,14 +436,13 @@ class _Canonicalizer:
 
 def _deduplicate(spans: Sequence[Span]) -> list[Span]:
     """Return the spans, each id once: of a span exported twice the later one counts."""
+    if len({span.span_id for span in spans}) == len(spans):
+        return list(spans)
     last = {(span.trace_id, span.span_id): span for span in spans}
     return list(spans) if len(last) == len(spans) else list(last.values())
 
 
-def _parents(spans: Sequence[Span]) -> list[int]:
-    """Return the position of each span's parent, -1 for roots and for those whose parent is elsewhere."""
-    where = {span.span_id: position for position, span in enumerate(spans)}
-    if len(where) == len(spans):
-        return [where.get(span.parent_span_id, -1) for span in spans]  # type: ignore[arg-type] # None is no id
-    exact = {(span.trace_id, span.span_id): position for position, span in enumerate(spans)}
-    return [exact.get((span.trace_id, span.parent_span_id), -1) for span in spans]  # type: ignore[arg-type] # as above
+def _thread_of(span: Span) -> str | None:
+    """Return the operating system's thread of a span as a lane; None when it was not recorded."""
+    thread = span.attributes.get(attr.THREAD_ID, span.attributes.get(attr.THREAD_NAME))
+    return None if thread is None else str(thread)

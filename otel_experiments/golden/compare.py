@@ -102,7 +102,7 @@ def compare(
             found="it has no spans, and nothing is equal to nothing",
             fix="Capture it again from a run that records spans.",
         )
-    broken = _incomplete(candidates)
+    broken = incomplete_findings(candidates)
     if broken:
         return Comparison("error", tuple(broken), policy, golden.name, golden.runs, len(candidates))
     chosen = _nearest_variant(golden, candidates, policy)
@@ -135,7 +135,7 @@ def compare(
     findings = apply_rules(findings, golden.ignore, today=today or datetime.now(UTC).date())
     findings = sort_findings(findings)
     return Comparison(
-        verdict=_verdict(findings, policy),
+        verdict=verdict_of(findings, policy),
         findings=tuple(findings),
         policy=policy,
         golden_name=golden.name,
@@ -151,7 +151,7 @@ def compare(
     )
 
 
-def _incomplete(candidates: Sequence[CapturedRun]) -> list[Finding]:
+def incomplete_findings(candidates: Sequence[CapturedRun]) -> list[Finding]:
     """Return why candidates cannot be compared; empty when they can."""
     if not candidates:
         return [Finding("incomplete-trace", "", detail="there is no candidate run", count=0)]
@@ -203,7 +203,7 @@ def _nearest_variant(golden: Golden, candidates: Sequence[CapturedRun], policy: 
     Raises:
         IncompleteTraceError: spans name each other as parents.
     """
-    forms = [canonicalize(run, golden.rules) for run in candidates]
+    forms = [canonicalize(run, golden.rules, is_checked=True) for run in candidates]
     best: _Chosen | None = None
     for variant in golden.variants:
         chosen = _compare_structure(variant, forms, policy, golden)
@@ -258,7 +258,8 @@ def _excuse_seen(best: _Chosen, golden: Golden, policy: Policy) -> None:
     ]
 
 
-def _verdict(findings: Sequence[Finding], policy: Policy) -> Verdict:
+def verdict_of(findings: Sequence[Finding], policy: Policy) -> Verdict:
+    """Return the verdict that judged findings make."""
     if any(finding.severity == "fail" for finding in findings):
         return "fail"
     if policy.require_decision and any(finding.code == "inconclusive" for finding in findings):

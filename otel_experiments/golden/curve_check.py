@@ -68,6 +68,7 @@ def check_curves(
             for key in node.metrics
         )
     root = next((child.name for child in golden.top.children if child.name), "")
+    findings += _thinned_lengths(root, golden, candidates)
     for metric, (ours, theirs) in _series(golden, candidates).items():
         more, view = _check(
             root,
@@ -144,7 +145,10 @@ def _add_pair(
     theirs = pair.candidate.metrics.get(metric)
     indices = _index_column(golden, pair.golden)
     where = columns.example[number][2]
+    is_thinned = metric in pair.golden.thinned
     for old, new in zip(pair.golden_at, pair.candidate_at, strict=True):
+        if is_thinned and ours and all(column[old] is None for column in ours):
+            continue  # the golden file keeps only some of the values
         place = base + old
         columns.matched[number].add(place)
         columns.index[place] = place if indices is None else indices[old]
@@ -195,14 +199,49 @@ def _as_curves(columns: _Columns) -> tuple[list[Curve], list[Curve]]:
 
 def _series(golden: Form, candidates: Sequence[Form]) -> dict[str, tuple[list[Curve], list[Curve]]]:
     found: dict[str, tuple[list[Curve], list[Curve]]] = {}
-    for side, runs in (
-        (0, golden.series),
-        (1, [series for form in candidates for series in form.series]),
-    ):
-        for series in runs:
-            for one in series:
-                found.setdefault(_series_name(one), ([], []))[side].append(Curve(one.indices, one.values))
+    kept: dict[str, set[float]] = {}
+    for series in golden.series:
+        for one in series:
+            found.setdefault(_series_name(one), ([], []))[0].append(Curve(one.indices, one.values))
+            if one.total > len(one.indices):
+                kept.setdefault(_series_name(one), set()).update(one.indices)
+    for series in (series for form in candidates for series in form.series):
+        for one in series:
+            name = _series_name(one)
+            points = list(zip(one.indices, one.values, strict=True))
+            if name in kept:
+                points = [(index, value) for index, value in points if index in kept[name]]
+            curve = Curve([index for index, _ in points], [value for _, value in points])
+            found.setdefault(name, ([], []))[1].append(curve)
     return dict(sorted(found.items()))
+
+
+def _thinned_lengths(path: str, golden: Form, candidates: Sequence[Form]) -> list[Finding]:
+    """Return a finding for each series of which the golden file kept some points, when there are more or fewer."""
+    totals: dict[str, set[int]] = {}
+    for series in golden.series:
+        for one in series:
+            if one.total > len(one.indices):
+                totals.setdefault(_series_name(one), set()).add(one.total)
+    found = []
+    for series in (series for form in candidates for series in form.series):
+        for one in series:
+            name, count = _series_name(one), len(one.indices)
+            if name in totals and count not in totals[name]:
+                total = min(totals[name], key=lambda size, count=count: abs(size - count))  # type: ignore[misc] # the default binds the loop's variable
+                detail = f"{total} -> {count} values"
+                found.append(
+                    Finding(
+                        "curve-length",
+                        path,
+                        abs(total - count),
+                        name,
+                        str(total),
+                        str(count),
+                        detail,
+                    )
+                )
+    return found
 
 
 def _series_name(series: MetricSeries) -> str:

@@ -189,7 +189,7 @@ class _FileReader:
 
     # --- the header --------------------------------------------------------------------------------------------
 
-    def _header_line(self, number: int, line: str) -> None:
+    def _header_line(self, number: int, line: str) -> None:  # noqa: C901 - one case a word
         word, _, rest = line.partition(" ")
         rest = re.sub(r"\s+#.*$", "", rest)
         try:
@@ -385,21 +385,25 @@ def _read_series(
 ) -> list[tuple[int, MetricSeries]]:
     indices: dict[int, list[float]] = {}
     values: dict[int, list[float]] = {}
+    totals: dict[int, int] = {}
     present = list(range(runs))
     for _, raw in lines:
         line = raw.strip()
         if line.startswith("run "):
             present = _run_list(line[4:])
         elif line.startswith("at "):
-            listed = [] if line == "at nothing" else Scanner(line, 3).index_list()
+            listed, _, total = line[3:].partition(" of ")
+            found = [] if listed == "nothing" else Scanner(listed).index_list()
             for run in present:
-                indices[run] = [float(index) for index in listed if index is not None]
+                indices[run] = [float(index) for index in found if index is not None]
+                totals[run] = int(total or 0)
         else:
             row = [float(one) for one in line.partition(" ")[2].split(" | ")]
             for run in present:
                 values.setdefault(run, []).extend(row)
     return [
-        (run, MetricSeries(name, own, values.get(run, []), phase)) for run, own in sorted(indices.items())
+        (run, MetricSeries(name, own, values.get(run, []), phase, totals[run]))
+        for run, own in sorted(indices.items())
     ]
 
 

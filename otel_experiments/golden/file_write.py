@@ -175,10 +175,12 @@ def _series_text(one: MetricSeries) -> Iterator[str]:
     indices: list[Number] = [
         int(index) if float(index).is_integer() else float(index) for index in one.indices
     ]
-    every = -(-len(indices) // MAX_POINTS) if len(indices) > MAX_POINTS else 1
+    total = one.total or len(indices)
+    every = -(-total // MAX_POINTS) if total > MAX_POINTS and not one.total else 1
     indices = indices[::every]
     values = [float(value) for value in one.values][::every]
-    yield f"  at {show_index(indices) or 'nothing'}"
+    of = f" of {total}" if total > len(indices) else ""
+    yield f"  at {show_index(indices) or 'nothing'}{of}"
     for at in range(0, len(values), _PER_LINE):
         yield f"  {at} {' | '.join(repr(value) for value in values[at : at + _PER_LINE])}"
 

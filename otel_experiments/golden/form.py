@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from otel_experiments.golden.timing_model import TimingRun
 from otel_experiments.golden.trace import CapturedRun, MetricSeries
 from otel_experiments.golden.values import Value
 from otel_experiments.model.span import Span
@@ -94,8 +95,28 @@ class Node:
     """Of a parallel block: how many lanes its first instance used."""
     is_floating: bool = False
     """Of a parallel block: it ran while its caller went on, so that its place among the siblings says nothing."""
+    is_timed: bool = False
+    """Of a parallel block: it is known from overlap in time only, which another run may lack."""
     shape: int = -1
     """Set by whoever compares: equal numbers mean equal structure."""
+    bag: int = -1
+    """The same for structure without order and concurrency: which spans there are below which."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpanColumns:
+    """What times are measured on: columns over `Form.spans`.
+
+    Shape: all have one entry a span. `parent` are positions, -1 for roots; `order` are all positions by start.
+    `cpu_ns` has what was recorded, None where nothing was.
+    """
+
+    parent: Sequence[int]
+    start_ns: Sequence[int]
+    end_ns: Sequence[int]
+    lane: Sequence[str | None]
+    cpu_ns: Sequence[object]
+    order: Sequence[int]
 
 
 @dataclass(slots=True)
@@ -111,6 +132,9 @@ class Form:
     run: CapturedRun | None = None
     spans: Sequence[Span] = ()
     """What the nodes' `spans` are positions in."""
+    columns: SpanColumns | None = None
+    timing: TimingRun | None = None
+    """The run's times, once they were measured."""
     _above: dict[Node, Node] = field(default_factory=dict, repr=False)
 
     @property

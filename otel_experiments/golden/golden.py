@@ -14,8 +14,10 @@ from typing import Final
 from otel_experiments.errors import GoldenInvalidError, GoldenRuleError
 from otel_experiments.golden.canonical import canonicalize
 from otel_experiments.golden.curves import Curve, check_golden_curve
-from otel_experiments.golden.form import Form, Node, NodeType, Own
-from otel_experiments.golden.match import number_shapes
+from otel_experiments.golden.findings import Finding
+from otel_experiments.golden.form import Form, Node, Own
+from otel_experiments.golden.ledger import Ledger
+from otel_experiments.golden.match import Pair, match_forms
 from otel_experiments.golden.own_diff import EXACT
 from otel_experiments.golden.policy import IgnoreRule, PolicyName
 from otel_experiments.golden.roles import DEFAULT_RULES, Rules
@@ -27,6 +29,7 @@ from otel_experiments.golden.values import ANY, Value, values_match
 MAX_VARIANTS: Final = 5
 """More accepted behaviours than this mean that the program is not deterministic enough for a golden."""
 _MAX_ALTERNATIVES: Final = 5
+_MAX_LESSONS: Final = 5
 
 
 @dataclass(slots=True)
@@ -97,13 +100,10 @@ def make_golden(
         raise GoldenInvalidError(
             path=name, line=None, found="it was to be made from no run", fix="Capture at least one run."
         )
-    forms = [canonicalize(run, rules) for run in runs]
+    forms, rules = _learn_order(runs, rules)
     if not allow_nonfinite:
         _refuse_nonfinite(forms)
-    number_shapes(*forms)
-    groups: dict[int, list[Form]] = {}
-    for form in forms:
-        groups.setdefault(form.top.shape, []).append(form)
+    groups = _group_equal(forms)
     if len(groups) > MAX_VARIANTS:
         raise GoldenInvalidError(
             path=name,
@@ -111,10 +111,9 @@ def make_golden(
             found=f"its {len(runs)} runs have {len(groups)} different structures",
             fix="Find what varies (golden calibrate) and declare it: unordered, ignore, or a seed.",
         )
-    ordered = sorted(groups.values(), key=len, reverse=True)
     variants = [
         Variant(_merge(group), name=f"v{number}" if number else "", runs=len(group))
-        for number, group in enumerate(ordered)
+        for number, group in enumerate(sorted(groups, key=len, reverse=True))
     ]
     environment = dict(runs[0].environment)
     return Golden(
@@ -154,42 +153,82 @@ def _refuse_nonfinite(forms: Sequence[Form]) -> None:
             check_golden_curve(series.name, Curve(series.indices, series.values))
 
 
+def _learn_order(runs: Sequence[CapturedRun], rules: Rules) -> tuple[list[Form], Rules]:
+    """Return the runs' forms, and rules that know which children the runs have in several orders.
+
+    Only where lanes are not known: with lanes, another order is a difference between the runs.
+    """
+    forms = [canonicalize(run, rules) for run in runs]
+    for _ in range(_MAX_LESSONS):
+        if len(forms) < 2 or all(form.order == "lanes" for form in forms):
+            break
+        ledger = Ledger()
+        for form in forms[1:]:
+            match_forms(forms[0], form, ledger)
+        swapped = {finding.path for finding in ledger.findings() if finding.code == "reordered"}
+        if not swapped - set(rules.unordered):
+            break
+        rules = replace(rules, unordered=tuple(sorted({*rules.unordered, *swapped})))
+        forms = [canonicalize(run, rules) for run in runs]
+    return forms, rules
+
+
+def _group_equal(forms: Sequence[Form]) -> list[list[Form]]:
+    """Return the forms in groups whose structure compares equal; attributes may vary inside a group."""
+    groups: list[list[Form]] = []
+    for form in forms:
+        for group in groups:
+            if not _structural_findings(group[0], form):
+                group.append(form)
+                break
+        else:
+            groups.append([form])
+    return groups
+
+
+def _structural_findings(golden: Form, candidate: Form) -> list[Finding]:
+    ledger = Ledger()
+    match_forms(golden, candidate, ledger)
+    return [finding for finding in ledger.findings() if finding.group == "structure"]
+
+
 def _merge(forms: Sequence[Form]) -> Form:
     """Return one form with the numbers of all, and with what varies between them as alternatives."""
     first = forms[0]
     if len(forms) == 1:
         return first
+    matched = [match_forms(first, form, Ledger()).pairs for form in forms[1:]]
     merged = replace(first, owns=list(first.owns), series=tuple(form.series[0] for form in forms), _above={})
+    seen: dict[tuple[Node, int], list[Own]] = {}
+    for run, (form, pairs) in enumerate(zip(forms[1:], matched, strict=True), 1):
+        for pair in pairs:
+            _merge_metrics(pair, run, len(forms))
+            ours, theirs = first.owns, form.owns
+            for old, new in zip(pair.golden_at, pair.candidate_at, strict=True):
+                before, after = ours[pair.golden.own[old]], theirs[pair.candidate.own[new]]
+                if before != after:
+                    seen.setdefault((pair.golden, old), [before]).append(after)
     known = {own: number for number, own in enumerate(merged.owns)}
-    stack = [[form.top for form in forms]]
-    while stack:
-        nodes = stack.pop()
-        stack += [list(group) for group in zip(*(node.children for node in nodes), strict=True)]
-        base = nodes[0]
-        if base.type is not NodeType.SPAN:
-            continue
-        for key in {key for node in nodes for key in node.metrics}:
-            base.metrics[key] = [
-                node.metrics[key][0] if key in node.metrics else [None] * node.size for node in nodes
-            ]
-        _merge_owns(forms, nodes, merged.owns, known)
+    for (node, instance), owns in seen.items():
+        own = _alternatives(owns)
+        number = known.setdefault(own, len(merged.owns))
+        if number == len(merged.owns):
+            merged.owns.append(own)
+        node.own[instance] = number
+    for _, node in merged.walk():
+        for columns in node.metrics.values():
+            columns += [[None] * node.size for _ in range(len(forms) - len(columns))]
     return merged
 
 
-def _merge_owns(forms: Sequence[Form], nodes: Sequence[Node], owns: list[Own], known: dict[Own, int]) -> None:
-    base = nodes[0]
-    cache: dict[tuple[int, ...], int] = {}
-    columns = [node.own for node in nodes]
-    for instance, numbers in enumerate(zip(*columns, strict=True)):
-        number = cache.get(numbers)
-        if number is None:
-            distinct = [form.owns[own] for form, own in zip(forms, numbers, strict=True)]
-            own = _alternatives(distinct)
-            number = known.setdefault(own, len(owns))
-            if number == len(owns):
-                owns.append(own)
-            cache[numbers] = number
-        base.own[instance] = number
+def _merge_metrics(pair: Pair, run: int, runs: int) -> None:
+    """Add a run's metrics to those of the first run, instance by instance."""
+    ours = pair.golden
+    for key, (column, *_) in pair.candidate.metrics.items():
+        columns = ours.metrics.setdefault(key, [])
+        columns += [[None] * ours.size for _ in range(runs - len(columns))]
+        for old, new in zip(pair.golden_at, pair.candidate_at, strict=True):
+            columns[run][old] = column[new]
 
 
 def _alternatives(owns: Sequence[Own]) -> Own:

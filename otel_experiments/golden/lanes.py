@@ -27,6 +27,8 @@ class Block:
     strands: list[list[int]]
     lanes: int = 0
     is_floating: bool = False
+    is_timed: bool = False
+    """The strands are only told apart by their overlap in time: another run may not have it."""
     ranks: list[int] = field(default_factory=list)
 
 
@@ -83,13 +85,17 @@ def arrange_by_lane(
 
 
 def caller_of_rank(timeline: Timeline, caller: str | None, kids: Sequence[int]) -> str | None:
-    """Return the lane in which a rank's own program runs: named like the caller's lane, else its first one."""
+    """Return the lane in which a rank's own program runs: named like the caller's, `main`, or the rank alone.
+
+    Where the rank has a single lane, it is that; where none has such a name, all its spans run beside its
+    program, and the answer is None.
+    """
     suffix = _RANK.sub("", caller) if caller else ""
-    for kid in kids:
-        lane = timeline.lane[kid]
-        if lane is not None and _RANK.sub("", lane) == suffix:
-            return lane
-    return timeline.lane[kids[0]]
+    lanes = dict.fromkeys(timeline.lane[kid] for kid in kids)
+    if len(lanes) == 1:
+        return next(iter(lanes))
+    suffixes = {_RANK.sub("", lane): lane for lane in lanes if lane is not None}
+    return next((suffixes[name] for name in (suffix, "main", "") if name in suffixes), None)
 
 
 def _fork_join(timeline: Timeline, caller: str | None, kids: Sequence[int]) -> list[Block]:
@@ -199,7 +205,7 @@ def arrange_by_time(timeline: Timeline, kids: Sequence[int]) -> list[Block]:
 
 def _close_group(blocks: list[Block], group: list[int]) -> None:
     if len(group) > 1:
-        blocks.append(Block("par", [[kid] for kid in group], lanes=len(group)))
+        blocks.append(Block("par", [[kid] for kid in group], lanes=len(group), is_timed=True))
     elif blocks and blocks[-1].kind == "seq":
         blocks[-1].strands[0].extend(group)
     else:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from otel_experiments.golden.form import Form, Node, NodeType
 from otel_experiments.golden.ledger import Ledger, Places
-from otel_experiments.golden.pairing import Pairing
+from otel_experiments.golden.pairing import Pairing, likeness
 from otel_experiments.golden.slots import SEQUENTIAL, Side, Slot
 from otel_experiments.golden.values import Value
 
@@ -24,6 +24,9 @@ MAX_RENAMES: Final = 200
 """Unmatched children of one parent beyond this are not tried as renames: the work is their product."""
 
 _ERROR: Final = 2
+_MAX_TRIES: Final = 10
+_ALIKE: Final = 0.5
+"""What was wrapped still has at least this share of its children. As GumTree's threshold."""
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -89,10 +92,11 @@ def resolve_leftovers(state: MatchState) -> None:
     for group in groups.values():
         _find_wraps(state, group)
     for group in groups.values():
-        _find_retries(state, group)
+        _find_retries(state, [left for left in group if not left.is_removed])
     _find_moves(state)
     for group in groups.values():
         _find_renames(state, group)
+        _find_retries(state, group)  # those that went: a moved or renamed try is not one less
 
 
 def report_leftovers(state: MatchState, matched: Mapping[str, int]) -> None:
@@ -182,12 +186,21 @@ def _try_wrap(state: MatchState, code: str, covers: Sequence[Leftover], inner: S
     is_wrap = code == "wrapped"
     side = state.theirs if is_wrap else state.ours
     below = [slot for cover in covers for slot in _slots_below(side, cover)]
+    kinds: dict[Hashable, list[Slot]] = {}
+    for slot in below:
+        kinds.setdefault((slot.label, slot.node.shape), []).append(slot)
+    used = [
+        left
+        for left in inner
+        if any(
+            slots[0].label == left.slot.label and likeness(left.slot.node, slots[0].node) >= _ALIKE
+            for slots in kinds.values()
+        )
+    ]
     names = Counter(slot.label for slot in below)
-    wanted = Counter(left.slot.label for left in inner)
-    common = sum((names & wanted).values())
+    common = sum((names & Counter(left.slot.label for left in used)).values())
     if not common or 2 * common < len(below):
         return
-    used = [left for left in inner if left.slot.label in names]
     for left in (*covers, *used):
         left.is_settled = True
     first = covers[0]
@@ -228,30 +241,43 @@ def _find_retries(state: MatchState, group: Sequence[Leftover]) -> None:
     for left in group:
         if left.is_settled or left.slot.node.type is not NodeType.SPAN:
             continue
-        slots = left.pairing.golden if left.is_removed else left.pairing.candidate
-        beside = [
-            slots[at]
-            for at in (left.position - 1, left.position + 1)
-            if 0 <= at < len(slots)
-            and slots[at].label == left.slot.label
-            and slots[at].strand == left.slot.strand
-        ]
-        if not beside:
-            continue
-        failed = next((slot for slot in (left.slot, *beside) if state.status_of(slot) == _ERROR), None)
-        if failed is None:
+        tries = _tries(left)
+        if not any(state.status_of(slot) == _ERROR for slot in tries):
             continue
         left.is_settled = True
-        tries = ("2 tries", "1 try") if left.is_removed else ("1 try", "2 tries")
+        before, after = ("2 tries", "1 try") if left.is_removed else ("1 try", "2 tries")
         state.ledger.note(
             "retry",
             left.path,
-            golden=tries[0],
-            candidate=tries[1],
+            golden=before,
+            candidate=after,
             detail="after an error",
             count=len(left.instances),
             places=_places(state, [left])[0],
         )
+
+
+def _tries(left: Leftover) -> list[Slot]:
+    """Return the neighbours of a leftover that have its name, with it; empty when none of them was matched."""
+    is_removed = left.is_removed
+    slots = left.pairing.golden if is_removed else left.pairing.candidate
+    matched = left.pairing.match if is_removed else left.pairing.back
+    found = [left.slot]
+    is_known = False
+    for step in (-1, 1):
+        at = left.position + step
+        while (
+            0 <= at < len(slots)
+            and slots[at].label == left.slot.label
+            and slots[at].strand == left.slot.strand
+            and abs(at - left.position) <= _MAX_TRIES
+        ):
+            found.append(slots[at])
+            is_known = is_known or matched[at] >= 0
+            at += step
+            if slots[at - step].block == SEQUENTIAL and matched[at - step] >= 0:
+                break
+    return found if is_known else []
 
 
 # --- moves -------------------------------------------------------------------------------------------------------

@@ -171,23 +171,27 @@ class _Matcher:
     def _compare_indices(self, pair: Pair) -> None:
         ours, theirs = pair.golden.index, pair.candidate.index
         for key in {**ours, **theirs}:
-            if key not in theirs or key not in ours:
+            before = _select(ours[key], pair.golden_at) if key in ours else [None] * len(pair.golden_at)
+            after = _select(theirs[key], pair.candidate_at) if key in theirs else [None] * len(before)
+            if before == after:
+                continue
+            lost: dict[str, list[int]] = {}
+            for at, (old, new) in enumerate(zip(before, after, strict=True)):
+                if old == new:
+                    continue
+                if old is None or new is None:
+                    code = "attr-added" if old is None else "attr-removed"
+                    lost.setdefault(code, []).append(pair.candidate_at[at])
+                else:
+                    self.index_changes.setdefault((pair.path, key), []).append((old, new, pair, at))
+            for code, instances in lost.items():
                 self.ledger.note(
-                    "attr-removed" if key in ours else "attr-added",
+                    code,
                     pair.path,
                     key=key,
                     detail="an index",
-                    count=len(pair.golden_at),
-                    places=Places(self.candidate, pair.candidate, pair.candidate_at),
-                )
-                continue
-            before = _select(ours[key], pair.golden_at)
-            after = _select(theirs[key], pair.candidate_at)
-            if before != after:
-                self.index_changes.setdefault((pair.path, key), []).extend(
-                    (old, new, pair, at)
-                    for at, (old, new) in enumerate(zip(before, after, strict=True))
-                    if old != new
+                    count=len(instances),
+                    places=Places(self.candidate, pair.candidate, instances),
                 )
 
     def _compare_widths(self, pair: Pair) -> None:
@@ -462,19 +466,36 @@ class _Matcher:
 def number_shapes(*forms: Form) -> None:
     """Give all nodes of all forms numbers: equal numbers mean equal structure."""
     numbers: dict[tuple[object, ...], int] = {}
+    bags: dict[tuple[object, ...], int] = {}
     for form in forms:
         order = [form.top]
         for node in order:
             order.extend(node.children)
         for node in reversed(order):
+            bag = tuple(sorted(_bag_below(node).items()))
+            node.bag = bags.setdefault((node.type, node.name, node.kind, bag), len(bags))
             key = (
                 node.type,
                 node.name,
                 node.kind,
                 node.is_floating,
+                node.is_timed,
                 tuple((child.shape, child.count) for child in node.children),
             )
             node.shape = numbers.setdefault(key, len(numbers))
+
+
+def _bag_below(node: Node) -> Counter[int]:
+    """Return the bags of the spans below a node, blocks and lanes opened."""
+    found: Counter[int] = Counter()
+    stack = [(child, child.count) for child in node.children]
+    while stack:
+        here, factor = stack.pop()
+        if here.type in {NodeType.PAR, NodeType.LANE}:
+            stack.extend((child, factor * child.count) for child in here.children)
+        else:
+            found[here.bag] += factor
+    return found
 
 
 def all_ranks(*forms: Form) -> frozenset[int]:
@@ -527,7 +548,7 @@ def _child_path(path: str, node: Node) -> str:
 
 
 def _index_values(pair: Pair, key: str) -> list[Number]:
-    return _select(pair.golden.index[key], pair.golden_at)
+    return _select(pair.golden.index.get(key, ()), pair.golden_at)
 
 
 def _few(values: Sequence[Number]) -> str:

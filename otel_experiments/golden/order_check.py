@@ -29,7 +29,7 @@ def check_order(
     Without lanes on both sides nothing can be said of concurrency: whether work overlaps in time is chance.
     """
     pairs = pairing.pairs
-    moved = _crossing(pairing, pairs)
+    moved = _crossing(pairing, pairs, has_lanes=has_lanes)
     moved += _crossing_in_strands(pairing, pairs)
     if moved:
         shown = _with_crossed(pairing, min(moved))
@@ -46,8 +46,11 @@ def check_order(
         _check_concurrency(pairing, ledger, path=path, candidate=candidate, parents=parents)
 
 
-def _crossing(pairing: Pairing, pairs: Sequence[tuple[int, int]]) -> list[int]:
-    """Return the golden slots that left their place in program order; a parallel block counts as one place."""
+def _crossing(pairing: Pairing, pairs: Sequence[tuple[int, int]], *, has_lanes: bool) -> list[int]:
+    """Return the golden slots that left their place in program order; a parallel block counts as one place.
+
+    Where concurrency is only known from overlap, blocks begin and end by chance and have no place.
+    """
     places: list[tuple[int, int, int]] = []
     seen: set[tuple[int, int]] = set()
     for at, place in pairs:
@@ -57,6 +60,8 @@ def _crossing(pairing: Pairing, pairs: Sequence[tuple[int, int]]) -> list[int]:
         if ours.is_floating or theirs.is_floating or not ours.node.name:
             continue
         if ours.block != SEQUENTIAL:
+            if not has_lanes or ours.is_timed or theirs.is_timed:
+                continue
             if (ours.block, theirs.block) in seen:
                 continue
             seen.add((ours.block, theirs.block))
@@ -106,9 +111,15 @@ def _with_crossed(pairing: Pairing, moved: int) -> list[int]:
     crossed = [
         at
         for at, partner in pairing.pairs
-        if (at < moved and partner > place) or (at > moved and partner < place)
+        if ((at < moved and partner > place) or (at > moved and partner < place))
+        and _is_comparable(pairing.golden[at], pairing.golden[moved])
     ]
     return sorted([*crossed[:_MAX_NAMES], moved])
+
+
+def _is_comparable(one: Slot, other: Slot) -> bool:
+    """Whether the order of two children means anything: not across the lanes of a block."""
+    return one.block != other.block or one.block == SEQUENTIAL or one.strand == other.strand
 
 
 def _check_concurrency(
@@ -126,6 +137,8 @@ def _check_concurrency(
         blocks: dict[int, list[int]] = {}
         for at, slot in enumerate(slots):
             partner = match[at]
+            if slot.is_timed:
+                continue
             if slot.block != SEQUENTIAL and partner >= 0 and others[partner].block == SEQUENTIAL:
                 blocks.setdefault(slot.block, []).append(at)
         for block, members in blocks.items():

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Final
+from typing import Final, TypeVar
 
 from otel_experiments.golden.form import Form, Node, NodeType, Number, Own, join_path
 from otel_experiments.golden.match import kind_name
@@ -30,6 +30,7 @@ from otel_experiments.golden.values import Value, show_value
 
 MAX_DEPTH: Final = 64
 _INDENT: Final = "  "
+_Entry = TypeVar("_Entry")
 _DIGITS: Final = re.compile(r"(\d+)")
 
 
@@ -212,6 +213,8 @@ class _NodeWriter:
             parts.append(f"lanes={node.lanes}")
         if node.is_floating:
             parts.append("floating")
+        if node.is_timed:
+            parts.append("timed")
         return " ".join(parts)
 
     def _owns(self, node: Node) -> list[Own]:
@@ -232,15 +235,23 @@ class _NodeWriter:
             step = _step_from(column, last)
             if step is not None:
                 return f"{shown}=+{step}"
-        period = column[: node.count]
-        if node.size > node.count and period * (node.size // node.count) == column:
-            return f"{shown}={show_index(period)}"
-        return f"{shown}={show_index(column)}"
+        return f"{shown}={show_index(self._period(column, node))}"
+
+    def _period(self, column: Sequence[_Entry], node: Node) -> Sequence[_Entry]:
+        """Return one parent's entries where all parents have the same; of all enclosing nodes the nearest."""
+        length = 1
+        here: Node | None = node
+        while here is not None and len(column) == node.size:
+            length *= here.count
+            here = self.form.parent_of(here)
+            if length < node.size and list(column[:length]) * (node.size // length) == list(column):
+                return column[:length]
+        return column
 
     def _column_word(self, node: Node, word: str, texts: Sequence[str], default: str) -> list[str]:
         if len(set(texts)) == 1:
             return [] if texts[0] == default else [f"{word}={texts[0]}"]
-        return [f"{word}=({_runs(_period(texts, node))})"]
+        return [f"{word}=({_runs(self._period(texts, node))})"]
 
     def _attributes(self, node: Node) -> list[str]:
         owns = self._owns(node)
@@ -260,7 +271,7 @@ class _NodeWriter:
                 shown.append(f"{show_key(key)}={texts[0]}")
                 continue
             template = self._text_template(node, values) if labels is None else None
-            shown.append(f"{show_key(key)}={template or f'({_runs(_period(texts, node))})'}")
+            shown.append(f"{show_key(key)}={template or f'({_runs(self._period(texts, node))})'}")
         return shown
 
     def _indices_above(self, node: Node) -> dict[str, tuple[Sequence[Number], int]]:
@@ -299,7 +310,6 @@ class _NodeWriter:
 
     def _events(self, node: Node) -> list[str]:
         return self._marked(
-            node,
             [
                 tuple(f"! {show_name(event.name)}{_small(event.attributes)}" for event in own.events)
                 for own in self._owns(node)
@@ -308,7 +318,6 @@ class _NodeWriter:
 
     def _links(self, node: Node) -> list[str]:
         return self._marked(
-            node,
             [
                 tuple(
                     f"-> {json.dumps(link.target, ensure_ascii=False)}{_small(link.attributes)}"
@@ -318,7 +327,7 @@ class _NodeWriter:
             ],
         )
 
-    def _marked(self, node: Node, lines: Sequence[tuple[str, ...]]) -> list[str]:
+    def _marked(self, lines: Sequence[tuple[str, ...]]) -> list[str]:
         """Return lines that some instances have, each with the instances that have it."""
         if len(set(lines)) == 1:
             return list(lines[0])
@@ -341,14 +350,6 @@ def _runs(texts: Sequence[str]) -> str:
         count = len(list(group))
         parts.append(text if count == 1 else f"{text} x{count}")
     return ", ".join(parts)
-
-
-def _period(texts: Sequence[str], node: Node) -> Sequence[str]:
-    """Return one parent's entries where all parents have the same."""
-    period = list(texts[: node.count])
-    if node.count < node.size == len(texts) and period * (node.size // node.count) == list(texts):
-        return period
-    return texts
 
 
 def _step_from(column: Sequence[Number], last: Number) -> int | None:

@@ -150,7 +150,7 @@ class Scanner:
             self.skip()
         return ("either", *choices)
 
-    def _single(self) -> Value:
+    def _single(self) -> Value:  # noqa: PLR0911 - one case a type
         self.skip()
         text, at = self.text, self.at
         if text.startswith('"', at):

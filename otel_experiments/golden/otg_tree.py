@@ -196,9 +196,11 @@ class _FormReader:
                 node.lanes = int(word.removeprefix("lanes="))
             elif word == "floating":
                 node.is_floating = True
+            elif word == "timed":
+                node.is_timed = True
             else:
                 scanner.at -= len(word)
-                raise scanner.fail("'lanes=' or 'floating'")
+                raise scanner.fail("'lanes=', 'floating' or 'timed'")
         node.count = 1
         self._strands = strands
         return node

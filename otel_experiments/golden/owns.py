@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from hashlib import blake2b
 from operator import itemgetter
 from typing import Final
 
+from otel_experiments.golden.chunks import splice_chunks
 from otel_experiments.golden.form import BLANK, EventForm, LinkForm, Node, NodeType, Own
 from otel_experiments.golden.normalize import REDACTED, Token, identity_token, is_secret_key
 from otel_experiments.golden.roles import Role, Roles
@@ -29,7 +30,7 @@ _HASHABLE: Final = (str, bool, int, float, bytes, type(None))
 class _Plan:
     """How spans of one call site are read."""
 
-    __slots__ = ("config", "identity", "is_hashable", "kind", "pick", "raws", "scope", "status")
+    __slots__ = ("config", "identity", "is_hashable", "label", "number", "pick", "raws", "scope", "status")
 
     def __init__(
         self,
@@ -37,15 +38,26 @@ class _Plan:
         config: tuple[str, ...],
         identity: frozenset[str],
         *,
+        number: int,
+        label: int,
         is_hashable: bool,
     ) -> None:
         self.status = int(span.status)
         self.scope = span.scope.name
         self.config = config
         self.identity = identity
+        self.number = number
+        self.label = label
         self.is_hashable = is_hashable
         self.raws: dict[object, int] = {}
         self.pick: Callable[[Attributes], object] = itemgetter(*config) if config else _nothing
+
+
+_NUMBERS: Final = frozenset({int, float, bool})
+
+
+def _types_of(values: object) -> tuple[type, ...]:
+    return tuple(map(type, values)) if type(values) is tuple else (type(values),)
 
 
 def _nothing(_: Attributes) -> object:
@@ -53,70 +65,100 @@ def _nothing(_: Attributes) -> object:
 
 
 class OwnTable:
-    """Numbers for what spans are: `labels` (name, kind) and `owns`, the rest.
+    """Columns over the spans of a run, read in one pass, and numbers for what the spans are.
 
-    `raw` numbers tell spans apart before ids become labels; `own_of_raw` maps them to positions in `owns`.
+    `labels` are (name, kind), `owns` the rest of what is compared. `raw` numbers tell spans apart before ids
+    become labels; `own_of_raw` maps them to positions in `owns`.
     """
 
-    def __init__(self, spans: Sequence[Span], parent: Sequence[int], roles: Roles) -> None:
+    def __init__(self, spans: list[Span], roles: Roles) -> None:
         self.spans = spans
-        self.parent = parent
+        self.parent: list[int] = []
         self.roles = roles
         self.labels: list[tuple[str, int]] = []
         self.label: list[int] = []
         self.plan: list[int] = []
+        self.raw: list[int] = []
+        self.lane: list[object] = []
+        self.sequence: list[object] = []
+        self.cpu_ns: list[object] = []
+        self.start_ns: list[int] = []
+        self.end_ns: list[int] = []
         self.index_keys: list[tuple[str, ...]] = []
         self.metric_keys: list[tuple[str, ...]] = []
         self.owns: list[Own] = [BLANK]
         self.own_of_raw: list[int] = []
         self.schemas: dict[str, str] = {}
+        self.dropped: frozenset[int] = frozenset()
+        self._label_numbers: dict[tuple[str, int], int] = {}
         self._own_numbers: dict[Own, int] = {BLANK: 0}
         self._tokens: dict[int, tuple[tuple[str, Token], ...]] = {}
-        self._raw: list[int] = []
+        self._types: dict[int, tuple[type, ...]] = {}
         self._digests: dict[int, bytes] = {}
         self._where: dict[tuple[str, str], int] | None = None
         self._paths: dict[int, str] = {}
 
-    def fill(self) -> list[int]:
-        """Read all spans; return the raw number of each."""
-        numbers: dict[tuple[object, ...], int] = {}
-        plans: list[_Plan] = []
-        label_of_plan: list[int] = []
-        label_numbers: dict[tuple[str, int], int] = {}
-        raw, plan_of, label = self._raw, self.plan, self.label
+    def fill(self) -> None:
+        """Read all spans into the columns.
+
+        One loop touches each span once: a million spans do not fit a cache, and a second look at each costs
+        more than everything that is done with it.
+        """
+        plans: dict[tuple[object, ...], _Plan] = {}
+        raw, plan_of, label = self.raw, self.plan, self.label
+        lane, sequence, cpu_ns = self.lane, self.sequence, self.cpu_ns
+        start_ns, end_ns = self.start_ns, self.end_ns
+        ids: list[str] = []
+        parent_ids: list[str | None] = []
+        special: list[tuple[int, _Plan]] = []
+        chunks = False
+        types = self._types  # equal values may be different ones: 1 equals 1.0 and True
         for span in self.spans:
             attributes = span.attributes
-            key = (
-                span.name,
-                span.kind,
-                span.status,
-                span.scope.name,
-                tuple(attributes),
-                tuple(map(type, attributes.values())),
-            )
-            number = numbers.get(key)
-            if number is None:
-                number = numbers[key] = len(plans)
-                plans.append(self._make_plan(span))
-                named = (span.name, int(span.kind))
-                if named not in label_numbers:
-                    label_numbers[named] = len(self.labels)
-                    self.labels.append(named)
-                label_of_plan.append(label_numbers[named])
-            plan = plans[number]
-            plan_of.append(number)
-            label.append(label_of_plan[number])
+            key = span.name, span.kind, span.status, span.scope.name, tuple(attributes)
+            plan = plans.get(key)
+            if plan is None:
+                plan = plans[key] = self._make_plan(span, len(plans))
+                chunks = chunks or attr.ML_TRACE_CHUNK_INDEX in attributes
+            plan_of.append(plan.number)
+            label.append(plan.label)
+            lane.append(attributes.get(attr.ML_SPAN_LANE))
+            sequence.append(attributes.get(attr.ML_SPAN_SEQUENCE))
+            cpu_ns.append(attributes.get(attr.ML_SPAN_CPU_TIME))
+            ids.append(span.span_id)
+            parent_ids.append(span.parent_span_id)
+            start_ns.append(span.start_ns)
+            end_ns.append(span.end_ns or span.start_ns)
             if span.events or span.links or not plan.is_hashable:
-                raw.append(self._read(span, plan))
+                special.append((len(raw), plan))
+                raw.append(-1)
                 continue
             values = plan.pick(attributes)
-            found = plan.raws.get(values)
-            if found is None:
-                found = plan.raws[values] = self._read(span, plan)
+            try:
+                found = plan.raws.get(values)
+            except TypeError:  # a list where the first span of this kind had none
+                special.append((len(raw), plan))
+                raw.append(-1)
+                continue
+            if found is None or (found in types and types[found] != _types_of(values)):
+                found = self._read(span, plan)
+                plan.raws[values] = found
             raw.append(found)
-        return raw
+        self.parent = self._find_parents(ids, parent_ids)
+        if chunks:
+            self.dropped = splice_chunks(self.spans, self.parent)
+        for position, plan in special:  # their links name other spans, whose places are known only now
+            raw[position] = self._read(self.spans[position], plan)
 
-    def _make_plan(self, span: Span) -> _Plan:
+    def _find_parents(self, ids: list[str], parent_ids: list[str | None]) -> list[int]:
+        """Return the position of each span's parent, -1 for roots and for those whose parent is elsewhere."""
+        where: dict[str | None, int] = dict(zip(ids, range(len(ids)), strict=True))
+        if len(where) == len(ids):
+            return [where.get(parent, -1) for parent in parent_ids]
+        exact = {(span.trace_id, span.span_id): at for at, span in enumerate(self.spans)}
+        return [exact.get((span.trace_id, span.parent_span_id or ""), -1) for span in self.spans]
+
+    def _make_plan(self, span: Span, number: int) -> _Plan:
         config: list[str] = []
         index: list[str] = []
         metric: list[str] = []
@@ -136,8 +178,18 @@ class OwnTable:
         schema = span.scope.schema_url or span.resource.schema_url
         if schema:
             self.schemas.setdefault(span.scope.name, schema)
-        is_hashable = all(isinstance(span.attributes[key], _HASHABLE) for key in config)
-        return _Plan(span, tuple(sorted(config)), frozenset(identity), is_hashable=is_hashable)
+        named = span.name, int(span.kind)
+        label = self._label_numbers.setdefault(named, len(self.labels))
+        if label == len(self.labels):
+            self.labels.append(named)
+        return _Plan(
+            span,
+            tuple(sorted(config)),
+            frozenset(identity),
+            number=number,
+            label=label,
+            is_hashable=all(isinstance(span.attributes[key], _HASHABLE) for key in config),
+        )
 
     def _read(self, span: Span, plan: _Plan) -> int:
         """Return a new raw number for a span, its own form interned."""
@@ -166,6 +218,9 @@ class OwnTable:
             self.owns.append(own)
         self.own_of_raw.append(number)
         raw = len(self.own_of_raw) - 1
+        types = tuple(type(span.attributes[key]) for key in plan.config)
+        if not _NUMBERS.isdisjoint(types):
+            self._types[raw] = types
         if tokens:
             self._tokens[raw] = tuple(tokens)
         return raw
@@ -247,7 +302,7 @@ class OwnTable:
             return
         uses = Counter(
             token
-            for raw, count in Counter(self._raw).items()
+            for raw, count in Counter(self.raw).items()
             for _, token in self._tokens.get(raw, ())
             for _ in range(min(count, 2))
         )
@@ -259,7 +314,7 @@ class OwnTable:
             if node.type is not NodeType.SPAN:
                 continue
             for instance, position in enumerate(node.spans):
-                found = self._tokens.get(self._raw[position])
+                found = self._tokens.get(self.raw[position])
                 if not found:
                     continue
                 by_key: dict[str, list[int]] = {}

@@ -7,15 +7,20 @@ crosses is paired last, so that a new order is seen as such. Source: golden trac
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from otel_experiments.golden.align import (
     Pairs,
     align_sequences,
+    align_weighted,
     join_multisets,
     longest_increasing,
+    match_weighted,
 )
+from otel_experiments.golden.form import Node
 from otel_experiments.golden.slots import SEQUENTIAL, IndexKey, Slot
 
 Level = Callable[[Slot], Hashable]
@@ -31,6 +36,14 @@ def _full_index(slot: Slot) -> Hashable:
 
 def _shape(slot: Slot) -> Hashable:
     return slot.node.shape
+
+
+def _bag(slot: Slot) -> Hashable:
+    return slot.node.bag
+
+
+def _bag_own(slot: Slot) -> Hashable:
+    return slot.node.bag, slot.own
 
 
 def _named_own(slot: Slot) -> Hashable:
@@ -75,9 +88,15 @@ class Pairing:
         return [place for place, at in enumerate(self.back) if at < 0]
 
 
+_MAX_WEIGHED: Final = 2_500
+"""Gaps with more candidate pairs than this are aligned by name alone."""
+_MAX_REPETITIONS: Final = 100
+
+
 def pair_slots(golden: Sequence[Slot], candidate: Sequence[Slot]) -> Pairing:
     """Return which slot is which."""
     pairing = Pairing(golden, candidate)
+    _join_strands(pairing)
     _join_by_index(pairing)
     _align_gaps(pairing)
     _join_parallel(pairing)
@@ -89,8 +108,8 @@ def pair_slots(golden: Sequence[Slot], candidate: Sequence[Slot]) -> Pairing:
 
 
 def _join_by_index(pairing: Pairing) -> None:
-    ours = _by_index(pairing.golden)
-    theirs = _by_index(pairing.candidate)
+    ours = _by_index(pairing.golden, pairing.match)
+    theirs = _by_index(pairing.candidate, pairing.back)
     for group, own in ours.items():
         other = theirs.get(group)
         if other is None:
@@ -102,10 +121,10 @@ def _join_by_index(pairing: Pairing) -> None:
                 _join_equal(pairing, positions, places)
 
 
-def _by_index(slots: Sequence[Slot]) -> dict[Hashable, dict[IndexKey, list[int]]]:
+def _by_index(slots: Sequence[Slot], matched: Sequence[int]) -> dict[Hashable, dict[IndexKey, list[int]]]:
     found: dict[Hashable, dict[IndexKey, list[int]]] = {}
     for position, slot in enumerate(slots):
-        if slot.index and all(value is not None for _, value in slot.index):
+        if matched[position] < 0 and slot.index and all(value is not None for _, value in slot.index):
             keys = tuple(key for key, _ in slot.index)
             found.setdefault((slot.label, keys), {}).setdefault(slot.index, []).append(position)
     return found
@@ -138,7 +157,7 @@ def _join_equal(pairing: Pairing, positions: Sequence[int], places: Sequence[int
     """Join slots of one index: those that are alike first, the last ones of either side before earlier ones."""
     free = list(positions)
     open_places = list(places)
-    for level in (_full, _shape, _named_own, _label):
+    for level in (_full, _shape, _bag, _named_own, _label):
         if not free or not open_places:
             return
         for at in list(free[::-1]):
@@ -184,12 +203,14 @@ def _align_gap(pairing: Pairing, positions: list[int], places: list[int]) -> Non
     if _pair_in_place(pairing, positions, places):
         return
     gaps = [(positions, places)]
-    for level in (_full, _shape, _named_own, _label):
+    for level in (_full, _shape, _bag, _named_own, _label):
         rest: list[tuple[list[int], list[int]]] = []
         for own, other in gaps:
-            found = align_sequences(
-                [level(golden[at]) for at in own], [level(candidate[place]) for place in other]
-            )
+            ours, theirs = [golden[at] for at in own], [candidate[place] for place in other]
+            if level is _named_own and len(own) * len(other) <= _MAX_WEIGHED:
+                found = align_weighted([_weights(slot, theirs) for slot in ours])
+            else:
+                found = align_sequences([level(slot) for slot in ours], [level(slot) for slot in theirs])
             low = left = 0
             for at, place in [*found, (len(own), len(other))]:
                 if low < at and left < place:
@@ -200,13 +221,40 @@ def _align_gap(pairing: Pairing, positions: list[int], places: list[int]) -> Non
         gaps = rest
 
 
+def _weights(slot: Slot, others: Sequence[Slot]) -> list[float]:
+    """Return how well a slot fits each of the others: 0 for another name, else from 1 to 2.5."""
+    return [
+        0.0
+        if slot.label != other.label
+        else 1.0 + likeness(slot.node, other.node) + (0.5 if slot.own == other.own else 0.0)
+        for other in others
+    ]
+
+
+def likeness(ours: Node, theirs: Node) -> float:
+    """Return Dice's coefficient of the children's names, 1 for two leaves."""
+    before, after = Counter(_names(ours)), Counter(_names(theirs))
+    total = sum(before.values()) + sum(after.values())
+    return 2 * sum((before & after).values()) / total if total else 1.0
+
+
+def _names(node: Node) -> Iterator[str]:
+    stack = list(node.children)
+    while stack:
+        child = stack.pop()
+        if child.name:
+            yield from [child.name] * min(child.count, _MAX_REPETITIONS)
+        else:
+            stack += child.children
+
+
 def _pair_in_place(pairing: Pairing, positions: Sequence[int], places: Sequence[int]) -> bool:
     """Pair a gap whose two sides have the same names in the same order; return whether it was such a gap."""
     ours = [pairing.golden[at] for at in positions]
     theirs = [pairing.candidate[place] for place in places]
     if list(map(_label, ours)) != list(map(_label, theirs)):
         return False
-    joined = join_multisets(list(map(_full, ours)), list(map(_full, theirs)))
+    joined = join_multisets(list(map(_bag_own, ours)), list(map(_bag_own, theirs)))
     if len(joined) < len(ours):
         joined = [(at, at) for at in range(len(ours))]
     for at, place in joined:  # where all are alike, these are the same children, perhaps in another order
@@ -215,6 +263,63 @@ def _pair_in_place(pairing: Pairing, positions: Sequence[int], places: Sequence[
 
 
 # --- parallel work, and what crosses -----------------------------------------------------------------------------
+
+
+def _join_strands(pairing: Pairing) -> None:
+    """Match whole pieces of parallel work first, so that what changed its order inside one is seen."""
+    ours, theirs = _strands(pairing.golden), _strands(pairing.candidate)
+    if all(len(strand) == 1 for strand in (*ours, *theirs)):
+        return
+    joined = join_multisets(
+        [tuple(_full_index(pairing.golden[at]) for at in strand) for strand in ours],
+        [tuple(_full_index(pairing.candidate[place]) for place in strand) for strand in theirs],
+    )
+    for at, place in joined:
+        _join_in_strand(pairing, ours[at], theirs[place])
+    known, taken = {at for at, _ in joined}, {place for _, place in joined}
+    rest = [strand for at, strand in enumerate(ours) if at not in known]
+    others = [strand for place, strand in enumerate(theirs) if place not in taken]
+    if 0 < len(rest) * len(others) <= _MAX_WEIGHED:
+        weights = [[_strand_weight(pairing, own, other) for other in others] for own in rest]
+        for at, place in match_weighted(weights):
+            _join_in_strand(pairing, rest[at], others[place])
+
+
+def _strands(slots: Sequence[Slot]) -> list[list[int]]:
+    found: dict[tuple[int, int], list[int]] = {}
+    for position, slot in enumerate(slots):
+        if slot.block != SEQUENTIAL:
+            found.setdefault((slot.block, slot.strand), []).append(position)
+    return list(found.values())
+
+
+def _strand_weight(pairing: Pairing, ours: Sequence[int], theirs: Sequence[int]) -> float:
+    """Return how much two pieces of work have in common; what is equal with its index counts most."""
+    before, after = _at(pairing.golden, ours), _at(pairing.candidate, theirs)
+    common = [
+        sum((Counter(map(level, before)) & Counter(map(level, after))).values())
+        for level in (_label, _full, _full_index)
+    ]
+    return (
+        common[0] + 2 * common[1] + 3 * common[2] - 0.1 * abs(len(ours) - len(theirs)) if common[0] else 0.0
+    )
+
+
+def _at(slots: Sequence[Slot], positions: Sequence[int]) -> list[Slot]:
+    return [slots[position] for position in positions]
+
+
+def _join_in_strand(pairing: Pairing, ours: Sequence[int], theirs: Sequence[int]) -> None:
+    for level in (_full_index, _full, _shape, _bag, _named_own, _label):
+        free = [at for at in ours if pairing.match[at] < 0]
+        open_places = [place for place in theirs if pairing.back[place] < 0]
+        if not free or not open_places:
+            return
+        for at, place in join_multisets(
+            [level(slot) for slot in _at(pairing.golden, free)],
+            [level(slot) for slot in _at(pairing.candidate, open_places)],
+        ):
+            pairing.join(free[at], open_places[place])
 
 
 def _join_parallel(pairing: Pairing) -> None:
@@ -227,18 +332,18 @@ def _join_parallel(pairing: Pairing) -> None:
             _join_levels(
                 pairing,
                 lambda slot, block=block: slot.block == block,  # type: ignore[misc] # the default binds the loop's variable
-                (_full_index, _full, _shape, _named_own, _label),
+                (_full_index, _full, _shape, _bag, _named_own, _label),
             )
     _join_levels(
         pairing,
         lambda slot: slot.block != SEQUENTIAL,
-        (_full_index, _full, _shape, _named_own, _label),
+        (_full_index, _full, _shape, _bag, _named_own, _label),
     )
 
 
 def _join_rest(pairing: Pairing) -> None:
     """Pair across: parallel with sequential children, and sequential ones whose order changed."""
-    _join_levels(pairing, lambda slot: True, (_full_index, _full, _shape))  # noqa: ARG005 - all slots
+    _join_levels(pairing, lambda slot: True, (_full_index, _full, _shape, _bag))  # noqa: ARG005 - all slots
     mixed = [
         at
         for at in pairing.removed
@@ -269,6 +374,11 @@ def _join_levels(pairing: Pairing, accept: Callable[[Slot], bool], levels: Seque
         theirs = [place for place in pairing.added if accept(pairing.candidate[place])]
         if not ours or not theirs:
             return
+        if level is _named_own and len(ours) * len(theirs) <= _MAX_WEIGHED:
+            slots = [pairing.candidate[place] for place in theirs]
+            for at, place in match_weighted([_weights(pairing.golden[at], slots) for at in ours]):
+                pairing.join(ours[at], theirs[place])
+            continue
         joined = join_multisets(
             [level(pairing.golden[at]) for at in ours], [level(pairing.candidate[place]) for place in theirs]
         )

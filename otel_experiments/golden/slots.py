@@ -29,6 +29,7 @@ class Slot:
     block: int = SEQUENTIAL
     strand: int = 0
     is_floating: bool = False
+    is_timed: bool = False
     own: int = 0
     index: IndexKey = ()
 
@@ -80,7 +81,16 @@ class Side:
                 for child in lane.children:
                     stride = lane.count * child.count
                     slots.extend(
-                        Slot(child, stride, offset, place, block, strand, is_floating=par.is_floating)
+                        Slot(
+                            child,
+                            stride,
+                            offset,
+                            place,
+                            block,
+                            strand,
+                            is_floating=par.is_floating,
+                            is_timed=par.is_timed,
+                        )
                         for offset in range(number * child.count, (number + 1) * child.count)
                     )
                 strand += 1

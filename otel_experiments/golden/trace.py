@@ -18,13 +18,15 @@ from otel_experiments.semconv import attributes as attr
 class MetricSeries:
     """What `run.log` recorded under one name and phase, as columns.
 
-    Shape: `indices` [n] (steps) and `values` [n], in recording order.
+    Shape: `indices` [n] (steps) and `values` [n], in recording order. `total` is how many points there were
+    before a golden file kept only some of them; 0 where all are here.
     """
 
     name: str
     indices: Sequence[float]
     values: Sequence[float]
     phase: str = ""
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
