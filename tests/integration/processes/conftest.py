@@ -72,7 +72,8 @@ class Script:
         if self.process.stdin is not None:
             self.process.stdin.close()
         # Not communicate(): it reads past what readline() has already taken into its buffer.
-        out, err = self.process.stdout.read(), self.process.stderr.read()
+        with self.process.stdout, self.process.stderr:
+            out, err = self.process.stdout.read(), self.process.stderr.read()
         assert self.process.wait(timeout=90) == expected, err
         return out, err
 
