@@ -15,7 +15,13 @@ from typing import Final
 
 from otel_experiments.semconv import attributes as attr
 
-_LIBRARIES: Final = {"numpy": "numpy", "torch": "torch", "jax": "jax", "tensorflow": "tensorflow", "sklearn": "scikit-learn"}
+_LIBRARIES: Final = {
+    "numpy": "numpy",
+    "torch": "torch",
+    "jax": "jax",
+    "tensorflow": "tensorflow",
+    "sklearn": "scikit-learn",
+}
 _THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
