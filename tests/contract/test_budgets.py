@@ -18,7 +18,6 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not path.is_relative_
 MODULE_LINES = 400
 MODULE_LINES_AT_MOST = 600
 LARGER_MODULES = {
-    "errors.py": "the whole exception tree in one file, half of it texts",
     "golden/canonical.py": "one pass from spans to the canonical form; its state is shared by every step",
     "golden/curves.py": "the five ways to compare a curve, read side by side",
     "golden/file_read.py": "one parser: each line kind of the file format is a method",

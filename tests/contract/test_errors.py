@@ -20,8 +20,10 @@ CLASSES = {
 TEXTS = {
     "ExperimentMetadataError": (
         {"field": "epoch", "wanted": "an integer", "found": "'five'"},
-        "The field 'epoch' of the experiment metadata cannot be used: an integer was expected, 'five' was found.\n"
-        '  A whole one: {"model_name": "resnet", "epoch": 5, "step": 100, "loss": 0.1, "metrics": {"acc": 0.9}}',
+        (
+            "The field 'epoch' of the experiment metadata cannot be used: an integer was expected, 'five' was found.\n"
+            '  A whole one: {"model_name": "resnet", "epoch": 5, "step": 100, "loss": 0.1, "metrics": {"acc": 0.9}}'
+        ),
     ),
     "InvalidNameError": (
         {"kind": "run name", "name": "../x", "why": "it holds '..'", "fix": "Leave the dots out."},
