@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from otel_experiments.golden.curves import Curve, CurveFinding, CurveReport, compare_curve
 from otel_experiments.golden.findings import Example, Finding
-from otel_experiments.golden.form import Form, Node, NodeType, Number
+from otel_experiments.golden.form import Form, Node, Number, join_path
 from otel_experiments.golden.ledger import location_of
 from otel_experiments.golden.match import Matched, Pair
 from otel_experiments.golden.policy import Policy
@@ -94,10 +94,7 @@ def _lost_paths(matched: Sequence[Matched]) -> list[tuple[str, Node]]:
                 here_path, here = stack.pop()
                 if here.metrics:
                     found[here_path] = here
-                stack += (
-                    (f"{here_path}/{child.name}" if child.type is NodeType.SPAN else here_path, child)
-                    for child in here.children
-                )
+                stack += ((join_path(here_path, child), child) for child in here.children)
     return sorted(found.items(), key=lambda item: item[0])
 
 

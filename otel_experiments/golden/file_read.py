@@ -53,6 +53,7 @@ def read_inline(text: str, *, path: str = "inline golden") -> Golden:
 class _FileReader:
     def __init__(self, text: str, path: str) -> None:
         self.path = path
+        self.is_whole = True
         self.text = text.replace("\r\n", "\n")
         self.lines = self.text.split("\n")
         self.minor = MINOR
@@ -68,6 +69,7 @@ class _FileReader:
         self.sections: list[tuple[str, int, list[tuple[int, str]]]] = []
 
     def read(self, *, is_whole_file: bool) -> Golden:
+        self.is_whole = is_whole_file
         if is_whole_file:
             self._check_frame()
         self._split(is_whole_file=is_whole_file)
@@ -179,7 +181,7 @@ class _FileReader:
     def _outline(self, lines: Sequence[tuple[int, str]], *, is_inside: bool) -> list[OutlineLine]:
         if is_inside:
             lines = [(number, line.removeprefix("  ")) for number, line in lines]
-        elif lines:
+        elif lines and not self.is_whole:
             indent = min(len(line) - len(line.lstrip(" ")) for _, line in lines)
             lines = [(number, line[indent:]) for number, line in lines]
         try:

@@ -196,6 +196,14 @@ class Form:
 
 def join_path(above: str, node: Node) -> str:
     """Return the canonical path of a node below `above`; lanes, blocks and ranks add nothing to it."""
-    if node.type is not NodeType.SPAN:
-        return above
-    return f"{above}/{node.name}" if above else node.name
+    return extend_path(above, node.name) if node.type is NodeType.SPAN else above
+
+
+_MAX_PATH: Final = 1_000
+"""Characters of a canonical path; of longer ones the end is kept. Else deep recursion would cost its square."""
+
+
+def extend_path(above: str, name: str) -> str:
+    """Return the canonical path of a span called `name` below `above`."""
+    path = f"{above}/{name}" if above else name
+    return path if len(path) <= _MAX_PATH else f"...{path[-_MAX_PATH // 2 :]}"

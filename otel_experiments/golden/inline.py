@@ -18,7 +18,7 @@ from otel_experiments.golden.align import align_sequences
 from otel_experiments.golden.canonical import canonicalize
 from otel_experiments.golden.compare import Comparison, incomplete_findings, verdict_of
 from otel_experiments.golden.findings import sort_findings
-from otel_experiments.golden.form import EventForm, Form, Node, NodeType, Number, Own
+from otel_experiments.golden.form import EventForm, Form, Node, NodeType, Number, Own, extend_path
 from otel_experiments.golden.ledger import Ledger, Places
 from otel_experiments.golden.match import kind_name
 from otel_experiments.golden.otg_scan import OtgSyntaxError, Scanner
@@ -254,7 +254,7 @@ class _InlineMatcher:
                     by_node.setdefault(slot.node, []).append(slot)
                 for child, run in by_node.items():
                     below = [at for slot in run for at in slot.instances(instances)]
-                    child_path = f"{path}/{child.name}" if path else child.name
+                    child_path = extend_path(path, child.name)
                     self._check(pattern, child, below, child_path)
                     stack.append((pattern.below, child, below, child_path))
 
@@ -341,7 +341,7 @@ class _InlineMatcher:
         shown = (
             f"x{pattern.low}" if pattern.low == pattern.high else f"x{pattern.low}..{_shown(pattern.high)}"
         )
-        where = f"{path}/{pattern.name}" if path else pattern.name
+        where = extend_path(path, pattern.name)
         if not own:
             if pattern.low:
                 self.ledger.note(
@@ -391,7 +391,7 @@ class _InlineMatcher:
         candidate: str = "",
         detail: str = "",
     ) -> None:
-        where = f"{path}/{slot.node.name}" if path else slot.node.name
+        where = extend_path(path, slot.node.name)
         self.ledger.note(
             code,
             where,

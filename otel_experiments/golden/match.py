@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from otel_experiments.golden.form import Form, Node, NodeType, Number, Own
+from otel_experiments.golden.form import Form, Node, NodeType, Number, Own, extend_path, join_path
 from otel_experiments.golden.ledger import RANK_KEYS, Ledger, Places
 from otel_experiments.golden.leftovers import Instances, Leftover, report_leftovers, resolve_leftovers
 from otel_experiments.golden.order_check import check_order
@@ -222,7 +222,7 @@ class _Matcher:
         for ours, theirs in zip(pair.golden.children, pair.candidate.children, strict=True):
             path = pair.path
             if ours.type is NodeType.SPAN:
-                path = f"{path}/{ours.name}" if path else ours.name
+                path = extend_path(path, ours.name)
             if ours.type is NodeType.PAR:
                 self._descend_parallel(pair, ours, theirs, path)
                 continue
@@ -309,7 +309,7 @@ class _Matcher:
         path: str,
     ) -> None:
         """Match children of one parent (in all its instances) and go on with what was matched."""
-        pairing = pair_slots(golden_slots, candidate_slots)
+        pairing = pair_slots(golden_slots, candidate_slots, has_lanes=self.has_lanes)
         check_order(
             pairing,
             self.ledger,
@@ -328,7 +328,7 @@ class _Matcher:
                 self.leftovers.append(
                     Leftover(
                         is_removed=side,
-                        path=_child_path(path, slot.node),
+                        path=join_path(path, slot.node),
                         parent_path=path,
                         slot=slot,
                         instances=slot.instances(at),
@@ -356,7 +356,7 @@ class _Matcher:
                     _spread(ours_run, golden_at),
                     theirs_node,
                     _spread(theirs_run, candidate_at),
-                    _child_path(path, ours_node),
+                    join_path(path, ours_node),
                 )
             )
 
@@ -422,9 +422,9 @@ class _Matcher:
         """Report ids that were one id in the golden and are two now, or the other way round."""
         forward: dict[int, int] = {}
         backward: dict[int, int] = {}
-        for pair in sorted(self.matched.pairs, key=lambda pair: pair.path):
+        for pair in self.matched.pairs:
             ours, theirs = pair.golden.labels, pair.candidate.labels
-            if _is_ambiguous(self.golden, pair.golden):
+            if not (ours or theirs) or _is_ambiguous(self.golden, pair.golden):
                 continue
             for key in {**ours, **theirs}:
                 for old_at, new_at in zip(pair.golden_at, pair.candidate_at, strict=True):
@@ -539,12 +539,6 @@ def _spread(slots: Sequence[Slot], parents: Instances) -> Instances:
     if isinstance(parents, range) and offsets == list(range(stride)):
         return range(parents.start * stride, parents.stop * stride)
     return [parent * stride + offset for parent in parents for offset in offsets]
-
-
-def _child_path(path: str, node: Node) -> str:
-    if node.type is not NodeType.SPAN:
-        return path
-    return f"{path}/{node.name}" if path else node.name
 
 
 def _index_values(pair: Pair, key: str) -> list[Number]:

@@ -28,7 +28,7 @@ from otel_experiments.golden.otg_scan import OtgSyntaxError, Scanner, short_key
 from otel_experiments.golden.own_diff import STATUS_NAMES
 from otel_experiments.golden.values import Value
 
-MAX_NODES: Final = 5_000_000
+MAX_NODES: Final = 2_000_000
 """Nested templates could stand for more than any program does; then the file is refused."""
 
 _KINDS: Final = ("unspecified", "internal", "server", "client", "producer", "consumer")
@@ -94,7 +94,6 @@ class TreeReader:
     def __init__(self, templates: Mapping[str, Sequence[OutlineLine]]) -> None:
         self.templates = templates
         self.curves: dict[str, list[tuple[Node, str]]] = {}
-        self._nodes = 0
 
     def read(self, lines: Sequence[OutlineLine], order: Order, schemas: Mapping[str, str]) -> Form:
         """Return the form that an outline describes.
@@ -102,6 +101,7 @@ class TreeReader:
         Raises:
             TreeError: a line cannot be read.
         """
+        self._count_lines(lines)
         top = Node(NodeType.TOP, own=[0])
         form = Form(top, [BLANK], order, schemas)
         reader = _FormReader(form)
@@ -110,9 +110,6 @@ class TreeReader:
         ]
         while stack:
             line, above, path, scope = stack.pop()
-            self._nodes += 1
-            if self._nodes > MAX_NODES:
-                raise TreeError(f"the templates stand for more than {MAX_NODES} lines", line.number)
             try:
                 node, inherited = reader.node(line, above, path, scope)
                 below = self._resolve(line.below)
@@ -126,18 +123,68 @@ class TreeReader:
         return form
 
     def _resolve(self, lines: Sequence[OutlineLine]) -> list[OutlineLine]:
+        """Return lines with those that name a template replaced by its lines."""
         found: list[OutlineLine] = []
-        for line in lines:
-            if not line.text.startswith("@"):
+        stack = list(reversed(lines))
+        while stack:
+            line = stack.pop()
+            if line.text.startswith("@"):
+                stack.extend(reversed(self._template(line)))
+            else:
                 found.append(line)
-                continue
-            template = self.templates.get(line.text[1:].split(" ")[0])
-            if template is None:
-                raise TreeError(f"there is no template {line.text[1:]!r}", line.number)
-            found += (
-                self._resolve(template) if any(one.text.startswith("@") for one in template) else template
-            )
         return found
+
+    def _template(self, line: OutlineLine) -> Sequence[OutlineLine]:
+        template = self.templates.get(line.text[1:].split(" ")[0])
+        if template is None:
+            raise TreeError(f"there is no template {line.text[1:]!r}", line.number)
+        return template
+
+    def _count_lines(self, lines: Sequence[OutlineLine]) -> int:
+        """Return how many lines these stand for, templates filled in.
+
+        Raises:
+            TreeError: they stand for too many, or a template stands inside itself.
+        """
+        sizes: dict[int, int] = {}
+        opened: set[int] = set()
+        stack: list[tuple[Sequence[OutlineLine], bool]] = [(lines, False)]
+        while stack:
+            own, is_done = stack.pop()
+            if id(own) in sizes:
+                continue
+            inner, count = self._named_below(own)
+            if is_done:
+                opened.discard(id(own))
+                sizes[id(own)] = count + sum(sizes[id(one)] for one in inner)
+                if sizes[id(own)] > MAX_NODES:
+                    raise TreeError(
+                        f"the templates stand for more than {MAX_NODES} lines", own[0].number if own else 1
+                    )
+                continue
+            if id(own) in opened:
+                raise TreeError("a template stands inside itself", own[0].number if own else 1)
+            opened.add(id(own))
+            stack.append((own, True))
+            for one in inner:
+                if id(one) in opened:
+                    raise TreeError("a template stands inside itself", one[0].number if one else 1)
+                stack.append((one, False))
+        return sizes[id(lines)]
+
+    def _named_below(self, lines: Sequence[OutlineLine]) -> tuple[list[Sequence[OutlineLine]], int]:
+        """Return the templates that are named at or below some lines, and how many other lines there are."""
+        inner: list[Sequence[OutlineLine]] = []
+        count = 0
+        stack = list(lines)
+        while stack:
+            line = stack.pop()
+            if line.text.startswith("@"):
+                inner.append(self._template(line))
+            else:
+                count += 1
+                stack += line.below
+        return inner, count
 
 
 class _FormReader:

@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Final
 
 from otel_experiments.golden.chunks import splice_chunks
-from otel_experiments.golden.form import BLANK, EventForm, LinkForm, Node, NodeType, Own
+from otel_experiments.golden.form import BLANK, EventForm, LinkForm, Node, NodeType, Own, extend_path
 from otel_experiments.golden.normalize import REDACTED, Token, identity_token, is_secret_key
 from otel_experiments.golden.roles import Role, Roles
 from otel_experiments.golden.values import Value, encode_value
@@ -279,9 +279,7 @@ class OwnTable:
             at = self.parent[at]
         above = known.get(at, "")
         for here in reversed(chain):
-            above = f"{above}/{self.spans[here].name}" if above else self.spans[here].name
-            if len(above) > 2_000:
-                above = f"...{above[-1_000:]}"
+            above = extend_path(above, self.spans[here].name)
             known[here] = above
         return known[position]
 

@@ -54,12 +54,17 @@ def _label(slot: Slot) -> Hashable:
     return slot.label
 
 
+_WITH_LANES: Final[Sequence[Level]] = (_full, _shape, _bag, _named_own, _label)
+_WITHOUT_LANES: Final[Sequence[Level]] = (_bag_own, _bag, _named_own, _label)
+
+
 @dataclass(slots=True)
 class Pairing:
     """Two lists of children with what was matched: `match[i]` is the candidate slot of golden slot i, or -1."""
 
     golden: Sequence[Slot]
     candidate: Sequence[Slot]
+    sequence_levels: Sequence[Level] = ()
     match: list[int] = field(default_factory=list)
     back: list[int] = field(default_factory=list)
 
@@ -93,9 +98,9 @@ _MAX_WEIGHED: Final = 2_500
 _MAX_REPETITIONS: Final = 100
 
 
-def pair_slots(golden: Sequence[Slot], candidate: Sequence[Slot]) -> Pairing:
-    """Return which slot is which."""
-    pairing = Pairing(golden, candidate)
+def pair_slots(golden: Sequence[Slot], candidate: Sequence[Slot], *, has_lanes: bool = True) -> Pairing:
+    """Return which slot is which; without lanes, shapes hold chance overlap and say less than what is inside."""
+    pairing = Pairing(golden, candidate, sequence_levels=_WITH_LANES if has_lanes else _WITHOUT_LANES)
     _join_strands(pairing)
     _join_by_index(pairing)
     _align_gaps(pairing)
@@ -203,7 +208,7 @@ def _align_gap(pairing: Pairing, positions: list[int], places: list[int]) -> Non
     if _pair_in_place(pairing, positions, places):
         return
     gaps = [(positions, places)]
-    for level in (_full, _shape, _bag, _named_own, _label):
+    for level in pairing.sequence_levels:
         rest: list[tuple[list[int], list[int]]] = []
         for own, other in gaps:
             ours, theirs = [golden[at] for at in own], [candidate[place] for place in other]
