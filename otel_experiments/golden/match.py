@@ -72,6 +72,7 @@ class _Matcher:
         self.index_changes: dict[tuple[str, str], list[tuple[Number, Number, Pair, int]]] = {}
         self._changes: dict[tuple[int, int], list[OwnChange]] = {}
         self._queue: list[Pair] = []
+        self._single_ids = 0
         self.has_lanes = golden.order == "lanes" == candidate.order
 
     def _number(self, own: Own, numbers: dict[Own, int]) -> int:
@@ -449,17 +450,16 @@ class _Matcher:
         forward: dict[int, int],
         backward: dict[int, int],
     ) -> bool:
+        old, new = old or (0,) * len(new), new or (0,) * len(old)
         if len(old) != len(new):
             return not any(old) and not any(new)
         for ours, theirs in zip(old, new, strict=True):
-            if not ours and not theirs:
-                continue
-            if not ours or not theirs:
-                return bool(self.leftovers)  # its other use went with a span that is reported already
-            if forward.setdefault(ours, theirs) != theirs:
-                return False
-            if backward.setdefault(theirs, ours) != ours:
-                return False
+            self._single_ids += 1  # an id that occurs once is unlike any other
+            before, after = ours or -self._single_ids, theirs or -self._single_ids
+            if ours and forward.setdefault(ours, after) != after:
+                return bool(self.leftovers)  # its other use may have gone with a span that is reported
+            if theirs and backward.setdefault(theirs, before) != before:
+                return bool(self.leftovers)
         return True
 
 

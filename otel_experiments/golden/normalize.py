@@ -21,7 +21,9 @@ class Token(NamedTuple):
     raw: str
 
 
-_SUSPECT: Final = re.compile(r"[0-9/\\]|-----BEGIN|[Bb]earer ")
+_SUSPECT: Final = re.compile(
+    r"[0-9/\\]|-----BEGIN|[Bb]earer |AKIA|sk-|gh[pousr]_|github_pat_|glpat-|xox[abprs]-|hf_|eyJ"
+)
 """Texts without any of these hold nothing to normalise; most texts are such."""
 
 _PATTERN: Final = re.compile(

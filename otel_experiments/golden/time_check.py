@@ -23,7 +23,7 @@ from otel_experiments.golden.timing_model import (
     TimingRun,
 )
 
-_MAX_PLACES: Final = 4
+_MAX_KINDS: Final = 8
 _MAX_SPREAD: Final = 4_096
 """The spread of a stage with more spans is estimated from about so many of them."""
 
@@ -57,23 +57,32 @@ def _measure(form: Form) -> TimingRun:
 
 
 def _strata(form: Form) -> dict[str, list[list[int]]]:
-    """Return positions by path; spans of one name at several places of their parent are told apart.
+    """Return positions by path; spans of one name at several places, or with other attributes, are told apart.
 
-    Such places may do different work under one name. A median over both would lie anywhere between, with a
-    spread that no run explains. More than a few places are the turns of an irregular loop, and are not told apart.
+    They may do different work under one name. A median over all would lie anywhere between, with a spread that
+    no run explains. More than a few kinds are the turns of an irregular loop, and are not told apart.
     """
-    places: dict[Node, int] = {}
-    found: dict[str, dict[int, list[int]]] = {}
+    places: dict[Node, tuple[int, ...]] = {}
+    found: dict[str, dict[object, list[int]]] = {}
     for path, node in form.walk():
-        seen: Counter[str] = Counter()
+        seen: Counter[tuple[NodeType, str]] = Counter()
+        own = places.get(node, ())
         for child in node.children:
-            places[child] = seen[child.name]
-            seen[child.name] += 1
-        if node.type is NodeType.SPAN:
-            found.setdefault(path, {}).setdefault(places.get(node, 0), []).extend(node.spans)
+            key = child.type, child.name
+            places[child] = (seen[key],) if node.type is NodeType.SPAN else (*own, seen[key])
+            seen[key] += 1
+        if node.type is not NodeType.SPAN:
+            continue
+        strata = found.setdefault(path, {})
+        numbers = set(node.own)
+        if len(numbers) == 1:
+            strata.setdefault((own, next(iter(numbers))), []).extend(node.spans)
+            continue
+        for number, position in zip(node.own, node.spans, strict=True):
+            strata.setdefault((own, number), []).append(position)
     return {
         path: list(strata.values())
-        if len(strata) <= _MAX_PLACES
+        if len(strata) <= _MAX_KINDS
         else [[at for positions in strata.values() for at in positions]]
         for path, strata in found.items()
     }
