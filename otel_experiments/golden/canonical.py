@@ -148,11 +148,12 @@ class _Canonicalizer:
             is_numbered and positions != by_number and self._clock_went_back(positions, sequence)
         )
         self.positions = positions
+        has_lanes = len(set(lane)) > 1
         for position in positions:
             above = parent[position]
             if above < 0:
                 above = top
-            elif lane[above] != lane[position]:
+            elif has_lanes and lane[above] != lane[position]:
                 mixed.add(above)
             siblings = kids[above]
             if siblings is None:
@@ -396,8 +397,8 @@ class _Canonicalizer:
     def _outer_key(self, lane: int) -> tuple[object, ...]:
         below = self.kids[lane] or ()
         indices = tuple(self._index_of(kid) for kid in below)
-        digests = b"".join(self.owns.digest(self.raw[kid]) for kid in below if kid < self.top)
-        return indices, digests
+        texts = tuple(self.owns.text(self.raw[kid]) for kid in below if kid < self.top)
+        return indices, texts
 
     def _index_of(self, position: int) -> tuple[tuple[str, int | float], ...]:
         if position >= self.top:

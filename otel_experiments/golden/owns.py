@@ -94,6 +94,7 @@ class OwnTable:
         self._own_numbers: dict[Own, int] = {BLANK: 0}
         self._tokens: dict[int, tuple[tuple[str, Token], ...]] = {}
         self._types: dict[int, tuple[type, ...]] = {}
+        self._texts: dict[int, str] = {}
         self._digests: dict[int, bytes] = {}
         self._where: dict[tuple[str, str], int] | None = None
         self._paths: dict[int, str] = {}
@@ -285,13 +286,20 @@ class OwnTable:
 
     # --- digests and labels ------------------------------------------------------------------------------------
 
+    def text(self, raw: int) -> str:
+        """Return what a span is as a text, the same in every process."""
+        number = self.own_of_raw[raw]
+        known = self._texts.get(number)
+        if known is None:
+            known = self._texts[number] = repr(tuple(self.owns[number]))
+        return known
+
     def digest(self, raw: int) -> bytes:
         """Return a digest of what a span is, the same in every process."""
         number = self.own_of_raw[raw]
         known = self._digests.get(number)
         if known is None:
-            text = repr(tuple(self.owns[number]))
-            known = self._digests[number] = blake2b(text.encode(), digest_size=12).digest()
+            known = self._digests[number] = blake2b(self.text(raw).encode(), digest_size=12).digest()
         return known
 
     def number_labels(self, top: Node) -> None:
