@@ -1,4 +1,4 @@
-"""What every test gets: no OpenTelemetry settings of the machine, a folder of its own, and no thread left behind."""
+"""What every test gets: a machine without OpenTelemetry settings or CI, its own folder, no thread left behind."""
 
 import os
 import threading
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from otel_experiments.errors import StoreError
+from otel_experiments.gate.options import CI_VARIABLES
 from otel_experiments.store import open_store
 from otel_experiments.testing.live_check import LiveCheck
 
@@ -29,13 +30,16 @@ LARGEST_CHECKED_BYTES = 8 << 20
 
 @pytest.fixture(autouse=True)
 def isolated_process(tmp_path, monkeypatch):
-    """Run each test without OTEL_* variables, in its own folder, and see that it leaves no thread running.
+    """Run each test as on a user's machine, in its own folder, and see that it leaves no thread running.
+
+    Without OTEL_* variables, and without those by which continuous integration is known: what a test shows must
+    not depend on where it runs, and a test of either sets its own.
 
     A daemon thread may outlive a test (a pool of a library that keeps warm); another one would keep a user's
     process from ending.
     """
     for name in os.environ:
-        if name.startswith("OTEL_"):
+        if name.startswith(("OTEL_", "GITHUB_")) or name in CI_VARIABLES:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     before = set(threading.enumerate())

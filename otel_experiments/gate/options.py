@@ -19,15 +19,16 @@ from otel_experiments.golden.roles import DEFAULT_RULES, Rules
 Part = Literal["new", "changed", "timing", "all"]
 """What an update may write: missing goldens, changed ones, times, or all of it."""
 
-_CI_VARIABLES: Final = (
+CI_VARIABLES: Final = (
     "CI", "GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "JENKINS_URL", "TEAMCITY_VERSION", "TF_BUILD", "CIRCLECI",
 )  # fmt: skip
+"""What continuous integration sets in the environment; "", "0" and "false" count as not set."""
 
 
 def is_ci(environ: Mapping[str, str] | None = None) -> bool:
     """Tell whether this process runs in continuous integration, where nothing is ever written."""
     environ = os.environ if environ is None else environ
-    return any(environ.get(variable, "").lower() not in {"", "0", "false"} for variable in _CI_VARIABLES)
+    return any(environ.get(variable, "").lower() not in {"", "0", "false"} for variable in CI_VARIABLES)
 
 
 def parse_parts(text: str) -> frozenset[Part]:

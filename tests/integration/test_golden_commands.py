@@ -34,9 +34,7 @@ class Shell:
 
     def golden(self, *arguments, typed="", **environment):
         """Run `otel-experiments golden ARGUMENTS`; returns the finished process."""
-        env = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "GITHUB_"))}
-        env.pop("CI", None)
-        env |= {"COLUMNS": "120", "PYTHONDONTWRITEBYTECODE": "1", **environment}
+        env = {**os.environ, "COLUMNS": "120", "PYTHONDONTWRITEBYTECODE": "1", **environment}
         script = "from otel_experiments.cli import main; main()"
         return subprocess.run(
             [sys.executable, "-c", script, "golden", *arguments],

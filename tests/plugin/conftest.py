@@ -71,12 +71,7 @@ class Project:
 
     def pytest(self, *arguments, **environment):
         """Run pytest as a user would; returns the finished process."""
-        env = {
-            key: value
-            for key, value in os.environ.items()
-            if not key.startswith(("OTEL_", "PYTEST_", "GITHUB_"))
-        }
-        env.pop("CI", None)
+        env = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
         env |= {
             "PYTHONPATH": str(self.folder),
             "PYTHONDONTWRITEBYTECODE": "1",
