@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from hashlib import blake2b
 from itertools import groupby
 
-from otel_experiments.errors import IncompleteTraceError
+from otel_experiments.errors import EmptyTraceError, IncompleteTraceError
 from otel_experiments.golden.form import Form, Node, NodeType, Number, Order, SpanColumns
 from otel_experiments.golden.lanes import (
     Block,
@@ -24,7 +24,7 @@ from otel_experiments.golden.lanes import (
 )
 from otel_experiments.golden.owns import OwnTable
 from otel_experiments.golden.roles import DEFAULT_RULES, Role, Roles, Rules
-from otel_experiments.golden.trace import CapturedRun, require_complete
+from otel_experiments.golden.trace import CapturedRun, assess_completeness
 from otel_experiments.model.span import Span
 from otel_experiments.semconv import attributes as attr
 
@@ -41,23 +41,18 @@ _STRUCTURAL = {
 }
 
 
-def canonicalize(
-    run: CapturedRun, rules: Rules = DEFAULT_RULES, *, order: Order | None = None, is_checked: bool = False
-) -> Form:
+def canonicalize(run: CapturedRun, rules: Rules = DEFAULT_RULES, *, order: Order | None = None) -> Form:
     """Return the canonical form of a complete run.
 
     Args:
         run: The run, its spans in any order.
         rules: Declared roles and orders.
         order: Where the order of siblings comes from; by default from lanes where every span has one.
-        is_checked: The caller has seen that the run is complete.
 
     Raises:
         EmptyTraceError: the run has no spans.
         IncompleteTraceError: spans are lost, open or orphaned.
     """
-    if not is_checked:
-        require_complete(run)
     return _Canonicalizer(run, rules, order).form()
 
 
@@ -67,8 +62,7 @@ class _Canonicalizer:
     def __init__(self, run: CapturedRun, rules: Rules, order: Order | None) -> None:
         self.run = run
         self.rules = rules
-        self.owns = OwnTable(_deduplicate(run.spans), Roles(rules))
-        self.owns.fill()
+        self.owns = _read_columns(run, rules)
         self.spans = self.owns.spans
         self.raw = self.owns.raw
         self.label = list(self.owns.label)
@@ -78,6 +72,7 @@ class _Canonicalizer:
         self.lane_count: dict[int, int] = {}
         self.rank: dict[int, int] = {}
         self.timeline, self.order = self._timeline(order)
+        self._is_skewed = False
         self.mixed: set[int] = set()
         """Spans that have children in other lanes."""
         self._shapes: dict[tuple[int, ...], int] = {}
@@ -435,12 +430,24 @@ class _Canonicalizer:
         return known[position]
 
 
-def _deduplicate(spans: Sequence[Span]) -> list[Span]:
-    """Return the spans, each id once: of a span exported twice the later one counts."""
-    if len({span.span_id for span in spans}) == len(spans):
-        return list(spans)
-    last = {(span.trace_id, span.span_id): span for span in spans}
-    return list(spans) if len(last) == len(spans) else list(last.values())
+def _read_columns(run: CapturedRun, rules: Rules) -> OwnTable:
+    """Return the columns of a run that is complete; of a span exported twice the later one counts.
+
+    Raises:
+        EmptyTraceError: the run has no spans.
+        IncompleteTraceError: spans are lost, open or orphaned.
+    """
+    if not run.spans:
+        raise EmptyTraceError(run=run.name)
+    table = OwnTable(list(run.spans), Roles(rules))
+    if not table.fill():
+        last = {(span.trace_id, span.span_id): span for span in run.spans}
+        table = OwnTable(list(last.values()), Roles(rules))
+        table.fill()
+    state = assess_completeness(run, roots=table.roots, orphans=table.orphans, still_open=table.still_open)
+    if state.problems:
+        raise IncompleteTraceError(run=run.name, problems=state.problems)
+    return table
 
 
 def _thread_of(span: Span) -> str | None:

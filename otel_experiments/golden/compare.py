@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final, Literal
 
-from otel_experiments.errors import GoldenInvalidError, IncompleteTraceError
+from otel_experiments.errors import EmptyTraceError, GoldenInvalidError, IncompleteTraceError
 from otel_experiments.golden.canonical import canonicalize
 from otel_experiments.golden.curve_check import CurveView, check_curves
 from otel_experiments.golden.findings import Finding, sort_findings
@@ -102,10 +102,11 @@ def compare(
             found="it has no spans, and nothing is equal to nothing",
             fix="Capture it again from a run that records spans.",
         )
-    broken = incomplete_findings(candidates)
-    if broken:
+    try:
+        chosen = _nearest_variant(golden, candidates, policy)
+    except (EmptyTraceError, IncompleteTraceError) as error:
+        broken = incomplete_findings(candidates) or [Finding("incomplete-trace", "", detail=str(error))]
         return Comparison("error", tuple(broken), policy, golden.name, golden.runs, len(candidates))
-    chosen = _nearest_variant(golden, candidates, policy)
     findings, matched, forms = chosen.findings, chosen.matched, chosen.candidates
     variant = chosen.variant
     host = candidates[0].environment
@@ -201,9 +202,12 @@ def _nearest_variant(golden: Golden, candidates: Sequence[CapturedRun], policy: 
     """Return the structural comparison with the variant that is nearest to the candidates.
 
     Raises:
-        IncompleteTraceError: spans name each other as parents.
+        EmptyTraceError: there is no candidate, or one without spans.
+        IncompleteTraceError: spans of one are lost, open or orphaned, or name each other as parents.
     """
-    forms = [canonicalize(run, golden.rules, is_checked=True) for run in candidates]
+    if not candidates:
+        raise EmptyTraceError(run="candidate")
+    forms = [canonicalize(run, golden.rules) for run in candidates]
     best: _Chosen | None = None
     for variant in golden.variants:
         chosen = _compare_structure(variant, forms, policy, golden)
@@ -308,6 +312,3 @@ def names_in_order(form: Form) -> Iterator[str]:
         for child in reversed(node.children):
             first = instance * child.count
             stack.extend((child, at) for at in range(first + child.count - 1, first - 1, -1))
-
-
-__all__ = ["Comparison", "IncompleteTraceError", "Verdict", "compare", "names_in_order"]

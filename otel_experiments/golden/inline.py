@@ -89,7 +89,7 @@ def compare_inline(
     broken = incomplete_findings([run])
     if broken:
         return Comparison("error", tuple(broken), policy, "inline golden", 1, 1)
-    form = canonicalize(run, rules, is_checked=True)
+    form = canonicalize(run, rules)
     ledger = Ledger()
     _InlineMatcher(form, ledger, OwnTolerance(rtol, rules.numeric_types == "loose")).match(patterns)
     findings = [finding.with_severity(policy.severity(finding)) for finding in ledger.findings()]

@@ -74,6 +74,7 @@ class OwnTable:
     def __init__(self, spans: list[Span], roles: Roles) -> None:
         self.spans = spans
         self.parent: list[int] = []
+        self.roots = self.orphans = self.still_open = 0
         self.roles = roles
         self.labels: list[tuple[str, int]] = []
         self.label: list[int] = []
@@ -99,8 +100,8 @@ class OwnTable:
         self._where: dict[tuple[str, str], int] | None = None
         self._paths: dict[int, str] = {}
 
-    def fill(self) -> None:
-        """Read all spans into the columns.
+    def fill(self) -> bool:
+        """Read all spans into the columns; return whether each id occurs once.
 
         One loop touches each span once: a million spans do not fit a cache, and a second look at each costs
         more than everything that is done with it.
@@ -108,7 +109,8 @@ class OwnTable:
         plans: dict[tuple[object, ...], _Plan] = {}
         raw, plan_of, label = self.raw, self.plan, self.label
         lane, sequence, cpu_ns = self.lane, self.sequence, self.cpu_ns
-        start_ns, end_ns = self.start_ns, self.end_ns
+        start_ns = self.start_ns
+        end_ns: list[int | None] = []
         ids: list[str] = []
         parent_ids: list[str | None] = []
         special: list[tuple[int, _Plan]] = []
@@ -129,7 +131,7 @@ class OwnTable:
             ids.append(span.span_id)
             parent_ids.append(span.parent_span_id)
             start_ns.append(span.start_ns)
-            end_ns.append(span.end_ns or span.start_ns)
+            end_ns.append(span.end_ns)
             if span.events or span.links or not plan.is_hashable:
                 special.append((len(raw), plan))
                 raw.append(-1)
@@ -145,19 +147,30 @@ class OwnTable:
                 found = self._read(span, plan)
                 plan.raws[values] = found
             raw.append(found)
-        self.parent = self._find_parents(ids, parent_ids)
+        is_unique = self._find_parents(ids, parent_ids)
+        self.roots = parent_ids.count(None)
+        self.orphans = self.parent.count(-1) - self.roots
+        self.still_open = end_ns.count(None)
+        self.end_ns = end_ns if not self.still_open else [end or 0 for end in end_ns]  # type: ignore[assignment] # all numbers where none is open
         if chunks:
             self.dropped = splice_chunks(self.spans, self.parent)
         for position, plan in special:  # their links name other spans, whose places are known only now
             raw[position] = self._read(self.spans[position], plan)
+        return is_unique
 
-    def _find_parents(self, ids: list[str], parent_ids: list[str | None]) -> list[int]:
-        """Return the position of each span's parent, -1 for roots and for those whose parent is elsewhere."""
+    def _find_parents(self, ids: list[str], parent_ids: list[str | None]) -> bool:
+        """Find the position of each span's parent, -1 for roots and for those whose parent is elsewhere.
+
+        Returns:
+            Whether each id occurs once.
+        """
         where: dict[str | None, int] = dict(zip(ids, range(len(ids)), strict=True))
         if len(where) == len(ids):
-            return [where.get(parent, -1) for parent in parent_ids]
+            self.parent = [where.get(parent, -1) for parent in parent_ids]
+            return True
         exact = {(span.trace_id, span.span_id): at for at, span in enumerate(self.spans)}
-        return [exact.get((span.trace_id, span.parent_span_id or ""), -1) for span in self.spans]
+        self.parent = [exact.get((span.trace_id, span.parent_span_id or ""), -1) for span in self.spans]
+        return len(exact) == len(ids)
 
     def _make_plan(self, span: Span, number: int) -> _Plan:
         config: list[str] = []

@@ -91,20 +91,31 @@ def measure_completeness(run: CapturedRun) -> Completeness:
     than counted are no problem and fewer are.
     """
     spans = run.spans
-    counts = run.counts or _counts_of_root(spans)
     known = {span.span_id for span in spans}
-    roots = 0
-    orphans = 0
-    still_open = 0
-    for span in spans:
-        if span.end_ns is None:
-            still_open += 1
-        if span.parent_span_id is None:
-            roots += 1
-        elif span.parent_span_id not in known:
-            orphans += 1
+    parents = [span.parent_span_id for span in spans]
+    roots = parents.count(None)
+    return assess_completeness(
+        run,
+        roots=roots,
+        orphans=sum(parent not in known for parent in parents) - roots,
+        still_open=[span.end_ns for span in spans].count(None),
+    )
+
+
+def assess_completeness(run: CapturedRun, *, roots: int, orphans: int, still_open: int) -> Completeness:
+    """Return what is missing from a run's trace whose spans have been counted.
+
+    Args:
+        run: The run.
+        roots: How many spans have no parent.
+        orphans: How many have one that is not there.
+        still_open: How many have no end.
+    """
+    spans = run.spans
+    counts = run.counts or _counts_of_root(spans)
+    is_root_missing = bool(spans) and roots == 0 and orphans != 1
     if roots == 0 and orphans == 1:
-        roots, orphans = 1, 0
+        orphans = 0
     dropped = counts.dropped or 0
     if counts.ended is not None:
         dropped = max(dropped, counts.ended - (len(spans) - still_open))
@@ -115,7 +126,7 @@ def measure_completeness(run: CapturedRun) -> Completeness:
         dropped=dropped,
         open=still_open,
         orphans=orphans,
-        is_root_missing=bool(spans) and roots == 0,
+        is_root_missing=is_root_missing,
     )
 
 
@@ -134,7 +145,7 @@ def require_complete(run: CapturedRun) -> None:
 
 
 def _counts_of_root(spans: Sequence[Span]) -> SpanCounts:
-    for span in spans:
+    for span in reversed(spans):  # a root ends last, and is exported last
         if span.parent_span_id is None and attr.ML_RUN_SPANS_ENDED in span.attributes:
             return SpanCounts(
                 _whole(span.attributes.get(attr.ML_RUN_SPANS_STARTED)),
