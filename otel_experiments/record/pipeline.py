@@ -100,7 +100,8 @@ class Pipeline:
         journal: where the runs write.
         guard: what recording lost.
         is_exiting: the process is about to end, and waits for everything together.
-        span_processor: what the runs' tracer providers feed.
+        span_processor: what the runs' tracer providers feed: `user_processors`, if there are any, and
+            `journal_processor`.
     """
 
     def __init__(
@@ -138,8 +139,9 @@ class Pipeline:
         self.log_processor = JournalLogProcessor(self.journal, self.references, self.guard)
         self.span_processor = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call] # the SDK's
         self._user_processors = UserProcessors(span_processors, self.guard)
-        if span_processors:
-            self.span_processor.add_span_processor(self._user_processors)
+        self.user_processors = self._user_processors if span_processors else None
+        if self.user_processors is not None:
+            self.span_processor.add_span_processor(self.user_processors)
         self.span_processor.add_span_processor(self.journal_processor)
         self.span_limits = _span_limits(os.environ)
         self._adopted: weakref.WeakSet[object] = weakref.WeakSet()

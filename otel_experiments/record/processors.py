@@ -74,19 +74,27 @@ class JournalSpanProcessor(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: context_api.Context | None = None) -> None:  # noqa: ARG002 - the SDK's interface
         """Give the span its lane and sequence number where its opener has not; journal it if it is long."""
+        attributes = span.attributes
+        if attributes is not None and attr.ML_SPAN_LANE in attributes:
+            self.on_opened(span)
+            return
         try:
-            attributes = span.attributes
-            if attributes is None or attr.ML_SPAN_LANE not in attributes:
-                span.set_attributes(
-                    {attr.ML_SPAN_LANE: current_lane(), attr.ML_SPAN_SEQUENCE: next_sequence()}
-                )
-                return
-            if attributes.get(attr.ML_OPERATION_NAME) in OPENED_IN_JOURNAL:
-                self._journal_open(span)
+            span.set_attributes({attr.ML_SPAN_LANE: current_lane(), attr.ML_SPAN_SEQUENCE: next_sequence()})
         except Exception as error:  # noqa: BLE001 - a processor's exception would reach user code
-            self._guard.lost(
-                "span start", f"The start of span {span.name!r} was not recorded: {error}", error=error
-            )
+            self._tell_not_started(span, error)
+
+    def on_opened(self, span: ReadableSpan) -> None:
+        """Journal a span of ours that has just been opened, if it is long."""
+        try:
+            if (span.attributes or {}).get(attr.ML_OPERATION_NAME) in OPENED_IN_JOURNAL:
+                self._journal_open(span)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._tell_not_started(span, error)
+
+    def _tell_not_started(self, span: ReadableSpan, error: Exception) -> None:
+        self._guard.lost(
+            "span start", f"The start of span {span.name!r} was not recorded: {error}", error=error
+        )
 
     def on_end(self, span: ReadableSpan) -> None:
         """Write the ended span."""

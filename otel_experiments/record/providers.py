@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry.metrics import Meter
@@ -15,8 +16,10 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NoOpTracer, Tracer
 
+from otel_experiments.record.run_span import SilentSpanSource, SpanSource
 from otel_experiments.semconv import SCHEMA_URL
 
 if TYPE_CHECKING:
@@ -28,6 +31,11 @@ if TYPE_CHECKING:
     from otel_experiments.record.pipeline import Pipeline
 
 SCOPE_NAME = "otel_experiments"
+
+
+@lru_cache(maxsize=1)
+def _own_scope(version: str) -> InstrumentationScope:
+    return InstrumentationScope(SCOPE_NAME, version, SCHEMA_URL)
 
 
 class _FirstTraceId(IdGenerator):
@@ -76,7 +84,8 @@ class RunProviders:
     Attributes:
         resource: the identity of project, experiment, run, process and host.
         tracer_provider: an ordinary SDK provider that samples everything.
-        tracer: the tracer of this package's own spans.
+        tracer: makes spans with the SDK, for the run's root and for users.
+        spans: makes the spans of scopes.
     """
 
     def __init__(
@@ -102,8 +111,17 @@ class RunProviders:
                 span_limits=pipeline.span_limits,
             )
             self.tracer: Tracer = self.tracer_provider.get_tracer(SCOPE_NAME, version, SCHEMA_URL)
+        make_source = SpanSource
         if not pipeline.settings.enabled:
-            self.tracer = NoOpTracer()
+            self.tracer, make_source = NoOpTracer(), SilentSpanSource
+        self.spans = make_source(
+            resource=resource,
+            scope=_own_scope(version),
+            limits=pipeline.span_limits,
+            ids=pipeline.id_generator,
+            journal=pipeline.journal_processor,
+            user=pipeline.user_processors,
+        )
         self._meter_provider: MeterProvider | None = None
         self._logger_provider: LoggerProvider | None = None
         self.reader: RunMetricReader | None = None

@@ -27,8 +27,6 @@ from otel_experiments.semconv.definitions import MetricDef
 if TYPE_CHECKING:
     from typing import Self
 
-    from opentelemetry.util.types import Attributes as SdkAttributes
-
     from otel_experiments.record.guard import Guard
     from otel_experiments.record.pipeline import Pipeline
     from otel_experiments.record.providers import RunProviders
@@ -154,12 +152,8 @@ class Scope:
             attributes[attr.ML_SPAN_LANE] = current_lane()
             attributes[attr.ML_SPAN_SEQUENCE] = next_sequence()
             context = self._parent or run.context_here()
-            self.span = span = run.tracer.start_span(
-                self._name,
-                context,
-                attributes=cast("SdkAttributes", attributes),
-                links=self._links,
-                start_time=run.pipeline.clock(),
+            self.span = span = run.providers.spans.start_span(
+                self._name, context, attributes, start_ns=run.pipeline.clock(), links=self._links
             )
             run.count_started_span()
             self._generation = fork_generation
