@@ -129,8 +129,11 @@ def child(code: str, *arguments: str, python: str = sys.executable, cwd: Path | 
 
 
 def plain_environment() -> dict[str, str]:
+    """Return the environment of a user, whose Python keeps what it has compiled."""
     return {
-        key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "WANDB_", "MLFLOW_"))
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("OTEL_", "WANDB_", "MLFLOW_")) and key != "PYTHONDONTWRITEBYTECODE"
     }
 
 

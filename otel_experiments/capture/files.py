@@ -22,7 +22,7 @@ from otel_experiments.codec.exported_spans import is_exported_span, span_from_ex
 from otel_experiments.codec.otlp_json import instrument_points_from_json, spans_from_json
 from otel_experiments.errors import EmptyTraceError, TelemetryDecodeError
 from otel_experiments.golden.trace import CapturedRun, MetricSeries, require_complete
-from otel_experiments.model.metric import InstrumentPoint
+from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.span import Span
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.metrics import ML_METRIC_VALUE

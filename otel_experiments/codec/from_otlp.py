@@ -30,8 +30,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 
 from otel_experiments.codec.from_sdk import run_id_of
 from otel_experiments.errors import TelemetryDecodeError
+from otel_experiments.model.instrument import InstrumentKind, InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import InstrumentKind, InstrumentPoint
 from otel_experiments.model.span import (
     Attributes,
     AttributeValue,

@@ -23,7 +23,7 @@ from opentelemetry.trace import format_span_id, format_trace_id
 
 from otel_experiments.codec.from_sdk import resource_from_sdk, run_id_of, scope_from_sdk
 from otel_experiments.codec.plain import is_plain_number, plain_number, plain_value
-from otel_experiments.model.metric import InstrumentKind, InstrumentPoint
+from otel_experiments.model.instrument import InstrumentKind, InstrumentPoint
 from otel_experiments.model.span import Attributes, Resource, Scope
 
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from otel_experiments.codec.from_sdk import run_id_of
 from otel_experiments.errors import TelemetryDecodeError
+from otel_experiments.model.instrument import InstrumentKind, InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import InstrumentKind, InstrumentPoint
 from otel_experiments.model.span import (
     Attributes,
     AttributeValue,

@@ -18,9 +18,10 @@ import base64
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
-from otel_experiments.model.span import AttributeValue
+if TYPE_CHECKING:
+    from otel_experiments.model.span import AttributeValue
 
 JsonValue = str | bool | int | float | None | list["JsonValue"] | dict[str, "JsonValue"]
 

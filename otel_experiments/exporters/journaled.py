@@ -23,12 +23,12 @@ from otel_experiments.journal.encode import (
     encode_span,
 )
 from otel_experiments.journal.writer import Declaration, JournalWriter
+from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import InstrumentPoint
 from otel_experiments.model.span import Resource, Scope, Span
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.drain import Drain
-from otel_experiments.store.merge import journal_directory
+from otel_experiments.store.journal_place import journal_directory
 
 STORE_VARIABLE: Final = "OTEL_EXPERIMENTS_STORE"
 DEFAULT_STORE: Final = "experiments.db"

@@ -11,8 +11,9 @@ from typing import Final
 from otel_experiments.codec.values import dump_value
 from otel_experiments.journal.format import FRAME_HEADER_SIZE_BYTES, RecordType
 from otel_experiments.model.batch import MetricDefinition, RunStateChange
+from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import InstrumentPoint, SeriesKey
+from otel_experiments.model.metric import SeriesKey
 from otel_experiments.model.run import Owner, ParamValue, Run
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span
 

@@ -26,10 +26,8 @@ from otel_experiments.journal.format import (
     SegmentHeader,
     pack_header,
 )
+from otel_experiments.journal.names import SEGMENT_SUFFIX, UNFINISHED_SUFFIX
 
-SEGMENT_SUFFIX: Final = ".oxj"
-UNFINISHED_SUFFIX: Final = ".making"
-"""What a segment's file is called until its header stands."""
 ALIGNMENT_BYTES: Final = 8
 _PAGE_BYTES: Final = mmap.PAGESIZE
 _HAS_GIL: Final = bool(getattr(sys, "_is_gil_enabled", lambda: True)())

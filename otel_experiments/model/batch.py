@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import Direction, InstrumentPoint, PointBlock
+from otel_experiments.model.metric import Direction, PointBlock
 from otel_experiments.model.run import Owner, ParamValue, Run, RunState
 from otel_experiments.model.span import Span
 

@@ -1,13 +1,11 @@
-"""Metric series of a run (the history of what `run.log` recorded) and data points of OTel instruments."""
+"""Metric series of a run: the history of what `run.log` recorded."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
-
-from otel_experiments.model.span import Attributes, Resource, Scope
 
 Direction = Literal["min", "max"]
 """Which way is better: `min` for a loss, `max` for an accuracy."""
@@ -117,35 +115,3 @@ class Series:
     run_id: str
     key: SeriesKey
     summary: Summary
-
-
-InstrumentKind = Literal["gauge", "sum", "histogram", "exponential_histogram"]
-
-
-@dataclass(frozen=True, slots=True)
-class InstrumentPoint:
-    """One data point of an OpenTelemetry instrument, as an exporter or OTLP brought it.
-
-    `value` holds the number of a gauge or sum (None for histograms); `histogram` the histogram's fields as
-    plain JSON-able values (`count`, `sum`, `min`, `max`, `bucket_counts`, `explicit_bounds`, or the
-    exponential ones). Units: times are nanoseconds since the Unix epoch; `unit` is UCUM.
-
-    Source: opentelemetry-proto, metrics.proto.
-    """
-
-    name: str
-    kind: InstrumentKind
-    time_ns: int
-    start_ns: int = 0
-    unit: str = ""
-    description: str = ""
-    value: float | int | None = None
-    histogram: Attributes | None = None
-    is_monotonic: bool = False
-    temporality: int = 0
-    flags: int = 0
-    attributes: Attributes = field(default_factory=dict)
-    exemplars: tuple[Attributes, ...] = ()
-    resource: Resource = field(default_factory=Resource)
-    scope: Scope = field(default_factory=Scope)
-    run_id: str | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 
 from otel_experiments.errors import MetricNotFoundError, MissingPackageError
 from otel_experiments.model.metric import Band, Direction, Points, Series, Summary
+from otel_experiments.query.closest import closest
 from otel_experiments.store import Store
 
 
@@ -209,13 +209,11 @@ class MetricsView(Mapping[str, SeriesView]):
         name = key if isinstance(key, str) else key[0]
         wanted = key if isinstance(key, str) else f"{key[0]} [{key[1]}]"
         known = [f"{view.name} [{view.phase}]" if view.phase else view.name for view in self._views.values()]
-        close = difflib.get_close_matches(name, list(self._by_name), n=1)
+        close = closest(name, list(self._by_name))
         if name in self._by_name:
             known = [text for text in known if text == name or text.startswith(f"{name} [")]
-            close = []
-        return MetricNotFoundError(
-            run=self._run_label, name=wanted, known=known, suggestion=close[0] if close else None
-        )
+            close = None
+        return MetricNotFoundError(run=self._run_label, name=wanted, known=known, suggestion=close)
 
     def __repr__(self) -> str:
         return f"MetricsView({', '.join(self._by_name)})"

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from otel_experiments.errors import AmbiguousRunError, ExperimentNotFoundError, QueryError, RunNotFoundError
 from otel_experiments.model.run import Experiment, Run, RunState
 from otel_experiments.model.search import And, Comparison, Expression, Order, RunField, RunQuery, SpanQuery
+from otel_experiments.query.closest import closest
 from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.run_view import RunPage, RunView
 from otel_experiments.query.search import parse_order, parse_search
 from otel_experiments.query.search_text import fields_of
-from otel_experiments.query.spans_view import SpansView
 from otel_experiments.store import Row, Store, open_store
 from otel_experiments.store.filesystem import is_network_filesystem
-from otel_experiments.store.merge import gather_journals, merge_journals
+from otel_experiments.store.journal_place import has_segments, journal_directory
+
+if TYPE_CHECKING:
+    from otel_experiments.query.spans_view import SpansView
 
 PAGE_SIZE = 500
 """Runs whose params, tags and series are fetched together: three queries for so many runs."""
@@ -160,6 +162,8 @@ class Reader:
     @property
     def spans(self) -> SpansView:
         """The spans of all runs and of none, to be narrowed, listed or made into trees."""
+        from otel_experiments.query.spans_view import SpansView  # noqa: PLC0415 - 4 ms that few need
+
         return SpansView(self._store, SpanQuery())
 
     def sql(self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> Table:
@@ -209,21 +213,18 @@ class Reader:
     def _check_experiment(self, wanted: str) -> None:
         known = [experiment.name for experiment in self.experiments()]
         if wanted not in known:
-            close = difflib.get_close_matches(wanted, known, n=1)
-            suggestion = close[0] if close else None
             raise ExperimentNotFoundError(
-                wanted=wanted, store=self.location, known=known, suggestion=suggestion
+                wanted=wanted, store=self.location, known=known, suggestion=closest(wanted, known)
             )
 
     def _run_not_found(self, wanted: str) -> RunNotFoundError:
         runs = self._store.find_runs(RunQuery())
         names = list(dict.fromkeys(run.name for run in runs))
-        close = difflib.get_close_matches(wanted, [*names, *(run.run_id for run in runs)], n=1)
         return RunNotFoundError(
             wanted=wanted[:80],
             store=self.location,
             known=[run.name for run in runs],
-            suggestion=close[0] if close else None,
+            suggestion=closest(wanted, [*names, *(run.run_id for run in runs)]),
         )
 
 
@@ -241,8 +242,15 @@ def open_reader(location: str | Path, *, is_network: bool | None = None) -> Read
     if is_network is None:
         is_network = is_network_filesystem(Path(text.removeprefix("sqlite://")).parent)
     if is_network:
+        from otel_experiments.store.merge import gather_journals  # noqa: PLC0415 - as below
+
         gathered, damages = gather_journals(text)
         return Reader(gathered, notes=damages)
     # Opened first: a store that is missing or not ours is said before any journal is touched.
     store = open_store(text, read_only=True, create=False)
-    return Reader(store, notes=merge_journals(text))
+    notes: Sequence[str] = ()
+    if has_segments(journal_directory(Path(text.removeprefix("sqlite://")))):
+        from otel_experiments.store.merge import merge_journals  # noqa: PLC0415 - 6 ms, if nothing is to be merged
+
+        notes = merge_journals(text)
+    return Reader(store, notes=notes)

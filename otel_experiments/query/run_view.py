@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import InstrumentPoint, Series
+from otel_experiments.model.metric import Series
 from otel_experiments.model.run import ParamValue, Run, RunState
 from otel_experiments.model.search import (
     MetricField,
@@ -21,9 +21,13 @@ from otel_experiments.model.search import (
 from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.metrics_view import MetricsView, SeriesView
 from otel_experiments.query.params_view import ParamsView
-from otel_experiments.query.spans_view import SpansView
 from otel_experiments.semconv import attributes
 from otel_experiments.store import Store
+
+if TYPE_CHECKING:
+    from otel_experiments.model.instrument import InstrumentPoint
+    from otel_experiments.model.log import LogRecord
+    from otel_experiments.query.spans_view import SpansView
 
 _ENVIRONMENT = (
     attributes.SERVICE_NAME,
@@ -211,6 +215,8 @@ class RunView:
     @property
     def spans(self) -> SpansView:
         """The run's spans, to be narrowed, listed or made into trees."""
+        from otel_experiments.query.spans_view import SpansView  # noqa: PLC0415 - 4 ms that few need
+
         return SpansView(self._page.store, SpanQuery(run_id=self.id))
 
     @property

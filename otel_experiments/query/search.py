@@ -10,7 +10,6 @@ understood. Everything else, whatever the text, is a `SearchSyntaxError` that po
 from __future__ import annotations
 
 import ast
-import difflib
 import math
 import re
 import warnings
@@ -38,6 +37,7 @@ from otel_experiments.model.search import (
     SearchValue,
     TagField,
 )
+from otel_experiments.query.closest import closest
 from otel_experiments.query.search_source import Source
 from otel_experiments.query.search_text import format_field
 from otel_experiments.query.search_value import UnfitValueError, field_kind, fit_value
@@ -435,8 +435,8 @@ def _is_scalar(value: object) -> TypeGuard[Literal_]:
 
 
 def _suggest(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"Did you mean {close[0]}? " if close else ""
+    close = closest(name, known)
+    return f"Did you mean {close}? " if close else ""
 
 
 __all__ = ["format_field", "parse_field", "parse_fields", "parse_order", "parse_search"]

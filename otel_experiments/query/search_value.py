@@ -6,7 +6,6 @@ expression) is refused here, when the expression is read, instead of silently ma
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from datetime import datetime
@@ -23,6 +22,7 @@ from otel_experiments.model.search import (
     SearchValue,
     TagField,
 )
+from otel_experiments.query.closest import closest
 
 TIME_FIELDS = frozenset({"created", "started", "ended"})
 NUMBER_FIELDS = TIME_FIELDS | {"duration", "attempt"}
@@ -98,8 +98,8 @@ def _fit_text(field: SearchField, value: Literal_, shown: str) -> str:
     if isinstance(field, RunField) and field.name == "state":
         known = [str(state) for state in RunState]
         if value not in known:
-            close = difflib.get_close_matches(value.lower(), known, n=1, cutoff=0.5)
-            hint = f"Did you mean {close[0]!r}? " if close else ""
+            close = closest(value.lower(), known, cutoff=0.5)
+            hint = f"Did you mean {close!r}? " if close else ""
             raise UnfitValueError(
                 f"There is no state {value!r}.", f"{hint}The states are: {', '.join(known)}"
             )

@@ -15,7 +15,7 @@ from opentelemetry.sdk.resources import Resource
 
 from otel_experiments.codec.from_sdk_metrics import instrument_points_from_sdk, plain_metrics
 from otel_experiments.journal.encode import encode_instrument_points
-from otel_experiments.model.metric import InstrumentPoint
+from otel_experiments.model.instrument import InstrumentPoint
 
 if TYPE_CHECKING:
     from otel_experiments.record.pipeline import Pipeline

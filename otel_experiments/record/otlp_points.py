@@ -26,7 +26,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from otel_experiments.codec.to_sdk import scope_to_sdk
-from otel_experiments.model.metric import InstrumentPoint, PointBlock
+from otel_experiments.model.instrument import InstrumentPoint
+from otel_experiments.model.metric import PointBlock
 from otel_experiments.record.known_runs import KnownRun, KnownRuns
 from otel_experiments.record.providers import SCOPE_NAME
 from otel_experiments.semconv import SCHEMA_URL

@@ -11,10 +11,12 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from otel_experiments.errors import ConfigurationError, StorePathError
-from otel_experiments.journal.writer import Durability
+
+if TYPE_CHECKING:
+    from otel_experiments.journal.writer import Durability
 
 DEFAULT_STORE: Final = "experiments.db"
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})

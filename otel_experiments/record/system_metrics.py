@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from otel_experiments.codec.from_sdk import resource_from_sdk
 from otel_experiments.journal.encode import encode_instrument_points
-from otel_experiments.model.metric import InstrumentPoint
+from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.span import Scope
 from otel_experiments.record.providers import SCOPE_NAME
 from otel_experiments.record.reading import Reading

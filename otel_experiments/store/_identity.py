@@ -1,4 +1,4 @@
-"""What makes two pieces of telemetry the same one: hashes of their content, and text that SQLite can hold."""
+"""What makes two pieces of telemetry the same one: hashes of their content."""
 
 from __future__ import annotations
 
@@ -7,24 +7,13 @@ from hashlib import sha256
 from typing import Generic, TypeVar
 
 from otel_experiments.codec.values import dump_canonical, dump_value
+from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import InstrumentPoint
 from otel_experiments.model.span import Resource, Scope
 
 _CACHED = 1024
 
 Owned = TypeVar("Owned", Resource, Scope)
-
-
-def clean_text(text: str) -> str:
-    """Return the text as UTF-8 can carry it: lone surrogates become `?`."""
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode("utf-8")
-    return text
 
 
 def resource_hash(resource: Resource) -> str:

@@ -13,8 +13,9 @@ from typing import Self
 
 from otel_experiments.errors import QueryError, StoreClosedError, StoreReadOnlyError
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import Band, InstrumentPoint, Points, Series, SeriesKey
+from otel_experiments.model.metric import Band, Points, Series, SeriesKey
 from otel_experiments.model.run import Experiment, ParamValue, Run
 from otel_experiments.model.search import (
     MetricField,

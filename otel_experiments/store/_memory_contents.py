@@ -6,15 +6,16 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import dump_value, load_attributes, load_value
 from otel_experiments.errors import JournalMovedError
 from otel_experiments.model.batch import JournalAdvance, MetricDefinition, ParamSet, TagSet, WriteBatch
+from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import Direction, InstrumentPoint, PointBlock, SeriesKey, Summary
+from otel_experiments.model.metric import Direction, PointBlock, SeriesKey, Summary
 from otel_experiments.model.run import Run
 from otel_experiments.model.span import Attributes, Resource, Scope, Span
 from otel_experiments.store._identity import (
-    clean_text,
     instrument_point_hash,
     log_record_hash,
     resource_hash,

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
-from otel_experiments.model.batch import WriteBatch
-from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import Band, InstrumentPoint, Points, Series, SeriesKey
-from otel_experiments.model.run import Experiment, ParamValue, Run
-from otel_experiments.model.search import RunQuery, SpanQuery
-from otel_experiments.model.span import Span
+if TYPE_CHECKING:  # most readers need few of them, and making dataclasses takes a third of a millisecond each
+    from otel_experiments.model.batch import WriteBatch
+    from otel_experiments.model.instrument import InstrumentPoint
+    from otel_experiments.model.log import LogRecord
+    from otel_experiments.model.metric import Band, Points, Series, SeriesKey
+    from otel_experiments.model.run import Experiment, ParamValue, Run
+    from otel_experiments.model.search import RunQuery, SpanQuery
+    from otel_experiments.model.span import Span
 
 Row = tuple[str | int | float | bytes | None, ...]
 

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from fnmatch import translate
 from typing import Final
 
+from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import dump_value, load_attributes, load_mappings, load_value
+from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import InstrumentPoint
 from otel_experiments.model.search import SpanQuery
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
-from otel_experiments.store._identity import clean_text
 from otel_experiments.store._schema import LARGEST_INTEGER
 
 _SPAN_COLUMNS: Final = (

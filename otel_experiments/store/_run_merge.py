@@ -8,9 +8,12 @@ arrived is a placeholder: state pending, no name, no experiment.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from otel_experiments.model.batch import Heartbeat, RunStateChange
 from otel_experiments.model.run import Run, RunState
+
+if TYPE_CHECKING:
+    from otel_experiments.model.batch import Heartbeat, RunStateChange
 
 _RANK = {RunState.PENDING: 0, RunState.RUNNING: 1, RunState.PAUSED: 2}
 """Of two states at the same nanosecond the later in life wins; terminal states rank above these."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import dump_value
 from otel_experiments.model.search import (
     And,
@@ -30,7 +31,6 @@ from otel_experiments.model.search import (
     SearchField,
     TagField,
 )
-from otel_experiments.store._identity import clean_text
 from otel_experiments.store._search_eval import comparable, kind_of
 
 _FALSE: Final = "0"

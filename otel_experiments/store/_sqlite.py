@@ -1,31 +1,30 @@
 """The store in one SQLite file, or in one SQLite database in memory.
 
-It joins the parts: connections (`_database`), schema (`_schema`), writers and readers. Its only own decision
-is the order in which a batch is written.
+It joins the parts: connections (`_database`), schema (`_schema`), writers and readers. What only few readers
+need, and everything that writes, is imported when it is asked for.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from otel_experiments.model.batch import WriteBatch
-from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import Band, InstrumentPoint, Points, Series, SeriesKey
-from otel_experiments.model.run import Experiment, ParamValue, Run
-from otel_experiments.model.search import RunQuery, SpanQuery
-from otel_experiments.model.span import Span
-from otel_experiments.store import _read_point, _read_run, _read_telemetry
+from otel_experiments.store import _read_point, _read_run
 from otel_experiments.store._database import Database
 from otel_experiments.store._guarded_sql import run_guarded
 from otel_experiments.store._protocol import Row
-from otel_experiments.store._write_origin import OriginWriter
-from otel_experiments.store._write_point import PointWriter
-from otel_experiments.store._write_run import RunWriter
-from otel_experiments.store._write_telemetry import TelemetryWriter, advance_segments, segment_offset
+
+if TYPE_CHECKING:
+    from otel_experiments.model.batch import WriteBatch
+    from otel_experiments.model.instrument import InstrumentPoint
+    from otel_experiments.model.log import LogRecord
+    from otel_experiments.model.metric import Band, Points, Series, SeriesKey
+    from otel_experiments.model.run import Experiment, ParamValue, Run
+    from otel_experiments.model.search import RunQuery, SpanQuery
+    from otel_experiments.model.span import Span
+    from otel_experiments.store._write_batch import BatchWriter
 
 
 class SqliteStore:
@@ -48,11 +47,9 @@ class SqliteStore:
         busy_timeout_s: float = 5.0,
     ) -> None:
         self._database = Database(path, read_only=read_only, create=create, busy_timeout_s=busy_timeout_s)
-        self._generation = self._database.generation
-        self._origins = OriginWriter()
-        self._runs = RunWriter(self._origins)
-        self._points = PointWriter(self._runs)
-        self._telemetry = TelemetryWriter(self._runs, self._origins)
+        # Before the first write, which may come while the interpreter ends: dataclasses that are made then are
+        # compiled from text, after which CPython has forgotten that Ctrl-C ended the program, and exits with 1.
+        self._writer = None if read_only else _make_writer()
 
     @property
     def location(self) -> str:
@@ -61,35 +58,14 @@ class SqliteStore:
 
     def apply(self, batch: WriteBatch) -> None:
         """Write the whole batch in one transaction, or nothing of it. See `Store.apply`."""
+        writer = self._writer = self._writer or _make_writer()
         with self._database.writing() as connection:
-            if self._generation != self._database.generation:
-                # A transaction was rolled back, or this is a forked child: what the caches say may not be stored.
-                self._generation = self._database.generation
-                self._origins.forget()
-                self._runs.forget()
-            advance_segments(connection, batch.journal)
-            self._write(connection, batch)
-
-    def _write(self, connection: sqlite3.Connection, batch: WriteBatch) -> None:
-        if batch.runs or batch.state_changes or batch.heartbeats:
-            self._runs.write_runs(connection, batch.runs, batch.state_changes, batch.heartbeats)
-        if batch.params:
-            self._runs.write_params(connection, batch.params)
-        if batch.tags:
-            self._runs.write_tags(connection, batch.tags)
-        if batch.metric_definitions:
-            self._runs.write_definitions(connection, batch.metric_definitions)
-        if batch.points:
-            self._points.write(connection, batch.points)
-        if batch.spans:
-            self._telemetry.write_spans(connection, batch.spans)
-        if batch.log_records:
-            self._telemetry.write_log_records(connection, batch.log_records)
-        if batch.instrument_points:
-            self._telemetry.write_instrument_points(connection, batch.instrument_points)
+            writer.write(connection, batch, self._database.generation)
 
     def journal_offset(self, segment_id: str) -> int:
         """Return how many bytes of the segment are in the store; 0 for a segment never seen."""
+        from otel_experiments.store._write_telemetry import segment_offset  # noqa: PLC0415 - who asks will write
+
         with self._database.reading() as connection:
             return segment_offset(connection, segment_id)
 
@@ -164,11 +140,15 @@ class SqliteStore:
 
     def spans(self, query: SpanQuery) -> list[Span]:
         """Return the spans that `query` asks for, ordered by start."""
+        from otel_experiments.store import _read_telemetry  # noqa: PLC0415 - 4 ms that few need
+
         with self._database.reading() as connection:
             return _read_telemetry.spans(connection, query)
 
     def log_records(self, *, run_id: str | None = None, event_name: str | None = None) -> list[LogRecord]:
         """Return log records by time."""
+        from otel_experiments.store import _read_telemetry  # noqa: PLC0415 - 4 ms that few need
+
         with self._database.reading() as connection:
             return _read_telemetry.log_records(connection, run_id, event_name)
 
@@ -176,6 +156,8 @@ class SqliteStore:
         self, *, run_id: str | None = None, name: str | None = None
     ) -> list[InstrumentPoint]:
         """Return data points of OTel instruments by time."""
+        from otel_experiments.store import _read_telemetry  # noqa: PLC0415 - 4 ms that few need
+
         with self._database.reading() as connection:
             return _read_telemetry.instrument_points(connection, run_id, name)
 
@@ -201,3 +183,9 @@ class SqliteStore:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _make_writer() -> BatchWriter:
+    from otel_experiments.store._write_batch import BatchWriter  # noqa: PLC0415 - readers do without, 5 ms
+
+    return BatchWriter()

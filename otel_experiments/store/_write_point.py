@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
+from otel_experiments.codec.text import clean_text
 from otel_experiments.model.metric import PointBlock, SeriesKey, Summary
 from otel_experiments.store._chunk import PACKED, RAW, TARGET_POINTS, decode_floats, pack, pack_raw
-from otel_experiments.store._identity import clean_text
 from otel_experiments.store._read_point import SUMMARY_COLUMNS, null_of_nan, summary_of
 from otel_experiments.store._summary import Axis, as_floats, direction_of, extremes, merge, summarize
 from otel_experiments.store._write_axis import AxisShelf

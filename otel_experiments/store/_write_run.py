@@ -6,12 +6,12 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import dump_value
 from otel_experiments.model.batch import Heartbeat, MetricDefinition, ParamSet, RunStateChange, TagSet
 from otel_experiments.model.metric import Direction
 from otel_experiments.model.run import ParamValue, Run
 from otel_experiments.model.span import Resource
-from otel_experiments.store._identity import clean_text
 from otel_experiments.store._read_run import RUN_COLUMNS, stored_run_of
 from otel_experiments.store._run_merge import (
     StoredRun,

@@ -6,13 +6,14 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import dump_value
 from otel_experiments.errors import JournalMovedError
 from otel_experiments.model.batch import JournalAdvance
+from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import InstrumentPoint
 from otel_experiments.model.span import Span
-from otel_experiments.store._identity import clean_text, instrument_point_hash, log_record_hash
+from otel_experiments.store._identity import instrument_point_hash, log_record_hash
 from otel_experiments.store._read_point import null_of_nan
 from otel_experiments.store._span_merge import latest_forms
 from otel_experiments.store._write_origin import OriginWriter

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from otel_experiments.errors import JournalError, JournalMovedError, StoreError, StoreNotFoundError
+from otel_experiments.journal.names import SEGMENT_SUFFIX, UNFINISHED_SUFFIX
 from otel_experiments.journal.owner import current_owner, is_alive
-from otel_experiments.journal.segment import SEGMENT_SUFFIX, UNFINISHED_SUFFIX
 from otel_experiments.model.batch import JournalAdvance, WriteBatch
 from otel_experiments.model.run import Owner
 from otel_experiments.store._location import open_store
 from otel_experiments.store._protocol import Store
+from otel_experiments.store.journal_place import has_segments, journal_directory
 from otel_experiments.store.segment_file import SegmentFile
 
 BATCH_BYTES: Final = 4 << 20
@@ -49,12 +50,6 @@ class BatchSink(Protocol):
     def journal_offset(self, segment_id: str) -> int:
         """Return how many bytes of the segment are stored."""
         ...
-
-
-def journal_directory(store_path: Path) -> Path:
-    """Return where the journals of a store file lie: beside the file itself, whatever links lead to it."""
-    path = Path(os.path.realpath(store_path.expanduser()))
-    return path.with_name(path.name + ".journals")
 
 
 @dataclass(slots=True)
@@ -342,11 +337,7 @@ def merge_journals(location: str) -> list[str]:
     that cannot be written now (locked, read-only) is left as it is: the journals keep everything.
     """
     directory = journal_directory(Path(location.removeprefix("sqlite://")))
-    try:
-        has_segments = any(p.suffix == SEGMENT_SUFFIX for p in directory.iterdir())
-    except OSError:
-        return []
-    if not has_segments:
+    if not has_segments(directory):
         return []
     try:
         store = open_store(location, busy_timeout_s=2.0)

@@ -21,8 +21,8 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from otel_experiments.codec.from_sdk import log_record_from_sdk, span_from_sdk
 from otel_experiments.codec.from_sdk_metrics import instrument_points_from_sdk
+from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import InstrumentPoint
 from otel_experiments.model.search import SpanQuery
 from otel_experiments.model.span import Resource, Scope, Span, StatusCode
 from otel_experiments.semconv import SCHEMA_URL, attributes, entities, events, metrics, spans

@@ -16,8 +16,9 @@ from otel_experiments.journal.format import HEADER_SIZE_BYTES, RecordType
 from otel_experiments.journal.scan import scan
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.batch import MetricDefinition, ParamSet, RunStateChange, TagSet, WriteBatch
+from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import InstrumentPoint, SeriesKey
+from otel_experiments.model.metric import SeriesKey
 from otel_experiments.model.run import Owner, Run, RunState
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
 

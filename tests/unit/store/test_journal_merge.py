@@ -8,15 +8,16 @@ import pytest
 from otel_experiments.errors import StoreFullError, StoreLockedError
 from otel_experiments.journal import encode
 from otel_experiments.journal.format import RecordType
+from otel_experiments.journal.names import SEGMENT_SUFFIX
 from otel_experiments.journal.owner import current_owner
-from otel_experiments.journal.segment import SEGMENT_SUFFIX
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.model.run import Owner, Run, RunState
 from otel_experiments.model.span import Resource, Scope, Span
 from otel_experiments.store import open_store
 from otel_experiments.store.drain import Drain
-from otel_experiments.store.merge import DAMAGED_SUFFIX, JournalMerger, journal_directory, merge_journals
+from otel_experiments.store.journal_place import journal_directory
+from otel_experiments.store.merge import DAMAGED_SUFFIX, JournalMerger, merge_journals
 
 RUN_ID = "cd" * 16
 LOSS = SeriesKey("loss")

@@ -18,8 +18,9 @@ from otel_experiments.model.batch import (
     TagSet,
     WriteBatch,
 )
+from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import InstrumentPoint, PointBlock, SeriesKey
+from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Experiment, Owner, Run, RunState
 from otel_experiments.model.search import (
     Comparison,

@@ -16,8 +16,8 @@ from opentelemetry.sdk.resources import Resource as SdkResource
 from opentelemetry.sdk.trace import TracerProvider
 
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import InstrumentPoint
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
 from otel_experiments.semconv import SCHEMA_URL, metrics, spans
 from otel_experiments.store import open_store

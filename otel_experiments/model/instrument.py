@@ -1,0 +1,39 @@
+"""Data points of OpenTelemetry's instruments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from otel_experiments.model.span import Attributes, Resource, Scope
+
+InstrumentKind = Literal["gauge", "sum", "histogram", "exponential_histogram"]
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentPoint:
+    """One data point of an OpenTelemetry instrument, as an exporter or OTLP brought it.
+
+    `value` holds the number of a gauge or sum (None for histograms); `histogram` the histogram's fields as
+    plain JSON-able values (`count`, `sum`, `min`, `max`, `bucket_counts`, `explicit_bounds`, or the
+    exponential ones). Units: times are nanoseconds since the Unix epoch; `unit` is UCUM.
+
+    Source: opentelemetry-proto, metrics.proto.
+    """
+
+    name: str
+    kind: InstrumentKind
+    time_ns: int
+    start_ns: int = 0
+    unit: str = ""
+    description: str = ""
+    value: float | int | None = None
+    histogram: Attributes | None = None
+    is_monotonic: bool = False
+    temporality: int = 0
+    flags: int = 0
+    attributes: Attributes = field(default_factory=dict)
+    exemplars: tuple[Attributes, ...] = ()
+    resource: Resource = field(default_factory=Resource)
+    scope: Scope = field(default_factory=Scope)
+    run_id: str | None = None

@@ -1,0 +1,53 @@
+"""Writing a whole batch into SQLite. Its only own decision is the order in which the parts are written."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.store._write_origin import OriginWriter
+from otel_experiments.store._write_point import PointWriter
+from otel_experiments.store._write_run import RunWriter
+from otel_experiments.store._write_telemetry import TelemetryWriter, advance_segments
+
+
+class BatchWriter:
+    """The writers of one store with what they remember; runs inside the caller's transaction."""
+
+    def __init__(self) -> None:
+        self._generation: int | None = None
+        self._origins = OriginWriter()
+        self._runs = RunWriter(self._origins)
+        self._points = PointWriter(self._runs)
+        self._telemetry = TelemetryWriter(self._runs, self._origins)
+
+    def write(self, connection: sqlite3.Connection, batch: WriteBatch, generation: int) -> None:
+        """Write the batch and move the offsets of its journals on.
+
+        `generation` is that of the database: when it has changed, a transaction was rolled back, or this is a
+        forked child, and what is remembered may not be stored.
+
+        Raises:
+            JournalMovedError: a segment's stored offset is not where the batch begins.
+        """
+        if self._generation != generation:
+            self._generation = generation
+            self._origins.forget()
+            self._runs.forget()
+        advance_segments(connection, batch.journal)
+        if batch.runs or batch.state_changes or batch.heartbeats:
+            self._runs.write_runs(connection, batch.runs, batch.state_changes, batch.heartbeats)
+        if batch.params:
+            self._runs.write_params(connection, batch.params)
+        if batch.tags:
+            self._runs.write_tags(connection, batch.tags)
+        if batch.metric_definitions:
+            self._runs.write_definitions(connection, batch.metric_definitions)
+        if batch.points:
+            self._points.write(connection, batch.points)
+        if batch.spans:
+            self._telemetry.write_spans(connection, batch.spans)
+        if batch.log_records:
+            self._telemetry.write_log_records(connection, batch.log_records)
+        if batch.instrument_points:
+            self._telemetry.write_instrument_points(connection, batch.instrument_points)
