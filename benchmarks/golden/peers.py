@@ -127,9 +127,8 @@ def main():
         print(
             f"| {name} | {alarms[name]} ({alarms[name] / options.pairs:.1%}) | {missed[name]} ({missed[name] / options.pairs:.1%}) | {worst or '-'} |"
         )
-    print(
-        f"operators: {len(EXPECTED)}; seconds: { {name: round(value, 1) for name, value in seconds.items()} }"
-    )
+    spent = ", ".join(f"{name} {value:.0f}" for name, value in seconds.items())
+    print(f"\n{len(EXPECTED)} operators; seconds: {spent}")
 
 
 if __name__ == "__main__":
