@@ -58,10 +58,10 @@ def train(
     x = (x / x.std() * scale).astype(np.float32)
     draws = [np.random.default_rng(seed) for seed in seeds]
     labels = np.stack([y] * len(draws))
-    for row, rng in enumerate(draws):
+    for at, rng in enumerate(draws):
         if noise:
             wrong = rng.random(n) < noise
-            labels[row, wrong] = rng.integers(0, c, wrong.sum())
+            labels[at, wrong] = rng.integers(0, c, wrong.sum())
     weights = [
         np.stack([rng.normal(size=(d, hidden)) * init / np.sqrt(d) for rng in draws]).astype(np.float32),
         np.zeros((len(draws), 1, hidden), np.float32),
@@ -111,7 +111,7 @@ def main() -> None:
         # Seeds are shared between cases: candidates with a bug are drawn from the other half of them.
         seeds = range(2 * arguments.seeds) if name == "same code" else range(10_000, 10_000 + arguments.seeds)
         rows = np.concatenate([train(seeds[at : at + 50], **case) for at in range(0, len(seeds), 50)])
-        curves[name] = [Curve(steps, row.tolist()) for row in rows]
+        curves[name] = [Curve(steps, losses.tolist()) for losses in rows]
     print(
         f"{2 * arguments.seeds} correct seeds, {arguments.seeds} a bug, {arguments.trials} trials; % flagged"
     )
@@ -135,7 +135,7 @@ def main() -> None:
             cells.append(f"{100 * flagged / trials:.1f}")
             rates[n, k, name] = 100 * flagged / trials
         print(f"| {n}, {k} | {' | '.join(cells)} |", flush=True)
-    nan = [list(row.values) for row in curves["same code"][:20]]
+    nan = [list(curve.values) for curve in curves["same code"][:20]]
     found = 0
     for at, values in enumerate(nan):
         values[17 + at :] = [float("nan")] * (283 - at)

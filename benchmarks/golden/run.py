@@ -17,13 +17,11 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+from rows import PREFIX
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 MEASURED = HERE / "results.json"
-sys.path.insert(0, str(HERE))
-
-from rows import PREFIX
-
 PARTS = {
     "pairs": ("Generated spans", ["generate.py", "--pairs", "5000"], ["--pairs", "200"]),
     "recorded": (
