@@ -29,6 +29,8 @@ from otel_experiments.journal.format import (
 from otel_experiments.journal.names import SEGMENT_SUFFIX, UNFINISHED_SUFFIX
 
 ALIGNMENT_BYTES: Final = 8
+LAST_WORDS_BYTES: Final = 16 << 10
+"""Room that a segment keeps for the end of a run, should the disk take no other segment by then."""
 _PAGE_BYTES: Final = mmap.PAGESIZE
 _HAS_GIL: Final = bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 _crc32 = zlib.crc32
@@ -42,7 +44,8 @@ def frame_size_bytes(payload_size_bytes: int) -> int:
 class Segment:
     """A segment that this process writes.
 
-    `tail` is the offset at which the next frame goes, `limit` the size of the file. `declared` holds what
+    `tail` is the offset at which the next frame goes, `limit` where frames have to end: `LAST_WORDS_BYTES` before
+    the end of the file, until `open_reserve`. `declared` holds what
     the segment has told its reader already (key sets, resources, scopes), so that each segment can be read
     without the others. The file is unmapped when nobody refers to the segment any more, so that a thread caught
     in the middle of a frame can always finish it.
@@ -57,7 +60,7 @@ class Segment:
         self.header = header
         self.buffer = buffer
         self.tail = HEADER_SIZE_BYTES
-        self.limit = 0 if buffer is None else len(buffer)
+        self.limit = 0 if buffer is None else max(HEADER_SIZE_BYTES, len(buffer) - LAST_WORDS_BYTES)
         self.declared: set[object] = set()
         self.is_synced = is_synced
         self._lock = None if _HAS_GIL else threading.Lock()
@@ -148,6 +151,13 @@ class Segment:
         assert self.buffer is not None
         first = start & -_PAGE_BYTES
         self.buffer.flush(first, min(end, len(self.buffer)) - first)
+
+    def open_reserve(self) -> bool:
+        """Let frames go on to the end of the file; False when they may already."""
+        if self.buffer is None or self.limit in {0, len(self.buffer)}:
+            return False
+        self.limit = len(self.buffer)
+        return True
 
     def seal(self) -> None:
         """Take no more frames, and tell readers where the frames end: whoever holds them all may delete the file."""

@@ -13,13 +13,14 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
 from otel_experiments.journal.format import HEADER_SIZE_BYTES, SegmentHeader
 from otel_experiments.journal.owner import current_owner
-from otel_experiments.journal.segment import Segment, frame_size_bytes
+from otel_experiments.journal.segment import LAST_WORDS_BYTES, Segment, frame_size_bytes
 from otel_experiments.model.run import Owner
 
 Durability = Literal["process", "fsync"]
@@ -65,6 +66,7 @@ class JournalWriter:
         self._number = 0
         self._retry_after_ns = 0
         self._is_closed = False
+        self._ending: list[None] = []
         _writers.add(self)
 
     @property
@@ -92,9 +94,20 @@ class JournalWriter:
             else:
                 if segment.append(payload):
                     return True
-            if not self.roll(segment, needed + (64 << 10)):
+            if not self.roll(segment, needed + (64 << 10)) and not (
+                self._ending and segment.open_reserve()
+            ):
                 self.lost_count += 1
                 return False
+
+    @contextmanager
+    def last_words(self) -> Iterator[None]:
+        """Let what is appended inside take the room that is kept for the end of runs, where there is no other."""
+        self._ending.append(None)  # a list, because += is not whole where threads meet
+        try:
+            yield
+        finally:
+            self._ending.pop()
 
     def roll(self, full: Segment, needed_bytes: int) -> bool:
         """Put a segment with room in the place of `full`; False when no disk takes one now."""
@@ -125,7 +138,7 @@ class JournalWriter:
     def _create(self, needed_bytes: int) -> Segment:
         """Make the next segment, a small one where the disk has no room for a large one."""
         growth = FIRST_SEGMENT_BYTES << min(2 * self._number, 6)
-        least = HEADER_SIZE_BYTES + frame_size_bytes(needed_bytes)
+        least = HEADER_SIZE_BYTES + LAST_WORDS_BYTES + frame_size_bytes(needed_bytes)
         sizes = (max(min(growth, LARGEST_SEGMENT_BYTES), least), max(FIRST_SEGMENT_BYTES, least), least)
         self.directory.mkdir(parents=True, exist_ok=True)
         for size_bytes in sizes[:-1]:

@@ -329,7 +329,7 @@ class Run(Recording, Work):
         with self._lock:
             if self._state.is_terminal:
                 return self.pipeline.flush(timeout_s=0.0)
-            with self.guard:
+            with self.guard, self.pipeline.journal.last_words():
                 self.loops.close()
                 if self._state is RunState.PAUSED:
                     self._paused_total_ns += self.pipeline.clock() - self._paused_at_ns
@@ -346,7 +346,7 @@ class Run(Recording, Work):
 
     def end_by_signal(self, name: str) -> None:
         """Mark the run cancelled by a signal that is about to end the process; nothing is waited for."""
-        with self.guard:
+        with self.guard, self.pipeline.journal.last_words():
             self._set_state(RunState.CANCELLED, reason=name)
         active_runs.pop(self.id, None)
 

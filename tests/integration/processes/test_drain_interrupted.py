@@ -276,6 +276,37 @@ def test_a_full_disk_loses_only_what_it_cannot_hold_and_says_so(small_disk, scri
     assert run.state == "succeeded"
 
 
+def test_a_run_that_ends_on_a_full_disk_is_known_to_have_ended(small_disk, script, read, store_path):
+    """With no room for anything the end of a run still has its place: state, reason and the run's span are there."""
+    body = """
+    setup()
+    try:
+        with ox.start_run("full") as run:
+            run.flush()
+            acknowledge("ready")
+            sys.stdin.readline()
+            for step in range(200_000):
+                run.log({"during": step}, step=step)
+            raise ValueError("diverged")
+    except ValueError:
+        acknowledge("ended")
+    os._exit(0)
+    """
+    started = script(body)
+    started.line()
+    lock = sqlite3.connect(store_path, isolation_level=None, timeout=10)
+    lock.execute("begin immediate")
+    started.tell("go")
+    assert started.line() == "ended"
+    started.end()
+    lock.execute("rollback")
+    lock.close()
+
+    run = read().run("full")
+    assert (run.state, run.reason) == ("failed", "diverged")
+    assert [span.end_ns is not None for span in run.spans.named("run *")] == [True]
+
+
 def json_of(text):
     """Return what the line of JSON says."""
     import json
