@@ -94,9 +94,7 @@ class JournalWriter:
             else:
                 if segment.append(payload):
                     return True
-            if not self.roll(segment, needed + (64 << 10)) and not (
-                self._ending and segment.open_reserve()
-            ):
+            if not self.roll(segment, needed + (64 << 10)) and not (self._ending and segment.open_reserve()):
                 self.lost_count += 1
                 return False
 
