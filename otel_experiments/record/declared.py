@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from otel_experiments.journal.encode import encode_resource, encode_scope
 from otel_experiments.journal.writer import Declaration
 from otel_experiments.model.span import Resource, Scope
 from otel_experiments.semconv import attributes as attr
+
+MOST_KNOWN: Final = 1024
 
 Source = TypeVar("Source")
 Value = TypeVar("Value")
@@ -36,10 +39,14 @@ class Reference(Generic[Source, Value]):
 class References:
     """The resources and scopes met so far, by the identity of the SDK's objects.
 
-    Looking one up takes one dictionary access and no lock; `resources` and `scopes` map ids to references.
+    Looking one up takes one dictionary access and no lock; `resources` and `scopes` map ids to references. When
+    there are `MOST_KNOWN` of a kind all of them are forgotten: what is met again gets another number and is
+    declared once more, and a process with any number of runs stays small.
     """
 
     def __init__(self) -> None:
+        self._resource_numbers = itertools.count()
+        self._scope_numbers = itertools.count()
         self.resources: dict[int, Reference[object, Resource]] = {}
         self.scopes: dict[int, Reference[object, Scope]] = {}
         self._lock = threading.Lock()
@@ -52,9 +59,11 @@ class References:
         value = convert()
         run_id = value.attributes.get(attr.ML_RUN_ID)
         with self._lock:
-            number = len(self.resources)
+            number = next(self._resource_numbers)
             declaration = (("resource", number), lambda: encode_resource(number, value))
             made = Reference(source, value, number, declaration, run_id if isinstance(run_id, str) else None)
+            if len(self.resources) >= MOST_KNOWN:
+                self.resources.clear()
             self.resources[id(source)] = made
         return made
 
@@ -65,9 +74,11 @@ class References:
             return found
         value = convert()
         with self._lock:
-            number = len(self.scopes)
+            number = next(self._scope_numbers)
             declaration = (("scope", number), lambda: encode_scope(number, value))
             made = Reference(source, value, number, declaration, None)
+            if len(self.scopes) >= MOST_KNOWN:
+                self.scopes.clear()
             self.scopes[id(source)] = made
         return made
 
