@@ -64,6 +64,9 @@ class CurveSettings:
 
 DEFAULT_SETTINGS: Final = CurveSettings()
 
+_LEAST_GROWTH_STEPS: Final = 20
+"""A rate per 100 steps that was seen over fewer is no rate."""
+
 
 @dataclass(frozen=True, slots=True)
 class CurveFinding:
@@ -321,6 +324,7 @@ def _find_diverged(near: _Nearest, mode: CurveMode, settings: CurveSettings) -> 
     text = f"{ours!r} -> {theirs!r}; {len(near.violations)} of {len(near.aligned.indexes)} values, at most {worst:.3g} relative"
     if growth is not None:
         evidence["growth"] = growth
+    if growth is not None and growth > 0 and pairs[-1][0] - pairs[0][0] >= _LEAST_GROWTH_STEPS:
         text += f", growing by 10^{growth:.2g} per 100 steps"
     return CurveFinding(
         code="curve-diverged",

@@ -100,7 +100,7 @@ class Example:
     @property
     def index_text(self) -> str:
         """The index as a report shows it: `epoch=1 step=17`."""
-        return " ".join(f"{key.rsplit('.', 1)[-1]}={_short(value)}" for key, value in self.index)
+        return " ".join(f"{_counted(key)}={_short(value)}" for key, value in self.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +178,14 @@ def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
             finding.key,
         ),
     )
+
+
+def _counted(key: str) -> str:
+    """Return what an index counts: `epoch` for `ml.epoch.index`, `batch` for `batch_idx`."""
+    *above, last = key.split(".")
+    if last in {"index", "idx"}:
+        return above[-1] if above else last
+    return last.removesuffix("_index").removesuffix("_idx") or last
 
 
 def _short(value: float) -> str:

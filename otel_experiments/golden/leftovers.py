@@ -12,6 +12,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from otel_experiments.golden.findings import Example
 from otel_experiments.golden.form import Form, Node, NodeType
 from otel_experiments.golden.ledger import Ledger, Places
 from otel_experiments.golden.pairing import Pairing, likeness
@@ -25,6 +26,7 @@ MAX_RENAMES: Final = 200
 
 _ERROR: Final = 2
 _MAX_TRIES: Final = 10
+_MAX_TASKS: Final = 1_000
 _ALIKE: Final = 0.5
 """What was wrapped still has at least this share of its children. As GumTree's threshold."""
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -52,6 +54,7 @@ class MatchState(Protocol):
 
     golden: Form
     candidate: Form
+    has_lanes: bool
     ledger: Ledger
     ours: Side
     theirs: Side
@@ -238,10 +241,15 @@ def _slots_below(side: Side, cover: Leftover) -> list[Slot]:
 
 
 def _find_retries(state: MatchState, group: Sequence[Leftover]) -> None:
+    tasks: dict[bool, dict[Hashable, list[int]]] = {}
     for left in group:
         if left.is_settled or left.slot.node.type is not NodeType.SPAN:
             continue
         tries = _tries(left)
+        if not tries and left.slot.block != SEQUENTIAL:
+            if left.is_removed not in tasks:
+                tasks[left.is_removed] = _parallel_tasks(_slots_beside(left))
+            tries = _parallel_tries(state, left, tasks[left.is_removed])
         if not any(state.status_of(slot) == _ERROR for slot in tries):
             continue
         left.is_settled = True
@@ -280,6 +288,38 @@ def _tries(left: Leftover) -> list[Slot]:
     return found if is_known else []
 
 
+def _slots_beside(left: Leftover) -> Sequence[Slot]:
+    return left.pairing.golden if left.is_removed else left.pairing.candidate
+
+
+def _parallel_tasks(slots: Sequence[Slot]) -> dict[Hashable, list[int]]:
+    """Return the positions of parallel work by block, name and index: the same task of the same block."""
+    tasks: dict[Hashable, list[int]] = {}
+    for at, slot in enumerate(slots):
+        if slot.block != SEQUENTIAL:
+            tasks.setdefault((slot.block, slot.label, slot.index), []).append(at)
+    return tasks
+
+
+def _parallel_tries(state: MatchState, left: Leftover, tasks: Mapping[Hashable, Sequence[int]]) -> list[Slot]:
+    """Return the tries of a parallel task, with the leftover; empty when none of the others was matched.
+
+    A worker that repeats itself has a strand for each repetition, so that tries are no neighbours there. They
+    have the same attributes, but for what the failed one says of its failure.
+    """
+    slots = _slots_beside(left)
+    matched = left.pairing.match if left.is_removed else left.pairing.back
+    own = set(state.attributes_of(left.slot))
+    others = []
+    for at in tasks.get((left.slot.block, left.slot.label, left.slot.index), ())[:_MAX_TASKS]:
+        if at == left.position or matched[at] < 0:
+            continue
+        other = set(state.attributes_of(slots[at]))
+        if own <= other or other <= own:
+            others.append(slots[at])
+    return [left.slot, *others] if others else []
+
+
 # --- moves -------------------------------------------------------------------------------------------------------
 
 
@@ -314,20 +354,53 @@ def _note_move(
 ) -> None:
     before = Places(state.golden, left.slot.node, moved)
     after = Places(state.candidate, target.slot.node, taken)
+    if not _note_lane_change(state, left, target, after):
+        state.ledger.note(
+            "moved",
+            left.path,
+            golden=_place_text(left.parent_path, before),
+            candidate=_place_text(target.parent_path, after),
+            count=len(moved),
+            places=after,
+        )
+    state.queue(left.slot.node, moved, target.slot.node, taken, left.path)
+
+
+def _note_lane_change(state: MatchState, left: Leftover, target: Leftover, after: Places) -> bool:
+    """Report work that changed its parent because it went from workers to their caller, or the other way round.
+
+    A thread starts without the context of who started it, so its spans are children of the run. When the caller
+    does the same work itself, its stage holds them: to call that a move would hide the cause.
+    """
+    before, now = left.slot, target.slot
+    was_parallel, is_parallel = before.block != SEQUENTIAL, now.block != SEQUENTIAL
+    if not state.has_lanes or was_parallel == is_parallel or before.is_timed or now.is_timed:
+        return False
+    worker, caller = (left, target) if was_parallel else (target, left)
+    if not caller.parent_path.startswith(f"{worker.parent_path}/"):
+        return False
+    matched = worker.pairing.match if worker.is_removed else worker.pairing.back
+    block = [at for at, slot in enumerate(_slots_beside(worker)) if slot.block == worker.slot.block]
+    strands = {_slots_beside(worker)[at].strand for at in block}
+    if len(strands) < 2 or any(matched[at] >= 0 for at in block):
+        return False  # the workers are still there: this one piece was moved
+    lanes, inline = f"{len(strands)} lanes", "the caller's lane"
     state.ledger.note(
-        "moved",
-        left.path,
-        golden=_place_text(left.parent_path, before),
-        candidate=_place_text(target.parent_path, after),
-        count=len(moved),
+        "serialised" if was_parallel else "parallelised",
+        caller.parent_path,
+        golden=lanes if was_parallel else inline,
+        candidate=inline if was_parallel else lanes,
+        detail=f"{left.slot.node.name}, which was under {left.parent_path}",
+        count=len(after.instances),
         places=after,
     )
-    state.queue(left.slot.node, moved, target.slot.node, taken, left.path)
+    return True
 
 
 def _place_text(parent_path: str, places: Places) -> str:
     examples = places.examples(1)
-    index = examples[0].index_text if examples else ""
+    outer = examples[0].index[: -len(places.node.index) or None] if examples else ()
+    index = Example(index=outer).index_text
     return f"in {parent_path or 'the top'}{f' [{index}]' if index else ''}"
 
 

@@ -6,7 +6,7 @@ is met once. Emits differences into a `Ledger`; judges nothing. Source: golden t
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -71,7 +71,7 @@ class _Matcher:
         self.leftovers: list[Leftover] = []
         self.index_changes: dict[tuple[str, str], list[tuple[Number, Number, Pair, int]]] = {}
         self._changes: dict[tuple[int, int], list[OwnChange]] = {}
-        self._queue: list[Pair] = []
+        self._queue: deque[Pair] = deque()
         self._single_ids = 0
         self.has_lanes = golden.order == "lanes" == candidate.order
 
@@ -86,7 +86,7 @@ class _Matcher:
         self._queue.append(Pair(self.golden.top, range(1), self.candidate.top, range(1), ""))
         while self._queue:
             while self._queue:
-                self._compare(self._queue.pop())
+                self._compare(self._queue.popleft())
             resolve_leftovers(self)
         counts = self._matched_counts()
         report_leftovers(self, counts)
