@@ -241,6 +241,18 @@ def test_a_pool_of_one_worker_is_serial(programs):
     assert codes(comparison) == [("serialised", "run/data.load", 1)]
 
 
+@pytest.mark.parametrize("task_ms", [0.5, 2, 16])
+def test_a_pool_whose_first_worker_was_quick_enough_is_parallel(programs, task_ms):
+    """S12: short tasks that one worker of a pool happened to do are as parallel as before."""
+    golden, candidate = programs.training(), programs.training()
+    for program in (golden, candidate):
+        for (shard,) in program.body[0].body[0].strands:
+            shard.own_ms = task_ms
+    candidate.body[0].body[0] = programs.Par(candidate.body[0].body[0].strands, "pool", workers=1)
+
+    assert codes(check(programs, golden, candidate)) == []
+
+
 # --- A: attributes -----------------------------------------------------------------------------------------------
 
 
