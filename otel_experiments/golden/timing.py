@@ -302,7 +302,8 @@ def _judge(
         code = "waiting"
         fails, reason = _judge_waiting(facts, machine, sizes[1], settings)
     elif cpu is not None and cpu.is_slower:
-        code, reason = "slower", "CPU time rose, wall time did not"
+        code, fails = "slower", _rose_with_cpu(wall, cpu, settings)
+        reason = "CPU time rose, wall time " + ("too, but is too unsteady to tell" if fails else "did not")
     elif wall.is_faster:
         code, reason = "faster", "wall time fell"
     elif wall.power < settings.power and _could_matter(facts, settings):
@@ -338,6 +339,13 @@ def _read_cpu(facts: _Facts, machine: MachineFactor, settings: TimingSettings) -
     gained_cpu_ns = facts.cpu.candidate_ns / facts.cpu_factor - facts.cpu.golden_ns
     explains = gained_wall_ns > 0 and gained_cpu_ns >= 0.5 * gained_wall_ns
     return "up" if explains and facts.cpu.adjusted_ratio > settings.ratio else "flat"
+
+
+def _rose_with_cpu(wall: TimeTest, cpu: TimeTest, settings: TimingSettings) -> bool:
+    """Tell whether wall time rose as CPU time did, where golden runs beside neighbours hide that from a test."""
+    least_wall, least_cpu = settings.disturbed_cpu_ratio, settings.power_ratio
+    is_clear = cpu.adjusted_ratio > least_cpu and wall.adjusted_ratio > least_wall
+    return is_clear and wall.power < settings.power
 
 
 def _judge_waiting(

@@ -11,6 +11,7 @@ import itertools
 import os
 import sys
 import threading
+import time
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -51,6 +52,22 @@ def _thread_lane() -> str:
         is_main = threading.current_thread() is threading.main_thread()
         _local.lane = _process_prefix + ("main" if is_main else f"thread-{next(_thread_numbers)}")
         return _local.lane  # type: ignore[no-any-return] # a text, set above
+
+
+class LaneClock:
+    """CPU time that the caller's lane has spent since the clock was made."""
+
+    __slots__ = ("_lane", "_start_ns")
+
+    def __init__(self) -> None:
+        self._lane = current_lane()
+        self._start_ns = time.thread_time_ns()
+
+    def read_ns(self) -> int | None:
+        """Return the nanoseconds; None in another lane, and in a task, which shares its thread with others."""
+        if current_lane() != self._lane or "/task-" in self._lane:
+            return None
+        return time.thread_time_ns() - self._start_ns
 
 
 def set_rank(rank: int | None) -> None:

@@ -23,6 +23,7 @@ from otel_experiments.record import loops, propagation
 from otel_experiments.record import scopes as scope_module
 from otel_experiments.record.config import Config
 from otel_experiments.record.current import RUN_KEY, active_runs
+from otel_experiments.record.lanes import LaneClock
 from otel_experiments.record.pipeline import FlushReport, Pipeline
 from otel_experiments.record.points import PointRecorder
 from otel_experiments.record.providers import RunProviders
@@ -107,6 +108,7 @@ class Run(Recording, Work):
         self._ended_spans = 0
         self._trace_bytes = 0
         self._token: object | None = None
+        self._lane_clock: LaneClock | None = None
         self.span: Span = trace.INVALID_SPAN
         self._context = context_api.get_current()
         self.loops = loops.Loops(self)
@@ -146,6 +148,7 @@ class Run(Recording, Work):
         """
         check_transition(self.id, self._state, RunState.RUNNING)
         with self.guard:
+            self._lane_clock = LaneClock()
             now_ns = self.pipeline.clock()
             root_context = context_api.Context()
             self.span = self.tracer.start_span(
@@ -360,6 +363,9 @@ class Run(Recording, Work):
                 attr.ML_RUN_SPANS_DROPPED: self.guard.losses.get("span", 0),
             }
         )
+        cpu_ns = None if self._lane_clock is None else self._lane_clock.read_ns()
+        if cpu_ns is not None:
+            span.set_attribute(attr.ML_SPAN_CPU_TIME, cpu_ns)
         if reason:
             span.set_attribute(attr.ML_RUN_REASON, reason[:1000])
         if error is not None:

@@ -26,13 +26,14 @@ BASE_MS = {
 COUNTS = {"run/load": 1, "run/epoch/eval": 3, "run/epoch/checkpoint.save": 3}
 
 
-def make_run(seed, *, wall=None, cpu=None, noise=0.01, has_cpu=True, spread=0.0):
+def make_run(seed, *, wall=None, cpu=None, noise=0.01, cpu_noise=None, has_cpu=True, spread=0.0):
     """One run of the base program; `wall` and `cpu` are factors by path ("*" for all)."""
     draw = random.Random(seed)
     wall, cpu = wall or {}, cpu or {}
+    cpu_noise = noise / 2 if cpu_noise is None else cpu_noise
     stages = {}
     for path, base in BASE_MS.items():
-        lucky, cpu_lucky = math.exp(draw.gauss(0, noise)), math.exp(draw.gauss(0, noise / 2))
+        lucky, cpu_lucky = math.exp(draw.gauss(0, noise)), math.exp(draw.gauss(0, cpu_noise))
         stages[path] = StageSample(
             count=COUNTS.get(path, 30),
             wall_ns=base * 1e6 * lucky * wall.get(path, wall.get("*", 1.0)),
@@ -195,6 +196,37 @@ def test_cpu_time_alone_is_advisory():
     (stage,) = report.stages
     assert (stage.path, stage.code, stage.fails) == ("run/load", "slower", False)
     assert stage.reason == "CPU time rose, wall time did not"
+
+
+def test_twice_the_work_is_found_beside_neighbours():
+    """Where golden runs vary by 40 % in wall time and 3 % in CPU time, a stage that costs twice both fails."""
+    beside = {"noise": 0.4, "cpu_noise": 0.03}
+    slower = [make_run(seed, **beside, **changed("run/load", 2.2)) for seed in (20, 21, 22)]
+    waiting = [make_run(seed, **beside, wall={"run/load": 2.2}) for seed in (20, 21, 22)]
+    busier = [make_run(seed, **beside, **changed("run/load", 1.2)) for seed in (20, 21, 22)]
+
+    report = compare_timing(goldens(5, **beside), slower)
+
+    (stage,) = [stage for stage in report.stages if stage.code == "slower"]
+    assert (stage.path, stage.fails, stage.wall.is_slower) == ("run/load", True, False)
+    assert stage.reason == "CPU time rose, wall time too, but is too unsteady to tell"
+    assert not compare_timing(goldens(5, **beside), waiting).has_failed
+    assert not compare_timing(goldens(5, **beside), busier).has_failed
+
+
+def test_neighbours_alone_are_not_slower_code():
+    """Equal code beside neighbours, 100 times: wall times vary by 40 %, CPU times by 10 %, and no stage is slower."""
+    beside = {"noise": 0.4, "cpu_noise": 0.1}
+    reports = [
+        compare_timing(
+            [make_run(8 * seed + at, **beside) for at in range(5)],
+            [make_run(8 * seed + at, **beside) for at in (5, 6, 7)],
+        )
+        for seed in range(100)
+    ]
+
+    blamed = [stage for report in reports for stage in report.stages if stage.fails]
+    assert [stage for stage in blamed if stage.code == "slower"] == []
 
 
 def test_missing_cpu_time_leaves_wall_time_to_decide():

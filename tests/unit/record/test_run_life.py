@@ -66,6 +66,22 @@ def test_leaving_by_exit_or_interrupt_gives_the_right_state(recording, read, err
     assert (stored.state, stored.reason) == (state, reason)
 
 
+def test_the_run_span_has_its_cpu_time(recording, read):
+    """The root span says what its thread computed, so that waiting is not taken for slow code; another thread's not."""
+    with ox.start_run("busy"):
+        spent = sum(range(2_000_000))
+    run = ox.start_run("elsewhere")
+    thread = threading.Thread(target=run.finish)
+    thread.start()
+    thread.join()
+
+    assert spent
+    (root,) = read("busy").spans
+    assert 0 < root.attributes["ml.span.cpu_time"] <= root.duration_ns + 10_000_000
+    (root,) = read("elsewhere").spans
+    assert "ml.span.cpu_time" not in root.attributes
+
+
 def test_finish_ends_a_run_once(recording, read):
     """The first finish counts; a later one changes nothing."""
     run = ox.start_run("object")
