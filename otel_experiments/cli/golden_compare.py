@@ -20,6 +20,7 @@ from otel_experiments.cli.golden_options import (
 )
 from otel_experiments.cli.root import store_option
 from otel_experiments.cli.session import store_location
+from otel_experiments.gate.check import parts_to_accept
 from otel_experiments.gate.options import CheckOptions, read_project_rules
 from otel_experiments.gate.reports import ReportFormat, annotate, render, write_reports
 from otel_experiments.gate.shelf import write_text
@@ -107,9 +108,9 @@ def compare(  # noqa: PLR0913 - one argument an option
     comparison = compare_runs(ruled, found, policy=options.policy_for(held))
     path = golden_path(golden, folder)
     shown = str(path) if path.exists() else ""
-    accept = (
-        f"otel-experiments golden update {golden} -- {shlex.join(command_behind_dashes(ctx)) or 'COMMAND'}"
-    )
+    command = shlex.join(command_behind_dashes(ctx)) or "COMMAND"
+    times = "--timing " if "timing" in parts_to_accept(comparison) else ""
+    accept = f"otel-experiments golden update {golden} {times}-- {command}"
     explain = ""
     if report_folder is not None:
         written = write_reports(report_folder, Path(held.name).name, comparison)

@@ -292,9 +292,7 @@ def _find_length(aligned: Aligned, golden: Sequence[Curve], candidate: Curve) ->
     ours = len(aligned.indexes) + len(aligned.missing)
     index = min((*aligned.missing[:1], *aligned.extra[:1]))
     parts = [f"{ours} -> {len(candidate)} values"]
-    parts += (
-        [f"{len(aligned.missing)} indexes missing, first {aligned.missing[0]:g}"] if aligned.missing else []
-    )
+    parts += [f"{len(aligned.missing)} missing, first {aligned.missing[0]:g}"] if aligned.missing else []
     parts += [f"{len(aligned.extra)} new, first {aligned.extra[0]:g}"] if aligned.extra else []
     parts.append(f"{len(aligned.indexes)} in common")
     return CurveFinding(

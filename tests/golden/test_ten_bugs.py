@@ -5,6 +5,7 @@ Each bug is built into a copy of the script, which is then run; docs/how-to/gold
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -172,3 +173,13 @@ def test_both_scripts_have_all_ten_bugs():
     assert list(NUMPY) == list(SKLEARN)
     assert [len(bugs) + 1 for bugs in (NUMPY, SKLEARN)] == [10, 10]
     assert len(SLOWER) == 2
+
+
+def test_the_page_shows_the_script(training):
+    """docs/how-to/golden-ten-bugs.md shows the script as it is, and has a section for each bug."""
+    page = Path(__file__).parents[2] / "docs/how-to/golden-ten-bugs.md"
+    text = page.read_text(encoding="utf-8")
+    shown = text.partition("```python file=train_numpy.py\n")[2].partition("```")[0]
+
+    assert shown == training("train_numpy").script.read_text(encoding="utf-8")
+    assert text.count("$ diff -U0 train_numpy.py bug.py") == len(NUMPY) + 1

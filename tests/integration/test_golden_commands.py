@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -91,6 +92,23 @@ def test_a_change_is_code_1_and_its_report_names_it(kept):
     assert line.split()[1] == "attr"
     assert "lr: 0.1 -> 0.5" in line
     assert "accept: otel-experiments golden update train -- " in answer.stdout
+
+
+def test_a_slower_stage_is_accepted_with_its_times(shell):
+    """Where only times failed, the command at the report's end is the one that takes them."""
+    shell.change("                pass", "                sum(range(1_000_000))")
+    assert shell.golden("capture", "train", "--runs", "5", *RUN).returncode == 0
+    times = shell.folder / "golden" / "train.otg.stats"
+    before = times.read_text()
+    shell.change("range(1_000_000)", "range(5_000_000)")
+
+    answer = shell.golden("compare", "train", *RUN)
+
+    assert answer.returncode == 1
+    assert re.search(r"FAIL +slower +run default/epoch/step/stage forward ", answer.stdout), answer.stdout
+    assert "accept: otel-experiments golden update train --timing -- " in answer.stdout
+    assert shell.golden("update", "train", "--timing", *RUN).returncode == 0
+    assert times.read_text() != before
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_every_second_step_is_a_length_and_values_are_compared():
 
     (length,) = compare_curve([golden], [half]).findings
     assert (length.code, length.fails, length.index, length.count) == ("curve-length", True, 1, 5)
-    assert length.text == "10 -> 5 values; 5 indexes missing, first 1; 5 in common"
+    assert length.text == "10 -> 5 values; 5 missing, first 1; 5 in common"
     assert [(found.code, found.index) for found in compare_curve([golden], [wrong]).findings] == [
         ("curve-length", 1),
         ("curve-diverged", 8),
