@@ -25,7 +25,7 @@ from otel_experiments.golden.own_diff import OwnTolerance
 from otel_experiments.golden.policy import Policy, apply_rules
 from otel_experiments.golden.score import EquivalenceScore, measure_slowdown, score_sequences
 from otel_experiments.golden.time_check import check_times, measure_run
-from otel_experiments.golden.timing_model import TimingReport
+from otel_experiments.golden.timing_model import TimingReport, TimingRun
 from otel_experiments.golden.trace import CapturedRun, measure_completeness
 
 Verdict = Literal["pass", "fail", "error", "inconclusive"]
@@ -142,7 +142,7 @@ def compare(
         golden_name=golden.name,
         golden_runs=golden.runs,
         candidate_runs=len(candidates),
-        score=_score(variant.form, forms[0], matched[0], golden),
+        score=_score(variant.form, forms[0], matched[0], golden.timing if policy.timing != "off" else ()),
         golden=variant.form,
         candidate=forms[0],
         variant=variant.name,
@@ -274,12 +274,12 @@ def verdict_of(findings: Sequence[Finding], policy: Policy) -> Verdict:
 # --- the compatible score ----------------------------------------------------------------------------------------
 
 
-def _score(golden: Form, candidate: Form, matched: Matched, source: Golden) -> EquivalenceScore | None:
+def _score(
+    golden: Form, candidate: Form, matched: Matched, timing: Sequence[TimingRun]
+) -> EquivalenceScore | None:
     slowdown = 0.0
-    if source.timing:
-        ours = [
-            {path: stage.wall_ns * stage.count for path, stage in run.stages.items()} for run in source.timing
-        ]
+    if timing:
+        ours = [{path: stage.wall_ns * stage.count for path, stage in run.stages.items()} for run in timing]
         middle = {path: sorted(one.get(path, 0.0) for one in ours)[len(ours) // 2] for path in ours[0]}
         own = {path: stage.wall_ns * stage.count for path, stage in measure_run(candidate).stages.items()}
         slowdown = measure_slowdown(middle, own)

@@ -443,6 +443,24 @@ def test_a_slower_stage_is_named(programs, runs, name, factor, path):
     assert "p=" in finding.detail
 
 
+def test_times_that_are_off_are_not_in_the_score(programs):
+    """With times off, a slow machine neither fails nor lowers the score; else it does the latter."""
+    both = [
+        check(
+            programs,
+            programs.training(),
+            slower(programs, "backward", 3.0),
+            runs=5,
+            policy=Policy(timing=timing),
+        )
+        for timing in ("off", "advisory")
+    ]
+
+    assert [one.verdict for one in both] == ["pass", "pass"]
+    assert both[0].score.overall() == pytest.approx(1.0)
+    assert both[1].score.overall() < 0.95
+
+
 def test_everything_faster_passes_and_is_noted(programs):
     """T5: a run that is twice as fast is told so and passes."""
     program = programs.training()
