@@ -170,7 +170,8 @@ class AdoptingSpanProcessor(SpanProcessor):
 
     It stamps run, lane and sequence at the start, so a span belongs to the run that was current when it
     started, and hands the ended span on to the journal. The stamp is kept here as well: the application's limit
-    on attributes drops the oldest ones first. Other spans are left alone.
+    on attributes drops the oldest ones first. Other spans are left alone, and so are those of runs of another
+    pipeline: a provider outlives `configure()`, and keeps the processor of every pipeline that it ever had.
     """
 
     def __init__(self, target: JournalSpanProcessor, guard: Guard) -> None:
@@ -183,7 +184,7 @@ class AdoptingSpanProcessor(SpanProcessor):
         try:
             run = find_run(parent_context)
             context = span.get_span_context()
-            if run is not None and context is not None:
+            if run is not None and context is not None and run.pipeline.journal_processor is self._target:
                 stamp: dict[str, str | int] = {
                     attr.ML_RUN_ID: run.id,
                     attr.ML_SPAN_LANE: current_lane(),

@@ -175,6 +175,22 @@ def test_a_span_belongs_to_the_run_that_was_current_at_its_start(adopted, read):
     assert "long" not in [span.name for span in read("second").spans]
 
 
+def test_a_provider_that_outlives_configure_records_each_span_once(configure, read):
+    """Golden tests configure anew for every test, and the application's provider stays the same."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    for name in ("first", "second"):
+        pipeline = configure()
+        provider.add_span_processor(AdoptingSpanProcessor(pipeline.journal_processor, pipeline.guard))
+        with ox.start_run(name) as run, provider.get_tracer("library").start_as_current_span("query"):
+            pass
+        stored = read(name)
+
+        assert run.flush().lost == {}
+        assert [span.name for span in stored.spans].count("query") == 1
+        root = next(span for span in stored.spans if span.parent_span_id is None)
+        assert root.attributes["ml.run.spans.ended"] == 2
+
+
 def test_a_span_with_a_context_of_its_own_belongs_to_the_run_of_that_context(adopted, read):
     """A library that carries contexts round by hand gets its spans into the right run."""
     tracer, _ = adopted()
