@@ -382,12 +382,29 @@ class _Canonicalizer:
                 if len(set(keys.values())) < len(same):
                     ties = {key for key, n in Counter(keys.values()).items() if n > 1}
                     keys = {
-                        lane: (*key, self._content_digest(lane)) if key in ties else key
+                        lane: (*key, self._content_digest(lane), self._metrics_below(lane))
+                        if key in ties
+                        else key
                         for lane, key in keys.items()
                     }
                 same.sort(key=keys.__getitem__)
                 lanes[at:end] = same
             at = end
+
+    def _metrics_below(self, position: int) -> tuple[tuple[str, int | float], ...]:
+        """Return the numbers that only tell lanes apart which are alike in everything else."""
+        if not any(self.owns.metric_keys):
+            return ()
+        found: list[tuple[str, int | float]] = []
+        stack = [position]
+        while stack:
+            here = stack.pop()
+            stack.extend(reversed(self.kids[here] or ()))
+            if here < self.top:
+                attributes = self.spans[here].attributes
+                keys = self.owns.metric_keys[self.owns.plan[here]]
+                found += ((key, attributes[key]) for key in sorted(keys))  # type: ignore[misc] # numbers by their role
+        return tuple(found)
 
     def _outer_key(self, lane: int) -> tuple[object, ...]:
         below = self.kids[lane] or ()

@@ -62,6 +62,24 @@ class Own(NamedTuple):
     links: tuple[LinkForm, ...] = ()
 
 
+_HOLDS_FLOATS: Final = frozenset({"float", "list"})
+
+
+def round_floats(own: Own) -> Own | None:
+    """Return a span's own form with floats cut to the digits that no noise reaches; None where there are none."""
+    if not any(isinstance(value, tuple) and value[0] in _HOLDS_FLOATS for _, value in own.attributes):
+        return None
+    return own._replace(attributes=tuple((key, _rounded(value)) for key, value in own.attributes))
+
+
+def _rounded(value: Value) -> Value:
+    if isinstance(value, tuple) and value[0] == "float":
+        return ("float", f"{float(str(value[1])):.6e}")
+    if isinstance(value, tuple) and value[0] == "list":
+        return (value[0], *map(_rounded, value[1:]))
+    return value
+
+
 BLANK: Final = Own()
 """What structural nodes have."""
 

@@ -233,7 +233,11 @@ def _slots_below(side: Side, cover: Leftover) -> list[Slot]:
         slot.offset += outer.offset * slot.stride
         slot.stride *= outer.stride
         slot.place += outer.place * 1_000_000
-        slot.block = slot.block if slot.block == SEQUENTIAL else slot.block + 1_000 * (outer.offset + 1)
+        if slot.block != SEQUENTIAL:
+            slot.block += 1_000 * (outer.offset + 1)
+        elif outer.block != SEQUENTIAL:  # the caller's lane is one of the lanes of the block
+            slot.block, slot.strand = outer.block, outer.strand
+            slot.is_floating, slot.is_timed = outer.is_floating, outer.is_timed
     return slots
 
 

@@ -11,7 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from otel_experiments.golden.form import Form, Node, NodeType, Number, Own, extend_path, join_path
+from otel_experiments.golden.form import (
+    Form,
+    Node,
+    NodeType,
+    Number,
+    Own,
+    extend_path,
+    join_path,
+    round_floats,
+)
 from otel_experiments.golden.ledger import RANK_KEYS, Ledger, Places
 from otel_experiments.golden.leftovers import Instances, Leftover, report_leftovers, resolve_leftovers
 from otel_experiments.golden.order_check import check_order
@@ -68,6 +77,7 @@ class _Matcher:
         self.ledger = ledger
         self.tolerance = tolerance
         self.common: list[Own] = []
+        self._alike: dict[Own, int] = {}
         numbers: dict[Own, int] = {}
         moved = move_attributes(golden.owns, golden.schemas, candidate.schemas)
         self.ours = Side(golden, [self._number(own, numbers) for own in moved])
@@ -81,9 +91,18 @@ class _Matcher:
         self.has_lanes = golden.order == "lanes" == candidate.order
 
     def _number(self, own: Own, numbers: dict[Own, int]) -> int:
-        number = numbers.setdefault(own, len(self.common))
-        if number == len(self.common):
-            self.common.append(own)
+        """Return the number of a span's own form: the same for all that are equal within the tolerance."""
+        number = numbers.get(own)
+        if number is None:
+            number = len(self.common)
+            rough = round_floats(own)
+            if rough is not None:
+                alike = self._alike.setdefault(rough, number)
+                if alike != number and not diff_owns(self.common[alike], own, self.tolerance):
+                    number = alike
+            numbers[own] = number
+            if number == len(self.common):
+                self.common.append(own)
         return number
 
     def run(self) -> None:
@@ -145,10 +164,7 @@ class _Matcher:
             key = golden_numbers[couple[0]], candidate_numbers[couple[1]]
             if key[0] == key[1]:
                 continue
-            changes = self._changes.get(key)
-            if changes is None:
-                changes = diff_owns(self.common[key[0]], self.common[key[1]], self.tolerance)
-                self._changes[key] = changes
+            changes = self._changes_between(key, pair)
             if changes:
                 different[couple] = changes
                 statuses += count if any(change.code == "status" for change in changes) else 0
@@ -173,6 +189,15 @@ class _Matcher:
                     places=places,
                 )
         return statuses
+
+    def _changes_between(self, key: tuple[int, int], pair: Pair) -> list[OwnChange]:
+        changes = self._changes.get(key)
+        if changes is None:
+            changes = diff_owns(self.common[key[0]], self.common[key[1]], self.tolerance)
+            self._changes[key] = changes
+        if pair.golden.name != pair.candidate.name:
+            return [change for change in changes if not _is_of_name(change, pair)]
+        return changes
 
     def _compare_indices(self, pair: Pair) -> None:
         ours, theirs = pair.golden.index, pair.candidate.index
@@ -521,6 +546,17 @@ def kind_name(kind: int) -> str:
 
 
 _Entry = TypeVar("_Entry")
+
+
+def _is_of_name(change: OwnChange, pair: Pair) -> bool:
+    """Whether an attribute only repeats the name of a span that was renamed."""
+    before, after = change.golden.strip('"'), change.candidate.strip('"')
+    return (
+        change.code == "attr"
+        and len(before) > 1
+        and pair.golden.name.endswith(before)
+        and pair.candidate.name == pair.golden.name.removesuffix(before) + after
+    )
 
 
 def _select(column: Sequence[_Entry], instances: Instances) -> list[_Entry]:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from otel_experiments.golden.form import EventForm, LinkForm, Own
 from otel_experiments.golden.values import Value, is_pattern, show_value, type_name, values_match
+from otel_experiments.semconv import attributes as attr
 
 STATUS_NAMES: Final = ("unset", "ok", "error")
 _EXCEPTION: Final = "exception"
@@ -50,7 +51,14 @@ def diff_owns(golden: Own, candidate: Own, tolerance: OwnTolerance) -> list[OwnC
         )
     if golden.scope != candidate.scope:
         changes.append(OwnChange("scope", "", golden.scope, candidate.scope))
-    changes += _diff_attributes(golden.attributes, candidate.attributes, tolerance)
+    attributes = _diff_attributes(golden.attributes, candidate.attributes, tolerance)
+    if is_failure:  # the kind of error is part of the status finding
+        attributes = [
+            change
+            for change in attributes
+            if change.key != attr.ERROR_TYPE or change.code not in {"attr-added", "attr-removed"}
+        ]
+    changes += attributes
     changes += _diff_events(golden.events, candidate.events, tolerance, is_failure=is_failure)
     changes += _diff_links(golden.links, candidate.links)
     return changes
@@ -71,7 +79,11 @@ def _diff_attributes(
     added = [key for key in theirs if key not in ours]
     changes: list[OwnChange] = []
     for key in list(removed):
-        twins = [other for other in added if ours[key] == theirs[other] and not is_pattern(ours[key])]
+        twins = [
+            other
+            for other in added
+            if not is_pattern(ours[key]) and values_match(ours[key], theirs[other], rtol=tolerance.rtol)
+        ]
         rivals = [other for other in removed if ours[other] == ours[key]]
         if len(twins) == 1 == len(rivals):
             removed.remove(key)

@@ -34,6 +34,14 @@ def _full_index(slot: Slot) -> Hashable:
     return slot.node.shape, slot.own, slot.index
 
 
+def _named_index(slot: Slot) -> Hashable:
+    return slot.label, slot.index
+
+
+def _shape_status(slot: Slot) -> Hashable:
+    return slot.node.shape, slot.status
+
+
 def _shape(slot: Slot) -> Hashable:
     return slot.node.shape
 
@@ -54,7 +62,7 @@ def _label(slot: Slot) -> Hashable:
     return slot.label
 
 
-_WITH_LANES: Final[Sequence[Level]] = (_full, _shape, _bag, _named_own, _label)
+_WITH_LANES: Final[Sequence[Level]] = (_full, _shape_status, _shape, _bag, _named_own, _label)
 _WITHOUT_LANES: Final[Sequence[Level]] = (_bag_own, _bag, _named_own, _label)
 
 
@@ -162,7 +170,9 @@ def _join_equal(pairing: Pairing, positions: Sequence[int], places: Sequence[int
     """Join slots of one index: those that are alike first, the last ones of either side before earlier ones."""
     free = list(positions)
     open_places = list(places)
-    for level in (_full, _shape, _bag, _named_own, _label):
+    if _join_repetitions(pairing, free, open_places):
+        return
+    for level in (_full, _shape_status, _shape, _bag, _named_own, _label):
         if not free or not open_places:
             return
         for at in list(free[::-1]):
@@ -173,6 +183,21 @@ def _join_equal(pairing: Pairing, positions: Sequence[int], places: Sequence[int
                     free.remove(at)
                     open_places.remove(place)
                     break
+
+
+def _join_repetitions(pairing: Pairing, positions: list[int], places: list[int]) -> bool:
+    """Pair spans that repeat one index in program order: they are as many on both sides, so each is itself."""
+    if len(positions) != len(places) or len(positions) == 1:
+        return False
+    ours, theirs = _at(pairing.golden, positions), _at(pairing.candidate, places)
+    if any(slot.block != SEQUENTIAL for slot in (*ours, *theirs)):
+        return False
+    joined = join_multisets(list(map(_bag_own, ours)), list(map(_bag_own, theirs)))
+    if len(joined) < len(ours):
+        joined = [(at, at) for at in range(len(ours))]
+    for at, place in joined:
+        pairing.join(positions[at], places[place])
+    return True
 
 
 # --- sequences ---------------------------------------------------------------------------------------------------
@@ -275,6 +300,27 @@ def _join_strands(pairing: Pairing) -> None:
     ours, theirs = _strands(pairing.golden), _strands(pairing.candidate)
     if all(len(strand) == 1 for strand in (*ours, *theirs)):
         return
+    before, after = _by_block(pairing.golden, ours), _by_block(pairing.candidate, theirs)
+    if (
+        len(before) == len(after) > 1
+    ):  # first block with first block: the pool of another loop is not this one
+        for own, other in zip(before, after, strict=True):
+            _join_strand_lists(pairing, own, other)
+        ours = [strand for strand in ours if all(pairing.match[at] < 0 for at in strand)]
+        theirs = [strand for strand in theirs if all(pairing.back[place] < 0 for place in strand)]
+    _join_strand_lists(pairing, ours, theirs)
+
+
+def _by_block(slots: Sequence[Slot], strands: Sequence[list[int]]) -> list[list[list[int]]]:
+    found: dict[int, list[list[int]]] = {}
+    for strand in strands:
+        found.setdefault(slots[strand[0]].block, []).append(strand)
+    return [found[block] for block in sorted(found)]
+
+
+def _join_strand_lists(
+    pairing: Pairing, ours: Sequence[Sequence[int]], theirs: Sequence[Sequence[int]]
+) -> None:
     joined = join_multisets(
         [tuple(_full_index(pairing.golden[at]) for at in strand) for strand in ours],
         [tuple(_full_index(pairing.candidate[place]) for place in strand) for strand in theirs],
@@ -303,11 +349,11 @@ def _strand_weight(pairing: Pairing, ours: Sequence[int], theirs: Sequence[int])
     before, after = _at(pairing.golden, ours), _at(pairing.candidate, theirs)
     common = [
         sum((Counter(map(level, before)) & Counter(map(level, after))).values())
-        for level in (_label, _full, _full_index)
+        for level in (_label, _named_index, _full, _full_index)
     ]
-    return (
-        common[0] + 2 * common[1] + 3 * common[2] - 0.1 * abs(len(ours) - len(theirs)) if common[0] else 0.0
-    )
+    if not common[0]:
+        return 0.0
+    return common[0] + 5 * common[1] + 2 * common[2] + 3 * common[3] - 0.1 * abs(len(ours) - len(theirs))
 
 
 def _at(slots: Sequence[Slot], positions: Sequence[int]) -> list[Slot]:
@@ -315,7 +361,7 @@ def _at(slots: Sequence[Slot], positions: Sequence[int]) -> list[Slot]:
 
 
 def _join_in_strand(pairing: Pairing, ours: Sequence[int], theirs: Sequence[int]) -> None:
-    for level in (_full_index, _full, _shape, _bag, _named_own, _label):
+    for level in (_full_index, _named_index, _full, _shape_status, _shape, _bag, _named_own, _label):
         free = [at for at in ours if pairing.match[at] < 0]
         open_places = [place for place in theirs if pairing.back[place] < 0]
         if not free or not open_places:
@@ -337,12 +383,12 @@ def _join_parallel(pairing: Pairing) -> None:
             _join_levels(
                 pairing,
                 lambda slot, block=block: slot.block == block,  # type: ignore[misc] # the default binds the loop's variable
-                (_full_index, _full, _shape, _bag, _named_own, _label),
+                (_full_index, _full, _shape_status, _shape, _bag, _named_own, _label),
             )
     _join_levels(
         pairing,
         lambda slot: slot.block != SEQUENTIAL,
-        (_full_index, _full, _shape, _bag, _named_own, _label),
+        (_full_index, _full, _shape_status, _shape, _bag, _named_own, _label),
     )
 
 

@@ -31,6 +31,7 @@ class Slot:
     is_floating: bool = False
     is_timed: bool = False
     own: int = 0
+    status: int = 0
     index: IndexKey = ()
 
     @property
@@ -49,6 +50,7 @@ class Side:
 
     def __init__(self, form: Form, own_numbers: Sequence[int]) -> None:
         self.form = form
+        self.statuses = [own.status for own in form.owns]
         self.own_numbers = own_numbers
         self._below: dict[Node, list[tuple[Node, int]]] = {}
 
@@ -69,7 +71,8 @@ class Side:
         numbers = self.own_numbers
         for slot in slots:
             instance = parent * slot.stride + slot.offset
-            slot.own = numbers[slot.node.own[instance]]
+            own = slot.node.own[instance]
+            slot.own, slot.status = numbers[own], self.statuses[own]
             if slot.node.index:
                 slot.index = tuple((key, column[instance]) for key, column in slot.node.index.items())
         return slots
