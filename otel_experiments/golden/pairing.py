@@ -63,6 +63,8 @@ def _label(slot: Slot) -> Hashable:
 
 
 _WITH_LANES: Final[Sequence[Level]] = (_full, _shape_status, _shape, _bag, _named_own, _label)
+_STRONG: Final[Sequence[Level]] = (_full_index,)
+_WEAK: Final[Sequence[Level]] = (_named_index, _full, _shape_status, _shape, _bag, _named_own, _label)
 _WITHOUT_LANES: Final[Sequence[Level]] = (_bag_own, _bag, _named_own, _label)
 
 
@@ -325,15 +327,20 @@ def _join_strand_lists(
         [tuple(_full_index(pairing.golden[at]) for at in strand) for strand in ours],
         [tuple(_full_index(pairing.candidate[place]) for place in strand) for strand in theirs],
     )
-    for at, place in joined:
-        _join_in_strand(pairing, ours[at], theirs[place])
+    couples = [(ours[at], theirs[place]) for at, place in joined]
     known, taken = {at for at, _ in joined}, {place for _, place in joined}
     rest = [strand for at, strand in enumerate(ours) if at not in known]
     others = [strand for place, strand in enumerate(theirs) if place not in taken]
     if 0 < len(rest) * len(others) <= _MAX_WEIGHED:
         weights = [[_strand_weight(pairing, own, other) for other in others] for own in rest]
-        for at, place in match_weighted(weights):
-            _join_in_strand(pairing, rest[at], others[place])
+        couples += ((rest[at], others[place]) for at, place in match_weighted(weights))
+    for own, other in couples:
+        _join_in_strand(pairing, own, other, _STRONG)
+    if any(pairing.match[at] < 0 for own, _ in couples for at in own):
+        # What is equal to a span of another lane was dealt to another worker; only then may likeness decide.
+        _join_levels(pairing, lambda slot: slot.block != SEQUENTIAL, _STRONG)
+        for own, other in couples:
+            _join_in_strand(pairing, own, other, _WEAK)
 
 
 def _strands(slots: Sequence[Slot]) -> list[list[int]]:
@@ -360,8 +367,10 @@ def _at(slots: Sequence[Slot], positions: Sequence[int]) -> list[Slot]:
     return [slots[position] for position in positions]
 
 
-def _join_in_strand(pairing: Pairing, ours: Sequence[int], theirs: Sequence[int]) -> None:
-    for level in (_full_index, _named_index, _full, _shape_status, _shape, _bag, _named_own, _label):
+def _join_in_strand(
+    pairing: Pairing, ours: Sequence[int], theirs: Sequence[int], levels: Sequence[Level]
+) -> None:
+    for level in levels:
         free = [at for at in ours if pairing.match[at] < 0]
         open_places = [place for place in theirs if pairing.back[place] < 0]
         if not free or not open_places:

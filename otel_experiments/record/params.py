@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -15,10 +16,13 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Final, cast
 
 from otel_experiments.model.run import ParamValue
+from otel_experiments.model.span import AttributeValue
 from otel_experiments.record.names import clean_name
 
 MAX_DEPTH: Final = 32
 MAX_TEXT_CHARS: Final = 100_000
+MAX_ATTRIBUTE_CHARS: Final = 1_000
+MAX_ATTRIBUTE_ITEMS: Final = 100
 
 
 def flatten_params(source: object) -> dict[str, ParamValue]:
@@ -31,6 +35,17 @@ def flatten_params(source: object) -> dict[str, ParamValue]:
     flat: dict[str, ParamValue] = {}
     _flatten(as_mapping(source), "", flat, 0)
     return flat
+
+
+def attribute_of_param(value: ParamValue) -> AttributeValue:
+    """Return a param as an attribute of the run span: lists of one type whole, others as JSON; texts up to 1,000 chars."""
+    if isinstance(value, list):
+        kinds = set(map(type, value))
+        if len(value) <= MAX_ATTRIBUTE_ITEMS and len(kinds) == 1 and kinds <= {str, bool, int, float}:
+            return cast("AttributeValue", value)
+    if isinstance(value, (list, dict)):
+        return json.dumps(value)[:MAX_ATTRIBUTE_CHARS]
+    return value[:MAX_ATTRIBUTE_CHARS] if isinstance(value, str) else value
 
 
 def as_mapping(source: object) -> Mapping[object, object]:

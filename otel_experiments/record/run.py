@@ -24,6 +24,7 @@ from otel_experiments.record import scopes as scope_module
 from otel_experiments.record.config import Config
 from otel_experiments.record.current import RUN_KEY, active_runs
 from otel_experiments.record.lanes import LaneClock
+from otel_experiments.record.params import attribute_of_param
 from otel_experiments.record.pipeline import FlushReport, Pipeline
 from otel_experiments.record.points import PointRecorder
 from otel_experiments.record.providers import RunProviders
@@ -417,10 +418,8 @@ class Run(Recording, Work):
         if identity.seed is not None:
             attributes[attr.ML_RANDOM_SEED] = identity.seed
         for key, value in list(identity.params.items())[:MAX_HYPERPARAMETERS]:
-            if isinstance(value, (str, bool, int, float)):
-                attributes[f"{attr.ML_HYPERPARAMETER}.{key}"] = (
-                    value[:1000] if isinstance(value, str) else value
-                )
+            if value is not None:
+                attributes[f"{attr.ML_HYPERPARAMETER}.{key}"] = attribute_of_param(value)
         for key, tag in list(identity.tags.items())[:MAX_HYPERPARAMETERS]:
             attributes[f"{attr.ML_RUN_TAG}.{key}"] = (tag or "")[:1000]
         return attributes

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import enum
+import json
 import math
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import otel_experiments as ox
-from otel_experiments.record.params import flatten_params
+from otel_experiments.record.params import attribute_of_param, flatten_params
 
 
 class Colour(enum.Enum):
@@ -133,3 +134,20 @@ def test_flattening_loses_nothing(config):
     assert {k: repr(v) for k, v in flat.items()} == {
         k: repr(v).replace("\\x00", "\ufffd") for k, v in expected.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "attribute"),
+    [
+        pytest.param([64, 32], [64, 32], id="one-type"),
+        pytest.param([1, 0.5], "[1, 0.5]", id="mixed"),
+        pytest.param([[1], [2]], "[[1], [2]]", id="nested"),
+        pytest.param([], "[]", id="empty"),
+        pytest.param(list(range(101)), json.dumps(list(range(101))), id="long"),
+        pytest.param("x" * 2000, "x" * 1000, id="text"),
+        pytest.param(0.1, 0.1, id="number"),
+    ],
+)
+def test_a_param_is_an_attribute_of_the_run_span_whatever_it_is(value, attribute):
+    """A golden compares attributes, so one more layer in a list of layers has to be in one."""
+    assert attribute_of_param(value) == attribute
