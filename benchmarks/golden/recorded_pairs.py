@@ -573,6 +573,14 @@ def wrong(outcomes):
     ]
 
 
+def is_good(outcomes):
+    """Whether no equal pair failed, no changed one passed, and 99.5 % of the changes got their name."""
+    changed = [one for one in outcomes if one.operator]
+    return all(one.verdict == ("fail" if one.operator else "pass") for one in outcomes) and sum(
+        one.is_right for one in changed
+    ) >= 0.995 * len(changed)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=5000)
@@ -588,6 +596,7 @@ def main():
     for one in wrong(outcomes)[:40]:
         print(f"seed {one.seed} {one.operator or 'equal'}: {one.verdict} {', '.join(one.codes)}")
     print(f"{time.perf_counter() - started:.0f} s, {options.jobs} processes, {os.cpu_count()} cores")
+    sys.exit(not is_good(outcomes))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from otel_experiments.golden.findings import Finding, sort_findings
 from otel_experiments.golden.fingerprint import compare_fingerprints
 from otel_experiments.golden.form import Form, Node, NodeType
 from otel_experiments.golden.golden import Golden, Variant
+from otel_experiments.golden.hygiene import find_clock_skew, find_critical_path, find_stale
 from otel_experiments.golden.ledger import Ledger
 from otel_experiments.golden.match import Matched, all_ranks, match_forms
 from otel_experiments.golden.own_diff import OwnTolerance
@@ -117,6 +118,7 @@ def compare(
     )
     more, curves = check_curves(variant.form, forms, matched, policy=policy, is_other_host=is_other_host)
     findings += more
+    findings += find_stale(golden.rules_version)
     timing = None
     notes: list[str] = []
     if policy.timing != "off" and golden.timing:
@@ -130,9 +132,12 @@ def compare(
             disturbed=disturbed,
         )
         findings += times
+        findings += find_critical_path(golden.timing, [measure_run(form) for form in forms])
         notes += timing.advisory_reasons
     elif policy.timing != "off":
         notes.append("the golden has no times (its .stats file is absent): times were not compared")
+    if policy.timing != "off":
+        findings += (finding for form in forms[:1] for finding in find_clock_skew(form))
     findings = apply_rules(findings, golden.ignore, today=today or datetime.now(UTC).date())
     findings = sort_findings(findings)
     return Comparison(

@@ -19,7 +19,7 @@ from otel_experiments.golden.golden import Golden, Variant
 from otel_experiments.golden.otg_scan import OtgSyntaxError, Scanner
 from otel_experiments.golden.otg_tree import OutlineLine, TreeError, TreeReader, read_outline
 from otel_experiments.golden.policy import IgnoreRule, PolicyName
-from otel_experiments.golden.roles import Rules
+from otel_experiments.golden.roles import DEFAULTS_VERSION, Rules
 from otel_experiments.golden.timing_model import StageSample, TimingRun
 from otel_experiments.golden.trace import MetricSeries
 
@@ -90,6 +90,7 @@ class _FileReader:
                 self._fail(error.number, str(error))
             self.variants.append(self._variant(form, head, number))
         self._read_curves(reader)
+        made_with = re.search(r"^rules defaults@(\d+)", self.text, re.MULTILINE)
         golden = Golden(
             variants=self.variants,
             name=self.path,
@@ -98,6 +99,7 @@ class _FileReader:
             ignore=tuple(self.ignore),
             environment=self.environment,
             unknown_lines=tuple(self.unknown),
+            rules_version=int(made_with.group(1)) if made_with else DEFAULTS_VERSION,
         )
         if not self.variants or golden.is_empty:
             self._fail(None, "it has no spans, and nothing is equal to nothing")

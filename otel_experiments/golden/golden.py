@@ -20,7 +20,7 @@ from otel_experiments.golden.ledger import Ledger
 from otel_experiments.golden.match import Pair, match_forms
 from otel_experiments.golden.own_diff import EXACT
 from otel_experiments.golden.policy import IgnoreRule, PolicyName
-from otel_experiments.golden.roles import DEFAULT_RULES, Rules
+from otel_experiments.golden.roles import DEFAULT_RULES, DEFAULTS_VERSION, Rules
 from otel_experiments.golden.time_check import measure_run
 from otel_experiments.golden.timing_model import TimingRun
 from otel_experiments.golden.trace import CapturedRun
@@ -60,6 +60,8 @@ class Golden:
     timing: Sequence[TimingRun] = ()
     fingerprint: Mapping[str, str] = field(default_factory=dict)
     unknown_lines: Sequence[str] = ()
+    rules_version: int = DEFAULTS_VERSION
+    """Version of the default roles that it was made with."""
 
     @property
     def runs(self) -> int:

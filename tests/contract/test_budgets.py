@@ -24,6 +24,7 @@ LARGER_MODULES = {
     "golden/inline.py": "the grammar of goldens written in tests: parser and matcher together",
     "golden/leftovers.py": "the last stages of matching, which share the ledger of what is unmatched",
     "golden/match.py": "the stages of matching in their order; each keeps the pairs of the ones before",
+    "golden/pairing.py": "the levels of likeness beside the passes that use them, in their order",
     "golden/otg_lines.py": "one function a line kind of the file format",
     "golden/otg_tree.py": "templates out of and into the file, the two directions side by side",
     "errors.py": "the whole tree of exceptions stands in one place",
