@@ -227,6 +227,12 @@ def fresh(draw, program, **options):
     return Work(name, how, **options)
 
 
+def is_in_branch(inside):
+    """Whether a branch of a fork goes on here without a span of its own: then it is one block, wider or narrower."""
+    spans = [one for one in inside if not (isinstance(one, Loop) and one.how == "for")]
+    return bool(spans) and isinstance(spans[-1], Fork)
+
+
 def a_list(draw, program):
     """Return a list of statements to which one may be added."""
     lists = [program.body]
@@ -339,7 +345,11 @@ def swap(draw, program):
 
 @operator("serialise a parallel block", "serialised", needs_lanes=True, is_of_lanes=True)
 def serialise(draw, program):
-    body, at, fork, _ = pick(draw, program, lambda one, _: isinstance(one, Fork) and len(one.branches) > 1)
+    body, at, fork, inside = pick(
+        draw, program, lambda one, _: isinstance(one, Fork) and len(one.branches) > 1
+    )
+    if is_in_branch(inside):
+        raise NoPlaceError
     body[at : at + 1] = [one for branch in fork.branches for one in branch]
 
 
@@ -356,8 +366,8 @@ def parallelise(draw, program):
         )
 
     body, at, _, inside = pick(draw, program, starts_some)
-    if inside and isinstance(inside[-1], Fork):
-        raise NoPlaceError  # a fork in a branch may be the whole branch: the outer block only gets wider
+    if is_in_branch(inside):
+        raise NoPlaceError
     how = draw.choice(("pool", "gather", "group"))
     body[at : at + 2] = [Fork(how, [[body[at]], [body[at + 1]]], barrier=True)]
 

@@ -1,0 +1,116 @@
+"""How long it takes to compare a file of OTLP/JSON with a golden, and how much memory.
+
+python benchmarks/golden/bench_otlp_file.py [--spans 1000000] [--text 0] [--keep FILE]
+
+The file has the shape that the Collector's file exporter writes: a line a batch of 1,000 spans. `--text` adds an
+attribute of so many characters to every span: memory must not follow it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+NAMES = ("batch.get", "forward", "backward", "optimizer")
+BATCH = 1000
+START_NS = 1_700_000_000_000_000_000
+
+
+def spans(count):
+    """Yield (id, parent, name, attributes, start, end) of a training loop with five spans a step."""
+    yield 1, 0, "run", {}, 0, count + 10
+    for own in range(2, count, 5):
+        yield own, 1, "train.step", {"step": (own - 2) // 5}, own, own + 5
+        for at, name in enumerate(NAMES, 1):
+            yield own + at, own, name, {"lr": 0.001} if name == "optimizer" else {}, own + at, own + at + 1
+
+
+def write_file(path, count, text):
+    with path.open("w", encoding="utf-8") as stream:
+        held = []
+        for own, parent, name, extra, start, end in spans(count):
+            attributes = {"ml.span.lane": "main", "ml.span.sequence": own, **extra}
+            if text:
+                attributes["prompt"] = (f"span {own} " + "lorem ipsum " * (text // 12))[:text]
+            held.append(
+                {
+                    "traceId": "1" * 32,
+                    "spanId": f"{own:016x}",
+                    "parentSpanId": f"{parent:016x}" if parent else "",
+                    "name": name,
+                    "kind": 1,
+                    "startTimeUnixNano": str(START_NS + start * 1000),
+                    "endTimeUnixNano": str(START_NS + end * 1000),
+                    "attributes": [{"key": key, "value": _value(value)} for key, value in attributes.items()],
+                    "status": {},
+                }
+            )
+            if len(held) == BATCH:
+                _flush(stream, held)
+        _flush(stream, held)
+
+
+def _value(value):
+    if isinstance(value, str):
+        return {"stringValue": value}
+    return {"intValue": str(value)} if isinstance(value, int) else {"doubleValue": value}
+
+
+def _flush(stream, held):
+    document = {
+        "resourceSpans": [
+            {"resource": {"attributes": []}, "scopeSpans": [{"scope": {"name": "bench"}, "spans": held}]}
+        ]
+    }
+    stream.write(json.dumps(document, separators=(",", ":")) + "\n")
+    held.clear()
+
+
+def compare_file(path, text):
+    """Compare the file with a golden of a small run of the same program; print the times."""
+    from otel_experiments.capture import capture_file
+    from otel_experiments.golden.compare import compare
+    from otel_experiments.golden.file import read_golden, write_golden
+    from otel_experiments.golden.golden import make_golden
+    from otel_experiments.golden.roles import Rules
+
+    started = time.perf_counter()
+    (run,) = capture_file(path)
+    read_s = time.perf_counter() - started
+    golden = read_golden(write_golden(make_golden([run], rules=Rules(volatile=("prompt",) if text else ()))))
+    started = time.perf_counter()
+    (run,) = capture_file(path)
+    comparison = compare(golden, [run])
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{len(run.spans)} spans: {comparison.verdict}, read {read_s:.1f} s, compared in {seconds:.1f} s, {peak:.0f} MiB"
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--spans", type=int, default=1_000_000)
+    parser.add_argument("--text", type=int, default=0)
+    parser.add_argument("--compare", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.compare:
+        compare_file(options.compare, options.text)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "spans.jsonl"
+        write_file(path, options.spans, options.text)
+        print(f"{path.stat().st_size / 1e6:.0f} MB")
+        subprocess.run(
+            [sys.executable, __file__, "--compare", str(path), "--text", str(options.text)], check=True
+        )
+
+
+if __name__ == "__main__":
+    main()
