@@ -52,6 +52,7 @@ class Project:
 
     def __init__(self, folder):
         self.folder = folder
+        self.plugin = plugin_option()
         self.write("train.py", TRAIN)
         self.write("test_train.py", TEST)
 
