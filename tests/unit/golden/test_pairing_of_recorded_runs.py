@@ -78,9 +78,19 @@ def shards(*, order, noise, attribute=1):
     return trace(*rows)
 
 
-def test_noise_in_floats_does_not_cross_the_shards():
-    """One shard more is one shard more, though no float of the others is the same to the last bit."""
-    golden, candidate = shards(order=(1, 2, 3), noise=1e-13), shards(order=(0, 1, 2, 3), noise=3e-13)
+def test_noise_in_floats_does_not_cross_workers():
+    """One worker less is one worker less, though no float of the others is the same to the last bit."""
+
+    def workers(rates, noise):
+        rows = []
+        for at, rate in enumerate(rates):
+            rows += [
+                (10 + 2 * at, 1, "load", f"thread-{at}", {"rate": rate * (1 + noise)}),
+                (11 + 2 * at, 1, "report", f"thread-{at}", {}),
+            ]
+        return trace(*rows)
+
+    golden, candidate = workers((0.1, 0.2, 0.3, 0.4), 1e-13), workers((0.4, 0.3, 0.2), 3e-13)
 
     assert found(golden, candidate) == [("count", "run/load"), ("count", "run/report")]
 
@@ -90,6 +100,24 @@ def test_a_changed_attribute_does_not_cross_the_shards():
     golden, candidate = shards(order=(1, 2, 3), noise=0), shards(order=(0, 1, 2, 3), noise=0, attribute=2)
 
     assert found(golden, candidate) == [("count", "run/load"), ("count", "run/report"), ("attr", "run/load")]
+
+
+def test_chance_inside_of_the_shards_does_not_cross_them():
+    """One shard's own pool needed two workers and the other's one; in the next run it is the other way round."""
+
+    def nested(*wide):
+        rows = []
+        for shard, is_wide in enumerate(wide):
+            own, lane = 10 * (shard + 1), f"thread-{shard}"
+            rows += [
+                (own, 1, "load", lane, {"shard": shard}),
+                (own + 1, own, "read", f"pool-{shard}-0", {}),
+                (own + 2, own, "decode", f"pool-{shard}-{int(is_wide)}", {}),
+                (own + 3, 1, "report", lane, {}),
+            ]
+        return trace(*rows)
+
+    assert found(nested(True, False), nested(False, True)) == []
 
 
 def pools(*dealt):

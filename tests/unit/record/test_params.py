@@ -142,6 +142,7 @@ def test_flattening_loses_nothing(config):
         pytest.param([64, 32], [64, 32], id="one-type"),
         pytest.param([1, 0.5], "[1, 0.5]", id="mixed"),
         pytest.param([[1], [2]], "[[1], [2]]", id="nested"),
+        pytest.param(["a", None], '["a", null]', id="none"),
         pytest.param([], "[]", id="empty"),
         pytest.param(list(range(101)), json.dumps(list(range(101))), id="long"),
         pytest.param("x" * 2000, "x" * 1000, id="text"),
