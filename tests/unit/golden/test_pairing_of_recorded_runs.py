@@ -210,3 +210,25 @@ def test_lanes_that_only_differ_in_their_metrics_are_told_apart_by_them():
         )
 
     assert found(workers(0.5, 1.5, 2.5), workers(2.5, 0.5, 1.5)) == []
+
+
+def test_one_attribute_of_one_span_among_many_is_exactly_that_span():
+    """X2: one value among 20,000 spans is one finding at its step."""
+
+    def loop(changed):
+        rows = []
+        for step in range(4_000):
+            own = 10 * (step + 1)
+            rows.append((own, 1, "step", "main", {"step": step}))
+            rows += [
+                (own + at, own, name, "main", {})
+                for at, name in enumerate(("load", "forward", "backward"), 1)
+            ]
+            rows.append((own + 4, own, "optimizer", "main", {"lr": 0.2 if step == changed else 0.1}))
+        return trace(*rows)
+
+    golden = read_golden(write_golden(make_golden([loop(-1)])))
+    (finding,) = compare(golden, [loop(2_345)], policy=POLICY).failures
+
+    assert (finding.code, finding.path, finding.count) == ("attr", "run/step/optimizer", 1)
+    assert finding.examples[0].index == (("step", 2_345),)
