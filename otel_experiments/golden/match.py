@@ -30,12 +30,13 @@ from otel_experiments.golden.schema_moves import move_attributes
 from otel_experiments.golden.slots import Side, Slot
 from otel_experiments.golden.values import Value
 
-_LONG_TASK_NS: Final = 25_000_000
-"""Tasks shorter than this may all land on one worker of a pool by chance. Units: nanoseconds.
+_LONG_QUEUE_NS: Final = 50_000_000
+"""Tasks that take less together, the longest left out, may all land on one worker by chance. Units: nanoseconds.
 
 A pool starts another worker only when none is idle, and who hands in the tasks may wait for the interpreter's
-lock (5 ms a turn) until the first is done. Measured with `ThreadPoolExecutor(4)` and four tasks on two cores: one
-worker did all in 39 % of runs at 1 ms a task, 5 % at 4 ms, and with two busy neighbours in some at 16 ms.
+lock (5 ms a turn), or for a processor, until the first is done. Measured with `ThreadPoolExecutor(4)` and four
+tasks on two cores: one worker did all in 39 % of runs at 1 ms a task, 5 % at 4 ms, and with two busy neighbours
+in some at 16 ms.
 """
 
 
@@ -237,7 +238,7 @@ class _Matcher:
             for instance in range(min(child.size, 1_000))
             if (span := self.candidate.span_at(child, instance)) is not None
         )
-        if len(durations) > 1 and durations[len(durations) // 2] >= _LONG_TASK_NS:
+        if sum(durations[:-1]) >= _LONG_QUEUE_NS:
             self.ledger.note(
                 "serialised",
                 pair.path,

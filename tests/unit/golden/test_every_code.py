@@ -258,6 +258,22 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize(("ms", "expected"), [(10, set()), (20, {"serialised"})])
+def test_short_tasks_may_all_land_on_one_worker(ms, expected):
+    """A pool of four gives its tasks to one worker when the caller is held up; long ones it would have dealt out."""
+
+    def pool(*lanes):
+        trace = Trace()
+        root = trace.span("run")
+        for number, lane in enumerate(lanes):
+            trace.span("task", root, ms=ms, lane=lane, attrs={"shard": number})
+        return trace.run()
+
+    comparison = compare(make_golden([pool("t1", "t2", "t3", "t4")]), [pool("t5", "t5", "t5", "t5")])
+
+    assert {finding.code for finding in comparison.failures} == expected
+
+
 def test_every_code_has_a_case():
     """A code that nothing can produce is a promise to those who write ignore rules for it."""
     assert {*CASES, *OTHERWISE} == {code for codes in GROUPS.values() for code in codes}
