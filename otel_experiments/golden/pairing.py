@@ -65,6 +65,16 @@ def _label(slot: Slot) -> Hashable:
 _WITH_LANES: Final[Sequence[Level]] = (_full, _shape_status, _shape, _bag, _named_own, _label)
 _STRONG: Final[Sequence[Level]] = (_full_index,)
 _WEAK: Final[Sequence[Level]] = (_named_index, _full, _shape_status, _shape, _bag, _named_own, _label)
+_PARALLEL: Final[Sequence[Level]] = (
+    _full_index,
+    _full,
+    _bag_own,
+    _shape_status,
+    _shape,
+    _bag,
+    _named_own,
+    _label,
+)
 _WITHOUT_LANES: Final[Sequence[Level]] = (_bag_own, _bag, _named_own, _label)
 
 
@@ -356,11 +366,18 @@ def _strand_weight(pairing: Pairing, ours: Sequence[int], theirs: Sequence[int])
     before, after = _at(pairing.golden, ours), _at(pairing.candidate, theirs)
     common = [
         sum((Counter(map(level, before)) & Counter(map(level, after))).values())
-        for level in (_label, _named_index, _full, _full_index)
+        for level in (_label, _named_own, _named_index, _full, _full_index)
     ]
     if not common[0]:
         return 0.0
-    return common[0] + 5 * common[1] + 2 * common[2] + 3 * common[3] - 0.1 * abs(len(ours) - len(theirs))
+    return (
+        common[0]
+        + common[1]
+        + 5 * common[2]
+        + 2 * common[3]
+        + 3 * common[4]
+        - 0.1 * abs(len(ours) - len(theirs))
+    )
 
 
 def _at(slots: Sequence[Slot], positions: Sequence[int]) -> list[Slot]:
@@ -392,12 +409,12 @@ def _join_parallel(pairing: Pairing) -> None:
             _join_levels(
                 pairing,
                 lambda slot, block=block: slot.block == block,  # type: ignore[misc] # the default binds the loop's variable
-                (_full_index, _full, _shape_status, _shape, _bag, _named_own, _label),
+                _PARALLEL,
             )
     _join_levels(
         pairing,
         lambda slot: slot.block != SEQUENTIAL,
-        (_full_index, _full, _shape_status, _shape, _bag, _named_own, _label),
+        _PARALLEL,
     )
 
 

@@ -120,6 +120,24 @@ def test_chance_inside_of_the_shards_does_not_cross_them():
     assert found(nested(True, False), nested(False, True)) == []
 
 
+@pytest.mark.parametrize("others", [("read",), ("read", "decode")])
+def test_tries_in_a_lane_are_paired_by_how_they_ended(others):
+    """A task that fails, then succeeds, does so in every run, however the pool inside of each try was dealt."""
+
+    def task(*wide):
+        rows = [(900 + at, 1, name, "thread-0", {}) for at, name in enumerate(others)]
+        for at, is_wide in enumerate(wide):
+            own, rest = 10 * (at + 1), {} if at == len(wide) - 1 else {"status": StatusCode.ERROR}
+            rows += [
+                (own, 1, "upload", "thread-1", {}, rest),
+                (own + 1, own, "part", f"pool-{at}-0", {}),
+                (own + 2, own, "check", f"pool-{at}-{int(is_wide)}", {}),
+            ]
+        return trace(*rows)
+
+    assert found(task(False, True), task(True, False)) == []
+
+
 def pools(*dealt):
     """Return a run of pools, one after the other; each deals `read, decode` and `index` to lanes as told."""
     rows = []
