@@ -54,7 +54,7 @@ NUMPY = {
     ),
     "renamed stage": Bug(
         (('run.stage("prepare")', 'run.stage("preprocess")'),),
-        {"renamed", "attr"},
+        {"renamed"},
         r"FAIL +renamed +run sensors/stage prepare +stage prepare -> stage preprocess$",
     ),
     "changed dtype": Bug(
@@ -101,7 +101,7 @@ SKLEARN = {
     ),
     "renamed stage": Bug(
         (('run.stage("features")', 'run.stage("strokes")'),),
-        {"renamed", "attr"},
+        {"renamed"},
         r"FAIL +renamed +run digits/stage features +stage features -> stage strokes$",
     ),
     "changed dtype": Bug(
