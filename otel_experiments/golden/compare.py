@@ -21,10 +21,11 @@ from otel_experiments.golden.form import Form, Node, NodeType
 from otel_experiments.golden.golden import Golden, Variant
 from otel_experiments.golden.hygiene import find_clock_skew, find_critical_path, find_stale
 from otel_experiments.golden.ledger import Ledger
-from otel_experiments.golden.match import Matched, all_ranks, match_forms
+from otel_experiments.golden.match import Matched, match_forms
 from otel_experiments.golden.own_diff import OwnTolerance
 from otel_experiments.golden.policy import Policy, apply_rules
 from otel_experiments.golden.score import EquivalenceScore, measure_slowdown, score_sequences
+from otel_experiments.golden.shapes import all_ranks
 from otel_experiments.golden.time_check import check_times, measure_run
 from otel_experiments.golden.timing_model import TimingReport, TimingRun
 from otel_experiments.golden.trace import CapturedRun, measure_completeness

@@ -21,12 +21,13 @@ from otel_experiments.golden.form import (
     join_path,
     round_floats,
 )
-from otel_experiments.golden.ledger import RANK_KEYS, Ledger, Places
+from otel_experiments.golden.ledger import Ledger, Places
 from otel_experiments.golden.leftovers import Instances, Leftover, report_leftovers, resolve_leftovers
 from otel_experiments.golden.order_check import check_order
 from otel_experiments.golden.own_diff import EXACT, OwnChange, OwnTolerance, diff_owns
 from otel_experiments.golden.pairing import Pairing, pair_slots
 from otel_experiments.golden.schema_moves import move_attributes
+from otel_experiments.golden.shapes import number_shapes
 from otel_experiments.golden.slots import Side, Slot
 from otel_experiments.golden.values import Value
 
@@ -492,53 +493,6 @@ class _Matcher:
             if theirs and backward.setdefault(theirs, before) != before:
                 return bool(self.leftovers)
         return True
-
-
-def number_shapes(*forms: Form) -> None:
-    """Give all nodes of all forms numbers: equal numbers mean equal structure."""
-    numbers: dict[tuple[object, ...], int] = {}
-    bags: dict[tuple[object, ...], int] = {}
-    for form in forms:
-        order = [form.top]
-        for node in order:
-            order.extend(node.children)
-        for node in reversed(order):
-            bag = tuple(sorted(_bag_below(node).items()))
-            node.bag = bags.setdefault((node.type, node.name, node.kind, bag), len(bags))
-            key = (
-                node.type,
-                node.name,
-                node.kind,
-                node.is_floating,
-                node.is_timed,
-                tuple((child.shape, child.count) for child in node.children),
-            )
-            node.shape = numbers.setdefault(key, len(numbers))
-
-
-def _bag_below(node: Node) -> Counter[int]:
-    """Return the bags of the spans below a node, blocks and lanes opened."""
-    found: Counter[int] = Counter()
-    stack = [(child, child.count) for child in node.children]
-    while stack:
-        here, factor = stack.pop()
-        if here.type in {NodeType.PAR, NodeType.LANE}:
-            stack.extend((child, factor * child.count) for child in here.children)
-        else:
-            found[here.bag] += factor
-    return found
-
-
-def all_ranks(*forms: Form) -> frozenset[int]:
-    """Return the ranks that take part in any of the forms."""
-    return frozenset(
-        int(value)
-        for form in forms
-        for _, node in form.walk()
-        for key in RANK_KEYS
-        for value in node.index.get(key, ())
-        if value is not None
-    )
 
 
 def kind_name(kind: int) -> str:
