@@ -18,6 +18,7 @@ from otel_experiments.journal.encode import encode_keyset, points_frame_struct, 
 from otel_experiments.journal.format import RecordType
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.metric import SeriesKey
+from otel_experiments.record.description import shown
 from otel_experiments.record.guard import Guard
 from otel_experiments.record.names import clean_name
 
@@ -189,7 +190,7 @@ class PointRecorder:
         except Exception:  # noqa: BLE001 - any object may be passed, and any may raise
             self._guard.lost(
                 "metric value",
-                f"The value of metric {name!r} is a {type(value).__name__} ({_shown(value)}), not a number; it is "
+                f"The value of metric {name!r} is a {type(value).__name__} ({shown(value)}), not a number; it is "
                 "lost, the other values of the call are kept",
             )
             return None
@@ -262,10 +263,3 @@ class PointRecorder:
             numbers = [numbers[pick] for pick in keyset.picks]
         self._append(keyset, keyset.pack(_POINTS, keyset.number, step, self._now_ns(), *numbers))
 
-
-def _shown(value: object) -> str:
-    try:
-        text = repr(value)
-    except Exception:  # noqa: BLE001 - a foreign __repr__ may do anything
-        return "which cannot be shown"
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -25,6 +25,7 @@ from otel_experiments.record.config import Config
 from otel_experiments.record.current import RUN_KEY, active_runs
 from otel_experiments.record.lanes import LaneClock
 from otel_experiments.record.params import attribute_of_param
+from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.pipeline import FlushReport, Pipeline
 from otel_experiments.record.points import PointRecorder
 from otel_experiments.record.providers import RunProviders
@@ -216,7 +217,7 @@ class Run(Recording, Work):
     def fail(self, error: BaseException | str) -> FlushReport:
         """End the run as failed, with an exception or a text as the reason."""
         if isinstance(error, BaseException):
-            return self._end(RunState.FAILED, reason=str(error), error=error)
+            return self._end(RunState.FAILED, reason=text_of(error), error=error)
         return self._end(RunState.FAILED, reason=error)
 
     def cancel(self, reason: str = "") -> FlushReport:
@@ -301,9 +302,9 @@ class Run(Recording, Work):
         elif isinstance(error, KeyboardInterrupt):
             state, reason = RunState.CANCELLED, "KeyboardInterrupt"
         elif isinstance(error, SystemExit):
-            state, reason = RunState.FAILED, f"sys.exit({error.code!r})"
+            state, reason = RunState.FAILED, f"sys.exit({shown(error.code)})"
         else:
-            state, reason = RunState.FAILED, str(error)
+            state, reason = RunState.FAILED, text_of(error)
         self._end(state, reason=reason, error=error, is_awaited=False)
 
     def _terminal(self, state: RunState | str) -> RunState:
@@ -330,6 +331,7 @@ class Run(Recording, Work):
     ) -> FlushReport:
         if self.is_inherited:
             return self.pipeline.flush(timeout_s=0.0)
+        reason = text_of(reason) if reason else ""
         with self._lock:
             if self._state.is_terminal:
                 return self.pipeline.flush(timeout_s=0.0)
@@ -339,10 +341,12 @@ class Run(Recording, Work):
                     self._paused_total_ns += self.pipeline.clock() - self._paused_at_ns
                 self._end_span(state, reason, error)
                 self.record_duration(metrics.ML_RUN_DURATION, self.span)
-                self._points.is_gated = True
-                self._points.gate_reason = "finished"
+            self._points.is_gated = True
+            self._points.gate_reason = "finished"
+            with self.guard:
                 self.pipeline.before_last_collection(self)
                 self.collect_metrics()
+            with self.guard:
                 error_type = "" if error is None else type(error).__qualname__
                 self._set_state(state, reason=reason, error_type=error_type)
             active_runs.pop(self.id, None)
@@ -369,14 +373,16 @@ class Run(Recording, Work):
             span.set_attribute(attr.ML_SPAN_CPU_TIME, cpu_ns)
         if reason:
             span.set_attribute(attr.ML_RUN_REASON, reason[:1000])
-        if error is not None:
-            mark_failed(span, error)
-        elif state is RunState.FAILED:
-            span.set_attribute(attr.ERROR_TYPE, "failed")
-            span.set_status(Status(StatusCode.ERROR, reason[:1000]))
-        elif state is RunState.SUCCEEDED:
-            span.set_status(Status(StatusCode.OK))
-        span.end(self.pipeline.clock())
+        try:
+            if error is not None:
+                mark_failed(span, error)
+            elif state is RunState.FAILED:
+                span.set_attribute(attr.ERROR_TYPE, "failed")
+                span.set_status(Status(StatusCode.ERROR, reason[:1000]))
+            elif state is RunState.SUCCEEDED:
+                span.set_status(Status(StatusCode.OK))
+        finally:
+            span.end(self.pipeline.clock())
 
     def _set_state(
         self, state: RunState, *, reason: str = "", error_type: str = "", is_announced: bool = True

@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from otel_experiments.record.description import text_of
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import values
 
@@ -41,6 +42,7 @@ _logger: Final = logging.getLogger("otel_experiments")
 _CLEAN: Final = frozenset({str, bool, int, float, values.MlOperationName})
 """Types of values that an attribute takes as they are."""
 _KEYS: Final = frozenset({str})
+EXCEPTION_EVENT: Final = "exception"
 _UNSET: Final = Status()
 _NO_EVENTS: Final[list[Event]] = []
 _NO_LINKS: Final[list[Link]] = []
@@ -306,19 +308,8 @@ class RunSpan(ReadableSpan, trace.Span):
         escaped: bool = False,  # noqa: ARG002, FBT001, FBT002 - the API's
     ) -> None:
         """Add an event that describes an exception; `exception.escaped`, which is deprecated, is left out."""
-        kind = type(exception)
-        is_builtin = not kind.__module__ or kind.__module__ == "builtins"
         self.add_event(
-            "exception",
-            {
-                attr.EXCEPTION_TYPE: kind.__qualname__
-                if is_builtin
-                else f"{kind.__module__}.{kind.__qualname__}",
-                attr.EXCEPTION_MESSAGE: str(exception),
-                attr.EXCEPTION_STACKTRACE: "".join(traceback.format_exception(exception)),
-                **(attributes or {}),
-            },
-            timestamp,
+            EXCEPTION_EVENT, {**exception_attributes(exception), **(attributes or {})}, timestamp
         )
 
     def end(self, end_time: int | None = None) -> None:
@@ -364,7 +355,7 @@ class RunSpan(ReadableSpan, trace.Span):
         """End the span, as failed where an exception leaves the body."""
         if error is not None and self.is_recording():
             self.record_exception(error, escaped=True)
-            self.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
+            self.set_status(StatusCode.ERROR, f"{type(error).__name__}: {text_of(error)}")
         self.end()
 
     def _has_ended(self, what: str) -> bool:
@@ -372,6 +363,17 @@ class RunSpan(ReadableSpan, trace.Span):
             return False
         _logger.warning("The span %r has ended and takes no more: %s came too late.", self.name, what)
         return True
+
+
+def exception_attributes(exception: BaseException) -> dict[str, AttributeValue]:
+    """Return what the event of an exception says, whatever its `__str__` does."""
+    kind = type(exception)
+    is_builtin = not kind.__module__ or kind.__module__ == "builtins"
+    return {
+        attr.EXCEPTION_TYPE: kind.__qualname__ if is_builtin else f"{kind.__module__}.{kind.__qualname__}",
+        attr.EXCEPTION_MESSAGE: text_of(exception),
+        attr.EXCEPTION_STACKTRACE: "".join(traceback.format_exception(exception)),
+    }
 
 
 def _bounded(items: list[Any], dropped: int) -> Sequence[Any]:

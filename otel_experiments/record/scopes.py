@@ -20,7 +20,9 @@ from opentelemetry.trace import Link, Span, Status, StatusCode, Tracer
 
 from otel_experiments.codec.plain import plain_value
 from otel_experiments.record.current import RUN_KEY
+from otel_experiments.record.description import text_of
 from otel_experiments.record.lanes import current_lane, next_sequence
+from otel_experiments.record.run_span import EXCEPTION_EVENT, exception_attributes
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.definitions import MetricDef
 
@@ -170,16 +172,18 @@ class Scope:
         token, self._token = self._token, None
         if token is None or self._generation != fork_generation:
             return False
+        span = self.span
         try:
-            if token is not _LEFT:
-                context_api.detach(cast("Any", token))
-            span = self.span
-            if self._ident == _get_ident() and "/task-" not in self._attributes[attr.ML_SPAN_LANE]:
-                span.set_attribute(attr.ML_SPAN_CPU_TIME, _thread_time_ns() - self._cpu_start_ns)
-            if error is not None and not isinstance(error, _NOT_FAILURES):
-                mark_failed(span, error)
-            self._before_end(error)
-            span.end(self._run.pipeline.clock())
+            try:
+                if token is not _LEFT:
+                    context_api.detach(cast("Any", token))
+                if self._ident == _get_ident() and "/task-" not in self._attributes[attr.ML_SPAN_LANE]:
+                    span.set_attribute(attr.ML_SPAN_CPU_TIME, _thread_time_ns() - self._cpu_start_ns)
+                if error is not None and not isinstance(error, _NOT_FAILURES):
+                    mark_failed(span, error)
+                self._before_end(error)
+            finally:
+                span.end(self._run.pipeline.clock())
             if self._duration is not None:
                 self._run.record_duration(self._duration, span)
         except Exception as failure:  # noqa: BLE001 - recording never raises into training code
@@ -249,8 +253,11 @@ def mark_failed(span: Span, error: BaseException) -> None:
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     span.set_attribute(attr.ERROR_TYPE, name)
-    span.record_exception(error)
-    span.set_status(Status(StatusCode.ERROR, f"{name}: {error}"[:1000]))
+    try:
+        span.record_exception(error)
+    except Exception:  # noqa: BLE001 - the SDK asks for the exception's text, which may do anything
+        span.add_event(EXCEPTION_EVENT, exception_attributes(error))
+    span.set_status(Status(StatusCode.ERROR, f"{name}: {text_of(error)}"[:1000]))
 
 
 def run_context(run: ScopedRun, context: context_api.Context) -> context_api.Context:
