@@ -16,21 +16,24 @@ _MAX_ELEMENTS: Final = 1000
 _MAX_DEPTH: Final = 20
 
 
-def plain_value(value: object, *, depth: int = 0) -> AttributeValue:
+def plain_value(value: object, *, above: tuple[int, ...] = ()) -> AttributeValue:
     """Return the value as text, boolean, number, bytes, None, or lists and mappings of them.
 
+    `above` are the ids of what the value is in: what holds itself is not followed.
     Scalars of array libraries become numbers, arrays of up to 1,000 elements lists, sets sorted lists, anything
     else its text.
     """
     if type(value) in _PLAIN:
         return value  # type: ignore[return-value] # one of the types of an AttributeValue
-    if isinstance(value, Mapping) and depth < _MAX_DEPTH:
-        return {str(key): plain_value(inner, depth=depth + 1) for key, inner in value.items()}
+    if isinstance(value, Mapping) and _is_followed(value, above):
+        inside = (*above, id(value))
+        return {_text(key): plain_value(inner, above=inside) for key, inner in value.items()}
     if isinstance(value, (str, int, float, bytes, bytearray, memoryview)):
         return _base(value)
-    if isinstance(value, Sequence) and depth < _MAX_DEPTH:
-        return [plain_value(inner, depth=depth + 1) for inner in value]
-    return _of_library(value, depth)
+    if isinstance(value, Sequence) and _is_followed(value, above):
+        inside = (*above, id(value))
+        return [plain_value(inner, above=inside) for inner in value]
+    return _of_library(value, above)
 
 
 def plain_number(value: object) -> int | float:
@@ -51,15 +54,19 @@ def is_plain_number(value: object) -> bool:
     return type(value) is int or type(value) is float
 
 
-def _of_library(value: object, depth: int) -> AttributeValue:
+def _is_followed(value: object, above: tuple[int, ...]) -> bool:
+    return len(above) < _MAX_DEPTH and id(value) not in above
+
+
+def _of_library(value: object, above: tuple[int, ...]) -> AttributeValue:
     try:
         shape: Any = getattr(value, "shape", None)
         if shape is not None and tuple(shape) == ():
             item = value.item()  # type: ignore[attr-defined] # what arrays and scalars have, or the except below
             if type(item) in _PLAIN:
                 return item  # type: ignore[no-any-return] # one of the types of an AttributeValue
-        elif shape is not None and _size(shape) <= _MAX_ELEMENTS and depth < _MAX_DEPTH:
-            return plain_value(value.tolist(), depth=depth + 1)  # type: ignore[attr-defined] # as above
+        elif shape is not None and _size(shape) <= _MAX_ELEMENTS and _is_followed(value, above):
+            return plain_value(value.tolist(), above=(*above, id(value)))  # type: ignore[attr-defined] # as above
         elif isinstance(value, (set, frozenset)):
             return sorted(_text(inner) for inner in value)
     except Exception:  # noqa: BLE001 - a foreign object may do anything

@@ -7,8 +7,9 @@ has a root span linked to the run span, and the run span is linked to it. Short 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
@@ -28,6 +29,14 @@ MAX_TRACE_SPANS: Final = 10_000
 MAX_TRACE_BYTES: Final = 3_000_000
 
 
+def counted(items: int | Iterable[Item]) -> Iterable[Item]:
+    """Return `items`, or the numbers below it where it is one, of whatever library."""
+    try:
+        return cast("Iterable[Item]", range(operator.index(cast("int", items))))
+    except TypeError:
+        return cast("Iterable[Item]", items)
+
+
 class Loops:
     """The loops of one run."""
 
@@ -39,7 +48,7 @@ class Loops:
 
     def epochs(self, epochs: int | Iterable[int], phase: str | None) -> Iterator[int]:
         """Yield each epoch's index inside its span."""
-        indices = range(epochs) if isinstance(epochs, int) else epochs
+        indices = counted(epochs)
         count = len(indices) if isinstance(indices, (range, list, tuple)) else None
         for index in indices:
             with self._run.epoch(index, count=count, phase=phase):

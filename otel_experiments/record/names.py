@@ -9,6 +9,7 @@ import hashlib
 from typing import Final
 
 from otel_experiments.errors import InvalidNameError
+from otel_experiments.record.description import shown
 
 MAX_NAME_BYTES: Final = 1000
 """Below the 1,024 bytes that the semantic conventions advise for an attribute's text."""
@@ -25,7 +26,7 @@ def clean_name(name: object, kind: str) -> str:
     if not isinstance(name, str):
         raise InvalidNameError(
             kind=kind,
-            name=repr(name),
+            name=shown(name),
             why=f"it is of type {type(name).__name__}, not a text",
             fix="Pass a str.",
         )

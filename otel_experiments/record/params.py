@@ -11,12 +11,14 @@ import enum
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final, cast
 
+from otel_experiments.errors import InvalidNameError
 from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
+from otel_experiments.record.description import text_of
 from otel_experiments.record.names import clean_name
 
 MAX_DEPTH: Final = 32
@@ -25,15 +27,22 @@ MAX_ATTRIBUTE_CHARS: Final = 1_000
 MAX_ATTRIBUTE_ITEMS: Final = 100
 
 
-def flatten_params(source: object) -> dict[str, ParamValue]:
+_CYCLE: Final = "<a value that holds itself>"
+
+
+def flatten_params(
+    source: object, refuse: Callable[[InvalidNameError], None] | None = None
+) -> dict[str, ParamValue]:
     """Return dotted keys with typed values, in the order of the source; an empty mapping keeps its key.
+
+    A key that cannot be used is handed to `refuse`, if there is one, and left out with what is below it.
 
     Raises:
         TypeError: the source is no mapping and cannot be seen as one.
         InvalidNameError: a key is empty.
     """
     flat: dict[str, ParamValue] = {}
-    _flatten(as_mapping(source), "", flat, 0)
+    _flatten(as_mapping(source), "", flat, refuse, (id(source),))
     return flat
 
 
@@ -72,17 +81,44 @@ def as_mapping(source: object) -> Mapping[object, object]:
         ) from None
 
 
-def _flatten(source: Mapping[object, object], prefix: str, flat: dict[str, ParamValue], depth: int) -> None:
+def _flatten(
+    source: Mapping[object, object],
+    prefix: str,
+    flat: dict[str, ParamValue],
+    refuse: Callable[[InvalidNameError], None] | None,
+    above: tuple[int, ...],
+) -> None:
+    """Take over what is in `source`; `above` are the ids of what it is in, which may not come again."""
     for key, value in source.items():
-        name = prefix + clean_name(key if isinstance(key, str) else str(key), "param name")
-        nested = _nested(value)
-        if nested is not None and depth < MAX_DEPTH:
-            _flatten(nested, f"{name}.", flat, depth + 1)
+        try:
+            name = prefix + clean_name(key if isinstance(key, str) else text_of(key), "param name")
+        except InvalidNameError as error:
+            if refuse is None:
+                raise
+            refuse(error)
+            continue
+        nested = _nested(value) if id(value) not in above and len(above) <= MAX_DEPTH else None
+        if nested is not None:
+            _flatten(nested, f"{name}.", flat, refuse, (*above, id(value)))
         else:
-            flat[clean_name(name, "param name")] = typed_value(value)
+            flat[clean_name(name, "param name")] = _typed(value, above)
+
+
+def _typed(value: object, above: tuple[int, ...]) -> ParamValue:
+    try:
+        return typed_value(value, above)
+    except Exception:  # noqa: BLE001 - a foreign value may do anything
+        return param_text(text_of(value))
 
 
 def _nested(value: object) -> Mapping[object, object] | None:
+    try:
+        return _seen_as_mapping(value)
+    except Exception:  # noqa: BLE001 - a foreign value may do anything
+        return None
+
+
+def _seen_as_mapping(value: object) -> Mapping[object, object] | None:
     is_structure = isinstance(value, Mapping) or (
         not isinstance(value, (type, enum.Enum))
         and (
@@ -97,34 +133,40 @@ def _nested(value: object) -> Mapping[object, object] | None:
     return as_mapping(value) or None
 
 
-def typed_value(value: object, depth: int = 0) -> ParamValue:  # noqa: C901, PLR0911 - one line a type
-    """Return the value as a str, bool, int, float, None, list or (inside lists) mapping."""
+def typed_value(value: object, above: tuple[int, ...] = ()) -> ParamValue:  # noqa: C901, PLR0911 - one line a type
+    """Return the value as a str, bool, int, float, None, list or (inside lists) mapping.
+
+    `above` are the ids of what the value is in: what holds itself is not followed.
+    """
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return _text(str(value))
+        return param_text(str(value))
     if isinstance(value, enum.Enum):
-        return typed_value(value.value, depth + 1)
+        return typed_value(value.value, above)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
         return float(value)
     if isinstance(value, os.PathLike):
-        return _text(os.fspath(cast("os.PathLike[str]", value)))
+        return param_text(os.fspath(cast("os.PathLike[str]", value)))
     scalar = _scalar(value)
     if scalar is not None:
         return scalar
-    if depth >= MAX_DEPTH:
-        return _text(str(value))
+    if id(value) in above:
+        return _CYCLE
+    if len(above) > MAX_DEPTH:
+        return param_text(text_of(value))
+    inside = (*above, id(value))
     if isinstance(value, Mapping):
-        return {str(key): typed_value(inner, depth + 1) for key, inner in value.items()}
+        return {text_of(key): _typed(inner, inside) for key, inner in value.items()}
     if isinstance(value, (Sequence, AbstractSet)) and not isinstance(value, (bytes, bytearray, memoryview)):
-        items = sorted(value, key=str) if isinstance(value, AbstractSet) else value
-        return [typed_value(inner, depth + 1) for inner in items]
+        items = sorted(value, key=text_of) if isinstance(value, AbstractSet) else value
+        return [_typed(inner, inside) for inner in items]
     tolist = getattr(value, "tolist", None)
     if callable(tolist) and getattr(value, "size", MAX_TEXT_CHARS) <= 1000:
-        return typed_value(tolist(), depth + 1)
-    return _text(str(value))
+        return typed_value(tolist(), inside)
+    return param_text(text_of(value))
 
 
 def _scalar(value: object) -> bool | int | float | None:
@@ -137,6 +179,7 @@ def _scalar(value: object) -> bool | int | float | None:
     return None if not isinstance(number, complex) else math.nan
 
 
-def _text(value: str) -> str:
+def param_text(value: str) -> str:
+    """Return the text as it is recorded: without NUL, of at most `MAX_TEXT_CHARS` characters."""
     text = value.replace("\0", "\ufffd")
     return text if len(text) <= MAX_TEXT_CHARS else text[:MAX_TEXT_CHARS]

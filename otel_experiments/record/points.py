@@ -18,7 +18,7 @@ from otel_experiments.journal.encode import encode_keyset, points_frame_struct, 
 from otel_experiments.journal.format import RecordType
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.metric import SeriesKey
-from otel_experiments.record.description import shown
+from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.guard import Guard
 from otel_experiments.record.names import clean_name
 
@@ -27,6 +27,8 @@ EPOCH_METRIC: Final = "epoch"
 
 _POINTS: Final = int(RecordType.POINTS)
 _MAX_KEYSETS: Final = 4096
+_MAX_NESTING: Final = 8
+FINISHED: Final = "finished"
 _INFINITY: Final = math.inf
 _next_keyset_number: Final = itertools.count(1).__next__
 
@@ -76,7 +78,7 @@ class PointRecorder:
         self._run_id = run_id
         self._journal = journal
         self._guard = guard
-        self._initial_steps = highest_steps
+        self._initial_steps = dict(highest_steps)
         self._keysets: dict[object, _Keyset] = {}
         self._by_series: dict[SeriesKey, list[_Keyset]] = {}
         self._lock = threading.Lock()
@@ -93,7 +95,7 @@ class PointRecorder:
     ) -> None:
         """Record one value for each key; see `Run.log`."""
         if self.is_gated:
-            self.gated_count += len(values)
+            self._refuse(values)
             return
         try:
             keyset = self._keysets[tuple(values), phase]
@@ -106,7 +108,7 @@ class PointRecorder:
             elif step > keyset.highest:
                 if step == _INFINITY:
                     raise ValueError(step)  # noqa: TRY301 - the slow path tells the reason
-                keyset.highest = step
+                keyset.highest = float(step)
             elif step != step or step == -_INFINITY:  # noqa: PLR0124 - NaN
                 raise ValueError(step)  # noqa: TRY301 - as above
             payload = keyset.pack(_POINTS, keyset.number, step, self._now_ns(), *values.values())
@@ -124,7 +126,22 @@ class PointRecorder:
 
     def next_step(self, name: str, phase: str | None) -> float:
         """Return the step that the series' next point without a step gets."""
-        return self._highest(SeriesKey(name, phase or "")) + 1.0
+        try:
+            return self._highest(SeriesKey(name, phase or "")) + 1.0
+        except TypeError:  # a name that is no text has no points
+            return 0.0
+
+    def _refuse(self, values: Any) -> None:
+        """Count what comes while nothing is recorded; after the end of the run it is a loss, and told."""
+        count = len(values) if isinstance(values, Mapping) else 1
+        self.gated_count += count
+        if self.gate_reason == FINISHED:
+            self._guard.lost(
+                "after the end",
+                f"Run {self._run_id[:8]} has ended and takes no more metric points; they are lost. Log before it "
+                "ends, or go on with it: start_run(resume=ID)",
+                count=count,
+            )
 
     def _append(self, keyset: _Keyset, payload: bytes) -> None:
         if self._journal.append(payload, (keyset.declaration,)):
@@ -149,11 +166,8 @@ class PointRecorder:
                 )
                 return
             checked_step = self._check_step(step)
-            numbers: dict[str, float] = {}
-            for name, value in values.items():
-                number = self._number(name, value)
-                if number is not None:
-                    numbers[name] = number
+            numbers: dict[Any, float] = {}
+            self._gather(values, "", numbers, 0)
             if not numbers:
                 return
             keyset = self._keyset(tuple(numbers), phase)
@@ -166,6 +180,17 @@ class PointRecorder:
         except Exception as error:  # noqa: BLE001 - recording never raises into training code
             self._guard.lost("metric", f"Metric points were not recorded: {error!r}", count=1, error=error)
 
+    def _gather(self, values: Mapping[Any, Any], prefix: str, numbers: dict[Any, float], depth: int) -> None:
+        """Collect the numbers of a mapping; below nested ones the names are dotted, as those of params are."""
+        for name, value in values.items():
+            full = f"{prefix}{text_of(name)}" if prefix else name
+            if isinstance(value, Mapping) and value and depth < _MAX_NESTING:
+                self._gather(value, f"{text_of(full)}.", numbers, depth + 1)
+                continue
+            number = self._number(full, value)
+            if number is not None:
+                numbers[full] = number
+
     def _check_step(self, step: Any) -> float | None:
         if step is None:
             return None
@@ -177,7 +202,7 @@ class PointRecorder:
             checked = math.nan
         self._guard.lost(
             "metric step",
-            f"The step {step!r} is not a finite number; the points keep their value and get the next step",
+            f"The step {shown(step)} is not a finite number; the points keep their value and get the next step",
             count=0,
         )
         return None
@@ -190,8 +215,9 @@ class PointRecorder:
         except Exception:  # noqa: BLE001 - any object may be passed, and any may raise
             self._guard.lost(
                 "metric value",
-                f"The value of metric {name!r} is a {type(value).__name__} ({shown(value)}), not a number; it is "
-                "lost, the other values of the call are kept",
+                f"The value of metric {shown(name)} is not a number: {shown(value)}, of type "
+                f"{type(value).__name__}. It is lost, the other values of the call are kept; for texts there are "
+                "run.set_tag, run.log_params and run.emit",
             )
             return None
 
@@ -199,19 +225,19 @@ class PointRecorder:
         found = self._keysets.get((names, phase))
         if found is not None:
             return found
-        keys: list[SeriesKey] = []
+        keys: dict[SeriesKey, None] = {}
         picks: list[int] = []
         cleaned_phase = "" if phase is None else self._clean(phase, "phase")
         for position, name in enumerate(names):
             cleaned = self._clean(name, "metric name")
             if cleaned is not None and SeriesKey(cleaned, cleaned_phase or "") not in keys:
-                keys.append(SeriesKey(cleaned, cleaned_phase or ""))
+                keys[SeriesKey(cleaned, cleaned_phase or "")] = None
                 picks.append(position)
         if not keys:
             return None
         with self._lock:
             if len(self._keysets) >= _MAX_KEYSETS:
-                self._keysets.clear()
+                self._forget_keysets()
             before = {self._highest(key) for key in keys}
             is_whole = len(picks) == len(names)
             keyset = _Keyset(
@@ -230,6 +256,12 @@ class PointRecorder:
             if is_whole:
                 self._keysets[names, phase] = keyset
         return keyset
+
+    def _forget_keysets(self) -> None:
+        """Begin anew where every call has other names: only the steps reached are kept."""
+        self._initial_steps |= {key: self._highest(key) for key in self._by_series}
+        self._by_series.clear()
+        self._keysets.clear()
 
     def _clean(self, name: object, kind: str) -> str | None:
         try:
@@ -262,4 +294,3 @@ class PointRecorder:
         if keyset.picks is not None:
             numbers = [numbers[pick] for pick in keyset.picks]
         self._append(keyset, keyset.pack(_POINTS, keyset.number, step, self._now_ns(), *numbers))
-

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
-from otel_experiments.errors import ConfigurationError
+from otel_experiments.errors import ConfigurationError, InvalidNameError
 from otel_experiments.journal import encode
 from otel_experiments.model.batch import MetricDefinition
 from otel_experiments.model.metric import Direction
 from otel_experiments.record.config import Config
+from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.names import clean_name
-from otel_experiments.record.params import flatten_params
+from otel_experiments.record.params import flatten_params, param_text
 from otel_experiments.record.pipeline import Pipeline
 from otel_experiments.record.points import EPOCH_METRIC, PointRecorder
 from otel_experiments.record.scopes import ScopedRun
@@ -45,11 +46,11 @@ class Recording(ScopedRun):
         When the call returns, SIGKILL loses none of it. Steps may repeat, go back or be floats; without one,
         each metric gets its highest step so far plus one, from 0 on. NaN and infinities are kept exactly. `epoch` is
         recorded as a metric of that name, `phase` (train, validation, test, or any text) makes a series of its
-        own. What is not a number is counted and logged once; the other values of the call are kept.
+        own. Nested mappings make dotted names. What is not a number is counted and logged once; the other values of the call are kept.
 
         Units: the metrics' own.
         """
-        if epoch is not None:
+        if epoch is not None and isinstance(values, Mapping):
             values = {**values, EPOCH_METRIC: epoch}
         self._points.log(values, step, phase)
 
@@ -57,11 +58,22 @@ class Recording(ScopedRun):
         self, name: str, value: Any, *, step: float | None = None, phase: str | None = None
     ) -> None:
         """Record one value of one metric; see `log`."""
-        self._points.log({name: value}, step, phase)
+        self._points.log(self._pair(name, value, "metric name"), step, phase)
 
     def log_metric_at(self, name: str, step: float, value: Any, *, phase: str | None = None) -> None:
         """Record one value of one metric at a step; see `log`."""
-        self._points.log({name: value}, step, phase)
+        self._points.log(self._pair(name, value, "metric name"), step, phase)
+
+    def _pair(self, name: Any, value: Any, kind: str) -> dict[Any, Any]:
+        """Return the mapping of one name; an empty one, and a loss told, where the name can be no key."""
+        try:
+            return {name: value}
+        except TypeError:
+            self.guard.lost(
+                kind,
+                f"The {kind} {shown(name)} cannot be used: it is of type {type(name).__name__}, not a text",
+            )
+            return {}
 
     def next_step(self, name: str, *, phase: str | None = None) -> float:
         """Return the step that the metric's next point gets when none is given."""
@@ -83,23 +95,26 @@ class Recording(ScopedRun):
     def log_params(self, params: object) -> None:
         """Record params: a mapping, Namespace, dataclass or pydantic model, nested as it likes; later values win."""
         with self.guard:
-            flat = flatten_params(params)
+            flat = flatten_params(params, self._refuse_name)
             self.config.merge(flat)
             self.pipeline.journal.append(encode.encode_params(self.id, flat, self.pipeline.clock()))
 
     def log_param(self, name: str, value: object) -> None:
         """Record one param."""
-        self.log_params({name: value})
+        self.log_params(self._pair(name, value, "param name"))
 
     def set_tag(self, key: str, value: object = "") -> None:
         """Set a tag; None removes it."""
-        self.set_tags({key: value})
+        self.set_tags(self._pair(key, value, "tag"))
 
     def set_tags(self, tags: Mapping[str, object] | Iterable[str]) -> None:
         """Set tags: a mapping, or names whose value is empty."""
         with self.guard:
-            cleaned = clean_tags(tags)
+            cleaned = clean_tags(tags, self._refuse_name)
             self.pipeline.journal.append(encode.encode_tags(self.id, cleaned, self.pipeline.clock()))
+
+    def _refuse_name(self, error: InvalidNameError) -> None:
+        self.guard.lost("name", f"{error} What it names is lost")
 
     def emit(self, event_name: str, body: Any = None, attributes: Mapping[str, Any] | None = None) -> None:
         """Record an event of the run: a log record with a name. `body` is any value, unlimited in size."""
@@ -144,8 +159,12 @@ class Recording(ScopedRun):
         return self.providers.logger
 
 
-def clean_tags(tags: Mapping[str, object] | Iterable[str]) -> dict[str, str | None]:
+def clean_tags(
+    tags: Mapping[str, object] | Iterable[str], refuse: Callable[[InvalidNameError], None] | None = None
+) -> dict[str, str | None]:
     """Return tags as they are recorded: texts by name; None removes.
+
+    A name that cannot be used is handed to `refuse`, if there is one, and left out.
 
     Raises:
         InvalidNameError: a tag's name is empty.
@@ -161,4 +180,12 @@ def clean_tags(tags: Mapping[str, object] | Iterable[str]) -> dict[str, str | No
         if isinstance(tags, Mapping)
         else ((tag, "") for tag in ([tags] if isinstance(tags, str) else tags))
     )
-    return {clean_name(key, "tag"): None if value is None else str(value) for key, value in items}
+    cleaned: dict[str, str | None] = {}
+    for key, value in items:
+        try:
+            cleaned[clean_name(key, "tag")] = None if value is None else param_text(text_of(value))
+        except InvalidNameError as error:
+            if refuse is None:
+                raise
+            refuse(error)
+    return cleaned

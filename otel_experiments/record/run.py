@@ -27,7 +27,7 @@ from otel_experiments.record.lanes import LaneClock
 from otel_experiments.record.params import attribute_of_param
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.pipeline import FlushReport, Pipeline
-from otel_experiments.record.points import PointRecorder
+from otel_experiments.record.points import FINISHED, PointRecorder
 from otel_experiments.record.providers import RunProviders
 from otel_experiments.record.recording import Recording
 from otel_experiments.record.scopes import mark_failed, run_context
@@ -342,7 +342,7 @@ class Run(Recording, Work):
                 self._end_span(state, reason, error)
                 self.record_duration(metrics.ML_RUN_DURATION, self.span)
             self._points.is_gated = True
-            self._points.gate_reason = "finished"
+            self._points.gate_reason = FINISHED
             with self.guard:
                 self.pipeline.before_last_collection(self)
                 self.collect_metrics()

@@ -308,9 +308,7 @@ class RunSpan(ReadableSpan, trace.Span):
         escaped: bool = False,  # noqa: ARG002, FBT001, FBT002 - the API's
     ) -> None:
         """Add an event that describes an exception; `exception.escaped`, which is deprecated, is left out."""
-        self.add_event(
-            EXCEPTION_EVENT, {**exception_attributes(exception), **(attributes or {})}, timestamp
-        )
+        self.add_event(EXCEPTION_EVENT, {**exception_attributes(exception), **(attributes or {})}, timestamp)
 
     def end(self, end_time: int | None = None) -> None:
         """End and record the span; the first call counts."""

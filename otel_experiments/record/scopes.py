@@ -20,7 +20,7 @@ from opentelemetry.trace import Link, Span, Status, StatusCode, Tracer
 
 from otel_experiments.codec.plain import plain_value
 from otel_experiments.record.current import RUN_KEY
-from otel_experiments.record.description import text_of
+from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.lanes import current_lane, next_sequence
 from otel_experiments.record.run_span import EXCEPTION_EVENT, exception_attributes
 from otel_experiments.semconv import attributes as attr
@@ -222,7 +222,14 @@ class CheckpointScope(Scope):
 
     def wrote(self, path: str | os.PathLike[str]) -> None:
         """Note the file or folder of the checkpoint; its size is read when the scope ends."""
-        self._path = os.fspath(path)
+        try:
+            self._path = os.fspath(path)
+        except Exception:  # noqa: BLE001 - a foreign __fspath__ may do anything
+            self._run.guard.lost(
+                "checkpoint path",
+                f"The checkpoint {self._name!r} has no path {shown(path)}, which is of type {type(path).__name__}; "
+                "pass a str or a pathlib.Path",
+            )
 
     def _before_end(self, error: BaseException | None) -> None:
         if self._path is None:

@@ -16,6 +16,7 @@ from otel_experiments.errors import ConfigurationError
 from otel_experiments.model.span import AttributeValue
 from otel_experiments.record import environment, lanes
 from otel_experiments.record.current import find_run
+from otel_experiments.record.description import shown
 from otel_experiments.record.names import clean_name
 from otel_experiments.record.params import flatten_params
 from otel_experiments.record.pipeline import Pipeline
@@ -142,7 +143,7 @@ def _check_texts(**given: object) -> None:
     for field, text in given.items():
         if text is not None and not isinstance(text, str):
             raise ConfigurationError(
-                f"{field}={text!r:.60} is of type {type(text).__name__}, not a text.\n  Pass a str."
+                f"{field}={shown(text)} is of type {type(text).__name__}, not a text.\n  Pass a str."
             )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar, cast
 
-from otel_experiments.record.loops import Loops
+from otel_experiments.record.description import text_of
+from otel_experiments.record.loops import Loops, counted
 from otel_experiments.record.scopes import CheckpointScope, Scope, ScopedRun
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import metrics, values
@@ -20,6 +21,8 @@ class Work(ScopedRun):
 
     def stage(self, name: str, *, index: int | None = None, **attributes: Any) -> Scope:
         """Open a named part of the run: loading, training, exporting."""
+        if type(name) is not str:
+            name = text_of(name)
         found = {attr.ML_OPERATION_NAME: values.MlOperationName.STAGE, attr.ML_STAGE_NAME: name, **attributes}
         if index is not None:
             found[attr.ML_STAGE_INDEX] = index
@@ -68,11 +71,7 @@ class Work(ScopedRun):
 
     def steps(self, steps: int | Iterable[Item], *, spans: bool = False, start: int = 0) -> Iterator[Item]:
         """Yield the items of a loop over steps; with `spans=True` each inside a span of its own."""
-        return self.loops.steps(
-            cast("Iterable[Item]", range(steps) if isinstance(steps, int) else steps),
-            spans=spans,
-            start=start,
-        )
+        return self.loops.steps(cast("Iterable[Item]", counted(steps)), spans=spans, start=start)
 
     def evaluation(
         self,
@@ -85,6 +84,8 @@ class Work(ScopedRun):
     ) -> Scope:
         """Open an evaluation of a model on a dataset."""
         found: dict[str, Any] = {attr.ML_OPERATION_NAME: values.MlOperationName.EVALUATE}
+        if type(name) is not str:
+            name = text_of(name)
         optional = {
             attr.ML_EVALUATION_NAME: name or None,
             attr.ML_DATASET_NAME: dataset,
@@ -121,6 +122,8 @@ class Work(ScopedRun):
 
     def inference(self, model: str, *, batch_size: int | None = None, **attributes: Any) -> Scope:
         """Open a prediction of a model."""
+        if type(model) is not str:
+            model = text_of(model)
         found: dict[str, Any] = {
             attr.ML_OPERATION_NAME: values.MlOperationName.INFER,
             attr.ML_MODEL_NAME: model,

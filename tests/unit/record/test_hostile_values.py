@@ -59,3 +59,119 @@ def test_sys_exit_with_a_mute_code_fails_the_run(recording, read):
         sys.exit(Mute())
 
     assert (read("exit").state, read("exit").reason) == ("failed", "sys.exit(which cannot be shown)")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        lambda run: run.log(None, epoch=1),
+        lambda run: run.log([("loss", 1)], epoch=1),
+        lambda run: run.log_metric([1], 2),
+        lambda run: run.log_metric_at([1], 2, 3),
+        lambda run: run.log_param([1], 2),
+        lambda run: run.set_tag([1], 2),
+        lambda run: run.log({"loss": Mute()}),
+        lambda run: run.log({Mute: 1, (1, 2): 2}),
+        lambda run: run.set_tags({None: 1}),
+        lambda run: run.log_params({"": 1}),
+        lambda run: run.checkpoint("best").wrote(None),
+    ],
+    ids=[
+        "none",
+        "pairs",
+        "name",
+        "name at",
+        "param",
+        "tag",
+        "value",
+        "names",
+        "tags",
+        "params",
+        "checkpoint",
+    ],
+)
+def test_what_cannot_be_recorded_is_counted_and_told(forgiving, caplog, record):
+    """Training goes on; the loss has a number and one line in the log."""
+    with ox.start_run("r") as run:
+        record(run)
+
+    assert sum(forgiving.guard.losses.values()) >= 1
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("name", [Mute(), 3, None], ids=["mute", "number", "none"])
+def test_work_of_any_name_is_a_span(recording, read, name):
+    """A name that is no text is recorded as its text."""
+    with ox.start_run("r") as run, run.stage(name), run.evaluation(name), run.inference(name):
+        pass
+
+    text = "<Mute without a text>" if isinstance(name, Mute) else str(name)
+    assert [s.name for s in read("r").spans][1:] == [f"stage {text}", f"evaluate {text}", f"infer {text}"]
+
+
+def test_points_after_the_end_are_counted_and_told_once(forgiving, caplog):
+    """A loop that goes on after `finish` hears of it, once; a value that is no mapping raises nothing."""
+    with ox.start_run("r") as run:
+        run.log({"loss": 1.0})
+    for _ in range(3):
+        run.log({"loss": 2.0, "acc": 0.5})
+    run.log(None)
+
+    assert run.refused_count == 7
+    assert forgiving.guard.losses == {"after the end": 7}
+    assert [record.getMessage().partition(" and")[0] for record in caplog.records] == [
+        f"Run {run.id[:8]} has ended"
+    ]
+
+
+def test_one_odd_param_costs_no_other(recording, read):
+    """What a value cannot say is replaced by its kind; keys that cannot be used are left out."""
+    holds_itself = {"depth": 1}
+    holds_itself["inner"] = holds_itself
+    row = [1]
+    row.append(row)
+    with ox.start_run("r", config={"lr": 0.1, "mute": Mute(), "set": {Mute()}, "row": row}) as run:
+        run.log_params({"loop": holds_itself, "late": 1})
+
+    mute = "<Mute without a text>"
+    assert dict(read("r").params) == {
+        "lr": 0.1,
+        "mute": mute,
+        "set": [mute],
+        "row": [1, "<a value that holds itself>"],
+        "loop": read("r").params["loop"],
+        "late": 1,
+    }
+    assert read("r").params["loop.inner"] == "<a value that holds itself>"
+
+
+def test_keys_that_cannot_be_used_cost_only_themselves(forgiving):
+    """The rest of the call is recorded."""
+    with ox.start_run("r") as run:
+        run.log_params({"": 1, "lr": 0.1})
+        run.set_tags({"": 1, "team": Mute(), "odd": "a\0b"})
+
+    assert dict(ox.run("r").params) == {"lr": 0.1}
+    assert ox.run("r").tags == {"team": "<Mute without a text>", "odd": "a\ufffdb"}
+    assert forgiving.guard.losses == {"name": 2}
+
+
+def test_values_that_hold_themselves_twice_end_at_once(recording, read):
+    """Two ways round a loop are not two to the power of the depth."""
+    loop = {}
+    loop["a"], loop["b"] = loop, loop
+    row = []
+    row += [row, row]
+
+    with ox.start_run("r") as run:
+        run.log_params({"loop": loop, "row": row})
+        run.emit("round", body=loop)
+
+    assert len(dict(read("r").params)) >= 2
+
+
+@pytest.mark.parametrize("start", [{"condition": Mute()}, {"name": Mute()}, {"group": Mute()}])
+def test_a_mute_argument_of_start_run_is_a_clear_error(recording, start):
+    """The error is ours, and says which argument."""
+    with pytest.raises(ox.errors.ConfigurationError, match=r"which cannot be shown.*of type Mute"):
+        ox.start_run(**start)

@@ -5,6 +5,7 @@ import inspect
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from opentelemetry import trace
 
@@ -316,3 +317,10 @@ def test_class_and_static_methods_are_decorated(recording, read):
         assert Model().add(1, b=2) == 3
 
     assert {"make", "add"} <= {span.name for span in read("r").spans}
+
+
+@pytest.mark.parametrize("count", [2, np.int64(2), np.uint8(2)], ids=["int", "int64", "uint8"])
+def test_loops_take_the_integers_of_numpy(recording, read, count):
+    """The number of epochs comes from a config as often as from the program."""
+    with ox.start_run("r") as run:
+        assert [list(run.steps(count)) for _ in run.epochs(count)] == [[0, 1], [0, 1]]
