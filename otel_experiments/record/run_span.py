@@ -11,8 +11,10 @@ Sources: OpenTelemetry specification, trace API, Span; trace SDK, limits.
 from __future__ import annotations
 
 import logging
+import os
+import threading
 import time
-import traceback
+import warnings
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
@@ -21,10 +23,16 @@ from opentelemetry import trace
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util import BoundedList
+from opentelemetry.sdk.util.instrumentation import InstrumentationInfo
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from otel_experiments.record.description import text_of
-from otel_experiments.semconv import attributes as attr
+from otel_experiments.record.span_attributes import (
+    EXCEPTION_EVENT,
+    clean_attribute,
+    clean_attributes,
+    exception_attributes,
+)
 from otel_experiments.semconv import values
 
 if TYPE_CHECKING:
@@ -42,13 +50,22 @@ _logger: Final = logging.getLogger("otel_experiments")
 _CLEAN: Final = frozenset({str, bool, int, float, values.MlOperationName})
 """Types of values that an attribute takes as they are."""
 _KEYS: Final = frozenset({str})
-EXCEPTION_EVENT: Final = "exception"
 _UNSET: Final = Status()
 _NO_EVENTS: Final[list[Event]] = []
 _NO_LINKS: Final[list[Link]] = []
 """Never appended to: what is added makes a new list, so that readers in other threads see a whole one."""
+_changing = threading.RLock()
+"""Held while what a span has is replaced; one for all spans, since it is hardly ever wanted twice."""
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _SAMPLED_RANDOM: Final = TraceFlags(TraceFlags.SAMPLED | TraceFlags.RANDOM_TRACE_ID)
+
+
+def _reset_in_child() -> None:
+    global _changing  # noqa: PLW0603 - another thread may have held it at the fork
+    _changing = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_reset_in_child)
 
 
 class SpanSource:
@@ -183,14 +200,12 @@ class RunSpan(ReadableSpan, trace.Span):
             or not _CLEAN.issuperset(map(type, attributes.values()))
         ):
             self._own = {}
-            self._take(
-                BoundedAttributes(None, attributes, max_value_len=source.limits.max_span_attribute_length)
-            )
+            self._take(clean_attributes(attributes, source.limits.max_span_attribute_length))
 
     @property
     def attributes(self) -> Mapping[str, Any]:  # the SDK's type
-        """The attributes so far, as a view."""
-        return MappingProxyType(self._own)
+        """The attributes so far; what other threads set meanwhile is not in it."""
+        return MappingProxyType(self._own.copy())
 
     @property
     def events(self) -> Sequence[Event]:
@@ -212,6 +227,17 @@ class RunSpan(ReadableSpan, trace.Span):
         """This package."""
         return self._source.scope
 
+    @property
+    def instrumentation_info(self) -> InstrumentationInfo:
+        """This package, in the form that the SDK has given up."""
+        scope = self._source.scope
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return InstrumentationInfo(scope.name, scope.version or "", scope.schema_url)
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(name="{self.name}", context={self.context})'
+
     def get_span_context(self) -> SpanContext:
         """Return trace id, span id and flags."""
         return self.context
@@ -232,44 +258,46 @@ class RunSpan(ReadableSpan, trace.Span):
             and not source.has_length_limit
             and len(own) < source.max_attributes
         ):
-            if key in own:
-                del own[key]
-            own[key] = value
+            if key not in own:
+                own[key] = value
+                return
+            with _changing:
+                if self.end_time is None:  # else whoever records it is not to see it without the key
+                    own.pop(key, None)
+                    own[key] = value
             return
-        cleaned = BoundedAttributes(
-            None, immutable=False, max_value_len=source.limits.max_span_attribute_length
-        )
-        cleaned[key] = value
-        self._take(cleaned)
+        self._take(clean_attribute(key, value, source.limits.max_span_attribute_length))
 
     def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
         """Set several attributes."""
         if not self._has_ended("attributes"):
-            limit = self._source.limits.max_span_attribute_length
-            self._take(BoundedAttributes(None, attributes, max_value_len=limit))
+            self._take(clean_attributes(attributes, self._source.limits.max_span_attribute_length))
 
     def _take(self, cleaned: BoundedAttributes) -> None:
         own, most = self._own, self._source.max_attributes
-        self.dropped_attributes += cleaned.dropped
-        for key, value in cleaned.copy().items():
-            own.pop(key, None)
-            if len(own) >= most:
-                own.pop(list(own)[0], None)  # noqa: RUF015 - whole in one call, whatever other threads do
-                self.dropped_attributes += 1
-            own[key] = value
+        with _changing:
+            if self.end_time is not None:
+                return
+            self.dropped_attributes += cleaned.dropped
+            for key, value in cleaned.copy().items():
+                own.pop(key, None)
+                if len(own) >= most:
+                    own.pop(list(own)[0], None)  # noqa: RUF015 - whole in one call, whatever other threads do
+                    self.dropped_attributes += 1
+                own[key] = value
 
     def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
         """Add an event, by default at the present time."""
         if self._has_ended("an event"):
             return
         limits = self._source.limits
-        cleaned = BoundedAttributes(
-            limits.max_event_attributes, attributes, max_value_len=limits.max_attribute_length
-        )
-        self._events = [*self._events, Event(name, cleaned, timestamp)]
-        if limits.max_events is not None and len(self._events) > limits.max_events:
-            self._events = self._events[1:]
-            self.dropped_events += 1
+        cleaned = clean_attributes(attributes, limits.max_attribute_length, limits.max_event_attributes)
+        event = Event(name, cleaned, timestamp)
+        with _changing:
+            if limits.max_events is not None and len(self._events) >= limits.max_events:
+                self._events = self._events[1:]
+                self.dropped_events += 1
+            self._events = [*self._events, event]
 
     def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
         """Add a link to another span; one that points nowhere and says nothing is left out."""
@@ -278,13 +306,14 @@ class RunSpan(ReadableSpan, trace.Span):
         if self._has_ended("a link"):
             return
         limits = self._source.limits
-        cleaned = BoundedAttributes(
-            limits.max_link_attributes, attributes, max_value_len=limits.max_attribute_length
+        link = Link(
+            context, clean_attributes(attributes, limits.max_attribute_length, limits.max_link_attributes)
         )
-        self._links = [*self._links, Link(context, cleaned)]
-        if limits.max_links is not None and len(self._links) > limits.max_links:
-            self._links = self._links[1:]
-            self.dropped_links += 1
+        with _changing:
+            if limits.max_links is not None and len(self._links) >= limits.max_links:
+                self._links = self._links[1:]
+                self.dropped_links += 1
+            self._links = [*self._links, link]
 
     def update_name(self, name: str) -> None:
         """Give the span another name."""
@@ -317,7 +346,8 @@ class RunSpan(ReadableSpan, trace.Span):
         except IndexError:
             self._has_ended("an end")
             return
-        self.end_time = time.time_ns() if end_time is None else end_time
+        with _changing:
+            self.end_time = time.time_ns() if end_time is None else end_time
         source = self._source
         if source.user is not None:
             source.user.on_end(self.snapshot())
@@ -361,17 +391,6 @@ class RunSpan(ReadableSpan, trace.Span):
             return False
         _logger.warning("The span %r has ended and takes no more: %s came too late.", self.name, what)
         return True
-
-
-def exception_attributes(exception: BaseException) -> dict[str, AttributeValue]:
-    """Return what the event of an exception says, whatever its `__str__` does."""
-    kind = type(exception)
-    is_builtin = not kind.__module__ or kind.__module__ == "builtins"
-    return {
-        attr.EXCEPTION_TYPE: kind.__qualname__ if is_builtin else f"{kind.__module__}.{kind.__qualname__}",
-        attr.EXCEPTION_MESSAGE: text_of(exception),
-        attr.EXCEPTION_STACKTRACE: "".join(traceback.format_exception(exception)),
-    }
 
 
 def _bounded(items: list[Any], dropped: int) -> Sequence[Any]:

@@ -22,7 +22,7 @@ from otel_experiments.codec.plain import plain_value
 from otel_experiments.record.current import RUN_KEY
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.lanes import current_lane, next_sequence
-from otel_experiments.record.run_span import EXCEPTION_EVENT, exception_attributes
+from otel_experiments.record.span_attributes import EXCEPTION_EVENT, exception_attributes
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.definitions import MetricDef
 

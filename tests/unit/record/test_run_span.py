@@ -258,3 +258,73 @@ def test_nothing_is_opened_where_recording_is_off(configure):
     configure(enabled=False)
     with ox.start_run("r") as run, run.stage("load") as stage:
         assert not stage.span.is_recording()
+
+
+def test_events_and_links_of_many_threads_are_all_there():
+    """Each is kept, or counted as dropped where there are more than the limit."""
+    limits = SpanLimits(**LIMITS | {"max_events": 900, "max_links": 900})
+    _, span = both("work", {}, limits=limits)
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def work(number):
+        for at in range(250):
+            span.add_event("e")
+            span.add_link(SpanContext(number + 1, at + 1, is_remote=False))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval_s)
+
+    assert (len(span.events), span.dropped_events) == (900, 100)
+    assert (len(span.links), span.dropped_links) == (900, 100)
+
+
+def test_attributes_are_read_while_others_set_them():
+    """Who reads attributes gets those of one moment, and may keep them."""
+    _, span = both("work", {"first": 1}, limits=SpanLimits(**LIMITS | {"max_span_attributes": 10_000}))
+    found = span.attributes
+
+    for key in span.attributes:
+        span.set_attribute(f"{key}.more", 1)
+
+    assert dict(found) == {"first": 1}
+    assert dict(span.attributes) == {"first": 1, "first.more": 1}
+
+
+class Mute:
+    """A value that says nothing about itself."""
+
+    def __repr__(self):
+        raise RuntimeError("no text")
+
+
+def test_what_has_no_text_raises_nothing():
+    """The SDK's span raises what the value's `__str__` raises; ours takes what the value is."""
+    loop = [1]
+    loop.append(loop)
+    span = source(SpanLimits(**LIMITS)).start_span("work", trace.Context(), {"a": Mute(), "b": 2}, start_ns=5)
+    span.set_attribute("c", Mute())
+    span.set_attributes({"d": loop})
+    span.add_event("event", {"mute": Mute()})
+
+    assert (span.attributes["a"], span.attributes["b"], span.attributes["c"]) == ("<Mute>", 2, "<Mute>")
+    assert span.attributes["d"][0] == 1
+    assert dict(span.events[0].attributes) == {"mute": "<Mute>"}
+
+
+def test_everything_public_of_the_sdks_span_can_be_read():
+    """Code written against `ReadableSpan` reads ours as well, what is deprecated included."""
+    theirs, ours = both("work", {"a": 1})
+    names = [name for name in dir(ReadableSpan) if not name.startswith("_")]
+
+    with pytest.warns(DeprecationWarning, match="instrumentation_scope"):
+        assert theirs.instrumentation_info.name == "tests"
+    assert [name for name in names if not hasattr(ours, name)] == []
+    assert (ours.instrumentation_info.name, ours.instrumentation_info.version) == ("tests", "1")
+    assert repr(ours) == repr(theirs).replace("_Span", "RunSpan", 1)

@@ -1,0 +1,51 @@
+"""What spans say of values and exceptions of the user's: as the SDK says it, and where it would raise, what is left."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from opentelemetry.attributes import BoundedAttributes
+
+from otel_experiments.codec.plain import plain_value
+from otel_experiments.record.description import text_of
+from otel_experiments.semconv import attributes as attr
+
+if TYPE_CHECKING:
+    from opentelemetry.util.types import Attributes, AttributeValue
+
+EXCEPTION_EVENT: Final = "exception"
+
+
+def clean_attribute(key: str, value: AttributeValue, max_length: int | None) -> BoundedAttributes:
+    """Return one attribute as the SDK keeps it."""
+    cleaned = BoundedAttributes(None, immutable=False, max_value_len=max_length)
+    try:
+        cleaned[key] = value
+    except Exception:  # noqa: BLE001 - a foreign __str__ may do anything, and a value may hold itself
+        cleaned[key] = cast("Any", plain_value(value))
+    return cleaned
+
+
+def clean_attributes(
+    attributes: Attributes, max_length: int | None, max_count: int | None = None
+) -> BoundedAttributes:
+    """Return the attributes as the SDK keeps them; values whose text cannot be had, it does not take."""
+    try:
+        return BoundedAttributes(max_count, attributes, max_value_len=max_length)
+    except Exception:  # noqa: BLE001 - a foreign __str__ may do anything, and a value may hold itself
+        plain = plain_value(attributes)
+        return BoundedAttributes(
+            max_count, cast("Any", plain) if isinstance(plain, dict) else None, max_value_len=max_length
+        )
+
+
+def exception_attributes(exception: BaseException) -> dict[str, AttributeValue]:
+    """Return what the event of an exception says, whatever its `__str__` does."""
+    kind = type(exception)
+    is_builtin = not kind.__module__ or kind.__module__ == "builtins"
+    return {
+        attr.EXCEPTION_TYPE: kind.__qualname__ if is_builtin else f"{kind.__module__}.{kind.__qualname__}",
+        attr.EXCEPTION_MESSAGE: text_of(exception),
+        attr.EXCEPTION_STACKTRACE: "".join(traceback.format_exception(exception)),
+    }
