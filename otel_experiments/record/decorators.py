@@ -1,20 +1,23 @@
 """Decorators: thin over the scopes of a run. The decorated function keeps its name, signature and exceptions.
 
 Outside of a run `stage`, `step` and `trace` only call the function. Plain functions, methods and coroutine
-functions are decorated; a generator function gets a span that is current while it runs, not while it waits.
+functions are decorated; a generator function, asynchronous or not, gets a span that is current while it runs, not
+while it waits.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from opentelemetry import context as context_api
 from opentelemetry import trace as trace_api
 
+from otel_experiments.errors import ConfigurationError
 from otel_experiments.record.current import active_runs, find_run
+from otel_experiments.record.description import shown
 from otel_experiments.record.run import Run
 from otel_experiments.record.scopes import Scope
 from otel_experiments.semconv import attributes as attr
@@ -60,7 +63,11 @@ def _scoped_function(function: Callable[P, R], open_scope: Open) -> Callable[P, 
 
 def _scoped(function: Callable[P, R], open_scope: Open) -> Callable[P, R]:
     if inspect.isgeneratorfunction(function):
-        return cast("Callable[P, R]", wrap(function, functools.partial(_call_generator, open_scope)))
+        return cast("Callable[P, R]", wrap(function, functools.partial(_call_generator, open_scope, _drive)))
+    if inspect.isasyncgenfunction(function):
+        return cast(
+            "Callable[P, R]", wrap(function, functools.partial(_call_generator, open_scope, _drive_async))
+        )
     if inspect.iscoroutinefunction(function):
         return cast("Callable[P, R]", wrap(function, functools.partial(_call_async, open_scope)))
 
@@ -88,11 +95,16 @@ async def _call_async(
 
 
 def _call_generator(
-    open_scope: Open, wrapped: Callable[..., Any], _: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    open_scope: Open,
+    drive: Callable[[Scope, Any], Any],
+    wrapped: Callable[..., Any],
+    _: object,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
 ) -> Any:
     run = find_run()
     made = wrapped(*args, **kwargs)
-    return made if run is None else _drive(open_scope(run), made)
+    return made if run is None else drive(open_scope(run), made)
 
 
 def _drive(scope: Scope, inner: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
@@ -126,8 +138,55 @@ def _drive(scope: Scope, inner: Generator[Any, Any, Any]) -> Generator[Any, Any,
     return result
 
 
+async def _drive_async(scope: Scope, inner: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
+    """Do what `_drive` does for an asynchronous generator."""
+    scope.__enter__()
+    scope.leave_context()
+    context = trace_api.set_span_in_context(scope.span, scope.run.context_here())
+    resume: Callable[[], Awaitable[Any]] = inner.__anext__
+    try:
+        while True:
+            token = context_api.attach(context)
+            try:
+                item = await resume()
+            except StopAsyncIteration:
+                break
+            finally:
+                context_api.detach(token)
+            try:
+                resume = functools.partial(inner.asend, (yield item))
+            except GeneratorExit:
+                await inner.aclose()
+                raise
+            except BaseException as thrown:  # noqa: BLE001 - handed to the generator
+                resume = functools.partial(inner.athrow, thrown)
+    except BaseException as error:
+        scope.__exit__(type(error), error, error.__traceback__)
+        raise
+    scope.__exit__(None, None, None)
+
+
+def _title(decorated: Any, name: str | None, attribute: str = "__qualname__") -> str:
+    """Return what the spans of a decorated thing are called.
+
+    Raises:
+        ConfigurationError: it cannot be called.
+    """
+    if not callable(decorated) and not isinstance(decorated, (classmethod, staticmethod)):
+        raise ConfigurationError(
+            f"{shown(decorated)} cannot be decorated: it is of type {type(decorated).__name__}, not a function.\n"
+            '  A name goes by keyword: @trace(name="load"); a property is decorated below @property.'
+        )
+    if name is not None:
+        return name
+    found = getattr(decorated, attribute, None) or getattr(getattr(decorated, "func", None), attribute, None)
+    return found if isinstance(found, str) else type(decorated).__name__
+
+
 def _code_attributes(function: Callable[..., Any]) -> dict[str, Any]:
-    attributes: dict[str, Any] = {attr.CODE_FUNCTION_NAME: f"{function.__module__}.{function.__qualname__}"}
+    function = getattr(function, "func", function)  # a partial's function
+    module, name = getattr(function, "__module__", None), _title(function, None)
+    attributes: dict[str, Any] = {attr.CODE_FUNCTION_NAME: f"{module}.{name}" if module else name}
     code = getattr(function, "__code__", None)
     if code is not None:
         attributes[attr.CODE_FILE_PATH] = code.co_filename
@@ -145,7 +204,7 @@ def trace(
     """Give each call of the function a span of the current run: `@ox.trace` or `@ox.trace(name="...")`."""
 
     def decorate(decorated: Callable[P, R]) -> Callable[P, R]:
-        title = name or decorated.__qualname__
+        title = _title(decorated, name)
         fixed = {
             attr.ML_OPERATION_NAME: values.MlOperationName.TRACE,
             **_code_attributes(decorated),
@@ -166,7 +225,7 @@ def stage(
     """Make each call of the function a stage of the current run."""
 
     def decorate(decorated: Callable[P, R]) -> Callable[P, R]:
-        title = name or decorated.__name__
+        title = _title(decorated, name, "__name__")
         code = _code_attributes(decorated)
         return _scoped(decorated, lambda run: run.stage(title, **code, **attributes))
 
@@ -183,6 +242,7 @@ def step(
     """Make each call of the function a step of the current run, numbered from 0 on for each run."""
 
     def decorate(decorated: Callable[P, R]) -> Callable[P, R]:
+        _title(decorated, None)
         code = _code_attributes(decorated)
         return _scoped(decorated, lambda run: run.step(run.take_step_index(decorated), **code, **attributes))
 
@@ -209,6 +269,12 @@ def make_run_decorator(start_run: Callable[..., Run]) -> Callable[..., Any]:
         """
 
         def decorate(decorated: Callable[P, R]) -> Callable[P, R]:
+            title = _title(decorated, experiment, "__name__")
+            if inspect.isgeneratorfunction(decorated) or inspect.isasyncgenfunction(decorated):
+                raise ConfigurationError(
+                    f"The generator function {title!r} cannot be a run: when it is called, none of it has run.\n"
+                    "  Decorate the function that uses it, or start the run inside of it: with start_run(): ..."
+                )
             signature = inspect.signature(decorated)
 
             def begin(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Run:
@@ -216,9 +282,7 @@ def make_run_decorator(start_run: Callable[..., Run]) -> Callable[..., Any]:
                 if log_arguments:
                     config = _arguments(signature, args, kwargs) | config
                 rest = {key: value for key, value in options.items() if key != "config"}
-                return start_run(
-                    name, experiment=experiment or decorated.__name__, config=config, tags=tags, **rest
-                )
+                return start_run(name, experiment=title, config=config, tags=tags, **rest)
 
             if inspect.iscoroutinefunction(decorated):
 

@@ -1,6 +1,7 @@
 """The typed spans inside a run, and the decorators over them."""
 
 import asyncio
+import functools
 import inspect
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ import pytest
 from opentelemetry import trace
 
 import otel_experiments as ox
+from otel_experiments.errors import ConfigurationError
 from otel_experiments.record import loops
 from otel_experiments.semconv import attributes as attr
 
@@ -324,3 +326,83 @@ def test_loops_take_the_integers_of_numpy(recording, read, count):
     """The number of epochs comes from a config as often as from the program."""
     with ox.start_run("r") as run:
         assert [list(run.steps(count)) for _ in run.epochs(count)] == [[0, 1], [0, 1]]
+
+
+class Model:
+    """An object that can be called."""
+
+    def __call__(self, x):
+        """Return what a model returns."""
+        return 2 * x
+
+
+@pytest.mark.parametrize("decorator", [ox.trace, ox.stage, ox.step])
+def test_whatever_can_be_called_is_decorated(recording, read, decorator):
+    """A partial is called as its function, an object as its class; both need no name of their own."""
+    with ox.start_run("r"):
+        assert decorator(functools.partial(pow, 2))(5) == 32
+        assert decorator(Model())(4) == 8
+
+    first, second = (s.attributes[attr.CODE_FUNCTION_NAME] for s in list(read("r").spans)[1:])
+    assert (first, second.rpartition(".")[2]) == ("builtins.pow", "Model")
+
+
+def test_run_decorates_an_object_that_can_be_called(recording, read):
+    """The experiment is the class."""
+    assert ox.run(Model())(4) == 8
+
+    assert [run.experiment for run in ox.runs()] == ["Model"]
+
+
+@pytest.mark.parametrize("decorator", [ox.trace, ox.stage, ox.step])
+@pytest.mark.parametrize("wrong", [5, "load", property(lambda self: 3)], ids=["number", "name", "property"])
+def test_what_cannot_be_called_is_a_clear_error(decorator, wrong):
+    """`@ox.trace("load")` is what hands write first: the error says how it is written."""
+    with pytest.raises(ConfigurationError, match=r"cannot be decorated: it is of type .*\n.*name=\"load\""):
+        decorator(wrong)
+
+
+def test_a_generator_function_cannot_be_a_run():
+    """Its run would be over before its first line has run."""
+
+    def train():
+        yield 1
+
+    async def train_async():
+        yield 1
+
+    for function in (train, train_async):
+        with pytest.raises(ConfigurationError, match=rf"The generator function '{function.__name__}' cannot"):
+            ox.run(function)
+
+
+def test_an_async_generator_is_current_only_while_it_runs(recording, read):
+    """Its span covers all its items; exceptions and closing reach it; what runs between two items is not inside."""
+
+    @ox.trace(name="produce")
+    async def produce():
+        try:
+            for item in range(3):
+                with ox.current_run().trace("inside"):
+                    await asyncio.sleep(0)
+                yield item
+        except KeyError:
+            yield "caught"
+
+    async def use(run):
+        assert [item async for item in produce()] == [0, 1, 2]
+        thrown = produce()
+        assert await anext(thrown) == 0
+        with run.stage("between"):
+            pass
+        assert await thrown.athrow(KeyError("k")) == "caught"
+        await thrown.aclose()
+
+    with ox.start_run("r") as run:
+        asyncio.run(use(run))
+
+    inside = ("inside", [])
+    assert tree(read("r")) == [
+        ("run default", [("produce", [inside] * 3), ("produce", [inside]), ("stage between", [])])
+    ]
+    assert all(span.end_ns is not None and span.status.name == "UNSET" for span in list(read("r").spans)[1:])
