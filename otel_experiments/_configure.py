@@ -220,6 +220,7 @@ def _build(
 
         made.attach_otlp(OtlpExport(made.guard, made.known_runs, is_stored=store is not None))
     made_of.append(made)
+    drain.before_round = made.keep_journal
     if settings.enabled:
         drain.start()
     _pipeline, _store = made, store

@@ -158,6 +158,17 @@ class Segment:
             return False
         self.limit = len(self.buffer)
         return True
+    def write_again(self) -> None:
+        """Write the file again where it was, after it was deleted and sealed.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        assert self.path is not None
+        assert self.buffer is not None
+        unfinished = self.path.with_suffix(UNFINISHED_SUFFIX)
+        unfinished.write_bytes(self.buffer[:])
+        unfinished.rename(self.path)
 
     def seal(self) -> None:
         """Take no more frames, and tell readers where the frames end: whoever holds them all may delete the file."""

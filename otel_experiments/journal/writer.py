@@ -75,6 +75,11 @@ class JournalWriter:
         return self._owner
 
     @property
+    def is_closed(self) -> bool:
+        """Whether it takes no more frames, because the process ends or was configured anew."""
+        return self._is_closed
+
+    @property
     def writer_id(self) -> str:
         """The id that all segments of this process's journal share."""
         return self._writer_id
@@ -159,6 +164,24 @@ class JournalWriter:
             size_bytes=size_bytes,
             is_synced=self.durability == "fsync",
         )
+
+    def keep_place(self) -> bool:
+        """See that the file that takes the appends is where readers look for it; False when it was not.
+
+        Somebody has deleted it then, or the whole folder. It is written again, as far as it got, and a new segment
+        takes the appends. What waited in earlier segments is gone with them.
+        """
+        segment = self.segment
+        if segment.path is None or segment.path.exists():
+            return True
+        with (
+            self._lock
+        ):  # under which alone a segment gives way to the next, and may be deleted by its reader
+            if self._is_closed or self.segment is not segment or segment.path.exists():
+                return True
+            if self.roll(segment, HEADER_SIZE_BYTES):
+                segment.write_again()
+        return False
 
     def sync(self) -> None:
         """Wait until everything appended so far is on the disk."""

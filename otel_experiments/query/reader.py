@@ -9,7 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from otel_experiments.errors import AmbiguousRunError, ExperimentNotFoundError, QueryError, RunNotFoundError
+from otel_experiments.errors import (
+    AmbiguousRunError,
+    ExperimentNotFoundError,
+    QueryError,
+    RunNotFoundError,
+    StoreNotFoundError,
+)
 from otel_experiments.model.run import Experiment, Run, RunState
 from otel_experiments.model.search import And, Comparison, Expression, Order, RunField, RunQuery, SpanQuery
 from otel_experiments.query.closest import closest
@@ -246,11 +252,15 @@ def open_reader(location: str | Path, *, is_network: bool | None = None) -> Read
 
         gathered, damages = gather_journals(text)
         return Reader(gathered, notes=damages)
-    # Opened first: a store that is missing or not ours is said before any journal is touched.
-    store = open_store(text, read_only=True, create=False)
-    notes: Sequence[str] = ()
+    # Opened first: a store that is not ours is said before any journal is touched.
+    store, notes = None, list[str]()
+    try:
+        store = open_store(text, read_only=True, create=False)
+    except StoreNotFoundError:  # deleted, perhaps, while somebody recorded into it
+        if not has_segments(journal_directory(Path(text.removeprefix("sqlite://")))):
+            raise
     if has_segments(journal_directory(Path(text.removeprefix("sqlite://")))):
         from otel_experiments.store.merge import merge_journals  # noqa: PLC0415 - 6 ms, if nothing is to be merged
 
         notes = merge_journals(text)
-    return Reader(store, notes=notes)
+    return Reader(store or open_store(text, read_only=True, create=False), notes=notes)

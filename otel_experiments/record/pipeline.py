@@ -178,6 +178,17 @@ class Pipeline:
             if self.otlp is not None:
                 self.otlp.hold(batch)
 
+    def keep_journal(self) -> None:
+        """See that nobody has deleted the journal; called by the drain. Never raises."""
+        with self.guard:
+            if not self.journal.keep_place():
+                self.guard.lost(
+                    "journal deleted",
+                    f"The journal in {str(self.journal.directory)!r} was deleted while this process records. It is made "
+                    "again; what waited in its earlier files is lost",
+                    count=0,
+                )
+
     def adopt_global_provider(self) -> None:
         """Sit on the application's SDK provider, once, so that third-party spans land inside the run."""
         provider = trace.get_tracer_provider()

@@ -32,6 +32,7 @@ from otel_experiments.errors import (
 from otel_experiments.store._fork import close_inherited, survive_forks
 from otel_experiments.store._schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 from otel_experiments.store._search_eval import json_attribute_is, json_list_contains, search_pattern
+from otel_experiments.store.filesystem import file_id, file_is_gone
 
 _HEADER: Final = b"SQLite format 3\x00"
 _IDLE_READERS: Final = 4
@@ -201,6 +202,7 @@ class Database:
         except BaseException:
             connection.close()
             raise
+        self._file_id = file_id(self._path)
         return connection
 
     def _connect_reader(self) -> sqlite3.Connection:
@@ -307,6 +309,8 @@ class Database:
             raise StoreClosedError(path=self.location)
         if self._writer is None:
             self._writer = self._connect_writer()
+        elif file_id(self._path) != self._file_id:
+            raise file_is_gone(self.location)
         return self._writer
 
     def _borrow(self) -> sqlite3.Connection:

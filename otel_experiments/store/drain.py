@@ -37,6 +37,7 @@ class Drain:
         last_error: what the store said last when it did not take a batch; None when all is well.
         refused_since_s: since when (of time.monotonic) it has not; None when all is well.
         damages: what could not be read, one text a place.
+        before_round: called before each look at the journals, where it is set.
     """
 
     def __init__(
@@ -46,12 +47,11 @@ class Drain:
         *,
         interval_s: float,
         on_batch: Callable[[WriteBatch], None] | None = None,
-        on_round: Callable[[], None] | None = None,
         keeps_segments: bool = False,
     ) -> None:
         self._merger = JournalMerger(sink, directory, on_batch=on_batch, keeps_segments=keeps_segments)
         self._interval_s = interval_s
-        self._on_round = on_round
+        self.before_round: Callable[[], None] | None = None
         self._wake = threading.Event()
         self._is_stopping = False
         self._lock = threading.Lock()
@@ -117,6 +117,8 @@ class Drain:
         if not self._lock.acquire(timeout=max(deadline_s - time.monotonic(), 0.001)):
             return MergeReport(is_complete=False)
         try:
+            if self.before_round is not None:
+                self.before_round()
             report = self._merger.merge(scope=scope, deadline_s=deadline_s)
         except Exception as error:  # noqa: BLE001 - the thread must live; the journal keeps everything
             self._note_refusal(error)
@@ -129,8 +131,6 @@ class Drain:
         for damage in report.damages[: _MOST_DAMAGES - len(self.damages)]:
             logger.warning("A journal holds what cannot be read: %s", damage)
             self.damages.append(damage)
-        if self._on_round is not None:
-            self._on_round()
         return report
 
     def _note_refusal(self, error: Exception) -> None:

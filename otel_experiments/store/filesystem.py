@@ -1,9 +1,11 @@
-"""What kind of filesystem a folder is on, and whether SQLite's locks can be trusted there."""
+"""What kind of filesystem a folder is on, whether SQLite's locks can be trusted there, and which file is at a path."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
+
+from otel_experiments.errors import StorePathError
 
 MOUNTS: Final = Path("/proc/mounts")
 NETWORK_FILESYSTEMS: Final = (
@@ -32,3 +34,21 @@ def filesystem_of(folder: Path, *, mounts: Path = MOUNTS) -> str:
 def is_network_filesystem(folder: Path, *, mounts: Path = MOUNTS) -> bool:
     """Tell whether the folder is on a filesystem of another machine."""
     return filesystem_of(folder, mounts=mounts).startswith(NETWORK_FILESYSTEMS)
+
+
+def file_id(path: Path | None) -> tuple[int, int] | None:
+    """Return which file is at the path now; None where there is none, and for a store in memory."""
+    try:
+        found = path.stat() if path is not None else None
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found is not None else None
+
+
+def file_is_gone(location: str) -> StorePathError:
+    """Return the error of a store whose file was deleted, or replaced, while it was open."""
+    return StorePathError(
+        path=location,
+        why="its file was deleted or replaced while it was open",
+        fix=f"Start again; what is recorded meanwhile waits in {location}.journals, and the next reader stores it.",
+    )
