@@ -148,6 +148,10 @@ class PointRecorder:
             segment = self._journal.segment
             if keyset.declaration[0] in segment.declared:
                 keyset.known_to = segment.declared
+        elif self._journal.is_closed:
+            self._guard.lost(
+                "after the end", "Metric points are lost: recording has ended", count=len(keyset.keys)
+            )
         else:
             self._guard.lost(
                 "journal full",

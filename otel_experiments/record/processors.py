@@ -152,8 +152,11 @@ class JournalSpanProcessor(SpanProcessor):
             )
             payload = encode_span_rest(prefix, rest)
         if not self._journal.append(payload, (resource.declaration, scope.declaration)):
+            is_closed = self._journal.is_closed
+            why = "recording has ended" if is_closed else "no disk takes the journal"
             self._guard.lost(
-                "journal full", f"Span {span.name!r} was not recorded: no disk takes the journal"
+                "after the end" if is_closed else "journal full",
+                f"Span {span.name!r} was not recorded: {why}",
             )
         self._on_span(run_id, len(payload))
 

@@ -32,6 +32,7 @@ class Recording(ScopedRun):
     pipeline: Pipeline
     config: Config
     _points: PointRecorder
+    _stamped_ns: int
 
     def log(
         self,
@@ -97,7 +98,7 @@ class Recording(ScopedRun):
         with self.guard:
             flat = flatten_params(params, self._refuse_name)
             self.config.merge(flat)
-            self.pipeline.journal.append(encode.encode_params(self.id, flat, self.pipeline.clock()))
+            self.pipeline.journal.append(encode.encode_params(self.id, flat, self._stamp_ns()))
 
     def log_param(self, name: str, value: object) -> None:
         """Record one param."""
@@ -111,7 +112,12 @@ class Recording(ScopedRun):
         """Set tags: a mapping, or names whose value is empty."""
         with self.guard:
             cleaned = clean_tags(tags, self._refuse_name)
-            self.pipeline.journal.append(encode.encode_tags(self.id, cleaned, self.pipeline.clock()))
+            self.pipeline.journal.append(encode.encode_tags(self.id, cleaned, self._stamp_ns()))
+
+    def _stamp_ns(self) -> int:
+        """Return the time for what replaces what was written before: never earlier, though the clock is set back."""
+        self._stamped_ns = now_ns = max(self.pipeline.clock(), self._stamped_ns + 1)
+        return now_ns
 
     def _refuse_name(self, error: InvalidNameError) -> None:
         self.guard.lost("name", f"{error} What it names is lost")

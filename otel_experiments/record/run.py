@@ -98,6 +98,7 @@ class Run(Recording, Work):
         self._identity = identity
         self._state = RunState.PENDING
         self._created_ns: int | None = None
+        self._stamped_ns = 0
         self._lock = threading.RLock()
         self._generation = scope_module.fork_generation
         self._pid = os.getpid()
@@ -152,6 +153,7 @@ class Run(Recording, Work):
         with self.guard:
             self._lane_clock = LaneClock()
             now_ns = self.pipeline.clock()
+            now_ns = self._stamp_ns()
             root_context = context_api.Context()
             self.span = self.tracer.start_span(
                 f"run {self.experiment}",
@@ -175,7 +177,7 @@ class Run(Recording, Work):
 
     def _write_record(self, *, started_ns: int | None) -> None:
         identity, journal = self._identity, self.pipeline.journal
-        now_ns = started_ns or self.pipeline.clock()
+        now_ns = started_ns or self._stamp_ns()
         context = self.span.get_span_context()
         if self._created_ns is None:
             self._created_ns = now_ns
@@ -397,7 +399,7 @@ class Run(Recording, Work):
                 RunStateChange(
                     run_id=self.id,
                     state=state,
-                    time_ns=self.pipeline.clock(),
+                    time_ns=self._stamp_ns(),
                     reason=reason[:10_000],
                     error_type=error_type,
                     paused_total_ns=self._paused_total_ns,

@@ -338,3 +338,31 @@ def test_a_direction_that_there_is_not_is_counted_and_the_metric_kept(forgiving,
     assert "has no direction 'up'" in caplog.text
     series = ox.run("r").metrics["acc"]
     assert (series.direction, series.last) == (None, 1.0)
+
+
+def test_a_clock_that_goes_back_changes_no_order(configure):
+    """A clock that is set back while a run is on makes times wrong, never its state, its params or its tags."""
+    times = iter(range(10**18, 0, -(10**9)))
+    configure(clock=lambda: next(times))
+    with ox.start_run("r", config={"lr": 0.1}, tags={"stage": "draft"}) as run:
+        run.log_params({"lr": 0.2})
+        run.set_tag("stage", "final")
+        run.pause()
+        run.resume()
+
+    stored = ox.run("r")
+    assert (stored.state, stored.params.flat, stored.tags) == ("succeeded", {"lr": 0.2}, {"stage": "final"})
+
+
+def test_spans_that_end_after_recording_are_told_as_such(forgiving, caplog):
+    """A thread that works on while the process ends is not told that the disk is full."""
+    run = ox.start_run("r")
+    stage = run.stage("late")
+    stage.__enter__()
+    ox.shutdown()
+    stage.__exit__(None, None, None)
+
+    assert run.guard.losses == {"after the end": 1}
+    assert [record.getMessage().partition(" (")[0] for record in caplog.records] == [
+        "Span 'stage late' was not recorded: recording has ended"
+    ]
