@@ -23,6 +23,8 @@ from otel_experiments.semconv import attributes
 
 MAX_ROWS = 40
 """Config lines and metrics shown without `--all`."""
+MAX_TEXT_CHARS = 1000
+"""Of a description, or of all tags together."""
 MAX_SPANS = 50_000
 """Spans that are read for the tree; a longer run shows its first ones."""
 
@@ -90,7 +92,8 @@ def _print_header(console: Console, run: RunView, spans: Sequence[Span]) -> None
         ("tags", ", ".join(f"{key}={text}" if text else key for key, text in sorted(run.tags.items()))),
     ):
         if text:
-            console.print(Text.assemble((f"{heading} ", "dim"), fmt.clean(text)))
+            shown = text if len(text) <= MAX_TEXT_CHARS else f"{text[:MAX_TEXT_CHARS]}… (--json shows all)"
+            console.print(Text.assemble((f"{heading} ", "dim"), fmt.clean(shown)))
     reason = ": ".join(text for text in (run.error_type, run.reason) if text)
     if reason:
         console.print(Text(fmt.clean(reason), style=state_style(run.state)))

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from otel_experiments.model.batch import ParamSet, WriteBatch
+from otel_experiments.model.batch import ParamSet, TagSet, WriteBatch
+from otel_experiments.model.run import Run, RunState
 from otel_experiments.store import open_store
 
 
@@ -128,6 +129,18 @@ def test_show_prints_config_summary_environment_and_spans(terminal):
     assert lines[-2].split() == ["└─", "epoch", "x10", "p50", "500", "ms", "p95", "500", "ms"]
     assert lines[-1].split() == ["└─", "step", "x50", "p50", "3", "ms", "p95", "5", "ms"]
     assert all(len(line) <= 80 for line in lines)
+
+
+def test_show_cuts_tags_that_would_fill_the_screen(tmp_path, empty_terminal):
+    """A megabyte of a tag is told by its first 1,000 characters; `--json` has it all."""
+    long = Run(run_id="a" * 32, experiment="e", name="long", state=RunState.SUCCEEDED, created_ns=1)
+    with open_store(empty_terminal.store) as store:
+        store.apply(WriteBatch(runs=[long], tags=[TagSet(long.run_id, "note", "x" * 10**6, 1)]))
+
+    text = empty_terminal.text("show", "long")
+    assert len(text) < 3000
+    assert "… (--json shows all)" in text
+    assert len(empty_terminal.json("show", "long")["tags"]["note"]) == 10**6
 
 
 def test_show_of_a_failed_run_has_its_error_and_traceback(terminal):
