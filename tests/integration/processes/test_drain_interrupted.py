@@ -2,14 +2,19 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
+import textwrap
 import time
 
 import pytest
+from click.testing import CliRunner
 
+from otel_experiments.cli.root import root
 from otel_experiments.query import open_reader
 
 RUN_ID = "ef" * 16
@@ -385,3 +390,64 @@ def test_the_end_of_a_process_waits_once_for_all_its_runs(script, read, store_pa
 
     assert took_s < 6
     assert [(str(run.state), run.metrics["loss"].count) for run in read().runs()] == [("succeeded", 1)] * 5
+
+
+def test_a_backlog_is_told_by_runs_and_doctor(script, store_path):
+    """Who looks while the store is locked hears that not all is there, how much waits, and that nothing is lost."""
+    body = """
+    setup(exit_timeout_s=0.2)
+    run = ox.start_run("patient")
+    run.flush()
+    acknowledge("ready")
+    sys.stdin.readline()
+    for step in range(100_000):
+        run.log({"loss": step}, step=step)
+    run.finish()
+    """
+    started = script(body)
+    started.line()
+    lock = sqlite3.connect(store_path, isolation_level=None, timeout=10)
+    lock.execute("begin immediate")
+    started.tell("go")
+    started.end()
+    told = {
+        command: CliRunner().invoke(root, ["--store", str(store_path), command], env={"COLUMNS": "200"})
+        for command in ("runs", "doctor")
+    }
+    lock.execute("rollback")
+    lock.close()
+
+    assert "were not merged" in told["runs"].stderr
+    assert "was locked by another process" in told["runs"].stderr
+    assert "patient" in told["runs"].stdout
+    assert re.search(r"\d(\.\d+)? MB not stored yet", told["doctor"].stdout), told["doctor"].stdout
+    assert "Nothing is lost" in told["doctor"].stdout
+    after = CliRunner().invoke(root, ["--store", str(store_path), "runs"])
+    assert (after.exit_code, after.stderr) == (0, "")
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_the_common_path_makes_no_system_call(tmp_path, store_path):
+    """Ten thousand calls of `log` ask the kernel for a few things (a new segment, memory), not for one each."""
+    program = """
+    import os, sys
+    import otel_experiments as ox
+    ox.configure(store=sys.argv[1], system_metrics_s=0, heartbeat_s=3600, drain_s=3600, capture_git=False)
+    with ox.start_run("quiet") as run:
+        for step in range(10):
+            run.log({"loss": 1.0, "acc": 0.5}, step=step)
+        os.getppid()
+        for step in range(10_000):
+            run.log({"loss": 1.0, "acc": 0.5}, step=step)
+        os.getppid()
+    """
+    (tmp_path / "program.py").write_text(textwrap.dedent(program))
+    trace = tmp_path / "trace"
+    subprocess.run(
+        ["strace", "-o", str(trace), sys.executable, str(tmp_path / "program.py"), str(store_path)],
+        check=True, timeout=60, capture_output=True,
+    )  # fmt: skip
+    lines = trace.read_text().splitlines()
+    first, last = (at for at, line in enumerate(lines) if line.startswith("getppid("))
+
+    assert last - first < 200, lines[first : first + 50]

@@ -1,6 +1,7 @@
 """Processes that die in every way: nothing that was recorded is lost, and the next reader sees the right state."""
 
 import signal
+import time
 
 import pytest
 
@@ -251,3 +252,30 @@ def test_a_live_run_gives_signs_of_life_and_shows_its_open_spans(script, read, u
     rows = read().sql("select name, end_ns from spans order by start_ns").rows
     assert rows == [("run default", None), ("stage outer", None)]
     assert read().run("living").state == "running"
+
+
+@pytest.mark.parametrize("gap_s", [0.0, 0.02])
+def test_an_impatient_ctrl_c_ends_the_process_as_one_does(script, read, until, gap_s):
+    """The second Ctrl-C comes while the run is being ended: exit status, points and state are those of the first."""
+    body = """
+    setup()
+    run = ox.init("impatient", name="impatient")
+    for step in range(10**9):
+        run.log({"loss": step}, step=step)
+        if step == 500:
+            acknowledge("ready")
+    """
+    started = script(body)
+    started.line()
+    started.send(signal.SIGINT)
+    time.sleep(gap_s)
+    if started.process.poll() is None:
+        started.send(signal.SIGINT)
+    started.end(-2)
+
+    run = read().run("impatient")
+    assert run.metrics["loss"].count > 500
+    assert run.state in (
+        "cancelled",
+        "lost",
+    )  # lost where the second one came before the run's end was written
