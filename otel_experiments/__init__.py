@@ -65,6 +65,21 @@ __all__ = [
 ]
 
 
+_ELSEWHERE = {
+    "config": "current_run().config",
+    "summary": "run(ID_OR_NAME).metrics",
+    "define_metric": "current_run().define_metric(...)",
+    "log_metric": "log({name: value})",
+    "log_metrics": "log({name: value, ...})",
+    "log_param": "log_params({name: value})",
+    "end_run": "finish()",
+    "active_run": "current_run()",
+    "set_experiment": "configure(experiment=...)",
+    "search_runs": "runs('metrics.loss.min < 0.1')",
+}
+"""What hands that learnt another tracker type, and what it is here."""
+
+
 _READING = ("experiments", "run", "runs", "sql")
 
 
@@ -80,7 +95,8 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
 
             return otel_experiments.errors
         if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            here = f". Here it is {__name__}.{_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}{here}")
         from importlib import import_module  # noqa: PLC0415 - lazy on purpose
 
         if name in _READING:

@@ -30,6 +30,12 @@ def label(field: SearchField) -> str:
             )
 
 
+def heading(field: SearchField, runs: Sequence[RunView]) -> str:
+    """Return the label, with `metrics.` before a metric that shares its name with a param of one of the runs."""
+    is_shared = isinstance(field, MetricField) and any(field.name in run.params.flat for run in runs)
+    return f"metrics.{label(field)}" if is_shared else label(field)
+
+
 def cell(run: RunView, field: SearchField, *, now_s: float) -> str:
     """Return what the run has in the column; times of the run as how long ago they were."""
     found = run.value(field)
@@ -52,7 +58,7 @@ def choose(runs: Sequence[RunView], *, room: int) -> list[SearchField]:
     chosen: list[SearchField] = []
     for i in range(max(len(metrics), len(params))):
         for field in [*metrics[i : i + 1], *params[i : i + 1]]:
-            width = 2 + max([len(label(field)), *(len(cell(run, field, now_s=0)) for run in runs)])
+            width = 2 + max([len(heading(field, runs)), *(len(cell(run, field, now_s=0)) for run in runs)])
             if width <= min(room, MAX_CELL + 2):
                 chosen.append(field)
                 room -= width

@@ -101,7 +101,7 @@ def print_runs(runs: list[RunView], *, total: int, columns: list[SearchField] | 
         Column("id", style="dim"),
         Column("age", is_right=True),
         Column("time", is_right=True),
-        *(Column(col.label(field), is_right=True, max_width=col.MAX_CELL + 8) for field in columns),
+        *(Column(col.heading(field, runs), is_right=True, max_width=col.MAX_CELL + 8) for field in columns),
     ]
     print_table(console, layout, rows)
     console.print(Text(f"{len(runs)} of {total} runs" if total != 1 else "1 of 1 run", style="dim"))

@@ -82,3 +82,22 @@ def test_the_example_in_the_package_docstring_runs(tmp_path, capsys):
 def test_the_states_of_a_run_can_be_pickled():
     """A state that is sent to a worker process arrives as the same object."""
     assert pickle.loads(pickle.dumps(ox.RunState.FAILED)) is ox.RunState.FAILED
+
+
+@pytest.mark.parametrize(
+    "name", ["config", "summary", "define_metric", "log_metric", "log_metrics", "log_param", "end_run"]
+)
+def test_a_name_of_another_tracker_says_what_it_is_here(name):
+    """Hands that learnt another tracker are told; what they are told of is there."""
+    with pytest.raises(AttributeError) as raised:
+        getattr(ox, name)
+
+    told = str(raised.value).partition("Here it is otel_experiments.")[2]
+    assert told.partition("(")[0] in ox.__all__
+
+
+def test_a_name_of_nobody_is_a_plain_attribute_error():
+    """Probing for an attribute works as with any module."""
+    assert not hasattr(ox, "nothing")
+    with pytest.raises(AttributeError, match=r"^module 'otel_experiments' has no attribute 'nothing'$"):
+        _ = ox.nothing

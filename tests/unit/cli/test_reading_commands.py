@@ -6,6 +6,7 @@ import re
 import pytest
 
 from otel_experiments.model.batch import ParamSet, TagSet, WriteBatch
+from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.store import open_store
 
@@ -129,6 +130,17 @@ def test_show_prints_config_summary_environment_and_spans(terminal):
     assert lines[-2].split() == ["└─", "epoch", "x10", "p50", "500", "ms", "p95", "500", "ms"]
     assert lines[-1].split() == ["└─", "step", "x50", "p50", "3", "ms", "p95", "5", "ms"]
     assert all(len(line) <= 80 for line in lines)
+
+
+def test_a_metric_with_the_name_of_a_param_is_told_from_it(tmp_path, empty_terminal):
+    """A schedule's `lr` is not the config's: what has none shows a dash under the metric, not under the param."""
+    made = [Run(run_id=c * 32, experiment="e", name=c, state=RunState.SUCCEEDED, created_ns=1) for c in "ab"]
+    points = PointBlock(made[0].run_id, (SeriesKey("lr"),), [0.0], [1], ([0.5],))
+    params = [ParamSet(run.run_id, "lr", 0.1 * (i + 1), 1) for i, run in enumerate(made)]
+    with open_store(empty_terminal.store) as store:
+        store.apply(WriteBatch(runs=made, params=params, points=[points]))
+
+    assert empty_terminal.text("runs").splitlines()[0].split()[-2:] == ["lr", "metrics.lr"]
 
 
 def test_show_cuts_tags_that_would_fill_the_screen(tmp_path, empty_terminal):
