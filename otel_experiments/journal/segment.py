@@ -158,6 +158,7 @@ class Segment:
             return False
         self.limit = len(self.buffer)
         return True
+
     def write_again(self) -> None:
         """Write the file again where it was, after it was deleted and sealed.
 

@@ -23,9 +23,9 @@ from otel_experiments.record import loops, propagation
 from otel_experiments.record import scopes as scope_module
 from otel_experiments.record.config import Config
 from otel_experiments.record.current import RUN_KEY, active_runs
+from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.lanes import LaneClock
 from otel_experiments.record.params import attribute_of_param
-from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.pipeline import FlushReport, Pipeline
 from otel_experiments.record.points import FINISHED, PointRecorder
 from otel_experiments.record.providers import RunProviders
@@ -152,7 +152,6 @@ class Run(Recording, Work):
         check_transition(self.id, self._state, RunState.RUNNING)
         with self.guard:
             self._lane_clock = LaneClock()
-            now_ns = self.pipeline.clock()
             now_ns = self._stamp_ns()
             root_context = context_api.Context()
             self.span = self.tracer.start_span(
