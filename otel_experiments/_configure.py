@@ -23,7 +23,7 @@ from otel_experiments.record.pipeline import FlushReport, Pipeline
 from otel_experiments.record.propagation import RUN_ID_VARIABLE, Membership, find_rank, read_membership
 from otel_experiments.record.run import Run
 from otel_experiments.record.settings import Settings
-from otel_experiments.record.start import base_resource, create_run, system_clock
+from otel_experiments.record.start import Before, base_resource, create_run, system_clock
 from otel_experiments.record.threads import thread_id_processors
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.drain import Drain
@@ -270,7 +270,8 @@ def start_run(  # noqa: PLR0913 - each argument is one fact about the run
         description: more about it, as a text.
         seed: the random seed, recorded, not set.
         parent: the run that this one is part of; by default the current run.
-        resume: the id of a stored run (or a unique prefix of it) to go on with, as its next attempt.
+        resume: the id of a stored run (or a unique prefix of it) to go on with, as its next attempt; what is
+            not given here stays as it was.
         pending: only write the run down, as pending; `with run:` or `run.start()` starts it.
 
     Raises:
@@ -280,9 +281,9 @@ def start_run(  # noqa: PLR0913 - each argument is one fact about the run
         RunNotFoundError: there is no run to resume.
     """
     process = pipeline()
-    run_id, attempt, root_span_id = None, 1, None
+    run_id, root_span_id, before = None, None, None
     if resume is not None:
-        run_id, attempt = _resumed(resume)
+        before = _resumed(resume)
     else:
         membership = read_membership(os.environ)
         if membership is not None and membership.run_id not in active_runs:
@@ -309,7 +310,7 @@ def start_run(  # noqa: PLR0913 - each argument is one fact about the run
         seed=seed,
         parent=parent,
         run_id=run_id,
-        attempt=attempt,
+        before=before,
         root_span_id=root_span_id,
         pending=pending,
     )
@@ -379,7 +380,7 @@ def _reset_in_child() -> None:
 os.register_at_fork(after_in_child=_reset_in_child)
 
 
-def _resumed(wanted: str) -> tuple[str, int]:
+def _resumed(wanted: str) -> Before:
     from otel_experiments.query import Reader  # noqa: PLC0415 - only when resuming
 
     store = active_store()
@@ -387,5 +388,5 @@ def _resumed(wanted: str) -> tuple[str, int]:
         raise ConfigurationError(
             f"Run {wanted!r} cannot be resumed: this process keeps no store.\n  Configure one: configure(store=PATH)."
         )
-    stored = Reader(store).run(wanted).record
-    return stored.run_id, stored.attempt + 1
+    found = Reader(store).run(wanted)
+    return Before(found.record, dict(found.params.flat))

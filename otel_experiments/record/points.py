@@ -215,7 +215,7 @@ class PointRecorder:
         try:
             if isinstance(value, (str, bytes)):
                 raise TypeError  # noqa: TRY301 - "0.5" is a text; float() would accept it
-            return float(value)
+            return float(value.item() if getattr(value, "shape", None) else value)
         except Exception:  # noqa: BLE001 - any object may be passed, and any may raise
             self._guard.lost(
                 "metric value",

@@ -6,6 +6,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, Final, cast
 
@@ -13,6 +14,8 @@ from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.model import run as model
+from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
 from otel_experiments.record import environment, lanes
 from otel_experiments.record.current import find_run
@@ -37,6 +40,9 @@ _NOUNS: Final = (
     "falcon", "fern", "finch", "fjord", "grove", "harbor", "heron", "island", "lark", "linden", "maple", "meadow",
     "meteor", "oak", "orchid", "otter", "pine", "plover", "raven", "reef", "ridge", "river", "robin", "willow",
 )  # fmt: skip
+
+_UNKNOWN: Final = model.Run("", "", "", model.RunState.PENDING, created_ns=0, attempt=0)
+"""What is known of a run that has not been there before."""
 
 _version: str | None = None
 
@@ -78,6 +84,14 @@ def base_resource(settings: Settings) -> Resource:
     return merged
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A run that is to go on, and its params, as they are stored."""
+
+    record: model.Run
+    params: Mapping[str, ParamValue]
+
+
 def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     pipeline: Pipeline,
     *,
@@ -92,17 +106,23 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     seed: int | None,
     parent: Run | None,
     run_id: str | None,
-    attempt: int,
+    before: Before | None = None,
     root_span_id: int | None = None,
     pending: bool = False,
 ) -> Run:
     """Make a run on the pipeline and start it, or (`pending`) only write it down.
 
+    What is not given is taken from `before`, the run that goes on, if there is one.
+
     Raises:
         ConfigurationError: a name that cannot be used, params that are no mapping.
     """
+    known = before.record if before is not None else _UNKNOWN
+    run_id = known.run_id or run_id
+    name = name if name is not None else known.name or None
     experiment = clean_name(
-        pipeline.settings.experiment if experiment is None else experiment, "experiment name"
+        (known.experiment or pipeline.settings.experiment) if experiment is None else experiment,
+        "experiment name",
     )
     enclosing = parent if parent is not None else find_run()
     _check_texts(group=group, hypothesis=hypothesis, condition=condition, description=description)
@@ -115,13 +135,13 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
         run_id=run_id,
         name=clean_name(name, "run name") if name is not None else make_name(),
         experiment=experiment,
-        group=group or "",
-        hypothesis=hypothesis or "",
-        condition=condition or "",
-        description=description or "",
-        parent_run_id=enclosing.id if enclosing is not None else None,
+        group=group or known.group,
+        hypothesis=hypothesis or known.hypothesis,
+        condition=condition or known.condition,
+        description=description or known.description,
+        parent_run_id=enclosing.id if enclosing is not None else known.parent_run_id,
         seed=seed,
-        attempt=attempt,
+        attempt=known.attempt + 1,
         params=params,
         tags=clean_tags(tags) if tags is not None else {},
     )
@@ -129,6 +149,8 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     run = Run(
         pipeline, identity, RunProviders(pipeline, resource, run_id, version(), root_span_id=root_span_id)
     )
+    if before is not None:
+        run.config.merge({**before.params, **params})
     pipeline.adopt_global_provider()
     rank = resource.attributes.get(attr.ML_DISTRIBUTED_RANK)
     if isinstance(rank, int):

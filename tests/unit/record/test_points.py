@@ -219,6 +219,15 @@ def test_nested_metrics_get_dotted_names(forgiving):
     assert forgiving.guard.losses == {"metric value": 2}
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_array_of_one_element_is_its_element(recording, read):
+    """Numpy deprecates float() of it; that is nothing to lose a value for, nor to warn the user of."""
+    with ox.start_run("r") as run:
+        run.log({"loss": np.array([0.5])})
+
+    assert history(read("r"), "loss") == [(0, 0.5)]
+
+
 def test_five_thousand_metrics_in_one_call_cost_what_five_thousand_names_cost(recording, read):
     """The first call with new names is linear in their number: 2.5 s it was when it was not."""
     names = [f"layer{i}/norm" for i in range(5000)]

@@ -224,6 +224,29 @@ def test_a_resumed_run_goes_on_in_its_next_attempt(recording, read):
     assert list(stored.metrics["loss"].points().steps) == [0.0, 1.0, 2.0]
 
 
+def test_a_resumed_run_stays_what_it_was(recording, read):
+    """Name, experiment, params and the rest are kept unless they are given anew."""
+    facts = {
+        "experiment": "digits",
+        "group": "sweep",
+        "hypothesis": "h",
+        "condition": "c",
+        "description": "d",
+    }
+    with ox.start_run("first", config={"lr": 0.1, "epochs": 3}, tags=["a"], **facts) as first:
+        pass
+    with ox.start_run(resume=first.id, config={"epochs": 5}, description="longer") as second:
+        assert (second.name, second.experiment, second.config.lr, second.config.epochs) == (
+            "first", "digits", 0.1, 5,
+        )  # fmt: skip
+
+    stored = read("first")
+    kept = {name: getattr(stored.record, name) for name in facts}
+    assert kept == facts | {"description": "longer"}
+    assert (stored.params.flat, stored.tags) == ({"lr": 0.1, "epochs": 5}, {"a": ""})
+    assert [span.name for span in stored.spans] == ["run digits"] * 2
+
+
 def test_resuming_what_is_not_there_is_an_error(recording):
     """An unknown id names the store."""
     with ox.start_run("one"), pytest.raises(RunNotFoundError, match="No run 'nope'"):
