@@ -81,11 +81,16 @@ def _crossing(pairing: Pairing, pairs: Sequence[tuple[int, int]], *, has_lanes: 
 
 
 def _is_tied(places: Sequence[tuple[int, int, int]], kept: set[int], number: int, place: int) -> bool:
-    """Whether a place is only out because it shares its place with a kept one: blocks that were split."""
-    return any(
-        places[other][1] == place or places[other][0] == places[number][0]
-        for other in kept
-        if abs(other - number) <= 1
+    """Whether a place is only out because it shares its place with a kept one: blocks that were split.
+
+    What passed a kept one that shares neither of its places is out: it ran after that, and runs before it now.
+    """
+    before = places[number][0]
+    is_shared = any(
+        places[other][1] == place or places[other][0] == before for other in kept if abs(other - number) <= 1
+    )
+    return is_shared and not any(
+        (places[other][0] - before) * (places[other][1] - place) < 0 for other in kept
     )
 
 

@@ -120,6 +120,24 @@ def test_chance_inside_of_the_shards_does_not_cross_them():
     assert found(nested(True, False), nested(False, True)) == []
 
 
+def test_work_that_went_to_an_earlier_pool_is_reordered():
+    """Between the two pools the caller does something: what crossed that is no longer done after it."""
+
+    def two_pools(first, second):
+        rows = []
+        for at, name in enumerate(first):
+            rows.append((10 + at, 1, name, f"one-{at}", {}))
+        rows.append((30, 1, "join", "main", {}))
+        for at, name in enumerate(second):
+            rows.append((40 + at, 1, name, f"two-{at}", {}))
+        return trace(*rows)
+
+    golden = two_pools(("a", "b"), ("save", "c", "d"))
+
+    assert found(golden, two_pools(("a", "b", "save"), ("c", "d"))) == [("reordered", "run")]
+    assert found(golden, two_pools(("b", "a"), ("d", "save", "c"))) == []
+
+
 @pytest.mark.parametrize("others", [("read",), ("read", "decode")])
 def test_tries_in_a_lane_are_paired_by_how_they_ended(others):
     """A task that fails, then succeeds, does so in every run, however the pool inside of each try was dealt."""
