@@ -1,6 +1,7 @@
 """What every test gets: a machine without OpenTelemetry settings or CI, its own folder, no thread left behind."""
 
 import os
+import signal
 import threading
 from pathlib import Path
 
@@ -25,6 +26,10 @@ MADE_UP = tuple(
     )
 )
 """Tests whose stores hold telemetry that was made up rather than recorded."""
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what it runs in the background so, and every process of a test would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 LARGEST_CHECKED_BYTES = 8 << 20
 
 
