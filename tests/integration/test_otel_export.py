@@ -282,7 +282,7 @@ def test_a_request_that_is_too_large_for_the_server_is_halved(make_collector, co
                 "s", attributes={"app.number": number, "app.text": "x" * 400}
             ):
                 pass
-        report = run.flush()
+        report = run.flush(timeout_s=60.0)
 
     arrived = [span for span, _ in collector.spans if span.name == "s"]
     assert report.is_exported
