@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from otel_experiments.golden.align import (
@@ -32,6 +33,11 @@ def _full(slot: Slot) -> Hashable:
 
 def _full_index(slot: Slot) -> Hashable:
     return slot.node.shape, slot.own, slot.index
+
+
+def _content(slot: Slot) -> Hashable:
+    """What a slot is whatever lanes its inside was dealt to: a shape holds those too, and they are chance."""
+    return slot.node.bag, slot.own, slot.index
 
 
 def _named_index(slot: Slot) -> Hashable:
@@ -63,7 +69,7 @@ def _label(slot: Slot) -> Hashable:
 
 
 _WITH_LANES: Final[Sequence[Level]] = (_full, _shape_status, _shape, _bag, _named_own, _label)
-_STRONG: Final[Sequence[Level]] = (_full_index,)
+_STRONG: Final[Sequence[Level]] = (_content,)
 _WEAK: Final[Sequence[Level]] = (_named_index, _full, _shape_status, _shape, _bag, _named_own, _label)
 _PARALLEL: Final[Sequence[Level]] = (
     _full_index,
@@ -133,8 +139,18 @@ def pair_slots(golden: Sequence[Slot], candidate: Sequence[Slot], *, has_lanes: 
 
 
 def _join_by_index(pairing: Pairing) -> None:
-    ours = _by_index(pairing.golden, pairing.match)
-    theirs = _by_index(pairing.candidate, pairing.back)
+    blocks = [sorted({slot.block for slot in slots}) for slots in (pairing.golden, pairing.candidate)]
+    is_alike = len(blocks[0]) == len(blocks[1]) and len({SEQUENTIAL in own for own in blocks}) == 1
+    if (
+        is_alike and len(blocks[0]) > 1
+    ):  # a pool in a loop counts anew each time: first block with first block
+        _join_indices(pairing, blocks)
+    _join_indices(pairing, None)
+
+
+def _join_indices(pairing: Pairing, blocks: Sequence[Sequence[int]] | None) -> None:
+    ours = _by_index(pairing.golden, pairing.match, None if blocks is None else blocks[0])
+    theirs = _by_index(pairing.candidate, pairing.back, None if blocks is None else blocks[1])
     for group, own in ours.items():
         other = theirs.get(group)
         if other is None:
@@ -146,12 +162,16 @@ def _join_by_index(pairing: Pairing) -> None:
                 _join_equal(pairing, positions, places)
 
 
-def _by_index(slots: Sequence[Slot], matched: Sequence[int]) -> dict[Hashable, dict[IndexKey, list[int]]]:
+def _by_index(
+    slots: Sequence[Slot], matched: Sequence[int], blocks: Sequence[int] | None
+) -> dict[Hashable, dict[IndexKey, list[int]]]:
+    """Return unmatched slots with an index by label and keys, and by the number of their block among `blocks`."""
     found: dict[Hashable, dict[IndexKey, list[int]]] = {}
     for position, slot in enumerate(slots):
         if matched[position] < 0 and slot.index and all(value is not None for _, value in slot.index):
             keys = tuple(key for key, _ in slot.index)
-            found.setdefault((slot.label, keys), {}).setdefault(slot.index, []).append(position)
+            number = 0 if blocks is None else bisect_right(blocks, slot.block)
+            found.setdefault((slot.label, keys, number), {}).setdefault(slot.index, []).append(position)
     return found
 
 
@@ -334,8 +354,8 @@ def _join_strand_lists(
     pairing: Pairing, ours: Sequence[Sequence[int]], theirs: Sequence[Sequence[int]]
 ) -> None:
     joined = join_multisets(
-        [tuple(_full_index(pairing.golden[at]) for at in strand) for strand in ours],
-        [tuple(_full_index(pairing.candidate[place]) for place in strand) for strand in theirs],
+        [tuple(_content(pairing.golden[at]) for at in strand) for strand in ours],
+        [tuple(_content(pairing.candidate[place]) for place in strand) for strand in theirs],
     )
     couples = [(ours[at], theirs[place]) for at, place in joined]
     known, taken = {at for at, _ in joined}, {place for _, place in joined}
@@ -348,7 +368,7 @@ def _join_strand_lists(
         _join_in_strand(pairing, own, other, _STRONG)
     if any(pairing.match[at] < 0 for own, _ in couples for at in own):
         # What is equal to a span of another lane was dealt to another worker; only then may likeness decide.
-        _join_levels(pairing, lambda slot: slot.block != SEQUENTIAL, _STRONG)
+        _join_in_strand(pairing, list(chain(*ours)), list(chain(*theirs)), _STRONG)
         for own, other in couples:
             _join_in_strand(pairing, own, other, _WEAK)
 
@@ -366,7 +386,7 @@ def _strand_weight(pairing: Pairing, ours: Sequence[int], theirs: Sequence[int])
     before, after = _at(pairing.golden, ours), _at(pairing.candidate, theirs)
     common = [
         sum((Counter(map(level, before)) & Counter(map(level, after))).values())
-        for level in (_label, _named_own, _named_index, _full, _full_index)
+        for level in (_label, _named_own, _named_index, _bag_own, _content)
     ]
     if not common[0]:
         return 0.0

@@ -120,6 +120,44 @@ def test_chance_inside_of_the_shards_does_not_cross_them():
     assert found(nested(True, False), nested(False, True)) == []
 
 
+def dealt(own, parent, name, lane, *, is_wide, **attributes):
+    """Return a span whose two parts went to one worker of its pool or to two."""
+    return [
+        (own, parent, name, lane, attributes),
+        (own + 1, own, "part", f"pool-{own}-0", {}),
+        (own + 2, own, "check", f"pool-{own}-{int(is_wide)}", {}),
+    ]
+
+
+def test_pools_in_a_loop_count_their_shards_anew():
+    """Shard 0 of the first pool is not shard 0 of the second, whatever is inside of them by chance."""
+
+    def pools_of_shards(*wide):
+        rows = []
+        for number, is_wide in enumerate(wide):
+            rows.append((100 * (number + 1), 1, "prepare", "main", {}))
+            for shard in range(2):
+                own = 100 * (number + 1) + 10 * (shard + 1)
+                rows += dealt(own, 1, "load", f"w{number}-{shard}", is_wide=is_wide, shard=shard)
+        return trace(*rows)
+
+    assert found(pools_of_shards(True, True, False), pools_of_shards(False, True, True)) == []
+
+
+def test_repetitions_inside_a_lane_are_paired_in_order():
+    """A task that loops does its turns in order, whatever is inside of them by chance."""
+
+    def task(*wide):
+        rows = [(900, 1, "other", "thread-9", {})]
+        for number, is_wide in enumerate(wide):
+            own = 100 * (number + 1)
+            rows.append((own, 1, "prepare", "thread-0", {}))
+            rows += dealt(own + 10, 1, "epoch", "thread-0", is_wide=is_wide, epoch=0)
+        return trace(*rows, (901, 1, "end", "thread-0", {}))
+
+    assert found(task(True, True, False), task(False, True, True)) == []
+
+
 def test_work_that_went_to_an_earlier_pool_is_reordered():
     """Between the two pools the caller does something: what crossed that is no longer done after it."""
 
