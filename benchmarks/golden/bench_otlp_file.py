@@ -1,6 +1,6 @@
 """How long it takes to compare a file of OTLP/JSON with a golden, and how much memory.
 
-python benchmarks/golden/bench_otlp_file.py [--spans 1000000] [--text 0] [--keep FILE]
+python benchmarks/golden/bench_otlp_file.py [--spans 1000000] [--text 0]
 
 The file has the shape that the Collector's file exporter writes: a line a batch of 1,000 spans. `--text` adds an
 attribute of so many characters to every span: memory must not follow it.
@@ -17,6 +17,10 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from rows import row
 
 NAMES = ("batch.get", "forward", "backward", "optimizer")
 BATCH = 1000
@@ -100,9 +104,12 @@ def compare_file(path, text):
     found = compare(golden, [replace(run, spans=changed)])
     one_s = time.perf_counter() - started
     told = [(one.code, one.key, one.count) for one in found.failures]
-    print(
-        f"{len(run.spans)} spans: {comparison.verdict}, read {read_s:.1f} s, compared in {seconds:.1f} s, {peak:.0f} MiB"
-    )
+    what = f"{len(run.spans):,} spans" + (f", each with a text of {text:,} characters" if text else "")
+    print(f"{what}: {comparison.verdict}, read {read_s:.1f} s, compared in {seconds:.1f} s, {peak:.0f} MiB")
+    if len(run.spans) > 500_000:
+        row(
+            4, f"a file of OTLP/JSON, {what}: compared", f"{seconds:.1f} s", "< 30 s", is_reached=seconds < 30
+        )
     print(f"from memory {in_memory_s:.1f} s; with another value on one span {one_s:.1f} s: {told}")
 
 
@@ -115,13 +122,34 @@ def main():
     if options.compare:
         compare_file(options.compare, options.text)
         return
+    if options.text:
+        measure(options.spans, options.text)
+        return
+    measure(options.spans, 0)
+    few = min(options.spans, 100_000)
+    peaks = [measure(few, text) for text in (0, 5_000)]
+    ratio = peaks[1] / peaks[0]
+    row(
+        4,
+        "... memory with a text of 5,000 characters on each span",
+        f"{ratio:.2f} x that without",
+        "independent",
+        is_reached=ratio < 1.1,
+    )
+
+
+def measure(count, text):
+    """Write a file and compare it in a process of its own; return that process's largest memory in MiB."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "spans.jsonl"
-        write_file(path, options.spans, options.text)
-        print(f"{path.stat().st_size / 1e6:.0f} MB")
-        subprocess.run(
-            [sys.executable, __file__, "--compare", str(path), "--text", str(options.text)], check=True
-        )
+        write_file(path, count, text)
+        print(f"\na file of {path.stat().st_size / 1e6:,.0f} MB", flush=True)
+        done = subprocess.run(
+            [sys.executable, __file__, "--compare", str(path), "--text", str(text)],
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+    print(done.stdout, end="", flush=True)
+    return float(done.stdout.split(" MiB")[0].rsplit(" ", 1)[1])
 
 
 if __name__ == "__main__":
