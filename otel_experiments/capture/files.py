@@ -1,7 +1,7 @@
 """From files of telemetry to captured runs: OTLP/JSON, JSON Lines, OTLP protobuf, and our own export of spans.
 
-What a file holds is told by its content, not by its name. JSON Lines are read a line at a time, so memory goes with
-the spans and not with the text.
+What a file holds is told by its content, not by its name. JSON Lines are read a line at a time and long texts
+shortened at once, so memory goes with the spans and not with the text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
@@ -21,6 +21,7 @@ from otel_experiments.capture.surroundings import describe_resource
 from otel_experiments.codec.exported_spans import is_exported_span, span_from_export
 from otel_experiments.codec.otlp_json import instrument_points_from_json, spans_from_json
 from otel_experiments.errors import EmptyTraceError, TelemetryDecodeError
+from otel_experiments.golden.long_text import shorten_attributes
 from otel_experiments.golden.trace import CapturedRun, MetricSeries, require_complete
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.span import Span
@@ -190,10 +191,10 @@ def _take(document: Any, held: Telemetry) -> None:  # parsed JSON
             source="JSON", found=f"a {type(document).__name__} where an object should be"
         )
     elif is_exported_span(document):
-        held.spans.append(span_from_export(document))
+        held.spans.append(_without_long_texts(span_from_export(document)))
     else:
         before = len(held.spans) + len(held.points)
-        held.spans.extend(spans_from_json(document))
+        held.spans.extend(map(_without_long_texts, spans_from_json(document)))
         held.points.extend(instrument_points_from_json(document))
         is_ours = any(key in document for key in _SIGNALS)
         if not is_ours and before == len(held.spans) + len(held.points):
@@ -201,6 +202,19 @@ def _take(document: Any, held: Telemetry) -> None:  # parsed JSON
             raise TelemetryDecodeError(
                 source="JSON", found=f"an object without resourceSpans or resourceMetrics (its keys: {keys})"
             )
+
+
+def _without_long_texts(span: Span) -> Span:
+    attributes = shorten_attributes(span.attributes)
+    events = span.events and tuple(
+        event
+        if (short := shorten_attributes(event.attributes)) is event.attributes
+        else replace(event, attributes=short)
+        for event in span.events
+    )
+    if attributes is span.attributes and events == span.events:
+        return span
+    return replace(span, attributes=attributes, events=events)
 
 
 _SIGNALS: Final = ("resourceSpans", "batches", "resourceMetrics", "resourceLogs")
@@ -214,7 +228,7 @@ def _read_protobuf(payload: bytes, held: Telemetry) -> None:
 
     for message in _messages(payload):
         try:
-            held.spans += decode_spans(message)
+            held.spans += map(_without_long_texts, decode_spans(message))
         except TelemetryDecodeError as exc:
             try:
                 points = decode_instrument_points(message)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
+from otel_experiments.golden.long_text import shorten_text
 from otel_experiments.golden.normalize import Token, normalize_text
 
 Value: TypeAlias = "str | int | tuple[Value, ...]"
@@ -31,7 +32,7 @@ def encode_value(value: object, tokens: list[Token] | None = None, depth: int = 
     if isinstance(value, str):
         if tokens is None:
             return value
-        text, found = normalize_text(value)
+        text, found = normalize_text(shorten_text(value))
         tokens.extend(found)
         return text
     if isinstance(value, bool):
