@@ -24,7 +24,7 @@ from otel_experiments.golden.form import (
 from otel_experiments.golden.ledger import Ledger, Places
 from otel_experiments.golden.leftovers import Instances, Leftover, report_leftovers, resolve_leftovers
 from otel_experiments.golden.order_check import check_order
-from otel_experiments.golden.own_diff import EXACT, OwnChange, OwnTolerance, diff_owns
+from otel_experiments.golden.own_diff import EXACT, OwnChange, OwnTolerance, diff_owns, number_alike
 from otel_experiments.golden.pairing import Pairing, pair_slots
 from otel_experiments.golden.schema_moves import move_attributes
 from otel_experiments.golden.shapes import number_shapes
@@ -79,11 +79,15 @@ class _Matcher:
         self.ledger = ledger
         self.tolerance = tolerance
         self.common: list[Own] = []
-        self._alike: dict[Own, int] = {}
         numbers: dict[Own, int] = {}
         moved = move_attributes(golden.owns, golden.schemas, candidate.schemas)
-        self.ours = Side(golden, [self._number(own, numbers) for own in moved])
-        self.theirs = Side(candidate, [self._number(own, numbers) for own in candidate.owns])
+        ours = [self._number(own, numbers) for own in moved]
+        known = len(self.common)
+        theirs = [self._number(own, numbers) for own in candidate.owns]
+        if any(round_floats(own) for own in self.common[known:]):  # else all floats are those of the golden
+            first = number_alike(self.common, tolerance)
+            ours, theirs = [first[own] for own in ours], [first[own] for own in theirs]
+        self.ours, self.theirs = Side(golden, ours), Side(candidate, theirs)
         self.matched = Matched()
         self.leftovers: list[Leftover] = []
         self.index_changes: dict[tuple[str, str], list[tuple[Number, Number, Pair, int]]] = {}
@@ -93,18 +97,9 @@ class _Matcher:
         self.has_lanes = golden.order == "lanes" == candidate.order
 
     def _number(self, own: Own, numbers: dict[Own, int]) -> int:
-        """Return the number of a span's own form: the same for all that are equal within the tolerance."""
-        number = numbers.get(own)
-        if number is None:
-            number = len(self.common)
-            rough = round_floats(own)
-            if rough is not None:
-                alike = self._alike.setdefault(rough, number)
-                if alike != number and not diff_owns(self.common[alike], own, self.tolerance):
-                    number = alike
-            numbers[own] = number
-            if number == len(self.common):
-                self.common.append(own)
+        number = numbers.setdefault(own, len(self.common))
+        if number == len(self.common):
+            self.common.append(own)
         return number
 
     def run(self) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from otel_experiments.golden.form import EventForm, LinkForm, Own
+from otel_experiments.golden.form import EventForm, LinkForm, Own, round_floats
 from otel_experiments.golden.values import Value, is_pattern, show_value, type_name, values_match
 from otel_experiments.semconv import attributes as attr
 
@@ -62,6 +62,18 @@ def diff_owns(golden: Own, candidate: Own, tolerance: OwnTolerance) -> list[OwnC
     changes += _diff_events(golden.events, candidate.events, tolerance, is_failure=is_failure)
     changes += _diff_links(golden.links, candidate.links)
     return changes
+
+
+def number_alike(owns: Sequence[Own], tolerance: OwnTolerance) -> list[int]:
+    """Return for each the position of the first that is equal to it within the tolerance."""
+    alike: dict[Own, int] = {}
+    first: list[int] = []
+    for number, own in enumerate(owns):
+        rough = round_floats(own)
+        found = number if rough is None else alike.setdefault(rough, number)
+        is_equal = found == number or not diff_owns(owns[found], own, tolerance)
+        first.append(found if is_equal else number)
+    return first
 
 
 def _exception_of(own: Own) -> str:
