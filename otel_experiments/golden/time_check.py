@@ -24,6 +24,8 @@ from otel_experiments.golden.timing_model import (
 )
 
 _MAX_KINDS: Final = 8
+_TELLING: Final = 4
+"""So many spans say how spans spread; see `summarise_stage`."""
 _MAX_SPREAD: Final = 4_096
 """The spread of a stage with more spans is estimated from about so many of them."""
 
@@ -59,6 +61,7 @@ def _measure(form: Form) -> TimingRun:
 def _strata(form: Form) -> dict[str, list[list[int]]]:
     """Return positions by path; spans of one name at several places, or with other attributes, are told apart.
 
+    A place is also the turn of a short loop that runs often enough: first and second of two calls in each step.
     They may do different work under one name. A median over all would lie anywhere between, with a spread that
     no run explains. More than a few kinds are the turns of an irregular loop, and are not told apart.
     """
@@ -75,6 +78,10 @@ def _strata(form: Form) -> dict[str, list[list[int]]]:
             continue
         strata = found.setdefault(path, {})
         numbers = set(node.own)
+        if 1 < node.count <= _MAX_KINDS and len(node.spans) >= _TELLING * node.count:
+            for at, (number, position) in enumerate(zip(node.own, node.spans, strict=True)):
+                strata.setdefault((own, at % node.count, number), []).append(position)
+            continue
         if len(numbers) == 1:
             strata.setdefault((own, next(iter(numbers))), []).extend(node.spans)
             continue
