@@ -84,13 +84,17 @@ SIGNALS = (signal.SIGKILL,) * 8 + (signal.SIGTERM, signal.SIGSTOP)
 
 @dataclass
 class Verdict:
-    """What the soak found; it is well when `wrong` is empty."""
+    """What the soak found; it is well when `wrong` is empty.
+
+    `unfinished` are frames that a process was killed in the middle of: nobody was told that they are recorded.
+    """
 
     processes: int = 0
     kills: Counter[str] = field(default_factory=Counter)
     series: int = 0
     points: int = 0
     spans: int = 0
+    unfinished: int = 0
     wrong: list[str] = field(default_factory=list)
 
 
@@ -176,7 +180,9 @@ def check(store: Path, acks: Path, verdict: Verdict) -> None:
     if not told:
         return
     with open_reader(store) as reader:
-        verdict.wrong += reader.notes
+        unfinished = [note for note in reader.notes if "a frame that was never finished" in note]
+        verdict.unfinished += len(unfinished)
+        verdict.wrong += [note for note in reader.notes if note not in unfinished]
         held: dict[str, tuple[str, object]] = {}
         for run in reader.runs():
             if run.state not in {"lost", "cancelled"}:
@@ -240,6 +246,7 @@ def main() -> int:
                 "series": verdict.series,
                 "points_verified": verdict.points,
                 "spans_verified": verdict.spans,
+                "unfinished_frames": verdict.unfinished,
                 "wrong": verdict.wrong[:20],
             },
             indent=2,
