@@ -218,6 +218,7 @@ def test_a_stopped_process_is_not_lost(script, read, until):
     setup()
     with ox.start_run("stopped") as run:
         run.log({"loss": 1.0})
+        assert run.flush(timeout_s=30.0).is_stored  # a process that is stopped inside a transaction keeps its lock
         acknowledge("ready")
         time.sleep(60)
     """
