@@ -56,6 +56,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--golden-runs", type=int, metavar="K", help="Runs of the candidate, with golden_trace.runs."
     )
+    group.addoption(
+        "--golden-confirm",
+        type=int,
+        default=3,
+        metavar="K",
+        help="Where times alone fail, golden_trace.runs goes on until K runs are slower. 1: the first run decides.",
+    )
     parser.addini("golden_dir", "Folder of the goldens, beside the test file.", default="golden")
     parser.addini("golden_unused", "As --golden-unused.", default="fail")
 

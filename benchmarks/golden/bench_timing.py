@@ -1,23 +1,30 @@
 """How often the timing rule is wrong: false alarms of unchanged code, and changes that are found.
 
     python benchmarks/golden/bench_timing.py simulate [--trials 1000] [--stages 20]
+    python benchmarks/golden/bench_timing.py calm [--runs 200]
     python benchmarks/golden/bench_timing.py noise [--runs 50] [--neighbours 2]
 
 `simulate` draws runs of a program of 20 stages whose stages vary from run to run by 2, 5 or 10 %, with 30 spans
-a stage that vary by 5 % more; one stage is then made slower. `noise` runs a real program under busy neighbours, with
-one thread of BLAS: several spin while they wait for a processor, which is CPU time (17x measured), and no rule that
-looks at CPU time can tell that from work.
+a stage that vary by 5 % more; one stage is then made slower. `calm` records real programs, the training scripts of
+tests/golden among them, again and again with nothing changed, and checks them as `golden compare -- COMMAND` does.
+`noise` records them beside busy programs. One thread of BLAS: several spin while they wait for a processor, which is
+CPU time (17x measured).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
-import multiprocessing
 import os
-import random
+import runpy
+import shlex
+import signal
+import subprocess
 import sys
+import tempfile
 import time
+import warnings
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # see above; before numpy is imported
@@ -28,10 +35,19 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from rows import row
 
-from otel_experiments.golden.stage_time import summarise_stage
+import otel_experiments as ox
+from otel_experiments.capture import record_here
+from otel_experiments.gate.check import compare_confirmed
+from otel_experiments.gate.options import DEFAULT_CONFIRM_RUNS
+from otel_experiments.golden.compare import compare
+from otel_experiments.golden.file import read_golden, write_golden, write_stats
+from otel_experiments.golden.golden import Golden, make_golden
+from otel_experiments.golden.policy import Policy
 from otel_experiments.golden.timing import StageSample, TimingRun, compare_timing
+from otel_experiments.golden.trace import CapturedRun
 
 SPANS = 30
+SCRIPTS = Path(__file__).parents[2] / "tests" / "golden"
 
 
 def draw_run(
@@ -114,99 +130,172 @@ def simulate(trials: int, stages: int) -> None:
     )
 
 
-def busy(stop_at: float) -> None:
-    """Burn one core and its cache until told otherwise."""
+@contextlib.contextmanager
+def neighbours(count):
+    """Let so many programs burn a processor and its caches; they are nobody's children, as neighbours are."""
+    command = (
+        f"OPENBLAS_NUM_THREADS=1 {shlex.quote(sys.executable)} {shlex.quote(__file__)} busy >&2 & echo $!"
+    )
+    found = [int(subprocess.check_output(["sh", "-c", command])) for _ in range(count)]
+    time.sleep(2)
+    try:
+        yield
+    finally:
+        for process in found:
+            os.kill(process, signal.SIGTERM)
+
+
+def busy() -> None:
+    """Burn one core and its cache until stopped, ten minutes at most."""
+    stop_at = time.monotonic() + 600
     block = np.ones((400, 400))
-    while time.time() < stop_at:
+    while time.monotonic() < stop_at:
         block = np.tanh(block @ block * 1e-3)
 
 
-def measure_program(slow: int = 1) -> TimingRun:
-    """Run a small training program once and take the self times of its stages."""
-    rng = np.random.default_rng(0)
-    sizes = {"matmul": 160, "small": 60, "large": 260}
-    times: dict[str, tuple[list[float], list[float]]] = {}
-
-    def stage(name: str, work) -> None:
-        wall, cpu = time.perf_counter_ns(), time.thread_time_ns()
-        work()
-        walls, cpus = times.setdefault(f"run/{name}", ([], []))
-        cpus.append(time.thread_time_ns() - cpu)
-        walls.append(time.perf_counter_ns() - wall)
-
-    started = time.perf_counter_ns()
-    matrices = {name: rng.normal(size=(size, size)) for name, size in sizes.items()}
-    rows = [str(random.random()) for _ in range(4000)]
-    for _ in range(15):
-        for name, matrix in matrices.items():
-            repeats = (2 if name == "large" else 4) * (slow if name == "matmul" else 1)
-            stage(name, lambda m=matrix, r=repeats: [m @ m for _ in range(r)])
-        stage("parse", lambda: [float(row) for row in rows])
-        stage("sort", lambda: sorted(rows))
-        stage("python", lambda: sum(index * index for index in range(30_000)))
-        stage("elementwise", lambda: np.exp(matrices["large"]).sum())
-    total = time.perf_counter_ns() - started
-    return TimingRun({path: summarise_stage(*columns) for path, columns in times.items()}, root_ns=total)
+MATRICES = {
+    name: np.random.default_rng(0).normal(size=(size, size))
+    for name, size in (("matmul", 160), ("small", 60), ("large", 260))
+}
+TEXTS = [str(value) for value in np.random.default_rng(1).random(4000)]
 
 
-def noise(runs: int, neighbours: int) -> None:
-    """Compare real runs under busy neighbours with five calm ones: none may fail, `waiting` may be shown."""
-    measure_program()
-    golden = [measure_program() for _ in range(5)]
-    for slow in (1, 2):
-        children = [
-            multiprocessing.Process(target=busy, args=(time.time() + 600,), daemon=True)
-            for _ in range(neighbours)
-        ]
-        for child in children:
-            child.start()
-        time.sleep(0.3)
-        try:
-            reports = [compare_timing(golden, [measure_program(slow)]) for _ in range(runs)]
-        finally:
-            for child in children:
-                child.terminate()
-                child.join()
-        failed = sum(report.has_failed for report in reports)
-        waiting = sum(bool(report.of_code("waiting")) for report in reports)
-        uniform = sum(report.machine.is_uniform for report in reports)
-        found = sum(any(v.fails and v.path == "run/matmul" for v in report.stages) for report in reports)
-        factors = sorted(report.machine.wall for report in reports)
-        cpu = sorted(report.machine.cpu or 1.0 for report in reports)
-        print(
-            f"{neighbours} neighbours, matmul x{slow}: {runs} runs, failed {failed}, matmul found {found}, with waiting "
-            f"{waiting}, uniform {uniform}; machine wall {factors[0]:.2f} to {factors[-1]:.2f}, cpu {cpu[0]:.2f} to {cpu[-1]:.2f}"
-        )
-        if slow == 1:
-            row(
-                7,
-                f"real runs of the same code under {neighbours} busy neighbours that fail",
-                f"{failed} of {runs}",
-                "0 of 50",
-                is_reached=not failed,
+def kernels(slow: int = 1) -> None:
+    """Stages of a kind each: products of matrices that fit into caches or not, parsing, sorting, a Python loop."""
+    with ox.start_run("kernels", experiment="timing") as run:
+        for _ in range(15):
+            for name, matrix in MATRICES.items():
+                with run.trace(name):
+                    for _ in range((2 if name == "large" else 4) * (slow if name == "matmul" else 1)):
+                        matrix @ matrix
+            with run.trace("parse"):
+                [float(text) for text in TEXTS]
+            with run.trace("sort"):
+                sorted(TEXTS)
+            with run.trace("python"):
+                sum(index * index for index in range(30_000))
+            with run.trace("elementwise"):
+                np.exp(MATRICES["large"]).sum()
+
+
+def script(name: str):
+    """Return a real training script of tests/golden, as a function."""
+    return lambda: runpy.run_path(str(SCRIPTS / f"{name}.py"), run_name="__main__")
+
+
+PROGRAMS = {"kernels": kernels, "numpy": script("train_numpy"), "scikit-learn": script("train_sklearn")}
+
+
+def record(program, count: int = 1) -> list[CapturedRun]:
+    """Run a program, in this process, and return what it recorded."""
+    found = []
+    for _ in range(count):
+        with record_here() as capture, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program()
+        found.append(capture.captured)
+    return found
+
+
+def make_timed_golden(program) -> Golden:
+    """Return a golden of five runs, as it is read from its files; the first run of a process is thrown away."""
+    golden = make_golden(record(program, 6)[1:])
+    return read_golden(write_golden(golden), stats=write_stats(golden))
+
+
+def say(one) -> None:
+    """Print one finding."""
+    print(f"  {one.code} {one.path} {one.detail}", flush=True)
+
+
+def calm(runs: int) -> None:
+    """Compare runs of unchanged programs with five goldens; one that fails is confirmed, as `golden compare` does."""
+    at_first = confirmed = total = 0
+    for name, program in PROGRAMS.items():
+        golden = make_timed_golden(program)
+        firsts = 0
+        for _ in range(runs):
+            asked = []
+
+            def again(count, program=program, asked=asked):
+                asked.append(count)
+                return record(program, count)
+
+            comparison, _ = compare_confirmed(golden, record(program), Policy(), DEFAULT_CONFIRM_RUNS, again)
+            firsts += bool(asked)
+            total += 1
+            if comparison.verdict != "pass":
+                confirmed += 1
+                for one in comparison.failures:
+                    say(one)
+        at_first += firsts
+        print(f"{name}: {runs} runs of the same code, {firsts} slower at first")
+    row(
+        6,
+        f"{len(PROGRAMS)} programs and real scripts, same code: checks that fail ({at_first} at first, before runs that"
+        " confirm it)",
+        f"{confirmed} of {total}",
+        "<= 0.5 %",
+        is_reached=confirmed <= 0.005 * total,
+    )
+
+
+def noise(runs: int, count: int) -> None:
+    """Compare single runs beside busy neighbours with five calm goldens: none may fail, `waiting` is shown."""
+    failed = waiting = total = 0
+    goldens = {name: make_timed_golden(program) for name, program in PROGRAMS.items()}
+    with neighbours(count):
+        for name, program in PROGRAMS.items():
+            shares = []
+            fails = waits = 0
+            for _ in range(runs):
+                comparison = compare(goldens[name], record(program))
+                shares.append(comparison.timing.machine.candidate_neighbours or 0.0)
+                fails += comparison.verdict != "pass"
+                waits += any(one.code == "waiting" for one in comparison.findings)
+                for one in comparison.failures:
+                    say(one)
+            print(
+                f"{name}: {runs} runs beside {count} busy loops (others' share {min(shares):.0%} to {max(shares):.0%}), "
+                f"failed {fails}, waiting shown {waits}"
             )
-        for report in reports:
-            for verdict in report.stages:
-                if verdict.fails and verdict.path != "run/matmul":
-                    assert verdict.cpu is not None
-                    print(
-                        f"  false alarm {verdict.path} wall {verdict.wall.ratio:.2f} cpu {verdict.cpu.ratio:.2f} "
-                        f"adjusted {verdict.cpu.adjusted_ratio:.2f} p {verdict.cpu.p:.1e}"
-                    )
+            failed, waiting, total = failed + fails, waiting + waits, total + runs
+        for slow in (2, 4, 8):
+            found = 0
+            for _ in range(runs):
+                comparison = compare(goldens["kernels"], record(lambda slow=slow: kernels(slow)))
+                found += any(one.path.endswith("matmul") for one in comparison.failures)
+            print(f"kernels with matmul {slow}x beside {count} busy loops: fails {found} of {runs}")
+    row(
+        7,
+        f"single runs of the same code beside {count} busy loops that fail ({waiting} show `waiting`)",
+        f"{failed} of {total}",
+        "0 of 50",
+        is_reached=not failed,
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("simulate", "noise"))
+    parser.add_argument("what", choices=("simulate", "calm", "noise", "busy"))
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--stages", type=int, default=20)
-    parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument(
+        "--runs", type=int, default=None, help="of each program; 200 calm ones, 50 beside neighbours"
+    )
     parser.add_argument("--neighbours", type=int, default=2)
     arguments = parser.parse_args()
+    if arguments.what == "busy":
+        busy()
+        return
     if arguments.what == "simulate":
         simulate(arguments.trials, arguments.stages)
-    else:
-        noise(arguments.runs, arguments.neighbours)
+        return
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # the scripts write files
+        if arguments.what == "calm":
+            calm(arguments.runs or 200)
+        else:
+            noise(arguments.runs or 50, arguments.neighbours)
 
 
 if __name__ == "__main__":

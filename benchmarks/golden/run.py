@@ -34,8 +34,9 @@ PARTS = {
     "otlp": ("A file of OTLP/JSON", ["bench_otlp_file.py"], ["--spans", "100000"]),
     "overhead": ("What it costs who does not look", ["bench_overhead.py"], ["--rounds", "5"]),
     "timing": ("Times, simulated", ["bench_timing.py", "simulate", "--trials", "500"], ["--trials", "50"]),
+    "calm": ("Times of real programs, nothing changed", ["bench_timing.py", "calm"], ["--runs", "10"]),
     "noise": (
-        "Times of a real program under busy neighbours",
+        "Times of real programs beside busy neighbours",
         ["bench_timing.py", "noise"],
         ["--runs", "10"],
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from otel_experiments._pytest_golden.naming import base_path, part_path
 from otel_experiments._pytest_golden.session import GoldenSession
 from otel_experiments.capture import LiveCapture
 from otel_experiments.errors import GoldenError, GoldenMissingError, GoldenRuleError
-from otel_experiments.gate.check import Checked, check, parts_to_accept
+from otel_experiments.gate.check import Again, Checked, check, parts_to_accept
 from otel_experiments.gate.options import CheckOptions, Part
 from otel_experiments.gate.reports import render, write_reports
 from otel_experiments.gate.shelf import pending_path
@@ -80,23 +81,36 @@ class GoldenTrace:
         """Run `program` once for each seed (0, 1, ...) and compare the runs.
 
         A golden is made from as many runs as the marker says (`runs=5`), a candidate has as many as
-        `--golden-runs` says, by default one. `program` gets the seed when it takes an argument.
+        `--golden-runs` says, by default one. `program` gets the seed when it takes an argument. Where times alone
+        fail, it runs again until there are as many runs as `--golden-confirm` says, which all have to be slower.
         """
+        __tracebackhide__ = True
         self._is_used = True
         path = self.path(name)
         makes_golden = bool(self._options.parts) or not path.exists()
         golden_runs = int(self._marks.get("runs") or 1)
         count = golden_runs if makes_golden else self._session.candidate_runs or 1
         takes_seed = bool(inspect.signature(program).parameters)
-        captured = []
-        for seed in range(count):
-            with LiveCapture(name=self._item.name, select=select) as capture:
-                program(*([seed] if takes_seed else []))
-            captured.append(capture.captured)
-        return self.check(captured, name=name)
+        seeds = itertools.count()
+
+        def record(count: int) -> list[CapturedRun]:
+            captured = []
+            for seed in itertools.islice(seeds, count):
+                with LiveCapture(name=self._item.name, select=select) as capture:
+                    program(*([seed] if takes_seed else []))
+                captured.append(capture.captured)
+            return captured
+
+        return self._check(record(count), name, again=None if makes_golden else record)
 
     def check(self, runs: CapturedRun | Sequence[CapturedRun], *, name: str | None = None) -> Checked:
         """Compare captured runs with the golden; a difference fails the test with the report."""
+        __tracebackhide__ = True
+        return self._check(runs, name)
+
+    def _check(
+        self, runs: CapturedRun | Sequence[CapturedRun], name: str | None, *, again: Again | None = None
+    ) -> Checked:
         __tracebackhide__ = True
         self._is_used = True
         path = self.path(name)
@@ -104,7 +118,7 @@ class GoldenTrace:
         refusal = ""
         try:
             self._session.claim(path, f"{self._item.nodeid}{'' if name is None else f' ({name})'}")
-            checked = check(path, captured, self._options)
+            checked = check(path, captured, self._options, again=again)
         except GoldenMissingError as error:
             refusal = f"golden missing (error {error.exit_code}): {self._missing(path, error)}"
         except GoldenError as error:

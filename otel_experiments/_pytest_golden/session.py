@@ -46,6 +46,7 @@ class GoldenSession:
             is_forced=option.golden_force,
             ignore=self.project_rules,
             least_timed_runs=_LEAST_TIMED_RUNS,
+            confirm_runs=option.golden_confirm,
         )
         self._used: set[str] = set()
         self._claimed: set[str] = set()

@@ -1,10 +1,13 @@
 """What this process records inside a `with` block, as a captured run: for tests.
 
-Recording goes to a store of its own in a temporary folder; no global provider is set, nothing is sent.
+Recording goes to a store of its own in a temporary folder; no global provider is set, nothing is sent. Garbage is
+collected before, and what then lives is left out of later collections until the block ends: else a pause that
+belongs to all the tests before would fall into some stage of this run (14 ms measured in a stage of 2).
 """
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,6 +50,7 @@ class LiveCapture:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._captured: CapturedRun | None = None
         self._is_open = False
+        self._has_frozen = False
         self.exporter = GoldenSpanExporter()
 
     @property
@@ -83,12 +87,19 @@ class LiveCapture:
             store=self._store, otlp=False, set_global=False, capture_git=False, system_metrics_s=0.0
         )
         self._is_open = True
+        gc.collect()
+        if not gc.get_freeze_count():  # whoever has frozen something wants it to stay so
+            gc.freeze()
+            self._has_frozen = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._is_open = False
+        if self._has_frozen:
+            gc.unfreeze()
+            self._has_frozen = False
         folder, self._folder = self._folder, None
         assert folder is not None, "a block that is left was entered"
         with folder:

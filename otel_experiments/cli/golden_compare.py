@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from otel_experiments.capture import capture_command
 from otel_experiments.cli.golden_options import (
     CommandAfterDashes,
     command_behind_dashes,
@@ -20,13 +21,13 @@ from otel_experiments.cli.golden_options import (
 )
 from otel_experiments.cli.root import store_option
 from otel_experiments.cli.session import store_location
-from otel_experiments.gate.check import parts_to_accept
-from otel_experiments.gate.options import CheckOptions, read_project_rules
+from otel_experiments.gate.check import compare_confirmed, parts_to_accept
+from otel_experiments.gate.options import DEFAULT_CONFIRM_RUNS, CheckOptions, read_project_rules
 from otel_experiments.gate.reports import ReportFormat, annotate, render, write_reports
 from otel_experiments.gate.shelf import write_text
 from otel_experiments.gate.sources import golden_path, read_golden_side
-from otel_experiments.golden.compare import compare as compare_runs
 from otel_experiments.golden.policy import PolicyName, TimingMode
+from otel_experiments.golden.trace import CapturedRun
 
 _SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 
@@ -59,6 +60,13 @@ _SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 @click.option(
     "--runs", type=click.IntRange(min=1), default=1, show_default=True, help="Run the command so many times."
 )
+@click.option(
+    "--confirm",
+    type=click.IntRange(min=1),
+    default=DEFAULT_CONFIRM_RUNS,
+    show_default=True,
+    help="Where times alone fail, run the command again until so many runs are slower. 1: the first decides.",
+)
 @select_option
 @folder_option
 @policy_option
@@ -82,6 +90,7 @@ def compare(  # noqa: PLR0913 - one argument an option
     output: Path | None,
     report_folder: Path | None,
     runs: int,
+    confirm: int,
     select: str | None,
     folder: Path | None,
     policy: PolicyName | None,
@@ -105,10 +114,18 @@ def compare(  # noqa: PLR0913 - one argument an option
         require_decision=require_decision,
     )
     ruled = replace(held, ignore=(*held.ignore, *read_project_rules(Path.cwd())))
-    comparison = compare_runs(ruled, found, policy=options.policy_for(held))
+    command_line = command_behind_dashes(ctx)
+
+    def again(count: int) -> list[CapturedRun]:
+        click.echo(f"Only times differ; {count} more runs of the command to confirm it.", err=True)
+        return capture_command(command_line, runs=count, select=select, name="candidate")
+
+    comparison, _ = compare_confirmed(
+        ruled, found, options.policy_for(held), confirm, again if command_line else None
+    )
     path = golden_path(golden, folder)
     shown = str(path) if path.exists() else ""
-    command = shlex.join(command_behind_dashes(ctx)) or "COMMAND"
+    command = shlex.join(command_line) or "COMMAND"
     times = "--timing " if "timing" in parts_to_accept(comparison) else ""
     accept = f"otel-experiments golden update {golden} {times}-- {command}"
     explain = ""

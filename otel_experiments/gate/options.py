@@ -16,6 +16,9 @@ from otel_experiments.golden.golden import Golden
 from otel_experiments.golden.policy import IgnoreRule, Policy, PolicyName, TimingMode
 from otel_experiments.golden.roles import DEFAULT_RULES, Rules
 
+DEFAULT_CONFIRM_RUNS: Final = 3
+"""Two runs agree by chance once in ten thousand where one is slow once in a hundred; a third costs little."""
+
 Part = Literal["new", "changed", "timing", "all"]
 """What an update may write: missing goldens, changed ones, times, or all of it."""
 
@@ -73,6 +76,9 @@ class CheckOptions:
     update_command: str = ""
     least_timed_runs: int = 1
     """A golden with the times of fewer runs does not fail for them: the first runs of a process are slow."""
+
+    confirm_runs: int = DEFAULT_CONFIRM_RUNS
+    """So many runs have to be slower where times alone fail and more runs can be recorded."""
 
     @property
     def may_write(self) -> bool:

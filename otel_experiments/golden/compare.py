@@ -135,6 +135,8 @@ def compare(
         findings += times
         findings += find_critical_path(golden.timing, [measure_run(form) for form in forms])
         notes += timing.advisory_reasons
+        if timing.machine.is_crowded and timing.stages:
+            notes.append(f"{timing.machine.crowd}: compare times on a calm machine")
     elif policy.timing != "off":
         notes.append("the golden has no times (its .stats file is absent): times were not compared")
     if policy.timing != "off":

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
-from typing import Final, NoReturn, get_args
+from typing import Any, Final, NoReturn, get_args
 
 from otel_experiments.errors import GoldenInvalidError
 from otel_experiments.golden.file_write import MAJOR, MINOR, STATS_VERSION, text_digest
@@ -459,22 +460,39 @@ _STATS_FIX: Final = (
 )
 
 
-def _timing_runs(head: Mapping[str, object], rows: Sequence[Mapping[str, object]]) -> list[TimingRun]:
+def _timing_runs(
+    head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+) -> list[TimingRun]:  # parsed JSON
     count = int(str(head["runs"]))
-    roots = list(head["root_ns"])  # type: ignore[call-overload] # checked by its caller's except
+    roots = list(head["root_ns"])
+    neighbours = list(head.get("neighbours") or [None] * count)
     stages: list[dict[str, StageSample]] = [{} for _ in range(count)]
     for row in rows:
-        columns = [list(row[key]) for key in ("count", "wall_ns", "cpu_ns", "wall_error", "cpu_error")]  # type: ignore[call-overload] # as above
-        for run in range(count):
-            number, wall, cpu, wall_error, cpu_error = (column[run] for column in columns)
-            if number is not None:
-                stages[run][str(row["path"])] = StageSample(
-                    int(number),
-                    float(wall),
-                    None if cpu is None else float(cpu),
-                    float(wall_error or 0.0),
-                    float(cpu_error or 0.0),
-                )
+        counts = list(row["count"])
+        lower, upper = (
+            _samples(counts, row[word]) if word in row else [None] * count for word in ("lower", "upper")
+        )
+        for run, sample in enumerate(_samples(counts, row)):
+            if sample is not None:
+                stages[run][str(row["path"])] = replace(sample, lower=lower[run], upper=upper[run])
     return [
-        TimingRun(own, None if root is None else float(root)) for own, root in zip(stages, roots, strict=True)
+        TimingRun(own, None if root is None else float(root), None if neighbour is None else float(neighbour))
+        for own, root, neighbour in zip(stages, roots, neighbours, strict=True)
+    ]
+
+
+def _samples(counts: Sequence[Any], times: Mapping[str, Any]) -> list[StageSample | None]:
+    """Return one sample a run from columns of times; None for a run without the stage."""
+    columns = [list(times[key]) for key in ("wall_ns", "cpu_ns", "wall_error", "cpu_error")]
+    return [
+        None
+        if count is None or wall is None
+        else StageSample(
+            int(count),
+            float(wall),
+            None if cpu is None else float(cpu),
+            float(wall_error or 0.0),
+            float(cpu_error or 0.0),
+        )
+        for count, wall, cpu, wall_error, cpu_error in zip(counts, *columns, strict=True)
     ]

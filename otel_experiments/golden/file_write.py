@@ -16,7 +16,7 @@ from otel_experiments.golden.golden import Golden, Variant, require_reasons
 from otel_experiments.golden.otg_lines import Renderer, layout
 from otel_experiments.golden.otg_scan import show_index, show_key, show_name
 from otel_experiments.golden.roles import DEFAULTS_VERSION, Rules
-from otel_experiments.golden.timing_model import TimingRun
+from otel_experiments.golden.timing_model import DEFAULT_SETTINGS, StageSample, TimingRun
 from otel_experiments.golden.trace import MetricSeries
 
 MAJOR: Final = 1
@@ -191,12 +191,14 @@ def _series_text(one: MetricSeries) -> Iterator[str]:
 def write_stats(golden: Golden) -> str:
     """Return the text of a golden's `.otg.stats` file: JSON lines, a header and one line a path."""
     runs = list(golden.timing)
-    head = {
+    head: dict[str, object] = {
         "otg_stats": STATS_VERSION,
         "runs": len(runs),
         "root_ns": [None if run.root_ns is None else round(run.root_ns) for run in runs],
         "host": dict(sorted(golden.fingerprint.items())),
     }
+    if any(run.neighbours is not None for run in runs):
+        head["neighbours"] = [None if run.neighbours is None else round(run.neighbours, 3) for run in runs]
     lines = [json.dumps(head, ensure_ascii=False)]
     lines += (
         json.dumps(_stage(path, runs), ensure_ascii=False)
@@ -206,10 +208,20 @@ def write_stats(golden: Golden) -> str:
 
 
 def _stage(path: str, runs: Sequence[TimingRun]) -> dict[str, object]:
+    """Return a stage's line; with the quartiles of one whose spans vary so much that those may be compared."""
     stages = [run.stages.get(path) for run in runs]
+    row: dict[str, object] = {"path": path, "count": [None if one is None else one.count for one in stages]}
+    row |= _times(stages)
+    is_wide = any(one is not None and one.wall_error > DEFAULT_SETTINGS.wide_error for one in stages)
+    for word in ("lower", "upper") if is_wide else ():
+        quartiles = [None if one is None else getattr(one, word) for one in stages]
+        if any(quartiles):
+            row[word] = _times(quartiles)
+    return row
+
+
+def _times(stages: Sequence[StageSample | None]) -> dict[str, object]:
     return {
-        "path": path,
-        "count": [None if one is None else one.count for one in stages],
         "wall_ns": [None if one is None else round(one.wall_ns) for one in stages],
         "cpu_ns": [None if one is None or one.cpu_ns is None else round(one.cpu_ns) for one in stages],
         "wall_error": [None if one is None else round(one.wall_error, 5) for one in stages],

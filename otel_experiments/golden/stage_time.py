@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from otel_experiments.golden.statistics import median
+from otel_experiments.golden.statistics import median, percentile_of_sorted
 from otel_experiments.golden.timing_model import StageSample
 from otel_experiments.model.span import Span
 from otel_experiments.semconv import attributes
 
 _FLOOR_NS: Final = 500_000.0
 """As the timing rule: the spread of a logarithm is taken with this added to every time."""
+_QUARTILES_FROM: Final = 8
+"""So many spans have quartiles with a spread around them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +87,40 @@ def summarise_stage(wall_ns: Sequence[float], cpu_ns: Sequence[float | None] = (
         raise ValueError(message)
     known = [value for value in cpu_ns if value is not None]
     has_cpu = len(known) == len(wall_ns)
+    has_quartiles = len(wall_ns) >= _QUARTILES_FROM
+    walls, cpus = sorted(wall_ns), sorted(known) if has_cpu else []
     return StageSample(
         count=len(wall_ns),
-        wall_ns=median(wall_ns),
-        cpu_ns=median(known) if has_cpu else None,
+        wall_ns=percentile_of_sorted(walls, 0.5),
+        cpu_ns=percentile_of_sorted(cpus, 0.5) if has_cpu else None,
         wall_error=_median_error(wall_ns),
         cpu_error=_median_error(known) if has_cpu else 0.0,
+        lower=_quartile(walls, cpus, 0.25) if has_quartiles else None,
+        upper=_quartile(walls, cpus, 0.75) if has_quartiles else None,
     )
+
+
+def _quartile(walls_ns: Sequence[float], cpus_ns: Sequence[float], ratio: float) -> StageSample:
+    """Return the sample of a quantile of times in ascending order; `cpus_ns` is empty where it was not recorded."""
+    return StageSample(
+        count=len(walls_ns),
+        wall_ns=percentile_of_sorted(walls_ns, ratio),
+        cpu_ns=percentile_of_sorted(cpus_ns, ratio) if cpus_ns else None,
+        wall_error=_quantile_error(walls_ns, ratio),
+        cpu_error=_quantile_error(cpus_ns, ratio) if cpus_ns else 0.0,
+    )
+
+
+def _quantile_error(ordered_ns: Sequence[float], ratio: float) -> float:
+    """Return the standard error of a quantile of log(floor + value), whatever the values' distribution.
+
+    Source: half the distance of the order statistics one standard deviation of the binomial rank away on both
+    sides (Woodruff 1952, Confidence intervals for medians and other position measures).
+    """
+    away = math.sqrt(ratio * (1 - ratio) / len(ordered_ns))
+    low = percentile_of_sorted(ordered_ns, max(0.0, ratio - away))
+    high = percentile_of_sorted(ordered_ns, min(1.0, ratio + away))
+    return (math.log(_FLOOR_NS + max(0.0, high)) - math.log(_FLOOR_NS + max(0.0, low))) / 2
 
 
 def _median_error(values_ns: Sequence[float]) -> float:

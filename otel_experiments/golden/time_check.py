@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from otel_experiments.golden.findings import Finding
@@ -22,6 +23,7 @@ from otel_experiments.golden.timing_model import (
     TimingReport,
     TimingRun,
 )
+from otel_experiments.semconv import attributes
 
 _MAX_KINDS: Final = 8
 _TELLING: Final = 4
@@ -55,7 +57,13 @@ def _measure(form: Form) -> TimingRun:
         stages[path] = samples[0] if len(samples) == 1 else _combine(samples)
     roots = [at for at, above in enumerate(columns.parent) if above < 0]
     root_ns = sum(columns.end_ns[at] - columns.start_ns[at] for at in roots)
-    return TimingRun(stages, float(root_ns) if roots else None)
+    return TimingRun(stages, float(root_ns) if roots else None, _neighbours(form, roots))
+
+
+def _neighbours(form: Form, roots: Sequence[int]) -> float | None:
+    """Return what the run's root says of other programs; of several roots the highest."""
+    said = [form.spans[at].attributes.get(attributes.ML_RUN_NEIGHBOUR_CPU_UTILIZATION) for at in roots]
+    return max((float(value) for value in said if isinstance(value, int | float)), default=None)
 
 
 def _strata(form: Form) -> dict[str, list[list[int]]]:
@@ -111,7 +119,14 @@ def _combine(samples: Sequence[StageSample]) -> StageSample:
         cpu_error=_mean_error(
             [(sample.count * (sample.cpu_ns or 0.0), sample.cpu_error) for sample in samples]
         ),
+        lower=_combine_all([sample.lower for sample in samples]),
+        upper=_combine_all([sample.upper for sample in samples]),
     )
+
+
+def _combine_all(samples: Sequence[StageSample | None]) -> StageSample | None:
+    known = [sample for sample in samples if sample is not None]
+    return _combine(known) if known and len(known) == len(samples) else None
 
 
 def _mean_error(parts: Sequence[tuple[float, float]]) -> float:
@@ -154,7 +169,8 @@ def _summarise(wall_ns: list[int], cpu_ns: list[int | None]) -> StageSample:
     sample = summarise_stage(wall_ns[::every], cpu_ns[::every])
     known = [value for value in cpu_ns if value is not None]
     share = math.sqrt(sample.count / len(wall_ns))  # a standard error shrinks with the root of the number
-    return StageSample(
+    return replace(
+        sample,
         count=len(wall_ns),
         wall_ns=median(wall_ns),
         cpu_ns=median(known) if len(known) == len(cpu_ns) else None,

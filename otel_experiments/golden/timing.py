@@ -15,7 +15,6 @@ from otel_experiments.golden.statistics import (
     TTest,
     holm_adjust,
     median,
-    predictive_power,
     predictive_t_test,
     student_t_survival,
 )
@@ -31,6 +30,8 @@ from otel_experiments.golden.timing_model import (
     TimingRun,
     TimingSettings,
 )
+from otel_experiments.golden.timing_power import power_of, runs_needed
+from otel_experiments.golden.timing_verdict import StageFacts, judge_stage
 
 __all__ = [
     "DEFAULT_SETTINGS",
@@ -55,20 +56,6 @@ class _Column:
     golden: tuple[float, ...]
     candidate: tuple[float, ...]
     error: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What the verdict on one path is made from."""
-
-    count: int
-    wall: TimeTest
-    cpu: TimeTest | None
-    wall_factor: float
-    cpu_factor: float
-    is_external: bool
-    least_candidate_ns: float
-    least_ns: float
 
 
 def compare_timing(
@@ -102,9 +89,10 @@ def compare_timing(
         raise ValueError(message)
     paths = sorted(set.intersection(*(set(run.stages) for run in (*golden, *candidate))))
     counts = {path: round(median([run.stages[path].count for run in candidate])) for path in paths}
-    wall = {path: _wall_column(path, golden, candidate) for path in paths}
-    cpu = {path: column for path in paths if (column := _cpu_column(path, golden, candidate)) is not None}
-    machine = _machine_factor(wall, cpu, settings)
+    sides = {path: _sides(path, golden, candidate, settings) for path in paths}
+    wall = {path: _wall_column(side) for path, side in sides.items()}
+    cpu = {path: column for path, side in sides.items() if (column := _cpu_column(side)) is not None}
+    machine = _with_neighbours(_machine_factor(wall, cpu, settings), golden, candidate, settings)
     least_ns = min(settings.impact_ns, settings.impact_ratio * median([run.total_ns() for run in golden]))
     wall_factor = machine.wall if machine.is_uniform else 1.0
     cpu_factor = _cpu_divisor(machine, settings)
@@ -112,17 +100,19 @@ def compare_timing(
     cpu_tests = _test_columns(cpu, counts, cpu_factor, least_ns, settings, settings.cpu_prior_std)
     verdicts = []
     for path in paths:
-        facts = _Facts(
+        facts = StageFacts(
             count=counts[path],
             wall=wall_tests[path],
             cpu=cpu_tests.get(path),
             wall_factor=wall_factor,
             cpu_factor=cpu_factor,
             is_external=path in external,
-            least_candidate_ns=min(wall[path].candidate),
+            least_candidate_ns=min(wall[path].candidate) / wall_factor,
+            highest_golden_ns=max(wall[path].golden),
             least_ns=least_ns,
+            quantile=sides[path].quantile,
         )
-        verdict = _judge(path, facts, machine, (len(golden), len(candidate), len(paths)), settings)
+        verdict = judge_stage(path, facts, machine, (len(golden), len(candidate), len(paths)), settings)
         if verdict.code != "equal":
             verdicts.append(replace(verdict, fails=verdict.fails and not advisory_reasons))
     verdicts.sort(key=lambda verdict: (not verdict.fails, -abs(verdict.wall.impact_ns), verdict.path))
@@ -137,26 +127,50 @@ def compare_timing(
     )
 
 
-def _wall_column(path: str, golden: Sequence[TimingRun], candidate: Sequence[TimingRun]) -> _Column:
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """One path's samples of one quantile, a sample a run."""
+
+    golden: Sequence[StageSample]
+    candidate: Sequence[StageSample]
+    quantile: float
+
+
+def _sides(
+    path: str, golden: Sequence[TimingRun], candidate: Sequence[TimingRun], settings: TimingSettings
+) -> _Sides:
+    """Return the samples to compare: the medians, or quartiles where the goldens say that those are steadier.
+
+    The upper quartile comes first, for most of the time is there.
+    """
     ours = [run.stages[path] for run in golden]
     theirs = [run.stages[path] for run in candidate]
+    median_error = _root_mean_square([sample.wall_error for sample in ours])
+    if median_error > settings.wide_error:
+        for quantile in (0.75, 0.25):
+            at = [found for sample in ours if (found := sample.at(quantile)) is not None]
+            others = [found for sample in theirs if (found := sample.at(quantile)) is not None]
+            is_known = len(at) == len(ours) and len(others) == len(theirs)
+            if is_known and _root_mean_square([sample.wall_error for sample in at]) < median_error / 2:
+                return _Sides(at, others, quantile)
+    return _Sides(ours, theirs, 0.5)
+
+
+def _wall_column(sides: _Sides) -> _Column:
     return _Column(
-        tuple(max(0.0, stage.wall_ns) for stage in ours),
-        tuple(max(0.0, stage.wall_ns) for stage in theirs),
-        _root_mean_square([stage.wall_error for stage in (*ours, *theirs)]),
+        tuple(max(0.0, sample.wall_ns) for sample in sides.golden),
+        tuple(max(0.0, sample.wall_ns) for sample in sides.candidate),
+        _root_mean_square([sample.wall_error for sample in (*sides.golden, *sides.candidate)]),
     )
 
 
-def _cpu_column(path: str, golden: Sequence[TimingRun], candidate: Sequence[TimingRun]) -> _Column | None:
-    ours = [run.stages[path] for run in golden]
-    theirs = [run.stages[path] for run in candidate]
-    golden_cpu = tuple(max(0.0, stage.cpu_ns) for stage in ours if stage.cpu_ns is not None)
-    candidate_cpu = tuple(max(0.0, stage.cpu_ns) for stage in theirs if stage.cpu_ns is not None)
-    if not golden_cpu or not candidate_cpu:
+def _cpu_column(sides: _Sides) -> _Column | None:
+    golden = tuple(max(0.0, sample.cpu_ns) for sample in sides.golden if sample.cpu_ns is not None)
+    candidate = tuple(max(0.0, sample.cpu_ns) for sample in sides.candidate if sample.cpu_ns is not None)
+    if not golden or not candidate:
         return None
-    return _Column(
-        golden_cpu, candidate_cpu, _root_mean_square([stage.cpu_error for stage in (*ours, *theirs)])
-    )
+    error = _root_mean_square([sample.cpu_error for sample in (*sides.golden, *sides.candidate)])
+    return _Column(golden, candidate, error)
 
 
 def _root_mean_square(values: Sequence[float]) -> float:
@@ -194,11 +208,33 @@ def _machine_factor(
     )
 
 
+def _with_neighbours(
+    machine: MachineFactor,
+    golden: Sequence[TimingRun],
+    candidate: Sequence[TimingRun],
+    settings: TimingSettings,
+) -> MachineFactor:
+    """Add what other programs did meanwhile; goldens that do not tell are taken to have been alone."""
+    ours = [run.neighbours for run in golden if run.neighbours is not None]
+    theirs = [run.neighbours for run in candidate if run.neighbours is not None]
+    if not theirs:
+        return machine
+    golden_share = median(ours) if ours else None
+    share = median(theirs)
+    return replace(
+        machine,
+        golden_neighbours=golden_share,
+        candidate_neighbours=share,
+        is_crowded=share - (golden_share or 0.0) >= settings.crowded_excess,
+    )
+
+
 def _cpu_divisor(machine: MachineFactor, settings: TimingSettings) -> float:
     """Return what CPU times are divided by: neighbours cost caches and clock speed too, not only turns."""
     if machine.cpu is None or machine.cpu <= 1.0:
         return 1.0
-    return machine.cpu if machine.is_uniform or machine.wall >= settings.disturbed_ratio else 1.0
+    is_disturbed = machine.is_uniform or machine.is_crowded or machine.wall >= settings.disturbed_ratio
+    return machine.cpu if is_disturbed else 1.0
 
 
 def _test_columns(
@@ -236,7 +272,9 @@ def _test_columns(
             t=test.t,
             degrees_of_freedom=test.degrees_of_freedom,
             std=test.std,
-            power=_power(golden_ns, test, column, len(paths), settings),
+            power=power_of(
+                golden_ns, test, (len(column.golden), len(column.candidate)), len(paths), settings
+            ),
             is_slower=test.p < settings.alpha
             and p_holm < settings.holm_alpha
             and adjusted > settings.ratio
@@ -259,142 +297,3 @@ def _t_test(column: _Column, factor: float, settings: TimingSettings, prior_std:
         prior_std=math.hypot(prior_std, column.error),
         prior_weight=settings.prior_weight,
     )
-
-
-def _power(golden_ns: float, test: TTest, column: _Column, family: int, settings: TimingSettings) -> float:
-    """Return the chance that a stage slower by `power_ratio` would have been seen."""
-    return predictive_power(
-        _detectable_shift(golden_ns, settings),
-        std=test.std,
-        degrees_of_freedom=test.degrees_of_freedom,
-        golden_runs=len(column.golden),
-        candidate_runs=len(column.candidate),
-        alpha=_strictest_alpha(family, settings),
-    )
-
-
-def _detectable_shift(golden_ns: float, settings: TimingSettings) -> float:
-    return math.log((settings.floor_ns + golden_ns * settings.power_ratio) / (settings.floor_ns + golden_ns))
-
-
-def _strictest_alpha(family: int, settings: TimingSettings) -> float:
-    """Return the level that the first of `family` hypotheses has to reach under Holm."""
-    return min(settings.alpha, settings.holm_alpha / max(1, family))
-
-
-def _judge(
-    path: str, facts: _Facts, machine: MachineFactor, sizes: tuple[int, int, int], settings: TimingSettings
-) -> StageVerdict:
-    """Read wall and CPU time together; `sizes` are golden runs, candidate runs and paths."""
-    wall, cpu = facts.wall, facts.cpu
-    reading = _read_cpu(facts, machine, settings)
-    code: TimingCode = "equal"
-    fails, reason = False, ""
-    needed: tuple[int, int] | None = None
-    if wall.is_slower and reading == "up":
-        code, fails, reason = "slower", True, "wall and CPU time rose together"
-    elif wall.is_slower and reading == "unknown":
-        code, fails, reason = "slower", True, "CPU time is not recorded, wall time decides"
-        if machine.wall >= settings.disturbed_ratio:
-            fails = False
-            reason = f"the whole machine was {machine.wall:.2f}x slower and CPU time is not recorded"
-    elif wall.is_slower:
-        code = "waiting"
-        fails, reason = _judge_waiting(facts, machine, sizes[1], settings)
-    elif cpu is not None and cpu.is_slower:
-        code, fails = "slower", _rose_with_cpu(wall, cpu, settings)
-        reason = "CPU time rose, wall time " + ("too, but is too unsteady to tell" if fails else "did not")
-    elif wall.is_faster:
-        code, reason = "faster", "wall time fell"
-    elif wall.power < settings.power and _could_matter(facts, settings):
-        code = "inconclusive"
-        needed = runs_needed(
-            wall, golden_runs=sizes[0], candidate_runs=sizes[1], family=sizes[2], settings=settings
-        )
-        reason = f"{settings.power_ratio:g}x would be seen with {wall.power:.0%} chance only"
-    return StageVerdict(
-        path=path,
-        code=code,
-        fails=fails,
-        count=facts.count,
-        wall=wall,
-        cpu=cpu,
-        cpu_reading=reading,
-        reason=reason,
-        golden_runs_needed=needed[0] if needed else None,
-        candidate_runs_needed=needed[1] if needed else None,
-    )
-
-
-def _read_cpu(facts: _Facts, machine: MachineFactor, settings: TimingSettings) -> CpuReading:
-    """Tell whether CPU time explains what wall time gained: by its own test, or as half of the gain."""
-    if facts.cpu is None:
-        return "unknown"
-    if machine.wall >= settings.disturbed_ratio:
-        is_clear = facts.cpu.is_slower and facts.cpu.adjusted_ratio > settings.disturbed_cpu_ratio
-        return "up" if is_clear else "flat"
-    if facts.cpu.is_slower:
-        return "up"
-    gained_wall_ns = facts.wall.candidate_ns / facts.wall_factor - facts.wall.golden_ns
-    gained_cpu_ns = facts.cpu.candidate_ns / facts.cpu_factor - facts.cpu.golden_ns
-    explains = gained_wall_ns > 0 and gained_cpu_ns >= 0.5 * gained_wall_ns
-    return "up" if explains and facts.cpu.adjusted_ratio > settings.ratio else "flat"
-
-
-def _rose_with_cpu(wall: TimeTest, cpu: TimeTest, settings: TimingSettings) -> bool:
-    """Tell whether wall time rose as CPU time did, where golden runs beside neighbours hide that from a test."""
-    least_wall, least_cpu = settings.disturbed_cpu_ratio, settings.power_ratio
-    is_clear = cpu.adjusted_ratio > least_cpu and wall.adjusted_ratio > least_wall
-    return is_clear and wall.power < settings.power
-
-
-def _judge_waiting(
-    facts: _Facts, machine: MachineFactor, candidate_runs: int, settings: TimingSettings
-) -> tuple[bool, str]:
-    """Say whether waiting fails: declared as I/O or GPU, or every one of three runs on a calm machine agrees."""
-    if facts.is_external:
-        return True, "wall time rose on a stage declared as I/O or GPU work"
-    is_calm = machine.stage_count >= 3 and machine.wall < settings.disturbed_ratio
-    agree = facts.least_candidate_ns > facts.wall.golden_ns * settings.ratio
-    if candidate_runs >= 3 and is_calm and agree:
-        return True, f"all {candidate_runs} runs waited longer on a calm machine, CPU time is flat"
-    return False, "wall time rose and CPU time did not: contention or waiting"
-
-
-def _could_matter(facts: _Facts, settings: TimingSettings) -> bool:
-    """Tell whether a stage slower by `power_ratio` would have passed the thresholds at all."""
-    gained_ns = facts.wall.golden_ns * (settings.power_ratio - 1) * facts.count
-    shift = _detectable_shift(facts.wall.golden_ns, settings)
-    return gained_ns > facts.least_ns and shift > math.log(settings.ratio)
-
-
-def runs_needed(
-    wall: TimeTest,
-    *,
-    golden_runs: int,
-    candidate_runs: int,
-    family: int,
-    settings: TimingSettings = DEFAULT_SETTINGS,
-) -> tuple[int, int] | None:
-    """Return the fewest (golden, candidate) runs with which `power_ratio` would be seen, None beyond 100 runs.
-
-    Assumes that runs go on to vary as they did. Of equal totals the one with fewer candidate runs is given,
-    since those are paid on every check.
-    """
-    shift = _detectable_shift(wall.golden_ns, settings)
-    alpha = _strictest_alpha(family, settings)
-    prior_df = wall.degrees_of_freedom - (golden_runs - 1)
-    for total in range(golden_runs + candidate_runs, 101):
-        for candidates in range(candidate_runs, total - golden_runs + 1):
-            goldens = total - candidates
-            power = predictive_power(
-                shift,
-                std=wall.std,
-                degrees_of_freedom=prior_df + goldens - 1,
-                golden_runs=goldens,
-                candidate_runs=candidates,
-                alpha=alpha,
-            )
-            if power >= settings.power:
-                return goldens, candidates
-    return None

@@ -20,7 +20,8 @@ class StageSample:
 
     Units: nanoseconds, medians over the stage's `count` spans in that run; `cpu_ns` is None where CPU time
     was not recorded. The errors are standard errors of the logarithm of the two medians, from the spread of
-    the spans; 0.0 where a stage ran once and its spread is not known.
+    the spans; 0.0 where a stage ran once and its spread is not known. `lower` and `upper` are the same of the
+    quartiles: spans of two kinds under one name have a median that lies anywhere between, and steady quartiles.
     """
 
     count: int
@@ -28,14 +29,25 @@ class StageSample:
     cpu_ns: float | None = None
     wall_error: float = 0.0
     cpu_error: float = 0.0
+    lower: StageSample | None = None
+    upper: StageSample | None = None
+
+    def at(self, quantile: float) -> StageSample | None:
+        """Return the sample of a quantile: 0.25, 0.5 or 0.75; None where it was not taken."""
+        return self if quantile == 0.5 else self.lower if quantile < 0.5 else self.upper
 
 
 @dataclass(frozen=True, slots=True)
 class TimingRun:
-    """All stages of one run by canonical path; `root_ns` is the duration of the whole run."""
+    """All stages of one run by canonical path; `root_ns` is the duration of the whole run.
+
+    `neighbours` is the share (0 to 1) of the machine's processors that other programs used meanwhile, None where
+    that was not recorded.
+    """
 
     stages: Mapping[str, StageSample]
     root_ns: float | None = None
+    neighbours: float | None = None
 
     def total_ns(self) -> float:
         """Return how long the run took; the sum of all self times when its root is not known."""
@@ -51,7 +63,10 @@ class TimingSettings:
     Units: `prior_std` and `cpu_prior_std` are standard deviations of log time from run to run (0.03 is 3 %);
     `floor_ns` is added to every time, so that stages of almost no length have no wild ratios. A machine whose
     stages rose by `disturbed_ratio` in the middle is disturbed: there CPU time counts from `disturbed_cpu_ratio`
-    on, because neighbours were measured to cost memory-bound stages up to 1.4x in CPU time.
+    on, because neighbours were measured to cost memory-bound stages up to 1.4x in CPU time. A machine on which
+    other programs used `crowded_excess` more of the processors than beside the goldens is crowded: there CPU time
+    counts from `crowded_cpu_ratio` on, because programs that share a core were measured to cost 1.9x, and stages
+    that wait for others in turns 2.4x. A stage whose median is less sure than `wide_error` is compared at a quartile.
     """
 
     prior_std: float = 0.03
@@ -67,6 +82,9 @@ class TimingSettings:
     power_ratio: float = 1.5
     disturbed_ratio: float = 1.15
     disturbed_cpu_ratio: float = 1.25
+    crowded_excess: float = 0.15
+    crowded_cpu_ratio: float = 2.5
+    wide_error: float = 0.10
     stage_prior_std: Mapping[str, float] = field(default_factory=dict)
     """Prior of single paths, as `golden calibrate` learned them."""
 
@@ -102,7 +120,8 @@ class StageVerdict:
     """What is said of one stage, with everything needed to print and to judge it.
 
     `fails` is the structural policy's answer. `golden_runs_needed` and `candidate_runs_needed` are set for
-    `inconclusive`: with so many, the same test would see a factor of `power_ratio`.
+    `inconclusive`: with so many, the same test would see a factor of `power_ratio`. `quantile` says which of the
+    stage's times were compared: the medians (0.5), or a quartile of those that vary much inside a run.
     """
 
     path: str
@@ -113,6 +132,7 @@ class StageVerdict:
     cpu: TimeTest | None
     cpu_reading: CpuReading
     reason: str
+    quantile: float = 0.5
     golden_runs_needed: int | None = None
     candidate_runs_needed: int | None = None
 
@@ -123,12 +143,23 @@ class MachineFactor:
 
     `is_uniform` says that the stages agree on a wall factor beyond the tolerated ratio; the stages were then
     compared after dividing by it. `stage_count` is how many could tell; below 3 both factors are 1.0.
+    `is_crowded` says that other programs used more of the processors beside the candidate than beside the goldens:
+    `candidate_neighbours` and `golden_neighbours` are the shares, None where they were not recorded.
     """
 
     wall: float = 1.0
     cpu: float | None = None
     stage_count: int = 0
     is_uniform: bool = False
+    golden_neighbours: float | None = None
+    candidate_neighbours: float | None = None
+    is_crowded: bool = False
+
+    @property
+    def crowd(self) -> str:
+        """What other programs did, as a clause."""
+        used = f"other programs used {self.candidate_neighbours or 0.0:.0%} of the machine's processors"
+        return f"{used} (golden {self.golden_neighbours or 0.0:.0%})"
 
 
 @dataclass(frozen=True, slots=True)

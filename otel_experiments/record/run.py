@@ -25,6 +25,7 @@ from otel_experiments.record.config import Config
 from otel_experiments.record.current import RUN_KEY, active_runs
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.lanes import LaneClock
+from otel_experiments.record.neighbours import NeighbourClock
 from otel_experiments.record.params import attribute_of_param
 from otel_experiments.record.pipeline import FlushReport, Pipeline
 from otel_experiments.record.points import FINISHED, PointRecorder
@@ -112,6 +113,7 @@ class Run(Recording, Work):
         self._trace_bytes = 0
         self._token: object | None = None
         self._lane_clock: LaneClock | None = None
+        self._neighbour_clock: NeighbourClock | None = None
         self.span: Span = trace.INVALID_SPAN
         self._context = context_api.get_current()
         self.loops = loops.Loops(self)
@@ -151,6 +153,7 @@ class Run(Recording, Work):
         """
         check_transition(self.id, self._state, RunState.RUNNING)
         with self.guard:
+            self._neighbour_clock = NeighbourClock()
             self._lane_clock = LaneClock()
             now_ns = self._stamp_ns()
             root_context = context_api.Context()
@@ -372,6 +375,9 @@ class Run(Recording, Work):
         cpu_ns = None if self._lane_clock is None else self._lane_clock.read_ns()
         if cpu_ns is not None:
             span.set_attribute(attr.ML_SPAN_CPU_TIME, cpu_ns)
+        neighbours = None if self._neighbour_clock is None else self._neighbour_clock.read()
+        if neighbours is not None:
+            span.set_attribute(attr.ML_RUN_NEIGHBOUR_CPU_UTILIZATION, round(neighbours, 4))
         if reason:
             span.set_attribute(attr.ML_RUN_REASON, reason[:1000])
         try:

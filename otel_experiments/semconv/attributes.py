@@ -871,6 +871,17 @@ Stability: development
 Never an attribute of a metric.
 """
 
+ML_RUN_NEIGHBOUR_CPU_UTILIZATION: Final = "ml.run.neighbour.cpu.utilization"
+"""Share (0 to 1) of the machine's processors that other programs used while the run was recorded.
+
+Type: float
+Examples: 0.02, 0.67
+Stability: development
+Never an attribute of a metric.
+
+Time that the hypervisor gave to other machines (steal) counts as theirs; the run's own child processes do not. Left out where the run was too short to tell, or the platform does not say.
+"""
+
 ML_RUN_PARENT_ID: Final = "ml.run.parent.id"
 """Identity of the run that started this run, as a sweep starts its trials.
 

@@ -819,6 +819,14 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         is_unbounded=True,
     ),
     AttributeDef(
+        name="ml.run.neighbour.cpu.utilization",
+        type="double",
+        brief="Share (0 to 1) of the machine's processors that other programs used while the run was recorded.",
+        stability="development",
+        examples=(0.02, 0.67),
+        is_unbounded=True,
+    ),
+    AttributeDef(
         name="ml.run.parent.id",
         type="string",
         brief="Identity of the run that started this run, as a sweep starts its trials.",

@@ -111,6 +111,46 @@ def test_a_slower_stage_is_accepted_with_its_times(shell):
     assert times.read_text() != before
 
 
+SLOW_ONCE = """
+                work = 8 if os.path.exists("slow") else 1
+                sum(range(work * 1_000_000))
+                if os.path.exists("once") and os.path.exists("slow"):
+                    os.remove("slow")
+"""
+
+
+def test_times_alone_are_confirmed_by_more_runs(shell):
+    """A run that was slow by luck passes once two more were recorded; a program that is slow fails in all three."""
+    shell.change("                pass\n", SLOW_ONCE)
+    shell.change("for epoch in run.epochs(2):", "for epoch in run.epochs(1):")
+    shell.change("range(3), spans=True", "range(1), spans=True")
+    assert shell.golden("capture", "train", "--runs", "5", *RUN).returncode == 0
+    told = "Only times differ; 2 more runs of the command to confirm it."
+
+    (shell.folder / "slow").touch()
+    slow = shell.golden("compare", "train", *RUN)
+    (shell.folder / "once").touch()
+    lucky = shell.golden("compare", "train", *RUN)
+    (shell.folder / "slow").touch()
+    hasty = shell.golden("compare", "train", "--confirm", "1", *RUN)
+
+    assert (slow.returncode, told in slow.stderr) == (1, True), slow.stdout
+    assert "3 candidates" in slow.stdout.splitlines()[0]
+    assert "times alone failed in 1 of 3 runs" in slow.stdout
+    assert (lucky.returncode, told in lucky.stderr) == (0, True), lucky.stdout
+    assert (hasty.returncode, hasty.stderr) == (1, ""), hasty.stdout
+
+
+def test_what_fails_by_itself_is_not_run_again(kept):
+    """A changed parameter needs no more runs."""
+    kept.change()
+
+    answer = kept.golden("compare", "train", *RUN)
+
+    assert (answer.returncode, answer.stderr) == (1, "")
+    assert "1 candidate" in answer.stdout.splitlines()[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "code", "text"),
     [

@@ -101,6 +101,24 @@ def test_times_fail_are_shown_or_left_out_as_the_option_says(project):
     assert project.golden("test_train.test_slow.otg") == text
 
 
+def test_times_alone_are_confirmed_by_more_runs(project):
+    """A run that was slow by luck is recorded twice more and passes; `--golden-confirm=1` takes the first at its word."""
+    once = SLOW.replace("    def program(seed):\n", "    def program(seed):\n        print('ran', seed)\n")
+    project.write("test_train.py", once)
+    assert project.pytest("--golden-update").returncode == 0
+    project.change("test_train.py", "+ WAIT", "+ (0.1 if seed == 0 else WAIT)")
+
+    lucky = project.pytest("-s")
+    hasty = project.pytest("-s", "--golden-confirm=1")
+    project.change("test_train.py", "(0.1 if seed == 0 else WAIT)", "0.1")
+    slow = project.pytest("-s")
+
+    assert (lucky.returncode, lucky.stdout.count("ran")) == (0, 3), lucky.stdout
+    assert (hasty.returncode, hasty.stdout.count("ran")) == (1, 1), hasty.stdout
+    assert (slow.returncode, slow.stdout.count("ran 2")) == (1, 1), slow.stdout
+    assert "times alone failed in 1 of 3 runs" in slow.stdout
+
+
 def test_an_update_of_all_takes_times_and_changes_and_new_ones(accepted):
     """`--golden-update=all` leaves nothing to be said."""
     before = accepted.golden("test_train.otg.stats")

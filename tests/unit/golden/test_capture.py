@@ -1,9 +1,11 @@
 """Captured runs from every source: this process, commands, stores, files, exporters; and what is refused."""
 
+import gc
 import gzip
 import json
 import subprocess
 import sys
+import weakref
 
 import pytest
 from google.protobuf.json_format import MessageToDict
@@ -88,6 +90,36 @@ def test_spans_of_a_given_provider_are_captured():
         pass
 
     assert names(capture.captured) == ["work"]
+
+
+def test_garbage_of_before_is_collected_before(tmp_path):
+    """A block starts without garbage, what lives then is left out of collections, and the block's end undoes that."""
+
+    class Cycle:
+        def __init__(self):
+            self.own = self
+
+    gone = []
+    weakref.finalize(Cycle(), gone.append, "collected")
+    with record_here(), ox.start_run("mlp"):
+        assert gone == ["collected"]
+        assert gc.get_freeze_count() > 0
+    assert gc.get_freeze_count() == 0
+    with pytest.raises(KeyError), record_here():
+        raise KeyError
+    assert gc.get_freeze_count() == 0
+
+
+def test_what_the_program_froze_stays_frozen():
+    """Whoever has frozen objects before, as servers do before they fork, finds them frozen afterwards."""
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    try:
+        with record_here(), ox.start_run("mlp"):
+            assert gc.get_freeze_count() > frozen / 2  # some of them die, and are not counted then
+        assert gc.get_freeze_count() > frozen / 2
+    finally:
+        gc.unfreeze()
 
 
 def test_an_exception_passes_and_nothing_is_captured():

@@ -8,10 +8,13 @@ import pytest
 from otel_experiments.errors import GoldenInvalidError, GoldenRuleError, NonFiniteGoldenError
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.file import read_golden, update_golden, write_golden, write_stats
+from otel_experiments.golden.file_read import read_stats
 from otel_experiments.golden.file_write import text_digest
 from otel_experiments.golden.golden import Golden, Variant, make_golden
 from otel_experiments.golden.policy import IgnoreRule
 from otel_experiments.golden.roles import Rules
+from otel_experiments.golden.stage_time import summarise_stage
+from otel_experiments.golden.timing_model import TimingRun
 from otel_experiments.golden.trace import CapturedRun
 from otel_experiments.model.span import Span, StatusCode
 
@@ -111,6 +114,26 @@ def test_a_file_read_and_written_again_is_the_same(programs, runs):
     again = read_golden(text, stats=stats)
 
     assert (write_golden(again), write_stats(again)) == (text, stats)
+
+
+def test_times_read_back_with_neighbours_and_quartiles(programs):
+    """A stage whose spans vary much keeps its quartiles, others do without; company is kept as a share a run."""
+    golden = golden_of(programs, small(programs), runs=2)
+    wide = summarise_stage([5e6, 60e6] * 8, [4e6, 50e6] * 8)
+    steady = summarise_stage([5e6, 5.1e6] * 8)
+    golden.timing = [
+        TimingRun({"run/wide": wide, "run/steady": steady}, 1e9, share) for share in (0.123, None)
+    ]
+    text = write_stats(golden)
+
+    again, _ = read_stats(text)
+
+    assert [run.neighbours for run in again] == [0.123, None]
+    for run in again:
+        assert run.stages["run/wide"].upper.wall_ns == wide.upper.wall_ns
+        assert run.stages["run/wide"].lower.cpu_ns == wide.lower.cpu_ns
+        assert run.stages["run/wide"].upper.wall_error == pytest.approx(wide.upper.wall_error, abs=1e-5)
+        assert run.stages["run/steady"].upper is None
 
 
 def test_a_golden_from_a_file_compares_like_the_one_from_runs(programs):

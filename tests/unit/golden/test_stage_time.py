@@ -2,6 +2,7 @@
 
 import math
 import random
+import statistics
 
 import pytest
 
@@ -115,3 +116,30 @@ def test_cpu_time_of_some_spans_only_is_no_cpu_time():
     assert (sample.cpu_ns, sample.wall_error) == (None, 0.0)
     with pytest.raises(ValueError, match="without spans"):
         summarise_stage([])
+
+
+@pytest.mark.parametrize("kind", ["normal", "two kinds", "long tail"])
+def test_the_error_of_a_quartile_is_its_spread_from_run_to_run(kind):
+    """Whatever the spans' distribution, the error given is that with which the quartile varies over 400 runs."""
+    draw = random.Random(5)
+
+    def span():
+        if kind == "two kinds":
+            return draw.choice([5e6, 60e6]) * math.exp(draw.gauss(0, 0.03))
+        return 20e6 * math.exp(draw.gauss(0, 0.2) if kind == "normal" else draw.expovariate(1.5))
+
+    samples = [summarise_stage([span() for _ in range(48)]) for _ in range(400)]
+
+    for sample in samples:
+        assert sample.lower.wall_ns <= sample.wall_ns <= sample.upper.wall_ns
+        assert (sample.at(0.25), sample.at(0.5), sample.at(0.75)) == (sample.lower, sample, sample.upper)
+    for quantile in (0.25, 0.75):
+        logs = [math.log(5e5 + sample.at(quantile).wall_ns) for sample in samples]
+        told = statistics.median(sample.at(quantile).wall_error for sample in samples)
+        assert told == pytest.approx(statistics.stdev(logs), rel=0.35)
+
+
+def test_few_spans_have_no_quartiles():
+    """Seven spans tell no spread around a quartile."""
+    assert summarise_stage([1e6] * 7).upper is None
+    assert summarise_stage([1e6] * 8).at(0.25).wall_ns == 1e6

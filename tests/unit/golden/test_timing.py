@@ -2,10 +2,12 @@
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 
 from otel_experiments.golden.fingerprint import advisory_reasons, compare_fingerprints, is_comparable
+from otel_experiments.golden.stage_time import summarise_stage
 from otel_experiments.golden.timing import (
     MachineFactor,
     StageSample,
@@ -227,6 +229,101 @@ def test_neighbours_alone_are_not_slower_code():
 
     blamed = [stage for report in reports for stage in report.stages if stage.fails]
     assert [stage for stage in blamed if stage.code == "slower"] == []
+
+
+def crowded(run, share=0.67):
+    """Return the run as it is recorded beside other programs."""
+    return replace(run, neighbours=share)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "code", "fails"),
+    [
+        ({"wall": {"run/epoch/eval": 1.9}, "cpu": {"run/epoch/eval": 1.9}}, "waiting", False),
+        ({"wall": {"run/epoch/eval": 4.0}, "cpu": {"run/epoch/eval": 4.0}}, "slower", True),
+        ({"cpu": {"run/epoch/eval": 1.9}}, "slower", False),
+        ({"wall": {"run/epoch/eval": 4.0}, "has_cpu": False}, "slower", False),
+    ],
+    ids=["as a shared core", "beyond any neighbour", "CPU time alone", "no CPU time"],
+)
+def test_beside_other_programs_only_much_cpu_time_fails(candidate, code, fails):
+    """Programs that share a core cost 1.9x in wall and CPU time alike: that is no slower code, and four times is."""
+    has_cpu = candidate.get("has_cpu", True)
+    report = compare_timing(goldens(5, has_cpu=has_cpu), [crowded(make_run(9, **candidate))])
+
+    (stage,) = [one for one in report.stages if one.path == "run/epoch/eval"]
+    assert (stage.code, stage.fails) == (code, fails)
+    assert report.machine.is_crowded
+    if not fails and "wall" in candidate:
+        assert "other programs used 67% of the machine's processors (golden 0%)" in stage.reason
+
+
+def test_the_same_company_as_beside_the_goldens_changes_nothing():
+    """Goldens and candidate recorded beside equally busy neighbours are compared as on a calm machine."""
+    slow = crowded(make_run(9, **changed("run/epoch/eval", 1.9)), 0.7)
+    report = compare_timing([crowded(run, 0.6) for run in goldens(5)], [slow])
+
+    assert not report.machine.is_crowded
+    assert [(stage.code, stage.fails) for stage in report.stages] == [("slower", True)]
+
+
+def test_waiting_of_a_declared_stage_does_not_fail_beside_other_programs():
+    """A stage of I/O that waits where others use the machine says nothing about the program."""
+    run = crowded(make_run(9, wall={"run/epoch/eval": 3.0}))
+    three = [crowded(make_run(seed, wall={"run/epoch/eval": 3.0})) for seed in (20, 21, 22)]
+
+    assert not compare_timing(goldens(5), [run], external={"run/epoch/eval"}).has_failed
+    assert not compare_timing(goldens(5), three).has_failed
+
+
+def test_a_run_that_was_slow_by_luck_is_outvoted():
+    """A stage that is 6x slower in one of three runs says nothing, in two it is shown, in all three it fails."""
+    slow = [make_run(seed, **changed("run/load", 6.0)) for seed in (20, 21, 22)]
+    one, two = [slow[0], make_run(21), make_run(22)], [*slow[:2], make_run(22)]
+
+    assert compare_timing(goldens(5), one).stages == ()
+    (stage,) = compare_timing(goldens(5), two).stages
+    assert (stage.code, stage.fails, stage.reason) == ("slower", False, "not all 3 runs were slower")
+    assert compare_timing(goldens(5), slow).has_failed
+
+
+def test_waiting_fails_beyond_the_slowest_golden_only():
+    """Three runs that wait, but no longer than one of the goldens did, are no accident of theirs alone."""
+    golden = [*goldens(9), make_run(9, wall={"run/epoch/eval": 2.2})]
+    candidate = [make_run(seed, wall={"run/epoch/eval": 2.3}) for seed in (20, 21, 22)]
+    longer = [make_run(seed, wall={"run/epoch/eval": 6.0}) for seed in (20, 21, 22)]
+
+    assert not compare_timing(golden, candidate).has_failed
+    assert compare_timing(golden, longer).has_failed
+
+
+def two_kinds(factor=1.0, count=36):
+    """A run with one stage whose spans take 56 and 5 ms by turns."""
+    times = [factor * base * (1 + 0.01 * (at % 5)) for at in range(count // 2) for base in (56e6, 5e6)]
+    return TimingRun({"run/split": summarise_stage(times, times)})
+
+
+def test_a_stage_of_two_kinds_of_spans_is_compared_at_a_quartile():
+    """The median of 18 short and 18 long spans is anywhere; their upper quartile is steady, and 3x is seen there."""
+    equal = compare_timing([two_kinds()], [two_kinds(1.02)])
+    report = compare_timing([two_kinds()], [two_kinds(3.0)])
+
+    (stage,) = report.stages
+    assert [one.code for one in equal.stages if one.fails] == []
+    assert (stage.code, stage.fails, stage.quantile) == ("slower", True, 0.75)
+    assert stage.wall.golden_ns == pytest.approx(57e6, rel=0.02)
+    assert stage.wall.ratio == pytest.approx(3.0)
+
+
+def test_a_steady_stage_is_compared_at_its_median():
+    """Quartiles are for stages whose median is unsure; where it is not, it stays the median, whatever else is known."""
+    draw = random.Random(3)
+    times = [20e6 * math.exp(draw.gauss(0, 0.05)) for _ in range(40)]
+    run = TimingRun({"run/step": summarise_stage(times, times)})
+    slow = TimingRun({"run/step": summarise_stage([2 * one for one in times], [2 * one for one in times])})
+
+    (stage,) = compare_timing([run], [slow]).stages
+    assert (stage.code, stage.quantile) == ("slower", 0.5)
 
 
 def test_missing_cpu_time_leaves_wall_time_to_decide():

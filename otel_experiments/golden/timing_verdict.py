@@ -1,0 +1,158 @@
+"""What wall and CPU time together say about one stage, on a calm machine and beside other programs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from otel_experiments.golden.timing_model import (
+    CpuReading,
+    MachineFactor,
+    StageVerdict,
+    TimeTest,
+    TimingCode,
+    TimingSettings,
+)
+from otel_experiments.golden.timing_power import detectable_shift, runs_needed
+
+
+@dataclass(frozen=True, slots=True)
+class StageFacts:
+    """What the verdict on one path is made from."""
+
+    count: int
+    wall: TimeTest
+    cpu: TimeTest | None
+    wall_factor: float
+    cpu_factor: float
+    is_external: bool
+    least_candidate_ns: float
+    """Of the candidate's wall times the least, with the machine's factor divided out."""
+    highest_golden_ns: float
+    least_ns: float
+    quantile: float
+
+
+def judge_stage(
+    path: str,
+    facts: StageFacts,
+    machine: MachineFactor,
+    sizes: tuple[int, int, int],
+    settings: TimingSettings,
+) -> StageVerdict:
+    """Read wall and CPU time of a stage together; `sizes` are golden runs, candidate runs and paths."""
+    wall, cpu = facts.wall, facts.cpu
+    reading = _read_cpu(facts, machine, settings)
+    code: TimingCode = "equal"
+    fails, reason = False, ""
+    needed: tuple[int, int] | None = None
+    if wall.is_slower and reading != "flat":
+        code = "slower"
+        fails, reason = _judge_slower(facts, reading, machine, sizes[1], settings)
+    elif wall.is_slower:
+        code = "waiting"
+        fails, reason = _judge_waiting(facts, machine, sizes[1], settings)
+    elif cpu is not None and cpu.is_slower:
+        code = "slower"
+        fails, reason = _judge_cpu_alone(facts, cpu, machine, sizes[1], settings)
+    elif wall.is_faster:
+        code, reason = "faster", "wall time fell"
+    elif wall.power < settings.power and _could_matter(facts, settings):
+        code = "inconclusive"
+        needed = runs_needed(
+            wall, golden_runs=sizes[0], candidate_runs=sizes[1], family=sizes[2], settings=settings
+        )
+        reason = f"{settings.power_ratio:g}x would be seen with {wall.power:.0%} chance only"
+    return StageVerdict(
+        path=path,
+        code=code,
+        fails=fails,
+        count=facts.count,
+        wall=wall,
+        cpu=cpu,
+        cpu_reading=reading,
+        reason=reason,
+        quantile=facts.quantile,
+        golden_runs_needed=needed[0] if needed else None,
+        candidate_runs_needed=needed[1] if needed else None,
+    )
+
+
+def _read_cpu(facts: StageFacts, machine: MachineFactor, settings: TimingSettings) -> CpuReading:
+    """Tell whether CPU time explains what wall time gained: by its own test, or as half of the gain."""
+    cpu = facts.cpu
+    if cpu is None:
+        return "unknown"
+    if machine.is_crowded:
+        return "up" if cpu.is_slower and cpu.adjusted_ratio > settings.crowded_cpu_ratio else "flat"
+    if machine.wall >= settings.disturbed_ratio:
+        return "up" if cpu.is_slower and cpu.adjusted_ratio > settings.disturbed_cpu_ratio else "flat"
+    if cpu.is_slower:
+        return "up"
+    gained_wall_ns = facts.wall.candidate_ns / facts.wall_factor - facts.wall.golden_ns
+    gained_cpu_ns = cpu.candidate_ns / facts.cpu_factor - cpu.golden_ns
+    explains = gained_wall_ns > 0 and gained_cpu_ns >= 0.5 * gained_wall_ns
+    return "up" if explains and cpu.adjusted_ratio > settings.ratio else "flat"
+
+
+def _judge_slower(
+    facts: StageFacts,
+    reading: CpuReading,
+    machine: MachineFactor,
+    candidate_runs: int,
+    settings: TimingSettings,
+) -> tuple[bool, str]:
+    """Say whether a stage that got slower fails; what one of several runs does not show is luck, and no code."""
+    if not _agree(facts, settings):
+        return False, f"not all {candidate_runs} runs were slower"
+    if reading == "up":
+        return True, "wall and CPU time rose together"
+    if machine.is_crowded:
+        return False, f"{machine.crowd}, and CPU time is not recorded"
+    if machine.wall >= settings.disturbed_ratio:
+        return False, f"the whole machine was {machine.wall:.2f}x slower and CPU time is not recorded"
+    return True, "CPU time is not recorded, wall time decides"
+
+
+def _judge_cpu_alone(
+    facts: StageFacts, cpu: TimeTest, machine: MachineFactor, candidate_runs: int, settings: TimingSettings
+) -> tuple[bool, str]:
+    """Say whether CPU time fails alone: where golden runs beside neighbours hide from a test that wall time rose."""
+    wall = facts.wall
+    is_clear = (
+        cpu.adjusted_ratio > settings.power_ratio and wall.adjusted_ratio > settings.disturbed_cpu_ratio
+    )
+    if not is_clear or wall.power >= settings.power:
+        return False, "CPU time rose, wall time did not"
+    if machine.is_crowded and cpu.adjusted_ratio <= settings.crowded_cpu_ratio:
+        return False, f"CPU time rose, and {machine.crowd}"
+    if not _agree(facts, settings):
+        return False, f"CPU time rose, and not all {candidate_runs} runs were slower"
+    return True, "CPU time rose, wall time too, but is too unsteady to tell"
+
+
+def _judge_waiting(
+    facts: StageFacts, machine: MachineFactor, candidate_runs: int, settings: TimingSettings
+) -> tuple[bool, str]:
+    """Say whether waiting fails: declared as I/O or GPU, or every one of three runs on a calm machine agrees."""
+    if machine.is_crowded:
+        return False, f"wall time rose, and {machine.crowd}"
+    if facts.is_external:
+        return True, "wall time rose on a stage declared as I/O or GPU work"
+    is_calm = machine.stage_count >= 3 and machine.wall < settings.disturbed_ratio
+    agree = facts.least_candidate_ns > facts.highest_golden_ns * settings.ratio
+    if candidate_runs >= 3 and is_calm and agree:
+        return True, f"all {candidate_runs} runs waited longer on a calm machine, CPU time is flat"
+    return False, "wall time rose and CPU time did not: contention or waiting"
+
+
+def _agree(facts: StageFacts, settings: TimingSettings) -> bool:
+    """Tell whether every candidate run was slower, by half of the tolerated ratio at least."""
+    return facts.least_candidate_ns > facts.wall.golden_ns * math.sqrt(settings.ratio)
+
+
+def _could_matter(facts: StageFacts, settings: TimingSettings) -> bool:
+    """Tell whether a stage slower by `power_ratio` would have passed the thresholds at all."""
+    gained_ns = facts.wall.golden_ns * (settings.power_ratio - 1) * facts.count
+    shift = detectable_shift(facts.wall.golden_ns, settings)
+    return gained_ns > facts.least_ns and shift > math.log(settings.ratio)
