@@ -1,4 +1,8 @@
-"""The training scripts as they are run and compared: in this process, from a file, with the product's own parts."""
+"""The training scripts as they are run and compared: in this process, from a file, with the product's own parts.
+
+Their threads read what `np.load` would not: that parses a header by way of `ast`, and CPython 3.11.7 raises
+SystemError ("AST constructor recursion depth mismatch") once in some thousand such reads in several threads.
+"""
 
 import runpy
 import warnings

@@ -20,14 +20,15 @@ def fetch(shard):
     tone = np.sin(np.arange(512) * (0.1 + 0.02 * states[:, None]))
     waves = rng.normal(size=(200, 4, 512)) + 0.15 * tone[:, None]
     waves[:, 3] = 0
-    np.savez(CACHE / f"{shard}.npz", waves=waves, states=states)
+    waves.tofile(CACHE / f"{shard}.waves")
+    states.tofile(CACHE / f"{shard}.states")
 
 
 @ox.trace
 def read(shard):
     """Return the waves and states of a shard."""
-    with np.load(CACHE / f"{shard}.npz") as arrays:
-        return arrays["waves"], arrays["states"]
+    waves = np.fromfile(CACHE / f"{shard}.waves").reshape(-1, 4, 512)
+    return waves, np.fromfile(CACHE / f"{shard}.states", dtype=np.int64)
 
 
 def load(shard):

@@ -17,15 +17,15 @@ CACHE, MODELS = Path("parts"), Path("models")
 def fetch(part):
     """Put a part of the images into the cache."""
     images, labels = load_digits(return_X_y=True)
-    np.savez(CACHE / f"part-{part}.npz", images=images[part::PARTS], labels=labels[part::PARTS])
+    joblib.dump((images[part::PARTS], labels[part::PARTS]), CACHE / f"part-{part}.joblib")
 
 
 def load(run, part):
     """Return a part; one that is not in the cache yet is fetched, and read again."""
     for _ in range(3):
         try:
-            with run.trace("read part", part=part), np.load(CACHE / f"part-{part}.npz") as arrays:
-                return arrays["images"], arrays["labels"]
+            with run.trace("read part", part=part):
+                return joblib.load(CACHE / f"part-{part}.joblib")
         except FileNotFoundError:
             fetch(part)
     raise RuntimeError(part)
