@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from otel_experiments.golden.statistics import median, percentile_of_sorted
+from otel_experiments.golden.statistics import percentile_of_sorted
 from otel_experiments.golden.timing_model import StageSample
 from otel_experiments.model.span import Span
 from otel_experiments.semconv import attributes
@@ -20,6 +20,8 @@ _FLOOR_NS: Final = 500_000.0
 """As the timing rule: the spread of a logarithm is taken with this added to every time."""
 _QUARTILES_FROM: Final = 8
 """So many spans have quartiles with a spread around them."""
+_SPREAD_FROM: Final = 4
+"""Three spans do not say how spans spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +91,14 @@ def summarise_stage(wall_ns: Sequence[float], cpu_ns: Sequence[float | None] = (
     has_cpu = len(known) == len(wall_ns)
     has_quartiles = len(wall_ns) >= _QUARTILES_FROM
     walls, cpus = sorted(wall_ns), sorted(known) if has_cpu else []
-    return StageSample(
-        count=len(wall_ns),
-        wall_ns=percentile_of_sorted(walls, 0.5),
-        cpu_ns=percentile_of_sorted(cpus, 0.5) if has_cpu else None,
-        wall_error=_median_error(wall_ns),
-        cpu_error=_median_error(known) if has_cpu else 0.0,
-        lower=_quartile(walls, cpus, 0.25) if has_quartiles else None,
-        upper=_quartile(walls, cpus, 0.75) if has_quartiles else None,
+    return replace(
+        _quantile(walls, cpus, 0.5),
+        lower=_quantile(walls, cpus, 0.25) if has_quartiles else None,
+        upper=_quantile(walls, cpus, 0.75) if has_quartiles else None,
     )
 
 
-def _quartile(walls_ns: Sequence[float], cpus_ns: Sequence[float], ratio: float) -> StageSample:
+def _quantile(walls_ns: Sequence[float], cpus_ns: Sequence[float], ratio: float) -> StageSample:
     """Return the sample of a quantile of times in ascending order; `cpus_ns` is empty where it was not recorded."""
     return StageSample(
         count=len(walls_ns),
@@ -114,24 +112,18 @@ def _quartile(walls_ns: Sequence[float], cpus_ns: Sequence[float], ratio: float)
 def _quantile_error(ordered_ns: Sequence[float], ratio: float) -> float:
     """Return the standard error of a quantile of log(floor + value), whatever the values' distribution.
 
-    Source: half the distance of the order statistics one standard deviation of the binomial rank away on both
-    sides (Woodruff 1952, Confidence intervals for medians and other position measures).
+    Source: the distance of the order statistics some standard deviations of the binomial rank away on both sides
+    (Woodruff 1952, Confidence intervals for medians and other position measures); the larger of what one and two
+    deviations tell, since two kinds of spans that come by chance may have their border just beyond the first. Of a
+    few spans two deviations would reach the one that was slow, as a first epoch is, and are left out.
     """
-    away = math.sqrt(ratio * (1 - ratio) / len(ordered_ns))
-    low = percentile_of_sorted(ordered_ns, max(0.0, ratio - away))
-    high = percentile_of_sorted(ordered_ns, min(1.0, ratio + away))
-    return (math.log(_FLOOR_NS + max(0.0, high)) - math.log(_FLOOR_NS + max(0.0, low))) / 2
-
-
-def _median_error(values_ns: Sequence[float]) -> float:
-    """Return the standard error of the median of log(floor + value), from the median absolute deviation.
-
-    Source: 1.4826 turns the deviation of a normal into its sigma; the median's standard error is
-    sqrt(pi / 2) sigma / sqrt(n) (Kenney and Keeping 1962).
-    """
-    if len(values_ns) < 4:  # three spans do not say how spans spread
+    if len(ordered_ns) < _SPREAD_FROM:
         return 0.0
-    logs = [math.log(_FLOOR_NS + max(0.0, value)) for value in values_ns]
-    centre = median(logs)
-    deviation = median([abs(value - centre) for value in logs])
-    return math.sqrt(math.pi / 2) * 1.4826 * deviation / math.sqrt(len(logs))
+    away = math.sqrt(ratio * (1 - ratio) / len(ordered_ns))
+    errors = []
+    for deviations in (1, 2) if len(ordered_ns) >= _QUARTILES_FROM else (1,):
+        low = percentile_of_sorted(ordered_ns, max(0.0, ratio - deviations * away))
+        high = percentile_of_sorted(ordered_ns, min(1.0, ratio + deviations * away))
+        width = math.log(_FLOOR_NS + max(0.0, high)) - math.log(_FLOOR_NS + max(0.0, low))
+        errors.append(width / 2 / deviations)
+    return max(errors)

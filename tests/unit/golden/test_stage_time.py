@@ -119,8 +119,8 @@ def test_cpu_time_of_some_spans_only_is_no_cpu_time():
 
 
 @pytest.mark.parametrize("kind", ["normal", "two kinds", "long tail"])
-def test_the_error_of_a_quartile_is_its_spread_from_run_to_run(kind):
-    """Whatever the spans' distribution, the error given is that with which the quartile varies over 400 runs."""
+def test_the_error_of_a_quantile_is_its_spread_from_run_to_run(kind):
+    """Whatever the spans' distribution, the error given is that with which a quantile varies over 400 runs, or more."""
     draw = random.Random(5)
 
     def span():
@@ -133,10 +133,10 @@ def test_the_error_of_a_quartile_is_its_spread_from_run_to_run(kind):
     for sample in samples:
         assert sample.lower.wall_ns <= sample.wall_ns <= sample.upper.wall_ns
         assert (sample.at(0.25), sample.at(0.5), sample.at(0.75)) == (sample.lower, sample, sample.upper)
-    for quantile in (0.25, 0.75):
+    for quantile in (0.25, 0.5, 0.75):
         logs = [math.log(5e5 + sample.at(quantile).wall_ns) for sample in samples]
         told = statistics.median(sample.at(quantile).wall_error for sample in samples)
-        assert told == pytest.approx(statistics.stdev(logs), rel=0.35)
+        assert 0.75 < told / statistics.stdev(logs) < 1.6
 
 
 def test_few_spans_have_no_quartiles():

@@ -315,6 +315,20 @@ def test_a_stage_of_two_kinds_of_spans_is_compared_at_a_quartile():
     assert stage.wall.ratio == pytest.approx(3.0)
 
 
+@pytest.mark.parametrize("count", [12, 24, 48])
+def test_spans_of_two_kinds_by_chance_are_not_slower_code(count):
+    """Each span is short or long by the toss of a coin, as with a cache: equal code does not fail in 300 checks."""
+    draw = random.Random(4)
+
+    def run():
+        times = [draw.choice([5e6, 60e6]) * math.exp(draw.gauss(0, 0.03)) for _ in range(count)]
+        return TimingRun({"run/load": summarise_stage(times, times)})
+
+    reports = [compare_timing([run()], [run()]) for _ in range(300)]
+
+    assert sum(report.has_failed for report in reports) <= 1
+
+
 def test_a_steady_stage_is_compared_at_its_median():
     """Quartiles are for stages whose median is unsure; where it is not, it stays the median, whatever else is known."""
     draw = random.Random(3)
