@@ -1,35 +1,54 @@
 """How much of the machine other programs use while a run is recorded: what makes times of two runs incomparable.
 
-A reading costs about 20 microseconds, and at most one is taken in 10 milliseconds, however many runs there are.
-Source: proc(5), /proc/stat; decision 0010.
+A reading costs some 50 microseconds where a process has few threads and children. At most one is taken in 10
+milliseconds, and at most a twentieth of the time goes to them, however many runs, threads, children and processors
+(whose interrupts the kernel counts for each reading) there are.
+Source: proc(5), /proc/stat, /proc/pid/stat, /proc/pid/task/tid/children; decision 0010.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from otel_experiments.record.environment import distributed_attributes
+from otel_experiments.semconv import attributes as attr
+
 MIN_WHOLE_S: Final = 0.06
 """Below so much time of all processors together, the kernel's ticks of 10 ms say nothing."""
 _REUSE_S: Final = 0.01
+_REUSE_COSTS: Final = 20
+"""A reading is used for so many times what it cost, too."""
 _UNSURE_TICKS: Final = 2
 """So much may be taken for others' only because of where ticks fell: a short run alone is not said to have company."""
-_MAX_DESCENDANTS: Final = 128
+_MAX_PROCESSES: Final = 512
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 @dataclass(frozen=True, slots=True)
+class _Usage:
+    """Ticks of CPU time of one process and of the children that it has waited for; `began` tells reused ids apart."""
+
+    began: int
+    own: int
+    waited: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Sample:
-    """Seconds of CPU time since boot: of all processors, of those that were busy, of this process and its children."""
+    """Ticks since boot of all processors, and of those that were busy; what each process of the run has used."""
 
     taken_s: float
-    whole_s: float
-    busy_s: float
-    own_s: float
+    used_until_s: float
+    whole: int
+    busy: int
+    run: Mapping[str, _Usage]
 
 
 _latest: _Sample | None = None
@@ -45,79 +64,107 @@ class NeighbourClock:
 
     def read(self) -> float | None:
         """Return the share, 0 to 1; None where too little time has passed, or the platform does not tell."""
-        now, began = _sample(), self._began
+        began, now = self._began, _sample()
         if now is None or began is None:
             return None
-        whole_s = now.whole_s - began.whole_s
-        if whole_s < MIN_WHOLE_S:
+        whole = now.whole - began.whole
+        if whole < MIN_WHOLE_S * _TICKS_PER_S:
             return None
-        own_s = now.own_s - began.own_s + _living_descendants_s(now.taken_s - began.taken_s)
-        others_s = now.busy_s - began.busy_s - own_s - _UNSURE_TICKS / _TICKS_PER_S
-        return min(1.0, max(0.0, others_s / whole_s))
+        others = now.busy - began.busy - _gained(began.run, now.run) - _UNSURE_TICKS
+        return min(1.0, max(0.0, others / whole))
 
 
 def _sample() -> _Sample | None:
     global _latest  # noqa: PLW0603 - shared by the runs of the process, so that many small ones cost one reading
-    now_s = time.monotonic()
-    if _latest is not None and 0 <= now_s - _latest.taken_s < _REUSE_S:
-        return _latest
-    times = _machine_times()
-    if times is None:
+    if sys.platform != "linux":
+        return None  # what living children use is not told cheaply elsewhere
+    now_s, latest = time.monotonic(), _latest
+    if latest is not None and latest.taken_s <= now_s < latest.used_until_s:
+        return latest
+    began_s = time.thread_time()
+    try:
+        times, run = _machine_ticks(), _run_processes()
+    except (OSError, ValueError, IndexError):
         return None
-    own = os.times()
-    own_s = own.user + own.system + own.children_user + own.children_system
-    _latest = _Sample(now_s, *times, own_s)
+    if times is None or run is None:
+        return None
+    cost_s = time.thread_time() - began_s
+    _latest = _Sample(now_s, now_s + max(_REUSE_S, _REUSE_COSTS * cost_s), *times, run)
     return _latest
 
 
-def _machine_times() -> tuple[float, float] | None:
-    """Return seconds of all processors, and of the busy ones; waiting for a disk is idle."""
-    if sys.platform != "linux":
-        import psutil  # noqa: PLC0415 - only where there is no /proc
-
-        times = psutil.cpu_times()
-        whole_s = float(sum(times))
-        return whole_s, whole_s - times.idle
+def _machine_ticks() -> tuple[int, int] | None:
+    """Return ticks of all processors, and of the busy ones; waiting for a disk is idle."""
+    descriptor = os.open("/proc/stat", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        descriptor = os.open("/proc/stat", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            line = os.read(descriptor, 256).partition(b"\n")[0]
-        finally:
-            os.close(descriptor)
-        # user nice system idle iowait irq softirq steal; what follows is part of user and nice
-        ticks = [int(word) for word in line.split()[1:9]]
-    except (OSError, ValueError):
-        return None
+        line = os.read(descriptor, 256).partition(b"\n")[0]
+    finally:
+        os.close(descriptor)
+    # user nice system idle iowait irq softirq steal; what follows is part of user and nice
+    ticks = [int(word) for word in line.split()[1:9]]
     if len(ticks) < 4:
         return None
     whole = sum(ticks)
-    return whole / _TICKS_PER_S, (whole - sum(ticks[3:5])) / _TICKS_PER_S
+    return whole, whole - sum(ticks[3:5])
 
 
-def _living_descendants_s(elapsed_s: float) -> float:
-    """Return the CPU time of living descendants in the last `elapsed_s`; those that were waited for are in our own.
+def _run_processes() -> dict[str, _Usage] | None:
+    """Return what this process and its living descendants have used; None where the kernel does not tell of all.
 
-    Of one that is older the same share of its time is taken as of its life.
+    Of a job of several ranks it is those of the launcher, for the other ranks of this machine are the same run.
     """
-    if sys.platform != "linux":
-        return 0.0
-    total_s = 0.0
-    waiting, seen = [os.getpid()], 0
-    while waiting and seen < _MAX_DESCENDANTS:
-        pid = waiting.pop()
-        seen += 1
-        try:
+    _read("/proc/thread-self/children")  # an error where the kernel keeps no lists of children
+    if attr.ML_DISTRIBUTED_WORLD_SIZE in distributed_attributes(os.environ):
+        job = _tree(str(os.getppid()))
+        if job is None or str(os.getpid()) in job:  # else the launcher is not to be seen from here
+            return job
+    return _tree("self")
+
+
+def _tree(root: str) -> dict[str, _Usage] | None:
+    """Return what a process and its living descendants have used; None of more than can be read."""
+    found: dict[str, _Usage] = {}
+    waiting = [root]
+    for pid in waiting:
+        if len(found) == _MAX_PROCESSES:
+            return None
+        with contextlib.suppress(OSError, ValueError, IndexError):  # where it ended meanwhile
+            fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+            user, system, waited_user, waited_system = map(int, fields[11:15])
+            found[pid] = _Usage(int(fields[19]), user + system, waited_user + waited_system)
             for thread in Path(f"/proc/{pid}/task").iterdir():
-                waiting += map(int, (thread / "children").read_bytes().split())
-            if seen > 1:
-                total_s += _used_s(pid, elapsed_s)
-        except (OSError, ValueError, IndexError):
-            continue  # it ended meanwhile
-    return total_s
+                with contextlib.suppress(OSError):
+                    waiting += _read(f"{thread}/children").decode().split()
+    return found
 
 
-def _used_s(pid: int, elapsed_s: float) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    used_s = sum(int(ticks) for ticks in fields[11:15]) / _TICKS_PER_S  # utime, stime, cutime, cstime
-    age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / _TICKS_PER_S
-    return used_s * min(1.0, elapsed_s / age_s) if age_s > 0 else used_s
+def _read(path: str) -> bytes:
+    with Path(path).open("rb", buffering=0) as file:
+        return file.read()
+
+
+def _gained(began: Mapping[str, _Usage], now: Mapping[str, _Usage]) -> int:
+    """Return the ticks that the run's processes have used between two readings.
+
+    The sum over all of them does that: what a child has used moves to its parent, which waits for it. It falls where
+    nobody waits, and then what the living ones used themselves is the least.
+    """
+    least = 0
+    for pid, usage in now.items():
+        before = began.get(pid)
+        known = before.own if before is not None and before.began == usage.began else 0
+        least += max(0, usage.own - known)
+    return max(least, _total(now) - _total(began))
+
+
+def _total(run: Mapping[str, _Usage]) -> int:
+    return sum(usage.own + usage.waited for usage in run.values())
+
+
+def _forget_in_child() -> None:
+    global _latest  # noqa: PLW0603 - it says what the parent has used
+    _latest = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)

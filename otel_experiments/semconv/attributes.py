@@ -879,7 +879,7 @@ Examples: 0.02, 0.67
 Stability: development
 Never an attribute of a metric.
 
-Time that the hypervisor gave to other machines (steal) counts as theirs; the run's own child processes do not. Left out where the run was too short to tell, or the platform does not say.
+Time that the hypervisor gave to other machines (steal) counts as theirs; the run's own child processes, and the other ranks of its job on this machine, do not. Left out where the run was too short to tell, or the platform does not say, as all but Linux.
 """
 
 ML_RUN_PARENT_ID: Final = "ml.run.parent.id"
