@@ -137,6 +137,8 @@ def _judge_waiting(
     """Say whether waiting fails: declared as I/O or GPU, or every one of three runs on a calm machine agrees."""
     if machine.is_crowded:
         return False, f"wall time rose, and {machine.crowd}"
+    if facts.is_external and not _agree(facts, settings):
+        return False, f"not all {candidate_runs} runs were slower"
     if facts.is_external:
         return True, "wall time rose on a stage declared as I/O or GPU work"
     is_calm = machine.stage_count >= 3 and machine.wall < settings.disturbed_ratio

@@ -287,6 +287,17 @@ def test_a_run_that_was_slow_by_luck_is_outvoted():
     assert compare_timing(goldens(5), slow).has_failed
 
 
+def test_waiting_of_a_declared_stage_is_outvoted_too():
+    """A stage of I/O that waited in two of three runs is shown, in all three it fails."""
+    slow = [make_run(seed, wall={"run/epoch/eval": 6.0}) for seed in (20, 21, 22)]
+    external = {"run/epoch/eval"}
+
+    (stage,) = compare_timing(goldens(5), [*slow[:2], make_run(22)], external=external).stages
+    assert (stage.code, stage.fails, stage.reason) == ("waiting", False, "not all 3 runs were slower")
+    assert compare_timing(goldens(5), slow, external=external).has_failed
+    assert compare_timing(goldens(5), slow[:1], external=external).has_failed
+
+
 def test_waiting_fails_beyond_the_slowest_golden_only():
     """Three runs that wait, but no longer than one of the goldens did, are no accident of theirs alone."""
     golden = [*goldens(9), make_run(9, wall={"run/epoch/eval": 2.2})]
