@@ -283,6 +283,7 @@ class _Section:
             row = self._row_of(stage.path)
             path = escape_markup(stage.path)
             place = f'<a href="#{row}">{path}</a>' if row else path
+            quartiles = f" ({stage.quartile}s)" if stage.quartile else ""
             cpu = "" if stage.cpu is None else f"{stage.cpu.ratio:.2f}x"
             lines.append(
                 f'<tr><td class="place">{place}</td>'
@@ -290,7 +291,7 @@ class _Section:
                 f'<td class="number">{_milliseconds(stage.wall.golden_ns)}</td>'
                 f'<td class="number">{_milliseconds(stage.wall.candidate_ns)}</td>'
                 f'<td class="number">{stage.wall.ratio:.2f}x</td><td class="number">{cpu}</td>'
-                f'<td class="number">{stage.wall.p:.1g}</td><td>{escape_markup(stage.reason)}</td></tr>'
+                f'<td class="number">{stage.wall.p:.1g}</td><td>{escape_markup(stage.reason + quartiles)}</td></tr>'
             )
         return [*lines, "</table></div>"]
 

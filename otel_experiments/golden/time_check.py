@@ -239,7 +239,8 @@ def _finding(
 ) -> Finding:
     wall = verdict.wall
     goldens = f"{report.golden_runs} golden{'s' if report.golden_runs > 1 else ''}"
-    parts = [f"wall {_milliseconds(wall)} ({wall.ratio:.2f}x)"]
+    which = f"wall {verdict.quartile}".rstrip()
+    parts = [f"{which} {_milliseconds(wall)} ({wall.ratio:.2f}x)"]
     if verdict.cpu is not None:
         parts.append(f"cpu {verdict.cpu.ratio:.2f}x")
     parts.append(f"p={min(wall.p, verdict.cpu.p if verdict.cpu else 1.0):.0e}")
@@ -257,6 +258,7 @@ def _finding(
         "ratio": wall.ratio,
         "adjusted_ratio": wall.adjusted_ratio,
         "impact_ns": wall.impact_ns,
+        "quantile": verdict.quantile,
         "golden_runs": float(report.golden_runs),
         "candidate_runs": float(report.candidate_runs),
     }

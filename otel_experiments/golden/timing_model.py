@@ -136,6 +136,11 @@ class StageVerdict:
     golden_runs_needed: int | None = None
     candidate_runs_needed: int | None = None
 
+    @property
+    def quartile(self) -> str:
+        """Which quartile was compared, in words; empty for the median."""
+        return "" if self.quantile == 0.5 else "upper quartile" if self.quantile > 0.5 else "lower quartile"
+
 
 @dataclass(frozen=True, slots=True)
 class MachineFactor:

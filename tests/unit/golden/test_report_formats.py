@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -17,10 +18,13 @@ from otel_experiments.golden.golden import make_golden
 from otel_experiments.golden.policy import IgnoreRule, Policy
 from otel_experiments.golden.report_escape import code_span, marker, show_hidden
 from otel_experiments.golden.report_github import MAX_SUMMARY_BYTES, find_template_lines, render_github
+from otel_experiments.golden.report_html import render_html
 from otel_experiments.golden.report_json import render_json, to_plain
 from otel_experiments.golden.report_junit import render_junit
 from otel_experiments.golden.report_markdown import render_markdown
 from otel_experiments.golden.report_text import render_text
+from otel_experiments.golden.trace import CapturedRun
+from otel_experiments.model.span import Span, StatusCode
 
 NAME = "tests/golden/test_train.otg"
 STEP = "run/epoch/train.step"
@@ -66,6 +70,33 @@ def added(programs, golden):
 def run(programs, program, seed=77):
     """Return a run of a program on a quiet machine."""
     return programs.run_program(program, programs.Conditions(seed=seed, noise=0.01, jitter=0.01))
+
+
+def two_kinds(*, longer=1.0, neighbours=0.0):
+    """Return a run beside others, with a stage whose calls take 56 or 5 ms each, and CPU time alike."""
+    at, calls = 1_000_000, [56_000_000, 5_000_000] * 18
+    random.Random(1).shuffle(calls)
+    spans = []
+    for number, taken in enumerate(calls, 2):
+        own = round(taken * longer) + number * 1_000
+        spans.append(span(number, "split", at, at + own, parent=1, **{"ml.span.cpu_time": own}))
+        at += own
+    share = {"ml.run.neighbour.cpu.utilization": neighbours}
+    return CapturedRun([span(1, "run", 0, at, **share), *spans], environment={"python": "3.11"})
+
+
+def span(number, name, start_ns, end_ns, parent=None, **attributes):
+    """Return one span of a trace, in the main lane."""
+    return Span(
+        trace_id="a" * 32,
+        span_id=f"{number:016x}",
+        parent_span_id=None if parent is None else f"{parent:016x}",
+        name=name,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        status=StatusCode.OK,
+        attributes={"ml.span.lane": "main"} | attributes,
+    )
 
 
 def found(*findings, name=NAME, verdict="fail"):
@@ -128,6 +159,24 @@ def test_json_reports_keep_to_the_published_schema(changed, equal, added, golden
     """Changed, equal, ruled and impossible comparisons are all valid, NaN included."""
     for comparison in (changed, equal, added, compare(golden, [])):
         check_schema(json.loads(render_json(comparison), parse_constant=refuse))
+
+
+def test_reports_say_which_times_were_compared_beside_whom():
+    """A stage compared at a quartile is not shown as one at its median, and what others used is in the report."""
+    golden = make_golden([two_kinds(neighbours=0.1)], name=NAME)
+    comparison = compare(golden, [two_kinds(longer=3.0, neighbours=0.5)])
+
+    plain = to_plain(comparison)
+
+    (slower,) = [one for one in plain["findings"] if one["code"] == "slower"]
+    assert slower["detail"].startswith("wall upper quartile 56 -> 168 ms (3.00x)")
+    assert slower["evidence"]["quantile"] == 0.75
+    assert "wall upper quartile 56 -> 168 ms" in render_text(comparison)
+    assert "(upper quartiles)" in render_html(comparison)
+    timing = plain["timing"]
+    assert (timing["golden_neighbours"], timing["candidate_neighbours"]) == (0.1, 0.5)
+    assert timing["is_crowded"]
+    check_schema(json.loads(render_json(comparison)))
 
 
 def test_the_schema_knows_exactly_the_codes_of_findings():
