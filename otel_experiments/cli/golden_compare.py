@@ -27,6 +27,7 @@ from otel_experiments.gate.reports import ReportFormat, annotate, render, write_
 from otel_experiments.gate.shelf import write_text
 from otel_experiments.gate.sources import golden_path, read_golden_side
 from otel_experiments.golden.policy import PolicyName, TimingMode
+from otel_experiments.golden.report_text import count_noun
 from otel_experiments.golden.trace import CapturedRun
 
 _SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
@@ -117,7 +118,8 @@ def compare(  # noqa: PLR0913 - one argument an option
     command_line = command_behind_dashes(ctx)
 
     def again(count: int) -> list[CapturedRun]:
-        click.echo(f"Only times differ; {count} more runs of the command to confirm it.", err=True)
+        more = count_noun(count, "more run")
+        click.echo(f"Only times differ; {more} of the command to confirm it.", err=True)
         return capture_command(command_line, runs=count, select=select, name="candidate")
 
     comparison, _ = compare_confirmed(
