@@ -299,7 +299,7 @@ class _Canonicalizer:
         return names, self._digest(self.shape[position])
 
     def _name(self, position: int) -> str:
-        return self.spans[position].name if position < self.top else ""
+        return self.owns.name_of(self.spans[position]) if position < self.top else ""
 
     def _digest(self, shape: int) -> bytes:
         """Return a digest of a shape that is the same in every process; shapes refer to smaller numbers only."""

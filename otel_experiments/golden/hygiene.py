@@ -11,6 +11,7 @@ from typing import Final
 
 from otel_experiments.golden.findings import Example, Finding
 from otel_experiments.golden.form import Form
+from otel_experiments.golden.normalize import normalize_text
 from otel_experiments.golden.roles import DEFAULTS_VERSION
 from otel_experiments.golden.timing_model import TimingRun
 
@@ -53,7 +54,7 @@ def find_clock_skew(form: Form) -> list[Finding]:
     return [
         Finding(
             "clock-skew",
-            form.spans[early[0]].name,
+            normalize_text(form.spans[early[0]].name)[0],
             count=len(early),
             candidate=f"{ahead_ns / 1e6:.3g} ms before its parent",
             detail="spans start before their parents: clocks of two hosts differ, and times between them mean little",

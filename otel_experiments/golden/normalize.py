@@ -42,6 +42,8 @@ _PATTERN: Final = re.compile(
         |[A-Za-z]:\\Users\\[^\\\s]+\\AppData\\Local\\Temp(?:\\[^\s'":,;)\]}]+)?)
     | (?P<home>/home/[^/\s'":,;)\]}]+|/Users/[^/\s'":,;)\]}]+|/root(?=/|$)|[A-Za-z]:\\Users\\[^\\\s'":,;)\]}]+)
     | (?P<port>(?:(?<=localhost:)|(?<=127\.0\.0\.1:)|(?<=0\.0\.0\.0:)|(?<=\[::1\]:)|(?<=\d\.\d:)|(?<=\d\.\d\d:)|(?<=\d\.\d\d\d:))\d{2,5}\b)
+    | (?P<hook>(?<=hooks\.slack\.com/services/)[\w/]+)
+    | (?P<base64>(?<![\w/+=-])[A-Za-z0-9/+]{40}(?![\w/+=-]))
     | (?P<entropy>\b[A-Za-z0-9_+=-]{24,}\b)
     """,
     re.VERBOSE,
@@ -51,6 +53,20 @@ _SECRET_KEY: Final = re.compile(
     r"(?i)passw(?:or)?d|passphrase|secret|(?:^|[._-])token(?![a-z])|(?:api|access|private|signing|session)[._-]?key"
     r"|authorization|credential|(?:^|[._-])cookie|connection[._-]?string|(?:^|[._-])dsn$"
 )
+_KEY: Final = r"(?:passw(?:or)?ds?|passphrase|secrets?|credentials?|(?:api|access|private|signing|session)[._-]?keys?)(?![a-z])"
+_ASSIGNED: Final = re.compile(
+    rf"""
+    (?P<head>
+        {_KEY}[\w.-]{{0,40}}(?:\\*["']?[ ]?=[ ]?|\\*["'][ ]?:[ ]?)  # in settings, URLs, JSON and reprs
+        |--[\w-]{{0,40}}?{_KEY}[\w-]{{0,40}}[ ](?!-)                 # on command lines
+        |{_KEY}[\w.-]{{0,40}}:[ ]?(?=[^\s,;]*\d)                     # in YAML; prose after a colon starts with a word
+        |(?<![a-z])token(?:\\*["']?[ ]?=[ ]?|\\*["'][ ]?:[ ]?)(?=\\*["']?(?=[\w.~+/=-]*\d)[\w.~+/=-]{{8}})
+    )
+    (?P<quote>\\*["'])?(?!(?:none|null|true|false)\b)(?(quote)[^"'\\]+|[^\s"'\\&;,)}}\]]+)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""A secret that its name in the same text gives away; of `token`, which also means a word, only what looks drawn."""
 _RANDOM_NAME: Final = re.compile(r"tmp[\w]{6,}|\w*[0-9a-f]{8,}\w*")
 _IDS: Final = frozenset({"uuid", "hex", "address"})
 
@@ -62,6 +78,8 @@ def is_secret_key(key: str) -> bool:
 
 def normalize_text(text: str) -> tuple[str, tuple[Token, ...]]:
     """Return the text with labels in place of what varies, and the ids that the labels stand for, in order."""
+    if "=" in text or ":" in text or "--" in text:
+        text = _ASSIGNED.sub(lambda match: f"{match['head']}{match['quote'] or ''}{REDACTED}", text)
     if _SUSPECT.search(text) is None and len(text) < 24:
         return text, ()
     tokens: list[Token] = []
@@ -74,7 +92,7 @@ def normalize_text(text: str) -> tuple[str, tuple[Token, ...]]:
             return f"<{kind}>"
         if kind == "tmp":
             return _temporary(raw)
-        if kind == "entropy":
+        if kind in {"entropy", "base64"}:
             return REDACTED if _is_random(raw) else raw
         if kind in {"time", "home", "port"}:
             return f"<{kind}>"

@@ -24,7 +24,13 @@ from otel_experiments.golden.form import (
     extend_path,
     round_floats,
 )
-from otel_experiments.golden.normalize import REDACTED, Token, identity_token, is_secret_key
+from otel_experiments.golden.normalize import (
+    REDACTED,
+    Token,
+    identity_token,
+    is_secret_key,
+    normalize_text,
+)
 from otel_experiments.golden.roles import Role, Roles
 from otel_experiments.golden.values import Value, encode_value
 from otel_experiments.model.span import Attributes, Span
@@ -108,6 +114,7 @@ class OwnTable:
         self._digests: dict[int, bytes] = {}
         self._where: dict[tuple[str, str], int] | None = None
         self._paths: dict[int, str] = {}
+        self._names: dict[str, str] = {}
 
     def fill(self) -> bool:
         """Read all spans into the columns; return whether each id occurs once.
@@ -181,6 +188,13 @@ class OwnTable:
         self.parent = [exact.get((span.trace_id, span.parent_span_id or ""), -1) for span in self.spans]
         return len(exact) == len(ids)
 
+    def name_of(self, span: Span) -> str:
+        """Return the span's name with labels in place of ids, paths and secrets."""
+        known = self._names.get(span.name)
+        if known is None:
+            known = self._names[span.name] = normalize_text(span.name)[0]
+        return known
+
     def _make_plan(self, span: Span, number: int) -> _Plan:
         config: list[str] = []
         index: list[str] = []
@@ -201,7 +215,7 @@ class OwnTable:
         schema = span.scope.schema_url or span.resource.schema_url
         if schema:
             self.schemas.setdefault(span.scope.name, schema)
-        named = span.name, int(span.kind)
+        named = self.name_of(span), int(span.kind)
         label = self._label_numbers.setdefault(named, len(self.labels))
         if label == len(self.labels):
             self.labels.append(named)
@@ -223,7 +237,10 @@ class OwnTable:
             ),
             status=plan.status,
             scope=plan.scope,
-            events=tuple(EventForm(event.name, self._small(event.attributes)) for event in span.events),
+            events=tuple(
+                EventForm(normalize_text(event.name)[0], self._small(event.attributes))
+                for event in span.events
+            ),
             links=tuple(
                 sorted(
                     (
@@ -302,7 +319,7 @@ class OwnTable:
             at = self.parent[at]
         above = known.get(at, "")
         for here in reversed(chain):
-            above = extend_path(above, self.spans[here].name)
+            above = extend_path(above, self.name_of(self.spans[here]))
             known[here] = above
         return known[position]
 

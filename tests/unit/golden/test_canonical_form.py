@@ -74,6 +74,22 @@ def verdict(golden, candidate, rules=DEFAULT_RULES):
         ("key sk-abcdefghijklmnop1234", "key <redacted>"),
         ("AKIAABCDEFGHIJKLMNOP", "<redacted>"),
         ("tok aZ3kQ9xL2mN8pR4tV6wY1bC5", "tok <redacted>"),
+        ("key wJa7rXUt2FEMI/K7MDE4G/bPxRf8CYzQ1pLEKEYa", "key <redacted>"),
+        ("no access: password=hunter", "no access: password=<redacted>"),
+        ("https://h/x?api_key=AbC&page=1", "https://h/x?api_key=<redacted>&page=1"),
+        ("train.py --db-password hunter --lr 0.1", "train.py --db-password <redacted> --lr 0.1"),
+        ('{"password": "a b", "n": 1}', '{"password": "<redacted>", "n": 1}'),
+        (r"{\"client_secret\": \"abc\"}", r"{\"client_secret\": \"<redacted>\"}"),
+        ("AWS_SECRET_ACCESS_KEY='abc' run", "AWS_SECRET_ACCESS_KEY='<redacted>' run"),
+        ("secret: hunter2", "secret: <redacted>"),
+        ("?access_token=abcdefg1&x=1", "?access_token=<redacted>&x=1"),
+        ("https://hooks.slack.com/services/T0/B0/abc", "https://hooks.slack.com/services/<redacted>"),
+        ("wrong password: access denied", "wrong password: access denied"),
+        ("password=None", "password=None"),
+        (
+            "max_token=512 eos_token=</s> pad_token=endoftext",
+            "max_token=512 eos_token=</s> pad_token=endoftext",
+        ),
         ("layer.12.weight", "layer.12.weight"),
         ("2024-01-01", "2024-01-01"),
         ("resnet50_imagenet1k_v2_backbone", "resnet50_imagenet1k_v2_backbone"),
@@ -100,6 +116,27 @@ def test_secrets_never_reach_a_golden():
 
     assert secret not in text
     assert text.count("<redacted>") == 4
+
+
+def test_names_lose_what_varies_and_secrets():
+    """A span or event named after an id, a path or a secret has a label there, so that runs can be compared."""
+
+    def recorded(uuid):
+        return [
+            span(0, "run"),
+            span(1, f"GET /jobs/{uuid}", 0, events=(Event("password=hunter2", 110, {}),)),
+            span(2, "GET /health", 0),
+        ]
+
+    one, other = (recorded(f"{at}23e4567-e89b-12d3-a456-426614174000") for at in range(2))
+
+    assert tree(one) == [
+        "run",
+        '  "GET /jobs/<uuid>"',
+        '    ! "password=<redacted>"',
+        '  "GET /health"',
+    ]
+    assert verdict(one, other) == []
 
 
 def test_counts_of_tokens_are_no_secrets():
