@@ -80,7 +80,7 @@ class _Matcher:
         self.tolerance = tolerance
         self.common: list[Own] = []
         numbers: dict[Own, int] = {}
-        moved = move_attributes(golden.owns, golden.schemas, candidate.schemas)
+        moved = move_attributes(golden.owns, golden.schemas, candidate.schemas, candidate.owns)
         ours = [self._number(own, numbers) for own in moved]
         known = len(self.common)
         theirs = [self._number(own, numbers) for own in candidate.owns]

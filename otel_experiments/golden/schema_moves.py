@@ -85,11 +85,12 @@ RENAMES: Final[Sequence[tuple[Version, Mapping[str, str]]]] = (
 
 
 def move_attributes(
-    owns: Sequence[Own], golden: Mapping[str, str], candidate: Mapping[str, str]
+    owns: Sequence[Own], golden: Mapping[str, str], candidate: Mapping[str, str], theirs: Sequence[Own]
 ) -> list[Own]:
     """Return a golden's spans as the candidate's newer schemas name their attributes.
 
-    `golden` and `candidate` map scope names to schema URLs.
+    `golden` and `candidate` map scope names to schema URLs. A key that the candidate's spans (`theirs`) still
+    have keeps its name: libraries name a newer schema before they follow it.
     """
     moves = {
         scope: found
@@ -98,6 +99,9 @@ def move_attributes(
     }
     if not moves:
         return list(owns)
+    for own in theirs:
+        for key, _ in own.attributes:
+            moves.get(own.scope, {}).pop(key, None)
     return [_move(own, moves[own.scope]) if own.scope in moves else own for own in owns]
 
 

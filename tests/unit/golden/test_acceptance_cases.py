@@ -607,6 +607,17 @@ def test_a_renamed_convention_needs_a_newer_schema(programs, url, expected):
     assert [one.code for one in comparison.failures] == expected
 
 
+def test_a_newer_schema_renames_nothing_that_the_program_did_not(programs):
+    """X10: a library that names a newer schema URL and still writes the old keys has not changed them."""
+    work = programs.Work("run", {}, [programs.Work("get", {"http.method": "GET"}) for _ in range(3)])
+    older, newer = (f"https://opentelemetry.io/schemas/1.{minor}.0" for minor in (20, 26))
+    old = make_golden([programs.run_program(work, conditions(programs, 1, schema_url=older))])
+
+    comparison = compare(old, [programs.run_program(work, conditions(programs, 2, schema_url=newer))])
+
+    assert codes(comparison) == []
+
+
 def test_a_subtree_that_moved_between_epochs_is_one_move(programs):
     """X13: six spans that moved together are one finding."""
 
