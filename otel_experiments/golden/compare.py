@@ -25,7 +25,7 @@ from otel_experiments.golden.match import Matched, match_forms
 from otel_experiments.golden.own_diff import OwnTolerance
 from otel_experiments.golden.policy import Policy, apply_rules
 from otel_experiments.golden.score import EquivalenceScore, measure_slowdown, score_sequences
-from otel_experiments.golden.shapes import all_ranks
+from otel_experiments.golden.shapes import ranks_of
 from otel_experiments.golden.time_check import check_times, measure_run
 from otel_experiments.golden.timing_model import TimingReport, TimingRun
 from otel_experiments.golden.trace import CapturedRun, measure_completeness
@@ -239,7 +239,7 @@ def _compare_structure(
     for form in candidates:
         ledger = Ledger()
         matched.append(match_forms(variant.form, form, ledger, tolerance=tolerance))
-        for finding in ledger.findings(all_ranks(variant.form, form)):
+        for finding in ledger.findings(ranks_of(variant.form), ranks_of(form)):
             key = finding.code, finding.path, finding.key
             uses[key] += 1
             if key not in merged or merged[key].count < finding.count:

@@ -60,19 +60,25 @@ class Ledger:
         if evidence:
             entry.evidence.update(evidence)
 
-    def findings(self, all_ranks: frozenset[int] = frozenset()) -> list[Finding]:
+    def findings(
+        self, golden_ranks: frozenset[int] = frozenset(), candidate_ranks: frozenset[int] = frozenset()
+    ) -> list[Finding]:
         """Return the findings; those that only some of the ranks show say so.
 
-        A change of structure on some of the ranks only is `rank-differs`: the ranks no longer do the same.
+        A change of structure on some of the ranks only is `rank-differs`: the ranks no longer do the same. Ranks
+        that only one side has are no such change: there are more of them, or fewer.
         """
         found = []
+        all_ranks, common_ranks = golden_ranks | candidate_ranks, golden_ranks & candidate_ranks
         for (code, path, key), entry in self._entries.items():
             golden, candidate, detail = _merge_values(entry.values)
             is_partial = (
                 bool(entry.ranks) and not entry.is_rankless and len(all_ranks) > 1 and entry.ranks < all_ranks
             )
             own_code = code
-            if is_partial:
+            if is_partial and entry.ranks.isdisjoint(common_ranks):
+                detail = f"rank {_ranges(sorted(entry.ranks))}{f': {detail}' if detail else ''}"
+            elif is_partial:
                 on = f"rank {_ranges(sorted(entry.ranks))}"
                 if code in _RANKED:
                     own_code = "rank-differs"

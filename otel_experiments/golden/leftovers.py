@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from otel_experiments.golden.findings import Example
 from otel_experiments.golden.form import Form, Node, NodeType
-from otel_experiments.golden.ledger import Ledger, Places
+from otel_experiments.golden.ledger import MAX_EXAMPLES, Ledger, Places
 from otel_experiments.golden.pairing import Pairing, likeness
 from otel_experiments.golden.slots import SEQUENTIAL, Side, Slot
 from otel_experiments.golden.values import Value
@@ -126,34 +126,23 @@ def report_leftovers(state: MatchState, matched: Mapping[str, int]) -> None:
         new = sum(len(left.instances) for left in added)
         kept = matched.get(path, 0)
         places = _places(state, [*removed, *added])
-        if kept == 0 and not added:
-            state.ledger.note("removed", path, golden=f"x{gone}", count=gone, places=places[0])
-        elif kept == 0 and not removed:
-            state.ledger.note("added", path, candidate=f"x{new}", count=new, places=places[0])
+        if kept == 0 and not (added and removed):
+            code = "removed" if removed else "added"
+            golden, candidate, detail = (f"x{gone}" if gone else ""), (f"x{new}" if new else ""), ""
         else:
+            code = "count"
+            golden, candidate = str(kept + gone), str(kept + new)
             parts = [f"{gone} missing"] if gone else []
             parts += [f"{new} more"] if new else []
             where = places[0].examples(1)
             at = where[0].index_text if where else ""
+            detail = f"{', '.join(parts)}{f' at {at}' if at else ''}"
+        shown = places if places[0].ranks() else places[:MAX_EXAMPLES]  # which ranks differ takes all of them
+        for number, one in enumerate(shown):
+            count = 0 if number else gone + new
             state.ledger.note(
-                "count",
-                path,
-                golden=str(kept + gone),
-                candidate=str(kept + new),
-                detail=f"{', '.join(parts)}{f' at {at}' if at else ''}",
-                count=gone + new,
-                places=places[0],
+                code, path, golden=golden, candidate=candidate, detail=detail, count=count, places=one
             )
-            for more in places[1:3]:
-                state.ledger.note(
-                    "count",
-                    path,
-                    golden=str(kept + gone),
-                    candidate=str(kept + new),
-                    detail=f"{', '.join(parts)}{f' at {at}' if at else ''}",
-                    count=0,
-                    places=more,
-                )
 
 
 def _places(state: MatchState, lefts: Sequence[Leftover]) -> list[Places]:

@@ -43,11 +43,10 @@ def _bag_below(node: Node) -> Counter[int]:
     return found
 
 
-def all_ranks(*forms: Form) -> frozenset[int]:
-    """Return the ranks that take part in any of the forms."""
+def ranks_of(form: Form) -> frozenset[int]:
+    """Return the ranks that take part in a form."""
     return frozenset(
         int(value)
-        for form in forms
         for _, node in form.walk()
         for key in RANK_KEYS
         for value in node.index.get(key, ())

@@ -548,6 +548,47 @@ def test_other_ranks_are_one_count(programs):
     ]
 
 
+def workers(programs, ranks, reductions):
+    """Return a job whose ranks are told by an attribute, as programs without our lanes have them."""
+    return programs.Work(
+        "run",
+        {},
+        [
+            programs.Work(
+                "worker",
+                {"rank": rank},
+                [programs.Work("all_reduce", {"op": f"sum{rank}"}) for _ in range(reductions(rank))],
+            )
+            for rank in range(ranks)
+        ],
+    )
+
+
+@pytest.mark.parametrize("ranks", [2, 8])
+def test_other_ranks_of_a_foreign_trace_are_one_count(programs, ranks):
+    """X6: without lanes too, more or fewer ranks are a count of all of them, not ranks that differ."""
+    comparison = check(programs, workers(programs, 4, lambda _: 2), workers(programs, ranks, lambda _: 2))
+    shown = {2: "rank 2-3", 8: "rank 4-7"}[ranks]
+
+    assert [(one.code, one.path, one.golden, one.candidate) for one in comparison.failures] == [
+        ("count", "run/worker", "4", str(ranks))
+    ]
+    assert comparison.failures[0].detail.startswith(shown)
+
+
+def test_a_span_that_all_ranks_lack_is_no_rank_that_differs(programs):
+    """All ranks are counted, however many, where each of them lacks the same span."""
+    comparison = check(
+        programs,
+        workers(programs, 8, lambda rank: 2 + rank % 3),
+        workers(programs, 8, lambda rank: 1 + rank % 3),
+    )
+
+    assert [(one.code, one.path, one.count) for one in comparison.failures] == [
+        ("count", "run/worker/all_reduce", 8)
+    ]
+
+
 @pytest.mark.parametrize("lanes", ["lanes", "threads", "none"])
 def test_interleaved_tasks_are_equal(programs, lanes):
     """X7: asyncio tasks that take turns on one thread have no order, with our lanes and without."""
