@@ -51,7 +51,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "inconclusive": "With so few runs a slowdown could not have been seen; more runs are needed.",
     "incomplete-trace": "Spans were dropped or have not ended, so nothing was compared.",
     "clock-skew": "A span starts before its parent: the clocks of two hosts differ.",
-    "golden-stale": "The golden was made with older rules.",
+    "golden-stale": "The golden was made with older rules, or its ten or more runs drifted in time.",
     "golden-unused": "No test asks for the golden.",
     "rule-unused": "An ignore rule matched nothing: it can go.",
 }

@@ -15,6 +15,7 @@ from typing import Final, Literal
 from otel_experiments.errors import EmptyTraceError, GoldenInvalidError, IncompleteTraceError
 from otel_experiments.golden.canonical import canonicalize
 from otel_experiments.golden.curve_check import CurveView, check_curves
+from otel_experiments.golden.drift import find_drift
 from otel_experiments.golden.findings import Finding, sort_findings
 from otel_experiments.golden.fingerprint import compare_fingerprints
 from otel_experiments.golden.form import Form, Node, NodeType
@@ -133,7 +134,9 @@ def compare(
             disturbed=disturbed,
         )
         findings += times
-        findings += find_critical_path(golden.timing, [measure_run(form) for form in forms])
+        measured = [measure_run(form) for form in forms]
+        findings += find_critical_path(golden.timing, measured)
+        findings += find_drift(golden.timing, measured)
         notes += timing.advisory_reasons
         if timing.machine.is_crowded and timing.stages:
             notes.append(f"{timing.machine.crowd}: compare times on a calm machine")

@@ -443,6 +443,19 @@ def test_a_slower_stage_is_named(programs, runs, name, factor, path):
     assert "p=" in finding.detail
 
 
+def test_a_golden_that_holds_two_speeds_says_so(programs):
+    """A stage that got slower half-way through twelve golden runs is advisory beside a comparison that passes."""
+    calm, slow = programs.training(), slower(programs, "backward", 1.3)
+    golden = make_golden(
+        [programs.run_program(slow if seed > 5 else calm, conditions(programs, seed)) for seed in range(12)]
+    )
+
+    comparison = compare(golden, [programs.run_program(slow, conditions(programs, 77))])
+
+    assert comparison.verdict == "pass"
+    assert ("golden-stale", f"{STEP}/backward", 1) in codes(comparison, ("advisory",))
+
+
 def test_times_that_are_off_are_not_in_the_score(programs):
     """With times off, a slow machine neither fails nor lowers the score; else it does the latter."""
     both = [

@@ -5,7 +5,9 @@ import random
 
 import pytest
 
+from otel_experiments.golden.drift import find_drift
 from otel_experiments.golden.history import find_change_points
+from otel_experiments.golden.timing_model import StageSample, TimingRun
 
 
 def test_a_step_is_found_at_its_run():
@@ -78,3 +80,48 @@ def test_unchanged_series_seldom_alarm():
     )
 
     assert alarms <= 8
+
+
+def measured(runs, *, seed, drift=None, noise=0.03, stages=20):
+    """Return the times of runs; `drift` maps the number of a run to the factor of its first stage."""
+    draw = random.Random(seed)
+    return [
+        TimingRun(
+            {
+                f"run/stage{at}": StageSample(
+                    10,
+                    wall_ns=20e6 * draw.uniform(1, 3),
+                    cpu_ns=20e6 * math.exp(draw.gauss(0, noise)) * (drift(run) if drift and not at else 1.0),
+                )
+                for at in range(stages)
+            },
+            root_ns=stages * 200e6,
+        )
+        for run in range(runs)
+    ]
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [lambda run: 1.0 if run < 6 else 1.3, lambda run: 1.0 + 0.04 * run],
+    ids=["step", "slow"],
+)
+def test_a_golden_of_ten_runs_tells_drift(drift):
+    """A stage that crept up over the golden's runs is named with its factor, though no comparison fails for it."""
+    (found,) = find_drift(measured(12, seed=1, drift=drift), measured(1, seed=2, drift=lambda _: drift(12)))
+
+    assert (found.code, found.path, found.severity) == ("golden-stale", "run/stage0", "advisory")
+    assert 1.15 < found.evidence["ratio"] < 1.4
+    assert f"from golden run {int(found.evidence['run'])} of 12 on" in found.detail
+
+
+def test_a_golden_of_nine_runs_has_no_drift():
+    """Nine runs are no history, whatever they did."""
+    assert find_drift(measured(9, seed=1, drift=lambda run: 1.0 + run // 5), measured(1, seed=2)) == []
+
+
+def test_runs_of_equal_speed_seldom_drift():
+    """Equal runs of 20 stages are said to drift in less than one history of a hundred, neighbours or not."""
+    alarms = [seed for seed in range(200) if find_drift(measured(12, seed=seed, noise=0.05), ())]
+
+    assert len(alarms) < 2
