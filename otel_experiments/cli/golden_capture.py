@@ -25,7 +25,7 @@ from otel_experiments.gate.reports import render
 from otel_experiments.gate.sources import golden_path
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.file import update_golden
-from otel_experiments.golden.golden import Golden, make_golden
+from otel_experiments.golden.golden import Golden, add_variant, make_golden
 from otel_experiments.golden.policy import Policy, PolicyName
 from otel_experiments.golden.roles import Rules
 from otel_experiments.golden.trace import CapturedRun
@@ -50,6 +50,11 @@ from otel_experiments.golden.trace import CapturedRun
 @rules_options
 @click.option("--allow-nonfinite", is_flag=True, help="Accept metrics that are NaN or infinite.")
 @click.option("--reason", metavar="TEXT", help="Why runs of different structure are all right.")
+@click.option(
+    "--variant",
+    metavar="NAME",
+    help="Add to a golden what it does in this environment (device, number type, versions); with --reason.",
+)
 @click.option("--replace", "is_replacing", is_flag=True, help="Write over a golden that is there.")
 @click.pass_context
 def capture(  # noqa: PLR0913 - one argument an option
@@ -67,6 +72,7 @@ def capture(  # noqa: PLR0913 - one argument an option
     unordered: tuple[str, ...],
     allow_nonfinite: bool,
     reason: str | None,
+    variant: str | None,
     is_replacing: bool,
 ) -> None:
     """Make the golden NAME: golden capture train --runs 5 -- python train.py.
@@ -75,6 +81,12 @@ def capture(  # noqa: PLR0913 - one argument an option
     that lack spans, or differ in what they do, are refused.
     """
     path = golden_path(name, folder)
+    if variant is not None:
+        old = load_golden(path, update=f"otel-experiments golden capture {name} -- COMMAND")
+        found = gather_runs(ctx, sources, runs=runs, select=select, name=name)
+        save_golden(path, _with_variant(old, found, variant, reason, allow_nonfinite=allow_nonfinite))
+        click.echo(f"{path}: accepts variant {variant} in this environment.")
+        return
     if path.exists() and not is_replacing:
         raise GoldenRuleError(
             rule=f"capture {name}",
@@ -95,6 +107,22 @@ def capture(  # noqa: PLR0913 - one argument an option
     save_stats(path, made)
     shelf.reject(shelf.pending_path(path))
     click.echo(_summary(path, made))
+
+
+def _with_variant(
+    golden: Golden, runs: list[CapturedRun], name: str, reason: str | None, *, allow_nonfinite: bool
+) -> Golden:
+    """Return the golden that also accepts what the runs do, in their environment."""
+    if not reason:
+        raise GoldenRuleError(
+            rule=f"variant {name}",
+            why="it has no reason, so nobody will know later why it does otherwise here",
+            fix="Give one: --reason TEXT",
+        )
+    made = make_golden(runs, name=golden.name, rules=golden.rules, allow_nonfinite=allow_nonfinite)
+    if len(made.variants) > 1:
+        raise UnstableRunsError(golden=golden.name, runs=len(runs), behaviours=len(made.variants))
+    return add_variant(golden, made, name=name, reason=reason)
 
 
 def _summary(path: Path, golden: Golden) -> str:

@@ -19,7 +19,7 @@ from otel_experiments.golden.drift import find_drift
 from otel_experiments.golden.findings import Finding, sort_findings
 from otel_experiments.golden.fingerprint import compare_fingerprints
 from otel_experiments.golden.form import Form, Node, NodeType
-from otel_experiments.golden.golden import Golden, Variant
+from otel_experiments.golden.golden import Golden, Variant, variants_for
 from otel_experiments.golden.hygiene import find_clock_skew, find_critical_path, find_stale
 from otel_experiments.golden.ledger import Ledger
 from otel_experiments.golden.match import Matched, match_forms
@@ -113,10 +113,9 @@ def compare(
     findings, matched, forms = chosen.findings, chosen.matched, chosen.candidates
     variant = chosen.variant
     host = candidates[0].environment
+    expected = {**golden.environment, **variant.environment}
     is_other_host = bool(
-        compare_fingerprints(
-            golden.environment, {key: value for key, value in host.items() if key in golden.environment}
-        )
+        compare_fingerprints(expected, {key: value for key, value in host.items() if key in expected})
     )
     more, curves = check_curves(variant.form, forms, matched, policy=policy, is_other_host=is_other_host)
     findings += more
@@ -220,15 +219,16 @@ def _nearest_variant(golden: Golden, candidates: Sequence[CapturedRun], policy: 
         raise EmptyTraceError(run="candidate")
     forms = [canonicalize(run, golden.rules) for run in candidates]
     best: _Chosen | None = None
-    for variant in golden.variants:
+    accepted = variants_for(golden, candidates[0].environment)
+    for variant in accepted:
         chosen = _compare_structure(variant, forms, policy, golden)
         if best is None or chosen.failures < best.failures:
             best = chosen
         if not chosen.failures:
             break
     assert best is not None
-    if policy.name == "statistical" and len(golden.variants) > 1:
-        _excuse_seen(best, golden, policy)
+    if policy.name == "statistical" and len(accepted) > 1:
+        _excuse_seen(best, accepted, policy)
     return best
 
 
@@ -256,10 +256,10 @@ def _compare_structure(
     return _Chosen(variant, findings, matched, list(candidates))
 
 
-def _excuse_seen(best: _Chosen, golden: Golden, policy: Policy) -> None:
+def _excuse_seen(best: _Chosen, accepted: Sequence[Variant], policy: Policy) -> None:
     """Make advisory what another accepted behaviour shows in the same place."""
     seen: set[tuple[str, str, str]] = set()
-    for other in golden.variants:
+    for other in accepted:
         if other is best.variant:
             continue
         ledger = Ledger()

@@ -34,7 +34,10 @@ _MAX_LESSONS: Final = 5
 
 @dataclass(slots=True)
 class Variant:
-    """One accepted behaviour. `reason` says why a second one is accepted; the first needs none."""
+    """One accepted behaviour. `reason` says why a second one is accepted; the first needs none.
+
+    One with an `environment` is accepted only there, and there only it is.
+    """
 
     form: Form
     name: str = ""
@@ -72,6 +75,23 @@ class Golden:
     def is_empty(self) -> bool:
         """Whether there is nothing to compare with."""
         return not any(variant.form.top.children for variant in self.variants)
+
+
+def variants_for(golden: Golden, environment: Mapping[str, str]) -> list[Variant]:
+    """Return the behaviours accepted in an environment: those declared for it, or else those not declared for another.
+
+    What is not known of an environment speaks neither for a variant nor against it.
+    """
+    own, open_to = [], []
+    for variant in golden.variants:
+        found = [
+            environment[key] == value for key, value in variant.environment.items() if key in environment
+        ]
+        if all(found):
+            open_to.append(variant)
+            if found and len(found) == len(variant.environment):
+                own.append(variant)
+    return own or open_to or golden.variants
 
 
 ENVIRONMENT_KEYS: Final = ("python", "numpy", "torch", "jax", "sklearn", "device", "dtype")
@@ -128,6 +148,39 @@ def make_golden(
         timing=tuple(measure_run(form) for form in forms),
         fingerprint=environment,
     )
+
+
+def add_variant(golden: Golden, made: Golden, *, name: str, reason: str) -> Golden:
+    """Return the golden with the behaviour of `made` accepted where the environment is that of `made`.
+
+    What tells the environments apart is the device and the number type; where these are equal, the versions. A
+    variant of the same name is replaced. The golden's times stay.
+
+    Raises:
+        GoldenRuleError: the environments do not differ, or there are more than five behaviours.
+    """
+    keys = [key for key in ENVIRONMENT_KEYS if golden.environment.get(key) != made.environment.get(key)]
+    keys = [key for key in keys if key in made.environment]
+    keys = [key for key in keys if key in _KINDS_OF_MACHINE] or keys
+    if not keys:
+        raise GoldenRuleError(
+            rule=f"variant {name}",
+            why="it was recorded in the environment of the golden itself",
+            fix="Accept the change by golden update, or record the variant where it is needed.",
+        )
+    others = [variant for variant in golden.variants if variant.name != name]
+    if len(others) >= MAX_VARIANTS:
+        raise GoldenRuleError(
+            rule=f"variant {name}",
+            why=f"the golden has {len(others)} behaviours, and at most {MAX_VARIANTS} are accepted",
+            fix="Give environments that differ so much goldens of their own.",
+        )
+    environment = {key: made.environment[key] for key in keys}
+    variant = replace(made.variants[0], name=name, environment=environment, reason=reason)
+    return replace(golden, variants=[*others, variant])
+
+
+_KINDS_OF_MACHINE: Final = frozenset({"device", "dtype"})
 
 
 def require_reasons(golden: Golden) -> None:

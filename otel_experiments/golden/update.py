@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from otel_experiments.golden.form import Form, Number
-from otel_experiments.golden.golden import Golden, Variant
+from otel_experiments.golden.golden import Golden, Variant, variants_for
 from otel_experiments.golden.ledger import Ledger
 from otel_experiments.golden.match import Matched, Pair, match_forms
 from otel_experiments.golden.own_diff import EXACT, diff_owns
@@ -23,18 +23,29 @@ def update_golden(old: Golden, new: Golden, *, with_timing: bool = False) -> Gol
     """Return the golden to write in place of `old`, made of `new` runs.
 
     Rules, policy and ignore lines of the old golden stay, as do its times unless `with_timing`, and everything
-    that the new runs only show within tolerance.
+    that the new runs only show within tolerance. Runs of an environment that has variants of its own change these
+    and nothing else.
     """
     policy = Policy(old.policy)
-    variants = [
-        _update_variant(before, after, policy)
-        for before, after in zip(old.variants, new.variants, strict=False)
+    places = variants_for(old, new.environment)
+    updated = places[: len(new.variants)]
+    others = [
+        variant
+        for variant in old.variants
+        if all(variant is not place for place in places)
+        or (variant.environment and all(variant is not one for one in updated))
     ]
-    variants += new.variants[len(variants) :]
+    variants = [
+        _update_variant(before, after, policy) for before, after in zip(places, new.variants, strict=False)
+    ]
+    here = places[0].environment
+    variants += (replace(variant, environment=here) for variant in new.variants[len(variants) :])
+    if here:
+        return replace(old, variants=[*others, *variants])
     keep_times = bool(old.timing) and not with_timing
     return replace(
         old,
-        variants=variants,
+        variants=[*variants, *others],
         environment=new.environment or old.environment,
         timing=old.timing if keep_times else new.timing,
         fingerprint=old.fingerprint if keep_times else new.fingerprint,
@@ -53,7 +64,13 @@ def _update_variant(old: Variant, new: Variant, policy: Policy) -> Variant:
             for metric in pair.candidate.metrics:
                 _keep_metric(pair, metric, policy)
     series = _keep_series(old.form.series, new.form.series, policy)
-    return replace(new, form=replace(form, series=series, _above={}), name=old.name, reason=old.reason)
+    return replace(
+        new,
+        form=replace(form, series=series, _above={}),
+        name=old.name,
+        reason=old.reason,
+        environment=old.environment,
+    )
 
 
 def _with_new_metrics(old: Form, matched: Matched, policy: Policy) -> Form:

@@ -6,8 +6,11 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
+
+from otel_experiments.gate.files import load_golden, save_golden
 
 PROGRAM = """
 import os, sys
@@ -212,6 +215,46 @@ def test_runs_that_differ_make_no_golden_without_a_reason(shell):
     assert "do 2 different things" in refused.stderr
     assert accepted.returncode == 0, accepted.stderr
     assert '"a flag decides"' in (shell.folder / "golden" / "train.otg").read_text()
+
+
+def test_a_variant_is_accepted_in_its_environment_only(kept):
+    """What a program does on another device is a variant there: the golden's own behaviour is not, and stays."""
+    path = kept.folder / "golden" / "train.otg"
+    golden = load_golden(path)
+    save_golden(path, replace(golden, environment={**golden.environment, "device": "cuda"}))
+    of_cuda = path.read_text().splitlines()
+    kept.change("run.epochs(2)", "run.epochs(3)")
+
+    unexplained = kept.golden("capture", "train", "--variant", "cpu", *RUN)
+    added = kept.golden("capture", "train", "--variant", "cpu", "--reason", "one epoch more, no tuning", *RUN)
+    same = kept.golden("compare", "train", "--timing", "off", *RUN)
+    kept.change("run.epochs(3)", "run.epochs(2)")
+    other = kept.golden("compare", "train", "--timing", "off", *RUN)
+
+    assert (unexplained.returncode, "has no reason" in unexplained.stderr) == (5, True)
+    assert added.returncode == 0, added.stderr
+    assert 'variant cpu runs=1 device=cpu "one epoch more, no tuning"' in path.read_text()
+    assert set(of_cuda[:-1]) < set(path.read_text().splitlines())
+    assert same.returncode == 0, same.stdout
+    assert (other.returncode, "count" in other.stdout) == (1, True), other.stdout
+
+    updated = kept.golden("update", "train", *RUN)
+    after = load_golden(path)
+
+    assert updated.returncode == 0, updated.stderr
+    assert after.environment["device"] == "cuda"
+    assert [(one.name, one.environment, one.reason) for one in after.variants] == [
+        ("", {}, ""),
+        ("cpu", {"device": "cpu"}, "one epoch more, no tuning"),
+    ]
+    assert kept.golden("compare", "train", "--timing", "off", *RUN).returncode == 0
+
+
+def test_a_variant_needs_another_environment(kept):
+    """In the golden's own environment a change is accepted by an update, not as a variant beside it."""
+    answer = kept.golden("capture", "train", "--variant", "more", "--reason", "why not", *RUN)
+
+    assert (answer.returncode, "environment of the golden itself" in answer.stderr) == (5, True)
 
 
 @pytest.mark.parametrize("form", ["text", "json", "junit", "md", "html", "github"])
