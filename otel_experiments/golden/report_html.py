@@ -6,6 +6,7 @@ Everything a program named is escaped, and the page's own policy forbids whateve
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -25,6 +26,11 @@ _MAX_FINDINGS: Final = 2_000
 _MAX_OPEN_CURVES: Final = 12
 _MAX_CURVES: Final = 200
 _MAX_INDENT: Final = 40
+_MANY_FINDINGS: Final = 20
+"""So many are told by code above the list, with links to what comes after it."""
+_LONG_VALUE: Final = 160
+_SHOWN_AROUND: Final = 40
+"""Characters in common that stand on each side of a difference."""
 _MIN_FOLD: Final = 6
 """Fewer equal rows than this are not worth a click."""
 
@@ -102,12 +108,25 @@ class _Section:
         if disagreement:
             lines.append(f"<p>{escape_markup(disagreement.strip('()').capitalize())}.</p>")
         lines += (f'<p class="soft">{escape_markup(note)}</p>' for note in one.notes)
+        lines += self._contents()
         lines += self._findings()
         if one.verdict == "fail" and accept:
             lines.append(f"<p>Accept: <code>{escape_markup(accept)}</code></p>")
         if one.verdict == "fail" and explain:
             lines.append(f"<p>Why: <code>{escape_markup(explain)}</code></p>")
         return [*lines, *trees, *self._curves(), *self._times(), "</section>"]
+
+    def _contents(self) -> list[str]:
+        """Return links to the parts below, for a list of findings that fills more than the first page."""
+        one = self.comparison
+        if len(one.findings) < _MANY_FINDINGS:
+            return []
+        uses = Counter(finding.code for finding in one.findings).most_common()
+        told = ", ".join(f"{escape_markup(code)} {count}" for code, count in uses)
+        links = [f'<a href="#{self.anchor}-spans">Spans</a>'] if self.rows else []
+        links += [f'<a href="#{self.anchor}-curves">Curves</a>'] if one.curves else []
+        links += [f'<a href="#{self.anchor}-times">Times</a>'] if one.timing is not None else []
+        return [f"<p>{len(one.findings)} findings: {told}</p>", f"<p>{' · '.join(links)}</p>"]
 
     def _facts(self) -> list[str]:
         one = self.comparison
@@ -136,12 +155,12 @@ class _Section:
             return ["<p>Nothing has changed.</p>"]
         lines = [
             (
-                '<h3>Findings</h3><div class="scroll"><table><tr><th class="number">#</th><th></th><th>Code</th>'
+                '<h3>Findings</h3><div class="scroll"><table class="findings"><tr><th class="number">#</th><th></th><th>Code</th>'
                 '<th>Place</th><th class="number">Count</th><th>Change</th></tr>'
             )
         ]
         for number, finding in enumerate(findings[:_MAX_FINDINGS], 1):
-            place = escape_markup(place_of(finding))
+            place = _place(finding)
             row = self._row_of(finding.path)
             if row:
                 place = f'<a href="#{row}">{place}</a>'
@@ -184,7 +203,7 @@ class _Section:
         self.rows = {path: f"{self.anchor}-r{at}" for path, at in first_rows.items()}
         shown = shown_rows(pairs, marks)
         lines = [
-            '<h3>Spans</h3><div class="trees"><div class="row head"><div>Golden</div><div>Candidate</div></div>'
+            f'<h3 id="{self.anchor}-spans">Spans</h3><div class="trees"><div class="row head"><div>Golden</div><div>Candidate</div></div>'
         ]
         for stretch in fold_equal(pairs, marks):
             body = [self._row(at, pairs[at], marks.get(at, ())) for at in stretch]
@@ -230,7 +249,7 @@ class _Section:
             return []
         lines = [
             (
-                '<h3>Curves</h3><p class="soft"><span class="key golden"></span>golden, with the range of its runs'
+                f'<h3 id="{self.anchor}-curves">Curves</h3><p class="soft"><span class="key golden"></span>golden, with the range of its runs'
                 '<span class="key candidate"></span>candidate<span class="cross">&times;</span>not a finite number'
                 '<span class="key since"></span>changed from here</p>'
             ),
@@ -271,7 +290,7 @@ class _Section:
         told = f"{count_noun(report.tested, 'stage')} tested"
         if report.machine.is_uniform:
             told += f", after dividing by {report.machine.wall:.2f}: the whole machine was that much slower"
-        lines = [f'<h3>Times</h3><p class="soft">{told}</p>']
+        lines = [f'<h3 id="{self.anchor}-times">Times</h3><p class="soft">{told}</p>']
         if not report.stages:
             return lines
         lines.append(
@@ -299,24 +318,56 @@ class _Section:
 def _cell(row: TreeRow | None, badges: str) -> str:
     if row is None:
         return '<div class="gone"></div>'
-    indent = 10 + 16 * min(row.depth, _MAX_INDENT)
+    depth = min(row.depth, _MAX_INDENT)
     kind = "name" if row.is_span else "name block"
     count = f'<span class="times">&times;{row.count}</span>' if row.count > 1 else ""
     facts = f'<span class="more">{escape_markup(row.facts)}</span>' if row.facts else ""
     return (
-        f'<div style="padding-left:{indent}px"><span class="{kind}">{escape_markup(clip(row.label, 200))}</span>'
+        f'<div style="--depth:{depth}"><span class="{kind}">{escape_markup(clip(row.label, 200))}</span>'
         f"{count}{facts}{badges}</div>"
+    )
+
+
+def _place(finding: Finding) -> str:
+    """Return where a finding is, its last part set off from the path above it."""
+    above, slash, last = place_of(finding).rpartition("/")
+    return (
+        f'<span class="above">{escape_markup(above + slash)}</span>{escape_markup(last)}'
+        if slash
+        else escape_markup(last)
     )
 
 
 def _change(finding: Finding) -> str:
     """Return what changed, the two values marked where they stand beside each other."""
-    text = escape_markup(clip(describe(finding), 2_000))
-    if finding.golden and finding.candidate:
-        pair = escape_markup(f"{finding.golden} -> {finding.candidate}")
-        marked = f"<del>{escape_markup(finding.golden)}</del> → <ins>{escape_markup(finding.candidate)}</ins>"
-        return text.replace(pair, marked, 1)
-    return text
+    text = describe(finding)
+    pair = f"{finding.golden} -> {finding.candidate}"
+    if not finding.golden or not finding.candidate or pair not in text:
+        return escape_markup(clip(text, 2_000))
+    before, _, after = text.partition(pair)
+    golden, candidate = _around_difference(finding.golden, finding.candidate)
+    marked = f"<del>{escape_markup(golden)}</del> → <ins>{escape_markup(candidate)}</ins>"
+    return escape_markup(clip(before, 200)) + marked + escape_markup(clip(after, 1_000))
+
+
+def _around_difference(golden: str, candidate: str) -> tuple[str, str]:
+    """Return two values with what they have in common left out, where they are too long to be read side by side."""
+    if max(len(golden), len(candidate)) <= _LONG_VALUE:
+        return golden, candidate
+    start = _shared(golden, candidate)
+    end = _shared(golden[start:][::-1], candidate[start:][::-1])
+    low, high = max(0, start - _SHOWN_AROUND), max(0, end - _SHOWN_AROUND)
+    ours, theirs = (
+        f"{'...' if low else ''}{clip(value[low : len(value) - high], 1_000)}{'...' if high else ''}"
+        for value in (golden, candidate)
+    )
+    return ours, theirs
+
+
+def _shared(one: str, other: str) -> int:
+    """Return with how many equal characters two texts begin."""
+    shorter = min(len(one), len(other))
+    return next((at for at in range(shorter) if one[at] != other[at]), shorter)
 
 
 def _word(severity: Severity) -> str:

@@ -31,11 +31,13 @@ th,td{padding:6px 10px;text-align:left;vertical-align:top;border-top:1px solid v
 tr:first-child th{border-top:0}th{font-size:12px;color:var(--soft);font-weight:600;background:var(--panel)}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td.place,td.change{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
-td.place{width:34%}tr:target,.row:target{outline:2px solid var(--note);outline-offset:-2px}
+td.place{width:34%}.above{color:var(--soft)}td.place a{text-decoration-color:var(--soft);text-underline-offset:3px}
+tr:target,.row:target{outline:2px solid var(--note);outline-offset:-2px}
 del,ins{text-decoration:none;border-radius:3px;padding:0 3px}del{background:var(--fail-soft)}
 ins{background:var(--ok-soft)}
 .trees{border:1px solid var(--line);border-radius:8px;overflow:hidden}
 .row{display:grid;grid-template-columns:1fr 1fr}.row>div{padding:1px 10px;min-width:0;overflow-wrap:anywhere}
+.row>div[style]{padding-left:calc(10px + 16px*var(--depth))}
 .row>div+div{border-left:1px solid var(--line)}
 .row.head{background:var(--panel);font-size:12px;font-weight:600;color:var(--soft)}.row.head>div{padding:6px 10px}
 .row.marked.fail-row{background:var(--fail-soft)}.row.marked.advisory-row{background:var(--warn-soft)}
@@ -59,7 +61,10 @@ circle.golden{fill:var(--golden)}circle.candidate{fill:var(--candidate)}
 .key{display:inline-block;width:18px;height:0;border-top:3px solid;vertical-align:4px;margin:0 6px 0 14px}
 .key.golden{border-color:var(--golden)}.key.candidate{border-color:var(--candidate)}
 .key.since{border-top:2px dashed var(--fail)}.cross{color:var(--fail);margin:0 4px 0 14px;font-weight:700}
-@media(max-width:760px){.curves{grid-template-columns:1fr}th,td{padding:5px 6px}}
+@media(max-width:760px){.curves{grid-template-columns:1fr}th,td{padding:5px 6px}
+.findings,.findings tbody{display:block}.findings tr{display:flex;flex-wrap:wrap;align-items:baseline;border-top:1px solid var(--line)}
+.findings tr:first-child{display:none}.findings td{border:0;padding:3px 8px}.findings td.place,.findings td.change{width:100%;order:1}
+.findings td:nth-child(5)::before{content:"\\00d7"}.row>div[style]{padding-left:calc(6px + 5px*var(--depth))}}
 @media print{details>*{display:block}}
 """
 """Nothing in it is fetched from anywhere."""

@@ -280,3 +280,37 @@ def test_any_numbers_are_drawn_inside_the_picture(ours, theirs):
             x, y = map(float, point.split(","))
             assert 0 <= x <= 460
             assert 0 <= y <= 200
+
+
+def test_long_values_are_shown_where_they_differ(programs):
+    """Of two long values that differ in one word, what they have in common is left out around that word."""
+    prompts = [" ".join(["word"] * 50 + [word] + ["word"] * 50) for word in ("yes", "no")]
+    ours, theirs = (
+        programs.run_program(programs.Work("run", {}, [programs.Work("ask", {"prompt": prompt})]))
+        for prompt in prompts
+    )
+
+    page = render_html(compare(make_golden([ours], name="ask"), [theirs]))
+
+    (before,), (after,) = re.findall("<del>(.*?)</del>", page), re.findall("<ins>(.*?)</ins>", page)
+    assert (before.count(" yes "), after.count(" no ")) == (1, 1)
+    assert max(len(before), len(after)) < 100
+    assert before.startswith("...")
+    assert before.endswith("...")
+
+
+def test_a_page_of_many_findings_leads_to_what_comes_after_them(programs):
+    """Above a list of many findings they are counted by code, with links to the spans below."""
+    ours, theirs = (
+        programs.run_program(
+            programs.Work(
+                "run", {}, [programs.Work(f"stage{at:03}", {"size": at + more}) for at in range(60)]
+            )
+        )
+        for more in (0, 1)
+    )
+
+    page = render_html(compare(make_golden([ours], name="many"), [theirs]))
+
+    assert "60 findings: attr 60" in page
+    assert page.index('href="#g1-spans"') < page.index("<h3>Findings</h3>") < page.index('id="g1-spans"')
