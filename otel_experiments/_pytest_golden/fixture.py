@@ -32,7 +32,18 @@ if TYPE_CHECKING:
 
 _RULES = frozenset(Rules.__dataclass_fields__)
 _OPTIONS = frozenset(
-    {"name", "policy", "timing", "runs", "rtol", "atol", "ignore", "allow_nonfinite", "require_decision"}
+    {
+        "name",
+        "policy",
+        "timing",
+        "runs",
+        "rtol",
+        "atol",
+        "target",
+        "ignore",
+        "allow_nonfinite",
+        "require_decision",
+    }
 )
 
 
@@ -189,6 +200,7 @@ class GoldenTrace:
             timing=own.timing or marks.get("timing"),
             rtol=marks.get("rtol", {}),
             atol=marks.get("atol", {}),
+            target=marks.get("target", {}),
             ignore=(*own.ignore, *map(_rule, marks.get("ignore", ()))),
             rules=Rules(**{key: value for key, value in marks.items() if key in _RULES}),
             allow_nonfinite=bool(marks.get("allow_nonfinite", False)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,12 +55,36 @@ def parse_parts(text: str) -> frozenset[Part]:
     return frozenset(cast("set[Part]", parts))
 
 
+def parse_target(metric: str, text: str) -> CurveSettings:
+    """Return how a metric is compared that has to reach `<0.1`, coming from above, or `>0.9`, from below.
+
+    Raises:
+        GoldenRuleError: the text is no such target.
+    """
+    match = _TARGET.fullmatch(str(text))
+    try:
+        value = float(match["value"]) if match else math.nan
+    except ValueError:
+        value = math.nan
+    if match is None or not math.isfinite(value):
+        raise GoldenRuleError(
+            rule=f"target {metric}={text}",
+            why="it says no value to reach, or not from which side",
+            fix="Write: target={'loss': '<0.1', 'accuracy': '>0.9'}",
+        )
+    return CurveSettings(mode="convergence", target=value, direction="min" if match["side"] == "<" else "max")
+
+
+_TARGET: Final = re.compile(r"\s*(?P<side>[<>])=?\s*(?P<value>\S+)\s*")
+
+
 @dataclass(frozen=True, slots=True)
 class CheckOptions:
     """How goldens are checked and updated.
 
     None stands for "as the golden says". `rtol` and `atol` map metric names or globs to tolerances; `ignore` are
-    rules beside those of the golden. `parts` is what may be written without review; in CI nothing is, unless it
+    rules beside those of the golden. `target` maps metrics to what they have to reach (`<0.1`, `>0.9`): when they do
+    is compared, not their values. `parts` is what may be written without review; in CI nothing is, unless it
     is forced.
     """
 
@@ -69,6 +95,7 @@ class CheckOptions:
     is_forced: bool = False
     rtol: Mapping[str, float] = field(default_factory=dict)
     atol: Mapping[str, float] = field(default_factory=dict)
+    target: Mapping[str, str] = field(default_factory=dict)
     ignore: Sequence[IgnoreRule] = ()
     rules: Rules = DEFAULT_RULES
     allow_nonfinite: bool = False
@@ -87,11 +114,13 @@ class CheckOptions:
 
     def policy_for(self, golden: Golden) -> Policy:
         """Return the policy for a golden: what is given here wins over its header."""
-        curves = {
+        curves = {name: parse_target(name, text) for name, text in self.target.items()}
+        curves |= {
             name: CurveSettings(
                 mode="tolerance", rtol=self.rtol.get(name, 1e-4), atol=self.atol.get(name, 1e-8)
             )
             for name in dict.fromkeys([*self.rtol, *self.atol])
+            if name not in curves
         }
         return Policy(
             name=self.policy or golden.policy,

@@ -204,6 +204,37 @@ def test_markers_set_policy_tolerance_and_rules(project):
     assert "the marker golden has no 'timming'" in refused.stdout
 
 
+CURVE = """
+import os
+import pytest
+import otel_experiments as ox
+
+SLOW = float(os.environ.get("SLOW", "1"))
+
+
+@pytest.mark.golden(target={"loss": "<0.2"}, timing="off")
+def test_curve(golden_trace):
+    with golden_trace(), ox.start_run("curve") as run:
+        for step in run.steps(range(200)):
+            run.log({"loss": 1 / (1 + step / (10 * SLOW))}, step=step)
+"""
+
+
+def test_a_target_is_reached_in_time_or_not(project):
+    """With a target only when the metric reaches it counts: much later fails, a slightly other curve passes."""
+    project.write("test_curve.py", CURVE)
+    assert project.pytest("test_curve.py", "--golden-update").returncode == 0
+
+    equal = project.pytest("test_curve.py", SLOW="1.001")
+    later = project.pytest("test_curve.py", SLOW="3")
+    project.change("test_curve.py", '"<0.2"', '"0.2"')
+    refused = project.pytest("test_curve.py")
+
+    assert equal.returncode == 0, equal.stdout
+    assert (later.returncode, "converged-later" in later.stdout) == (1, True), later.stdout
+    assert (refused.returncode, "it says no value to reach" in refused.stdout) == (1, True), refused.stdout
+
+
 def test_several_runs_make_one_golden(project):
     """`golden_trace.runs` records one run a seed for the golden, and one for a candidate."""
     project.write(
