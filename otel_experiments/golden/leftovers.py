@@ -243,10 +243,13 @@ def _find_retries(state: MatchState, group: Sequence[Leftover]) -> None:
             if left.is_removed not in tasks:
                 tasks[left.is_removed] = _parallel_tasks(_slots_beside(left))
             tries = _parallel_tries(state, left, tasks[left.is_removed])
-        if not any(state.status_of(slot) == _ERROR for slot in tries):
+        slots = _slots_beside(left)
+        if not any(state.status_of(slots[at]) == _ERROR for at in tries):
             continue
         left.is_settled = True
-        before, after = ("2 tries", "1 try") if left.is_removed else ("1 try", "2 tries")
+        matched = left.pairing.match if left.is_removed else left.pairing.back
+        more = f"{1 + sum(matched[at] < 0 for at in tries)} tries"
+        before, after = (more, "1 try") if left.is_removed else ("1 try", more)
         state.ledger.note(
             "retry",
             left.path,
@@ -258,12 +261,12 @@ def _find_retries(state: MatchState, group: Sequence[Leftover]) -> None:
         )
 
 
-def _tries(left: Leftover) -> list[Slot]:
-    """Return the neighbours of a leftover that have its name, with it; empty when none of them was matched."""
+def _tries(left: Leftover) -> list[int]:
+    """Return the positions of the neighbours of a leftover that have its name, with it; empty when none of them was matched."""
     is_removed = left.is_removed
     slots = left.pairing.golden if is_removed else left.pairing.candidate
     matched = left.pairing.match if is_removed else left.pairing.back
-    found = [left.slot]
+    found = [left.position]
     is_known = False
     for step in (-1, 1):
         at = left.position + step
@@ -273,7 +276,7 @@ def _tries(left: Leftover) -> list[Slot]:
             and slots[at].strand == left.slot.strand
             and abs(at - left.position) <= _MAX_TRIES
         ):
-            found.append(slots[at])
+            found.append(at)
             is_known = is_known or matched[at] >= 0
             at += step
             if slots[at - step].block == SEQUENTIAL and matched[at - step] >= 0:
@@ -294,8 +297,8 @@ def _parallel_tasks(slots: Sequence[Slot]) -> dict[Hashable, list[int]]:
     return tasks
 
 
-def _parallel_tries(state: MatchState, left: Leftover, tasks: Mapping[Hashable, Sequence[int]]) -> list[Slot]:
-    """Return the tries of a parallel task, with the leftover; empty when none of the others was matched.
+def _parallel_tries(state: MatchState, left: Leftover, tasks: Mapping[Hashable, Sequence[int]]) -> list[int]:
+    """Return the positions of the tries of a parallel task, with the leftover; empty when none of the others was matched.
 
     A worker that repeats itself has a strand for each repetition, so that tries are no neighbours there. They
     have the same attributes, but for what the failed one says of its failure.
@@ -309,8 +312,8 @@ def _parallel_tries(state: MatchState, left: Leftover, tasks: Mapping[Hashable, 
             continue
         other = set(state.attributes_of(slots[at]))
         if own <= other or other <= own:
-            others.append(slots[at])
-    return [left.slot, *others] if others else []
+            others.append(at)
+    return [left.position, *others] if others else []
 
 
 # --- moves -------------------------------------------------------------------------------------------------------

@@ -135,6 +135,21 @@ def test_a_retry_is_named(programs):
     assert comparison.failures[0].examples[0].index == (("epoch", 1), ("step", 12))
 
 
+def test_two_failed_tries_are_three_tries(programs):
+    """Where a stage fails twice and then works, the finding says that there were three tries."""
+
+    def retry(work, body, place, parent):
+        if work.name == "backward" and parent.attributes["step"] == 12:
+            body[place:place] = [
+                programs.Work("backward", own_ms=2.0, status=StatusCode.ERROR) for _ in range(2)
+            ]
+
+    comparison = check(programs, programs.training(), changed(programs, retry))
+
+    assert codes(comparison) == [("retry", f"{STEP}/backward", 2)]
+    assert (comparison.failures[0].golden, comparison.failures[0].candidate) == ("1 try", "3 tries")
+
+
 def test_a_renamed_stage_is_one_finding(programs):
     """S2: thirty renamed spans are one rename, not sixty additions and removals."""
     candidate = changed(
