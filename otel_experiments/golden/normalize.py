@@ -78,7 +78,7 @@ def is_secret_key(key: str) -> bool:
 
 def normalize_text(text: str) -> tuple[str, tuple[Token, ...]]:
     """Return the text with labels in place of what varies, and the ids that the labels stand for, in order."""
-    if "=" in text or ":" in text or "--" in text:
+    if ("=" in text or ":" in text or "--" in text) and _names_a_secret(text.lower()):
         text = _ASSIGNED.sub(lambda match: f"{match['head']}{match['quote'] or ''}{REDACTED}", text)
     if _SUSPECT.search(text) is None and len(text) < 24:
         return text, ()
@@ -99,6 +99,11 @@ def normalize_text(text: str) -> tuple[str, tuple[Token, ...]]:
         return REDACTED
 
     return _PATTERN.sub(replace, text), tuple(tokens)
+
+
+def _names_a_secret(lowered: str) -> bool:
+    """Whether a text can match `_ASSIGNED`: ten times faster than to try."""
+    return any(word in lowered for word in ("passw", "passphrase", "secret", "credential", "key", "token"))
 
 
 def identity_token(key: str, value: object) -> Token:
