@@ -433,21 +433,24 @@ class NonFiniteGoldenError(GoldenError, ValueError):
         before = "no finite value before it" if last_finite is None else f"last finite value {last_finite!r}"
         super().__init__(
             f"The metric {metric!r} is {value!r} at index {index:g} ({before}), so the run was not taken as a golden.\n"
-            "  Mend the run; if it must be so, allow it: allow_nonfinite=True."
+            "  Mend the run; if it must be so, allow it: --allow-nonfinite (in Python and pytest: allow_nonfinite=True)."
         )
 
 
 class CommandFailedError(GoldenError):
-    """The command whose run was to be captured did not end well."""
+    """The command whose run was to be captured was not started, or did not end well."""
 
     exit_code = 4
 
-    def __init__(self, *, command: str, ended: str) -> None:
+    def __init__(
+        self,
+        *,
+        command: str,
+        ended: str,
+        fix: str = "Make it end with exit code 0, then capture again; its own output is above.",
+    ) -> None:
         self.command, self.ended = command, ended
-        super().__init__(
-            f"The command {command!r} {ended}, so nothing of it was captured.\n"
-            "  Make it end with exit code 0, then capture again; its own output is above."
-        )
+        super().__init__(f"The command {command!r} {ended}, so nothing of it was captured.\n  {fix}")
 
 
 class UnstableRunsError(GoldenError):

@@ -12,7 +12,7 @@ from typing import Final
 
 from otel_experiments.capture.stored import capture_store
 from otel_experiments.capture.surroundings import describe_here
-from otel_experiments.errors import CommandFailedError, EmptyTraceError
+from otel_experiments.errors import CommandFailedError, EmptyTraceError, GoldenRuleError, RunNotFoundError
 from otel_experiments.golden.trace import CapturedRun
 from otel_experiments.record.propagation import RUN_ID_VARIABLE, TRACEPARENT_VARIABLE
 from otel_experiments.record.settings import SETTINGS
@@ -37,7 +37,7 @@ def capture_command(
         CommandFailedError: the command is not there, or ended with another exit code than 0.
         EmptyTraceError: it recorded nothing.
         IncompleteTraceError: spans are missing.
-        GoldenRuleError: it recorded several runs and `select` names none.
+        GoldenRuleError: it recorded several runs and `select` names none, or one there is not.
     """
     captured = []
     for _ in range(runs):
@@ -46,10 +46,19 @@ def capture_command(
             run_command(command, capture_environment(store, environ))
             if not store.exists():
                 raise EmptyTraceError(run=name)
-            captured.append(
-                capture_store(store, select=select, environment=describe_here(environ), name=name)
-            )
+            captured.append(_captured(store, select, environ, name))
     return captured
+
+
+def _captured(store: Path, select: str | None, environ: Mapping[str, str] | None, name: str) -> CapturedRun:
+    try:
+        return capture_store(store, select=select, environment=describe_here(environ), name=name)
+    except RunNotFoundError as exc:  # its text names the store, which is gone when it is read
+        raise GoldenRuleError(
+            rule=f"select={select}",
+            why=f"the command recorded no run of this name or id, but {', '.join(map(repr, exc.known))}",
+            fix="Take one of these.",
+        ) from exc
 
 
 def capture_environment(store: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -74,7 +83,11 @@ def run_command(command: Sequence[str], environ: Mapping[str, str]) -> None:
     try:
         code = subprocess.run(command, env=environ, check=False).returncode  # noqa: S603 - it is the user's own
     except OSError as exc:
-        raise CommandFailedError(command=shown, ended=f"could not be started: {exc.strerror}") from exc
+        raise CommandFailedError(
+            command=shown,
+            ended=f"could not be started: {exc.strerror}",
+            fix="Check its name, the PATH, and whether it may be run.",
+        ) from exc
     if code:
         ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         raise CommandFailedError(command=shown, ended=ended)

@@ -15,6 +15,7 @@ from otel_experiments.cli.format import clean
 from otel_experiments.cli.root import ExitCode, named_store, store_option
 from otel_experiments.cli.session import store_location
 from otel_experiments.golden.score import compare_traces
+from otel_experiments.golden.seed_score import SystemCall
 from otel_experiments.model.span import Span
 from otel_experiments.record.settings import SETTINGS
 from otel_experiments.semconv import attributes as attr
@@ -64,6 +65,7 @@ def command(
     if not syscalls:
         raise click.UsageError("Say what to trace: --syscalls. (Spans need no tracing from outside.)")
     del ctx.args[:]
+    baseline = None if against is None else _read_baseline(against, keep)
     location = store_location(ctx)
     with tempfile.TemporaryDirectory(prefix="otel-experiments-strace-") as folder:
         output = keep or Path(folder) / "calls.strace"
@@ -71,8 +73,8 @@ def command(
         code = record_command(command, output, calls=calls, environ=told)
         captured = store_syscalls(output, location)
         _report(captured, shlex.join(command))
-        if against is not None:
-            _score(against, output)
+        if baseline is not None:
+            _score(baseline, output)
     ctx.exit(code)
 
 
@@ -115,8 +117,22 @@ def _row(span: Span, path: str, value: int, *, is_time: bool) -> str:
     return f"{number}  {count!s:>7}x  {name!s:<16} {clean(path)}"
 
 
-def _score(against: Path, output: Path) -> None:
-    score = compare_traces(read_system_calls(against), read_system_calls(output), mode="seed")
+def _read_baseline(against: Path, keep: Path | None) -> list[SystemCall]:
+    """Return the calls to score against, read before the command runs: a wrong file is told at once."""
+    if keep is not None and keep.resolve() == against.resolve():
+        raise click.UsageError(
+            f"--keep would write over {str(against)!r}, which --against reads: name another."
+        )
+    calls = read_system_calls(against)
+    if not calls:
+        raise click.UsageError(
+            f"{str(against)!r} holds no system calls: give --against a file that --keep wrote."
+        )
+    return calls
+
+
+def _score(baseline: list[SystemCall], output: Path) -> None:
+    score = compare_traces(baseline, read_system_calls(output), mode="seed")
     click.echo(
         f"\nsyscall match {score.syscall_match:.3f}   timing variance {score.timing_variance:.3f}   "
         f"outcome {score.semantic_equiv:.3f}   overall {score.overall():.3f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -47,13 +48,27 @@ def record_command(
 
     Raises:
         MissingToolError: strace is not installed.
-        CommandFailedError: strace could not start or watch the command.
+        CommandFailedError: the command is not there, `output` cannot be written, or strace could not watch it.
     """
+    strace, shown = find_strace(), shlex.join(command)
+    program = shutil.which(command[0], path=None if environ is None else environ.get("PATH"))
+    if program is None:
+        raise CommandFailedError(
+            command=shown,
+            ended="could not be started: there is no such program",
+            fix="Check its name, the PATH, and whether it may be run.",
+        )
+    if not os.access(output.absolute().parent, os.W_OK | os.X_OK):
+        raise CommandFailedError(
+            command=shown,
+            ended=f"was not started, for {str(output)!r} cannot be written",
+            fix="Name a file in a folder that is there and may be written.",
+        )
     told = dict(os.environ if environ is None else environ) | {THREAD_IDS_VARIABLE: "1"}
     options = ["-f", "-ttt", "-T", "-s", "0", "-o", str(output)]
     if calls == "io":
         options += ["-e", _IO]
-    whole = [find_strace(), *options, "--", *command]
+    whole = [strace, *options, "--", *command]
     # strace ends itself by the signal that ended the command, and passes Ctrl-C on to it.
     before = signal.getsignal(signal.SIGINT)
     try:
@@ -62,7 +77,8 @@ def record_command(
         signal.signal(signal.SIGINT, before)
     if not output.exists() or (code and output.stat().st_size == 0):
         raise CommandFailedError(
-            command=" ".join(command),
-            ended="was not started, or strace may not watch it (is ptrace allowed here?)",
+            command=shown,
+            ended="was not started, or strace may not watch it",
+            fix="What strace said is above; in a container ptrace has to be allowed (--cap-add=SYS_PTRACE).",
         )
     return 128 - code if code < 0 else code

@@ -190,7 +190,7 @@ TEXTS = {
         {"metric": "loss", "index": 41, "value": float("inf"), "last_finite": 0.5},
         (
             "The metric 'loss' is inf at index 41 (last finite value 0.5), so the run was not taken as a golden.\n"
-            "  Mend the run; if it must be so, allow it: allow_nonfinite=True."
+            "  Mend the run; if it must be so, allow it: --allow-nonfinite (in Python and pytest: allow_nonfinite=True)."
         ),
     ),
     "TelemetryDecodeError": (
@@ -267,7 +267,7 @@ EMPTY = {
         {"metric": "loss", "index": 0, "value": float("-inf"), "last_finite": None},
         (
             "The metric 'loss' is -inf at index 0 (no finite value before it), so the run was not taken as a golden.\n"
-            "  Mend the run; if it must be so, allow it: allow_nonfinite=True."
+            "  Mend the run; if it must be so, allow it: --allow-nonfinite (in Python and pytest: allow_nonfinite=True)."
         ),
     ),
 }

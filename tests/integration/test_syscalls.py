@@ -99,3 +99,25 @@ def test_a_missing_strace_is_said_with_the_command_that_installs_it(tmp_path):
     assert (answer.returncode, answer.stdout) == (7, "")
     assert "sudo apt-get install strace" in answer.stderr
     assert not (tmp_path / "experiments.db").exists()
+
+
+@needs_strace
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--", "no-such-program"], "could not be started: there is no such program"),
+        (["--keep", "nowhere/calls", "--", "true"], "'nowhere/calls' cannot be written"),
+        (["--against", "program.py", "--", "true"], "'program.py' holds no system calls"),
+        (["--keep", "a", "--against", "a", "--", "true"], "--keep would write over 'a'"),
+    ],
+)
+def test_what_cannot_be_traced_or_scored_is_told_before_the_command_runs(tmp_path, arguments, told):
+    """A wrong program, place or file of calls is named, and no score of nothing is printed."""
+    (tmp_path / "a").write_text("")
+
+    answer = trace(tmp_path, "--syscalls", *arguments)
+
+    assert answer.returncode not in {0, 3}
+    assert told in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert "syscall match" not in answer.stdout
