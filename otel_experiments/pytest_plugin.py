@@ -6,6 +6,7 @@ else is imported by the first test that asks for the fixture.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -54,17 +55,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--golden-report", metavar="DIR", help="Write reports of failed comparisons here.")
     group.addoption(
-        "--golden-runs", type=int, metavar="K", help="Runs of the candidate, with golden_trace.runs."
+        "--golden-runs", type=_count, metavar="K", help="Runs of the candidate, with golden_trace.runs."
     )
     group.addoption(
         "--golden-confirm",
-        type=int,
+        type=_count,
         default=3,
         metavar="K",
         help="Where times alone fail, golden_trace.runs goes on until K runs are slower. 1: the first run decides.",
     )
     parser.addini("golden_dir", "Folder of the goldens, beside the test file.", default="golden")
     parser.addini("golden_unused", "As --golden-unused.", default="fail")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,5 +1,6 @@
 """`action.yml`: its steps run as GitHub runs them, with a stand-in for GitHub's API only."""
 
+import json
 import os
 import re
 import subprocess
@@ -125,3 +126,14 @@ def test_every_input_is_declared_and_used():
     text = yaml.safe_dump(ACTION["runs"])
 
     assert set(re.findall(r"inputs\.([\w-]+)", text)) == set(ACTION["inputs"])
+
+
+def test_options_may_have_several_lines(runner, tmp_path):
+    """An input of several lines (`options: |`) is taken whole."""
+    runner(
+        STEPS[0]["run"], GOLDEN="train", COMMAND=f"{sys.executable} train.py", CANDIDATE="",
+        OPTIONS="--timing off\n--policy strict\n",
+    )  # fmt: skip
+
+    (report,) = (tmp_path / "temp" / "golden-report").glob("*.json")
+    assert json.loads(report.read_text())["policy"] == {"name": "strict", "timing": "off"}

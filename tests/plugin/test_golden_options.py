@@ -135,3 +135,13 @@ def test_an_update_of_all_takes_times_and_changes_and_new_ones(accepted):
     assert accepted.golden("test_train.otg.stats") != before
     assert "test_more.otg" in accepted.files()
     assert accepted.pytest("--golden-timing=off").returncode == 0
+
+
+@pytest.mark.parametrize("option", ["--golden-runs", "--golden-confirm"])
+@pytest.mark.parametrize("count", ["0", "-1", "some"])
+def test_counts_of_runs_are_numbers_from_1_on(accepted, option, count):
+    """No run at all cannot be asked for."""
+    answer = accepted.pytest(f"{option}={count}")
+
+    assert answer.returncode == 4
+    assert f"'{count}' is no number from 1 on" in answer.stderr
