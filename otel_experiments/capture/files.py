@@ -10,6 +10,7 @@ import gzip
 import io
 import json
 import os
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -114,7 +115,9 @@ def read_telemetry(path: str | os.PathLike[str], into: Telemetry | None = None) 
                 _read_protobuf(stream.read(), held)
         except TelemetryDecodeError as exc:
             raise TelemetryDecodeError(source=f"{where.name} ({exc.source})", found=exc.found) from exc
-        except (EOFError, gzip.BadGzipFile, UnicodeDecodeError) as exc:
+        except RecursionError as exc:
+            raise TelemetryDecodeError(source=where.name, found="its JSON is nested too deep") from exc
+        except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as exc:
             raise TelemetryDecodeError(source=where.name, found=f"it is cut or damaged: {exc}") from exc
     return held
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
+from click.exceptions import Exit
 
+from otel_experiments.cli.root import ExitCode
 from otel_experiments.errors import (
     GoldenError,
     JournalError,
@@ -24,6 +27,8 @@ INVALID: Final = 3
 NO_CANDIDATE: Final = 4
 CONFIGURATION: Final = 5
 UNDECIDED: Final = 6
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 _COMMANDS: Final = {
     "capture": ("golden_capture", "Make a golden from a command, stored runs, or files of telemetry."),
@@ -68,6 +73,30 @@ class GoldenGroup(click.Group):
             ctx.exit(CONFIGURATION)
         except OtelExperimentsError as error:
             end(ctx, error)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            if error.filename is None and error.errno not in _NO_ROOM:
+                raise
+            click.echo(_describe(error), err=True)
+            ctx.exit(CONFIGURATION)
+        except KeyboardInterrupt:
+            click.echo("Interrupted. No golden is half written.", err=True)
+            ctx.exit(ExitCode.INTERRUPTED)
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # click's signature
+    ) -> click.Context:
+        """Return the group's context; what is wrong before a command is a usage error with our code too."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            error.show()
+            raise Exit(CONFIGURATION) from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -78,6 +107,13 @@ class GoldenGroup(click.Group):
         except click.UsageError as error:
             error.show()
             ctx.exit(CONFIGURATION)
+
+
+def _describe(error: OSError) -> str:
+    """Return which file could not be used and why, and what can be done about it."""
+    place = "The output" if error.filename is None else f"The file {str(error.filename)!r}"
+    fix = "Make room" if error.errno in _NO_ROOM else "Make it readable and writable"
+    return f"{place} cannot be used: {error.strerror}.\n  {fix}, or name another place (--dir, --output, --report)."
 
 
 def end(ctx: click.Context, error: OtelExperimentsError) -> NoReturn:

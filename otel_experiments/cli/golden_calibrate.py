@@ -8,6 +8,7 @@ from otel_experiments.cli.golden_options import (
     CommandAfterDashes,
     gather_runs,
     policy_option,
+    print_report,
     rules_options,
     select_option,
 )
@@ -57,7 +58,7 @@ def calibrate(  # noqa: PLR0913 - one argument an option
     rules = Rules(volatile=volatile, index=index, metric=metric, unordered=unordered)
     found = gather_runs(ctx, sources, runs=runs, select=select, name="run")
     result = measure(found, policy=Policy(policy or "structural", timing=timing or "fail"), rules=rules)
-    click.echo(json_line(_plain(result)) if as_json else _text(result))
+    print_report(json_line(_plain(result)) if as_json else _text(result))
     ctx.exit(1 if result.false_alarms else 0)
 
 
@@ -69,9 +70,8 @@ def _text(result: Calibration) -> str:
                 f"  {name} time of a stage varies by {spread:.1%} from run to run (median over stages)"
             )
     for finding, count in result.causes:
-        lines.append(
-            f"  {count}x {finding.code} {finding.path} {finding.key}: {describe(finding)}".rstrip(": ")
-        )
+        place = f"{finding.path} {finding.key}".rstrip()
+        lines.append(f"  {count}x {finding.code} {place}: {describe(finding)}".rstrip(": "))
     if result.proposals:
         lines += ["", "What would mend it:", *(f"  {proposal}" for proposal in result.proposals)]
     return "\n".join(lines)

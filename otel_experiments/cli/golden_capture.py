@@ -83,16 +83,14 @@ def capture(  # noqa: PLR0913 - one argument an option
     path = golden_path(name, folder)
     if variant is not None:
         old = load_golden(path, update=f"otel-experiments golden capture {name} -- COMMAND")
+        shelf.require_writable(path)
         found = gather_runs(ctx, sources, runs=runs, select=select, name=name)
         save_golden(path, _with_variant(old, found, variant, reason, allow_nonfinite=allow_nonfinite))
         click.echo(f"{path}: accepts variant {variant} in this environment.")
         return
     if path.exists() and not is_replacing:
-        raise GoldenRuleError(
-            rule=f"capture {name}",
-            why=f"{path} is there already",
-            fix="Bring it up to date with as little change as possible: golden update; or write over it: --replace",
-        )
+        raise _already_there(name, path)
+    shelf.require_writable(path)
     rules = Rules(volatile=volatile, index=index, metric=metric, unordered=unordered)
     found = gather_runs(ctx, sources, runs=runs, select=select, name=name)
     made = make_golden(
@@ -103,7 +101,10 @@ def capture(  # noqa: PLR0913 - one argument an option
         allow_nonfinite=allow_nonfinite,
     )
     made = _with_reasons(made, found, reason, rules)
-    save_golden(path, made)
+    try:
+        save_golden(path, made, is_new=not is_replacing)
+    except FileExistsError as exc:  # another process made it meanwhile
+        raise _already_there(name, path) from exc
     save_stats(path, made)
     shelf.reject(shelf.pending_path(path))
     click.echo(_summary(path, made))
@@ -123,6 +124,14 @@ def _with_variant(
     if len(made.variants) > 1:
         raise UnstableRunsError(golden=golden.name, runs=len(runs), behaviours=len(made.variants))
     return add_variant(golden, made, name=name, reason=reason)
+
+
+def _already_there(name: str, path: Path) -> GoldenRuleError:
+    return GoldenRuleError(
+        rule=f"capture {name}",
+        why=f"{path} is there already",
+        fix="Bring it up to date with as little change as possible: golden update; or write over it: --replace",
+    )
 
 
 def _summary(path: Path, golden: Golden) -> str:
@@ -192,7 +201,8 @@ def update(  # noqa: PLR0913 - one argument an option
         shelf.accept(pending)
         click.echo(f"{path}: accepted the pending golden.")
         return
-    old = load_golden(path, update=f"otel-experiments golden capture {name} -- COMMAND")
+    old = load_golden(path, update=f"otel-experiments golden capture {name} -- COMMAND", is_sealed=False)
+    shelf.require_writable(path)
     before = path.read_text(encoding="utf-8").splitlines()
     found = gather_runs(ctx, sources, runs=runs or old.runs, select=select, name=name)
     made = make_golden(

@@ -17,6 +17,7 @@ from otel_experiments.cli.golden_options import (
     gather_runs,
     parse_tolerances,
     policy_option,
+    print_report,
     select_option,
 )
 from otel_experiments.cli.root import store_option
@@ -138,7 +139,7 @@ def compare(  # noqa: PLR0913 - one argument an option
     if output is not None:
         write_text(output, report if report.endswith("\n") else f"{report}\n")
     elif report:
-        click.echo(report.rstrip("\n"))
+        print_report(report.rstrip("\n"))
     if form == "github":
         _write_summary(annotate(comparison, path=shown)[1])
     ctx.exit(comparison.exit_code)

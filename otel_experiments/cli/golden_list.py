@@ -57,7 +57,7 @@ def ls(*, folder: Path | None, as_json: bool) -> None:
         Column("policy"),
         Column("runs", is_right=True),
         Column("spans", is_right=True),
-        Column("state"),
+        Column("state", is_elastic=True),
     ]
     cells: list[list[str]] = [
         [
@@ -93,12 +93,15 @@ def _row(path: Path) -> dict[str, str | int | bool | None]:
 @folder_option
 @click.option("--force", is_flag=True, help="Also in CI, where nothing is written otherwise.")
 def upgrade(*, names: tuple[str, ...], folder: Path | None, force: bool) -> None:
-    """Rewrite goldens of an older format, all or NAMES; what they accept stays the same."""
+    """Rewrite goldens of an older format, all or NAMES; what they accept stays the same.
+
+    A golden that was edited by hand is sealed again when it is named.
+    """
     refuse_in_ci(force=force)
     paths = [golden_path(name, folder) for name in names] or shelf.find_goldens([folder or default_folder()])
     count = 0
     for path in paths:
-        text = write_golden(load_golden(path))
+        text = write_golden(load_golden(path, is_sealed=not names))
         if text != path.read_text(encoding="utf-8"):
             shelf.write_text(path, text)
             click.echo(f"{path}: rewritten")

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import click
 
 from otel_experiments.capture import capture_command
+from otel_experiments.cli.root import drop_output
 from otel_experiments.cli.session import store_location
 from otel_experiments.errors import GoldenRuleError
 from otel_experiments.gate.sources import read_runs
@@ -77,6 +78,14 @@ def rules_options(command: _Command) -> _Command:
     ):
         command = click.option(f"--{name}", multiple=True, metavar="NAME", help=brief)(command)
     return command
+
+
+def print_report(text: str) -> None:
+    """Print what an exit code goes with; a reader that has gone (`| head`) does not change the code."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        drop_output()
 
 
 def parse_tolerances(pairs: Sequence[str]) -> dict[str, float]:

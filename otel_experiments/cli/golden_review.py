@@ -77,4 +77,5 @@ def _ask(question: str) -> str:
 @click.option("--finding", type=int, default=1, show_default=True, help="Its number in the report.")
 def explain(*, report: Path, finding: int) -> None:
     """Explain one finding of a JSON REPORT: what it means, its evidence, how to accept or ignore it."""
-    click.echo(explain_finding(report.read_text(encoding="utf-8"), finding, source=str(report)))
+    text = report.read_bytes().decode("utf-8", "replace")  # what is no text is no report either
+    click.echo(explain_finding(text, finding, source=str(report)))

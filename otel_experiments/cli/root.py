@@ -112,12 +112,12 @@ class Root(click.Group):
             click.echo("Interrupted. What was recorded so far is kept.", err=True)
             ctx.exit(ExitCode.INTERRUPTED)
         except BrokenPipeError:
-            _drop_output()  # `... | head` has read what it wanted
+            drop_output()  # `... | head` has read what it wanted
             ctx.exit(ExitCode.OK)
         except OSError as error:
             if error.errno not in _NO_ROOM:
                 raise
-            _drop_output()
+            drop_output()
             click.echo(f"Cannot write {error.filename or 'the output'}: {error.strerror}.", err=True)
             ctx.exit(ExitCode.UNEXPECTED)
         return result
@@ -130,7 +130,7 @@ def _printable(text: str) -> str:
     return "\n".join(map(clean, text.split("\n")))
 
 
-def _drop_output() -> None:
+def drop_output() -> None:
     """Let what is still buffered for stdout go nowhere, quietly."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

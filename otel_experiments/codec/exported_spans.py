@@ -1,6 +1,6 @@
 """From the JSON objects that `otel-experiments export spans` writes to spans of the model. Pure.
 
-The export has no instrumentation scope and no resource but the run's id, so neither comes back.
+The export has no resource but the run's id, and of the instrumentation scope name and version, so no more comes back.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_experiments.errors import TelemetryDecodeError
-from otel_experiments.model.span import Event, Link, Span, SpanKind, StatusCode
+from otel_experiments.model.span import Event, Link, Scope, Span, SpanKind, StatusCode
 
 
 def is_exported_span(document: Mapping[str, Any]) -> bool:
@@ -43,9 +43,14 @@ def span_from_export(document: Mapping[str, Any]) -> Span:  # parsed JSON
                 Link(link["trace_id"], link["span_id"], link.get("attributes") or {})
                 for link in document.get("links") or ()
             ),
+            scope=_scope(document.get("scope") or {}),
             run_id=document.get("run_id"),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise TelemetryDecodeError(
             source="An exported span", found=f"it cannot be read: {type(exc).__name__} {exc}"
         ) from exc
+
+
+def _scope(document: Mapping[str, Any]) -> Scope:
+    return Scope(name=document.get("name", ""), version=document.get("version", ""))

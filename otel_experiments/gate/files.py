@@ -11,8 +11,12 @@ from otel_experiments.golden.file import read_golden, write_golden, write_stats
 from otel_experiments.golden.golden import Golden
 
 
-def load_golden(path: Path, *, update: str = "otel-experiments golden capture") -> Golden:
+def load_golden(
+    path: Path, *, update: str = "otel-experiments golden capture", is_sealed: bool = True
+) -> Golden:
     """Return the golden of a file, with its times where the file beside it has some.
+
+    Without `is_sealed` a file is taken that was edited by hand, as long as it can be read.
 
     Raises:
         GoldenMissingError: there is no such file; `update` is the command that makes it.
@@ -22,18 +26,22 @@ def load_golden(path: Path, *, update: str = "otel-experiments golden capture") 
     if path.name.endswith(shelf.PENDING):
         stats = shelf.pending_path(shelf.stats_path(shelf.golden_of_pending(path)))
     return read_golden(
-        _read(path, update=update), path=_shown(path), stats=_read(stats) if stats.exists() else None
+        _read(path, update=update),
+        path=_shown(path),
+        stats=_read(stats) if stats.exists() else None,
+        is_sealed=is_sealed,
     )
 
 
-def save_golden(path: Path, golden: Golden) -> None:
-    """Write the golden's structure, configuration and curves.
+def save_golden(path: Path, golden: Golden, *, is_new: bool = False) -> None:
+    """Write the golden's structure, configuration and curves; with `is_new` only where there is no file yet.
 
     Raises:
+        FileExistsError: there is one, and `is_new`.
         GoldenRuleError: a second accepted behaviour has no reason.
         OSError: the file cannot be written.
     """
-    shelf.write_text(path, write_golden(golden))
+    shelf.write_text(path, write_golden(golden), is_new=is_new)
 
 
 def save_stats(path: Path, golden: Golden, *, is_pending: bool = False) -> None:

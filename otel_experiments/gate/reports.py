@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Literal
 
 from otel_experiments.gate.shelf import write_text
 from otel_experiments.golden.compare import Comparison
+from otel_experiments.golden.report_escape import marker
 from otel_experiments.golden.report_text import render_text
 
 ReportFormat = Literal["text", "json", "junit", "md", "html", "github"]
@@ -68,12 +70,24 @@ def annotate(comparison: Comparison, *, path: str = "") -> tuple[list[str], str]
 def write_reports(folder: Path, name: str, comparison: Comparison) -> list[Path]:
     """Write a comparison's JSON, markdown, HTML and JUnit reports into a folder; returns the files.
 
+    Where the folder has reports of another golden under this name, from another folder, a digest tells them apart.
+
     Raises:
         OSError: a file cannot be written.
     """
+    if _is_of_another(folder / f"{name}{_ENDINGS['md']}", comparison):
+        name = f"{name}-{blake2b(comparison.golden_name.encode('utf-8', 'surrogatepass'), digest_size=3).hexdigest()}"
     written = []
     for form, ending in _ENDINGS.items():
         path = folder / f"{name}{ending}"
         write_text(path, render(comparison, form, path=name))
         written.append(path)
     return written
+
+
+def _is_of_another(report: Path, comparison: Comparison) -> bool:
+    """Tell whether a Markdown report is there and, by its first line, about another golden."""
+    if not report.is_file():
+        return False
+    with report.open(encoding="utf-8", errors="replace") as stream:
+        return stream.readline().rstrip("\n") != marker(comparison.golden_name)

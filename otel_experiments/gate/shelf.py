@@ -9,6 +9,7 @@ Files take their name only when they are complete, so that two processes never w
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterable
@@ -47,24 +48,67 @@ def find_pending(folders: Iterable[Path]) -> list[Path]:
     )
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write the file so that it is there whole or not at all; LF at the ends of lines, UTF-8.
+def require_writable(path: Path) -> None:
+    """Let a path pass at which a file can be made: to be told before a command has run for hours.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: its folder, or the nearest one above it that is there, takes no files.
     """
+    folder = next(above for above in path.absolute().parents if above.exists())
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "its folder takes no new files", str(path))
+
+
+def write_text(path: Path, text: str, *, is_new: bool = False) -> None:
+    """Write the file so that it is there whole or not at all; LF at the ends of lines, UTF-8.
+
+    Args:
+        path: the file.
+        text: what is to be in it.
+        is_new: a file that is there, or appears meanwhile, stays as it is.
+
+    Raises:
+        FileExistsError: it is there, and `is_new`.
+        OSError: it cannot be written; the error names it.
+    """
+    try:
+        _write(path, text, is_new=is_new)
+    except OSError as exc:
+        exc.filename, exc.filename2 = os.fspath(path), None  # not the temporary one
+        raise
+
+
+def _write(path: Path, text: str, *, is_new: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, temporary = tempfile.mkstemp(prefix=".otg.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
         umask = os.umask(0)
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
+        if is_new:
+            _place_new(Path(temporary), path)
+        else:
+            Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _place_new(temporary: Path, path: Path) -> None:
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError as exc:  # a filesystem without hard links
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from exc
+        temporary.replace(path)
+    else:
+        temporary.unlink()
 
 
 def accept(pending: Path) -> Path:

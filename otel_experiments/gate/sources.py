@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_experiments.capture import capture_file, capture_run, capture_store, is_telemetry_file
-from otel_experiments.errors import GoldenMissingError, StoreNotFoundError
+from otel_experiments.errors import GoldenMissingError, GoldenRuleError, StoreNotFoundError
 from otel_experiments.gate import shelf
 from otel_experiments.gate.files import load_golden
 from otel_experiments.golden.golden import Golden, make_golden
@@ -25,7 +25,15 @@ def default_folder() -> Path:
 
 
 def golden_path(name: str, folder: Path | None = None) -> Path:
-    """Return the file of a golden: a path ending in `.otg` is taken as it is, a name lies in the folder."""
+    """Return the file of a golden: a path ending in `.otg` is taken as it is, a name lies in the folder.
+
+    Raises:
+        GoldenRuleError: it has no name, as `tests/` or the empty text.
+    """
+    if name.rpartition("/")[2] in {"", ".", "..", shelf.SUFFIX, shelf.SUFFIX + shelf.PENDING}:
+        raise GoldenRuleError(
+            rule=f"golden {name!r}", why="it names no file", fix="Give the golden a name, such as train."
+        )
     if name.endswith((shelf.SUFFIX, shelf.SUFFIX + shelf.PENDING)):
         return Path(name)
     return (folder or default_folder()) / f"{name}{shelf.SUFFIX}"
@@ -70,6 +78,13 @@ def read_runs(texts: Sequence[str], *, store: str, select: str | None = None) ->
         GoldenError: a run cannot be used.
         StoreError: a store cannot be read.
     """
+    goldens = [text for text in texts if text.endswith((shelf.SUFFIX, shelf.SUFFIX + shelf.PENDING))]
+    if goldens:
+        raise GoldenRuleError(
+            rule=goldens[0],
+            why="a golden can be no candidate, for it holds no run",
+            fix="Give a run, a store or a file of telemetry; two goldens are texts: diff compares them.",
+        )
     files = [text for text in texts if _is_telemetry(text)]
     found: list[CapturedRun] = list(capture_file(*files)) if files else []
     for text in texts:
