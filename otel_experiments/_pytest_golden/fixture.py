@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, get_args
 
 import pytest
 
@@ -23,7 +23,7 @@ from otel_experiments.gate.check import Again, Checked, check, parts_to_accept
 from otel_experiments.gate.options import CheckOptions, Part
 from otel_experiments.gate.reports import render, write_reports
 from otel_experiments.gate.shelf import pending_path
-from otel_experiments.golden.policy import IgnoreRule
+from otel_experiments.golden.policy import IgnoreRule, PolicyName, TimingMode
 from otel_experiments.golden.roles import Rules
 from otel_experiments.golden.trace import CapturedRun
 
@@ -193,6 +193,7 @@ class GoldenTrace:
                 f"{self._item.nodeid}: the marker golden has no {unknown[0]!r}.\n"
                 f"  It has: {', '.join(sorted(_OPTIONS | _RULES))}."
             )
+        _require_usable(marks)
         own = self._session.options
         return replace(
             own,
@@ -242,6 +243,36 @@ class GoldenBlock:
             self.checked = self._trace.check(self.capture.captured, name=self._name)
 
 
+def _require_usable(marks: Mapping[str, Any]) -> None:
+    """Let the marker's values pass that mean something: a wrong one would be written, or count for nothing.
+
+    Raises:
+        GoldenRuleError: a value is of another type or none of those there are.
+    """
+    for key, choices in (("policy", get_args(PolicyName)), ("timing", get_args(TimingMode))):
+        if marks.get(key) is not None and marks[key] not in choices:
+            _refuse(key, marks[key], f"there is no such {key}", f"Take one of: {', '.join(choices)}.")
+    runs = marks.get("runs")
+    if runs is not None and (type(runs) is not int or runs < 1):
+        _refuse("runs", runs, "it is no whole number from 1 on", "Write runs=5.")
+    for key in ("rtol", "atol"):
+        given = marks.get(key) or {}
+        if not isinstance(given, Mapping) or not all(map(_is_tolerance, given.values())):
+            _refuse(key, given, "it maps no metrics to numbers from 0 on", f'Write {key}={{"loss": 1e-3}}.')
+    if isinstance(
+        marks.get("ignore"), str | Mapping
+    ):  # the letters of a text would be globs, one of them `*`
+        _refuse("ignore", marks["ignore"], "it is no list", f"Write ignore=[{marks['ignore']!r}].")
+
+
+def _is_tolerance(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+
+
+def _refuse(key: str, value: object, why: str, fix: str) -> NoReturn:
+    raise GoldenRuleError(rule=f"{key}={value}", why=why, fix=fix)
+
+
 def _rule(given: object) -> IgnoreRule:
     """Return an ignore rule from a glob, or from a mapping with path, code, reason, until."""
     if isinstance(given, IgnoreRule):
@@ -260,7 +291,7 @@ def _rule(given: object) -> IgnoreRule:
         except (KeyError, ValueError) as exc:
             raise GoldenRuleError(
                 rule=str(given),
-                why=f"it cannot be read: {exc}",
+                why=f"it lacks {exc}" if isinstance(exc, KeyError) else f"it cannot be read: {exc}",
                 fix="Give path and reason, and code and until at will.",
             ) from exc
     raise GoldenRuleError(

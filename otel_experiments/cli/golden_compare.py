@@ -107,7 +107,6 @@ def compare(  # noqa: PLR0913 - one argument an option
     file of telemetry, or, behind `--`, a command that records a run. Several files or runs are several candidates.
     """
     held = read_golden_side(golden, store=store_location(ctx), folder=folder, select=None)
-    found = gather_runs(ctx, candidate, runs=runs, select=select, name="candidate")
     options = CheckOptions(
         policy=policy,
         timing=timing,
@@ -116,6 +115,7 @@ def compare(  # noqa: PLR0913 - one argument an option
         require_decision=require_decision,
     )
     ruled = replace(held, ignore=(*held.ignore, *read_project_rules(Path.cwd())))
+    found = gather_runs(ctx, candidate, runs=runs, select=select, name="candidate")
     command_line = command_behind_dashes(ctx)
 
     def again(count: int) -> list[CapturedRun]:

@@ -41,6 +41,9 @@ _TEMPORALITIES: Final = {
 }
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 
+_UNREADABLE: Final = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
+"""What reading JSON of another shape than OTLP's raises."""
+
 
 def spans_from_json(document: Document) -> Iterator[Span]:
     """Yield the spans of a TracesData document or trace export request; nothing when it holds other signals.
@@ -55,7 +58,7 @@ def spans_from_json(document: Document) -> Iterator[Span]:
             for item in _list(part, "spans"):
                 try:
                     yield _span(item, resource, scope)
-                except (TypeError, ValueError, KeyError, AttributeError) as exc:
+                except _UNREADABLE as exc:
                     raise _refused("span", item, exc) from exc
 
 
@@ -72,7 +75,7 @@ def instrument_points_from_json(document: Document) -> Iterator[InstrumentPoint]
             for item in _list(part, "metrics"):
                 try:
                     yield from _points(item, resource, scope)
-                except (TypeError, ValueError, KeyError, AttributeError) as exc:
+                except _UNREADABLE as exc:
                     raise _refused("metric", item, exc) from exc
 
 
@@ -89,7 +92,7 @@ def log_records_from_json(document: Document) -> Iterator[LogRecord]:
             for item in _list(part, "logRecords"):
                 try:
                     yield _log_record(item, resource, scope)
-                except (TypeError, ValueError, KeyError, AttributeError) as exc:
+                except _UNREADABLE as exc:
                     raise _refused("log record", item, exc) from exc
 
 
@@ -111,18 +114,24 @@ def _list(holder: object, key: str) -> Sequence[Any]:  # JSON
 
 
 def _resource(group: Document) -> Resource:
-    resource = group.get("resource") or {}
-    return Resource(_attributes(resource.get("attributes")), group.get("schemaUrl", ""))
+    try:
+        resource = group.get("resource") or {}
+        return Resource(_attributes(resource.get("attributes")), group.get("schemaUrl", ""))
+    except _UNREADABLE as exc:
+        raise TelemetryDecodeError(source="OTLP/JSON", found=f"a resource cannot be read: {exc}") from exc
 
 
 def _scope(part: Document) -> Scope:
-    scope = part.get("scope") or part.get("instrumentationLibrary") or {}
-    return Scope(
-        scope.get("name", ""),
-        scope.get("version", ""),
-        part.get("schemaUrl", ""),
-        _attributes(scope.get("attributes")),
-    )
+    try:
+        scope = part.get("scope") or part.get("instrumentationLibrary") or {}
+        return Scope(
+            scope.get("name", ""),
+            scope.get("version", ""),
+            part.get("schemaUrl", ""),
+            _attributes(scope.get("attributes")),
+        )
+    except _UNREADABLE as exc:
+        raise TelemetryDecodeError(source="OTLP/JSON", found=f"a scope cannot be read: {exc}") from exc
 
 
 def _span(item: Document, resource: Resource, scope: Scope) -> Span:

@@ -61,9 +61,20 @@ def explain(report: str, number: int, *, source: str) -> str:
     """Return what one finding of a JSON report means and what can be done about it.
 
     Raises:
-        GoldenRuleError: the text is no report, or has no finding of that number.
+        GoldenRuleError: the text is no report, or a damaged one, or has no finding of that number.
     """
     document = _parse(report, source)
+    try:
+        return _explain(document, number, source)
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise GoldenRuleError(
+            rule=source,
+            why=f"it was changed: something is missing or of another type ({exc})",
+            fix="Make it again: otel-experiments golden compare ... --format json",
+        ) from exc
+
+
+def _explain(document: Mapping[str, Any], number: int, source: str) -> str:
     findings = document["findings"]
     if not 1 <= number <= len(findings):
         raise GoldenRuleError(
@@ -137,7 +148,7 @@ def _remedies(document: Mapping[str, Any], found: Mapping[str, Any]) -> list[str
 def _parse(report: str, source: str) -> dict[str, Any]:  # checked below as far as it is used
     try:
         document = json.loads(report)
-    except json.JSONDecodeError as exc:
+    except (json.JSONDecodeError, RecursionError) as exc:
         raise GoldenRuleError(
             rule=source,
             why=f"it is no JSON: {exc}",

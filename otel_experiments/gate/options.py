@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Final, Literal, cast, get_args
+from typing import Any, Final, Literal, cast, get_args
 
 from otel_experiments.errors import GoldenRuleError
 from otel_experiments.golden.curves import CurveSettings
@@ -134,14 +134,30 @@ def read_project_rules(root: Path) -> list[IgnoreRule]:
     """Return the ignore rules of a project: `[[tool.otel-experiments.golden.ignore]]` of its pyproject.toml.
 
     Raises:
-        GoldenRuleError: a rule lacks its path or reason, or its last day is none.
+        GoldenRuleError: the file is no TOML, a rule lacks its path or reason, or its last day is none.
     """
     path = root / "pyproject.toml"
     if not path.is_file():
         return []
     with path.open("rb") as stream:
-        tools = tomllib.load(stream).get("tool", {})
-    found = tools.get("otel-experiments", {}).get("golden", {}).get("ignore", [])
+        try:
+            found: Any = tomllib.load(stream)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+            raise GoldenRuleError(
+                rule="pyproject.toml",
+                why=f"it is no TOML: {exc}",
+                fix="Mend it: its ignore rules count here.",
+            ) from exc
+    for key in ("tool", "otel-experiments", "golden", "ignore"):
+        found = found.get(key) if isinstance(found, dict) else found
+        if found is None:
+            return []
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise GoldenRuleError(
+            rule="tool.otel-experiments.golden.ignore",
+            why="it is no list of tables",
+            fix="Head each rule with [[tool.otel-experiments.golden.ignore]].",
+        )
     return [_rule(one) for one in found]
 
 

@@ -117,7 +117,7 @@ class ExperimentMetadata:
         """
         try:
             fields = json.loads(text)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise ExperimentMetadataError(field="", wanted="a JSON object", found=str(exc)) from exc
         if not isinstance(fields, dict):
             raise ExperimentMetadataError(field="", wanted="a JSON object", found=type(fields).__name__)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Final, NoReturn, get_args
 
-from otel_experiments.errors import GoldenInvalidError
+from otel_experiments.errors import GoldenError, GoldenInvalidError
 from otel_experiments.golden.file_write import MAJOR, MINOR, STATS_VERSION, text_digest
 from otel_experiments.golden.form import Form, Number, Order
 from otel_experiments.golden.golden import Golden, Variant
@@ -27,6 +27,7 @@ from otel_experiments.golden.trace import MetricSeries
 _CONFLICT: Final = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: |$)")
 _END: Final = re.compile(r"^end (\d+) spans (\d+) templates full=([0-9a-f]{16})$")
 _RULE_WORDS: Final = ("identity", "config", "index", "metric", "volatile", "unordered", "ordered")
+_UNREADABLE: Final = (KeyError, TypeError, ValueError, IndexError, OverflowError, RecursionError)
 _AGAIN: Final = "delete it and record it again: otel-experiments golden capture, or pytest --golden-update"
 _REPAIR: Final = f"Take one side as a whole, or {_AGAIN}"
 
@@ -41,7 +42,14 @@ def read_golden(
     Raises:
         GoldenInvalidError: the text is empty, conflicted, cut, edited, or of a version that cannot be read.
     """
-    golden = _FileReader(text, path, is_sealed=is_sealed).read(is_whole_file=True)
+    try:
+        golden = _FileReader(text, path, is_sealed=is_sealed).read(is_whole_file=True)
+    except GoldenError:
+        raise
+    except _UNREADABLE as error:
+        raise GoldenInvalidError(
+            path=path, line=None, found=f"a line of it cannot be read ({error})", fix=_REPAIR
+        ) from error
     if stats is not None:
         golden.timing, golden.fingerprint = read_stats(stats, path=f"{path}.stats")
     return golden
@@ -443,7 +451,7 @@ def read_stats(text: str, *, path: str = "golden.stats") -> tuple[list[TimingRun
         if not isinstance(row, dict):
             raise GoldenInvalidError(path=path, line=number, found="the line is no object", fix=_STATS_FIX)
         rows.append(row)
-    if not rows or not isinstance(rows[0].get("otg_stats"), int):
+    if not rows or type(rows[0].get("otg_stats")) is not int:
         raise GoldenInvalidError(path=path, line=1, found="its first line is no header", fix=_STATS_FIX)
     head = rows[0]
     if int(str(head["otg_stats"])) > STATS_VERSION:
@@ -455,7 +463,7 @@ def read_stats(text: str, *, path: str = "golden.stats") -> tuple[list[TimingRun
         )
     try:
         return _timing_runs(head, rows[1:]), {str(k): str(v) for k, v in dict(head.get("host") or {}).items()}  # type: ignore[call-overload] # a JSON object, or the except below
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except _UNREADABLE as error:
         raise GoldenInvalidError(
             path=path, line=None, found=f"a line lacks something ({error!r})", fix=_STATS_FIX
         ) from error

@@ -14,6 +14,7 @@ from enum import StrEnum
 from fnmatch import translate
 from typing import Final, Literal
 
+from otel_experiments.errors import GoldenRuleError
 from otel_experiments.semconv import attributes as attr
 
 NumericTypes = Literal["strict", "loose"]
@@ -153,6 +154,15 @@ class Rules:
     numeric_types: NumericTypes = "strict"
     keep_stack: bool = False
     """Compare the function names of exception stack traces too."""
+
+    def __post_init__(self) -> None:
+        for name in ("identity", "config", "index", "metric", "volatile", "unordered", "ordered"):
+            if isinstance(getattr(self, name), str):  # its letters would be taken for names
+                raise GoldenRuleError(
+                    rule=f"{name}={getattr(self, name)!r}",
+                    why="it is a text and no list",
+                    fix=f"Write {name}=[{getattr(self, name)!r}].",
+                )
 
 
 DEFAULT_RULES: Final = Rules()

@@ -264,3 +264,69 @@ def test_exported_spans_keep_the_library_that_made_them(shell):
     _, out, _ = shell.golden("compare", "train", "spans.jsonl", "--timing", "off", "--format", "json")
 
     assert {finding["code"] for finding in json.loads(out)["findings"]} == {"metric-removed"}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("x = = 3", "it is no TOML"),
+        ("[tool.otel-experiments]\ngolden = 3", "it is no list of tables"),
+        ("[tool.otel-experiments.golden]\nignore = ['run']", "it is no list of tables"),
+    ],
+)
+def test_a_project_file_that_cannot_be_read_is_told_before_the_command_runs(shell, text, found):
+    """A mistake in pyproject.toml is a setting (5), not a change (1), and costs no training."""
+    shell.write("pyproject.toml", text)
+
+    code, _, err = shell.golden("compare", "train", *RUN, WAIT="never")
+
+    assert code == 5
+    assert found in err
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("at 0", "at 0..99999999999999999999"), ("  0 0.5", "  0 half"), ("runs 1\n", "runs many\n")],
+)
+def test_an_edited_golden_that_is_not_understood_is_refused(shell, before, after):
+    """Sealing an edit takes what can be read, and refuses the rest with the code of an invalid golden."""
+    text = shell.read()
+    assert before in text
+    shell.write("golden/train.otg", text.replace(before, after))
+
+    code, _, err = shell.golden("upgrade", "train")
+
+    assert code == 3
+    assert "cannot be used" in err
+
+
+@pytest.mark.parametrize("damage", [{"findings": None}, {"policy": 3}, {"golden": {}}])
+def test_a_report_that_was_changed_is_refused(shell, damage):
+    """`explain` of a report that lacks something says so."""
+    _, out, _ = shell.golden("compare", "train", "--timing", "off", "--format", "json", *RUN, RATE="0.2")
+    shell.write("report.json", json.dumps(json.loads(out) | damage))
+
+    code, _, err = shell.golden("explain", "report.json")
+
+    assert code == 5
+    assert "it was changed" in err
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"resourceSpans": [{"resource": {"attributes": [{"value": {}}]}}]},
+        {"resourceSpans": [{"scopeSpans": [{"scope": {"attributes": [{"key": []}]}, "spans": []}]}]},
+        {"resourceSpans": [{"scopeSpans": [{"spans": [{
+            "traceId": "1" * 32, "spanId": "1" * 16, "startTimeUnixNano": 1e999,
+        }]}]}]},
+    ],
+)  # fmt: skip
+def test_telemetry_of_another_shape_is_no_candidate(shell, document):
+    """JSON that is nearly OTLP ends with 4 and the file's name."""
+    shell.write("spans.json", json.dumps(document))
+
+    code, _, err = shell.golden("compare", "train", "spans.json")
+
+    assert code == 4
+    assert "spans.json (line 1): OTLP/JSON: " in err

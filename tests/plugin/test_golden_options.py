@@ -145,3 +145,26 @@ def test_counts_of_runs_are_numbers_from_1_on(accepted, option, count):
 
     assert answer.returncode == 4
     assert f"'{count}' is no number from 1 on" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "policy='loose'", "timing='of'", "runs=0", "runs='five'", "rtol=1e-3", "rtol={'loss': 'x'}",
+        "ignore='kernel.*'", "ignore=[{'path': 'run'}]", "unordered='run digits'",
+    ],
+)  # fmt: skip
+def test_a_marker_that_means_nothing_fails_its_test_and_writes_nothing(accepted, mark):
+    """A wrong value is neither kept in a golden nor taken for none; the letters of a text are no list of globs."""
+    accepted.write(
+        "test_train.py",
+        "import pytest\nfrom train import train\n\n"
+        f"@pytest.mark.golden({mark})\ndef test_train(golden_trace):\n    with golden_trace():\n        train()\n",
+    )
+    before = accepted.golden()
+
+    answer = accepted.pytest("--golden-update=all")
+
+    assert answer.returncode == 1
+    assert "GoldenRuleError: The rule" in answer.stdout
+    assert accepted.golden() == before
