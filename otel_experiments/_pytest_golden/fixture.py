@@ -59,6 +59,7 @@ class GoldenTrace:
         self._session = session
         self._base = base_path(item, session.folder_name)
         self._is_used = False
+        self._written: set[Path] = set()
         marker = item.get_closest_marker("golden")
         self._marks: Mapping[str, Any] = {} if marker is None else marker.kwargs
         if marker is not None and marker.args:
@@ -129,7 +130,7 @@ class GoldenTrace:
         refusal = ""
         try:
             self._session.claim(path, f"{self._item.nodeid}{'' if name is None else f' ({name})'}")
-            checked = check(path, captured, self._options, again=again)
+            checked = check(path, captured, self._options_for(path), again=again)
         except GoldenMissingError as error:
             refusal = f"golden missing (error {error.exit_code}): {self._missing(path, error)}"
         except GoldenError as error:
@@ -137,8 +138,11 @@ class GoldenTrace:
         if refusal:
             pytest.fail(refusal, pytrace=False)
         self._session.note_check(checked)
+        if checked.action in {"written", "updated"}:
+            self._written.add(path)
         if checked.comparison is not None and self._session.report_dir is not None and not checked.is_pass:
-            write_reports(self._session.report_dir, path.name, checked.comparison)
+            accept = self._accept_command(parts_to_accept(checked.comparison))
+            write_reports(self._session.report_dir, path.name, checked.comparison, accept=accept)
         if not checked.is_pass:
             assert checked.comparison is not None, "what was only written passes"
             accept = self._accept_command(parts_to_accept(checked.comparison))
@@ -184,6 +188,10 @@ class GoldenTrace:
 
     def _shown(self, path: Path) -> str:
         return os.path.relpath(path, self._session.config.invocation_params.dir)
+
+    def _options_for(self, path: Path) -> CheckOptions:
+        """Return what may be done with a golden: one that this test has written is compared with, not written over."""
+        return replace(self._options, parts=frozenset()) if path in self._written else self._options
 
     def _merged_options(self) -> CheckOptions:
         marks = self._marks

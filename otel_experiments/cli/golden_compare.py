@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,6 +17,7 @@ from otel_experiments.cli.golden_options import (
     command_behind_dashes,
     folder_option,
     gather_runs,
+    parse_targets,
     parse_tolerances,
     policy_option,
     print_report,
@@ -81,6 +84,12 @@ _SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 @click.option(
     "--atol", multiple=True, metavar="METRIC=NUMBER", help="Absolute tolerance of a metric; repeatable."
 )
+@click.option(
+    "--target",
+    multiple=True,
+    metavar="METRIC<NUMBER",
+    help="What a metric has to reach, 'loss<0.1' or 'accuracy>0.9': compared is when it does; repeatable.",
+)
 @click.option("--require-decision", is_flag=True, help="End with 6 when a slowdown could not have been seen.")
 @click.pass_context
 def compare(  # noqa: PLR0913 - one argument an option
@@ -99,6 +108,7 @@ def compare(  # noqa: PLR0913 - one argument an option
     timing: TimingMode | None,
     rtol: tuple[str, ...],
     atol: tuple[str, ...],
+    target: tuple[str, ...],
     require_decision: bool,
 ) -> None:
     """Compare CANDIDATE with GOLDEN: golden compare train -- python train.py.
@@ -112,20 +122,14 @@ def compare(  # noqa: PLR0913 - one argument an option
         timing=timing,
         rtol=parse_tolerances(rtol),
         atol=parse_tolerances(atol),
+        target=parse_targets(target),
         require_decision=require_decision,
     )
     ruled = replace(held, ignore=(*held.ignore, *read_project_rules(Path.cwd())))
     found = gather_runs(ctx, candidate, runs=runs, select=select, name="candidate")
     command_line = command_behind_dashes(ctx)
-
-    def again(count: int) -> list[CapturedRun]:
-        more = count_noun(count, "more run")
-        click.echo(f"Only times differ; {more} of the command to confirm it.", err=True)
-        return capture_command(command_line, runs=count, select=select, name="candidate")
-
-    comparison, _ = compare_confirmed(
-        ruled, found, options.policy_for(held), confirm, again if command_line else None
-    )
+    again = partial(_record_again, command_line, select) if command_line else None
+    comparison, _ = compare_confirmed(ruled, found, options.policy_for(held), confirm, again)
     path = golden_path(golden, folder)
     shown = str(path) if path.exists() else ""
     command = shlex.join(command_line) or "COMMAND"
@@ -133,7 +137,9 @@ def compare(  # noqa: PLR0913 - one argument an option
     accept = f"otel-experiments golden update {golden} {times}-- {command}"
     explain = ""
     if report_folder is not None:
-        written = write_reports(report_folder, Path(held.name).name, comparison)
+        written = write_reports(
+            report_folder, Path(held.name).name, comparison, accept=accept if shown else ""
+        )
         explain = f"otel-experiments golden explain {written[0]} --finding 1"
     report = render(comparison, form, path=shown, accept=accept if shown else "", explain=explain)
     if output is not None:
@@ -143,6 +149,12 @@ def compare(  # noqa: PLR0913 - one argument an option
     if form == "github":
         _write_summary(annotate(comparison, path=shown)[1])
     ctx.exit(comparison.exit_code)
+
+
+def _record_again(command: Sequence[str], select: str | None, count: int) -> list[CapturedRun]:
+    more = count_noun(count, "more run")
+    click.echo(f"Only times differ; {more} of the command to confirm it.", err=True)
+    return capture_command(command, runs=count, select=select, name="candidate")
 
 
 def _write_summary(markdown: str) -> None:

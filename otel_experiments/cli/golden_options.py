@@ -12,6 +12,7 @@ from otel_experiments.capture import capture_command
 from otel_experiments.cli.root import drop_output
 from otel_experiments.cli.session import store_location
 from otel_experiments.errors import GoldenRuleError
+from otel_experiments.gate.options import parse_target
 from otel_experiments.gate.sources import read_runs
 from otel_experiments.golden.trace import CapturedRun
 
@@ -105,6 +106,26 @@ def parse_tolerances(pairs: Sequence[str]) -> dict[str, float]:
             raise GoldenRuleError(
                 rule=pair, why="it is no METRIC=NUMBER with a number from 0 on", fix="Write: --rtol loss=1e-3"
             )
+    return found
+
+
+def parse_targets(texts: Sequence[str]) -> dict[str, str]:
+    """Return `--target 'METRIC<NUMBER'` as a mapping from the metric to the side and the number.
+
+    Raises:
+        GoldenRuleError: a text is no such thing.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        at = max(text.rfind("<"), text.rfind(">"))
+        if at < 1:
+            raise GoldenRuleError(
+                rule=f"target {text}",
+                why="it names no metric, or no side and number",
+                fix="Write: --target 'loss<0.1' --target 'accuracy>0.9' (in quotes, for < and > mean something to shells)",
+            )
+        found[text[:at].strip()] = text[at:]
+        parse_target(text[:at].strip(), text[at:])
     return found
 
 

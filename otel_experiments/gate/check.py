@@ -110,10 +110,9 @@ def compare_confirmed(
     is_time_alone = comparison.verdict == "fail" and parts_to_accept(comparison) == ("timing",)
     if again is None or missing <= 0 or not is_time_alone:
         return comparison, runs
-    first = len(runs)
     runs = [*runs, *again(missing)]
     comparison = compare(golden, runs, policy=policy)
-    told = f"times alone failed in {first} of {len(runs)} runs, the others were recorded to confirm it"
+    told = f"times alone failed in fewer, so {len(runs)} runs were recorded, and all of them decide"
     return replace(comparison, notes=(told, *comparison.notes)), runs
 
 

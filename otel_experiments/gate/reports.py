@@ -67,8 +67,10 @@ def annotate(comparison: Comparison, *, path: str = "") -> tuple[list[str], str]
     return render_github(comparison, template_lines=lines, files={name: path} if path else {})
 
 
-def write_reports(folder: Path, name: str, comparison: Comparison) -> list[Path]:
+def write_reports(folder: Path, name: str, comparison: Comparison, *, accept: str = "") -> list[Path]:
     """Write a comparison's JSON, markdown, HTML and JUnit reports into a folder; returns the files.
+
+    `accept` is the command that accepts the candidate, for the forms that people read.
 
     Where the folder has reports of another golden under this name, from another folder, a digest tells them apart.
 
@@ -80,7 +82,7 @@ def write_reports(folder: Path, name: str, comparison: Comparison) -> list[Path]
     written = []
     for form, ending in _ENDINGS.items():
         path = folder / f"{name}{ending}"
-        write_text(path, render(comparison, form, path=name))
+        write_text(path, render(comparison, form, path=name, accept=accept))
         written.append(path)
     return written
 

@@ -1,1 +1,42 @@
-"""Golden traces: canonical form, matching, findings, policy, file. Standard library and model only."""
+"""Golden traces: canonical form, matching, findings, policy, file. Standard library and model only.
+
+The names here are those of the equivalence score and of experiment spans, imported on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from otel_experiments.golden.experiment_span import ExperimentMetadata, ExperimentSpan, SpanType
+    from otel_experiments.golden.score import EquivalenceScore, compare_traces
+    from otel_experiments.golden.seed_score import SystemCall
+
+__all__ = [
+    "EquivalenceScore",
+    "ExperimentMetadata",
+    "ExperimentSpan",
+    "SpanType",
+    "SystemCall",
+    "compare_traces",
+]
+
+_MODULES = {
+    "EquivalenceScore": "score",
+    "ExperimentMetadata": "experiment_span",
+    "ExperimentSpan": "experiment_span",
+    "SpanType": "experiment_span",
+    "SystemCall": "seed_score",
+    "compare_traces": "score",
+}
+
+
+if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt name for granted
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        from importlib import import_module  # noqa: PLC0415 - lazy on purpose
+
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

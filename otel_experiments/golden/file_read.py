@@ -29,6 +29,7 @@ _END: Final = re.compile(r"^end (\d+) spans (\d+) templates full=([0-9a-f]{16})$
 _RULE_WORDS: Final = ("identity", "config", "index", "metric", "volatile", "unordered", "ordered")
 _UNREADABLE: Final = (KeyError, TypeError, ValueError, IndexError, OverflowError, RecursionError)
 _AGAIN: Final = "delete it and record it again: otel-experiments golden capture, or pytest --golden-update"
+_MOST_RUNS: Final = 10_000
 _REPAIR: Final = f"Take one side as a whole, or {_AGAIN}"
 
 
@@ -321,6 +322,8 @@ class _FileReader:
         if at >= len(self.variants):
             self._fail(number, f"there is no variant {at}")
         form = self.variants[at].form
+        if not 0 < runs <= _MOST_RUNS:
+            self._fail(number, f"it has {runs} runs, and a golden has {_MOST_RUNS} at most")
         all_runs = [list(run) for run in form.series] or [[] for _ in range(runs)]
         for run, series in _read_series(name, phase.strip('"'), lines, runs):
             all_runs[run].append(series)
@@ -477,8 +480,11 @@ _STATS_FIX: Final = (
 def _timing_runs(
     head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
 ) -> list[TimingRun]:  # parsed JSON
-    count = int(str(head["runs"]))
     roots = list(head["root_ns"])
+    count = len(roots)
+    if head["runs"] != count:
+        message = f"{head['runs']} runs, and {count} durations"
+        raise ValueError(message)
     neighbours = list(head.get("neighbours") or [None] * count)
     stages: list[dict[str, StageSample]] = [{} for _ in range(count)]
     for row in rows:

@@ -66,7 +66,8 @@ class TimingSettings:
     on, because neighbours were measured to cost memory-bound stages up to 1.4x in CPU time. A machine on which
     other programs used `crowded_excess` more of the processors than beside the goldens is crowded: there CPU time
     counts from `crowded_cpu_ratio` on, because programs that share a core were measured to cost 1.9x, and stages
-    that wait for others in turns 2.4x. A stage whose median is less sure than `wide_error` is compared at a quartile.
+    that wait for others in turns 2.4x. Without CPU time,
+    `least_wall_runs` on one side have to say how much wall time varies. A stage whose median is less sure than `wide_error` is compared at a quartile.
     """
 
     prior_std: float = 0.03
@@ -85,6 +86,7 @@ class TimingSettings:
     crowded_excess: float = 0.15
     crowded_cpu_ratio: float = 2.5
     wide_error: float = 0.10
+    least_wall_runs: int = 3
     stage_prior_std: Mapping[str, float] = field(default_factory=dict)
     """Prior of single paths, as `golden calibrate` learned them."""
 

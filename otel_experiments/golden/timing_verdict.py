@@ -48,15 +48,15 @@ def judge_stage(
     needed: tuple[int, int] | None = None
     if wall.is_slower and reading != "flat":
         code = "slower"
-        fails, reason = _judge_slower(facts, reading, machine, sizes[1], settings)
+        fails, reason = _judge_slower(facts, reading, machine, sizes, settings)
     elif wall.is_slower:
         code = "waiting"
         fails, reason = _judge_waiting(facts, machine, sizes[1], settings)
+    elif wall.is_faster:
+        code, reason = "faster", "wall time fell"
     elif cpu is not None and cpu.is_slower:
         code = "slower"
         fails, reason = _judge_cpu_alone(facts, cpu, machine, sizes[1], settings)
-    elif wall.is_faster:
-        code, reason = "faster", "wall time fell"
     elif wall.power < settings.power and _could_matter(facts, settings):
         code = "inconclusive"
         needed = runs_needed(
@@ -99,14 +99,17 @@ def _judge_slower(
     facts: StageFacts,
     reading: CpuReading,
     machine: MachineFactor,
-    candidate_runs: int,
+    sizes: tuple[int, int, int],
     settings: TimingSettings,
 ) -> tuple[bool, str]:
     """Say whether a stage that got slower fails; what one of several runs does not show is luck, and no code."""
     if not _agree(facts, settings):
-        return False, f"not all {candidate_runs} runs were slower"
+        return False, f"not all {sizes[1]} runs were slower"
     if reading == "up":
         return True, "wall and CPU time rose together"
+    if max(sizes[:2]) < settings.least_wall_runs:
+        told = "CPU time is not recorded, and so few runs do not say how much wall time varies"
+        return False, told
     if machine.is_crowded:
         return False, f"{machine.crowd}, and CPU time is not recorded"
     if machine.wall >= settings.disturbed_ratio:

@@ -139,9 +139,22 @@ def test_times_alone_are_confirmed_by_more_runs(shell):
 
     assert (slow.returncode, told in slow.stderr) == (1, True), slow.stdout
     assert "3 candidates" in slow.stdout.splitlines()[0]
-    assert "times alone failed in 1 of 3 runs" in slow.stdout
+    assert "times alone failed in fewer, so 3 runs were recorded" in slow.stdout
     assert (lucky.returncode, told in lucky.stderr) == (0, True), lucky.stdout
     assert (hasty.returncode, hasty.stderr) == (1, ""), hasty.stdout
+
+
+def test_a_metric_may_have_a_target_instead_of_values(kept):
+    """With a target, losses that differ pass while they reach it at the same step, and fail where they do later."""
+    kept.change("1 / (1 + 3 * epoch + step)", "1 / (1.001 + 3 * epoch + step)")
+    reached = kept.golden("compare", "train", "--timing", "off", "--target", "loss<0.4", *RUN)
+    refused = kept.golden("compare", "train", "--timing", "off", "--target", "loss", *RUN)
+    kept.change("1 / (1.001 + 3 * epoch + step)", "2 / (1 + 3 * epoch + step)")
+    later = kept.golden("compare", "train", "--timing", "off", "--target", "loss<0.4", *RUN)
+
+    assert reached.returncode == 0, reached.stdout
+    assert (refused.returncode, "--target 'loss<0.1'" in refused.stderr) == (5, True), refused.stderr
+    assert (later.returncode, "converged-later" in later.stdout) == (1, True), later.stdout
 
 
 def test_what_fails_by_itself_is_not_run_again(kept):

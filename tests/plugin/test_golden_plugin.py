@@ -250,6 +250,23 @@ def test_several_runs_make_one_golden(project):
     assert "\nruns 3\n" in project.golden()
 
 
+def test_a_second_block_of_a_test_is_compared_and_overwrites_nothing(project):
+    """Two blocks under one name are one behaviour: an update takes the first, and a second that differs fails."""
+    project.write(
+        "test_train.py",
+        "from train import train\n\n\ndef test_train(golden_trace):\n    for epochs in (2, EPOCHS):\n"
+        "        with golden_trace():\n            train(epochs)\n".replace("EPOCHS", "3"),
+    )
+
+    different = project.pytest("--golden-update")
+    project.change("test_train.py", "(2, 3)", "(2, 2)")
+    equal = project.pytest("--golden-update")
+
+    assert (different.returncode, "epoch" in different.stdout) == (1, True)
+    assert "epoch x2 " in project.golden()
+    assert equal.returncode == 0, equal.stdout
+
+
 def test_two_tests_cannot_share_a_golden(project):
     """A second test that asks for the same file is refused before it overwrites it."""
     test = "@pytest.mark.golden(name='same')\ndef test_{}(golden_trace):\n    with golden_trace():\n        train()\n\n\n"

@@ -1,6 +1,7 @@
 """Golden files: what they look like, that they read back, and that damaged ones are refused."""
 
 import math
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -15,7 +16,7 @@ from otel_experiments.golden.policy import IgnoreRule
 from otel_experiments.golden.roles import Rules
 from otel_experiments.golden.stage_time import summarise_stage
 from otel_experiments.golden.timing_model import TimingRun
-from otel_experiments.golden.trace import CapturedRun
+from otel_experiments.golden.trace import CapturedRun, MetricSeries
 from otel_experiments.model.span import Span, StatusCode
 
 EXPECTED = """\
@@ -397,6 +398,7 @@ def test_a_chain_of_many_levels_can_be_written():
         ("<<<<<<< ours\n", "conflict"),
         ('{"otg_stats": 9}\n', "format 9"),
         ('{"otg_stats": 1}\n', "lacks"),
+        ('{"otg_stats": 1, "runs": 99999999999999999999, "root_ns": [1]}\n', "99999999999999999999 runs"),
     ],
 )
 def test_damaged_times_are_refused(programs, text, found):
@@ -405,6 +407,17 @@ def test_damaged_times_are_refused(programs, text, found):
 
     with pytest.raises(GoldenInvalidError, match=found):
         read_golden(golden, stats=text)
+
+
+def test_more_runs_than_a_golden_can_have_are_refused(programs):
+    """A file that says it has the series of 10^20 runs is refused at once, and not allocated."""
+    program = small(programs)
+    run = programs.run_program(program, programs.Conditions(seed=1))
+    text = write_golden(make_golden([replace(run, metrics=[MetricSeries("lr", [0.0, 1.0], [0.5, 0.25])])]))
+    body = text[: text.rindex("end ")].replace("series lr runs=1", "series lr runs=99999999999999999999")
+
+    with pytest.raises(GoldenInvalidError, match="99999999999999999999 runs"):
+        read_golden(sealed(body))
 
 
 def test_a_golden_without_variants_is_refused():

@@ -362,6 +362,25 @@ def test_missing_cpu_time_leaves_wall_time_to_decide():
     assert "CPU time is not recorded" in stage.reason
 
 
+def test_wall_time_alone_does_not_fail_against_one_run():
+    """Without CPU time, one golden run and one candidate do not say how wall time varies; three on a side do."""
+    slow = [make_run(seed, has_cpu=False, wall={"run/epoch/eval": 2.0}) for seed in (9, 10, 11)]
+
+    (stage,) = compare_timing(goldens(1, has_cpu=False), slow[:1]).of_code("slower")
+    assert (stage.fails, "CPU time is not recorded" in stage.reason) == (False, True)
+    assert compare_timing(goldens(1, has_cpu=False), slow).has_failed
+    assert compare_timing(goldens(3, has_cpu=False), slow[:1]).has_failed
+
+
+def test_a_stage_that_is_done_sooner_is_not_slower():
+    """Wall time that fell where CPU time rose, as work on more cores, is `faster`."""
+    report = compare_timing(
+        goldens(5), [make_run(9, wall={"run/epoch/eval": 0.4}, cpu={"run/epoch/eval": 1.5})]
+    )
+
+    assert [(stage.code, stage.fails) for stage in report.stages] == [("faster", False)]
+
+
 def test_missing_cpu_time_on_a_slower_machine_is_advisory():
     """Without CPU time, stages of a machine that was slower in most stages do not fail."""
     wall = {path: 1.5 + index / 2 for index, path in enumerate(BASE_MS)}
