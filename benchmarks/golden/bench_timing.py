@@ -232,7 +232,7 @@ def calm(runs: int) -> None:
         print(f"{name}: {runs} runs of the same code, {firsts} slower at first")
     row(
         6,
-        f"{len(PROGRAMS)} programs and real scripts, same code: checks that fail ({at_first} at first, before runs that"
+        f"{len(PROGRAMS)} programs, two of them real scripts, same code: checks that fail ({at_first} at first, before runs that"
         " confirm it)",
         f"{confirmed} of {total}",
         "<= 0.5 %",
