@@ -31,7 +31,6 @@ from otel_experiments.gate.reports import ReportFormat, annotate, render, write_
 from otel_experiments.gate.shelf import write_text
 from otel_experiments.gate.sources import golden_path, read_golden_side
 from otel_experiments.golden.policy import PolicyName, TimingMode
-from otel_experiments.golden.report_text import count_noun
 from otel_experiments.golden.trace import CapturedRun
 
 _SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
@@ -152,8 +151,7 @@ def compare(  # noqa: PLR0913 - one argument an option
 
 
 def _record_again(command: Sequence[str], select: str | None, count: int) -> list[CapturedRun]:
-    more = count_noun(count, "more run")
-    click.echo(f"Only times differ; {more} of the command to confirm it.", err=True)
+    click.echo("Only times differ; running the command once more to confirm it.", err=True)
     return capture_command(command, runs=count, select=select, name="candidate")
 
 

@@ -93,7 +93,8 @@ def compare_timing(
     wall = {path: _wall_column(side) for path, side in sides.items()}
     cpu = {path: column for path, side in sides.items() if (column := _cpu_column(side)) is not None}
     machine = _with_neighbours(_machine_factor(wall, cpu, settings), golden, candidate, settings)
-    least_ns = min(settings.impact_ns, settings.impact_ratio * median([run.total_ns() for run in golden]))
+    share_ns = settings.impact_ratio * median([run.total_ns() for run in golden])
+    least_ns = max(settings.least_impact_ns, min(settings.impact_ns, share_ns))
     wall_factor = machine.wall if machine.is_uniform else 1.0
     cpu_factor = _cpu_divisor(machine, settings)
     wall_tests = _test_columns(wall, counts, wall_factor, least_ns, settings, settings.prior_std)

@@ -66,7 +66,8 @@ class TimingSettings:
     on, because neighbours were measured to cost memory-bound stages up to 1.4x in CPU time. A machine on which
     other programs used `crowded_excess` more of the processors than beside the goldens is crowded: there CPU time
     counts from `crowded_cpu_ratio` on, because programs that share a core were measured to cost 1.9x, and stages
-    that wait for others in turns 2.4x. Without CPU time,
+    that wait for others in turns 2.4x. A run has to gain `impact_ratio` of its length or
+    `impact_ns`, and never less than `least_impact_ns`, which machines were measured to take and give. Without CPU time,
     `least_wall_runs` on one side have to say how much wall time varies. A stage whose median is less sure than `wide_error` is compared at a quartile.
     """
 
@@ -79,6 +80,7 @@ class TimingSettings:
     ratio: float = 1.10
     impact_ratio: float = 0.01
     impact_ns: float = 5_000_000.0
+    least_impact_ns: float = 2_000_000.0
     power: float = 0.90
     power_ratio: float = 1.5
     disturbed_ratio: float = 1.15
