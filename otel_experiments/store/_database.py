@@ -254,16 +254,25 @@ class Database:
     def _check_ours(self, connection: sqlite3.Connection) -> int:
         """Return the schema version, 0 for an empty database.
 
+        All is read in one transaction: between two, another process may have made the store.
+
         Raises:
             NotAStoreError: another program's database.
             NewerSchemaError: a newer release's store.
         """
-        (application_id,) = connection.execute("pragma application_id").fetchone()
-        (version,) = connection.execute("pragma user_version").fetchone()
-        if application_id != APPLICATION_ID:
-            tables = [
-                name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")
-            ]
+        is_alone = not connection.in_transaction
+        if is_alone:
+            connection.execute("begin")
+        try:
+            (application_id,) = connection.execute("pragma application_id").fetchone()
+            (version,) = connection.execute("pragma user_version").fetchone()
+            is_ours = application_id == APPLICATION_ID
+            query = "select name from sqlite_master where type = 'table'"
+            tables = [] if is_ours else [name for (name,) in connection.execute(query)]
+        finally:
+            if is_alone and connection.in_transaction:
+                connection.execute("rollback")
+        if not is_ours:
             if application_id or tables:
                 shown = ", ".join(tables[:3]) or "none"
                 raise NotAStoreError(

@@ -1,10 +1,12 @@
 """What the SQLite file promises beyond what can be read through the protocol."""
 
 import sqlite3
+import threading
 from dataclasses import replace
 
 import pytest
 
+from otel_experiments.errors import OtelExperimentsError
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.span import Resource, Scope, Span
@@ -57,6 +59,30 @@ def test_the_order_of_attributes_makes_no_other_resource(store_path):
         store.apply(WriteBatch(spans=[one, replace(a_span(2, "a"), resource=turned)]))
 
     assert counts(store_path) == [1, 1]
+
+
+def test_whoever_comes_while_a_store_is_made_opens_it(tmp_path):
+    """Four threads open a new store at the same moment, 200 times: none of them takes it for another program's."""
+    errors = []
+
+    def open_one(path, barrier):
+        barrier.wait()
+        try:
+            open_store(str(path)).close()
+        except OtelExperimentsError as error:
+            errors.append(error)
+
+    for number in range(200):
+        barrier = threading.Barrier(4)
+        threads = [
+            threading.Thread(target=open_one, args=(tmp_path / f"{number}.db", barrier)) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert errors == []
 
 
 def test_rows_without_their_owner_are_refused(store_path):
