@@ -30,6 +30,7 @@ from otel_experiments.errors import (
     StoreReadOnlyError,
 )
 from otel_experiments.store._fork import close_inherited, survive_forks
+from otel_experiments.store._owner import read_owner
 from otel_experiments.store._schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 from otel_experiments.store._search_eval import json_attribute_is, json_list_contains, search_pattern
 from otel_experiments.store.filesystem import file_id, file_is_gone
@@ -254,25 +255,12 @@ class Database:
     def _check_ours(self, connection: sqlite3.Connection) -> int:
         """Return the schema version, 0 for an empty database.
 
-        All is read in one transaction: between two, another process may have made the store.
-
         Raises:
             NotAStoreError: another program's database.
             NewerSchemaError: a newer release's store.
         """
-        is_alone = not connection.in_transaction
-        if is_alone:
-            connection.execute("begin")
-        try:
-            (application_id,) = connection.execute("pragma application_id").fetchone()
-            (version,) = connection.execute("pragma user_version").fetchone()
-            is_ours = application_id == APPLICATION_ID
-            query = "select name from sqlite_master where type = 'table'"
-            tables = [] if is_ours else [name for (name,) in connection.execute(query)]
-        finally:
-            if is_alone and connection.in_transaction:
-                connection.execute("rollback")
-        if not is_ours:
+        application_id, version, tables = read_owner(connection)
+        if application_id != APPLICATION_ID:
             if application_id or tables:
                 shown = ", ".join(tables[:3]) or "none"
                 raise NotAStoreError(
@@ -282,7 +270,7 @@ class Database:
             return 0
         if version > SCHEMA_VERSION:
             raise NewerSchemaError(path=self.location, found=version, supported=SCHEMA_VERSION)
-        return int(version)
+        return version
 
     def _switch_to_wal(self, connection: sqlite3.Connection) -> None:
         # The switch does not wait for a lock by itself, whatever the busy timeout says.
