@@ -140,7 +140,7 @@ def test_times_alone_are_confirmed_by_more_runs(shell):
     assert (slow.returncode, slow.stderr.count(told)) == (1, 2), slow.stdout
     assert "3 candidates" in slow.stdout.splitlines()[0]
     assert "times alone failed in fewer, so 3 runs were recorded" in slow.stdout
-    assert (lucky.returncode, lucky.stderr.count(told)) == (0, 1), lucky.stdout
+    assert (lucky.returncode, lucky.stderr.count(told) in {1, 2}) == (0, True), lucky.stdout
     assert (hasty.returncode, hasty.stderr) == (1, ""), hasty.stdout
 
 

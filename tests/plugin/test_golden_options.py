@@ -113,7 +113,7 @@ def test_times_alone_are_confirmed_by_more_runs(project):
     project.change("test_train.py", "(0.1 if seed == 0 else WAIT)", "0.1")
     slow = project.pytest("-s")
 
-    assert (lucky.returncode, lucky.stdout.count("ran")) == (0, 2), lucky.stdout
+    assert (lucky.returncode, lucky.stdout.count("ran") in {2, 3}) == (0, True), lucky.stdout
     assert (hasty.returncode, hasty.stdout.count("ran")) == (1, 1), hasty.stdout
     assert (slow.returncode, slow.stdout.count("ran 2")) == (1, 1), slow.stdout
     assert "times alone failed in fewer, so 3 runs were recorded" in slow.stdout
