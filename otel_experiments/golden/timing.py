@@ -110,6 +110,7 @@ def compare_timing(
             is_external=path in external,
             least_candidate_ns=min(wall[path].candidate) / wall_factor,
             highest_golden_ns=max(wall[path].golden),
+            all_cost_more=path in cpu and _all_cost_more(cpu[path], cpu_factor, settings),
             least_ns=least_ns,
             quantile=sides[path].quantile,
         )
@@ -172,6 +173,12 @@ def _cpu_column(sides: _Sides) -> _Column | None:
         return None
     error = _root_mean_square([sample.cpu_error for sample in (*sides.golden, *sides.candidate)])
     return _Column(golden, candidate, error)
+
+
+def _all_cost_more(cpu: _Column, factor: float, settings: TimingSettings) -> bool:
+    """Tell whether every candidate run used more than any golden run, by the tolerated ratio; of one or two it is luck."""
+    is_enough = min(len(cpu.golden), len(cpu.candidate)) >= settings.least_wall_runs
+    return is_enough and min(cpu.candidate) / factor > max(cpu.golden) * settings.ratio
 
 
 def _root_mean_square(values: Sequence[float]) -> float:

@@ -68,7 +68,8 @@ class TimingSettings:
     counts from `crowded_cpu_ratio` on, because programs that share a core were measured to cost 1.9x, and stages
     that wait for others in turns 2.4x. A run has to gain `impact_ratio` of its length or
     `impact_ns`, and never less than `least_impact_ns`, which machines were measured to take and give. Without CPU time,
-    `least_wall_runs` on one side have to say how much wall time varies. A stage whose median is less sure than `wide_error` is compared at a quartile.
+    `least_wall_runs` on one side have to say how much wall time varies; so many on both, each of which used more CPU
+    time than any golden, outweigh a wall time that others made unsteady. A stage whose median is less sure than `wide_error` is compared at a quartile.
     """
 
     prior_std: float = 0.03

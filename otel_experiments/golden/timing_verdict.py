@@ -29,6 +29,8 @@ class StageFacts:
     least_candidate_ns: float
     """Of the candidate's wall times the least, with the machine's factor divided out."""
     highest_golden_ns: float
+    all_cost_more: bool
+    """Every candidate run used more CPU time than any golden run by the tolerated ratio, of three or more each."""
     least_ns: float
     quantile: float
 
@@ -103,7 +105,7 @@ def _judge_slower(
     settings: TimingSettings,
 ) -> tuple[bool, str]:
     """Say whether a stage that got slower fails; what one of several runs does not show is luck, and no code."""
-    if not _agree(facts, settings):
+    if not _agree(facts, settings) and not (reading == "up" and facts.all_cost_more):
         return False, f"not all {sizes[1]} runs were slower"
     if reading == "up":
         return True, "wall and CPU time rose together"
@@ -120,16 +122,18 @@ def _judge_slower(
 def _judge_cpu_alone(
     facts: StageFacts, cpu: TimeTest, machine: MachineFactor, candidate_runs: int, settings: TimingSettings
 ) -> tuple[bool, str]:
-    """Say whether CPU time fails alone: where golden runs beside neighbours hide from a test that wall time rose."""
+    """Say whether CPU time fails alone: where golden runs beside neighbours hide from a test that wall time rose.
+
+    Wall time has to point the same way: clearly, or at all where no run's CPU time contradicts.
+    """
     wall = facts.wall
-    is_clear = (
-        cpu.adjusted_ratio > settings.power_ratio and wall.adjusted_ratio > settings.disturbed_cpu_ratio
-    )
+    least_ratio = 1.0 if facts.all_cost_more else settings.disturbed_cpu_ratio
+    is_clear = cpu.adjusted_ratio > settings.power_ratio and wall.adjusted_ratio > least_ratio
     if not is_clear or wall.power >= settings.power:
         return False, "CPU time rose, wall time did not"
     if machine.is_crowded and cpu.adjusted_ratio <= settings.crowded_cpu_ratio:
         return False, f"CPU time rose, and {machine.crowd}"
-    if not _agree(facts, settings):
+    if not _agree(facts, settings) and not facts.all_cost_more:
         return False, f"CPU time rose, and not all {candidate_runs} runs were slower"
     return True, "CPU time rose, wall time too, but is too unsteady to tell"
 

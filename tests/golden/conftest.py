@@ -53,19 +53,25 @@ class Training:
         comparison = check(golden or self.golden, runs, CheckOptions(timing=timing, is_ci=True)).comparison
         return comparison, render(comparison, "text", path=self.golden.name)
 
-    def compare_times(self, script, golden, *, runs=5):
+    def compare_times(self, script, golden, *, runs=5, attempts=4):
         """Return the comparison of a script's times with those of this one, and the report.
 
         The golden is made here and now, for times of another machine fail nothing. The two take turns, so that
-        whatever else the machine does falls on both.
+        whatever else the machine does falls on both; where it falls on this side of one pair all the same, it
+        is done again, as the report asks for.
         """
         self.record(self.script)  # the first run of a process is slower
-        ours, theirs = [], []
-        for _ in range(runs):
-            ours += self.record(self.script)
-            theirs += self.record(script)
-        check(golden, ours, CheckOptions(parts=frozenset({"new"})))
-        return self.compare(theirs, golden=golden, timing="fail")
+        for _ in range(attempts):
+            ours, theirs = [], []
+            for _ in range(runs):
+                ours += self.record(self.script)
+                theirs += self.record(script)
+            golden.unlink(missing_ok=True)
+            check(golden, ours, CheckOptions(parts=frozenset({"new"})))
+            comparison, report = self.compare(theirs, golden=golden, timing="fail")
+            if not comparison.timing.machine.is_crowded:
+                break
+        return comparison, report
 
 
 @pytest.fixture

@@ -216,6 +216,27 @@ def test_twice_the_work_is_found_beside_neighbours():
     assert not compare_timing(goldens(5, **beside), busier).has_failed
 
 
+@pytest.mark.parametrize("wall", [1.9, 1.08], ids=["wall time too", "wall time hidden by busy goldens"])
+def test_cpu_time_of_every_run_outweighs_a_run_with_lucky_wall_time(wall):
+    """Twice the CPU time in each of three runs fails, whatever one run's wall time; two runs, or one that cost no more, do not."""
+    beside = {"noise": 0.25, "cpu_noise": 0.03}
+    golden = goldens(5, **beside)
+    middle = sorted(run.stages["run/load"].wall_ns for run in golden)[2]
+
+    def candidate(seed, factor, cpu=2.0):
+        run = make_run(seed, **beside, cpu={"run/load": cpu})
+        load = replace(run.stages["run/load"], wall_ns=middle * factor)
+        return replace(run, stages={**run.stages, "run/load": load})
+
+    slow = [candidate(20, wall), candidate(21, wall * 1.02), candidate(22, 1.0)]
+    idle = [*slow[:2], candidate(22, 1.0, cpu=1.0)]
+
+    (stage,) = compare_timing(golden, slow).of_code("slower")
+    assert (stage.path, stage.fails) == ("run/load", True)
+    assert not compare_timing(golden, idle).has_failed
+    assert not compare_timing(golden, slow[1:]).has_failed
+
+
 def test_neighbours_alone_are_not_slower_code():
     """Equal code beside neighbours, 100 times: wall times vary by 40 %, CPU times by 10 %, and no stage is slower."""
     beside = {"noise": 0.4, "cpu_noise": 0.1}
