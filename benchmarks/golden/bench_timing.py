@@ -3,11 +3,13 @@
     python benchmarks/golden/bench_timing.py simulate [--trials 1000] [--stages 20]
     python benchmarks/golden/bench_timing.py calm [--runs 200]
     python benchmarks/golden/bench_timing.py noise [--runs 50] [--neighbours 2]
+    python benchmarks/golden/bench_timing.py bursts [--runs 50] [--neighbours 2]
 
 `simulate` draws runs of a program of 20 stages whose stages vary from run to run by 2, 5 or 10 %, with 30 spans
 a stage that vary by 5 % more; one stage is then made slower. `calm` records real programs, the training scripts of
 tests/golden among them, again and again with nothing changed, and checks them as `golden compare -- COMMAND` does.
-`noise` records them beside busy programs. One thread of BLAS: several spin while they wait for a processor, which is
+`noise` records them beside busy programs. `bursts` records goldens and candidates beside programs that come and go,
+and tells how often unchanged ones fail, and how often one does whose matrices are multiplied twice. One thread of BLAS: several spin while they wait for a processor, which is
 CPU time (17x measured).
 """
 
@@ -131,10 +133,10 @@ def simulate(trials: int, stages: int) -> None:
 
 
 @contextlib.contextmanager
-def neighbours(count):
+def neighbours(count, what="busy"):
     """Let so many programs burn a processor and its caches; they are nobody's children, as neighbours are."""
     command = (
-        f"OPENBLAS_NUM_THREADS=1 {shlex.quote(sys.executable)} {shlex.quote(__file__)} busy >&2 & echo $!"
+        f"OPENBLAS_NUM_THREADS=1 {shlex.quote(sys.executable)} {shlex.quote(__file__)} {what} >&2 & echo $!"
     )
     found = [int(subprocess.check_output(["sh", "-c", command])) for _ in range(count)]
     time.sleep(2)
@@ -151,6 +153,18 @@ def busy() -> None:
     block = np.ones((400, 400))
     while time.monotonic() < stop_at:
         block = np.tanh(block @ block * 1e-3)
+
+
+def busy_at_times() -> None:
+    """Burn one core for up to two seconds, then rest for up to one and a half, and so on."""
+    stop_at = time.monotonic() + 600
+    rng = np.random.default_rng()
+    block = np.ones((400, 400))
+    while time.monotonic() < stop_at:
+        until = time.monotonic() + rng.uniform(0.1, 2.0)
+        while time.monotonic() < until:
+            block = np.tanh(block @ block * 1e-3)
+        time.sleep(rng.uniform(0.1, 1.5))
 
 
 MATRICES = {
@@ -275,9 +289,41 @@ def noise(runs: int, count: int) -> None:
     )
 
 
+def bursts(checks: int, count: int) -> None:
+    """Compare five goldens with three runs, both beside programs that come and go, each time anew."""
+    failed = total = found = crowded = 0
+    with neighbours(count, "busy_at_times"):
+        for name, program in PROGRAMS.items():
+            fails = 0
+            for _ in range(checks):
+                comparison = compare(make_timed_golden(program), record(program, 3))
+                fails += comparison.verdict != "pass"
+                for one in comparison.failures:
+                    say(one)
+            print(
+                f"{name}: {checks} checks of the same code beside {count} programs that come and go, failed {fails}"
+            )
+            failed, total = failed + fails, total + checks
+        for _ in range(checks):
+            comparison = compare(make_timed_golden(kernels), record(lambda: kernels(2), 3))
+            found += any(one.path.endswith("matmul") for one in comparison.failures)
+            crowded += comparison.timing.machine.is_crowded
+        print(
+            f"kernels with matmul 2x: fails {found} of {checks}; {crowded} had more company than the goldens"
+        )
+    row(
+        7,
+        f"three runs of the same code beside {count} programs that come and go, goldens too: checks that fail"
+        f" (matmul 2x: {found} of {checks} fail, {crowded} had more company than the goldens)",
+        f"{failed} of {total}",
+        "<= 0.5 %",
+        is_reached=failed <= 0.005 * total,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("simulate", "calm", "noise", "busy"))
+    parser.add_argument("what", choices=("simulate", "calm", "noise", "bursts", "busy", "busy_at_times"))
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--stages", type=int, default=20)
     parser.add_argument(
@@ -288,14 +334,19 @@ def main() -> None:
     if arguments.what == "busy":
         busy()
         return
+    if arguments.what == "busy_at_times":
+        busy_at_times()
+        return
     if arguments.what == "simulate":
         simulate(arguments.trials, arguments.stages)
         return
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # the scripts write files
         if arguments.what == "calm":
             calm(arguments.runs or 200)
-        else:
+        elif arguments.what == "noise":
             noise(arguments.runs or 50, arguments.neighbours)
+        else:
+            bursts(arguments.runs or 50, arguments.neighbours)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,11 @@ PARTS = {
         ["bench_timing.py", "noise"],
         ["--runs", "10"],
     ),
+    "bursts": (
+        "Times of real programs beside neighbours that come and go",
+        ["bench_timing.py", "bursts"],
+        ["--runs", "5"],
+    ),
     "curves": ("Loss curves of a NumPy network", ["bench_curves.py"], ["--seeds", "50", "--trials", "50"]),
     "score": ("The score", ["bench_score.py"], ["--repeat", "1"]),
 }
