@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from types import FrameType
+from typing import Final, NoReturn
 
 from otel_experiments.capture.stored import capture_store
 from otel_experiments.capture.surroundings import describe_here
@@ -31,7 +35,8 @@ def capture_command(
 ) -> list[CapturedRun]:
     """Run the command `runs` times, one after the other, and return the run that each recorded.
 
-    The command's own output goes where this process's goes. It finds its store by `OTEL_EXPERIMENTS_STORE`.
+    The command's own output goes where this process's goes. It finds its store by `OTEL_EXPERIMENTS_STORE`. A SIGTERM
+    is handed on to it, and when it has ended this process ends with 143, as in a shell.
 
     Raises:
         CommandFailedError: the command is not there, or ended with another exit code than 0.
@@ -41,7 +46,7 @@ def capture_command(
     """
     captured = []
     for _ in range(runs):
-        with tempfile.TemporaryDirectory(prefix="otel-experiments-golden-") as folder:
+        with _sigterm_unwinds(), tempfile.TemporaryDirectory(prefix="otel-experiments-golden-") as folder:
             store = Path(folder) / "golden.db"
             run_command(command, capture_environment(store, environ))
             if not store.exists():
@@ -81,13 +86,41 @@ def run_command(command: Sequence[str], environ: Mapping[str, str]) -> None:
     """
     shown = shlex.join(command)
     try:
-        code = subprocess.run(command, env=environ, check=False).returncode  # noqa: S603 - it is the user's own
+        process = subprocess.Popen(command, env=environ)  # noqa: S603 - it is the user's own
     except OSError as exc:
         raise CommandFailedError(
             command=shown,
             ended=f"could not be started: {exc.strerror}",
             fix="Check its name, the PATH, and whether it may be run.",
         ) from exc
+    with process:
+        try:
+            code = process.wait()
+        except SystemExit:  # of a SIGTERM, which is the command's as well: it may have a checkpoint to write
+            process.terminate()
+            process.wait()
+            raise
+        except BaseException:
+            process.kill()
+            raise
     if code:
         ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         raise CommandFailedError(command=shown, ended=ended)
+
+
+@contextlib.contextmanager
+def _sigterm_unwinds() -> Iterator[None]:
+    """Let a SIGTERM that nobody handles raise SystemExit, so that what is open is closed and put away."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _exit_by_sigterm)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _exit_by_sigterm(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)

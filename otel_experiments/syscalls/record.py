@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Final, Literal
 
 from otel_experiments.errors import CommandFailedError, MissingToolError
@@ -41,7 +44,8 @@ def record_command(
 ) -> int:
     """Run the command with all its threads and children under strace, write the calls to `output`.
 
-    Arguments that are texts are written without their content: what a program reads and writes stays with it.
+    Arguments that are texts are written without their content: what a program reads and writes stays with it. A
+    SIGTERM meanwhile is the command's, which strace would keep from it.
 
     Returns:
         The command's exit code; 128 and the signal's number where a signal ended it, as a shell says it.
@@ -72,7 +76,12 @@ def record_command(
     # strace ends itself by the signal that ended the command, and passes Ctrl-C on to it.
     before = signal.getsignal(signal.SIGINT)
     try:
-        code = subprocess.run(whole, env=told, check=False).returncode  # noqa: S603 - it is the user's own
+        with subprocess.Popen(whole, env=told) as tracer, _sigterm_for_children_of(tracer):  # noqa: S603 - it is the user's own
+            try:
+                code = tracer.wait()
+            except BaseException:
+                tracer.kill()
+                raise
     finally:
         signal.signal(signal.SIGINT, before)
     if not output.exists() or (code and output.stat().st_size == 0):
@@ -82,3 +91,23 @@ def record_command(
             fix="What strace said is above; in a container ptrace has to be allowed (--cap-add=SYS_PTRACE).",
         )
     return 128 - code if code < 0 else code
+
+
+@contextlib.contextmanager
+def _sigterm_for_children_of(tracer: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Hand a SIGTERM that nobody handles on to what strace runs; strace itself ignores it."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def hand_on(number: int, _frame: FrameType | None) -> None:
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            for child in Path(f"/proc/{tracer.pid}/task/{tracer.pid}/children").read_text().split():
+                os.kill(int(child), number)
+
+    signal.signal(signal.SIGTERM, hand_on)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -331,3 +331,35 @@ def test_telemetry_of_another_shape_is_no_candidate(shell, document):
 
     assert code == 4
     assert "spans.json (line 1): OTLP/JSON: " in err
+
+
+@pytest.mark.parametrize("patient", [False, True], ids=["dies of it", "writes a checkpoint first"])
+def test_sigterm_ends_the_command_too_and_leaves_nothing(shell, tmp_path_factory, patient):
+    """What a CI system or `timeout` ends does not leave a training alone, nor a store in the temporary folder."""
+    temporary = tmp_path_factory.mktemp("temporary")
+    handler = (
+        "lambda *_: (time.sleep(0.5), Path('checkpoint').touch(), os._exit(0))"
+        if patient
+        else "signal.SIG_DFL"
+    )
+    shell.write(
+        "train.py",
+        f"import signal\n{PROGRAM}".replace(
+            "end =",
+            f"signal.signal(signal.SIGTERM, {handler})\nPath('pid').write_text(str(os.getpid()))\nend =",
+        ),
+    )
+    before = shell.read()
+
+    process = shell.start("update", "train", *RUN, WAIT="never", TMPDIR=str(temporary))
+    while not (shell.folder / "started").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+
+    assert (process.returncode, "Traceback" in err) == (143, False), err
+    assert not Path(f"/proc/{shell.read('pid')}").exists()
+    assert (shell.folder / "checkpoint").exists() == patient
+    assert list(temporary.iterdir()) == []
+    assert shell.read() == before

@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -36,18 +39,39 @@ sys.exit(3)
 """
 
 
-def trace(tmp_path, *arguments, path=None):
-    """Run the command line's `trace` in a process of its own."""
+LONG = """
+import os, time
+from pathlib import Path
+import otel_experiments as ox
+
+with ox.start_run("long") as run, run.stage("load"):
+    with open(os.devnull, "w") as sink:
+        sink.write("x" * 100)
+    Path("pid").write_text(str(os.getpid()))
+    time.sleep(60)
+"""
+
+
+def start(tmp_path, *arguments, path=None):
+    """Start the command line's `trace` in a process of its own."""
     (tmp_path / "program.py").write_text(PROGRAM)
+    (tmp_path / "long.py").write_text(LONG)
     env = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     env["OTEL_EXPERIMENTS_SYSTEM_METRICS"] = "0"
     if path is not None:
         env["PATH"] = path
     script = "from otel_experiments.cli import main; main()"
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-c", script, "trace", *arguments],
-        capture_output=True, text=True, env=env, cwd=tmp_path, timeout=100, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=tmp_path,
     )  # fmt: skip
+
+
+def trace(tmp_path, *arguments, path=None):
+    """Run the command line's `trace` to its end."""
+    process = start(tmp_path, *arguments, path=path)
+    out, err = process.communicate(timeout=100)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def written_by_step(store):
@@ -76,6 +100,27 @@ def test_which_step_started_to_write_a_hundred_times_more(tmp_path):
     }  # fmt: skip
     first = answer.stdout.split("most bytes\n")[1].splitlines()[0].split()
     assert (first[0], first[2], first[3], first[-1]) == ("100000", "1000x", "write", "default/step[3]")
+
+
+@needs_strace
+def test_sigterm_ends_the_traced_command_and_its_calls_are_kept(tmp_path):
+    """What a CI system or `timeout` ends leaves no training alone: the run is cancelled, its calls are stored."""
+    process = start(tmp_path, "--syscalls", "--store", "experiments.db", "--", sys.executable, "long.py")
+    written, end = tmp_path / "pid", time.monotonic() + 60
+    while not (written.exists() and written.read_text()):
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+
+    assert (process.returncode, "Traceback" in err) == (143, False), err
+    assert not Path(f"/proc/{written.read_text()}").exists()
+    with open_reader(tmp_path / "experiments.db") as reader:
+        (run,) = reader.runs()
+        assert run.state == "cancelled"
+        assert run.spans.named("syscall write")
 
 
 @needs_strace
