@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,12 +26,14 @@ from otel_experiments.cli.golden_options import (
 )
 from otel_experiments.cli.root import store_option
 from otel_experiments.cli.session import store_location
+from otel_experiments.errors import OtelExperimentsError
 from otel_experiments.gate.check import compare_confirmed, parts_to_accept
 from otel_experiments.gate.options import DEFAULT_CONFIRM_RUNS, CheckOptions, read_project_rules
-from otel_experiments.gate.reports import ReportFormat, annotate, render, write_reports
+from otel_experiments.gate.reports import ReportFormat, annotate, render, write_refusal, write_reports
 from otel_experiments.gate.shelf import write_text
 from otel_experiments.gate.sources import golden_path, read_golden_side
 from otel_experiments.golden.policy import PolicyName, TimingMode
+from otel_experiments.golden.report_refusal import annotate_refusal, render_refusal_markdown
 from otel_experiments.golden.trace import CapturedRun
 
 _SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
@@ -115,20 +118,23 @@ def compare(  # noqa: PLR0913 - one argument an option
     GOLDEN is a golden's name or file, or whatever a golden can be made from. CANDIDATE is a stored run, a store, a
     file of telemetry, or, behind `--`, a command that records a run. Several files or runs are several candidates.
     """
-    held = read_golden_side(golden, store=store_location(ctx), folder=folder, select=None)
-    options = CheckOptions(
-        policy=policy,
-        timing=timing,
-        rtol=parse_tolerances(rtol),
-        atol=parse_tolerances(atol),
-        target=parse_targets(target),
-        require_decision=require_decision,
-    )
-    ruled = replace(held, ignore=(*held.ignore, *read_project_rules(Path.cwd())))
-    found = gather_runs(ctx, candidate, runs=runs, select=select, name="candidate")
-    command_line = command_behind_dashes(ctx)
-    again = partial(_record_again, command_line, select) if command_line else None
-    comparison, _ = compare_confirmed(ruled, found, options.policy_for(held), confirm, again)
+    names = [golden]
+    with _refusals_reported(names, form, report_folder):
+        held = read_golden_side(golden, store=store_location(ctx), folder=folder, select=None)
+        names.append(held.name)
+        options = CheckOptions(
+            policy=policy,
+            timing=timing,
+            rtol=parse_tolerances(rtol),
+            atol=parse_tolerances(atol),
+            target=parse_targets(target),
+            require_decision=require_decision,
+        )
+        ruled = replace(held, ignore=(*held.ignore, *read_project_rules(Path.cwd())))
+        found = gather_runs(ctx, candidate, runs=runs, select=select, name="candidate")
+        command_line = command_behind_dashes(ctx)
+        again = partial(_record_again, command_line, select) if command_line else None
+        comparison, _ = compare_confirmed(ruled, found, options.policy_for(held), confirm, again)
     path = golden_path(golden, folder)
     shown = str(path) if path.exists() else ""
     command = shlex.join(command_line) or "COMMAND"
@@ -148,6 +154,27 @@ def compare(  # noqa: PLR0913 - one argument an option
     if form == "github":
         _write_summary(annotate(comparison, path=shown)[1])
     ctx.exit(comparison.exit_code)
+
+
+@contextlib.contextmanager
+def _refusals_reported(
+    names: Sequence[str], form: ReportFormat, report_folder: Path | None
+) -> Iterator[None]:
+    """Say why nothing was compared where its report would have been; the last of the names is the golden's.
+
+    What cannot be written is left out, for the error itself matters more.
+    """
+    try:
+        yield
+    except OtelExperimentsError as error:
+        name, text = names[-1], str(error)
+        with contextlib.suppress(OSError):
+            if form == "github":
+                click.echo(annotate_refusal(name, text))
+                _write_summary(render_refusal_markdown(name, text))
+            if report_folder is not None:
+                write_refusal(report_folder, name, text)
+        raise
 
 
 def _record_again(command: Sequence[str], select: str | None, count: int) -> list[CapturedRun]:

@@ -77,8 +77,7 @@ def write_reports(folder: Path, name: str, comparison: Comparison, *, accept: st
     Raises:
         OSError: a file cannot be written.
     """
-    if _is_of_another(folder / f"{name}{_ENDINGS['md']}", comparison):
-        name = f"{name}-{blake2b(comparison.golden_name.encode('utf-8', 'surrogatepass'), digest_size=3).hexdigest()}"
+    name = _free_name(folder, name, comparison.golden_name)
     written = []
     for form, ending in _ENDINGS.items():
         path = folder / f"{name}{ending}"
@@ -87,9 +86,40 @@ def write_reports(folder: Path, name: str, comparison: Comparison, *, accept: st
     return written
 
 
-def _is_of_another(report: Path, comparison: Comparison) -> bool:
+def write_refusal(folder: Path, golden_name: str, text: str) -> list[Path]:
+    """Write Markdown and JUnit that say why nothing was compared, in place of reports of an earlier comparison.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    from otel_experiments.golden.report_refusal import render_refusal_junit, render_refusal_markdown  # noqa: PLC0415 - as above
+
+    name = _free_name(folder, Path(golden_name).name or "golden", golden_name)
+    texts = {
+        "md": render_refusal_markdown(golden_name, text),
+        "junit": render_refusal_junit(golden_name, text),
+    }
+    written = []
+    for form, ending in _ENDINGS.items():
+        path = folder / f"{name}{ending}"
+        if form in texts:
+            write_text(path, texts[form])
+            written.append(path)
+        else:
+            path.unlink(missing_ok=True)
+    return written
+
+
+def _free_name(folder: Path, name: str, golden_name: str) -> str:
+    """Return the name of a golden's reports; where another folder's golden has reports of it, with a digest."""
+    if not _is_of_another(folder / f"{name}{_ENDINGS['md']}", golden_name):
+        return name
+    return f"{name}-{blake2b(golden_name.encode('utf-8', 'surrogatepass'), digest_size=3).hexdigest()}"
+
+
+def _is_of_another(report: Path, golden_name: str) -> bool:
     """Tell whether a Markdown report is there and, by its first line, about another golden."""
     if not report.is_file():
         return False
     with report.open(encoding="utf-8", errors="replace") as stream:
-        return stream.readline().rstrip("\n") != marker(comparison.golden_name)
+        return stream.readline().rstrip("\n") != marker(golden_name)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
@@ -69,11 +70,11 @@ def runner(tmp_path):
     return run
 
 
-def compare(runner, rate):
+def compare(runner, rate, golden="train"):
     """Run the comparing step."""
     return runner(
         STEPS[0]["run"],
-        GOLDEN="train",
+        GOLDEN=golden,
         COMMAND=f"{sys.executable} train.py",
         CANDIDATE="",
         OPTIONS="--timing off",
@@ -109,6 +110,40 @@ def test_the_report_is_commented_once(runner, tmp_path, earlier, call):
     assert log.splitlines()[0] == call
     assert log.splitlines()[1].startswith("<!--")
     assert "ml.hyperparameter.lr" in log
+
+
+@pytest.mark.parametrize(
+    ("golden", "rate", "code", "told"),
+    [
+        ("new", "0.1", "2", "No golden at 'golden/new.otg'"),
+        ("golden/train.otg", "none", "4", "ended with exit code 1"),
+    ],
+    ids=["no golden", "the command fails"],
+)
+def test_why_nothing_was_compared_takes_the_place_of_an_earlier_report(
+    runner, tmp_path, golden, rate, code, told
+):
+    """A comment that says `passes` does not stay under a check that compared nothing; annotation and summary say why."""
+    if code == "4":
+        compare(runner, "0.1", golden)
+        (tmp_path / "summary.md").unlink()
+
+    answer = compare(runner, rate, golden)
+
+    report = tmp_path / "temp" / "golden-report"
+    name = Path(golden).name
+    assert f"exit-code={code}\n" in (tmp_path / "output").read_text()
+    assert f"::error title=golden::{golden}: " in answer.stdout
+    assert told in (tmp_path / "summary.md").read_text()
+    lines = (report / f"{name}.md").read_text().splitlines()
+    assert lines[:2] == [
+        f"<!-- otel-experiments golden: {golden} -->",
+        f"### Golden `{golden}`: not compared",
+    ]
+    assert told in "\n".join(lines)
+    (case,) = ET.parse(report / f"{name}.junit.xml").iter("error")
+    assert told in case.text
+    assert not (report / f"{name}.json").exists()
 
 
 def test_a_token_that_may_not_comment_is_said_and_fails_nothing(runner, tmp_path):
