@@ -1,7 +1,8 @@
 """How a process ends: its still open runs get the right state, within the exit budget.
 
 Only a SIGTERM that nobody handles is handled here, and only by noting it: the signal then does what it always
-did. Neither `sys.excepthook` nor any handler of the user is replaced.
+did. Neither `sys.excepthook` nor any handler of the user is replaced. Whoever installs a handler over this one may
+call it: the signal is theirs then, it is noted, and what becomes of the process is their decision.
 """
 
 from __future__ import annotations
@@ -71,8 +72,15 @@ def _unwatch_sigterm() -> None:
 
 
 def _on_sigterm(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+    is_chained = signal.getsignal(signal.SIGTERM) is not _on_sigterm
     for run in list(active_runs.values()):
-        if not run.is_inherited:
+        if run.is_inherited:
+            continue
+        if is_chained:
+            run.note_signal("SIGTERM")
+        else:
             run.end_by_signal("SIGTERM")
+    if is_chained:
+        return
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -112,6 +112,7 @@ class Run(Recording, Work):
         self._ended_spans = 0
         self._trace_bytes = 0
         self._token: object | None = None
+        self._noted_signal = ""
         self._lane_clock: LaneClock | None = None
         self._neighbour_clock: NeighbourClock | None = None
         self.span: Span = trace.INVALID_SPAN
@@ -301,10 +302,13 @@ class Run(Recording, Work):
 
     def _end_by(self, error: BaseException | None) -> None:
         """End the run as the exception that left the body says. Nothing is waited for: the journal has it all."""
-        if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        is_stopped = isinstance(error, SystemExit) and bool(self._noted_signal)
+        if error is None or (isinstance(error, SystemExit) and error.code in (None, 0) and not is_stopped):
             state, reason, error = RunState.SUCCEEDED, "" if error is None else "sys.exit(0)", None
         elif isinstance(error, KeyboardInterrupt):
             state, reason = RunState.CANCELLED, "KeyboardInterrupt"
+        elif is_stopped:
+            state, reason = RunState.CANCELLED, self._noted_signal
         elif isinstance(error, SystemExit):
             state, reason = RunState.FAILED, f"sys.exit({shown(error.code)})"
         else:
@@ -361,6 +365,10 @@ class Run(Recording, Work):
         with self.guard, self.pipeline.journal.last_words():
             self._set_state(RunState.CANCELLED, reason=name)
         active_runs.pop(self.id, None)
+
+    def note_signal(self, name: str) -> None:
+        """Know of a signal that the program handles itself: a `sys.exit` that follows it is a stop, no failure."""
+        self._noted_signal = name
 
     def _end_span(self, state: RunState, reason: str, error: BaseException | None) -> None:
         span = self.span

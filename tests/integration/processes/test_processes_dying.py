@@ -138,6 +138,63 @@ def test_a_handler_of_the_user_for_sigterm_stays_in_charge(script, read):
     assert (run.state, run.reason) == ("failed", "sys.exit(7)")
 
 
+GRACEFUL_STOPS = {
+    # how the program leaves its work once its own handler has seen the signal: exit status, state, reason
+    "sys.exit(0)": (0, "cancelled", "SIGTERM"),
+    "raise Stopped": (0, "cancelled", "SIGTERM"),
+    "sys.exit(4)": (4, "cancelled", "SIGTERM"),
+    "raise RuntimeError('late')": (1, "failed", "late"),
+    "pass": (0, "succeeded", ""),
+}
+
+
+@pytest.mark.parametrize("leaves", GRACEFUL_STOPS)
+@pytest.mark.parametrize("calls_before_its_own", [True, False], ids=["calls first", "calls last"])
+def test_a_handler_that_calls_the_one_it_found_stops_the_program_in_its_own_way(
+    leaves, calls_before_its_own, script, read
+):
+    """A trainer that chains its SIGTERM handler saves its checkpoint and ends by itself, as without a run."""
+    status, state, reason = GRACEFUL_STOPS[leaves]
+    body = f"""
+    setup()
+    stopping = []
+
+    class Stopped(SystemExit):
+        pass
+
+    def graceful(number, frame):
+        if {calls_before_its_own}:
+            found(number, frame)
+        stopping.append(number)
+        if not {calls_before_its_own}:
+            found(number, frame)
+
+    with ox.start_run("graceful") as run:
+        found = signal.getsignal(signal.SIGTERM)
+        assert callable(found), found
+        signal.signal(signal.SIGTERM, graceful)
+        run.log({{"loss": 1.0}}, step=0)
+        step = 1
+        acknowledge("ready")
+        while not stopping:
+            run.log({{"loss": 1.0}}, step=step)
+            step += 1
+        with run.checkpoint("last"):
+            acknowledge("saved", step)
+        {leaves}
+    """
+    started = script(body)
+    started.line()
+    started.send(signal.SIGTERM)
+    out, _ = started.end(status)
+
+    steps = int(out.split()[1])
+    run = read().run("graceful")
+    assert (run.state, run.reason) == (state, reason)
+    assert run.metrics["loss"].count == steps
+    assert [span.name for span in run.spans if "checkpoint" in span.name]
+
+
 def test_an_interrupted_log_leaves_no_gap_that_holds_up_the_rest(script, read):
     """Ctrl-C in the middle of `log`, caught by the user, keeps neither that point's frame nor later ones waiting."""
     body = """
