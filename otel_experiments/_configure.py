@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
@@ -79,10 +80,12 @@ class _StoredPipeline:
     def highest_steps(self, run_id: str) -> dict[SeriesKey, float]:
         if self._store is None:
             return {}
-        return {
-            series.key: max(series.summary.last_step, *(self._store.points(run_id, series.key).steps))
-            for series in self._store.series([run_id])[run_id]
-        }
+        found: dict[SeriesKey, float] = {}
+        for series in self._store.series([run_id])[run_id]:
+            steps = self._store.points(run_id, series.key).steps
+            key = SeriesKey(series.key.name, series.key.phase)  # whatever rank goes on with it
+            found[key] = max(series.summary.last_step, *steps, found.get(key, -math.inf))
+        return found
 
     @property
     def last_error(self) -> Exception | None:

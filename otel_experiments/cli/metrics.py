@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import click
 from rich.console import Console
@@ -20,11 +21,26 @@ from otel_experiments.query.plain import json_line, plain, plain_series, plain_s
 CHART_HEIGHT = 14
 
 
+def _read_rank(ctx: click.Context, param: click.Parameter, text: str | None) -> int | Literal["all"] | None:
+    """Return the number of a rank, or `all`; None where none was given."""
+    if text is None or text == "all":
+        return text  # type: ignore[return-value] # mypy does not narrow a str to the literal
+    if not (text.isascii() and text.isdecimal()):
+        raise click.BadParameter(f"{text!r} is neither the number of a rank nor 'all'.", ctx, param)
+    return int(text)
+
+
 @click.command("metrics")
 @store_option
 @click.argument("run")
 @click.argument("name", required=False)
 @click.option("--phase", metavar="PHASE", help="The series of this phase.")
+@click.option(
+    "--rank",
+    callback=_read_rank,
+    metavar="RANK",
+    help="The series of this rank of the job, or of all; by default the lowest that has it.",
+)
 @click.option("--log", "is_log", is_flag=True, help="Draw the values on a logarithmic axis.")
 @click.option("--buckets", type=click.IntRange(1, 100_000), help="With --json NAME: thin to so many buckets.")
 @json_option
@@ -35,6 +51,7 @@ def command(
     run: str,
     name: str | None,
     phase: str | None,
+    rank: int | Literal["all"] | None,
     is_log: bool,
     buckets: int | None,
     as_json: bool,
@@ -44,14 +61,16 @@ def command(
     NAME may be a glob such as 'val/*': then the table holds the metrics that match.
     """
     view = open_session(ctx).run(run)
-    if name is None or any(sign in name for sign in "*?["):
-        if name is not None and name in view.metrics:
-            _show_one(view, view.metrics[name], is_log=is_log, buckets=buckets, as_json=as_json)
-            return
-        found = view.metrics.all() if name is None else view.metrics.matching(name)
+    if name is None or (any(sign in name for sign in "*?[") and name not in view.metrics):
+        found = view.metrics.matching(name or "*", rank=rank)
         _show_all(view, [one for one in found if phase is None or one.phase == phase], as_json=as_json)
         return
     series = view.metrics[name] if phase is None else view.metrics[name, phase]
+    if rank == "all":
+        _show_all(view, [series.of_rank(one) for one in series.ranks], as_json=as_json)
+        return
+    if rank is not None:
+        series = series.of_rank(rank)
     _show_one(view, series, is_log=is_log, buckets=buckets, as_json=as_json)
 
 
@@ -110,8 +129,9 @@ def _show_one(view: RunView, series: SeriesView, *, is_log: bool, buckets: int |
 
 
 def series_label(series: SeriesView) -> str:
-    """Return the metric's name, with its phase in brackets."""
-    return f"{series.name} [{series.phase}]" if series.phase else series.name
+    """Return the metric's name, with its phase in brackets, and its rank where it is not the one shown by default."""
+    label = f"{series.name} [{series.phase}]" if series.phase else series.name
+    return label if series.rank == series.ranks[0] else f"{label} rank {series.rank}"
 
 
 def print_series(console: Console, found: Sequence[SeriesView]) -> None:

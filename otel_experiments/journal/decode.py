@@ -157,10 +157,11 @@ class SegmentDecoder:
         return problems
 
     def _declare_keyset(self, payload: bytes) -> None:
-        keyset_id, run_id, keys = cast("Content", load_value(payload[1:].decode()))
+        keyset_id, run_id, keys, *rest = cast("Content", load_value(payload[1:].decode()))
         if keyset_id in self._keysets:
             return
-        keyset = _Keyset(run_id, tuple(SeriesKey(name, phase) for name, phase in keys))
+        rank = rest[0] if rest else 0
+        keyset = _Keyset(run_id, tuple(SeriesKey(name, phase, rank) for name, phase in keys))
         for key in keyset.keys:
             if (run_id, key) in self._series:
                 self._mark_shared(run_id, key)

@@ -43,8 +43,10 @@ def _json_record(kind: RecordType, content: object) -> bytes:
 
 
 def encode_keyset(keyset_id: int, run_id: str, keys: Sequence[SeriesKey]) -> bytes:
-    """Return the declaration that POINTS records refer to by `keyset_id`."""
-    return _json_record(RecordType.KEYSET, [keyset_id, run_id, [[key.name, key.phase] for key in keys]])
+    """Return the declaration that POINTS records refer to by `keyset_id`; its keys are all of one rank."""
+    content: list[object] = [keyset_id, run_id, [[key.name, key.phase] for key in keys]]
+    rank = keys[0].rank if keys else 0
+    return _json_record(RecordType.KEYSET, [*content, rank] if rank else content)
 
 
 def encode_resource(reference: int, resource: Resource) -> bytes:

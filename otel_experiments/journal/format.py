@@ -24,7 +24,8 @@ from otel_experiments.errors import JournalError, NewerJournalError
 from otel_experiments.model.run import Owner
 
 MAGIC: Final = b"OXJRNL\r\n"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+"""1: until a key set could name its rank."""
 HEADER_SIZE_BYTES: Final = 256
 FRAME_HEADER: Final = struct.Struct("<II")
 FRAME_HEADER_SIZE_BYTES: Final = FRAME_HEADER.size

@@ -13,10 +13,15 @@ Direction = Literal["min", "max"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class SeriesKey:
-    """What names a series inside a run: the metric's name and its phase (empty when none was given)."""
+    """What names a series inside a run: the metric's name, its phase (empty when none was given), who wrote it.
+
+    `rank` is the number of the process among those of its job (`ml.distributed.rank` of its resource), 0 for a
+    process that is alone: ranks that record one run have series of their own.
+    """
 
     name: str
     phase: str = ""
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)

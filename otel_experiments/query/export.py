@@ -23,7 +23,7 @@ RUN_COLUMNS = (
     "run_id", "experiment", "name", "state", "reason", "error_type", "created", "started", "ended",
     "duration_s", "group", "condition", "hypothesis", "parent_run_id", "attempt",
 )  # fmt: skip
-POINT_COLUMNS = ("run_id", "metric", "phase", "step", "time_unix_nano", "value")
+POINT_COLUMNS = ("run_id", "metric", "phase", "step", "time_unix_nano", "value", "rank")
 SERIES_STATS = (
     "last", "last_step", "min", "min_step", "max", "max_step", "mean", "best", "best_step", "count", "nan_count",
 )  # fmt: skip
@@ -77,7 +77,7 @@ def points_to_csv(reader: Reader, runs: Sequence[RunView], sink: TextSink, *, me
     for run, series in _series(reader, runs, metric):
         points = series.points()
         writer.writerows(
-            (run.id, series.name, series.phase, plain_step(step), time_ns, plain_number(value))
+            (run.id, series.name, series.phase, plain_step(step), time_ns, plain_number(value), series.rank)
             for step, time_ns, value in zip(points.steps, points.times_ns, points.values, strict=True)
         )
         count += len(points)
@@ -90,7 +90,8 @@ def points_to_jsonl(reader: Reader, runs: Sequence[RunView], sink: TextSink, *, 
     for run, series in _series(reader, runs, metric):
         points = series.points()
         for step, time_ns, value in zip(points.steps, points.times_ns, points.values, strict=True):
-            row = (run.id, series.name, series.phase, plain_step(step), time_ns, plain_number(value))
+            number = plain_number(value)
+            row = (run.id, series.name, series.phase, plain_step(step), time_ns, number, series.rank)
             sink.write(json_line(dict(zip(POINT_COLUMNS, row, strict=True))) + "\n")
         count += len(points)
     return count
@@ -119,7 +120,7 @@ def _chunks(view: SpansView) -> Iterator[Span]:
 def _series(reader: Reader, runs: Sequence[RunView], glob: str) -> Iterator[tuple[RunView, SeriesView]]:
     for page in reader.pages(runs):
         for run in page:
-            for series in run.metrics.matching(glob):
+            for series in run.metrics.matching(glob, rank="all"):
                 yield run, series
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Literal, NamedTuple
 
 from otel_experiments.errors import MetricNotFoundError, MissingPackageError
 from otel_experiments.model.metric import Band, Direction, Points, Series, Summary
@@ -25,12 +28,31 @@ class NumpyPoints(NamedTuple):
     values: Any
 
 
-class SeriesView:
-    """One series: what is known of it without reading a point, and its points when they are asked for."""
+def _merged_by_time(parts: Sequence[Points]) -> Points:
+    """Return the points of several histories as one, by time; those of one history stay in their order."""
+    rows = sorted(
+        chain.from_iterable(zip(one.times_ns, one.steps, one.values, strict=True) for one in parts),
+        key=itemgetter(0),
+    )
+    return Points(
+        array("d", [step for _, step, _ in rows]),
+        array("q", [time_ns for time_ns, _, _ in rows]),
+        array("d", [value for _, _, value in rows]),
+    )
 
-    def __init__(self, store: Store, series: Series) -> None:
+
+class SeriesView:
+    """One series: what is known of it without reading a point, and its points when they are asked for.
+
+    Where several ranks recorded the metric, it is the series of one of them; `of_rank` has those of the others.
+    """
+
+    def __init__(
+        self, store: Store, series: Series, of_ranks: Mapping[int, SeriesView] | None = None
+    ) -> None:
         self._store = store
         self._series = series
+        self._of_ranks = {series.key.rank: self} if of_ranks is None else of_ranks
 
     @property
     def name(self) -> str:
@@ -41,6 +63,33 @@ class SeriesView:
     def phase(self) -> str:
         """The phase it was logged in; empty when none was given."""
         return self._series.key.phase
+
+    @property
+    def rank(self) -> int:
+        """The number of the process that recorded it, among those of its job; 0 for one that was alone."""
+        return self._series.key.rank
+
+    @property
+    def ranks(self) -> list[int]:
+        """The ranks that recorded this metric in this phase, the lowest first."""
+        return list(self._of_ranks)
+
+    def of_rank(self, rank: int) -> SeriesView:
+        """Return the series that this rank recorded of the same metric in the same phase.
+
+        Raises:
+            MetricNotFoundError: this rank recorded none.
+        """
+        found = self._of_ranks.get(rank)
+        if found is None:
+            label = f"{self.name} [{self.phase}]" if self.phase else self.name
+            raise MetricNotFoundError(
+                run=self._series.run_id[:8],
+                name=f"{label} of rank {rank}",
+                known=[f"{label} of rank {one}" for one in self._of_ranks],
+                suggestion=None,
+            )
+        return found
 
     @property
     def summary(self) -> Summary:
@@ -112,9 +161,20 @@ class SeriesView:
         """The step at which the best value was first reached."""
         return self.summary.best_step
 
-    def points(self) -> Points:
-        """Return the whole history, in recording order; read once and kept."""
-        return self._points
+    def points(self, *, rank: int | Literal["all"] | None = None) -> Points:
+        """Return the whole history, in recording order; read once and kept.
+
+        Args:
+            rank: of another rank, or of `"all"` ranks together, by time.
+
+        Raises:
+            MetricNotFoundError: this rank recorded none.
+        """
+        if rank is None:
+            return self._points
+        if rank == "all":
+            return _merged_by_time([series.points() for series in self._of_ranks.values()])
+        return self.of_rank(rank).points()
 
     @cached_property
     def _points(self) -> Points:
@@ -161,19 +221,25 @@ class SeriesView:
 
     def __repr__(self) -> str:
         phase = f", phase={self.phase!r}" if self.phase else ""
+        phase += f", rank={self.rank}" if len(self._of_ranks) > 1 or self.rank else ""
         return f"SeriesView({self.name!r}{phase}, count={self.count}, last={self.last!r})"
 
 
 class MetricsView(Mapping[str, SeriesView]):
     """The series of a run by the metric's name; `metrics["loss", "validation"]` asks for a phase.
 
-    Without a phase the series that has none is meant; where there is none of that kind, the first by phase.
+    Without a phase the series that has none is meant; where there is none of that kind, the first by phase. Where
+    several ranks recorded a metric, it is the series of the lowest of them; `rank` looks at those of another.
     """
 
     def __init__(self, store: Store, run_label: str, series: Sequence[Series]) -> None:
         self._run_label = run_label
-        ordered = sorted(series, key=lambda one: one.key)
-        self._views = {(one.key.name, one.key.phase): SeriesView(store, one) for one in ordered}
+        of_ranks: dict[tuple[str, str], dict[int, SeriesView]] = {}
+        for one in sorted(series, key=lambda one: one.key):
+            same = of_ranks.setdefault((one.key.name, one.key.phase), {})
+            same[one.key.rank] = SeriesView(store, one, same)
+        self._of_ranks = of_ranks
+        self._views = {place: next(iter(same.values())) for place, same in of_ranks.items()}
         self._by_name: dict[str, SeriesView] = {}
         for (name, _), view in self._views.items():
             self._by_name.setdefault(name, view)
@@ -193,17 +259,26 @@ class MetricsView(Mapping[str, SeriesView]):
     def __len__(self) -> int:
         return len(self._by_name)
 
-    def all(self) -> list[SeriesView]:
-        """Return every series, by name and phase."""
-        return list(self._views.values())
+    @property
+    def ranks(self) -> list[int]:
+        """The ranks that recorded a metric, the lowest first."""
+        return sorted({rank for same in self._of_ranks.values() for rank in same})
+
+    def all(self, *, rank: int | Literal["all"] | None = None) -> list[SeriesView]:
+        """Return every series, by name and phase: of the lowest rank that has it, of one rank, or of `"all"`."""
+        if rank is None:
+            return list(self._views.values())
+        return [
+            view for same in self._of_ranks.values() for view in same.values() if rank in {"all", view.rank}
+        ]
 
     def in_phase(self, name: str, phase: str) -> SeriesView | None:
         """Return the series of this name and phase; None when there is none."""
         return self._views.get((name, phase))
 
-    def matching(self, glob: str) -> list[SeriesView]:
-        """Return the series whose name matches a glob such as `val/*`, by name and phase."""
-        return [view for view in self._views.values() if fnmatch.fnmatchcase(view.name, glob)]
+    def matching(self, glob: str, *, rank: int | Literal["all"] | None = None) -> list[SeriesView]:
+        """Return the series whose name matches a glob such as `val/*`, by name and phase; `rank` as in `all`."""
+        return [view for view in self.all(rank=rank) if fnmatch.fnmatchcase(view.name, glob)]
 
     def _not_found(self, key: str | tuple[str, str]) -> MetricNotFoundError:
         name = key if isinstance(key, str) else key[0]

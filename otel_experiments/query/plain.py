@@ -56,6 +56,7 @@ def plain_series(series: SeriesView) -> dict[str, Plain]:
     return {
         "name": series.name,
         "phase": series.phase or None,
+        "rank": series.rank,
         "count": series.count,
         "nan_count": series.nan_count,
         "first_step": plain_step(series.first_step),

@@ -47,7 +47,12 @@ class _Keyset:
     )
 
     def __init__(
-        self, run_id: str, keys: tuple[SeriesKey, ...], picks: tuple[int, ...] | None, highest: float
+        self,
+        run_id: str,
+        keys: tuple[SeriesKey, ...],
+        picks: tuple[int, ...] | None,
+        highest: float,
+        rank: int,
     ) -> None:
         self.keys = keys
         self.picks = picks
@@ -57,7 +62,8 @@ class _Keyset:
         self.highest = highest
         self.is_shared = False
         self.known_to: object = None  # the declarations of a segment: the segment itself would stay mapped
-        self.declaration = (("keyset", number), lambda: encode_keyset(number, run_id, keys))
+        told = tuple(SeriesKey(key.name, key.phase, rank) for key in keys) if rank else keys
+        self.declaration = (("keyset", number), lambda: encode_keyset(number, run_id, told))
 
 
 class PointRecorder:
@@ -74,10 +80,13 @@ class PointRecorder:
         guard: Guard,
         highest_steps: Mapping[SeriesKey, float],
         clock: Callable[[], int] = time.time_ns,
+        *,
+        rank: int = 0,
     ) -> None:
         self._run_id = run_id
         self._journal = journal
         self._guard = guard
+        self._rank = rank
         self._initial_steps = dict(highest_steps)
         self._keysets: dict[object, _Keyset] = {}
         self._by_series: dict[SeriesKey, list[_Keyset]] = {}
@@ -249,6 +258,7 @@ class PointRecorder:
                 tuple(keys),
                 None if is_whole else tuple(picks),
                 before.pop() if len(before) == 1 else -1.0,
+                self._rank,
             )
             keyset.is_shared = bool(before)
             for key in keys:

@@ -104,7 +104,10 @@ class Run(Recording, Work):
         self._generation = scope_module.fork_generation
         self._pid = os.getpid()
         highest = pipeline.storage.highest_steps(self.id) if identity.attempt > 1 and pipeline.storage else {}
-        self._points = PointRecorder(self.id, pipeline.journal, self.guard, highest, pipeline.clock)
+        rank = cast("int", providers.resource.attributes.get(attr.ML_DISTRIBUTED_RANK, 0))
+        self._points = PointRecorder(
+            self.id, pipeline.journal, self.guard, highest, pipeline.clock, rank=rank
+        )
         self._paused_at_ns = 0
         self._paused_total_ns = 0
         self._paused_count = 0

@@ -197,9 +197,9 @@ class Database:
             if self._path is not None:
                 self._switch_to_wal(connection)
             connection.execute("pragma synchronous = normal")
-            connection.execute("pragma foreign_keys = on")
             connection.execute(f"pragma journal_size_limit = {_WAL_LIMIT_BYTES}")
-            self._migrate(connection)
+            self._migrate(connection)  # a table that is made anew must not take along what refers to it
+            connection.execute("pragma foreign_keys = on")
         except BaseException:
             connection.close()
             raise
@@ -234,8 +234,12 @@ class Database:
     def _check_readable(self, version: int) -> None:
         if version == 0:
             raise StoreNotFoundError(path=self.location)
-        if version < SCHEMA_VERSION:
+        if version == SCHEMA_VERSION:
+            return
+        assert self._path is not None
+        if not (os.access(self._path, os.W_OK) and os.access(self._path.parent, os.W_OK)):
             raise StoreReadOnlyError(path=self.location, action="be upgraded to this release's schema")
+        self._connect_writer().close()  # who reads knows the newest schema only
 
     def _connect(self, target: str, *, is_uri: bool) -> sqlite3.Connection:
         close_inherited(self.location)

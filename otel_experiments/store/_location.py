@@ -23,14 +23,15 @@ def open_store(
     create: bool = True,
     busy_timeout_s: float = 5.0,
 ) -> Store:
-    """Return the store at `location`, made there when it is missing. Opening never changes what is there.
+    """Return the store at `location`, made there when it is missing. Opening changes nothing of what is there.
 
     Units: `busy_timeout_s` is how long a write waits for another process, in seconds.
 
     Args:
         location: a path, `sqlite://PATH`, `:memory:` or `sqlite://:memory:` (SQLite in memory), or `memory://`
             (plain Python).
-        read_only: open for reading; works while another process writes, and makes no file.
+        read_only: open for reading; works while another process writes, and makes no file. A store that an older
+            release wrote is brought up to this release's schema, as it is when it is opened for writing.
         create: make the store (and its folders) when it is missing.
         busy_timeout_s: see above.
 
@@ -39,6 +40,7 @@ def open_store(
         StoreNotFoundError: nothing is there and nothing may be made.
         NotAStoreError: the file is something else.
         NewerSchemaError: a newer release wrote it.
+        StoreReadOnlyError: an older release wrote it, and this process may not write it.
         StoreLockedError: another process held it for too long.
     """
     text = os.fspath(location)

@@ -90,7 +90,7 @@ class Store(Protocol):
         ...
 
     def series(self, run_ids: Sequence[str], *, name: str | None = None) -> dict[str, list[Series]]:
-        """Return the series of each run with their summaries, by (name, phase)."""
+        """Return the series of each run with their summaries, by (name, phase, rank)."""
         ...
 
     def points(self, run_id: str, key: SeriesKey) -> Points:

@@ -18,22 +18,23 @@ SUMMARY_COLUMNS: Final = (
     "minimum_step, maximum, maximum_step, direction"
 )
 
-# Index: unique (run_id, name, phase), one stretch a run.
+# Index: unique (run_id, name, phase, rank), one stretch a run.
 _SERIES: Final = f"""
-    select run_id, name, phase, {SUMMARY_COLUMNS} from series
-    where run_id in (select value from json_each(?1)) and (?2 is null or name = ?2) order by run_id, name, phase
+    select run_id, name, phase, rank, {SUMMARY_COLUMNS} from series
+    where run_id in (select value from json_each(?1)) and (?2 is null or name = ?2)
+    order by run_id, name, phase, rank
 """
-# Indexes: unique (run_id, name, phase), unique (series_id, seq), the primary key of axes.
+# Indexes: unique (run_id, name, phase, rank), unique (series_id, seq), the primary key of axes.
 _POINTS: Final = """
     select chunks.count, axes.encoding, steps_data, times_data, chunks.encoding, values_data
     from series join chunks using (series_id) join axes using (axis_id)
-    where series.run_id = ? and name = ? and phase = ? order by seq
+    where series.run_id = ? and name = ? and phase = ? and rank = ? order by seq
 """
 _STRETCHES: Final = """
     select series_id, seq, chunks.count, unplaced_count, min_step, max_step, chunks.minimum, chunks.maximum,
       chunks.last
     from series join chunks using (series_id) join axes using (axis_id)
-    where series.run_id = ? and name = ? and phase = ? order by seq
+    where series.run_id = ? and name = ? and phase = ? and rank = ? order by seq
 """
 # A chunk with evenly spaced steps gives them without its blob.
 _STRETCH_DATA: Final = """
@@ -72,10 +73,10 @@ def summary_of(row: Sequence[object]) -> Summary:
 def series(
     connection: sqlite3.Connection, run_ids: Sequence[str], name: str | None
 ) -> dict[str, list[Series]]:
-    """Return the series of each run with their summaries, by (name, phase)."""
+    """Return the series of each run with their summaries, by (name, phase, rank)."""
     found: dict[str, list[Series]] = {run_id: [] for run_id in run_ids}
-    for run_id, metric, phase, *summary in connection.execute(_SERIES, (json.dumps(list(found)), name)):
-        found[run_id].append(Series(run_id, SeriesKey(metric, phase), summary_of(summary)))
+    for run_id, metric, phase, rank, *summary in connection.execute(_SERIES, (json.dumps(list(found)), name)):
+        found[run_id].append(Series(run_id, SeriesKey(metric, phase, rank), summary_of(summary)))
     return found
 
 
@@ -83,7 +84,7 @@ def points(connection: sqlite3.Connection, run_id: str, key: SeriesKey) -> Point
     """Return the whole history of a series, in recording order."""
     steps, times, values = array("d"), array("q"), array("d")
     for count, axis_encoding, steps_data, times_data, encoding, values_data in connection.execute(
-        _POINTS, (run_id, key.name, key.phase)
+        _POINTS, (run_id, key.name, key.phase, key.rank)
     ):
         steps.extend(decode_floats(axis_encoding, count, steps_data))
         times.extend(decode_times(axis_encoding, count, times_data))
@@ -93,7 +94,7 @@ def points(connection: sqlite3.Connection, run_id: str, key: SeriesKey) -> Point
 
 def band(connection: sqlite3.Connection, run_id: str, key: SeriesKey, buckets: int) -> Band:
     """Return the series thinned to at most `buckets` buckets; a chunk inside one bucket is not decoded."""
-    rows = connection.execute(_STRETCHES, (run_id, key.name, key.phase)).fetchall()
+    rows = connection.execute(_STRETCHES, (run_id, key.name, key.phase, key.rank)).fetchall()
     stretches = [
         Stretch(count, unplaced, *map(nan_of_null, numbers)) for _, _, count, unplaced, *numbers in rows
     ]

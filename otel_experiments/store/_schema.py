@@ -286,7 +286,50 @@ _V1 = (
     """,
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1,)
+_V2 = (
+    # Ranks of one run have series of their own. SQLite changes no unique constraint: the table is made anew.
+    """
+    create table series_of_ranks (
+      series_id integer primary key,
+      run_id text not null references runs (run_id) on delete cascade,
+      name text not null,
+      phase text not null,
+      rank integer not null default 0,
+      direction text check (direction in ('min', 'max')),
+      count integer not null,
+      nan_count integer not null,
+      finite_count integer not null,
+      finite_sum real not null,
+      first_step real,
+      last real,
+      last_step real,
+      last_time_ns integer not null,
+      minimum real,
+      minimum_step real,
+      maximum real,
+      maximum_step real,
+      chunk_count integer not null,
+      open_chunk_count integer not null,
+      open_point_count integer not null,
+      unique (run_id, name, phase, rank)
+    )
+    """,
+    """
+    insert into series_of_ranks
+    select series_id, run_id, name, phase, 0, direction, count, nan_count, finite_count, finite_sum, first_step,
+      last, last_step, last_time_ns, minimum, minimum_step, maximum, maximum_step, chunk_count, open_chunk_count,
+      open_point_count
+    from series
+    """,
+    "drop table series",
+    "alter table series_of_ranks rename to series",
+    """
+    create index series_by_name on series
+      (name, run_id, phase, rank, last, minimum, maximum, direction)
+    """,
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2)
 """Migration i leads from schema version i to i + 1."""
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)

@@ -55,6 +55,8 @@ class _Stat:
     exists: str = "1"
 
 
+_PLACE: Final = "case rank when 0 then phase else phase || char(0) || printf('%010d', rank) end"
+"""Sorts the series of one name as their keys do: by phase, and in a phase by rank."""
 _HAS_BEST: Final = "direction is not null"
 _BEST: Final = "(case direction when 'min' then minimum when 'max' then maximum end)"
 _STATS: Final[dict[MetricStat, _Stat]] = {
@@ -165,10 +167,11 @@ class Statement:
         """Select `columns` of the series meant by the field, one row a run. Index: series_by_name."""
         name = self.bind(wanted.name)
         if wanted.phase is None:
-            # SQLite takes the bare columns from the row that holds min(phase): no phase first, else the first.
-            return f"select run_id, {columns}, min(phase) from series where name = {name} group by run_id"
+            # SQLite takes the bare columns from the row that holds the minimum: no phase first, else the first.
+            return f"select run_id, {columns}, min({_PLACE}) from series where name = {name} group by run_id"
         return (
-            f"select run_id, {columns} from series where name = {name} and phase = {self.bind(wanted.phase)}"
+            f"select run_id, {columns}, min(rank) from series "
+            f"where name = {name} and phase = {self.bind(wanted.phase)} group by run_id"
         )
 
     def _metric_where(self, wanted: MetricField, condition: str) -> str:

@@ -124,7 +124,7 @@ class SqliteStore:
             return _read_run.tags(connection, run_ids)
 
     def series(self, run_ids: Sequence[str], *, name: str | None = None) -> dict[str, list[Series]]:
-        """Return the series of each run with their summaries, by (name, phase)."""
+        """Return the series of each run with their summaries, by (name, phase, rank)."""
         with self._database.reading() as connection:
             return _read_point.series(connection, run_ids, name)
 

@@ -26,16 +26,16 @@ from otel_experiments.store._write_run import RunWriter, definitions_of
 
 _MANY_OPEN_CHUNKS: Final = 32
 
-# Index: unique (run_id, name, phase).
+# Index: unique (run_id, name, phase, rank).
 _SELECT_SERIES: Final = f"""
     select series_id, chunk_count, open_chunk_count, open_point_count, {SUMMARY_COLUMNS}
-    from series where run_id = ? and name = ? and phase = ?
+    from series where run_id = ? and name = ? and phase = ? and rank = ?
 """
 _INSERT_SERIES: Final = """
     insert into series (
-      run_id, name, phase, direction, count, nan_count, finite_count, finite_sum, first_step, last, last_step,
+      run_id, name, phase, rank, direction, count, nan_count, finite_count, finite_sum, first_step, last, last_step,
       last_time_ns, minimum, minimum_step, maximum, maximum_step, chunk_count, open_chunk_count, open_point_count
-    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _UPDATE_SERIES: Final = """
     update series set
@@ -126,11 +126,11 @@ class _Batch:
     def _series(self, run_id: str, key: SeriesKey, added: Summary) -> tuple[_Tail, Summary]:
         """Return where the series stands and its summary with `added`; a new series gets its row."""
         name, phase = clean_text(key.name), clean_text(key.phase)
-        row = self._connection.execute(_SELECT_SERIES, (run_id, name, phase)).fetchone()
+        row = self._connection.execute(_SELECT_SERIES, (run_id, name, phase, key.rank)).fetchone()
         if row is not None:
             return _Tail(*row[:4]), merge(summary_of(row[4:]), added)
         direction = direction_of(name, definitions_of(self._connection, run_id))
-        new = (run_id, name, phase, direction, *_summary_row(added), 0, 0, 0)
+        new = (run_id, name, phase, key.rank, direction, *_summary_row(added), 0, 0, 0)
         series_id = self._connection.execute(_INSERT_SERIES, new).lastrowid
         assert series_id is not None
         return _Tail(series_id), added

@@ -384,6 +384,44 @@ def test_a_store_of_each_older_schema_opens_with_its_data(tmp_path, version):
         assert store.count_runs(RunQuery()) == 1
 
 
+@pytest.mark.parametrize("version", [1])
+def test_a_reader_brings_an_older_store_up_to_date(tmp_path, version):
+    """Whoever only looks at runs of an earlier release sees them too, and what refers to them is all there."""
+    path = tmp_path / "old.db"
+    shutil.copy(DATA / f"store_v{version}.db", path)
+
+    with open_store(path, read_only=True, create=False) as store:
+        (run,) = store.find_runs(RunQuery())
+        assert len(store.points(run.run_id, LOSS)) == 2500
+        (chunks, series), *_ = store.sql("select count(*), count(distinct series_id) from chunks")[1]
+        assert store.sql("select count(*) from chunks join series using (series_id)")[1] == [(chunks,)]
+        assert store.sql("select count(*) from series")[1] == [(series,)]
+
+
+@pytest.mark.parametrize("version", [1])
+def test_an_older_store_that_may_not_be_written_is_refused_with_advice(tmp_path, version):
+    """On a read-only copy of an earlier release's store, a reader says what to do, and changes nothing."""
+    path = tmp_path / "old.db"
+    shutil.copy(DATA / f"store_v{version}.db", path)
+    path.chmod(0o444)
+    code = """
+import sys
+from otel_experiments.errors import StoreReadOnlyError
+from otel_experiments.store import open_store
+try:
+    open_store(sys.argv[1], read_only=True, create=False)
+except StoreReadOnlyError as error:
+    print("be upgraded" in str(error))
+"""
+    command = [sys.executable, "-c", code, str(path)]
+    if os.geteuid() == 0:
+        command = ["setpriv", "--inh-caps=-all", "--bounding-set=-all", *command]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
 def test_statements_that_would_write_are_refused_by_name(tmp_path):
     """SQL from users reads; whatever else it would do is named in the refusal."""
     with open_store(tmp_path / "experiments.db") as store:

@@ -8,7 +8,13 @@ import pytest
 from otel_experiments.errors import NewerJournalError
 from otel_experiments.journal import encode
 from otel_experiments.journal.decode import SegmentDecoder
-from otel_experiments.journal.format import HEADER_SIZE_BYTES, RecordType, pack_header, unpack_header
+from otel_experiments.journal.format import (
+    FORMAT_VERSION,
+    HEADER_SIZE_BYTES,
+    RecordType,
+    pack_header,
+    unpack_header,
+)
 from otel_experiments.journal.owner import current_owner
 from otel_experiments.journal.scan import scan
 from otel_experiments.journal.writer import JournalWriter
@@ -253,14 +259,15 @@ def test_a_damaged_header_leaves_the_file_as_it_is(journal, tmp_path):
 def test_a_journal_of_a_newer_release_is_named_and_left(journal, tmp_path):
     """A segment of a newer format version stays untouched, and its name and version are told."""
     path, whole = journal
-    newer = whole[:8] + (2).to_bytes(2, "little") + whole[10:]
+    newer = whole[:8] + (FORMAT_VERSION + 1).to_bytes(2, "little") + whole[10:]
     (tmp_path / path.name).write_bytes(newer)
 
     store, report = merged(tmp_path)
 
     assert store.get_run(RUN_ID) is None
     (told,) = report.damages
-    assert str(NewerJournalError(path=str(tmp_path / path.name), found=2, supported=1)) in told
+    path_of_it, newest = str(tmp_path / path.name), FORMAT_VERSION
+    assert str(NewerJournalError(path=path_of_it, found=newest + 1, supported=newest)) in told
     assert (tmp_path / path.name).read_bytes() == newer
 
 

@@ -219,7 +219,11 @@ def test_log_records_and_instrument_points_come_back(record, points):
 
 
 KEYSETS = st.lists(
-    st.lists(st.builds(SeriesKey, TEXTS, TEXTS), min_size=1, max_size=3, unique=True),
+    st.sampled_from([0, 0, 1, 7, 2**31]).flatmap(
+        lambda rank: st.lists(
+            st.builds(SeriesKey, TEXTS, TEXTS, st.just(rank)), min_size=1, max_size=3, unique=True
+        )
+    ),
     min_size=1,
     max_size=3,
 )

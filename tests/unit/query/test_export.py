@@ -143,5 +143,5 @@ def test_exports_of_nothing_have_a_header_and_no_rows(reader):
         runs_to_jsonl(reader, [], lines),
     ) == (0, 0, 0)
     assert runs.getvalue().startswith("run_id,experiment,name,state")
-    assert points.getvalue() == "run_id,metric,phase,step,time_unix_nano,value\r\n"
+    assert points.getvalue() == "run_id,metric,phase,step,time_unix_nano,value,rank\r\n"
     assert lines.getvalue() == ""

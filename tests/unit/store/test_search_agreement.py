@@ -106,12 +106,13 @@ def batches(draw: st.DrawFn) -> WriteBatch:
         batch.params.append(ParamSet(run_id, key, value, 1))
     for run_id, key, value in draw(st.lists(st.tuples(run_ids, keys, texts | st.none()), max_size=6)):
         batch.tags.append(TagSet(run_id, key, value, 1))
-    for run_id, name, phase, column in draw(
+    for run_id, name, phase, rank, column in draw(
         st.lists(
             st.tuples(
                 run_ids,
                 names,
                 phases.map(lambda phase: phase or ""),
+                st.sampled_from([0, 0, 1, 2, 10]),
                 st.lists(
                     st.sampled_from([0.0, 0.5, 1.0, 3.0, math.inf, -math.inf, math.nan]),
                     min_size=1,
@@ -122,7 +123,7 @@ def batches(draw: st.DrawFn) -> WriteBatch:
         )
     ):
         steps = [float(step) for step in range(len(column))]
-        block = PointBlock(run_id, (SeriesKey(name, phase),), steps, range(len(column)), (column,))
+        block = PointBlock(run_id, (SeriesKey(name, phase, rank),), steps, range(len(column)), (column,))
         batch.points.append(block)
     for run_id, direction in draw(st.lists(st.tuples(run_ids, st.sampled_from(["min", "max"])), max_size=4)):
         batch.metric_definitions.append(MetricDefinition(run_id, "loss", direction))

@@ -657,6 +657,40 @@ def test_a_metric_without_a_phase_asked_takes_the_series_without_one_first(store
     assert matching("", 1.0) == []
 
 
+def test_ranks_have_series_of_their_own(store):
+    """Points that two ranks record under one name and phase stay apart: histories, summaries, thinned charts."""
+    zero, one = SeriesKey("loss"), SeriesKey("loss", rank=1)
+    for _ in range(3):
+        store.apply(WriteBatch(points=[a_block([1.0, 2.0], key=zero), a_block([30.0], key=one)]))
+
+    listed = [
+        (series.key, series.summary.count, series.summary.maximum) for series in store.series([RUN])[RUN]
+    ]
+
+    assert listed == [(zero, 6, 2.0), (one, 3, 30.0)]
+    assert list(store.points(RUN, zero).values) == [1.0, 2.0] * 3
+    assert list(store.points(RUN, one).values) == [30.0] * 3
+    assert list(store.band(RUN, one, buckets=1).counts) == [3]
+
+
+def test_a_search_for_a_metric_looks_at_its_lowest_rank(store):
+    """Rank 0 answers where it has the metric, else the lowest rank that has it, in a phase and without one."""
+    batch = WriteBatch()
+    for run_id, phase, ranks in [(RUN, "", (2, 0, 10)), (OTHER, "val", (10, 2))]:
+        for rank in ranks:
+            batch.points.append(a_block([float(rank)], run_id=run_id, key=SeriesKey("loss", phase, rank)))
+    store.apply(batch)
+
+    def matching(phase: str | None, value: float) -> list[str]:
+        where = Comparison(MetricField("loss", "last", phase), "==", value)
+        return sorted(ids(store.find_runs(RunQuery(where=where))))
+
+    assert [matching(None, float(rank)) for rank in (0, 2, 10)] == [[RUN], [OTHER], []]
+    assert [matching("val", float(rank)) for rank in (0, 2, 10)] == [[], [OTHER], []]
+    order = Order(MetricField("loss", "last"), is_descending=True)
+    assert ids(store.find_runs(RunQuery(order=(order,))))[:2] == [OTHER, RUN]
+
+
 def test_values_of_different_types_never_match(store):
     """1, "1" and true are three things, and != between them is no match either."""
     store.apply(
