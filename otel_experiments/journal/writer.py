@@ -2,7 +2,8 @@
 
 The common path makes no system call and holds no lock. A forked child starts a journal of its own at its
 first append; it inherits no thread, no lock and no segment. A disk that takes no more files loses what is
-appended meanwhile, counted, and is asked again at most ten times a second.
+appended meanwhile, counted, and is asked again at most ten times a second. Where a large segment is refused (disk,
+quota, `ulimit`), smaller ones are tried, and descriptors are kept for the time when the program has used up all others.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from otel_experiments.journal.format import HEADER_SIZE_BYTES, SegmentHeader
+from otel_experiments.journal.limits import DescriptorReserve, lacks_descriptors, reason_of, sizes_to_try
 from otel_experiments.journal.owner import current_owner
 from otel_experiments.journal.segment import LAST_WORDS_BYTES, Segment, frame_size_bytes
 from otel_experiments.model.run import Owner
@@ -29,6 +31,8 @@ Durability = Literal["process", "fsync"]
 FIRST_SEGMENT_BYTES: Final = 256 << 10
 LARGEST_SEGMENT_BYTES: Final = 16 << 20
 _RETRY_NS: Final = 100_000_000
+_CAUTIOUS_SEGMENTS: Final = 16
+"""After a refusal, so many segments are made of the size that was not refused before a larger one is asked for."""
 
 Declaration = tuple[object, Callable[[], bytes]]
 """What a frame refers to: a key, unique in the writer, and the frame that declares it."""
@@ -42,6 +46,7 @@ class JournalWriter:
     Attributes:
         segment: where the next frame goes; hot paths use it directly and come back when it is full.
         lost_count: frames that no disk would take.
+        refusal: why there is no room now; None when there is.
     """
 
     def __init__(
@@ -64,6 +69,10 @@ class JournalWriter:
         self._drainer = drainer or self._owner
         self._writer_id = secrets.token_hex(16)
         self._number = 0
+        self._size_bytes = FIRST_SEGMENT_BYTES
+        self._cautious_count = 0
+        self._reserve = DescriptorReserve()
+        self.refusal: OSError | None = None
         self._retry_after_ns = 0
         self._is_closed = False
         self._ending: list[None] = []
@@ -80,6 +89,13 @@ class JournalWriter:
         return self._is_closed
 
     @property
+    def why_full(self) -> str:
+        """Why nothing is taken now, and what to do, as one text."""
+        return (
+            str(reason_of(self.refusal)) if self.refusal is not None else "the disk is full. Free some space"
+        )
+
+    @property
     def writer_id(self) -> str:
         """The id that all segments of this process's journal share."""
         return self._writer_id
@@ -88,18 +104,18 @@ class JournalWriter:
         """Write one frame, after the declarations it needs; False when it was lost (and counted)."""
         while True:
             segment = self.segment
-            needed = len(payload)
             for key, make_frame in declarations:
                 if key not in segment.declared:
-                    frame = make_frame()
-                    if not segment.append(frame):
-                        needed += frame_size_bytes(len(frame))
+                    if not segment.append(make_frame()):
                         break
                     segment.declared.add(key)
             else:
                 if segment.append(payload):
                     return True
-            if not self.roll(segment, needed + (64 << 10)) and not (self._ending and segment.open_reserve()):
+            # The next segment is to hold all of them: it knows none of the declarations.
+            needed = frame_size_bytes(len(payload))
+            needed += sum(frame_size_bytes(len(make_frame())) for _, make_frame in declarations)
+            if not self.roll(segment, needed) and not (self._ending and segment.open_reserve()):
                 self.lost_count += 1
                 return False
 
@@ -126,9 +142,11 @@ class JournalWriter:
                 fresh = self._create(needed_bytes)
             except OSError as error:
                 self._retry_after_ns = now_ns + _RETRY_NS
+                self.refusal = error
                 if self._on_loss is not None:
                     self._on_loss(error)
                 return False
+            self.refusal = None
             if self.segment is full:
                 self.segment = fresh
                 full.seal()
@@ -139,18 +157,51 @@ class JournalWriter:
         return True
 
     def _create(self, needed_bytes: int) -> Segment:
-        """Make the next segment, a small one where the disk has no room for a large one."""
-        growth = FIRST_SEGMENT_BYTES << min(2 * self._number, 6)
-        least = HEADER_SIZE_BYTES + LAST_WORDS_BYTES + frame_size_bytes(needed_bytes)
-        sizes = (max(min(growth, LARGEST_SEGMENT_BYTES), least), max(FIRST_SEGMENT_BYTES, least), least)
-        self.directory.mkdir(parents=True, exist_ok=True)
-        for size_bytes in sizes[:-1]:
+        """Make the next segment, a small one where the system refuses a large one.
+
+        Raises:
+            OSError: not even the smallest one that would do is to be had.
+        """
+        least_bytes = HEADER_SIZE_BYTES + LAST_WORDS_BYTES + needed_bytes
+        wanted_bytes = max(self._size_bytes, least_bytes)
+        try:
+            made = self._try_create(wanted_bytes)
+        except OSError as error:
+            made = self._create_smaller(sizes_to_try(wanted_bytes, least_bytes, error), error)
+        if made.header is not None and made.header.size_bytes < wanted_bytes:
+            self._size_bytes, self._cautious_count = made.header.size_bytes, _CAUTIOUS_SEGMENTS
+        elif self._cautious_count:
+            self._cautious_count -= 1
+        else:
+            self._size_bytes = min(self._size_bytes * 4, LARGEST_SEGMENT_BYTES)
+        self._reserve.fill()
+        return made
+
+    def _create_smaller(self, sizes_bytes: Sequence[int], refusal: OSError) -> Segment:
+        for size_bytes in sizes_bytes:
             try:
-                return Segment.create(self.directory, self._next_header(size_bytes))
+                return self._try_create(size_bytes)
             except OSError as error:
-                if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                if not sizes_to_try(size_bytes, 0, error):
                     raise
-        return Segment.create(self.directory, self._next_header(sizes[-1]))
+                refusal = error
+        raise refusal
+
+    def _try_create(self, size_bytes: int) -> Segment:
+        """Make a segment of one size, if need be with the descriptors that are kept for it."""
+        try:
+            return self._make_file(size_bytes)
+        except OSError as error:
+            if not (lacks_descriptors(error) and self._reserve.release()):
+                raise
+        return self._make_file(size_bytes)
+
+    def _make_file(self, size_bytes: int) -> Segment:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        try:
+            return Segment.create(self.directory, self._next_header(size_bytes))
+        except MemoryError as error:
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)) from error
 
     def _next_header(self, size_bytes: int) -> SegmentHeader:
         number, self._number = self._number, self._number + 1
@@ -179,7 +230,7 @@ class JournalWriter:
         ):  # under which alone a segment gives way to the next, and may be deleted by its reader
             if self._is_closed or self.segment is not segment or segment.path.exists():
                 return True
-            if self.roll(segment, HEADER_SIZE_BYTES):
+            if self.roll(segment, frame_size_bytes(0)):
                 segment.write_again()
         return False
 
@@ -196,12 +247,16 @@ class JournalWriter:
                 return
             self._is_closed = True
             self.segment.seal()
+            self._reserve.release()
 
     def _restart_in_child(self) -> None:
         self._lock = threading.RLock()
         self._owner = current_owner()
         self._writer_id = secrets.token_hex(16)
         self._number = 0
+        self._size_bytes = FIRST_SEGMENT_BYTES
+        self._cautious_count = 0
+        self.refusal = None
         self._retry_after_ns = 0
         self.lost_count = 0
         self._on_roll = None

@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.journal.limits import reason_of
 from otel_experiments.journal.writer import JournalWriter, SilentJournal
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
@@ -331,8 +332,8 @@ class Pipeline:
     def _tell_full_disk(self, error: OSError) -> None:
         self.guard.lost(
             "journal not writable",
-            f"The journal in {str(self.journal.directory)!r} cannot grow ({error}); what is recorded meanwhile is "
-            "lost and counted",
+            f"The journal in {str(self.journal.directory)!r} cannot grow: {reason_of(error)}. What is recorded "
+            "meanwhile is lost and counted; recording goes on by itself",
             count=0,
         )
 

@@ -164,8 +164,8 @@ class PointRecorder:
         else:
             self._guard.lost(
                 "journal full",
-                "Metric points are not recorded: no disk takes the journal at "
-                f"{str(self._journal.directory)!r}. Free some space; recording goes on by itself",
+                f"Metric points are not recorded: the journal at {str(self._journal.directory)!r} has no room: "
+                f"{self._journal.why_full}; recording goes on by itself",
                 count=len(keyset.keys),
             )
 

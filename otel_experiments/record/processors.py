@@ -153,7 +153,7 @@ class JournalSpanProcessor(SpanProcessor):
             payload = encode_span_rest(prefix, rest)
         if not self._journal.append(payload, (resource.declaration, scope.declaration)):
             is_closed = self._journal.is_closed
-            why = "recording has ended" if is_closed else "no disk takes the journal"
+            why = "recording has ended" if is_closed else f"the journal has no room: {self._journal.why_full}"
             self._guard.lost(
                 "after the end" if is_closed else "journal full",
                 f"Span {span.name!r} was not recorded: {why}",

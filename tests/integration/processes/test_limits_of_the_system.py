@@ -1,0 +1,118 @@
+"""Processes at the limits that the system sets them: what can be kept is kept, and the reason is named."""
+
+import json
+
+import pytest
+
+LIMITED = """
+import errno, resource, mmap
+
+POINTS = 200_000
+
+
+def no_address_space():
+    # Two small files' worth of room are left, far less than one large file needs.
+    def used():
+        return int(open("/proc/self/statm").read().split()[0]) * mmap.PAGESIZE
+    resource.setrlimit(resource.RLIMIT_AS, (used() + LEFT_BYTES, resource.RLIM_INFINITY))
+
+
+def no_large_files():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LEFT_BYTES, resource.RLIM_INFINITY))
+
+
+def no_descriptors():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    global taken
+    taken = []
+    while True:
+        try:
+            taken.append(os.open("/dev/null", os.O_RDONLY))
+        except OSError as error:
+            assert error.errno == errno.EMFILE
+            return
+
+
+def record():
+    with ox.start_run("limited") as run:
+        run.log({"loss": -1.0}, step=-1)
+        run.flush()
+        limit()
+        for step in range(POINTS):
+            run.log({"loss": step / 7}, step=step)
+        with run.stage("after"):
+            pass
+    lost = ox.shutdown().lost
+    os.write(1, (json.dumps(lost) + "\\n").encode())
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("limit", "left_bytes"),
+    [
+        ("no_address_space", 24 << 20),
+        ("no_address_space", 12 << 20),
+        ("no_large_files", 8 << 20),
+        ("no_large_files", 1 << 20),
+        ("no_large_files", 200 << 10),
+        ("no_large_files", 64 << 10),
+        ("no_descriptors", 0),
+    ],
+)
+def test_a_limit_costs_no_point_while_anything_smaller_fits(limit, left_bytes, script, read):
+    """With little address space, small files only, or every descriptor in use, all points and spans are kept."""
+    body = f"LEFT_BYTES = {left_bytes}\n{LIMITED}\nlimit = {limit}\nsetup()\nrecord()\n"
+
+    out, err = script(body).end()
+
+    assert json.loads(out) == {}, err
+    reader = read()
+    run = reader.run("limited")
+    points = reader.store.points(run.id, reader.store.series([run.id])[run.id][0].key)
+    assert list(points.steps) == [float(step) for step in range(-1, 200_000)]
+    assert list(points.values[1:]) == [step / 7 for step in range(200_000)]
+    assert {span.name for span in run.spans if span.end_ns} == {"run default", "stage after"}
+    assert (run.state, reader.notes) == ("succeeded", ())
+
+
+REASONS = {
+    "no_large_files": (4096, "ulimit -f"),
+    "no_address_space": (0, "ulimit -v"),
+}
+
+
+@pytest.mark.parametrize("limit", REASONS)
+def test_the_limit_that_keeps_the_journal_from_growing_is_named(limit, script):
+    """Where nothing fits at all, one line says which limit it is, and the points are counted."""
+    left_bytes, said = REASONS[limit]
+    body = f"LEFT_BYTES = {left_bytes}\n{LIMITED}\nlimit = {limit}\nsetup()\nrecord()\n"
+
+    out, err = script(body).end()
+
+    assert err.count("cannot grow") == 1
+    assert said in next(line for line in err.splitlines() if "cannot grow" in line)
+    assert sum(json.loads(out).values()) > 100_000
+
+
+def test_what_a_process_leaves_in_use_does_not_stop_its_forked_workers(script, read):
+    """A worker that is forked while every descriptor is in use records too."""
+    body = f"""
+LEFT_BYTES = 0
+{LIMITED}
+setup()
+with ox.start_run("limited") as run:
+    run.log({{"loss": 0.0}})
+    no_descriptors()
+    child = os.fork()
+    if child == 0:
+        work(1, run)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+ox.shutdown()
+os._exit(0)
+"""
+    script(body).end()
+
+    run = read().run("limited")
+    assert run.metrics["w1"].count == 300
