@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from otel_experiments.cli.golden_options import (
     CommandAfterDashes,
     gather_runs,
+    parse_tolerances,
     policy_option,
     print_report,
     rules_options,
@@ -15,6 +18,8 @@ from otel_experiments.cli.golden_options import (
 from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.gate.calibrate import Calibration
 from otel_experiments.gate.calibrate import calibrate as measure
+from otel_experiments.gate.options import read_project_rules
+from otel_experiments.golden.curves import CurveSettings
 from otel_experiments.golden.policy import Policy, PolicyName, TimingMode
 from otel_experiments.golden.report_text import describe
 from otel_experiments.golden.roles import Rules
@@ -34,6 +39,9 @@ from otel_experiments.query.plain import json_line
 @click.option(
     "--timing", type=click.Choice(["fail", "advisory", "off"]), help="What slower stages do. Default: fail."
 )
+@click.option(
+    "--rtol", multiple=True, metavar="METRIC=NUMBER", help="Relative tolerance of a metric; repeatable."
+)
 @rules_options
 @json_option
 @click.pass_context
@@ -45,6 +53,7 @@ def calibrate(  # noqa: PLR0913 - one argument an option
     select: str | None,
     policy: PolicyName | None,
     timing: TimingMode | None,
+    rtol: tuple[str, ...],
     volatile: tuple[str, ...],
     index: tuple[str, ...],
     metric: tuple[str, ...],
@@ -57,7 +66,15 @@ def calibrate(  # noqa: PLR0913 - one argument an option
     """
     rules = Rules(volatile=volatile, index=index, metric=metric, unordered=unordered)
     found = gather_runs(ctx, sources, runs=runs, select=select, name="run")
-    result = measure(found, policy=Policy(policy or "structural", timing=timing or "fail"), rules=rules)
+    curves = {
+        name: CurveSettings(mode="tolerance", rtol=value) for name, value in parse_tolerances(rtol).items()
+    }
+    result = measure(
+        found,
+        policy=Policy(policy or "structural", timing=timing or "fail", curves=curves),
+        rules=rules,
+        ignore=read_project_rules(Path.cwd()),
+    )
     print_report(json_line(_plain(result)) if as_json else _text(result))
     ctx.exit(1 if result.false_alarms else 0)
 
@@ -73,7 +90,11 @@ def _text(result: Calibration) -> str:
         place = f"{finding.path} {finding.key}".rstrip()
         lines.append(f"  {count}x {finding.code} {place}: {describe(finding)}".rstrip(": "))
     if result.proposals:
-        lines += ["", "What would mend it:", *(f"  {proposal}" for proposal in result.proposals)]
+        lines += [
+            "",
+            f"What would mend it (tried on these runs: then {result.remaining} of {result.runs} fail):",
+            *(f"  {proposal}" for proposal in result.proposals),
+        ]
     return "\n".join(lines)
 
 
@@ -84,5 +105,6 @@ def _plain(result: Calibration) -> dict[str, object]:
         "wall_std": result.wall_std,
         "cpu_std": result.cpu_std,
         "causes": [{"count": count, **finding.to_json()} for finding, count in result.causes],
-        "proposals": list(result.proposals),
+        "proposals": [str(proposal) for proposal in result.proposals],
+        "remaining": result.remaining,
     }

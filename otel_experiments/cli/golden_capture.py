@@ -23,11 +23,13 @@ from otel_experiments.gate.files import load_golden, save_golden, save_stats
 from otel_experiments.gate.options import is_ci
 from otel_experiments.gate.reports import render
 from otel_experiments.gate.sources import golden_path
+from otel_experiments.golden.canonical import canonicalize
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.file import update_golden
 from otel_experiments.golden.golden import Golden, add_variant, make_golden
 from otel_experiments.golden.policy import Policy, PolicyName
 from otel_experiments.golden.roles import Rules
+from otel_experiments.golden.rule_use import find_unused_rules
 from otel_experiments.golden.trace import CapturedRun
 
 
@@ -107,7 +109,16 @@ def capture(  # noqa: PLR0913 - one argument an option
         raise _already_there(name, path) from exc
     save_stats(path, made)
     shelf.reject(shelf.pending_path(path))
+    _say_unused_rules(rules, found)
     click.echo(_summary(path, made))
+
+
+def _say_unused_rules(rules: Rules, runs: list[CapturedRun]) -> None:
+    """Say which of the declared rules are about nothing in the runs: they were misspelt, or can go."""
+    if rules == Rules():
+        return
+    for finding in find_unused_rules(rules, [canonicalize(run, rules) for run in runs]):
+        click.echo(f"{finding.code}: {finding.detail}", err=True)
 
 
 def _with_variant(

@@ -72,9 +72,15 @@ def policy_option(command: _Command) -> _Command:
 def rules_options(command: _Command) -> _Command:
     """Give a command the declarations of roles and orders: `--volatile`, `--unordered`, ..."""
     for name, brief in (
-        ("volatile", "Attribute (or glob) that is left out; repeatable."),
+        (
+            "volatile",
+            "Attribute that is left out, or metric whose values are; as a report prints it, or a glob; repeatable.",
+        ),
         ("index", "Attribute that counts, such as a step; repeatable."),
-        ("metric", "Attribute that is measured and compared as a curve; repeatable."),
+        (
+            "metric",
+            "Attribute that is measured and compared as a curve, or metric whose values count; repeatable.",
+        ),
         ("unordered", "Path whose children have no order; repeatable."),
     ):
         command = click.option(f"--{name}", multiple=True, metavar="NAME", help=brief)(command)

@@ -134,12 +134,14 @@ def _neighbours(findings: list[dict[str, Any]], number: int, path: str) -> list[
 def _remedies(document: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     parts = "=timing" if found["group"] == "time" else ""
     golden = document["golden"]["name"]
+    is_metric = found["group"] == "numbers" and found["key"]
+    place = f"{found['path']} ~{found['key']}" if is_metric else found["path"]
     return [
         "",
         f"  accept     otel-experiments golden update {golden} -- COMMAND      pytest TEST --golden-update{parts}",
         "  ignore     in pyproject.toml:",
         "               [[tool.otel-experiments.golden.ignore]]",
-        f"               path = {json.dumps(found['path'], ensure_ascii=False)}",
+        f"               path = {json.dumps(place, ensure_ascii=False)}",
         f"               code = {json.dumps(found['code'])}",
         '               reason = "..."',
     ]

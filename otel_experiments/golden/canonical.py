@@ -73,6 +73,7 @@ class _Canonicalizer:
         self.rank: dict[int, int] = {}
         self.timeline, self.order = self._timeline(order)
         self._is_skewed = False
+        self._used_orders: set[str] = set()
         self.mixed: set[int] = set()
         """Spans that have children in other lanes."""
         self._shapes: dict[tuple[int, ...], int] = {}
@@ -94,6 +95,8 @@ class _Canonicalizer:
             schemas=self.owns.schemas,
             series=(tuple(self.run.metrics),),
             run=self.run,
+            asked=self.owns.roles.asked,
+            used_orders=frozenset(self._used_orders),
             spans=self.spans,
             columns=SpanColumns(
                 parent=self.owns.parent,
@@ -188,9 +191,9 @@ class _Canonicalizer:
         timeline, rules = self.timeline, self.rules
         if rules.ordered or rules.unordered:
             path = self.owns.path(position) if position < self.top else ""
-            if any(fnmatchcase(path, pattern) for pattern in rules.ordered):
+            if self._is_declared(path, rules.ordered):
                 return None
-            if any(fnmatchcase(path, pattern) for pattern in rules.unordered):
+            if self._is_declared(path, rules.unordered):
                 return [Block("par", [[kid] for kid in below], lanes=len(below))]
         if self.order == "ignore":
             return [Block("par", [[kid] for kid in below], lanes=len(below))] if len(below) > 1 else None
@@ -199,6 +202,12 @@ class _Canonicalizer:
         if position == self.top:
             return arrange_by_lane(timeline, timeline.lane[below[0]], None, below)
         return arrange_by_lane(timeline, timeline.lane[position], timeline.rank_at(position), below)
+
+    def _is_declared(self, path: str, patterns: Sequence[str]) -> bool:
+        """Whether a rule of an order is about a path; the rules that are, are noted."""
+        found = [pattern for pattern in patterns if pattern == path or fnmatchcase(path, pattern)]
+        self._used_orders.update(found)
+        return bool(found)
 
     # --- shapes, bottom up -----------------------------------------------------------------------------------
 

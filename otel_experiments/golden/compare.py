@@ -25,6 +25,7 @@ from otel_experiments.golden.ledger import Ledger
 from otel_experiments.golden.match import Matched, match_forms
 from otel_experiments.golden.own_diff import OwnTolerance
 from otel_experiments.golden.policy import Policy, apply_rules
+from otel_experiments.golden.rule_use import find_unused_rules
 from otel_experiments.golden.score import EquivalenceScore, measure_slowdown, score_sequences
 from otel_experiments.golden.shapes import ranks_of
 from otel_experiments.golden.time_check import check_times, measure_run
@@ -117,9 +118,12 @@ def compare(
     is_other_host = bool(
         compare_fingerprints(expected, {key: value for key, value in host.items() if key in expected})
     )
-    more, curves = check_curves(variant.form, forms, matched, policy=policy, is_other_host=is_other_host)
+    more, curves = check_curves(
+        variant.form, forms, matched, policy=policy, is_other_host=is_other_host, rules=golden.rules
+    )
     findings += more
     findings += find_stale(golden.rules_version)
+    findings += find_unused_rules(golden.rules, forms, policy)
     timing = None
     notes: list[str] = []
     if policy.timing != "off" and golden.timing:

@@ -11,8 +11,9 @@ from otel_experiments.golden.findings import Example, Finding
 from otel_experiments.golden.form import Form, Node, Number, join_path
 from otel_experiments.golden.ledger import location_of
 from otel_experiments.golden.match import Matched, Pair
+from otel_experiments.golden.metric_role import MetricRoles, series_name, series_path
 from otel_experiments.golden.policy import Policy
-from otel_experiments.golden.trace import MetricSeries
+from otel_experiments.golden.roles import DEFAULT_RULES, Rules
 
 CurveKey = tuple[str, str]
 """Canonical path and metric (a series of `run.log` has its phase behind an @)."""
@@ -48,15 +49,26 @@ def check_curves(
     *,
     policy: Policy,
     is_other_host: bool,
+    rules: Rules = DEFAULT_RULES,
 ) -> tuple[list[Finding], list[CurveView]]:
     """Return what the metrics of the candidates say, and the curves behind it."""
     findings: list[Finding] = []
     views: list[CurveView] = []
+    roles = MetricRoles(rules)
     is_changed = any(one.changed_paths for one in matched)
     for (path, metric), columns in sorted(_span_columns(golden, candidates, matched).items()):
+        if roles.is_declared_volatile(path, metric):
+            continue
         ours, theirs = _as_curves(columns)
         more, view = _check(
-            path, metric, ours, theirs, policy, is_other_host=is_other_host, is_changed=False, columns=columns
+            (path, metric),
+            ours,
+            theirs,
+            policy,
+            is_other_host=is_other_host,
+            is_changed=False,
+            columns=columns,
+            runs=len(columns.golden),
         )
         findings += more
         views.append(view)
@@ -67,18 +79,21 @@ def check_curves(
             )
             for key in node.metrics
         )
-    root = next((child.name for child in golden.top.children if child.name), "")
+    root = series_path(golden)
     findings += _thinned_lengths(root, golden, candidates)
     for metric, (ours, theirs) in _series(golden, candidates).items():
+        if roles.is_volatile(root, metric):
+            findings += _presence(root, metric, ours, theirs, runs=len(golden.series))
+            continue
         more, view = _check(
-            root,
-            metric,
+            (root, metric),
             ours,
             theirs,
             policy,
             is_other_host=is_other_host,
             is_changed=is_changed,
             columns=None,
+            runs=len(golden.series),
         )
         findings += more
         views.append(view)
@@ -199,12 +214,12 @@ def _series(golden: Form, candidates: Sequence[Form]) -> dict[str, tuple[list[Cu
     kept: dict[str, set[float]] = {}
     for series in golden.series:
         for one in series:
-            found.setdefault(_series_name(one), ([], []))[0].append(Curve(one.indices, one.values))
+            found.setdefault(series_name(one), ([], []))[0].append(Curve(one.indices, one.values))
             if one.total > len(one.indices):
-                kept.setdefault(_series_name(one), set()).update(one.indices)
+                kept.setdefault(series_name(one), set()).update(one.indices)
     for series in (series for form in candidates for series in form.series):
         for one in series:
-            name = _series_name(one)
+            name = series_name(one)
             points = list(zip(one.indices, one.values, strict=True))
             if name in kept:
                 points = [(index, value) for index, value in points if index in kept[name]]
@@ -219,11 +234,11 @@ def _thinned_lengths(path: str, golden: Form, candidates: Sequence[Form]) -> lis
     for series in golden.series:
         for one in series:
             if one.total > len(one.indices):
-                totals.setdefault(_series_name(one), set()).add(one.total)
+                totals.setdefault(series_name(one), set()).add(one.total)
     found = []
     for series in (series for form in candidates for series in form.series):
         for one in series:
-            name, count = _series_name(one), len(one.indices)
+            name, count = series_name(one), len(one.indices)
             if name in totals and count not in totals[name]:
                 total = min(totals[name], key=lambda size, count=count: abs(size - count))  # type: ignore[misc] # the default binds the loop's variable
                 detail = f"{total} -> {count} values"
@@ -241,16 +256,11 @@ def _thinned_lengths(path: str, golden: Form, candidates: Sequence[Form]) -> lis
     return found
 
 
-def _series_name(series: MetricSeries) -> str:
-    return f"{series.name}@{series.phase}" if series.phase else series.name
-
-
 # --- findings ----------------------------------------------------------------------------------------------------
 
 
 def _check(
-    path: str,
-    metric: str,
+    where: CurveKey,
     golden: list[Curve],
     candidate: list[Curve],
     policy: Policy,
@@ -258,7 +268,14 @@ def _check(
     is_other_host: bool,
     is_changed: bool,
     columns: _Columns | None,
+    runs: int,
 ) -> tuple[list[Finding], CurveView]:
+    """Return what a metric says; `runs` is how many runs the golden has, and fewer curves make it optional."""
+    path, metric = where
+    if 0 < len(golden) < runs:
+        candidate = [one for one in candidate if len(one)]
+        if not candidate:
+            return [], CurveView(path, metric, golden, candidate)
     if not golden or not any(map(len, golden)):
         new = max(map(len, candidate), default=0)
         found = [Finding("metric-added", path, key=metric, candidate=f"{new} values")] if new else []
@@ -270,16 +287,39 @@ def _check(
             [Finding("metric-removed", path, key=metric, golden=f"{gone} values")],
             CurveView(path, metric, golden, candidate),
         )
-    settings = policy.curve_settings(metric, is_other_host=is_other_host)
+    settings = policy.curve_settings(metric, path=path, is_other_host=is_other_host)
+    has_own_lengths = _has_own_lengths(golden)
     report = compare_curve(golden, candidate, settings=settings)
     findings = []
     for one in report.findings:
         finding = _finding(path, metric, one, columns)
         if one.code == "curve-length" and is_changed:
             findings.append(finding.with_severity("note", "follows from the changed counts of spans"))
+        elif one.code == "curve-length" and has_own_lengths:
+            findings.append(finding.with_severity("note", "no two of the golden's runs are of one length"))
         else:
             findings.append(finding.with_severity(policy.severity(finding, may_fail=one.fails)))
     return findings, CurveView(path, metric, golden, candidate, report)
+
+
+def _presence(
+    path: str, metric: str, golden: Sequence[Curve], candidate: Sequence[Curve], *, runs: int
+) -> list[Finding]:
+    """Return that a metric whose values vary by nature is new, or gone although each golden run has it."""
+    if not golden:
+        new = max(map(len, candidate), default=0)
+        return [Finding("metric-added", path, key=metric, candidate=f"{new} values")]
+    if not candidate and len(golden) >= runs:
+        return [Finding("metric-removed", path, key=metric, golden="recorded")]
+    return []
+
+
+_LEAST_OWN_LENGTHS = 3
+
+
+def _has_own_lengths(golden: Sequence[Curve]) -> bool:
+    """Whether three runs or more were each recorded at indexes of their own, so that the next one will be too."""
+    return len(golden) >= _LEAST_OWN_LENGTHS and len({tuple(one.indexes) for one in golden}) == len(golden)
 
 
 def _nonfinite_of_new(path: str, metric: str, candidates: Sequence[Curve]) -> list[Finding]:

@@ -13,6 +13,7 @@ from typing import Final
 
 from otel_experiments.golden.form import Node, Number
 from otel_experiments.golden.golden import Golden, Variant, require_reasons
+from otel_experiments.golden.metric_role import MetricRoles, series_name, series_path
 from otel_experiments.golden.otg_lines import Renderer, layout
 from otel_experiments.golden.otg_scan import show_index, show_key, show_name
 from otel_experiments.golden.roles import DEFAULTS_VERSION, Rules
@@ -48,7 +49,7 @@ def write_golden(golden: Golden) -> str:
     for name, nodes in renderer.curves.items():
         lines += [*_curve(name, nodes), ""]
     for number, variant in enumerate(golden.variants):
-        lines += _series_lines(number, variant)
+        lines += _series_lines(number, variant, MetricRoles(golden.rules))
     spans = sum(variant.form.span_count for variant in golden.variants)
     count = sum(variant.form.template_count for variant in golden.variants)
     body = "\n".join(lines) + "\n"
@@ -147,14 +148,19 @@ def _columns(columns: Sequence[Sequence[Number]], every: int) -> Iterator[str]:
             yield f"  {at * (every or 1)} {' | '.join(texts[at : at + _PER_LINE])}"
 
 
-def _series_lines(number: int, variant: Variant) -> list[str]:
+def _series_lines(number: int, variant: Variant, roles: MetricRoles) -> list[str]:
+    """Return the lines of the metrics of `run.log`; of those that are volatile only that they are there."""
     lines: list[str] = []
+    root = series_path(variant.form)
     names = sorted({(one.name, one.phase) for run in variant.form.series for one in run})
     for name, phase in names:
         columns = [_find(run, name, phase) for run in variant.form.series]
         label = show_name(name) + (f"@{show_name(phase)}" if phase else "")
         of = f" variant={number}" if number else ""
-        lines.append(f"series {label} runs={len(columns)}{of}")
+        is_volatile = roles.is_volatile(root, series_name(MetricSeries(name, (), (), phase)))
+        if is_volatile:
+            columns = [None if one is None else MetricSeries(name, (), (), phase) for one in columns]
+        lines.append(f"series {label} runs={len(columns)}{of}{' volatile' if is_volatile else ''}")
         groups: dict[tuple[str, ...], list[Number]] = {}
         for run, one in enumerate(columns):
             if one is not None:

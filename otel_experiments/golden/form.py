@@ -153,6 +153,10 @@ class Form:
     columns: SpanColumns | None = None
     timing: TimingRun | None = None
     """The run's times, once they were measured."""
+    asked: frozenset[str] = frozenset()
+    """The names of all attributes of the captured run, left out ones too."""
+    used_orders: frozenset[str] = frozenset()
+    """The rules `ordered` and `unordered` that a path of the captured run matched."""
     _above: dict[Node, Node] = field(default_factory=dict, repr=False)
 
     @property

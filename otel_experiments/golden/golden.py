@@ -18,6 +18,7 @@ from otel_experiments.golden.findings import Finding
 from otel_experiments.golden.form import Form, Node, Own
 from otel_experiments.golden.ledger import Ledger
 from otel_experiments.golden.match import Pair, match_forms
+from otel_experiments.golden.metric_role import MetricRoles, series_name, series_path
 from otel_experiments.golden.own_diff import EXACT
 from otel_experiments.golden.policy import IgnoreRule, PolicyName
 from otel_experiments.golden.roles import DEFAULT_RULES, DEFAULTS_VERSION, Rules
@@ -124,7 +125,7 @@ def make_golden(
         )
     forms, rules = _learn_order(runs, rules)
     if not allow_nonfinite:
-        _refuse_nonfinite(forms)
+        _refuse_nonfinite(forms, MetricRoles(rules))
     groups = _group_equal(forms)
     if len(groups) > MAX_VARIANTS:
         raise GoldenInvalidError(
@@ -198,13 +199,19 @@ def require_reasons(golden: Golden) -> None:
             )
 
 
-def _refuse_nonfinite(forms: Sequence[Form]) -> None:
+def _refuse_nonfinite(forms: Sequence[Form], roles: MetricRoles) -> None:
+    """Refuse metrics that are not finite; what the machine measures (a rate over no time) may be."""
     for form in forms:
+        root = series_path(form)
         for path, node in form.walk():
             for key, columns in node.metrics.items():
+                if roles.is_declared_volatile(path, key):
+                    continue
                 values = [value for value in columns[0] if value is not None]
                 check_golden_curve(f"{path} ~{key}", Curve(list(range(len(values))), values))
         for series in form.series[0]:
+            if roles.is_volatile(root, series_name(series)):
+                continue
             check_golden_curve(series.name, Curve(series.indices, series.values))
 
 

@@ -15,6 +15,7 @@ from typing import Final, Literal, get_args
 from otel_experiments.errors import GoldenRuleError
 from otel_experiments.golden.curves import CurveSettings
 from otel_experiments.golden.findings import GROUP_OF, Finding, Severity
+from otel_experiments.golden.metric_role import matches_metric, names_metric
 from otel_experiments.golden.timing_model import DEFAULT_SETTINGS, TimingSettings
 
 PolicyName = Literal["strict", "structural", "statistical"]
@@ -36,8 +37,8 @@ _ALWAYS: Final[Mapping[str, Severity]] = {
 class IgnoreRule:
     """Findings that are accepted.
 
-    `path` and `code` are globs; a path glob without a slash also matches the last name of a path. `until` is
-    the last day on which the rule holds.
+    `path` and `code` are globs; a path glob without a slash also matches the last name of a path. A metric is named
+    as a report prints it: `~loss`, or `run digits ~loss`. `until` is the last day on which the rule holds.
     """
 
     path: str
@@ -49,8 +50,10 @@ class IgnoreRule:
         """Whether the rule is about the finding."""
         if not fnmatchcase(finding.code, self.code):
             return False
-        if fnmatchcase(finding.path, self.path):
+        if finding.path == self.path or fnmatchcase(finding.path, self.path):
             return True
+        if names_metric(self.path):
+            return finding.group == "numbers" and matches_metric(self.path, finding.path, finding.key)
         names = finding.path.split("/")
         return "/" not in self.path and any(fnmatchcase(name, self.path) for name in names)
 
@@ -85,10 +88,10 @@ class Policy:
                 fix=f"Take one of: {', '.join(get_args(PolicyName))}.",
             )
 
-    def curve_settings(self, metric: str, *, is_other_host: bool) -> CurveSettings:
+    def curve_settings(self, metric: str, *, is_other_host: bool, path: str = "") -> CurveSettings:
         """Return how a metric is compared; bits are only asked for on the host that made the golden."""
         for pattern, settings in self.curves.items():
-            if fnmatchcase(metric, pattern):
+            if matches_metric(pattern, path, metric):
                 return _softened(settings) if is_other_host else settings
         if self.name == "strict" and not is_other_host:
             return CurveSettings(mode="exact")

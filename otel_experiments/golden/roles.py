@@ -15,6 +15,7 @@ from fnmatch import translate
 from typing import Final, Literal
 
 from otel_experiments.errors import GoldenRuleError
+from otel_experiments.golden.measured_name import is_measured_attribute
 from otel_experiments.semconv import attributes as attr
 
 NumericTypes = Literal["strict", "loose"]
@@ -139,8 +140,8 @@ _VOLATILE: Final = (
 class Rules:
     """Declared roles and orders, over the defaults.
 
-    `identity`, `config`, `index`, `metric` and `volatile` hold attribute names or globs; what is declared wins
-    over the defaults, an exact name over a glob. `unordered` holds canonical paths (or globs of them) whose
+    `identity`, `config`, `index`, `metric` and `volatile` hold names of attributes and metrics, or globs; what is
+    declared wins over the defaults, an exact name over a glob. `unordered` holds canonical paths (or globs of them) whose
     children have no order, `ordered` paths whose children are in the order of their start whatever their lanes.
     """
 
@@ -198,9 +199,24 @@ class Roles:
         if role is None:
             found = (group.find(key) for group in self._groups)
             role = self._known[key] = next((one for one in found if one is not None), Role.CONFIG)
+        if role is Role.CONFIG and kind is float and self._is_measured(key):
+            return Role.VOLATILE
         if role in _NUMERIC and (kind is bool or not issubclass(kind, int | float)):
             return Role.CONFIG
         return role
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The names of all attributes whose role was asked for."""
+        return frozenset(self._known)
+
+    def _is_measured(self, key: str) -> bool:
+        """Whether a float that nobody declared is a time or rate of the machine; parameters never are."""
+        return (
+            not key.startswith(_PARAMETERS)
+            and is_measured_attribute(key)
+            and self._groups[0].find(key) is None
+        )
 
     def is_declared_config(self, key: str) -> bool:
         """Whether the attribute was declared configuration, so that even its ids and paths are compared."""
@@ -208,6 +224,7 @@ class Roles:
 
 
 _NUMERIC: Final = frozenset({Role.INDEX, Role.METRIC})
+_PARAMETERS: Final = f"{attr.ML_HYPERPARAMETER}."
 
 
 class _Group:
@@ -219,7 +236,8 @@ class _Group:
         self._exact: dict[str, Role] = {}
         self._globs: list[tuple[re.Pattern[str], Role]] = []
         for role, patterns in roles:
-            for pattern in patterns:
+            for text in patterns:
+                pattern = text.removeprefix("~")  # as a report prints the metric
                 if "*" in pattern or "?" in pattern:
                     self._globs.append((re.compile(translate(pattern)), role))
                 else:

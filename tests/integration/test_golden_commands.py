@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -437,4 +438,36 @@ def test_calibrating_tells_what_varies(shell):
     report = json.loads(varying.stdout)
     assert (varying.returncode, report["false_alarms"] > 0) == (1, True)
     assert {cause["group"] for cause in report["causes"]} == {"numbers"}
-    assert any("--rtol" in proposal for proposal in report["proposals"])
+    assert (report["proposals"][0].split("   ")[0], report["remaining"]) == ("--volatile loss", 0)
+
+
+def test_what_calibrating_proposes_works_when_it_is_typed(shell):
+    """The options it prints, given to capture and compare, make the program pass its own golden again and again."""
+    script = shell.folder / "train.py"
+    script.write_text(
+        PROGRAM.replace("bad =", "import random\nbad = random.random() / 1000 #").replace(
+            "run.log({", 'run.set_tag("x", "y"); run.log({"a jitter": random.random(), "step_time": random.random(), '
+        ).replace('run.stage("forward")', 'run.stage("forward", nonce=random.randrange(10**9))')
+    )  # fmt: skip
+
+    report = json.loads(shell.golden("calibrate", "--runs", "3", "--timing", "off", "--json", *RUN).stdout)
+    typed = [shlex.split(proposal.split("   ")[0]) for proposal in report["proposals"]]
+    rules = [word for words in typed if words[0] != "--rtol" for word in words]
+    tolerances = [word for words in typed if words[0] == "--rtol" for word in words]
+    captured = shell.golden("capture", "train", "--runs", "2", *rules, *RUN)
+    compared = shell.golden("compare", "train", "--timing", "off", *tolerances, *RUN)
+
+    assert report["false_alarms"] == 3
+    assert {tuple(words[:1]) for words in typed} == {("--volatile",), ("--rtol",)}
+    assert captured.returncode == 0, captured.stderr
+    assert compared.returncode == 0, compared.stdout
+
+
+def test_rules_that_match_nothing_are_said_at_capture(shell):
+    """A misspelt name is said when the golden is made, with the one that is there."""
+    made = shell.golden("capture", "train", "--volatile", "los", "--volatile", "loss", *RUN)
+
+    assert made.returncode == 0
+    assert made.stderr.splitlines() == [
+        "rule-unused: volatile los: no attribute or metric has this name; there is 'loss'"
+    ]
