@@ -92,6 +92,7 @@ _SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
     metavar="METRIC<NUMBER",
     help="What a metric has to reach, 'loss<0.1' or 'accuracy>0.9': compared is when it does; repeatable.",
 )
+@click.option("--score", is_flag=True, help="Also print what the equivalence score alone would have decided.")
 @click.option("--require-decision", is_flag=True, help="End with 6 when a slowdown could not have been seen.")
 @click.pass_context
 def compare(  # noqa: PLR0913 - one argument an option
@@ -111,6 +112,7 @@ def compare(  # noqa: PLR0913 - one argument an option
     rtol: tuple[str, ...],
     atol: tuple[str, ...],
     target: tuple[str, ...],
+    score: bool,
     require_decision: bool,
 ) -> None:
     """Compare CANDIDATE with GOLDEN: golden compare train -- python train.py.
@@ -146,7 +148,8 @@ def compare(  # noqa: PLR0913 - one argument an option
             report_folder, Path(held.name).name, comparison, accept=accept if shown else ""
         )
         explain = f"otel-experiments golden explain {written[0]} --finding 1"
-    report = render(comparison, form, path=shown, accept=accept if shown else "", explain=explain)
+    accept = accept if shown else ""
+    report = render(comparison, form, path=shown, accept=accept, explain=explain, with_score=score)
     if output is not None:
         write_text(output, report if report.endswith("\n") else f"{report}\n")
     elif report:

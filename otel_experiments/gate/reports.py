@@ -22,7 +22,13 @@ _ENDINGS: Final[dict[ReportFormat, str]] = {
 
 
 def render(
-    comparison: Comparison, form: ReportFormat, *, path: str = "", accept: str = "", explain: str = ""
+    comparison: Comparison,
+    form: ReportFormat,
+    *,
+    path: str = "",
+    accept: str = "",
+    explain: str = "",
+    with_score: bool = False,
 ) -> str:
     """Return the report of a comparison.
 
@@ -32,10 +38,11 @@ def render(
         path: the golden's file, where the report points at it.
         accept: the command that accepts the candidate.
         explain: the command that explains a finding.
+        with_score: whether a text says what the compatible score alone would have decided.
     """
     match form:
         case "text":
-            return render_text(comparison, accept=accept, explain=explain)
+            return render_text(comparison, accept=accept, explain=explain, with_score=with_score)
         case "json":
             from otel_experiments.golden.report_json import render_json  # noqa: PLC0415 - one form is asked for
 

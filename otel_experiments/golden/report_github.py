@@ -19,7 +19,7 @@ from otel_experiments.golden.report_escape import (
     show_hidden,
 )
 from otel_experiments.golden.report_markdown import VERDICTS, facts_of, table_of
-from otel_experiments.golden.report_text import count_noun, describe, headline, place_of, score_disagreement
+from otel_experiments.golden.report_text import count_noun, describe, headline, place_of
 
 MAX_ANNOTATIONS: Final = 10
 """A step shows no more. Source: https://github.com/orgs/community/discussions/26680."""
@@ -144,9 +144,6 @@ def _summary(comparisons: Sequence[Comparison]) -> str:
     room = MAX_SUMMARY_BYTES - sum(len(line.encode()) + 1 for line in lines)
     for one in told:
         head = ["", f"### {code_span(one.golden_name, 200)}", "", " · ".join(facts_of(one)), ""]
-        disagreement = score_disagreement(one).strip()
-        if disagreement:
-            head += [disagreement, ""]
         lines += head
         lines += table_of(one.findings, room // len(told) - sum(len(line.encode()) + 1 for line in head))
     return "\n".join(lines) + "\n"

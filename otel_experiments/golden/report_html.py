@@ -17,7 +17,7 @@ from otel_experiments.golden.report_escape import clip, escape_markup
 from otel_experiments.golden.report_markdown import VERDICTS
 from otel_experiments.golden.report_style import STYLE
 from otel_experiments.golden.report_svg import draw_curve
-from otel_experiments.golden.report_text import count_noun, describe, place_of, score_disagreement
+from otel_experiments.golden.report_text import count_noun, describe, place_of
 from otel_experiments.golden.report_tree import TreePair, TreeRow, fold_equal, pair_trees, shown_rows
 
 _TONES: Final = {"pass": "pass", "fail": "fail", "error": "fail", "inconclusive": "advisory"}
@@ -104,9 +104,6 @@ class _Section:
             f'<section id="{self.anchor}"><h2><code>{escape_markup(one.golden_name)}</code> {_verdict(one)}</h2>',
             f'<p class="facts">{" · ".join(self._facts())}</p>',
         ]
-        disagreement = score_disagreement(one).strip()
-        if disagreement:
-            lines.append(f"<p>{escape_markup(disagreement.strip('()').capitalize())}.</p>")
         lines += (f'<p class="soft">{escape_markup(note)}</p>' for note in one.notes)
         lines += self._contents()
         lines += self._findings()

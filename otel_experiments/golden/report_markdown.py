@@ -8,7 +8,7 @@ from typing import Final
 from otel_experiments.golden.compare import Comparison
 from otel_experiments.golden.findings import Finding
 from otel_experiments.golden.report_escape import code_block, code_span, marker
-from otel_experiments.golden.report_text import count_noun, describe, excerpt, place_of, score_disagreement
+from otel_experiments.golden.report_text import count_noun, describe, excerpt, place_of
 
 MAX_COMMENT_BYTES: Final = 60_000
 """GitHub refuses comments above 65,536 characters; what does not fit is counted."""
@@ -50,9 +50,6 @@ def _section(comparison: Comparison, accept: str, explain: str, max_bytes: int) 
         " · ".join(facts_of(comparison)),
         "",
     ]
-    disagreement = score_disagreement(comparison).strip()
-    if disagreement:
-        head += [disagreement, ""]
     tail: list[str] = []
     if comparison.golden is not None and comparison.failures:
         tree = excerpt(comparison.golden, comparison.failures, limit=_MAX_TREE_LINES)

@@ -27,7 +27,12 @@ _HEADS: Final = {
 
 
 def render_text(
-    comparison: Comparison, *, accept: str = "", explain: str = "", max_lines: int = MAX_LINES
+    comparison: Comparison,
+    *,
+    accept: str = "",
+    explain: str = "",
+    max_lines: int = MAX_LINES,
+    with_score: bool = False,
 ) -> str:
     """Return the report of a comparison.
 
@@ -36,11 +41,11 @@ def render_text(
         accept: The command that accepts the candidate as the golden.
         explain: The command that explains a finding.
         max_lines: The longest report to make.
+        with_score: Whether to say what the compatible score alone would have decided.
     """
     lines = [headline(comparison)]
-    disagreement = score_disagreement(comparison)
-    if disagreement:
-        lines.append(disagreement)
+    if with_score:
+        lines.append(score_line(comparison))
     shown = [finding for finding in comparison.findings if finding.severity != "ignored"]
     room = min(_MAX_FINDINGS, max_lines - 6)
     if not any(finding.severity == "fail" for finding in shown):
@@ -81,16 +86,14 @@ def headline(comparison: Comparison) -> str:
     return "   ".join(parts)
 
 
-def score_disagreement(comparison: Comparison) -> str:
-    """Return one line where the compatible score and the verdict disagree; empty where they agree."""
+def score_line(comparison: Comparison) -> str:
+    """Return one line with the compatible score, its parts, and what it alone would have decided."""
     score = comparison.score
-    if score is None or comparison.verdict not in {"pass", "fail"}:
-        return ""
-    if score.is_equivalent() and comparison.verdict == "fail":
-        return f"      (score {score.overall():.3f} >= 0.85: the score alone would pass)"
-    if not score.is_equivalent() and comparison.verdict == "pass":
-        return f"      (score {score.overall():.3f} < 0.85: the score alone would fail)"
-    return ""
+    if score is None:
+        return "      no score: the traces differ in structure and are too long for it"
+    sign, outcome = (">=", "pass") if score.is_equivalent() else ("<", "fail")
+    parts = f"sequence {score.syscall_match:.3f}, timing {score.timing_variance:.3f}, outcome {score.semantic_equiv:.3f}"
+    return f"      score {score.overall():.3f} {sign} 0.85 ({parts}): alone it would {outcome}"
 
 
 def _finding_lines(findings: Sequence[Finding]) -> list[str]:

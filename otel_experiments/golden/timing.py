@@ -99,6 +99,7 @@ def compare_timing(
     cpu_factor = _cpu_divisor(machine, settings)
     wall_tests = _test_columns(wall, counts, wall_factor, least_ns, settings, settings.prior_std)
     cpu_tests = _test_columns(cpu, counts, cpu_factor, least_ns, settings, settings.cpu_prior_std)
+    candidate_run_ns = median([run.total_ns() for run in candidate])
     verdicts = []
     for path in paths:
         facts = StageFacts(
@@ -113,6 +114,7 @@ def compare_timing(
             all_cost_more=path in cpu and _all_cost_more(cpu[path], cpu_factor, settings),
             least_ns=least_ns,
             quantile=sides[path].quantile,
+            candidate_run_ns=candidate_run_ns,
         )
         verdict = judge_stage(path, facts, machine, (len(golden), len(candidate), len(paths)), settings)
         if verdict.code != "equal":

@@ -90,6 +90,8 @@ class TimingSettings:
     crowded_cpu_ratio: float = 2.5
     wide_error: float = 0.10
     least_wall_runs: int = 3
+    unexplained_ratio: float = 5.0
+    unexplained_ns: float = 100_000_000.0
     stage_prior_std: Mapping[str, float] = field(default_factory=dict)
     """Prior of single paths, as `golden calibrate` learned them."""
 

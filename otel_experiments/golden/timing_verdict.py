@@ -33,6 +33,8 @@ class StageFacts:
     """Every candidate run used more CPU time than any golden run by the tolerated ratio, of three or more each."""
     least_ns: float
     quantile: float
+    candidate_run_ns: float
+    """How long a candidate run took, in the middle."""
 
 
 def judge_stage(
@@ -142,6 +144,8 @@ def _judge_waiting(
     facts: StageFacts, machine: MachineFactor, candidate_runs: int, settings: TimingSettings
 ) -> tuple[bool, str]:
     """Say whether waiting fails: declared as I/O or GPU, or every one of three runs on a calm machine agrees."""
+    if _is_unexplained(facts, machine, settings):
+        return True, "it waited longer than other programs explain"
     if machine.is_crowded:
         return False, f"wall time rose, and {machine.crowd}"
     if facts.is_external and not _agree(facts, settings):
@@ -153,6 +157,20 @@ def _judge_waiting(
     if candidate_runs >= 3 and is_calm and agree:
         return True, f"all {candidate_runs} runs waited longer on a calm machine, CPU time is flat"
     return False, "wall time rose and CPU time did not: contention or waiting"
+
+
+def _is_unexplained(facts: StageFacts, machine: MachineFactor, settings: TimingSettings) -> bool:
+    """Tell whether every run waited so long that no other program can be the reason.
+
+    A span waits for a processor only while others use them all, so that one span cannot wait longer than the
+    share of the run that others used.
+    """
+    floor_ns = settings.floor_ns
+    ratio = (facts.least_candidate_ns + floor_ns) / (facts.highest_golden_ns + floor_ns)
+    if ratio < settings.unexplained_ratio or facts.wall.impact_ns < settings.unexplained_ns:
+        return False
+    used_ns = (machine.candidate_neighbours or 0.0) * facts.candidate_run_ns if machine.is_crowded else 0.0
+    return facts.least_candidate_ns - facts.highest_golden_ns > used_ns
 
 
 def _agree(facts: StageFacts, settings: TimingSettings) -> bool:

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -108,20 +109,31 @@ def found(*findings, name=NAME, verdict="fail"):
 
 
 def test_the_text_names_all_causes_and_the_commands_in_its_first_lines(changed):
-    """Whoever reads the first lines knows what changed, where, and that the score would not have told."""
+    """Whoever reads the first lines knows what changed, and where; the score stands there only where it is asked for."""
     lines = render_text(changed, accept="pytest --golden-update", explain="explain 1").splitlines()
 
     assert lines[0].startswith(
         f"golden mismatch: {NAME}   policy structural   5 golden runs, 1 candidate   score 0.9"
     )
-    assert "the score alone would pass" in lines[1]
-    assert [line.split()[:3] for line in lines[2:5]] == [
+    assert [line.split()[:3] for line in lines[1:4]] == [
         ["FAIL", "nonfinite", STEP],
         ["FAIL", "attr", f"{STEP}/optimizer"],
         ["FAIL", "slower", f"{STEP}/backward"],
     ]
     assert "    ! optimizer   attr 0.001 -> 0.01" in lines
     assert lines[-1] == "accept: pytest --golden-update      why: explain 1"
+
+
+def test_what_the_score_alone_would_decide_is_said_where_it_is_asked_for(changed):
+    """With the option the second line has the score, its parts and its outcome; no form has that line without it."""
+    lines = render_text(changed, with_score=True).splitlines()
+    forms = (render_text, render_markdown, render_html, lambda one: render_github([one])[1])
+
+    assert re.fullmatch(
+        r"      score 0\.9\d\d >= 0\.85 \(sequence [01]\.\d{3}, timing [01]\.\d{3}, outcome [01]\.\d{3}\): alone it would pass",
+        lines[1],
+    )
+    assert [form.__name__ for form in forms if "alone" in form(changed)] == []
 
 
 def test_the_text_marks_an_added_span_and_counts_what_rules_ignore(added):

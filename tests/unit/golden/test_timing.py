@@ -297,6 +297,42 @@ def test_waiting_of_a_declared_stage_does_not_fail_beside_other_programs():
     assert not compare_timing(goldens(5), three).has_failed
 
 
+@pytest.mark.parametrize(
+    ("share", "factor", "code", "fails"),
+    [
+        (0.0, 150.0, "waiting", True),
+        (0.0, 8.0, "waiting", True),
+        (0.0, 4.3, "waiting", False),
+        (0.9, 150.0, "waiting", True),
+        (0.9, 8.0, "waiting", False),
+    ],
+    ids=["a forgotten sleep", "beyond busy neighbours", "as busy neighbours", "beside them", "maybe theirs"],
+)
+@pytest.mark.parametrize("runs", [1, 3])
+def test_a_stage_that_waits_longer_than_neighbours_explain_fails(runs, share, factor, code, fails):
+    """A stage many times slower by sleeping fails with one run, and beside others where their share is less than its wait."""
+    candidate = [
+        crowded(make_run(seed, wall={"run/epoch/checkpoint.save": factor}), share)
+        for seed in range(20, 20 + runs)
+    ]
+    report = compare_timing(goldens(5), [replace(run, root_ns=2e9) for run in candidate])
+
+    (stage,) = report.stages
+    assert stage.code == code
+    assert stage.fails == (fails or (runs == 3 and share == 0.0))
+    assert ("longer than other programs explain" in stage.reason) == fails
+
+
+def test_one_long_wait_of_three_runs_is_outvoted():
+    """A stage that slept in two of three runs is shown and does not fail; nor does a short one that gains little."""
+    long_waits = [make_run(seed, wall={"run/load": 150.0}) for seed in (20, 21)]
+    short = TimingRun({"run/tick": StageSample(1, 1e6, 1e6)})
+    longer = TimingRun({"run/tick": StageSample(1, 60e6, 1e6)})
+
+    assert not compare_timing(goldens(5), [*long_waits, make_run(22)]).has_failed
+    assert not compare_timing([short] * 5, [longer]).has_failed
+
+
 def test_a_run_that_was_slow_by_luck_is_outvoted():
     """A stage that is 6x slower in one of three runs says nothing, in two it is shown, in all three it fails."""
     slow = [make_run(seed, **changed("run/load", 6.0)) for seed in (20, 21, 22)]
