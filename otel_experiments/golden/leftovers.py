@@ -167,28 +167,37 @@ def _find_wraps(state: MatchState, group: Sequence[Leftover]) -> None:
                 and node.type is NodeType.SPAN
             ):
                 covers.setdefault(node.name, []).append(left)
-        for lefts in covers.values():
-            inner = [left for left in group if left.is_removed is not is_removed and not left.is_settled]
-            if inner:
-                _try_wrap(state, code, lefts, inner)
+        inner: dict[Hashable, list[tuple[int, Leftover]]] = {}
+        for at, left in enumerate(group):
+            if left.is_removed is not is_removed:
+                inner.setdefault(left.slot.label, []).append((at, left))
+        for lefts in covers.values() if inner else ():
+            _try_wrap(state, code, lefts, inner)
 
 
-def _try_wrap(state: MatchState, code: str, covers: Sequence[Leftover], inner: Sequence[Leftover]) -> None:
-    """See whether new spans hold what their parent held before (or the other way round)."""
+def _try_wrap(
+    state: MatchState,
+    code: str,
+    covers: Sequence[Leftover],
+    inner: Mapping[Hashable, Sequence[tuple[int, Leftover]]],
+) -> None:
+    """See whether new spans hold what their parent held before (or the other way round).
+
+    `inner` are the leftovers of the other side with their positions, by label.
+    """
     is_wrap = code == "wrapped"
     side = state.theirs if is_wrap else state.ours
     below = [slot for cover in covers for slot in _slots_below(side, cover)]
-    kinds: dict[Hashable, list[Slot]] = {}
+    kinds: dict[Hashable, dict[int, Node]] = {}
     for slot in below:
-        kinds.setdefault((slot.label, slot.node.shape), []).append(slot)
-    used = [
-        left
-        for left in inner
-        if any(
-            slots[0].label == left.slot.label and likeness(left.slot.node, slots[0].node) >= _ALIKE
-            for slots in kinds.values()
-        )
+        kinds.setdefault(slot.label, {}).setdefault(slot.node.shape, slot.node)
+    found = [
+        (at, left)
+        for label, nodes in kinds.items()
+        for at, left in inner.get(label, ())
+        if not left.is_settled and any(likeness(left.slot.node, node) >= _ALIKE for node in nodes.values())
     ]
+    used = [left for _, left in sorted(found, key=lambda one: one[0])]
     names = Counter(slot.label for slot in below)
     common = sum((names & Counter(left.slot.label for left in used)).values())
     if not common or 2 * common < len(below):

@@ -441,16 +441,8 @@ def _join_parallel(pairing: Pairing) -> None:
 def _join_rest(pairing: Pairing) -> None:
     """Pair across: parallel with sequential children, and sequential ones whose order changed."""
     _join_levels(pairing, lambda slot: True, (_full_index, _full, _shape, _bag))  # noqa: ARG005 - all slots
-    mixed = [
-        at
-        for at in pairing.removed
-        if any(
-            (pairing.golden[at].block == SEQUENTIAL) != (pairing.candidate[place].block == SEQUENTIAL)
-            for place in pairing.added
-            if pairing.candidate[place].label == pairing.golden[at].label
-        )
-    ]
-    if mixed:
+    added = {(slot.label, slot.block == SEQUENTIAL) for slot in _at(pairing.candidate, pairing.added)}
+    if any((slot.label, slot.block != SEQUENTIAL) in added for slot in _at(pairing.golden, pairing.removed)):
         _join_levels(pairing, lambda slot: True, (_named_own, _label))  # noqa: ARG005 - all slots
         return
     singles: dict[Hashable, list[int]] = {}

@@ -93,8 +93,7 @@ def compare_timing(
     wall = {path: _wall_column(side) for path, side in sides.items()}
     cpu = {path: column for path, side in sides.items() if (column := _cpu_column(side)) is not None}
     machine = _with_neighbours(_machine_factor(wall, cpu, settings), golden, candidate, settings)
-    share_ns = settings.impact_ratio * median([run.total_ns() for run in golden])
-    least_ns = max(settings.least_impact_ns, min(settings.impact_ns, share_ns))
+    least_ns = _least_impact_ns(golden, settings)
     wall_factor = machine.wall if machine.is_uniform else 1.0
     cpu_factor = _cpu_divisor(machine, settings)
     wall_tests = _test_columns(wall, counts, wall_factor, least_ns, settings, settings.prior_std)
@@ -129,6 +128,12 @@ def compare_timing(
         is_advisory=bool(advisory_reasons),
         advisory_reasons=tuple(advisory_reasons),
     )
+
+
+def _least_impact_ns(golden: Sequence[TimingRun], settings: TimingSettings) -> float:
+    """Return what a run has to gain in a stage to count."""
+    share_ns = settings.impact_ratio * median([run.total_ns() for run in golden])
+    return max(settings.least_impact_ns, min(settings.impact_ns, share_ns))
 
 
 @dataclass(frozen=True, slots=True)
