@@ -141,14 +141,11 @@ def compare(  # noqa: PLR0913 - one argument an option
     shown = str(path) if path.exists() else ""
     command = shlex.join(command_line) or "COMMAND"
     times = "--timing " if "timing" in parts_to_accept(comparison) else ""
-    accept = f"otel-experiments golden update {golden} {times}-- {command}"
+    accept = f"otel-experiments golden update {golden} {times}-- {command}" if shown else ""
     explain = ""
     if report_folder is not None:
-        written = write_reports(
-            report_folder, Path(held.name).name, comparison, accept=accept if shown else ""
-        )
+        written = write_reports(report_folder, Path(held.name).name, comparison, accept=accept)
         explain = f"otel-experiments golden explain {written[0]} --finding 1"
-    accept = accept if shown else ""
     report = render(comparison, form, path=shown, accept=accept, explain=explain, with_score=score)
     if output is not None:
         write_text(output, report if report.endswith("\n") else f"{report}\n")

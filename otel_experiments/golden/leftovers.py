@@ -40,13 +40,15 @@ class Leftover:
     path: str
     parent_path: str
     slot: Slot
-    instances: list[int]
+    instances: Instances
     pairing: Pairing
     position: int
     golden_parents: Instances
     candidate_parents: Instances
     is_settled: bool = False
     """Explained, so that it is neither added nor removed."""
+    is_rest: bool = False
+    """The turns of a long loop that were not laid out: they are counted, and nothing else explains them."""
 
 
 class MatchState(Protocol):
@@ -73,7 +75,7 @@ class MatchState(Protocol):
         candidate_slots: Sequence[Slot],
         candidate_at: Instances,
         path: str,
-    ) -> None:
+    ) -> Pairing:
         """Match two lists of children."""
         ...
 
@@ -90,7 +92,7 @@ def resolve_leftovers(state: MatchState) -> None:
     """Explain leftovers where that is possible; newly matched pairs are queued at the matcher."""
     groups: dict[int, list[Leftover]] = {}
     for left in state.leftovers:
-        if not left.is_settled:
+        if not left.is_settled and not left.is_rest:
             groups.setdefault(id(left.pairing), []).append(left)
     for group in groups.values():
         _find_wraps(state, group)
@@ -332,10 +334,12 @@ def _find_moves(state: MatchState) -> None:
     """Pair subtrees of equal structure that are gone in one place and new in another."""
     open_places: dict[int, list[tuple[Leftover, list[int]]]] = {}
     for left in state.leftovers:
+        if left.is_rest:
+            continue
         if not left.is_removed and not left.is_settled and left.slot.node.type is NodeType.SPAN:
             open_places.setdefault(left.slot.node.shape, []).append((left, list(left.instances)))
     for left in state.leftovers:
-        if not left.is_removed or left.is_settled:
+        if not left.is_removed or left.is_settled or left.is_rest:
             continue
         rest = list(left.instances)
         targets = open_places.get(left.slot.node.shape, [])

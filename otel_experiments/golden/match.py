@@ -28,7 +28,7 @@ from otel_experiments.golden.own_diff import EXACT, OwnChange, OwnTolerance, dif
 from otel_experiments.golden.pairing import Pairing, pair_slots
 from otel_experiments.golden.schema_moves import move_attributes
 from otel_experiments.golden.shapes import number_shapes
-from otel_experiments.golden.slots import Side, Slot
+from otel_experiments.golden.slots import Side, Slot, long_rests
 from otel_experiments.golden.values import Value
 
 _LONG_QUEUE_NS: Final = 50_000_000
@@ -324,9 +324,31 @@ class _Matcher:
         candidate_at: Instances,
         path: str,
     ) -> None:
-        golden_slots = self.ours.slots(ours, golden_at[0])
-        candidate_slots = self.theirs.slots(theirs, candidate_at[0])
-        self.match_slots(golden_slots, golden_at, candidate_slots, candidate_at, path)
+        old, new = golden_at[0], candidate_at[0]
+        golden_limits = long_rests(ours, old, theirs, new)
+        candidate_limits = long_rests(theirs, new, ours, old)
+        golden_slots = self.ours.slots(ours, old, golden_limits)
+        candidate_slots = self.theirs.slots(theirs, new, candidate_limits)
+        pairing = self.match_slots(golden_slots, golden_at, candidate_slots, candidate_at, path)
+        for is_removed, side, limits, at in (
+            (True, self.ours, golden_limits, golden_at),
+            (False, self.theirs, candidate_limits, candidate_at),
+        ):
+            for node, laid_out in limits.items():
+                self.leftovers.append(
+                    Leftover(
+                        is_removed=is_removed,
+                        path=join_path(path, node),
+                        parent_path=path,
+                        slot=side.rest_slot(node, at[0], laid_out),
+                        instances=_rest_of(node, laid_out, at),
+                        pairing=pairing,
+                        position=-1,
+                        golden_parents=golden_at,
+                        candidate_parents=candidate_at,
+                        is_rest=True,
+                    )
+                )
 
     def match_slots(
         self,
@@ -335,7 +357,7 @@ class _Matcher:
         candidate_slots: Sequence[Slot],
         candidate_at: Instances,
         path: str,
-    ) -> None:
+    ) -> Pairing:
         """Match children of one parent (in all its instances) and go on with what was matched."""
         pairing = pair_slots(golden_slots, candidate_slots, has_lanes=self.has_lanes)
         check_order(
@@ -366,6 +388,7 @@ class _Matcher:
                         candidate_parents=candidate_at,
                     )
                 )
+        return pairing
 
     def _queue_pairs(
         self, pairing: Pairing, golden_at: Instances, candidate_at: Instances, path: str
@@ -530,6 +553,15 @@ def _spread(slots: Sequence[Slot], parents: Instances) -> Instances:
     if isinstance(parents, range) and offsets == list(range(stride)):
         return range(parents.start * stride, parents.stop * stride)
     return [parent * stride + offset for parent in parents for offset in offsets]
+
+
+def _rest_of(node: Node, laid_out: int, parents: Instances) -> Instances:
+    """Return the instances of a loop that were not laid out."""
+    if len(parents) == 1:
+        return range(parents[0] * node.count + laid_out, (parents[0] + 1) * node.count)
+    return [
+        at for parent in parents for at in range(parent * node.count + laid_out, (parent + 1) * node.count)
+    ]
 
 
 def _index_values(pair: Pair, key: str) -> list[Number]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +11,11 @@ from otel_experiments.golden.form import Form, Node, NodeType, Number
 
 SEQUENTIAL: Final = -1
 """The block of slots that are in program order with their parent."""
+
+_LONG_REST: Final = 10_000
+"""A loop that goes on for so many more turns than the other side has is not laid out to its end."""
+_KEPT_TURNS: Final = 1_000
+"""How many of the turns beyond the other side's are laid out all the same."""
 
 IndexKey = tuple[tuple[str, Number], ...]
 
@@ -54,8 +60,14 @@ class Side:
         self.own_numbers = own_numbers
         self._below: dict[Node, list[tuple[Node, int]]] = {}
 
-    def slots(self, children: Sequence[Node], parent: int) -> list[Slot]:
-        """Return the slots of some children of a node, as they are in the instance `parent` of it."""
+    def slots(
+        self, children: Sequence[Node], parent: int, limits: Mapping[Node, int] | None = None
+    ) -> list[Slot]:
+        """Return the slots of some children of a node, as they are in the instance `parent` of it.
+
+        Of a loop in `limits` only so many turns are laid out.
+        """
+        limits = limits or {}
         slots: list[Slot] = []
         place = 0
         block = 0
@@ -65,17 +77,25 @@ class Side:
                 block += 1
                 place += 1
                 continue
-            for offset in range(child.count):
+            for offset in range(limits.get(child, child.count)):
                 slots.append(Slot(child, child.count, offset, place))
                 place += 1
-        numbers = self.own_numbers
         for slot in slots:
-            instance = parent * slot.stride + slot.offset
-            own = slot.node.own[instance]
-            slot.own, slot.status = numbers[own], self.statuses[own]
-            if slot.node.index:
-                slot.index = tuple((key, column[instance]) for key, column in slot.node.index.items())
+            self._fill(slot, parent)
         return slots
+
+    def rest_slot(self, child: Node, parent: int, laid_out: int) -> Slot:
+        """Return the first turn of a loop that `slots` left out, at a place behind all others."""
+        slot = Slot(child, child.count, laid_out, child.count)
+        self._fill(slot, parent)
+        return slot
+
+    def _fill(self, slot: Slot, parent: int) -> None:
+        instance = parent * slot.stride + slot.offset
+        own = slot.node.own[instance]
+        slot.own, slot.status = self.own_numbers[own], self.statuses[own]
+        if slot.node.index:
+            slot.index = tuple((key, column[instance]) for key, column in slot.node.index.items())
 
     def _add_block(self, slots: list[Slot], par: Node, place: int, block: int) -> None:
         strand = 0
@@ -131,3 +151,35 @@ class Side:
                 first = base.setdefault(key, next((value for value in values if value is not None), 0))
                 pattern.append(tuple(None if value is None else value - first for value in values))
         return tuple(pattern), tuple(base.items())
+
+
+def long_rests(
+    ours: Sequence[Node], parent: int, theirs: Sequence[Node], other_parent: int
+) -> dict[Node, int]:
+    """Return how many turns to lay out of loops that go on for much longer than all that the other side has.
+
+    Only of loops whose turns are alike, and whose later turns have no index in common with the other side: they
+    can only be more, or fewer, and a number says so. What is laid out costs memory for each turn.
+    """
+    totals = Counter[str]()
+    for child in theirs:
+        if child.type is NodeType.SPAN:
+            totals[child.name] += child.count
+    limits: dict[Node, int] = {}
+    for child in ours:
+        kept = totals[child.name] + _KEPT_TURNS
+        if child.type is not NodeType.SPAN or child.count - kept < _LONG_REST:
+            continue
+        first, last = parent * child.count, (parent + 1) * child.count
+        if len(set(child.own[first:last])) > 1:
+            continue
+        seen = {
+            value
+            for other in theirs
+            if other.name == child.name
+            for column in other.index.values()
+            for value in column[other_parent * other.count : (other_parent + 1) * other.count]
+        }
+        if all(seen.isdisjoint(column[first + kept : last]) for column in child.index.values()):
+            limits[child] = kept
+    return limits
