@@ -20,6 +20,7 @@ from otel_experiments.model.span import AttributeValue
 from otel_experiments.record import environment, lanes
 from otel_experiments.record.current import find_run
 from otel_experiments.record.description import shown
+from otel_experiments.record.git import git_attributes
 from otel_experiments.record.names import clean_name
 from otel_experiments.record.params import flatten_params
 from otel_experiments.record.pipeline import Pipeline
@@ -70,7 +71,7 @@ def base_resource(settings: Settings) -> Resource:
     """
     found: dict[str, AttributeValue] = {}
     folder = environment.working_directory()
-    found |= environment.git_attributes(folder) if settings.capture_git and folder is not None else {}
+    found |= git_attributes(folder) if settings.capture_git and folder is not None else {}
     found |= environment.process_attributes()
     found |= environment.distributed_attributes(os.environ)
     own = Resource(cast("Any", found))
