@@ -5,6 +5,7 @@
     │   ├── InvalidNameError
     │   └── ExperimentMetadataError
     ├── MissingPackageError (ImportError)      an optional package is not installed
+    ├── RecordingError                         raised only with on_error="raise", for what is else counted and told
     ├── RunError
     │   ├── RunNotFoundError (LookupError)
     │   ├── AmbiguousRunError (LookupError)
@@ -81,6 +82,17 @@ class ExperimentMetadataError(ConfigurationError):
         super().__init__(
             f"{place} cannot be used: {wanted} was expected, {shown} was found.\n"
             '  A whole one: {"model_name": "resnet", "epoch": 5, "step": 100, "loss": 0.1, "metrics": {"acc": 0.9}}'
+        )
+
+
+class RecordingError(OtelExperimentsError):
+    """Something was not recorded as it was given; raised only with `on_error="raise"`, else counted and told."""
+
+    def __init__(self, *, kind: str, name: str, what: str) -> None:
+        self.kind, self.name = kind, name
+        super().__init__(
+            f"{what} ({kind})\n"
+            '  Correct the call, or let recording count and tell it: configure(on_error="log"), the default.'
         )
 
 

@@ -11,27 +11,15 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from opentelemetry.trace import format_span_id, format_trace_id
-
-from otel_experiments.codec.from_sdk import resource_from_sdk
-from otel_experiments.journal.encode import encode_log_record
-from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
-from otel_experiments.model.span import Scope
-from otel_experiments.record.providers import SCOPE_NAME
-from otel_experiments.semconv import SCHEMA_URL
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.events import ML_ANOMALY
 from otel_experiments.semconv.values import MlAnomalyKind
 
 if TYPE_CHECKING:
-    from otel_experiments.journal.writer import JournalWriter
-    from otel_experiments.record.declared import References
     from otel_experiments.record.known_runs import KnownRuns
+    from otel_experiments.record.own_event import OwnEvents
 
-_WARN: Final = 13
-"""SeverityNumber of logs.proto."""
-_SAMPLED: Final = 1
 _MAX_WRONG: Final = 100_000
 
 
@@ -42,11 +30,9 @@ class AnomalyEvents:
         count: how many events were written.
     """
 
-    def __init__(self, journal: JournalWriter, references: References, known: KnownRuns) -> None:
-        self._journal = journal
-        self._references = references
+    def __init__(self, events: OwnEvents, known: KnownRuns) -> None:
+        self._events = events
         self._known = known
-        self._scope: Scope | None = None
         self._wrong: set[tuple[str, SeriesKey]] = set()
         self._lock = threading.Lock()
         self.count = 0
@@ -80,10 +66,6 @@ class AnomalyEvents:
         run = self._known.get(block.run_id)
         if run is None:
             return
-        if self._scope is None:
-            from otel_experiments.record.start import version  # noqa: PLC0415 - it imports the pipeline
-
-            self._scope = Scope(SCOPE_NAME, version(), SCHEMA_URL)
         attributes: dict[str, str | float] = {
             attr.ML_ANOMALY_KIND: _kind(value),
             attr.ML_METRIC_NAME: key.name,
@@ -91,26 +73,13 @@ class AnomalyEvents:
         }
         if key.phase:
             attributes[attr.ML_PHASE] = key.phase
-        resource = self._references.resource(run.resource, lambda: resource_from_sdk(run.resource))
-        scope_value = self._scope
-        scope = self._references.scope(scope_value, lambda: scope_value)
-        record = LogRecord(
+        self._events.write(
+            block.run_id,
+            run,
+            ML_ANOMALY.name,
+            attributes,
             time_ns=block.times_ns[row],
-            observed_time_ns=now_ns,
-            event_name=ML_ANOMALY.name,
-            severity_number=_WARN,
-            severity_text="WARN",
-            attributes=attributes,
-            trace_id=format_trace_id(run.trace_id),
-            span_id=format_span_id(run.span_id),
-            flags=_SAMPLED,
-            resource=resource.value,
-            scope=scope_value,
-            run_id=block.run_id,
-        )
-        self._journal.append(
-            encode_log_record(record, resource.number, scope.number),
-            (resource.declaration, scope.declaration),
+            observed_ns=now_ns,
         )
         self.count += 1
 

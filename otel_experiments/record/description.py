@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Final
 
 _MAX_SHOWN_CHARS: Final = 60
+_CONTAINERS: Final = frozenset({list, tuple, dict, set, frozenset})
+"""What may be large, and is not to be written out for a line of a log."""
+_short: Final = reprlib.Repr()
+_short.maxlist = _short.maxtuple = _short.maxdict = _short.maxset = _short.maxfrozenset = 12
+_short.maxstring = _short.maxother = _short.maxlong = _MAX_SHOWN_CHARS
 
 
 def text_of(value: object) -> str:
@@ -18,7 +24,7 @@ def text_of(value: object) -> str:
 def shown(value: object) -> str:
     """Return the value as messages show it: its `repr`, shortened."""
     try:
-        text = repr(value)
+        text = _short.repr(value) if type(value) in _CONTAINERS else repr(value)
     except Exception:  # noqa: BLE001 - a foreign __repr__ may do anything, and a huge int has none
         return "which cannot be shown"
     return text if len(text) <= _MAX_SHOWN_CHARS else f"{text[: _MAX_SHOWN_CHARS - 3]}..."

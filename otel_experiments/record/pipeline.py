@@ -32,6 +32,8 @@ from otel_experiments.record.declared import References
 from otel_experiments.record.guard import Guard, logger
 from otel_experiments.record.ids import PrivateIdGenerator
 from otel_experiments.record.known_runs import KnownRun, KnownRuns
+from otel_experiments.record.losses import RunLosses
+from otel_experiments.record.own_event import OwnEvents
 from otel_experiments.record.processors import (
     AdoptingSpanProcessor,
     JournalLogProcessor,
@@ -136,7 +138,11 @@ class Pipeline:
         self.journal_processor = JournalSpanProcessor(
             self.journal, self.references, self.guard, self._count_span
         )
-        self.anomalies = AnomalyEvents(self.journal, self.references, self.known_runs)
+        events = OwnEvents(self.journal, self.references)
+        self.anomalies = AnomalyEvents(events, self.known_runs)
+        self.losses = RunLosses(events, self.known_runs, clock)
+        if settings.enabled:
+            self.guard.ledger = self.losses
         self.log_processor = JournalLogProcessor(self.journal, self.references, self.guard)
         self.span_processor = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call] # the SDK's
         self._user_processors = UserProcessors(span_processors, self.guard)
@@ -202,6 +208,7 @@ class Pipeline:
         """Know a run that has started, and see that the thread runs which gives signs of life and collects metrics."""
         context = run.span.get_span_context()
         self.known_runs.add(run.id, KnownRun(run.providers.resource, int(run.id, 16), context.span_id))
+        self.losses.write_all(run.id)
         if self._ticker is None and not self.is_inherited:
             self._ticker = threading.Thread(target=self._tick, name="otel-experiments-ticker", daemon=True)
             self._ticker.start()
@@ -219,6 +226,8 @@ class Pipeline:
         """
         deadline_s = time.monotonic() + timeout_s
         is_exported, is_stored = True, True
+        self.write_losses()
+        self.guard.raise_later()
         if self.is_inherited:
             return FlushReport(is_stored=False, is_exported=False, lost=dict(self.guard.losses))
         if self.otlp is not None:
@@ -257,6 +266,8 @@ class Pipeline:
         """Store and export what is left within the exit budget and stop all threads; safe to call twice."""
         budget_s = self.settings.exit_timeout_s if timeout_s is None else timeout_s
         deadline_s = time.monotonic() + budget_s
+        if not self._is_closed:
+            self.write_losses()
         if self._is_closed or self.is_inherited:
             return FlushReport(is_stored=True, is_exported=True, lost=dict(self.guard.losses))
         self._is_closed = True
@@ -278,7 +289,14 @@ class Pipeline:
         if self.otlp is not None:
             left_s = max(0.1, deadline_s - time.monotonic())
             is_exported = self.otlp.shutdown(timeout_s=min(left_s, budget_s * _CLOSE_SHARE))
+        self.guard.tell_all()
+        self.guard.raise_later()
         return FlushReport(is_stored=is_stored, is_exported=is_exported, lost=dict(self.guard.losses))
+
+    def write_losses(self) -> None:
+        """Write down what the runs lost and what is only counted yet; the end of a run has room kept for it."""
+        with self.guard, self.journal.last_words():
+            self.losses.write_all()
 
     def before_last_collection(self, run: Run) -> None:
         """Take a run's last sample of system metrics."""
@@ -308,6 +326,8 @@ class Pipeline:
                 next_heartbeat_s = now_s + settings.heartbeat_s
                 for run in self._active_runs():
                     run.beat()
+                with self.guard:
+                    self.losses.write_all()
             if now_s >= next_look_s:
                 next_look_s = now_s + look_s
                 if self._system is not None:
@@ -339,6 +359,7 @@ class Pipeline:
 
     def _reset_in_child(self) -> None:
         self.guard.reset_in_child()
+        self.losses.reset_in_child()
         self.references.reset_in_child()
         self.anomalies.reset_in_child()
         self._ticker = None

@@ -10,8 +10,8 @@ import itertools
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, cast
 
 from otel_experiments.errors import InvalidNameError
 from otel_experiments.journal.encode import encode_keyset, points_frame_struct, points_struct
@@ -19,8 +19,9 @@ from otel_experiments.journal.format import RecordType
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.record.description import shown, text_of
-from otel_experiments.record.guard import Guard
+from otel_experiments.record.guard import RunGuard
 from otel_experiments.record.names import clean_name
+from otel_experiments.record.number import PLAIN, number_of
 
 EPOCH_METRIC: Final = "epoch"
 """The series that `epoch=` goes to: a metric of its own, so that it can be an axis."""
@@ -30,40 +31,28 @@ _MAX_KEYSETS: Final = 4096
 _MAX_NESTING: Final = 8
 FINISHED: Final = "finished"
 _INFINITY: Final = math.inf
+_are_plain: Final = PLAIN.issuperset
 _next_keyset_number: Final = itertools.count(1).__next__
 
 
 class _Keyset:
-    __slots__ = (
-        "declaration",
-        "frame",
-        "highest",
-        "is_shared",
-        "keys",
-        "known_to",
-        "number",
-        "pack",
-        "picks",
-    )
+    __slots__ = ("declaration", "frame", "highest", "is_shared", "keys", "known_to", "number", "pack")
 
     def __init__(
-        self,
-        run_id: str,
-        keys: tuple[SeriesKey, ...],
-        picks: tuple[int, ...] | None,
-        highest: float,
-        rank: int,
+        self, run_id: str, keys: tuple[SeriesKey, ...], highest: float, *, is_shared: bool, rank: int
     ) -> None:
         self.keys = keys
-        self.picks = picks
         self.number = number = _next_keyset_number()
         self.pack = points_struct(len(keys)).pack
         self.frame = points_frame_struct(len(keys))
         self.highest = highest
-        self.is_shared = False
+        self.is_shared = is_shared
         self.known_to: object = None  # the declarations of a segment: the segment itself would stay mapped
         told = tuple(SeriesKey(key.name, key.phase, rank) for key in keys) if rank else keys
         self.declaration = (("keyset", number), lambda: encode_keyset(number, run_id, told))
+
+
+_Known = dict[tuple[object, ...], _Keyset]
 
 
 class PointRecorder:
@@ -77,7 +66,7 @@ class PointRecorder:
         self,
         run_id: str,
         journal: JournalWriter,
-        guard: Guard,
+        guard: RunGuard,
         highest_steps: Mapping[SeriesKey, float],
         clock: Callable[[], int] = time.time_ns,
         *,
@@ -87,14 +76,27 @@ class PointRecorder:
         self._journal = journal
         self._guard = guard
         self._rank = rank
-        self._initial_steps = dict(highest_steps)
-        self._keysets: dict[object, _Keyset] = {}
+        self._floors = {key: [step] for key, step in highest_steps.items()}
+        self._keysets: _Known = {}
+        self._keysets_in: dict[object, _Known] = {}
         self._by_series: dict[SeriesKey, list[_Keyset]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._now_ns = clock
         self.is_gated = False
         self.gated_count = 0
         self.gate_reason = ""
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether nothing is recorded now."""
+        return self._is_gated
+
+    @is_gated.setter
+    def is_gated(self, is_gated: bool) -> None:
+        self._is_gated = is_gated
+        # What the fast path looks into: where it finds nothing, the other one asks for the reason.
+        self._fast: _Known = {} if is_gated else self._keysets
+        self._fast_in: dict[object, _Known] = {} if is_gated else self._keysets_in
 
     def log(
         self,
@@ -103,21 +105,22 @@ class PointRecorder:
         phase: str | None,
     ) -> None:
         """Record one value for each key; see `Run.log`."""
-        if self.is_gated:
-            self._refuse(values)
-            return
         try:
-            keyset = self._keysets[tuple(values), phase]
+            keyset = self._fast[tuple(values)] if phase is None else self._fast_in[phase][tuple(values)]
+            if not _are_plain(map(type, values.values())) or (step is None and keyset.is_shared):
+                self._log_with_care(values, step, phase)
+                return
             if step is None:
-                if keyset.is_shared:
-                    self._log_each(values, phase)
-                    return
-                step = keyset.highest + 1.0
+                step = (
+                    keyset.highest + 1.0
+                )  # no call from here to the store: no other thread comes in between
                 keyset.highest = step
             elif step > keyset.highest:
+                step = float(step)
                 if step == _INFINITY:
                     raise ValueError(step)  # noqa: TRY301 - the slow path tells the reason
-                keyset.highest = float(step)
+                if step > keyset.highest:  # noqa: PLR1730 - as above, max() would be one
+                    keyset.highest = step
             elif step != step or step == -_INFINITY:  # noqa: PLR0124 - NaN
                 raise ValueError(step)  # noqa: TRY301 - as above
             payload = keyset.pack(_POINTS, keyset.number, step, self._now_ns(), *values.values())
@@ -131,13 +134,13 @@ class PointRecorder:
 
     def reset_in_child(self) -> None:
         """Replace the lock after a fork."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def next_step(self, name: str, phase: str | None) -> float:
         """Return the step that the series' next point without a step gets."""
         try:
-            return self._highest(SeriesKey(name, phase or "")) + 1.0
-        except TypeError:  # a name that is no text has no points
+            return self._highest(SeriesKey(clean_name(name, "metric name"), phase or "")) + 1.0
+        except (TypeError, InvalidNameError):  # a name that is no text has no points
             return 0.0
 
     def _refuse(self, values: Any) -> None:
@@ -172,6 +175,9 @@ class PointRecorder:
     def _log_with_care(self, values: Any, step: Any, phase: str | None) -> None:
         """Record what can be recorded of a call that the fast path did not take; count and tell the rest."""
         try:
+            if self._is_gated:
+                self._refuse(values)
+                return
             if not isinstance(values, Mapping):
                 self._guard.lost(
                     "metric values",
@@ -181,15 +187,16 @@ class PointRecorder:
             checked_step = self._check_step(step)
             numbers: dict[Any, float] = {}
             self._gather(values, "", numbers, 0)
-            if not numbers:
-                return
-            keyset = self._keyset(tuple(numbers), phase)
+            keyset = self._find(tuple(numbers), phase)
             if keyset is None:
-                return
+                numbers, phase = self._usable(numbers), self._usable_phase(phase)
+                if not numbers:
+                    return
+                keyset = self._find(tuple(numbers), phase) or self._make(tuple(numbers), phase)
             if checked_step is None:
-                self._log_each(numbers, phase)
-                return
-            self._record(keyset, numbers, checked_step)
+                self._record_next(keyset, numbers, phase)
+            else:
+                self._record(keyset, numbers.values(), checked_step)
         except Exception as error:  # noqa: BLE001 - recording never raises into training code
             self._guard.lost("metric", f"Metric points were not recorded: {error!r}", count=1, error=error)
 
@@ -197,114 +204,164 @@ class PointRecorder:
         """Collect the numbers of a mapping; below nested ones the names are dotted, as those of params are."""
         for name, value in values.items():
             full = f"{prefix}{text_of(name)}" if prefix else name
-            if isinstance(value, Mapping) and value and depth < _MAX_NESTING:
+            kind = type(value)
+            if kind not in PLAIN and isinstance(value, Mapping) and value and depth < _MAX_NESTING:
                 self._gather(value, f"{text_of(full)}.", numbers, depth + 1)
                 continue
-            number = self._number(full, value)
-            if number is not None:
-                numbers[full] = number
+            number = float(value) if kind is float or kind is bool else self._number(full, value)
+            if number is None:
+                continue
+            if full in numbers:
+                self._guard.lost(
+                    "metric value",
+                    lambda full=full: (  # type: ignore[misc] # mypy knows no type of a default
+                        f"Metric {shown(full)} came twice in one call, by its dotted name and nested; the first value "
+                        "is lost. Give them two names"
+                    ),
+                    name=text_of(full),
+                )
+            numbers[full] = number
 
     def _check_step(self, step: Any) -> float | None:
         if step is None:
             return None
         try:
-            checked = float(step)
+            checked = number_of(step)
             if math.isfinite(checked):
                 return checked
-        except (TypeError, ValueError, OverflowError):
+        except Exception:  # noqa: BLE001 - any object may be passed, and any may raise
             checked = math.nan
         self._guard.lost(
             "metric step",
-            f"The step {shown(step)} is not a finite number; the points keep their value and get the next step",
-            count=0,
+            lambda: (
+                f"The step {shown(step)} is not a finite number; the points keep their value and get the next step"
+            ),
         )
         return None
 
     def _number(self, name: object, value: Any) -> float | None:
         try:
-            if isinstance(value, (str, bytes)):
-                raise TypeError  # noqa: TRY301 - "0.5" is a text; float() would accept it
-            return float(value.item() if getattr(value, "shape", None) else value)
+            return number_of(value)
         except Exception:  # noqa: BLE001 - any object may be passed, and any may raise
             self._guard.lost(
                 "metric value",
-                f"The value of metric {shown(name)} is not a number: {shown(value)}, of type "
-                f"{type(value).__name__}. It is lost, the other values of the call are kept; for texts there are "
-                "run.set_tag, run.log_params and run.emit",
+                lambda: (
+                    f"The value of metric {shown(name)} is not a number: {shown(value)}, of type "
+                    f"{type(value).__name__}. It is lost, the other values of the call are kept; for texts there are "
+                    "run.set_tag, run.log_params and run.emit"
+                ),
+                name=text_of(name),
             )
             return None
 
-    def _keyset(self, names: tuple[object, ...], phase: object) -> _Keyset | None:
-        found = self._keysets.get((names, phase))
-        if found is not None:
-            return found
-        keys: dict[SeriesKey, None] = {}
-        picks: list[int] = []
-        cleaned_phase = "" if phase is None else self._clean(phase, "phase")
-        for position, name in enumerate(names):
-            cleaned = self._clean(name, "metric name")
-            if cleaned is not None and SeriesKey(cleaned, cleaned_phase or "") not in keys:
-                keys[SeriesKey(cleaned, cleaned_phase or "")] = None
-                picks.append(position)
-        if not keys:
+    def _usable(self, numbers: Mapping[Any, float]) -> dict[Any, float]:
+        """Return the numbers whose names can be used, each name once; count and tell the others."""
+        usable: dict[Any, float] = {}
+        seen: set[str] = set()
+        for name, number in numbers.items():
+            try:
+                cleaned = clean_name(name, "metric name")
+            except InvalidNameError as error:
+                text = f"{error} The points are lost"
+                self._guard.lost("metric name", text, name=text_of(name))
+                continue
+            if cleaned in seen:
+                text = f"Two names of one call are both recorded as {cleaned!r}; the second value is lost"
+                self._guard.lost("metric name", text, name=cleaned)
+                continue
+            seen.add(cleaned)
+            usable[name] = number
+        return usable
+
+    def _usable_phase(self, phase: object) -> str | None:
+        """Return the phase, or None for one that cannot be used: the points are kept."""
+        if phase is None or phase == "":
             return None
+        try:
+            clean_name(phase, "phase")
+        except InvalidNameError as error:
+            self._guard.lost("phase", f"{error} The points are kept without a phase", name=text_of(phase))
+            return None
+        return cast("str", phase)
+
+    def _find(self, names: tuple[object, ...], phase: object) -> _Keyset | None:
+        try:
+            known = self._keysets if phase is None else self._keysets_in.get(phase)
+            return None if known is None else known.get(names)
+        except TypeError:  # a phase that can be no key
+            return None
+
+    def _make(self, names: tuple[str, ...], phase: str | None) -> _Keyset:
+        """Return the key set of names that can be used, made where it is new."""
+        cleaned_phase = "" if phase is None else clean_name(phase, "phase")
+        keys = tuple(SeriesKey(clean_name(name, "metric name"), cleaned_phase) for name in names)
         with self._lock:
-            if len(self._keysets) >= _MAX_KEYSETS:
+            found = self._find(names, phase)
+            if found is not None:
+                return found
+            if len(self._keysets) + sum(map(len, self._keysets_in.values())) >= _MAX_KEYSETS:
                 self._forget_keysets()
             before = {self._highest(key) for key in keys}
-            is_whole = len(picks) == len(names)
+            is_shared = len(before) > 1 or any(self._by_series.get(key) for key in keys)
             keyset = _Keyset(
                 self._run_id,
-                tuple(keys),
-                None if is_whole else tuple(picks),
-                before.pop() if len(before) == 1 else -1.0,
-                self._rank,
+                keys,
+                -1.0 if is_shared else max(before),
+                is_shared=is_shared,
+                rank=self._rank,
             )
-            keyset.is_shared = bool(before)
             for key in keys:
                 sharing = self._by_series.setdefault(key, [])
                 sharing.append(keyset)
-                if len(sharing) > 1:
-                    for other in sharing:
-                        other.is_shared = True
-            if is_whole:
-                self._keysets[names, phase] = keyset
+                sharing[0].is_shared = is_shared
+            known = self._keysets if phase is None else self._keysets_in.setdefault(phase, {})
+            known[names] = keyset
         return keyset
 
     def _forget_keysets(self) -> None:
         """Begin anew where every call has other names: only the steps reached are kept."""
-        self._initial_steps |= {key: self._highest(key) for key in self._by_series}
+        for sharing in self._by_series.values():
+            for keyset in sharing:
+                keyset.is_shared = (
+                    True  # for a thread that holds it: its steps are taken from the floors then
+                )
+        self._floors |= {key: [self._highest(key)] for key in self._by_series}
         self._by_series.clear()
         self._keysets.clear()
-
-    def _clean(self, name: object, kind: str) -> str | None:
-        try:
-            return clean_name(name, kind)
-        except InvalidNameError as error:
-            self._guard.lost(kind, f"{error} The points are lost")
-            return None
+        self._keysets_in.clear()
 
     def _highest(self, key: SeriesKey) -> float:
+        floor = self._floors.get(key)
         sharing = self._by_series.get(key)
-        known = self._initial_steps.get(key, -1.0)
+        known = floor[0] if floor is not None else -1.0
         return max(known, *(keyset.highest for keyset in sharing)) if sharing else known
 
-    def _log_each(self, values: Mapping[str, Any], phase: str | None) -> None:
-        """Give each metric its own next step; metrics whose next step is the same share a record."""
-        groups: dict[float, dict[str, Any]] = {}
-        for name, value in values.items():
-            cleaned = self._clean(name, "metric name")
-            if cleaned is not None:
-                key = SeriesKey(cleaned, clean_name(phase, "phase") if phase else "")
-                groups.setdefault(self._highest(key) + 1.0, {})[name] = value
-        for step, group in groups.items():
-            keyset = self._keyset(tuple(group), phase)
-            if keyset is not None:
-                self._record(keyset, group, step)
+    def _take_step(self, key: SeriesKey) -> float:
+        """Return the next step of a series that several key sets have, once: no thread or signal handler gets it too."""
+        floor = self._floors.setdefault(key, [-1.0])
+        while True:
+            seen = floor[0]
+            step = self._highest(key) + 1.0
+            if floor[0] == seen:  # no call from here to the store: nobody comes in between
+                floor[0] = step
+                return step
 
-    def _record(self, keyset: _Keyset, values: Mapping[str, Any], step: float) -> None:
-        keyset.highest = max(keyset.highest, step)
-        numbers: Sequence[Any] = list(values.values())
-        if keyset.picks is not None:
-            numbers = [numbers[pick] for pick in keyset.picks]
+    def _record_next(self, keyset: _Keyset, numbers: Mapping[Any, float], phase: str | None) -> None:
+        """Give each metric its own next step; metrics whose next step is the same share a record."""
+        if not keyset.is_shared:
+            step = keyset.highest + 1.0  # as above
+            keyset.highest = step
+            self._record(keyset, numbers.values(), step)
+            return
+        groups: dict[float, dict[str, float]] = {}
+        for key, (name, number) in zip(keyset.keys, numbers.items(), strict=True):
+            groups.setdefault(self._take_step(key), {})[name] = number
+        for step, group in groups.items():
+            names = tuple(group)
+            part = keyset if len(groups) == 1 else self._find(names, phase) or self._make(names, phase)
+            self._record(part, group.values(), step)
+
+    def _record(self, keyset: _Keyset, numbers: Iterable[float], step: float) -> None:
+        if step > keyset.highest:  # noqa: PLR1730 - as above
+            keyset.highest = step
         self._append(keyset, keyset.pack(_POINTS, keyset.number, step, self._now_ns(), *numbers))

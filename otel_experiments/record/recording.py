@@ -52,8 +52,22 @@ class Recording(ScopedRun):
         Units: the metrics' own.
         """
         if epoch is not None and isinstance(values, Mapping):
-            values = {**values, EPOCH_METRIC: epoch}
+            values = self._with_epoch(values, epoch)
         self._points.log(values, step, phase)
+
+    def _with_epoch(self, values: Mapping[str, Any], epoch: Any) -> Mapping[str, Any]:
+        """Return the values with the metric `epoch` among them."""
+        with self.guard:
+            given = values.get(EPOCH_METRIC, epoch)
+            if given is not epoch and given != epoch:
+                self.guard.lost(
+                    "metric value",
+                    f"Metric {EPOCH_METRIC!r} came twice in one call: {shown(given)} among the values is lost, "
+                    f"epoch={shown(epoch)} is kept",
+                    name=EPOCH_METRIC,
+                )
+            return {**values, EPOCH_METRIC: epoch}
+        return values
 
     def log_metric(
         self, name: str, value: Any, *, step: float | None = None, phase: str | None = None

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Tracer
 
-    from otel_experiments.record.guard import Guard
+    from otel_experiments.record.guard import RunGuard
 
 Item = TypeVar("Item")
 MAX_HYPERPARAMETERS = 100
@@ -89,7 +89,7 @@ class Run(Recording, Work):
 
     def __init__(self, pipeline: Pipeline, identity: RunIdentity, providers: RunProviders) -> None:
         self.pipeline = pipeline
-        self.guard: Guard = pipeline.guard
+        self.guard: RunGuard = pipeline.guard.of_run(identity.run_id)
         self.id = identity.run_id
         self.name = identity.name
         self.experiment = identity.experiment

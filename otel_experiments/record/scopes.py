@@ -29,7 +29,7 @@ from otel_experiments.semconv.definitions import MetricDef
 if TYPE_CHECKING:
     from typing import Self
 
-    from otel_experiments.record.guard import Guard
+    from otel_experiments.record.guard import RunGuard
     from otel_experiments.record.pipeline import Pipeline
     from otel_experiments.record.providers import RunProviders
 
@@ -58,7 +58,7 @@ class ScopedRun(Protocol):
     pipeline: Pipeline
     tracer: Tracer
     providers: RunProviders
-    guard: Guard
+    guard: RunGuard
 
     def log(
         self,

@@ -733,11 +733,30 @@ Stability: development
 Never an attribute of a metric.
 """
 
+ML_LOSS_KIND: Final = "ml.loss.kind"
+"""What was lost, or not kept as it was given.
+
+Type: str
+Examples: "metric value", "param name", "journal full"
+Stability: development
+"""
+
+ML_LOSS_NAME: Final = "ml.loss.name"
+"""The name of what was lost, such as that of a metric, param, tag or attribute.
+
+Type: str
+Examples: "grads"
+Stability: development
+Never an attribute of a metric.
+
+So many names of a run have counts of their own; the others are counted together, without a name.
+"""
+
 ML_LOSS_REASON: Final = "ml.loss.reason"
 """Why telemetry could not be kept.
 
 Type: str
-Values: not_encodable, too_large, queue_full, storage_full, export_failed, internal_error; open
+Values: not_encodable, too_large, queue_full, storage_full, export_failed, internal_error, not_recording, changed; open
 Stability: development
 """
 

@@ -90,13 +90,15 @@ ML_RUN_STATE: Final = EventDef(
 
 ML_TELEMETRY_LOSS: Final = EventDef(
     name="ml.telemetry.loss",
-    brief="Telemetry could not be kept.",
+    brief="Something was not recorded as it was given.",
     attributes={
+        "ml.loss.kind": "required",
+        "ml.loss.name": "conditionally_required",
         "ml.loss.reason": "required",
         "ml.loss.count": "required",
     },
 )
-"""Telemetry could not be kept."""
+"""Something was not recorded as it was given."""
 
 ALL: Final[tuple[EventDef, ...]] = (
     GEN_AI_EVALUATION_RESULT,

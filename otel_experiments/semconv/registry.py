@@ -676,6 +676,21 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         is_unbounded=True,
     ),
     AttributeDef(
+        name="ml.loss.kind",
+        type="string",
+        brief="What was lost, or not kept as it was given.",
+        stability="development",
+        examples=("metric value", "param name", "journal full"),
+    ),
+    AttributeDef(
+        name="ml.loss.name",
+        type="string",
+        brief="The name of what was lost, such as that of a metric, param, tag or attribute.",
+        stability="development",
+        examples=("grads",),
+        is_unbounded=True,
+    ),
+    AttributeDef(
         name="ml.loss.reason",
         type="enum",
         brief="Why telemetry could not be kept.",
@@ -687,6 +702,8 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
             "storage_full",
             "export_failed",
             "internal_error",
+            "not_recording",
+            "changed",
         ),
     ),
     AttributeDef(

@@ -185,6 +185,10 @@ class MlLossReason(StrEnum):
     """The receiving side refused it or was away."""
     INTERNAL_ERROR = "internal_error"
     """The recorder itself failed."""
+    NOT_RECORDING = "not_recording"
+    """The run had ended, or was paused."""
+    CHANGED = "changed"
+    """It is kept in another form: cut, or with characters replaced."""
 
 
 class MlOperationName(StrEnum):

@@ -29,6 +29,17 @@ TEXTS = {
         {"kind": "run name", "name": "../x", "why": "it holds '..'", "fix": "Leave the dots out."},
         "The run name '../x' cannot be used: it holds '..'.\n  Leave the dots out.",
     ),
+    "RecordingError": (
+        {
+            "kind": "metric value",
+            "name": "note",
+            "what": "The value of metric 'note' is not a number: 'warm'.",
+        },
+        (
+            "The value of metric 'note' is not a number: 'warm'. (metric value)\n"
+            '  Correct the call, or let recording count and tell it: configure(on_error="log"), the default.'
+        ),
+    ),
     "MissingPackageError": (
         {"package": "numpy", "purpose": "series.numpy()", "extra": "demo"},
         (

@@ -2,6 +2,8 @@
 
 import decimal
 import math
+import sys
+import threading
 import time
 
 import numpy as np
@@ -89,7 +91,7 @@ def test_what_is_no_number_is_counted_once_logged_and_takes_nothing_with_it(forg
     assert list(stored.metrics) == ["good"]
     assert len(stored.metrics["good"].points()) == 3
     assert run.guard.losses["metric value"] == 3
-    assert len([r for r in caplog.records if "'bad'" in r.getMessage()]) == 1
+    assert len([r for r in caplog.records if "'bad' is not a number" in r.getMessage()]) == 1
 
 
 @pytest.mark.parametrize(
@@ -155,14 +157,71 @@ def test_summaries_know_best_and_its_step(recording, read):
     assert series.mean == pytest.approx((0.1 + 0.9 + 0.4) / 3)
 
 
-def test_nothing_is_recorded_after_the_end(recording, read):
+def test_nothing_is_recorded_after_the_end(forgiving):
     """A finished run takes no points, and says how many it was given."""
     with ox.start_run("r") as run:
         run.log({"loss": 1.0})
     run.log({"loss": 2.0})
 
-    assert history(read("r"), "loss") == [(0, 1)]
+    assert history(ox.run("r"), "loss") == [(0, 1)]
     assert run.refused_count == 1
+
+
+@pytest.fixture
+def switching():
+    """Have the interpreter change threads as often as it can."""
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before_s)
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        pytest.param([{"m"}, {"m"}], id="one set of names"),
+        pytest.param([{"m"}, {"m"}, {"m", "n"}, {"m", "n"}], id="two that share a name"),
+        pytest.param([{"m", f"own{i}"} for i in range(8)], id="each its own"),
+        pytest.param([{"m"}, {"m", "a"}, {"m", "a", "b"}, {"b", "m"}], id="overlapping"),
+    ],
+)
+def test_automatic_steps_are_unique_under_threads(recording, read, switching, calls):
+    """Whoever logs a metric from several threads finds each of its points at a step of its own."""
+    each = 8000 // len(calls)
+    with ox.start_run("r") as run:
+
+        def work(names):
+            values = dict.fromkeys(sorted(names), 1.0)
+            for _ in range(each):
+                run.log(values)
+
+        threads = [threading.Thread(target=work, args=(names,)) for names in calls]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    for name in set().union(*calls):
+        steps = [step for step, _ in history(read("r"), name)]
+        assert sorted(steps) == [float(i) for i in range(each * sum(name in names for names in calls))]
+
+
+def test_automatic_steps_are_unique_when_sets_of_names_are_forgotten(recording, read, switching, monkeypatch):
+    """Names that change all the time, in several threads, repeat no step of the metric that stays."""
+    monkeypatch.setattr("otel_experiments.record.points._MAX_KEYSETS", 16)
+    with ox.start_run("r") as run:
+
+        def work(number):
+            for i in range(300):
+                run.log({"m": 1.0, f"n{number}-{i % 20}": 1.0})
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert sorted(step for step, _ in history(read("r"), "m")) == [float(i) for i in range(1200)]
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -252,3 +311,43 @@ def test_names_that_change_with_every_call_keep_their_steps(recording, read, mon
             run.log({"loss": float(i), f"image{i}": 1.0})
 
     assert history(read("r"), "loss") == [(i, i) for i in range(100)]
+
+
+ODD_NAMES = ["img-\udce9", "img-\udce8", "img-?", "img-??", "a\0b", "a\ufffdb", "x" * 999 + "\udce9", "x" * 999 + "\udce8",
+             "x" * 1000 + "y", "x" * 1000 + "z", "\ud83d\ude00", "\U0001f600"]  # fmt: skip
+
+
+def test_names_that_differ_stay_different_whatever_is_in_them(recording, read):
+    """File names that are no UTF-8, NUL, the character that replaces it, long ones: each has its own history."""
+    with ox.start_run("r") as run:
+        for step in range(3):
+            run.log({name: step * 100.0 + i for i, name in enumerate(ODD_NAMES)} | {"loss": 3.0}, step=step)
+        for i, name in enumerate(ODD_NAMES):
+            run.log_metric(name, 300.0 + i, step=3)
+
+    found = {name: [value for _, value in history(read("r"), name)] for name in read("r").metrics}
+    assert found.pop("loss") == [3.0] * 3
+    assert sorted(found.values()) == [
+        [float(step * 100 + i) for step in range(4)] for i in range(len(ODD_NAMES))
+    ]
+    assert found["img-?"] == [2.0, 102.0, 202.0, 302.0]  # a name that needs no change has none
+    assert recording.guard.losses == {}
+
+
+def test_two_values_of_one_name_in_a_call_are_told_by_name(forgiving, caplog):
+    """A dotted name and a nested one may mean the same metric: one value is kept, the other counted."""
+    with ox.start_run("r") as run:
+        for step in range(2):
+            run.log({"train.loss": 1.0, "train": {"loss": 2.0}, "lr": 0.1}, step=step)
+        run.log({"epoch": 7, "loss": 1.0}, epoch=4)
+        run.log({"epoch": 5, "loss": 1.0}, epoch=5)
+
+    stored = ox.run("r")
+    assert history(stored, "train.loss") == [(0, 2), (1, 2)]
+    assert history(stored, "lr") == [(0, 0.1), (1, 0.1)]
+    assert [value for _, value in history(stored, "epoch")] == [4, 5]
+    assert forgiving.guard.losses == {"metric value": 3}
+    assert [r.getMessage().split(" came")[0] for r in caplog.records] == [
+        "Metric 'train.loss'",
+        "Metric 'epoch'",
+    ]

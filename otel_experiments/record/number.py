@@ -1,0 +1,68 @@
+"""From a value of any library to the number it is, without a warning and without a change in silence.
+
+`float()` does too much: it takes texts, drops the imaginary part of numpy's complex numbers, and makes torch warn of a
+loss that requires gradients. So scalars of array libraries are asked for their Python value first.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Final, cast
+
+PLAIN: Final[set[type]] = {float, int, bool}
+"""Types that `struct` packs as what they are. Those of numpy's real scalars join when they are met."""
+_REAL_KINDS: Final = frozenset("fiub")
+_NO_NUMBERS: Final = frozenset("cmM")
+"""Kinds of numpy's types: complex numbers, lengths of time, dates."""
+
+
+def number_of(value: Any) -> float:  # whatever user code logs
+    """Return the value as a float.
+
+    Raises:
+        Exception: it is no number; any kind, since any object may be passed.
+    """
+    kind = type(value)
+    if kind in PLAIN:
+        return float(value)
+    if isinstance(value, (str, bytes, bytearray, memoryview)):
+        raise TypeError(value)  # float("0.5") is a number, but a text is none
+    try:
+        return _number(value)
+    except Warning:  # an error only where the program says so: it is not about what we do
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _number(value)
+
+
+def _number(value: Any) -> float:  # as above
+    if _kind_of(value) in _NO_NUMBERS or (
+        type(value).__module__.startswith("numpy.ma") and bool(cast("Any", value).mask)
+    ):
+        raise TypeError(
+            value
+        )  # float() drops the imaginary part, and masked values say zero or NaN and are neither
+    for name in ("item", "numpy"):  # numpy, torch, JAX, CuPy; TensorFlow
+        method = getattr(value, name, None)
+        if callable(method):
+            found = method()
+            if type(found) in PLAIN:
+                _remember(value)
+                return float(found)
+            if isinstance(found, (complex, str, bytes)):
+                raise TypeError(value)
+            if type(found) is not type(value) and callable(getattr(found, "item", None)):
+                return _number(found)
+    return float(value)
+
+
+def _kind_of(value: object) -> object:
+    return getattr(getattr(value, "dtype", None), "kind", None)
+
+
+def _remember(value: Any) -> None:  # as above
+    """Let scalars of this type go the fast way: numpy's, whose type says that they are real."""
+    kind = type(value)
+    is_scalar = kind.__module__ == "numpy" and kind.__name__ != "ndarray"
+    if is_scalar and _kind_of(value) in _REAL_KINDS and value.dtype.itemsize <= 8:
+        PLAIN.add(kind)

@@ -1,0 +1,215 @@
+"""What is not recorded as it was given: told once for each name, counted in the process and with the run."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+import otel_experiments as ox
+from otel_experiments.errors import RecordingError
+from otel_experiments.record.guard import MAX_NAMES_TOLD, Guard
+from otel_experiments.semconv import attributes as attr
+from otel_experiments.semconv.events import ML_TELEMETRY_LOSS
+
+
+def counted(run):
+    """Return the counts by kind and name that are stored with the run."""
+    found = Counter()
+    for event in run.events(ML_TELEMETRY_LOSS.name):
+        assert event.attributes.keys() <= set(ML_TELEMETRY_LOSS.attributes)
+        key = (event.attributes[attr.ML_LOSS_KIND], event.attributes.get(attr.ML_LOSS_NAME, ""))
+        found[key] += event.attributes[attr.ML_LOSS_COUNT]
+    return found
+
+
+def test_a_loss_is_told_once_for_each_name(forgiving, caplog):
+    """A second metric that loses its values is not hidden by the first one."""
+    with ox.start_run("r") as run:
+        run.log({"note": "warm"})
+        for step in range(100):
+            run.log({"loss": 1.0, "grads": [1, 2, 3]}, step=step)
+
+    told = [record.getMessage() for record in caplog.records]
+    assert [text.split(" is not")[0] for text in told] == [
+        "The value of metric 'note'",
+        "The value of metric 'grads'",
+    ]
+    assert counted(ox.run("r")) == {("metric value", "note"): 1, ("metric value", "grads"): 100}
+
+
+def test_names_without_end_are_counted_together(forgiving, caplog):
+    """Neither the log nor the run grows with the number of names."""
+    with ox.start_run("r") as run:
+        for i in range(1000):
+            run.log({f"image{i}": "no number", "loss": 1.0})
+
+    assert len(caplog.records) == MAX_NAMES_TOLD + 1
+    assert caplog.records[-1].getMessage().startswith(f"More than {MAX_NAMES_TOLD} names")
+    found = counted(ox.run("r"))
+    assert sum(found.values()) == 1000
+    assert len(found) <= 301
+
+
+def test_the_end_of_the_process_sums_up_what_was_lost(forgiving, caplog):
+    """Who reads only the last line of the log knows how much is missing, and of what."""
+    with ox.start_run("r") as run:
+        run.log({"note": "warm", "grads": [1]})
+        run.log({"grads": [1]})
+        run.log({"loss": 1.0}, step="five")
+    caplog.clear()
+    ox.shutdown()
+
+    assert [record.getMessage() for record in caplog.records] == [
+        (
+            "Not everything was recorded as it was given: metric value 3 ('grads', 'note'), metric step 1. "
+            "`otel-experiments show RUN` has each run's share."
+        )
+    ]
+
+
+def test_a_process_that_lost_nothing_says_nothing_at_its_end(forgiving, caplog):
+    """A line that always comes is read by nobody."""
+    with ox.start_run("r") as run:
+        run.log({"loss": 1.0})
+    ox.shutdown()
+
+    assert caplog.records == []
+
+
+def test_losses_belong_to_the_run_that_had_them(forgiving):
+    """Two runs of one process have each their own counts, after their end too."""
+    with ox.start_run("one") as one, ox.start_run("two") as two:
+        one.log({"a": "text"})
+        two.log({"b": "text"})
+    two.log({"loss": 1.0})
+    ox.shutdown()
+
+    from otel_experiments.query import open_reader
+
+    reader = open_reader("experiments.db")
+    assert counted(reader.run("one")) == {("metric value", "a"): 1}
+    assert counted(reader.run("two")) == {("metric value", "b"): 1, ("after the end", ""): 1}
+
+
+def test_a_killed_run_shows_what_it_had_lost(tmp_path):
+    """The counts do not wait for an end that never comes."""
+    body = """
+import os, signal
+import otel_experiments as ox
+
+run = ox.start_run("killed")
+for step in range(10_000):
+    run.log({"loss": 1.0, "grads": [1]}, step=step)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    store = tmp_path / "x.db"
+    process = subprocess.run(
+        [sys.executable, "-c", body],
+        env={**os.environ, "OTEL_EXPERIMENTS_STORE": str(store)},
+        check=False,
+        timeout=120,
+        capture_output=True,
+    )
+
+    from otel_experiments.query import open_reader
+
+    assert process.returncode == -signal.SIGKILL
+    run = open_reader(store).run("killed")
+    assert len(run.metrics["loss"].points()) == 10_000
+    assert 10_000 * 7 / 8 <= counted(run)["metric value", "grads"] <= 10_000
+
+
+def test_forked_children_add_to_the_losses_of_their_run(forgiving):
+    """What a worker loses is missing from the run, whoever lost it."""
+    with ox.start_run("r") as run:
+        run.log({"note": "parent"})
+        for _ in range(3):
+            child = os.fork()
+            if child == 0:
+                for _ in range(4):
+                    run.log({"note": "child", "loss": 1.0})
+                os._exit(0)
+            os.waitpid(child, 0)
+
+    assert counted(ox.run("r")) == {("metric value", "note"): 13}
+
+
+def test_losses_add_up_over_attempts(forgiving):
+    """A run that goes on keeps what its first attempt lost."""
+    with ox.start_run("r") as run:
+        run.log({"note": "first"})
+    with ox.start_run(resume=run.id) as again:
+        again.log({"note": "second"})
+
+    assert counted(ox.run("r")) == {("metric value", "note"): 2}
+
+
+def test_the_store_has_a_count_that_the_full_disk_kept_waiting(forgiving):
+    """A count that no disk takes is written when there is room again."""
+    with ox.start_run("r") as run:
+        segment, roll = forgiving.journal.segment, forgiving.journal.roll
+        limit, segment.limit = segment.limit, 0
+        forgiving.journal.roll = lambda *_: False
+        run.log({"note": "lost"})
+        segment.limit, forgiving.journal.roll = limit, roll
+
+    assert counted(ox.run("r"))["metric value", "note"] == 1
+
+
+LOSSES = {
+    "metric value": lambda run: run.log({"loss": "text"}),
+    "metric values": lambda run: run.log([1]),
+    "metric step": lambda run: run.log({"loss": 1.0}, step="x"),
+    "metric name": lambda run: run.log({"": 1.0}),
+    "metric name pair": lambda run: run.log_metric([1], 1.0),
+    "phase": lambda run: run.log({"loss": 1.0}, phase=3),
+    "metric direction": lambda run: run.define_metric("loss", direction="up"),
+    "name": lambda run: run.log_params({"": 1}),
+    "tag": lambda run: run.set_tags({None: 1}),
+    "epoch twice": lambda run: run.log({"epoch": 1}, epoch=2),
+    "nested twice": lambda run: run.log({"a.b": 1, "a": {"b": 2}}),
+    "checkpoint path": lambda run: run.checkpoint("best").wrote(None),
+    "after the end": lambda run: (run.finish(), run.log({"loss": 1.0})),
+    "params": lambda run: run.log_params(3),
+}
+
+
+@pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
+def test_every_loss_is_raised_where_it_is_asked_for(recording, lose):
+    """In tests, `on_error="raise"` shows each of them as an exception in the line that is wrong."""
+    run = ox.start_run("r")
+    with pytest.raises((RecordingError, TypeError)):
+        lose(run)
+
+
+@pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
+def test_no_loss_is_raised_where_it_is_not_asked_for(forgiving, caplog, lose):
+    """Each of them is counted and told instead."""
+    lose(ox.start_run("r"))
+
+    assert sum(forgiving.guard.losses.values()) == 1
+    assert len(caplog.records) == 1
+
+
+def test_what_a_thread_of_ours_lost_is_raised_to_the_next_who_asks(tmp_path):
+    """Nobody could catch it there, and the thread goes on; `flush()`, `finish()` and `shutdown()` raise it."""
+    import threading
+
+    guard = Guard(raises=True)
+
+    def work():
+        with guard:
+            raise KeyError("inside")
+        guard.lost("otlp spans", "3 spans are not sent", count=3)
+
+    thread = threading.Thread(target=work, name="otel-experiments-drain")
+    thread.start()
+    thread.join()
+
+    assert guard.losses == {"internal:KeyError": 1, "otlp spans": 3}
+    with pytest.raises(KeyError, match="inside"):
+        guard.raise_later()
+    guard.raise_later()
