@@ -10,18 +10,17 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, SynchronousMultiSpanProcessor
+from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal.limits import reason_of
 from otel_experiments.journal.writer import JournalWriter, SilentJournal
 from otel_experiments.model.batch import WriteBatch
@@ -40,6 +39,7 @@ from otel_experiments.record.processors import (
     JournalSpanProcessor,
 )
 from otel_experiments.record.settings import Settings
+from otel_experiments.record.span_limits import span_limits
 from otel_experiments.record.system_metrics import SystemMetrics
 from otel_experiments.record.user_processors import UserProcessors
 
@@ -47,10 +47,6 @@ if TYPE_CHECKING:
     from otel_experiments.record.otlp import OtlpExport
     from otel_experiments.record.run import Run
 
-MAX_ATTRIBUTES: Final = 1024
-MAX_EVENTS: Final = 1024
-MAX_LINKS: Final = 8192
-MIN_ATTRIBUTE_LENGTH: Final = 128
 _FINISH_SHARE: Final = 0.4
 _CLOSE_SHARE: Final = 0.4
 """How much of the exit budget OTLP gets when a run ends, and when the process does."""
@@ -150,7 +146,7 @@ class Pipeline:
         if self.user_processors is not None:
             self.span_processor.add_span_processor(self.user_processors)
         self.span_processor.add_span_processor(self.journal_processor)
-        self.span_limits = _span_limits(os.environ)
+        self.span_limits = span_limits(os.environ)
         self._adopted: weakref.WeakSet[object] = weakref.WeakSet()
         is_sampling = settings.enabled and settings.system_metrics_s > 0
         self._system = SystemMetrics(self, interval_s=settings.system_metrics_s) if is_sampling else None
@@ -364,35 +360,6 @@ class Pipeline:
         self.anomalies.reset_in_child()
         self._ticker = None
         self._stop = threading.Event()
-
-
-def _span_limits(environ: Mapping[str, str]) -> SpanLimits:
-    """Return the limits of our runs' spans: ours on counts, the standard variables' on lengths.
-
-    A length limit below `MIN_ATTRIBUTE_LENGTH` would cut what we tell operations and lanes by.
-
-    Raises:
-        ConfigurationError: a variable holds no number.
-    """
-    text = environ.get("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT") or environ.get(
-        "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"
-    )
-    try:
-        length = max(int(text), MIN_ATTRIBUTE_LENGTH) if text else SpanLimits.UNSET
-        return SpanLimits(
-            max_span_attributes=MAX_ATTRIBUTES,
-            max_events=MAX_EVENTS,
-            max_links=MAX_LINKS,
-            max_event_attributes=MAX_ATTRIBUTES,
-            max_link_attributes=MAX_ATTRIBUTES,
-            max_attributes=MAX_ATTRIBUTES,
-            max_attribute_length=length,
-            max_span_attribute_length=length,
-        )
-    except ValueError as error:
-        raise ConfigurationError(
-            f"An attribute limit cannot be used: {error}.\n  Correct the OTEL_*ATTRIBUTE_VALUE_LENGTH_LIMIT."
-        ) from None
 
 
 _pipelines: weakref.WeakSet[Pipeline] = weakref.WeakSet()
