@@ -89,7 +89,7 @@ class RecordingError(OtelExperimentsError):
     """Something was not recorded as it was given; raised only with `on_error="raise"`, else counted and told."""
 
     def __init__(self, *, kind: str, name: str, what: str) -> None:
-        self.kind, self.name = kind, name
+        self.kind, self.name, self.what = kind, name, what
         super().__init__(
             f"{what} ({kind})\n"
             '  Correct the call, or let recording count and tell it: configure(on_error="log"), the default.'

@@ -6,20 +6,18 @@ after that a call packs numbers and nothing else: no system call, no lock, no ob
 
 from __future__ import annotations
 
-import itertools
 import math
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, cast
 
 from otel_experiments.errors import InvalidNameError
-from otel_experiments.journal.encode import encode_keyset, points_frame_struct, points_struct
 from otel_experiments.journal.format import RecordType
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.guard import RunGuard
+from otel_experiments.record.keysets import Keyset, Keysets, Known
 from otel_experiments.record.names import clean_name
 from otel_experiments.record.number import PLAIN, number_of
 
@@ -27,32 +25,10 @@ EPOCH_METRIC: Final = "epoch"
 """The series that `epoch=` goes to: a metric of its own, so that it can be an axis."""
 
 _POINTS: Final = int(RecordType.POINTS)
-_MAX_KEYSETS: Final = 4096
 _MAX_NESTING: Final = 8
 FINISHED: Final = "finished"
 _INFINITY: Final = math.inf
 _are_plain: Final = PLAIN.issuperset
-_next_keyset_number: Final = itertools.count(1).__next__
-
-
-class _Keyset:
-    __slots__ = ("declaration", "frame", "highest", "is_shared", "keys", "known_to", "number", "pack")
-
-    def __init__(
-        self, run_id: str, keys: tuple[SeriesKey, ...], highest: float, *, is_shared: bool, rank: int
-    ) -> None:
-        self.keys = keys
-        self.number = number = _next_keyset_number()
-        self.pack = points_struct(len(keys)).pack
-        self.frame = points_frame_struct(len(keys))
-        self.highest = highest
-        self.is_shared = is_shared
-        self.known_to: object = None  # the declarations of a segment: the segment itself would stay mapped
-        told = tuple(SeriesKey(key.name, key.phase, rank) for key in keys) if rank else keys
-        self.declaration = (("keyset", number), lambda: encode_keyset(number, run_id, told))
-
-
-_Known = dict[tuple[object, ...], _Keyset]
 
 
 class PointRecorder:
@@ -75,12 +51,7 @@ class PointRecorder:
         self._run_id = run_id
         self._journal = journal
         self._guard = guard
-        self._rank = rank
-        self._floors = {key: [step] for key, step in highest_steps.items()}
-        self._keysets: _Known = {}
-        self._keysets_in: dict[object, _Known] = {}
-        self._by_series: dict[SeriesKey, list[_Keyset]] = {}
-        self._lock = threading.RLock()
+        self._keysets = Keysets(run_id, highest_steps, rank=rank)
         self._now_ns = clock
         self.is_gated = False
         self.gated_count = 0
@@ -95,8 +66,8 @@ class PointRecorder:
     def is_gated(self, is_gated: bool) -> None:
         self._is_gated = is_gated
         # What the fast path looks into: where it finds nothing, the other one asks for the reason.
-        self._fast: _Known = {} if is_gated else self._keysets
-        self._fast_in: dict[object, _Known] = {} if is_gated else self._keysets_in
+        self._fast: Known = {} if is_gated else self._keysets.known
+        self._fast_in: dict[object, Known] = {} if is_gated else self._keysets.known_in
 
     def log(
         self,
@@ -111,9 +82,8 @@ class PointRecorder:
                 self._log_with_care(values, step, phase)
                 return
             if step is None:
-                step = (
-                    keyset.highest + 1.0
-                )  # no call from here to the store: no other thread comes in between
+                # No call from here to the store: no other thread comes in between.
+                step = keyset.highest + 1.0
                 keyset.highest = step
             elif step > keyset.highest:
                 step = float(step)
@@ -134,12 +104,12 @@ class PointRecorder:
 
     def reset_in_child(self) -> None:
         """Replace the lock after a fork."""
-        self._lock = threading.RLock()
+        self._keysets.reset_in_child()
 
     def next_step(self, name: str, phase: str | None) -> float:
         """Return the step that the series' next point without a step gets."""
         try:
-            return self._highest(SeriesKey(clean_name(name, "metric name"), phase or "")) + 1.0
+            return self._keysets.highest(SeriesKey(clean_name(name, "metric name"), phase or "")) + 1.0
         except (TypeError, InvalidNameError):  # a name that is no text has no points
             return 0.0
 
@@ -155,7 +125,7 @@ class PointRecorder:
                 count=count,
             )
 
-    def _append(self, keyset: _Keyset, payload: bytes) -> None:
+    def _append(self, keyset: Keyset, payload: bytes) -> None:
         if self._journal.append(payload, (keyset.declaration,)):
             segment = self._journal.segment
             if keyset.declaration[0] in segment.declared:
@@ -187,12 +157,12 @@ class PointRecorder:
             checked_step = self._check_step(step)
             numbers: dict[Any, float] = {}
             self._gather(values, "", numbers, 0)
-            keyset = self._find(tuple(numbers), phase)
+            keyset = self._keysets.find(tuple(numbers), phase)
             if keyset is None:
                 numbers, phase = self._usable(numbers), self._usable_phase(phase)
                 if not numbers:
                     return
-                keyset = self._find(tuple(numbers), phase) or self._make(tuple(numbers), phase)
+                keyset = self._keysets.get(tuple(numbers), phase)
             if checked_step is None:
                 self._record_next(keyset, numbers, phase)
             else:
@@ -284,69 +254,7 @@ class PointRecorder:
             return None
         return cast("str", phase)
 
-    def _find(self, names: tuple[object, ...], phase: object) -> _Keyset | None:
-        try:
-            known = self._keysets if phase is None else self._keysets_in.get(phase)
-            return None if known is None else known.get(names)
-        except TypeError:  # a phase that can be no key
-            return None
-
-    def _make(self, names: tuple[str, ...], phase: str | None) -> _Keyset:
-        """Return the key set of names that can be used, made where it is new."""
-        cleaned_phase = "" if phase is None else clean_name(phase, "phase")
-        keys = tuple(SeriesKey(clean_name(name, "metric name"), cleaned_phase) for name in names)
-        with self._lock:
-            found = self._find(names, phase)
-            if found is not None:
-                return found
-            if len(self._keysets) + sum(map(len, self._keysets_in.values())) >= _MAX_KEYSETS:
-                self._forget_keysets()
-            before = {self._highest(key) for key in keys}
-            is_shared = len(before) > 1 or any(self._by_series.get(key) for key in keys)
-            keyset = _Keyset(
-                self._run_id,
-                keys,
-                -1.0 if is_shared else max(before),
-                is_shared=is_shared,
-                rank=self._rank,
-            )
-            for key in keys:
-                sharing = self._by_series.setdefault(key, [])
-                sharing.append(keyset)
-                sharing[0].is_shared = is_shared
-            known = self._keysets if phase is None else self._keysets_in.setdefault(phase, {})
-            known[names] = keyset
-        return keyset
-
-    def _forget_keysets(self) -> None:
-        """Begin anew where every call has other names: only the steps reached are kept."""
-        for sharing in self._by_series.values():
-            for keyset in sharing:
-                keyset.is_shared = (
-                    True  # for a thread that holds it: its steps are taken from the floors then
-                )
-        self._floors |= {key: [self._highest(key)] for key in self._by_series}
-        self._by_series.clear()
-        self._keysets.clear()
-        self._keysets_in.clear()
-
-    def _highest(self, key: SeriesKey) -> float:
-        floor = self._floors.get(key)
-        sharing = self._by_series.get(key)
-        known = floor[0] if floor is not None else -1.0
-        return max(known, *(keyset.highest for keyset in sharing)) if sharing else known
-
-    def _take_step(self, key: SeriesKey) -> float:
-        """Return the next step of a series that several key sets have, once: no thread or signal handler gets it too."""
-        floor = self._floors.setdefault(key, [-1.0])
-        while True:
-            seen = floor[0]
-            step = self._highest(key) + 1.0
-            if floor[0] == seen:  # no call from here to the store: nobody comes in between
-                floor[0] = step
-                return step
-
-    def _record_next(self, keyset: _Keyset, numbers: Mapping[Any, float], phase: str | None) -> None:
+    def _record_next(self, keyset: Keyset, numbers: Mapping[Any, float], phase: str | None) -> None:
         """Give each metric its own next step; metrics whose next step is the same share a record."""
         if not keyset.is_shared:
             step = keyset.highest + 1.0  # as above
@@ -355,13 +263,12 @@ class PointRecorder:
             return
         groups: dict[float, dict[str, float]] = {}
         for key, (name, number) in zip(keyset.keys, numbers.items(), strict=True):
-            groups.setdefault(self._take_step(key), {})[name] = number
+            groups.setdefault(self._keysets.take_step(key), {})[name] = number
         for step, group in groups.items():
-            names = tuple(group)
-            part = keyset if len(groups) == 1 else self._find(names, phase) or self._make(names, phase)
+            part = keyset if len(groups) == 1 else self._keysets.get(tuple(group), phase)
             self._record(part, group.values(), step)
 
-    def _record(self, keyset: _Keyset, numbers: Iterable[float], step: float) -> None:
+    def _record(self, keyset: Keyset, numbers: Iterable[float], step: float) -> None:
         if step > keyset.highest:  # noqa: PLR1730 - as above
             keyset.highest = step
         self._append(keyset, keyset.pack(_POINTS, keyset.number, step, self._now_ns(), *numbers))

@@ -15,6 +15,7 @@ from otel_experiments.journal.owner import current_owner
 from otel_experiments.journal.segment import Segment, frame_size_bytes
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.record.guard import Guard
+from otel_experiments.record.keysets import Keysets
 from otel_experiments.record.points import PointRecorder
 
 # Where CPython looks for signals and for other threads that want to run.
@@ -105,8 +106,39 @@ def test_threads_never_get_the_same_room(tmp_path):
     assert got == list(range(first, first + size * len(got), size))
 
 
+@pytest.mark.parametrize(
+    "function",
+    [PointRecorder.log, PointRecorder._record_next, Keysets.take_step],
+    ids=lambda one: one.__name__,
+)
+def test_no_thread_comes_between_reading_the_highest_step_and_storing_the_next(function):
+    """An automatic step is taken as room in the journal is: no call lies between the look and the store."""
+    instructions = list(dis.get_instructions(function))
+    stores = [
+        index
+        for index, instruction in enumerate(instructions)
+        if (instruction.opname.startswith("STORE_ATTR") and instruction.argval == "highest")
+        or instruction.opname.startswith("STORE_SUBSCR")
+    ]
+
+    assert stores
+    for stored in stores[:1] if function is not PointRecorder.log else stores:
+        looked = max(
+            index
+            for index, instruction in enumerate(instructions[:stored])
+            if (instruction.opname.startswith("LOAD_ATTR") and instruction.argval in {"highest", "is_shared"})
+            or instruction.opname.startswith("BINARY_SUBSCR")
+            or instruction.argrepr == "[]"
+        )
+        between = instructions[looked + 1 : stored]
+        assert not [instruction.opname for instruction in between if is_breaker(instruction)]
+
+
 def test_a_warm_log_calls_nothing_but_clock_packing_and_checksum(tmp_path):
-    """Once a key set is known, recording a point calls a fixed handful of C functions and no others."""
+    """Once a key set is known, recording a point calls a fixed handful of C functions and no others.
+
+    `issuperset` is the look at the values' types: what is no plain number takes the careful path.
+    """
     journal = JournalWriter(tmp_path)
     recorder = PointRecorder("ab" * 16, journal, Guard(), {})
     for step in range(3):
@@ -128,7 +160,8 @@ def test_a_warm_log_calls_nothing_but_clock_packing_and_checksum(tmp_path):
     journal.close()
 
     assert called == {
-        "log", "append_packed", "reserve", "time_ns", "pack", "pack_into", "crc32", "len", "values", "setprofile",
+        "log", "append_packed", "reserve", "time_ns", "pack", "pack_into", "crc32", "len", "values", "issuperset",
+        "setprofile",
     }  # fmt: skip
 
 
