@@ -29,8 +29,8 @@ from otel_experiments.record.threads import thread_id_processors
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.drain import Drain
 from otel_experiments.store.filesystem import is_network_filesystem
+from otel_experiments.store.gather import gather_journals
 from otel_experiments.store.journal_place import journal_directory
-from otel_experiments.store.merge import gather_journals
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor

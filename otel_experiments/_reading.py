@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 from otel_experiments._active import active_store
 from otel_experiments.model.run import Experiment
 from otel_experiments.model.search import Expression
-from otel_experiments.query import Reader, RunView, Table, open_reader
+from otel_experiments.query import Reader, RunView, Table, open_reader, reader_over
 from otel_experiments.record.settings import Settings
 
 P = ParamSpec("P")
@@ -22,7 +22,7 @@ def _reader(store: str | os.PathLike[str] | None) -> Reader:
     if store is None:
         active = active_store()
         if active is not None:
-            return Reader(active)
+            return reader_over(active)
     settings = Settings.resolve()
     return open_reader(
         os.fspath(store) if store is not None else settings.store, is_network=settings.network_filesystem

@@ -15,6 +15,7 @@
     │   └── IllegalTransitionError (ValueError)
     ├── StoreError
     │   ├── StoreNotFoundError (LookupError)
+    │   ├── StoreIncompleteError (LookupError)
     │   ├── StorePathError (ValueError)
     │   ├── NotAStoreError (ValueError)
     │   ├── NewerSchemaError
@@ -41,6 +42,10 @@
         ├── UnstableRunsError                  4
         └── GoldenRuleError (ValueError)       5
 
+    OtelExperimentsWarning (UserWarning)
+    ├── IncompleteReadWarning                  what was read lacks something; the text says what and why
+    └── SearchWarning                          a search was answered otherwise than its words say
+
 Two regimes, never mixed: configuring, querying and comparing raise these; recording never raises into user
 code (`record/guard.py` counts and logs instead). Constructors take the facts by keyword, keep them as
 attributes and make the text: what happened, to which object, what was found instead, what to do next.
@@ -57,6 +62,18 @@ def _counted(count: int, noun: str) -> str:
 
 class OtelExperimentsError(Exception):
     """The root of everything this package raises on purpose."""
+
+
+class OtelExperimentsWarning(UserWarning):
+    """The root of everything this package warns of through Python's `warnings`."""
+
+
+class IncompleteReadWarning(OtelExperimentsWarning):
+    """What was read from a store lacks something: journals that could not be merged, rows that cannot be read."""
+
+
+class SearchWarning(OtelExperimentsWarning):
+    """A search was answered otherwise than its words say: a field that no run has, a direction that was guessed."""
 
 
 class ConfigurationError(OtelExperimentsError, ValueError):
@@ -215,6 +232,18 @@ class StoreNotFoundError(StoreError, LookupError):
         super().__init__(
             f"No store at {path!r}.\n  Record a run first (otel-experiments demo makes some), "
             "or name another store: --store PATH or OTEL_EXPERIMENTS_STORE=PATH."
+        )
+
+
+class StoreIncompleteError(StoreError, LookupError):
+    """The file is the beginning of a store whose contents lay beside it, and were not copied with it."""
+
+    def __init__(self, *, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path!r} holds no runs by itself: it was copied while a process recorded, or after it was killed, and "
+            f"what was recorded lies in {path}-wal and {path}.journals, which are not beside it.\n"
+            "  Copy all three again, or read the original once (otel-experiments runs): then the one file holds all."
         )
 
 

@@ -16,7 +16,7 @@ from otel_experiments.model.span import Scope, Span
 from otel_experiments.semconv import SCHEMA_URL
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.store import open_store
-from otel_experiments.store.merge import merge_journals
+from otel_experiments.store.gather import merge_journals
 from otel_experiments.syscalls import Trace, fold_calls, parse_strace
 
 

@@ -14,9 +14,9 @@ from otel_experiments.journal.format import HEADER_SIZE_BYTES, unpack_header
 from otel_experiments.journal.names import SEGMENT_SUFFIX
 from otel_experiments.journal.owner import is_alive
 from otel_experiments.journal.scan import scan
-from otel_experiments.store import Store, open_store
+from otel_experiments.store import UNSETTLED, Store, open_store
 from otel_experiments.store.filesystem import NETWORK_FILESYSTEMS, filesystem_of
-from otel_experiments.store.journal_place import journal_directory
+from otel_experiments.store.journal_place import has_segments, journal_directory
 
 _LITTLE_ROOM_BYTES = 1_000_000_000
 _LARGE_STORE_BYTES = 500_000_000
@@ -35,6 +35,7 @@ def check_store(location: str, path: Path | None, *, is_deep: bool) -> Iterator[
         yield Finding("note", "store", f"{location!r} has no file; nothing of it can be checked.")
         return
     yield from _check_folder(path)
+    log_bytes = _size(path.with_name(f"{path.name}-wal"))
     try:
         store = open_store(location, read_only=True, create=False)
     except StoreNotFoundError:
@@ -50,6 +51,12 @@ def check_store(location: str, path: Path | None, *, is_deep: bool) -> Iterator[
             yield from _check_database(store, size, is_deep=is_deep)
             runs = sum(experiment.run_count for experiment in store.experiments())
             yield Finding("ok", "store", f"{str(path)!r}: {runs} run{'s' * (runs != 1)}, {fmt.size(size)}.")
+            if (
+                not log_bytes
+                and store.journal_offset(UNSETTLED)
+                and not has_segments(journal_directory(path))
+            ):
+                yield _copied(path)
         except StoreError as error:
             yield _problem("store", error)
             return
@@ -80,6 +87,16 @@ def _nearest_folder(path: Path) -> Path:
     while not os.path.exists(folder) and folder != folder.parent:  # noqa: PTH110 - unlike Path, it never raises
         folder = folder.parent
     return folder
+
+
+def _copied(path: Path) -> Finding:
+    return Finding(
+        "warning",
+        "store",
+        "The file was copied while a process recorded into it, or after it was killed, without "
+        f"{path.name}-wal and {path.name}.journals beside it: what was recorded last may be missing.",
+        "Copy all three again, or read the original once (otel-experiments runs): then the one file holds all.",
+    )
 
 
 def _problem(subject: str, error: Exception) -> Finding:

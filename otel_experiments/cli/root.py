@@ -10,9 +10,11 @@ import errno
 import importlib
 import os
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -22,6 +24,7 @@ from otel_experiments.errors import (
     MissingPackageError,
     MissingToolError,
     OtelExperimentsError,
+    OtelExperimentsWarning,
     QueryError,
     RunError,
     StoreError,
@@ -102,7 +105,8 @@ class Root(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; what it raises on purpose becomes text on stderr and an exit code."""
         try:
-            result = super().invoke(ctx)
+            with _told_warnings():
+                result = super().invoke(ctx)
             if sys.stdout is not None:  # None where the caller has closed it
                 sys.stdout.flush()  # a reader that has gone is noticed here, not at the interpreter's end
         except OtelExperimentsError as error:
@@ -121,6 +125,24 @@ class Root(click.Group):
             click.echo(f"Cannot write {error.filename or 'the output'}: {error.strerror}.", err=True)
             ctx.exit(ExitCode.UNEXPECTED)
         return result
+
+
+@contextmanager
+def _told_warnings() -> Iterator[None]:
+    """Print each warning of ours once, as a line on stderr; those of others go where they went."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", OtelExperimentsWarning)
+        show, told = warnings.showwarning, set[str]()
+
+        def tell(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if not issubclass(category, OtelExperimentsWarning):
+                show(message, category, *place, **more)
+            elif str(message) not in told:
+                told.add(str(message))
+                click.echo(_printable(f"warning: {message}"), err=True)
+
+        warnings.showwarning = tell
+        yield
 
 
 def _printable(text: str) -> str:

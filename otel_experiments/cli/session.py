@@ -48,6 +48,4 @@ def open_session(ctx: click.Context) -> Reader:
     except StoreNotFoundError as error:
         click.echo(f"{error}\n\n{FIRST_RUN}", err=True)
         ctx.exit(ExitCode.STORE)
-    for note in reader.notes:
-        click.echo(f"warning: {note}\n  More: otel-experiments doctor", err=True)
     return reader

@@ -2,5 +2,6 @@
 
 from otel_experiments.store._location import open_store
 from otel_experiments.store._protocol import Row, Store
+from otel_experiments.store._settled import UNSETTLED
 
-__all__ = ["Row", "Store", "open_store"]
+__all__ = ["UNSETTLED", "Row", "Store", "open_store"]

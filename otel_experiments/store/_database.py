@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -25,17 +24,16 @@ from otel_experiments.errors import (
     StoreError,
     StoreFullError,
     StoreLockedError,
-    StoreNotFoundError,
-    StorePathError,
     StoreReadOnlyError,
 )
 from otel_experiments.store._fork import close_inherited, survive_forks
 from otel_experiments.store._owner import read_owner
+from otel_experiments.store._place import check_path, not_writable, nothing_there
 from otel_experiments.store._schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 from otel_experiments.store._search_eval import json_attribute_is, json_list_contains, search_pattern
+from otel_experiments.store._settled import checkpoint, settle
 from otel_experiments.store.filesystem import file_id, file_is_gone
 
-_HEADER: Final = b"SQLite format 3\x00"
 _IDLE_READERS: Final = 4
 _STATEMENTS: Final = 256
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -63,7 +61,7 @@ class Database:
         self._idle: list[sqlite3.Connection] = []
         self._writer: sqlite3.Connection | None = None
         if path is not None:
-            self._check_path(path, create=create and not read_only)
+            check_path(path, create=create and not read_only)
         with translated(self):
             if read_only:
                 self._give_back(self._borrow())
@@ -109,6 +107,23 @@ class Database:
             finally:
                 self._give_back(connection)
 
+    def load(self, source: sqlite3.Connection) -> None:
+        """Become a copy of another database."""
+        with self._write_lock, translated(self):
+            connection = self._open_writer()
+            source.backup(connection)
+            self.generation += 1
+
+    def checkpoint(self) -> None:
+        """Bring into the file what is in the log, as far as that needs no waiting; it may be tried at any time."""
+        with self._write_lock, suppress(sqlite3.Error, StoreError):
+            checkpoint(self._open_writer())
+
+    def settle(self) -> None:
+        """Let the file alone hold everything, unless another process keeps that from being done now."""
+        with self._write_lock, suppress(sqlite3.Error, StoreError):
+            settle(self._open_writer())
+
     def close(self) -> None:
         """Close every connection of this process; safe to call twice."""
         with self._write_lock, self._pool_lock:
@@ -148,46 +163,6 @@ class Database:
         inherited = [*self._idle, *([self._writer] if self._writer else [])]
         self._idle, self._writer = [], None
         return inherited
-
-    def _check_path(self, path: Path, *, create: bool) -> None:
-        mode = _mode(path)
-        if mode is not None and stat.S_ISDIR(mode):
-            raise StorePathError(
-                path=str(path), why="it is a directory", fix=f"Name a file in it: {path / 'experiments.db'}"
-            )
-        if mode is not None and not stat.S_ISREG(mode):
-            raise StorePathError(
-                path=str(path),
-                why="it is a device, pipe or socket, not a file",
-                fix="Name a file: --store PATH or OTEL_EXPERIMENTS_STORE=PATH.",
-            )
-        if mode is None:
-            if not create:
-                raise StoreNotFoundError(path=str(path))
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise StorePathError(
-                    path=str(path),
-                    why=f"its folder cannot be made ({error.strerror})",
-                    fix="Name a path whose folder you may write: --store PATH or OTEL_EXPERIMENTS_STORE=PATH.",
-                ) from error
-            if not os.access(path.parent, os.W_OK):
-                raise _not_writable(path, "its folder may not be written")
-            return
-        try:
-            with path.open("rb") as file:
-                header = file.read(len(_HEADER))
-        except OSError as error:
-            raise StorePathError(
-                path=str(path),
-                why=f"it may not be read ({error.strerror})",
-                fix=f"Ask for the right to read it: ls -l {path}",
-            ) from error
-        if header and header != _HEADER:
-            raise NotAStoreError(path=str(path), found="it is not a SQLite database")
-        if create and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-            raise _not_writable(path, "it may not be written")
 
     def _connect_writer(self) -> sqlite3.Connection:
         target = ":memory:" if self._path is None else str(self._path)
@@ -233,7 +208,8 @@ class Database:
 
     def _check_readable(self, version: int) -> None:
         if version == 0:
-            raise StoreNotFoundError(path=self.location)
+            assert self._path is not None
+            raise nothing_there(self._path)
         if version == SCHEMA_VERSION:
             return
         assert self._path is not None
@@ -361,38 +337,10 @@ def _translate(error: sqlite3.Error, database: Database) -> StoreError:
     if code == sqlite3.SQLITE_READONLY:
         return StoreReadOnlyError(path=path, action=f"write ({error})")
     if code == sqlite3.SQLITE_CANTOPEN:
-        return _not_writable(Path(path), f"SQLite cannot open it ({error})")
+        return not_writable(Path(path), f"SQLite cannot open it ({error})")
     if code in _DAMAGED:
         return StoreDamagedError(path=path, found=str(error))
     return StoreError(
         f"Store {path!r} refused a statement: {type(error).__name__}: {error}.\n"
         "  Nothing of the batch was written. This is a defect of otel-experiments; please report it."
-    )
-
-
-def _mode(path: Path) -> int | None:
-    """Return the type and the rights of what is at the path; None where nothing is.
-
-    Raises:
-        StorePathError: nobody can tell: the path is too long, holds NUL, or leads through a locked folder.
-    """
-    try:
-        return path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise StorePathError(
-            path=str(path),
-            why=f"it cannot be looked at ({why})",
-            fix="Name a path that you can reach: --store PATH or OTEL_EXPERIMENTS_STORE=PATH.",
-        ) from error
-
-
-def _not_writable(path: Path, why: str) -> StorePathError:
-    return StorePathError(
-        path=str(path),
-        why=why,
-        fix="Name a path that you may write (--store PATH or OTEL_EXPERIMENTS_STORE=PATH), "
-        "or open it for reading only.",
     )

@@ -225,7 +225,10 @@ class MemoryStore:
             "  Use sqlite://:memory: for a store in memory that does."
         )
 
-    def close(self) -> None:
+    def settle(self) -> None:
+        """Do nothing: there is no file."""
+
+    def close(self, *, settles: bool = True) -> None:  # noqa: ARG002 - the protocol's
         """Forget everything; safe to call twice."""
         with self._lock:
             self._contents = None

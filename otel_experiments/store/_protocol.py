@@ -125,8 +125,12 @@ class Store(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """Let go of all resources; safe to call twice."""
+    def settle(self) -> None:
+        """Let the store's one file, where it has one, hold everything, as far as no other process is in the way."""
+        ...
+
+    def close(self, *, settles: bool = True) -> None:
+        """Let go of all resources; safe to call twice. `settles`: after writing, `settle` first."""
         ...
 
     def __enter__(self) -> Self: ...

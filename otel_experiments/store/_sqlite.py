@@ -6,6 +6,7 @@ need, and everything that writes, is imported when it is asked for.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ from otel_experiments.store import _read_point, _read_run
 from otel_experiments.store._database import Database
 from otel_experiments.store._guarded_sql import run_guarded
 from otel_experiments.store._protocol import Row
+from otel_experiments.store._settled import mark
 
 if TYPE_CHECKING:
     from otel_experiments.model.batch import WriteBatch
@@ -47,6 +49,8 @@ class SqliteStore:
         busy_timeout_s: float = 5.0,
     ) -> None:
         self._database = Database(path, read_only=read_only, create=create, busy_timeout_s=busy_timeout_s)
+        self._has_file = path is not None
+        self._has_written = False
         # Before the first write, which may come while the interpreter ends: dataclasses that are made then are
         # compiled from text, after which CPython has forgotten that Ctrl-C ended the program, and exits with 1.
         self._writer = None if read_only else _make_writer()
@@ -61,6 +65,10 @@ class SqliteStore:
         writer = self._writer = self._writer or _make_writer()
         with self._database.writing() as connection:
             writer.write(connection, batch, self._database.generation)
+            is_first = self._has_file and mark(connection)
+        self._has_written = self._has_file
+        if is_first:
+            self._database.checkpoint()
 
     def journal_offset(self, segment_id: str) -> int:
         """Return how many bytes of the segment are in the store; 0 for a segment never seen."""
@@ -172,8 +180,29 @@ class SqliteStore:
         with self._database.reading() as connection:
             return run_guarded(connection, statement, parameters)
 
-    def close(self) -> None:
-        """Let go of all connections; safe to call twice."""
+    def copied_to_memory(self) -> SqliteStore:
+        """Return a store in memory that holds what this one holds now."""
+        copy = SqliteStore(None)
+        with self._database.reading() as connection:
+            copy.load(connection)
+        return copy
+
+    def load(self, source: sqlite3.Connection) -> None:
+        """Hold what another database holds, and nothing else."""
+        self._database.load(source)
+
+    def settle(self) -> None:
+        """Let the one file hold everything, as far as no other process is in the way."""
+        self._database.settle()
+
+    def close(self, *, settles: bool = True) -> None:
+        """Let go of all connections; safe to call twice.
+
+        `settles`: after writing, bring everything into the one file; not worth it where others go on writing.
+        """
+        if settles and self._has_written:
+            self._has_written = False
+            self._database.settle()
         self._database.close()
 
     def __enter__(self) -> Self:

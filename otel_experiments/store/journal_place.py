@@ -14,9 +14,19 @@ def journal_directory(store_path: Path) -> Path:
     return path.with_name(path.name + ".journals")
 
 
+def local_path(location: str) -> Path:
+    """Return the path of the file that a store's address names."""
+    return Path(location.removeprefix("sqlite://"))
+
+
 def has_segments(directory: Path) -> bool:
-    """Tell whether there is anything to merge in a directory of journals, which need not exist."""
+    """Tell whether there is anything to merge in a directory of journals, which need not exist.
+
+    A directory that may not be looked into counts as one: who reads it says what is wrong with it.
+    """
     try:
         return any(path.suffix == SEGMENT_SUFFIX for path in directory.iterdir())
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError:
+        return True

@@ -15,14 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
-from otel_experiments.errors import JournalError, JournalMovedError, StoreError, StoreNotFoundError
+from otel_experiments.errors import JournalError, JournalMovedError, StoreError
 from otel_experiments.journal.names import SEGMENT_SUFFIX, UNFINISHED_SUFFIX
 from otel_experiments.journal.owner import current_owner, is_alive
 from otel_experiments.model.batch import JournalAdvance, WriteBatch
 from otel_experiments.model.run import Owner
-from otel_experiments.store._location import open_store
-from otel_experiments.store._protocol import Store
-from otel_experiments.store.journal_place import has_segments, journal_directory
 from otel_experiments.store.segment_file import SegmentFile
 
 BATCH_BYTES: Final = 4 << 20
@@ -96,15 +93,20 @@ class JournalMerger:
         self._foreign: dict[str, Owner] = {}
         self._reported: set[str] = set()
         self._alive: dict[Owner, bool | None] = {}
+        self._caught_up: set[str] = set()
 
     def merge(self, *, scope: MergeScope = "own", deadline_s: float | None = None) -> MergeReport:
         """Store what the journals hold; stop early at `deadline_s` (of time.monotonic), losing nothing.
+
+        It ends with what was written before it began, however fast others write on.
 
         Raises:
             StoreError: the store does not take it (locked, full disk); the journals keep everything.
         """
         report = MergeReport()
         room_bytes = BATCH_BYTES
+        behind: set[str] | None = None
+        self._caught_up.clear()
         while True:
             self._alive.clear()
             batch, advances, is_more = self._collect(scope, report, room_bytes)
@@ -112,7 +114,10 @@ class JournalMerger:
                 room_bytes = self._apply(batch, advances, report, room_bytes)
                 is_more = is_more or room_bytes < BATCH_BYTES
             self._retire()
-            if not is_more:
+            if is_more:
+                here = self._names()
+                behind = (here if behind is None else behind & here) - self._caught_up
+            if not is_more or not behind:
                 report.is_complete = not any(s.is_stuck() for s in self._open.values())
                 break
             if deadline_s is not None and time.monotonic() > deadline_s:
@@ -143,6 +148,7 @@ class JournalMerger:
                 self._report_once(segment.path.name, report, f"cannot be read: {error}")
                 continue
             if found is None:
+                self._caught_up.add(segment.path.name)
                 if scope == "all" and not self._is_ours(segment):
                     self._let_go(segment.path.name)
                 continue
@@ -161,6 +167,7 @@ class JournalMerger:
                 ):  # its rest comes before what the same process wrote to its next segment
                     is_more = True
                     break
+            self._caught_up.add(segment.path.name)
         batch.journal = [advance for _, advance in advances]
         return batch, advances, is_more
 
@@ -178,11 +185,13 @@ class JournalMerger:
         try:
             self._sink.apply(batch)
         except JournalMovedError as moved:
+            self._caught_up.clear()
             self._let_go(f"{moved.segment_id}{SEGMENT_SUFFIX}")
             return BATCH_BYTES - 1  # less than all: look again, from where the other process stopped
         except Exception as error:
             if not _is_about_content(error):
                 raise
+            self._caught_up.clear()
             if room_bytes > 1:
                 return max(room_bytes // _SHRINK, 1)
             self._step_over(advances, report, error)
@@ -235,6 +244,11 @@ class JournalMerger:
             else:
                 self._foreign[name] = segment.header.drainer
                 self._let_go(name)
+
+    def _names(self) -> set[str]:
+        with suppress(OSError):
+            return {name for name in os.listdir(self._directory) if name.endswith(SEGMENT_SUFFIX)}  # noqa: PTH208
+        return set()
 
     def _try_open(self, name: str, report: MergeReport) -> SegmentFile | None:
         try:
@@ -328,45 +342,3 @@ class JournalMerger:
 def _is_about_content(error: Exception) -> bool:
     """Tell whether the store refused what the batch holds, not to write at all."""
     return type(error) is StoreError or not isinstance(error, (StoreError, OSError, MemoryError))
-
-
-def merge_journals(location: str) -> list[str]:
-    """Bring into the store at `location` what processes have recorded and not stored; return what is damaged.
-
-    It takes the journals of processes that are gone, and what those that live have written so far. A store
-    that cannot be written now (locked, read-only) is left as it is: the journals keep everything.
-    """
-    directory = journal_directory(Path(location.removeprefix("sqlite://")))
-    if not has_segments(directory):
-        return []
-    try:
-        store = open_store(location, busy_timeout_s=2.0)
-    except StoreError as error:
-        return [f"The journals of {location!r} were not merged: {error}"]
-    merger = JournalMerger(store, directory)
-    try:
-        return merger.merge(scope="all", deadline_s=time.monotonic() + 60.0).damages
-    except (StoreError, OSError) as error:
-        return [f"The journals of {location!r} were not merged: {error}"]
-    finally:
-        merger.close()
-        store.close()
-
-
-def gather_journals(location: str) -> tuple[Store, list[str]]:
-    """Return a store in memory with everything that the journals beside `location` hold, and what is damaged.
-
-    For a store on a network filesystem, where nobody writes SQLite and the journals stay.
-
-    Raises:
-        StoreNotFoundError: there are no journals.
-    """
-    directory = journal_directory(Path(location.removeprefix("sqlite://")))
-    if not directory.is_dir():
-        raise StoreNotFoundError(path=location)
-    store = open_store(":memory:")
-    merger = JournalMerger(store, directory, keeps_segments=True)
-    try:
-        return store, merger.merge(scope="all").damages
-    finally:
-        merger.close()

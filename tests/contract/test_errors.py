@@ -90,6 +90,14 @@ TEXTS = {
             "or name another store: --store PATH or OTEL_EXPERIMENTS_STORE=PATH."
         ),
     ),
+    "StoreIncompleteError": (
+        {"path": "runs.db"},
+        (
+            "'runs.db' holds no runs by itself: it was copied while a process recorded, or after it was killed, and "
+            "what was recorded lies in runs.db-wal and runs.db.journals, which are not beside it.\n"
+            "  Copy all three again, or read the original once (otel-experiments runs): then the one file holds all."
+        ),
+    ),
     "StorePathError": (
         {"path": "runs", "why": "it is a directory", "fix": "Name a file in it: runs/experiments.db"},
         "The store 'runs' cannot be used: it is a directory.\n  Name a file in it: runs/experiments.db",

@@ -16,8 +16,9 @@ from otel_experiments.model.run import Owner, Run, RunState
 from otel_experiments.model.span import Resource, Scope, Span
 from otel_experiments.store import open_store
 from otel_experiments.store.drain import Drain
+from otel_experiments.store.gather import merge_journals
 from otel_experiments.store.journal_place import journal_directory
-from otel_experiments.store.merge import DAMAGED_SUFFIX, JournalMerger, merge_journals
+from otel_experiments.store.merge import DAMAGED_SUFFIX, JournalMerger
 
 RUN_ID = "cd" * 16
 LOSS = SeriesKey("loss")

@@ -1,0 +1,107 @@
+"""What is at the path of a store: whether a store can be there, and what a file without tables is."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from otel_experiments.errors import (
+    NotAStoreError,
+    StoreError,
+    StoreIncompleteError,
+    StoreNotFoundError,
+    StorePathError,
+)
+
+_HEADER: Final = b"SQLite format 3\x00"
+_LOGGED_AT: Final = 18
+_LOGGED: Final = b"\x02\x02"
+"""What stands there in a database with a write-ahead log. Source: sqlite.org/fileformat2.html, section 1.3.3."""
+
+
+def check_path(path: Path, *, create: bool) -> None:
+    """Let a path pass that may hold a store; `create`: one that is not there yet, and that may be written.
+
+    Raises:
+        StorePathError: a directory, a device, not readable, not writable.
+        StoreNotFoundError: nothing is there, and nothing may be made.
+        NotAStoreError: no SQLite database is there.
+    """
+    mode = _mode(path)
+    if mode is not None and stat.S_ISDIR(mode):
+        raise StorePathError(
+            path=str(path), why="it is a directory", fix=f"Name a file in it: {path / 'experiments.db'}"
+        )
+    if mode is not None and not stat.S_ISREG(mode):
+        raise StorePathError(
+            path=str(path),
+            why="it is a device, pipe or socket, not a file",
+            fix="Name a file: --store PATH or OTEL_EXPERIMENTS_STORE=PATH.",
+        )
+    if mode is None:
+        if not create:
+            raise StoreNotFoundError(path=str(path))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorePathError(
+                path=str(path),
+                why=f"its folder cannot be made ({error.strerror})",
+                fix="Name a path whose folder you may write: --store PATH or OTEL_EXPERIMENTS_STORE=PATH.",
+            ) from error
+        if not os.access(path.parent, os.W_OK):
+            raise not_writable(path, "its folder may not be written")
+        return
+    try:
+        with path.open("rb") as file:
+            header = file.read(len(_HEADER))
+    except OSError as error:
+        raise StorePathError(
+            path=str(path),
+            why=f"it may not be read ({error.strerror})",
+            fix=f"Ask for the right to read it: ls -l {path}",
+        ) from error
+    if header and header != _HEADER:
+        raise NotAStoreError(path=str(path), found="it is not a SQLite database")
+    if create and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        raise not_writable(path, "it may not be written")
+
+
+def nothing_there(path: Path) -> StoreError:
+    """Return the error of a file without tables: it is empty, or it had a log beside it that is gone."""
+    with suppress(OSError), path.open("rb") as file:
+        if file.read(_LOGGED_AT + 2)[_LOGGED_AT:] == _LOGGED:
+            return StoreIncompleteError(path=str(path))
+    return StoreNotFoundError(path=str(path))
+
+
+def not_writable(path: Path, why: str) -> StorePathError:
+    """Return the error of a path that may not be written, with what to do."""
+    return StorePathError(
+        path=str(path),
+        why=why,
+        fix="Name a path that you may write (--store PATH or OTEL_EXPERIMENTS_STORE=PATH), "
+        "or open it for reading only.",
+    )
+
+
+def _mode(path: Path) -> int | None:
+    """Return the type and the rights of what is at the path; None where nothing is.
+
+    Raises:
+        StorePathError: nobody can tell: the path is too long, holds NUL, or leads through a locked folder.
+    """
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise StorePathError(
+            path=str(path),
+            why=f"it cannot be looked at ({why})",
+            fix="Name a path that you can reach: --store PATH or OTEL_EXPERIMENTS_STORE=PATH.",
+        ) from error

@@ -1,0 +1,43 @@
+"""Whether the one file of a store holds everything, told by the file itself.
+
+SQLite keeps the newest transactions in a write-ahead log beside the file, and what processes have recorded last
+lies in journals. So whoever writes marks the file first (one row of `segments`, in the first transaction, which
+is brought into the file at once), and whoever leaves last takes the mark away with a checkpoint. A file with the
+mark and with nothing beside it is a copy that lacks its rest.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+UNSETTLED: Final = "unsettled"
+"""The id of the row of `segments` that is the mark; no segment's id is a word."""
+
+_WAIT_MS: Final = 200
+"""How long an end waits for other processes that use the store just then: they do the same at their end."""
+
+
+def mark(connection: sqlite3.Connection) -> bool:
+    """Mark the file in the caller's transaction; True when it was not marked before."""
+    found = connection.execute("insert or ignore into segments values (?, 1)", (UNSETTLED,))
+    return found.rowcount > 0
+
+
+def checkpoint(connection: sqlite3.Connection) -> None:
+    """Bring into the file what is in the log, as far as that needs no waiting."""
+    connection.execute("pragma wal_checkpoint(passive)").fetchall()
+
+
+def settle(connection: sqlite3.Connection) -> None:
+    """Take the mark away and bring everything into the file, readers that have it open or not."""
+    connection.execute(f"pragma busy_timeout = {_WAIT_MS}")
+    connection.execute("begin immediate")
+    try:
+        connection.execute("delete from segments where segment_id = ?", (UNSETTLED,))
+        connection.commit()
+    except BaseException:
+        if connection.in_transaction:
+            connection.rollback()
+        raise
+    connection.execute("pragma wal_checkpoint(truncate)").fetchall()

@@ -1,0 +1,156 @@
+"""A store with all that was recorded for it: journals merged into it, or gathered in memory where it takes nothing.
+
+Reading never ends in a part of the data that looks like the whole: what could be brought in neither way is
+returned as a text that says how much it is, and why.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Final
+
+from otel_experiments.errors import StoreError, StoreNotFoundError
+from otel_experiments.store._location import open_store
+from otel_experiments.store._protocol import Store
+from otel_experiments.store._sqlite import SqliteStore
+from otel_experiments.store.backlog import Backlog, measure_backlog
+from otel_experiments.store.journal_place import has_segments, journal_directory, local_path
+from otel_experiments.store.merge import JournalMerger, MergeReport
+
+logger: Final = logging.getLogger("otel_experiments")
+
+MOST_COPIED_BYTES: Final = 1 << 30
+"""How large a store is copied into memory to be read together with journals that it does not take."""
+
+_LOCK_WAIT_S: Final = 2.0
+_QUIET_S: Final = 5.0
+"""A merge that takes longer is said: somebody waits for it."""
+
+
+def read_whole(store: Store, directory: Path) -> tuple[Store, list[str]]:
+    """Return a store with everything that `store` and the journals hold, and what is to be said about it.
+
+    It is `store` itself where the journals can be merged into it (through a connection of its own where it is
+    open for reading only), else a copy in memory; `store` is closed then.
+    """
+    backlog = measure_backlog(directory, store.journal_offset)
+    if not backlog.journal_count and not backlog.gone_count:
+        return store, _unreadable(backlog, store.location)
+    try:
+        return store, merge_journals(store.location)
+    except (StoreError, OSError) as error:
+        return _beside(store, directory, error)
+
+
+def merge_journals(location: str) -> list[str]:
+    """Bring into the store at `location` what processes have recorded and not stored; return what is damaged.
+
+    It takes the journals of processes that are gone, and what those that live have written so far, however long
+    that takes. A store that nobody records into holds everything in its one file afterwards.
+
+    Raises:
+        StoreError: the store takes nothing now (locked, read-only, full disk); the journals keep everything.
+    """
+    directory = journal_directory(local_path(location))
+    if not has_segments(directory):
+        return []
+    store = open_store(location, busy_timeout_s=_LOCK_WAIT_S)
+    try:
+        report = _merge(JournalMerger(store, directory), location)
+        if not has_segments(directory):
+            store.settle()
+    finally:
+        store.close(settles=False)
+    return report.damages
+
+
+def settle_store(location: str) -> None:
+    """Bring what a process that is gone left in the write-ahead log into the store's one file, if that can be done."""
+    try:
+        with open_store(location, create=False, busy_timeout_s=0.1) as store:
+            store.settle()
+    except (StoreError, OSError):
+        return  # it reads as well from the log
+
+
+def gather_journals(location: str) -> tuple[Store, list[str]]:
+    """Return a store in memory with everything that the journals beside `location` hold, and what is damaged.
+
+    For a store on a network filesystem, where nobody writes SQLite and the journals stay.
+
+    Raises:
+        StoreNotFoundError: there are no journals.
+    """
+    directory = journal_directory(local_path(location))
+    if not directory.is_dir():
+        raise StoreNotFoundError(path=location)
+    gathered = open_store(":memory:")
+    damages = _gather(gathered, directory, location).damages
+    return gathered, damages + _unreadable(measure_backlog(directory, gathered.journal_offset), location)
+
+
+def _beside(store: Store, directory: Path, why: Exception) -> tuple[Store, list[str]]:
+    """Return a copy in memory with the journals' contents, or the store as it is and what it lacks."""
+    copy: Store | None = None
+    try:
+        copy = _copy(store)
+        damages = _gather(copy, directory, store.location).damages
+    except (StoreError, OSError, MemoryError) as error:
+        if copy is not None:
+            copy.close()
+        backlog = measure_backlog(directory, store.journal_offset)
+        return store, [_lacks(store.location, backlog, why, error), *_unreadable(backlog, store.location)]
+    rest = measure_backlog(directory, copy.journal_offset)
+    notes = damages + _unreadable(rest, store.location)
+    store.close()
+    return copy, notes
+
+
+def _copy(store: Store) -> Store:
+    path = Path(store.location)
+    size_bytes = path.stat().st_size if path.exists() else 0
+    if not isinstance(store, SqliteStore) or size_bytes > MOST_COPIED_BYTES:
+        raise MemoryError(f"{size_bytes} bytes are too many to be copied into memory")
+    return store.copied_to_memory()
+
+
+def _gather(gathered: Store, directory: Path, location: str) -> MergeReport:
+    return _merge(JournalMerger(gathered, directory, keeps_segments=True), location)
+
+
+def _merge(merger: JournalMerger, location: str) -> MergeReport:
+    try:
+        report = merger.merge(scope="all", deadline_s=time.monotonic() + _QUIET_S)
+        if report.is_cut:
+            logger.warning(
+                "Much was recorded into %r that is not stored yet: it is stored first, then read. It takes as long as "
+                "it takes; Ctrl-C loses nothing.",
+                location,
+            )
+            damages = report.damages
+            report = merger.merge(scope="all")
+            report.damages[:0] = damages
+        return report
+    finally:
+        merger.close()
+
+
+def _lacks(location: str, backlog: Backlog, why: Exception, error: Exception) -> str:
+    first = str(why).partition("\n")[0]
+    second = (
+        "" if error is why else f" They could not be gathered in memory either: {str(error) or 'it is full'}."
+    )
+    return (
+        f"What is read from {location!r} is not whole: {backlog} were not merged. {first}{second}\n"
+        "  Nothing is lost: read again when that has changed."
+    )
+
+
+def _unreadable(backlog: Backlog, location: str) -> list[str]:
+    return [
+        f"What is read from {location!r} may not be whole: a journal cannot be read. {text}.\n"
+        "  Ask for the right to read it: otel-experiments doctor"
+        for text in backlog.unreadable
+    ]

@@ -1,0 +1,20 @@
+"""Telling whoever reads a store what they do not get, through Python's `warnings`, at their own line."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+from otel_experiments.errors import OtelExperimentsWarning
+
+_OURS = __name__.partition(".")[0]
+
+
+def warn_reader(text: str, category: type[OtelExperimentsWarning]) -> None:
+    """Warn at the line outside this package that asked; the command line prints it on stderr instead."""
+    level = 1
+    frame = sys._getframe(0)  # noqa: SLF001 - the documented way; inspect takes 10 ms to import
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _OURS:
+        level += 1
+        frame = frame.f_back
+    warnings.warn(text, category, stacklevel=level)

@@ -1,0 +1,311 @@
+"""A reader is whole or says what it lacks, whatever stands between it and the store."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import warnings
+from contextlib import suppress
+
+import pytest
+
+from otel_experiments.errors import IncompleteReadWarning
+from otel_experiments.query import open_reader
+
+COUNT = 5_000
+
+KILLED = f"""
+import os, signal, sys
+import otel_experiments as ox
+
+ox.configure(store=sys.argv[1], system_metrics_s=0, capture_git=False, drain_s=3600, heartbeat_s=3600)
+run = ox.start_run("killed", config={{"lr": 0.1}})
+with run.stage("load"):
+    pass
+run.log({{"loss": 0.0}}, step=0)
+run.flush()
+for step in range(1, {COUNT}):
+    run.log({{"loss": float(step)}}, step=step)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+LOOK = """
+import json, os, sys, warnings
+sys.path.insert(0, os.getcwd())
+import otel_experiments as ox
+from otel_experiments.query import open_reader
+store = sys.argv[1]
+READERS = {
+    "ox.run": lambda: ox.run("killed", store=store).metrics["loss"].count,
+    "ox.runs": lambda: ox.runs(store=store)[0].metrics["loss"].count,
+    "ox.sql": lambda: ox.sql("select count from series where name = 'loss'", store=store).rows[0][0],
+    "ox.experiments": lambda: 5000 * ox.experiments(store=store)[0].run_count,
+    "open_reader": lambda: open_reader(store).run("killed").metrics["loss"].count,
+}
+found = {}
+for name, read in READERS.items():
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        count = read()
+    found[name] = [count, [[str(one.message), one.category.__name__, one.filename] for one in told]]
+print(json.dumps(found))
+"""
+
+COMMANDS = [
+    ["runs", "--json"],
+    ["show", "killed", "--json"],
+    ["metrics", "killed", "loss", "--json"],
+    ["sql", "select count from series where name = 'loss'", "--csv"],
+    ["export", "points", "killed"],
+]
+
+
+WITHOUT_RIGHTS = ("setpriv", "--bounding-set", "-all", "--inh-caps", "-all")
+"""Takes from root what lets it write a file whose mode forbids it."""
+
+
+def python(code, *arguments, check=True, wrapper=()):
+    """Run a program in a process of its own."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("OTEL_")}
+    done = subprocess.run(
+        [*wrapper, sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=environ,
+    )
+    if check:
+        assert done.returncode == 0, done.stderr
+    return done
+
+
+def command(store, *arguments, wrapper=()):
+    """Run the command line in a process of its own."""
+    code = "import sys; from otel_experiments.cli import main; sys.argv[0] = 'otel-experiments'; main()"
+    return python(code, "--store", store, *arguments, check=False, wrapper=wrapper)
+
+
+def change_modes(folder, *, file_mode, folder_mode):
+    """Give every file and folder below (and the folder itself) these modes."""
+    for one in (folder, *folder.rglob("*")):
+        one.chmod(folder_mode if one.is_dir() else file_mode)
+
+
+@pytest.fixture
+def killed(tmp_path):
+    """Return the store of a run that was killed with one point stored and 4,999 in its journal."""
+    path = tmp_path / "store" / "experiments.db"
+    assert python(KILLED, path, check=False).returncode == -9
+    yield path
+    change_modes(path.parent, file_mode=0o600, folder_mode=0o700)
+
+
+def without_rights():
+    """Return what to put before a command so that modes of files bind it, root or not."""
+    if os.geteuid() != 0:
+        return ()
+    if shutil.which(WITHOUT_RIGHTS[0]) is None:
+        pytest.skip("root cannot be held by modes of files without setpriv")
+    return WITHOUT_RIGHTS
+
+
+def a_lock(path, request):
+    """Hold the write lock."""
+    lock = sqlite3.connect(path, isolation_level=None, timeout=10)
+    lock.execute("begin immediate")
+    request.addfinalizer(lock.close)
+    return ()
+
+
+def a_reading_user(path, request):
+    """Be a user who may read everything and write nothing."""
+    change_modes(path.parent, file_mode=0o444, folder_mode=0o555)
+    return without_rights()
+
+
+def a_read_only_disk(path, request):
+    """Have everything on a medium that may only be read."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount")
+    for options in (("--bind",), ("-o", "remount,ro,bind")):
+        place = (path.parent, path.parent) if options == ("--bind",) else (path.parent,)
+        done = subprocess.run(["mount", *options, *place], capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip("mounting is not permitted here")
+        if options == ("--bind",):
+            request.addfinalizer(lambda: subprocess.run(["umount", "-l", path.parent], check=True))
+    return ()
+
+
+def a_full_disk(path, request):
+    """Move everything to a disk without room."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    aside = path.parent.with_name(f"{path.parent.name}-aside")
+    shutil.copytree(path.parent, aside)
+    request.addfinalizer(lambda: shutil.rmtree(aside))
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", path.parent], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("mounting is not permitted here")
+    request.addfinalizer(lambda: subprocess.run(["umount", "-l", path.parent], check=True))
+    shutil.copytree(aside, path.parent, dirs_exist_ok=True)
+    with path.with_name("ballast").open("wb", buffering=0) as ballast, suppress(OSError):
+        while ballast.write(bytes(4096)):
+            pass
+    return ()
+
+
+def nothing(path, request):
+    """Let the store be as it is."""
+    return ()
+
+
+OBSTACLES = [nothing, a_lock, a_reading_user, a_read_only_disk, a_full_disk]
+
+
+@pytest.mark.parametrize("obstacle", OBSTACLES, ids=lambda one: one.__name__)
+def test_every_reader_has_all_points_of_a_killed_run(killed, obstacle, request):
+    """Locked, readable only, or on a full disk: each Python reader and each command has what the journals hold."""
+    wrapper = obstacle(killed, request)
+
+    found = json.loads(python(LOOK, killed, wrapper=wrapper).stdout)
+    said = {" ".join(one): command(killed, *one, wrapper=wrapper) for one in COMMANDS}
+
+    assert found == {name: [COUNT, []] for name in found}
+    assert {line: (one.returncode, one.stderr) for line, one in said.items()} == dict.fromkeys(said, (0, ""))
+    runs, show, metrics, sql, points = (one.stdout for one in said.values())
+    assert json.loads(runs)["runs"][0]["metrics"][0]["count"] == COUNT
+    assert json.loads(show)["metrics"][0]["count"] == COUNT
+    assert json.loads(metrics)["points"]["values"] == [float(step) for step in range(COUNT)]
+    assert sql.split() == ["count", str(COUNT)]
+    assert len(points.splitlines()) == COUNT + 1
+
+
+def test_a_reader_that_can_have_the_journals_in_no_way_says_how_much_it_lacks(killed, request, monkeypatch):
+    """Locked and too large to be copied: the warning has journals, bytes, records and the reason, at the own line."""
+    monkeypatch.setattr("otel_experiments.store.gather.MOST_COPIED_BYTES", 1000)
+    a_lock(killed, request)
+
+    with pytest.warns(IncompleteReadWarning) as told, open_reader(killed) as reader:
+        count = reader.run("killed").metrics["loss"].count
+
+    (one,) = told
+    assert count == 1
+    assert f"{COUNT - 1} records" in str(one.message)
+    assert "in 1 journal were not merged" in str(one.message)
+    assert "was locked by another process" in str(one.message)
+    assert one.filename == __file__
+
+
+@pytest.mark.parametrize("what", ["journal", "folder"])
+def test_journals_that_may_not_be_read_are_told(killed, what):
+    """A user who may read the store and not its journals hears that something may be missing."""
+    wrapper = without_rights()
+    folder = killed.with_name("experiments.db.journals")
+    (folder if what == "folder" else next(folder.iterdir())).chmod(0)
+
+    found = json.loads(python(LOOK, killed, wrapper=wrapper).stdout)
+    said = command(killed, "runs", wrapper=wrapper)
+
+    for count, told in found.values():
+        assert (count in {1, COUNT}, [category for _, category, _ in told]) == (
+            True,
+            ["IncompleteReadWarning"],
+        )
+        assert "Permission denied" in told[0][0]
+    assert said.returncode == 0
+    assert said.stderr.startswith("warning: What is read from"), said.stderr
+    assert "Permission denied" in said.stderr
+
+
+def test_after_a_reader_closes_the_one_file_holds_a_killed_run(killed, tmp_path):
+    """What a reader merged is in the file itself: a copy of it alone has every point, and nothing is said."""
+    with open_reader(killed) as reader:
+        assert reader.run("killed").metrics["loss"].count == COUNT
+
+    shutil.copy(killed, tmp_path / "copy.db")
+
+    with warnings.catch_warnings(), open_reader(tmp_path / "copy.db") as reader:
+        warnings.simplefilter("error")
+        assert reader.run("killed").metrics["loss"].count == COUNT
+    assert not killed.with_name("experiments.db-wal").exists() or (
+        killed.with_name("experiments.db-wal").stat().st_size == 0
+    )
+
+
+def test_after_a_command_the_one_file_holds_a_killed_run(killed, tmp_path):
+    """`otel-experiments runs` is enough to make the one file whole."""
+    assert command(killed, "runs").returncode == 0
+
+    shutil.copy(killed, tmp_path / "copy.db")
+
+    assert '"count":5000' in command(tmp_path / "copy.db", "runs", "--json").stdout
+
+
+def test_a_process_that_reads_itself_leaves_one_whole_file(tmp_path):
+    """Readers that the recording process opened and never closed do not keep the file from being whole."""
+    code = """
+import sys
+import otel_experiments as ox
+from otel_experiments.query import open_reader
+
+ox.configure(store=sys.argv[1], system_metrics_s=0, capture_git=False)
+kept = []
+with ox.start_run("self") as run:
+    for step in range(1000):
+        run.log({"loss": float(step)}, step=step)
+    run.flush()
+    kept += [open_reader(sys.argv[1]), ox.runs(store=sys.argv[1]), ox.runs(), ox.run("self")]
+    kept[1][0].metrics["loss"].points()
+ox.shutdown()
+import os
+os._exit(0)
+"""
+    python(code, tmp_path / "x.db")
+
+    shutil.copy(tmp_path / "x.db", tmp_path / "copy.db")
+
+    assert ' "count":1000'.strip() in command(tmp_path / "copy.db", "runs", "--json").stdout
+
+
+@pytest.mark.parametrize("has_earlier_runs", [False, True], ids=["first run", "later run"])
+def test_a_copy_without_its_rest_says_so(killed, tmp_path, has_earlier_runs):
+    """The file of a killed run, copied alone, is never taken for a store with fewer points; the doctor sees it too."""
+    if has_earlier_runs:
+        assert command(killed, "runs").returncode == 0
+        assert python(KILLED, killed, check=False).returncode == -9
+    shutil.copy(killed, tmp_path / "copy.db")
+
+    said = command(tmp_path / "copy.db", "runs")
+    looked = command(tmp_path / "copy.db", "doctor")
+
+    assert "copied while a process recorded" in said.stderr, said
+    assert "copy.db-wal" in said.stderr
+    assert "copied while a process recorded" in " ".join(looked.stdout.split()), looked.stdout
+    with (
+        pytest.warns(IncompleteReadWarning, match="without .*-wal"),
+        open_reader(tmp_path / "copy.db") as reader,
+    ):
+        assert reader.runs(limit=1)[0].name == "killed"
+
+
+def test_the_very_beginning_of_a_store_says_what_it_lacks(tmp_path):
+    """A file that has its header and no table yet is called incomplete, not missing."""
+    connection = sqlite3.connect(tmp_path / "start.db")
+    connection.execute("pragma journal_mode = wal")
+    connection.close()
+
+    said = command(tmp_path / "start.db", "runs")
+    looked = command(tmp_path / "start.db", "doctor")
+
+    assert said.returncode == 3
+    assert "holds no runs by itself" in said.stderr
+    assert looked.returncode == 3
+    assert "holds no runs by itself" in " ".join(looked.stdout.split())
