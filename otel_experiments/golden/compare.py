@@ -18,7 +18,7 @@ from otel_experiments.golden.curve_check import CurveView, check_curves
 from otel_experiments.golden.drift import find_drift
 from otel_experiments.golden.findings import Finding, sort_findings
 from otel_experiments.golden.fingerprint import compare_fingerprints
-from otel_experiments.golden.form import Form, Node, NodeType
+from otel_experiments.golden.form import Form, Node, NodeType, program_order
 from otel_experiments.golden.golden import Golden, Variant, variants_for
 from otel_experiments.golden.hygiene import find_clock_skew, find_critical_path, find_stale
 from otel_experiments.golden.ledger import Ledger
@@ -148,7 +148,7 @@ def compare(
     if policy.timing != "off":
         findings += (finding for form in forms[:1] for finding in find_clock_skew(form))
     findings = apply_rules(findings, golden.ignore, today=today or datetime.now(UTC).date())
-    findings = sort_findings(findings)
+    findings = sort_findings(findings, program_order(variant.form, forms[0]))
     return Comparison(
         verdict=verdict_of(findings, policy),
         findings=tuple(findings),

@@ -6,6 +6,7 @@ trace design, section 4.2.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
@@ -65,24 +66,22 @@ GROUP_OF: Final[Mapping[str, Group]] = {code: group for group, codes in GROUPS.i
 
 _WEIGHT: Final = {
     code: weight
-    for weight, code in enumerate(
+    for weight, codes in enumerate(
         (
-            "incomplete-trace",
-            "root-missing",
-            "orphan",
-            "nonfinite",
-            "retry",
-            "serialised",
-            "rank-differs",
-            "renamed",
-            "moved",
-            "removed",
-            "added",
-            "count",
-            "status",
+            ("incomplete-trace",),
+            ("root-missing",),
+            ("orphan",),
+            ("nonfinite",),
+            ("retry",),
+            ("serialised",),
+            ("rank-differs",),
+            ("renamed", "moved", "wrapped", "unwrapped", "removed", "added", "count"),
+            ("status",),
         )
     )
+    for code in codes
 }
+"""Causes before what follows from them; findings of one weight stand in the order of the program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +163,13 @@ class Finding:
         }
 
 
-def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings in the order of a report: what fails first, causes before consequences."""
+def sort_findings(findings: Iterable[Finding], positions: Mapping[str, int] | None = None) -> list[Finding]:
+    """Return findings in the order of a report: what fails first, causes before consequences, early before late.
+
+    `positions` are the places of canonical paths in the program; without them paths are sorted by name. Findings on
+    curves stand in the order in which the curves part.
+    """
+    order = positions or {}
     severities = ("fail", "advisory", "note", "ignored")
     groups = tuple(GROUPS)
     return sorted(
@@ -174,6 +178,8 @@ def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
             severities.index(finding.severity),
             0 if finding.code in _WEIGHT else 1 + groups.index(finding.group),
             _WEIGHT.get(finding.code, 99),
+            finding.evidence.get("index", math.inf) if finding.group == "numbers" else 0.0,
+            order.get(finding.path, len(order)),
             finding.path,
             finding.key,
         ),

@@ -216,6 +216,23 @@ class Form:
         return found
 
 
+def program_order(golden: Form, candidate: Form) -> dict[str, int]:
+    """Return the place of each canonical path in the program; what is new comes behind what is before it there."""
+    after: dict[str, list[str]] = {}
+    known = dict.fromkeys(path for path, _ in golden.walk())
+    last = ""
+    for path, _ in candidate.walk():
+        if path in known:
+            last = path
+        else:
+            after.setdefault(last, []).append(path)
+    merged = dict.fromkeys(after.get("", ()))
+    for path in known:
+        merged[path] = None
+        merged.update(dict.fromkeys(after.get(path, ())))
+    return {path: place for place, path in enumerate(merged)}
+
+
 def join_path(above: str, node: Node) -> str:
     """Return the canonical path of a node below `above`; lanes, blocks and ranks add nothing to it."""
     return extend_path(above, node.name) if node.type is NodeType.SPAN else above

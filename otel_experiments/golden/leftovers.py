@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from otel_experiments.golden.findings import Example
-from otel_experiments.golden.form import Form, Node, NodeType
+from otel_experiments.golden.form import Form, Node, NodeType, join_path
 from otel_experiments.golden.ledger import MAX_EXAMPLES, Ledger, Places
 from otel_experiments.golden.pairing import Pairing, likeness
 from otel_experiments.golden.slots import SEQUENTIAL, Side, Slot
@@ -123,9 +123,10 @@ def report_leftovers(state: MatchState, matched: Mapping[str, int]) -> None:
         state.ledger.note(
             "count", path, key="ranks", golden=f"{ours} ranks", candidate=f"{theirs} ranks", detail="ranks"
         )
+    gone_below, new_below = (_count_below(sides[at] for sides in by_path.values()) for at in (0, 1))
     for path, (removed, added) in by_path.items():
-        gone = sum(len(left.instances) for left in removed)
-        new = sum(len(left.instances) for left in added)
+        gone = sum(len(left.instances) for left in removed) + gone_below[path]
+        new = sum(len(left.instances) for left in added) + new_below[path]
         kept = matched.get(path, 0)
         places = _places(state, [*removed, *added])
         if kept == 0 and not (added and removed):
@@ -145,6 +146,23 @@ def report_leftovers(state: MatchState, matched: Mapping[str, int]) -> None:
             state.ledger.note(
                 code, path, golden=golden, candidate=candidate, detail=detail, count=count, places=one
             )
+
+
+def _count_below(sides: Iterable[Sequence[Leftover]]) -> Counter[str]:
+    """Return how many spans there are by path below what went, or below what is new."""
+    heads: Counter[tuple[str, Node]] = Counter()
+    for lefts in sides:
+        for left in lefts:
+            heads[left.path, left.slot.node] += len(left.instances)
+    counts: Counter[str] = Counter()
+    for (path, node), count in heads.items():
+        stack = [(join_path(path, child), child, count * child.count) for child in node.children]
+        while stack:
+            here_path, here, total = stack.pop()
+            if here.type is NodeType.SPAN:
+                counts[here_path] += total
+            stack += ((join_path(here_path, child), child, total * child.count) for child in here.children)
+    return counts
 
 
 def _places(state: MatchState, lefts: Sequence[Leftover]) -> list[Places]:

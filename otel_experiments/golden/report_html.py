@@ -236,7 +236,11 @@ class _Section:
         for number, finding in enumerate(self.comparison.findings, 1):
             if finding.group == "numbers":
                 by_curve.setdefault((finding.path, finding.key), []).append((number, finding))
-        views = sorted(self.comparison.curves, key=lambda view: (view.path, view.metric) not in by_curve)
+        first = {place: told[0][0] for place, told in by_curve.items()}
+        views = sorted(
+            self.comparison.curves,
+            key=lambda view: first.get((view.path, view.metric), len(self.comparison.findings) + 1),
+        )
         figures = [
             figure
             for view in views[:_MAX_CURVES]

@@ -6,7 +6,8 @@ section 8.1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from otel_experiments.golden.compare import Comparison
@@ -17,6 +18,7 @@ from otel_experiments.golden.report_escape import show_hidden
 MAX_LINES: Final = 40
 _MAX_FINDINGS: Final = 20
 _MAX_TREE_LINES: Final = 16
+_MAX_PLACES: Final = 1_000
 _WORDS: Final = {"fail": "FAIL", "advisory": "warn", "note": "note", "ignored": "ign."}
 _HEADS: Final = {
     "pass": "golden matches",
@@ -145,44 +147,94 @@ def describe(finding: Finding) -> str:
 
 
 def excerpt(golden: Form, failures: Sequence[Finding], *, limit: int) -> list[str]:
-    """Return the golden's spans around the first failures, with what happened to them."""
+    """Return the golden's spans around the first failures: `-` went, `+` is new, `!` changed otherwise."""
     marks = _marks(failures)
     parents = list(dict.fromkeys(path.rpartition("/")[0] for path in marks))
-    by_path: dict[str, Node] = {}
+    templates: dict[str, list[Node]] = {}
     for path, node in golden.walk():
         if node.type is NodeType.SPAN:
-            by_path.setdefault(path, node)
+            templates.setdefault(path, []).append(node)
     lines: list[str] = []
     for parent in parents:
         if len(lines) + 2 > limit:
             break
-        above = by_path.get(parent)
-        if above is None:
+        if parent not in templates:
             continue
-        chain = parent.split("/")
-        trail = [_with_count(by_path, "/".join(chain[: at + 1])) for at in range(len(chain))]
-        lines.append(f"  {' > '.join(trail)}")
-        children = dict.fromkeys(_child_names(above))
-        for name in children:
+        below = {path.rpartition("/")[2]: path for path in marks if path.rpartition("/")[0] == parent}
+        above = _telling_template(golden, templates[parent], below, marks)
+        lines.append(f"  {' > '.join(_trail(golden, above))}")
+        names = dict.fromkeys(_child_names(above))
+        for name in names:
             if len(lines) >= limit:
                 break
-            mark = marks.get(f"{parent}/{name}")
-            lines.append(f"    ! {name}   {mark}" if mark else f"      {name}")
-        news = [path for path in marks if path.rpartition("/")[0] == parent and path not in by_path]
-        lines += (f"    + {path.rpartition('/')[2]}   {marks[path]}" for path in news[: limit - len(lines)])
+            mark = marks.get(below.get(name, ""))
+            lines.append(f"    {mark.sign} {name}   {mark.text}" if mark else f"      {name}")
+        news = [name for name in below if name not in names]
+        lines += (
+            f"    {marks[below[name]].sign} {name}   {marks[below[name]].text}"
+            for name in news[: max(0, limit - len(lines))]
+        )
     return lines
 
 
-def _marks(failures: Sequence[Finding]) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What an excerpt says of one path."""
+
+    sign: str
+    text: str
+    index: tuple[tuple[str, float], ...]
+
+
+_SIGNS: Final = {"removed": "-", "added": "+"}
+
+
+def _marks(failures: Sequence[Finding]) -> dict[str, _Mark]:
     """Return what happened at each path, by its first failure."""
-    marks: dict[str, str] = {}
+    marks: dict[str, _Mark] = {}
     for finding in failures:
         if finding.path:
             values = f"{finding.golden} -> {finding.candidate}".strip(" ->")
             if finding.golden and finding.candidate:
                 values = f"{finding.golden} -> {finding.candidate}"
-            marks.setdefault(finding.path, f"{finding.code} {values}".rstrip())
+            index = finding.examples[0].index if finding.examples else ()
+            sign = _SIGNS.get(finding.code, "!")
+            marks.setdefault(finding.path, _Mark(sign, f"{finding.code} {values}".rstrip(), index))
     return marks
+
+
+def _telling_template(
+    golden: Form, nodes: Sequence[Node], below: Mapping[str, str], marks: Mapping[str, _Mark]
+) -> Node:
+    """Return the template of a path in which the changes are: epochs of one name may differ in what they hold."""
+    if len(nodes) == 1:
+        return nodes[0]
+
+    def tell(node: Node) -> tuple[int, int]:
+        names = set(_child_names(node))
+        wanted = [dict(marks[path].index) for path in below.values()]
+        places = (
+            [dict(golden.index_of(node, at)) for at in range(min(node.size, _MAX_PLACES))]
+            if node.size
+            else []
+        )
+        found = sum(
+            any(place and place.items() <= index.items() for place in places) for index in wanted if index
+        )
+        return found, len(names & below.keys())
+
+    return max(nodes, key=tell)  # the first of equals
+
+
+def _trail(form: Form, node: Node) -> list[str]:
+    """Return the names from the root down to a node, with the counts of loops."""
+    names: list[str] = []
+    here: Node | None = node
+    while here is not None:
+        if here.type is NodeType.SPAN:
+            names.append(f"{here.name} x{here.count}" if here.count > 1 else here.name)
+        here = form.parent_of(here)
+    return names[::-1]
 
 
 def _child_names(node: Node) -> list[str]:
@@ -195,13 +247,6 @@ def _child_names(node: Node) -> list[str]:
         else:
             stack.extend(reversed(child.children))
     return names
-
-
-def _with_count(by_path: dict[str, Node], path: str) -> str:
-    node = by_path.get(path)
-    if node is None:
-        return path.rpartition("/")[2]
-    return f"{node.name} x{node.count}" if node.count > 1 else node.name
 
 
 def count_noun(number: int, noun: str) -> str:
