@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,11 +58,30 @@ def check_store(location: str, path: Path | None, *, is_deep: bool) -> Iterator[
                 and not has_segments(journal_directory(path))
             ):
                 yield _copied(path)
+            yield from _check_losses(store)
         except StoreError as error:
             yield _problem("store", error)
             return
         yield _check_writing(location, path)
         yield from check_journals(path, store)
+
+
+def _check_losses(store: Store) -> Iterator[Finding]:
+    losses = store.losses()
+    if not losses:
+        return
+    counts: Counter[str] = Counter()
+    for found in losses.values():
+        for loss in found:
+            counts[loss.kind] += loss.count
+    runs = f"{len(losses)} run{'s' * (len(losses) != 1)}"
+    shown = ", ".join(f"{kind} {count:,}" for kind, count in counts.most_common(5))
+    yield Finding(
+        "note",
+        "losses",
+        f"{runs} did not keep everything as it was given: {shown}{', ...' if len(counts) > 5 else ''}.",
+        f"otel-experiments show {next(iter(losses))[:8]}",
+    )
 
 
 def _none_yet(path: Path) -> Finding:

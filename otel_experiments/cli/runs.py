@@ -18,6 +18,8 @@ from otel_experiments.query.plain import json_line, plain_run
 from otel_experiments.query.search import parse_fields
 
 DEFAULT_LIMIT = 20
+_LOST = "losses"
+"""The column that is there where runs did not keep everything as it was given."""
 
 
 @click.command("runs")
@@ -82,8 +84,11 @@ def print_runs(runs: list[RunView], *, total: int, columns: list[SearchField] | 
     state_width = max(len(str(run.state)) for run in runs) + (2 if is_unicode(console) else 0)
     durations = [fmt.duration(run.duration_s) for run in runs]
     duration_width = max(4, *map(len, durations))
+    lost = [f"{run.lost_count:,}" if run.lost_count else "" for run in runs]
+    lost_width = max(map(len, [*lost, _LOST])) + 2 if any(lost) else 0
     if columns is None:
-        columns = col.choose(runs, room=console.width - state_width - name_width - duration_width - 8 - 4 - 8)
+        room = console.width - state_width - name_width - duration_width - lost_width - 8 - 4 - 8
+        columns = col.choose(runs, room=room)
     rows: list[list[str | Text]] = [
         [
             badge(console, run.state),
@@ -91,9 +96,10 @@ def print_runs(runs: list[RunView], *, total: int, columns: list[SearchField] | 
             run.short_id,
             fmt.age(run.age_s),
             shown_duration,
+            *([Text(shown_lost, style="yellow")] if lost_width else []),
             *(col.cell(run, field, now_s=run.age_s + run.created_ns / 1e9) for field in columns),
         ]
-        for run, shown_duration in zip(runs, durations, strict=True)
+        for run, shown_duration, shown_lost in zip(runs, durations, lost, strict=True)
     ]
     layout = [
         Column("state"),
@@ -101,6 +107,7 @@ def print_runs(runs: list[RunView], *, total: int, columns: list[SearchField] | 
         Column("id", style="dim"),
         Column("age", is_right=True),
         Column("time", is_right=True),
+        *([Column(_LOST, is_right=True)] if lost_width else []),
         *(Column(col.heading(field, runs), is_right=True, max_width=col.MAX_CELL + 8) for field in columns),
     ]
     print_table(console, layout, rows)

@@ -53,6 +53,10 @@ def command(ctx: click.Context, *, run: str, is_all: bool, as_json: bool) -> Non
                         "duration_s": view.record.paused_total_ns / 1e9,
                         "dropped_count": view.record.paused_dropped_count,
                     },
+                    "losses": [
+                        {"kind": loss.kind, "name": loss.name or None, "count": loss.count}
+                        for loss in view.losses
+                    ],
                     "resource": plain(view.resource),
                     "error": _traceback(list(spans)),
                     "span_tree": plain_tree(roots),
@@ -63,6 +67,7 @@ def command(ctx: click.Context, *, run: str, is_all: bool, as_json: bool) -> Non
     console = make_console()
     limit = None if is_all else MAX_ROWS
     _print_header(console, view, list(spans))
+    _print_losses(console, view, limit)
     _print_config(console, view, limit)
     _print_summary(console, view, limit)
     _print_environment(console, view)
@@ -104,6 +109,21 @@ def _print_header(console: Console, run: RunView, spans: Sequence[Span]) -> None
         # Its last line is the reason, which stands above.
         for line in traceback.rstrip().splitlines()[:-1][-6:]:
             console.print(Text(f"  {fmt.clean(line)}", style="dim"), soft_wrap=True)
+
+
+def _print_losses(console: Console, run: RunView, limit: int | None) -> None:
+    losses = run.losses
+    if not losses:
+        return
+    _heading(console, "not recorded as given")
+    kinds = max(len(loss.kind) for loss in losses[:limit])
+    counts = max(len(f"{loss.count:,}") for loss in losses[:limit])
+    for loss in losses[:limit]:
+        line = Text(f"{loss.count:>{counts},}  ", style="yellow")
+        line.append(f"{fmt.clean(loss.kind):<{kinds}}  " if loss.name else fmt.clean(loss.kind))
+        line.append(fmt.shorten(fmt.clean(loss.name), max(10, console.width - counts - kinds - 4)))
+        console.print(line)
+    _say_more(console, len(losses), limit)
 
 
 def _ago(seconds: float) -> str:

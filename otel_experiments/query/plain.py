@@ -94,6 +94,7 @@ def plain_run(run: RunView) -> dict[str, Plain]:
         "attempt": record.attempt,
         "params": plain(run.params),
         "tags": plain(run.tags),
+        "lost_count": run.lost_count,
         "metrics": [plain_series(series) for series in run.metrics.all()],
     }
 

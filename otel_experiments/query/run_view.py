@@ -27,6 +27,7 @@ from otel_experiments.store import Store
 if TYPE_CHECKING:
     from otel_experiments.model.instrument import InstrumentPoint
     from otel_experiments.model.log import LogRecord
+    from otel_experiments.model.loss import Loss
     from otel_experiments.query.spans_view import SpansView
 
 _ENVIRONMENT = (
@@ -70,6 +71,11 @@ class RunPage:
     def tags(self) -> dict[str, dict[str, str]]:
         """The tags of each run of the page."""
         return self.store.tags(self._run_ids)
+
+    @cached_property
+    def losses(self) -> dict[str, list[Loss]]:
+        """What the runs of the page lost, without those that lost nothing."""
+        return self.store.losses(self._run_ids)
 
     @cached_property
     def series(self) -> dict[str, list[Series]]:
@@ -186,6 +192,16 @@ class RunView:
             case _:
                 found: str | int | None = getattr(self._run, name)
                 return found
+
+    @property
+    def losses(self) -> list[Loss]:
+        """What was not recorded as it was given, by kind and name, the largest counts first; mostly empty."""
+        return list(self._page.losses.get(self.id, ()))
+
+    @property
+    def lost_count(self) -> int:
+        """How many items were not recorded as they were given."""
+        return sum(loss.count for loss in self.losses)
 
     @property
     def resource(self) -> Mapping[str, object]:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Protocol, Self
 
+from otel_experiments.codec.text import clean_text
 from otel_experiments.errors import RecordingError
 from otel_experiments.record.description import shown
 
@@ -72,7 +73,7 @@ class Guard:
         """
         if self.raises:
             self._raise(error or RecordingError(kind=kind, name=name, what=_text(what)))
-        name = name[:MAX_NAME_CHARS]
+        name = clean_text(name[:MAX_NAME_CHARS].replace("\0", "\ufffd"))
         with self._lock:
             self.losses[kind] += count
             told = self._told.setdefault(kind, set())

@@ -15,6 +15,7 @@ from otel_experiments.errors import QueryError, StoreClosedError, StoreReadOnlyE
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
+from otel_experiments.model.loss import Loss
 from otel_experiments.model.metric import Band, Points, Series, SeriesKey
 from otel_experiments.model.run import Experiment, ParamValue, Run
 from otel_experiments.model.search import (
@@ -28,9 +29,11 @@ from otel_experiments.model.search import (
     TagField,
 )
 from otel_experiments.model.span import Span, StatusCode
+from otel_experiments.semconv.events import ML_TELEMETRY_LOSS
 from otel_experiments.store import _memory_contents
 from otel_experiments.store._band import BandBuilder, Stretch, finite_steps
 from otel_experiments.store._memory_contents import Contents
+from otel_experiments.store._memory_losses import add_up
 from otel_experiments.store._protocol import Row
 from otel_experiments.store._run_merge import StoredRun
 from otel_experiments.store._search_eval import (
@@ -199,6 +202,10 @@ class MemoryStore:
                 if run_id in {None, record.run_id} and event_name in {None, record.event_name}
             ]
             return sorted(found, key=lambda record: record.time_ns)
+
+    def losses(self, run_ids: Sequence[str] | None = None) -> dict[str, list[Loss]]:
+        """Return what these runs (None: all) lost, added up."""
+        return add_up(self.log_records(event_name=ML_TELEMETRY_LOSS.name), run_ids)
 
     def instrument_points(
         self, *, run_id: str | None = None, name: str | None = None

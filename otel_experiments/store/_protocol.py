@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # most readers need few of them, and making dataclasses takes
     from otel_experiments.model.batch import WriteBatch
     from otel_experiments.model.instrument import InstrumentPoint
     from otel_experiments.model.log import LogRecord
+    from otel_experiments.model.loss import Loss
     from otel_experiments.model.metric import Band, Points, Series, SeriesKey
     from otel_experiments.model.run import Experiment, ParamValue, Run
     from otel_experiments.model.search import RunQuery, SpanQuery
@@ -107,6 +108,13 @@ class Store(Protocol):
 
     def log_records(self, *, run_id: str | None = None, event_name: str | None = None) -> list[LogRecord]:
         """Return log records by time."""
+        ...
+
+    def losses(self, run_ids: Sequence[str] | None = None) -> dict[str, list[Loss]]:
+        """Return what these runs (None: all) did not keep as it was given, the largest counts first.
+
+        Runs that lost nothing are left out. The counts of all processes, ranks and attempts are added up.
+        """
         ...
 
     def instrument_points(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.batch import WriteBatch
     from otel_experiments.model.instrument import InstrumentPoint
     from otel_experiments.model.log import LogRecord
+    from otel_experiments.model.loss import Loss
     from otel_experiments.model.metric import Band, Points, Series, SeriesKey
     from otel_experiments.model.run import Experiment, ParamValue, Run
     from otel_experiments.model.search import RunQuery, SpanQuery
@@ -159,6 +160,13 @@ class SqliteStore:
 
         with self._database.reading() as connection:
             return _read_telemetry.log_records(connection, run_id, event_name)
+
+    def losses(self, run_ids: Sequence[str] | None = None) -> dict[str, list[Loss]]:
+        """Return what these runs (None: all) lost, added up."""
+        from otel_experiments.store import _read_loss  # noqa: PLC0415 - as above
+
+        with self._database.reading() as connection:
+            return _read_loss.losses(connection, run_ids)
 
     def instrument_points(
         self, *, run_id: str | None = None, name: str | None = None

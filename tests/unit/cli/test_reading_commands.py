@@ -6,6 +6,7 @@ import re
 import pytest
 
 from otel_experiments.model.batch import ParamSet, TagSet, WriteBatch
+from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.store import open_store
@@ -44,7 +45,7 @@ def test_runs_as_json_have_the_documented_shape(terminal, jobs):
     assert list(run) == [
         "run_id", "experiment", "name", "state", "reason", "error_type", "created_unix_nano", "started_unix_nano",
         "ended_unix_nano", "duration_s", "group", "condition", "hypothesis", "parent_run_id", "attempt", "params",
-        "tags", "metrics",
+        "tags", "lost_count", "metrics",
     ]  # fmt: skip
     assert run["run_id"] == jobs.ids["mlp-b"]
     assert run["params"]["optim"] == {"lr": 0.01, "name": "sgd"}
@@ -153,6 +154,61 @@ def test_show_cuts_tags_that_would_fill_the_screen(tmp_path, empty_terminal):
     assert len(text) < 3000
     assert "… (--json shows all)" in text
     assert len(empty_terminal.json("show", "long")["tags"]["note"]) == 10**6
+
+
+def lossy_store(path):
+    """Make a store with a run that lost something and one that did not."""
+
+    def lost(run_id, number, kind, name, count):
+        attributes = {"ml.loss.kind": kind, "ml.loss.reason": "not_encodable", "ml.loss.count": count}
+        return LogRecord(
+            number, number, event_name="ml.telemetry.loss", run_id=run_id,
+            attributes=attributes | ({"ml.loss.name": name} if name else {}),
+        )  # fmt: skip
+
+    one, other = "1" * 32, "2" * 32
+    with open_store(path) as store:
+        store.apply(
+            WriteBatch(
+                runs=[
+                    Run(one, "e", "lossy", RunState.SUCCEEDED, 2),
+                    Run(other, "e", "whole", RunState.SUCCEEDED, 1),
+                ],
+                log_records=[
+                    lost(one, 1, "metric value", "grads\x1b[31m", 1),
+                    lost(one, 2, "metric value", "grads\x1b[31m", 1233),
+                    lost(one, 3, "after the end", "", 7),
+                ],
+            )
+        )
+
+
+def test_what_a_run_lost_is_shown_with_it(empty_terminal):
+    """Nobody has to have read the log of the training: `show`, `runs` and `doctor` say what is missing."""
+    lossy_store(empty_terminal.store)
+
+    shown = empty_terminal.text("show", "lossy")
+    table = empty_terminal.text("runs").splitlines()
+    found = empty_terminal.text("doctor")
+
+    assert "not recorded as given\n1,234  metric value   grads\\x1b[31m\n    7  after the end\n" in shown
+    assert table[0].split()[-1] == "losses"
+    assert [line.split()[-1] for line in table[2:4]] == ["1,241", "-"]
+    assert "1 run did not keep everything as it was given: metric value 1,234, after the end 7." in " ".join(
+        found.split()
+    )
+    assert empty_terminal.json("show", "lossy")["losses"] == [
+        {"kind": "metric value", "name": "grads\x1b[31m", "count": 1234},
+        {"kind": "after the end", "name": None, "count": 7},
+    ]
+    assert [run["lost_count"] for run in empty_terminal.json("runs")["runs"]] == [1241, 0]
+
+
+def test_runs_that_lost_nothing_say_nothing_of_it(terminal):
+    """A heading or a column that is always empty takes room from what is there."""
+    assert "not recorded" not in terminal.text("show", "mlp-a")
+    assert "losses" not in terminal.text("runs")
+    assert "losses" not in terminal.text("doctor")
 
 
 def test_show_of_a_failed_run_has_its_error_and_traceback(terminal):

@@ -4,25 +4,21 @@ import os
 import signal
 import subprocess
 import sys
-from collections import Counter
 
 import pytest
 
 import otel_experiments as ox
 from otel_experiments.errors import RecordingError
 from otel_experiments.record.guard import MAX_NAMES_TOLD, Guard
-from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.events import ML_TELEMETRY_LOSS
 
 
 def counted(run):
     """Return the counts by kind and name that are stored with the run."""
-    found = Counter()
     for event in run.events(ML_TELEMETRY_LOSS.name):
         assert event.attributes.keys() <= set(ML_TELEMETRY_LOSS.attributes)
-        key = (event.attributes[attr.ML_LOSS_KIND], event.attributes.get(attr.ML_LOSS_NAME, ""))
-        found[key] += event.attributes[attr.ML_LOSS_COUNT]
-    return found
+    assert run.lost_count == sum(loss.count for loss in run.losses)
+    return {(loss.kind, loss.name): loss.count for loss in run.losses}
 
 
 def test_a_loss_is_told_once_for_each_name(forgiving, caplog):

@@ -19,7 +19,14 @@ from otel_experiments.model.search import (
     SpanQuery,
     TagField,
 )
-from otel_experiments.store import _read_point, _read_run, _read_telemetry, _write_axis, _write_point
+from otel_experiments.store import (
+    _read_loss,
+    _read_point,
+    _read_run,
+    _read_telemetry,
+    _write_axis,
+    _write_point,
+)
 from otel_experiments.store._sqlite import SqliteStore
 
 RUN = "a" * 32
@@ -119,6 +126,7 @@ def test_spans_are_found_by_index(store, query, index):
         (_read_telemetry._LINKS, ("[]",), ["SEARCH span_links USING PRIMARY KEY (trace_id=? AND span_id=?)"]),
         (*_read_telemetry.log_statement(RUN, None), ["log_records_by_run (run_id=?)"]),
         (*_read_telemetry.log_statement(None, "e"), ["log_records_by_event (event_name=?)"]),
+        (_read_loss.LOSSES, ("$", "$", "$", "$", "e", "[]"), ["log_records_by_event (event_name=?)"]),
         (*_read_telemetry.instrument_statement(RUN, "n"), ["instrument_points_by_run (run_id=? AND name=?)"]),
         (*_read_telemetry.instrument_statement(None, "n"), ["instrument_points_by_name (name=?)"]),
         (_write_point._SELECT_SERIES, (RUN, "n", "", 0), ["(run_id=? AND name=? AND phase=? AND rank=?)"]),

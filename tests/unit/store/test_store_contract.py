@@ -20,6 +20,7 @@ from otel_experiments.model.batch import (
 )
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
+from otel_experiments.model.loss import Loss
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Experiment, Owner, Run, RunState
 from otel_experiments.model.search import (
@@ -486,6 +487,36 @@ def test_log_records_are_kept_once_and_come_by_time(store):
     assert [record.time_ns for record in store.log_records()] == [10, 20]
     assert store.log_records(run_id=OTHER) == []
     assert repr(store.log_records(run_id=RUN, event_name="evaluated")) == repr([event])
+
+
+def test_losses_add_up_over_whoever_had_them(store):
+    """Two processes of a run count apart; the store gives the sum by kind and name, the largest first."""
+
+    def lost(time_ns, run_id, **said):
+        attributes = {f"ml.loss.{key}": value for key, value in said.items()}
+        return LogRecord(
+            time_ns, time_ns, event_name="ml.telemetry.loss", attributes=attributes, run_id=run_id
+        )
+
+    store.apply(
+        WriteBatch(
+            log_records=[
+                lost(1, RUN, kind="tag", name="a", reason="changed", count=2),
+                lost(2, RUN, kind="metric value", name="b", reason="not_encodable", count=5),
+                lost(3, RUN, kind="tag", name="a", reason="changed", count=40),
+                lost(4, OTHER, reason="queue_full", count=3),
+                lost(5, None, kind="tag", name="of no run", reason="changed", count=1),
+                LogRecord(6, 6, event_name="other", attributes={"ml.loss.count": 9}, run_id=RUN),
+            ]
+        )
+    )
+
+    of_run = [Loss("tag", "a", 42), Loss("metric value", "b", 5)]
+    of_other = [Loss("queue_full", "", 3)]
+    assert store.losses([RUN]) == {RUN: of_run}
+    assert store.losses([]) == {}
+    assert store.losses() == {RUN: of_run, OTHER: of_other}
+    assert store.losses([OTHER, "c" * 32]) == {OTHER: of_other}
 
 
 def test_instrument_points_are_kept_once_and_come_by_time(store):
