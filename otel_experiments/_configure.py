@@ -106,6 +106,7 @@ def configure(  # noqa: PLR0913 - one argument a setting, as documented in SETTI
     network_filesystem: bool | None = None,
     drain_s: float | None = None,
     capture_git: bool | None = None,
+    redact_secrets: bool | None = None,
     system_metrics_s: float | None = None,
     on_error: str | None = None,
     id_generator: IdGenerator | None = None,
@@ -134,6 +135,7 @@ def configure(  # noqa: PLR0913 - one argument a setting, as documented in SETTI
         network_filesystem=network_filesystem,
         drain_s=drain_s,
         capture_git=capture_git,
+        redact_secrets=redact_secrets,
         system_metrics_s=system_metrics_s,
         on_error=on_error,
     )

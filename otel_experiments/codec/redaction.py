@@ -17,7 +17,7 @@ from otel_experiments.codec.secret_names import Secrecy, secrecy_of
 REDACTED: Final = "<redacted>"
 """What stands in the place of a secret."""
 
-_MAX_DEPTH: Final = 32
+_MAX_DEPTH: Final = 20
 _FORMS: Final = (
     "sk-", "sk_", "rk_", "pk_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "gldt-", "glrt-", "glft-",
     "glcbt-", "glptt-", "glsoat-", "glimt-", "glagent-", "gloas-", "akia", "asia", "xox", "xapp-", "hf_", "eyj", "aiza",
@@ -110,8 +110,8 @@ def redact_text(text: str) -> str:
     return _redact_named(text) if is_named else text
 
 
-def redact_value(
-    name: str, value: Any, *, seen: Callable[[str], None] | None = None, depth: int = _MAX_DEPTH
+def redact_value(  # noqa: PLR0911 - one return a type
+    name: str, value: Any, *, seen: Callable[[str], None] | None = None, above: tuple[int, ...] = ()
 ) -> Any:
     """Return a value (text, number, bytes, list or mapping of them) without secrets; the same object if it has none.
 
@@ -119,7 +119,7 @@ def redact_value(
         name: what the value is called, dotted: `db.password`.
         value: the value; numbers are secrets only where the name leaves no doubt.
         seen: called with the name of each value that held a secret.
-        depth: how many levels of lists and mappings are looked into.
+        above: the ids of what the value is in: what holds itself is not followed.
     """
     if isinstance(value, str):
         made = _redact_string(name, value)
@@ -134,10 +134,12 @@ def redact_value(
         if is_secret and seen is not None:
             seen(name)
         return REDACTED if is_secret else value
-    if depth and isinstance(value, Mapping):
-        return _redact_inside(name, value, seen, depth - 1)
-    if depth and isinstance(value, (list, tuple)):
-        return _redact_sequence(name, value, seen, depth - 1)
+    if len(above) >= _MAX_DEPTH or id(value) in above:
+        return value
+    if isinstance(value, Mapping):
+        return _redact_inside(name, value, seen, (*above, id(value)))
+    if isinstance(value, (list, tuple)):
+        return _redact_sequence(name, value, seen, (*above, id(value)))
     return value
 
 
@@ -198,27 +200,27 @@ def _redact_string(name: str, value: str) -> str:
 
 
 def _redact_inside(
-    name: str, value: Mapping[Any, Any], seen: Callable[[str], None] | None, depth: int
+    name: str, value: Mapping[Any, Any], seen: Callable[[str], None] | None, above: tuple[int, ...]
 ) -> Any:
     prefix = f"{name}." if name else ""
     made = {
-        key: redact_value(f"{prefix}{key}", inner, seen=seen, depth=depth) for key, inner in value.items()
+        key: redact_value(f"{prefix}{key}", inner, seen=seen, above=above) for key, inner in value.items()
     }
     spoken_name = value.get("name", value.get("key"))  # {"name": "DB_PASSWORD", "value": "..."}
     if isinstance(spoken_name, str) and "value" in made:
-        made["value"] = redact_value(f"{prefix}{spoken_name}", made["value"], seen=seen, depth=depth)
+        made["value"] = redact_value(f"{prefix}{spoken_name}", made["value"], seen=seen, above=above)
     return value if all(made[key] is inner for key, inner in value.items()) else made
 
 
 def _redact_sequence(
-    name: str, value: Sequence[Any], seen: Callable[[str], None] | None, depth: int
+    name: str, value: Sequence[Any], seen: Callable[[str], None] | None, above: tuple[int, ...]
 ) -> Sequence[Any]:
     if all(isinstance(item, str) for item in value) and any(item.startswith("-") for item in value):
         made = redact_arguments(value)
         if seen is not None and list(value) != made:
             seen(name)
     else:
-        made = [redact_value(name, item, seen=seen, depth=depth) for item in value]
+        made = [redact_value(name, item, seen=seen, above=above) for item in value]
     return value if all(one is other for one, other in zip(made, value, strict=True)) else made
 
 

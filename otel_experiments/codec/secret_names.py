@@ -28,6 +28,7 @@ class Secrecy(IntEnum):
 
 _MOST_CHARS: Final = 200
 """A longer name is no name but a text; only its end is read."""
+_PATHS: Final = ("/", "./", "../", "~")
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SEGMENT: Final = re.compile(r"[./:\[\]]+")
 
@@ -88,6 +89,8 @@ _CONTEXT: Final = frozenset({
 @lru_cache(maxsize=4096)
 def secrecy_of(name: str) -> Secrecy:  # noqa: PLR0911 - one line a rule
     """Return what a name says about its value."""
+    if name.startswith(_PATHS):  # the path of a file such as /etc/passwd names no value
+        return Secrecy.NONE
     name = name[-_MOST_CHARS:]
     segments = [words for part in _SEGMENT.split(name) if (words := _words(part))]
     if not segments:

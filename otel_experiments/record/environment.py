@@ -21,6 +21,8 @@ from otel_experiments.semconv import attributes as attr
 _ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}
 """The names of the semantic conventions for what the kernel calls otherwise."""
 
+_MAX_ARGUMENTS = 200
+_MAX_ARGUMENT_CHARS = 1000
 _RANK_VARIABLES = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
 _LOCAL_RANK_VARIABLES = ("LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK")
 _WORLD_SIZE_VARIABLES = ("WORLD_SIZE", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
@@ -51,7 +53,7 @@ def distributed_attributes(environ: Mapping[str, str]) -> dict[str, AttributeVal
 
 
 def process_attributes() -> dict[str, AttributeValue]:
-    """Return the identity of process, Python and host. Arguments are left out: they may hold secrets."""
+    """Return the identity of process, Python and host; the arguments may hold secrets, which are not to be recorded."""
     main = sys.modules.get("__main__")
     script = getattr(main, "__file__", None)
     found: dict[str, AttributeValue] = {
@@ -64,6 +66,9 @@ def process_attributes() -> dict[str, AttributeValue]:
         attr.HOST_ARCH: _ARCHITECTURES.get(platform.machine(), platform.machine()),
         attr.OS_TYPE: sys.platform,
     }
+    arguments = [clean_text(text[:_MAX_ARGUMENT_CHARS]) for text in getattr(sys, "argv", ())[:_MAX_ARGUMENTS]]
+    if any(arguments):
+        found[attr.PROCESS_COMMAND_ARGS] = arguments
     if script:
         found[attr.PROCESS_COMMAND] = clean_text(str(script))
     return found

@@ -38,6 +38,7 @@ from otel_experiments.record.processors import (
     JournalLogProcessor,
     JournalSpanProcessor,
 )
+from otel_experiments.record.redactor import Redactor
 from otel_experiments.record.settings import Settings
 from otel_experiments.record.span_limits import span_limits
 from otel_experiments.record.system_metrics import SystemMetrics
@@ -98,6 +99,7 @@ class Pipeline:
         settings: what `configure` resolved.
         journal: where the runs write.
         guard: what recording lost.
+        redactor: takes secrets out of what is recorded.
         is_exiting: the process is about to end, and waits for everything together.
         span_processor: what the runs' tracer providers feed: `user_processors`, if there are any, and
             `journal_processor`.
@@ -118,7 +120,8 @@ class Pipeline:
         self.guard = Guard(raises=settings.on_error == "raise")
         self.storage = storage
         self.otlp: OtlpExport | None = None
-        self.base_resource = base_resource
+        self.redactor = Redactor(is_on=settings.redact_secrets)
+        self.base_resource = self.redactor.resource(base_resource)
         self.id_generator = id_generator or PrivateIdGenerator()
         self.clock = clock
         self.pid = os.getpid()

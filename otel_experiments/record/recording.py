@@ -112,7 +112,8 @@ class Recording(ScopedRun):
         with self.guard:
             flat = flatten_params(params, self._refuse_name)
             self.config.merge(flat)
-            self.pipeline.journal.append(encode.encode_params(self.id, flat, self._stamp_ns()))
+            written = self.pipeline.redactor.mapping(flat, "param")
+            self.pipeline.journal.append(encode.encode_params(self.id, written, self._stamp_ns()))
 
     def log_param(self, name: str, value: object) -> None:
         """Record one param."""
@@ -125,7 +126,7 @@ class Recording(ScopedRun):
     def set_tags(self, tags: Mapping[str, object] | Iterable[str]) -> None:
         """Set tags: a mapping, or names whose value is empty."""
         with self.guard:
-            cleaned = clean_tags(tags, self._refuse_name)
+            cleaned = self.pipeline.redactor.mapping(clean_tags(tags, self._refuse_name), "tag")
             self.pipeline.journal.append(encode.encode_tags(self.id, cleaned, self._stamp_ns()))
 
     def _stamp_ns(self) -> int:
@@ -139,13 +140,13 @@ class Recording(ScopedRun):
     def emit(self, event_name: str, body: Any = None, attributes: Mapping[str, Any] | None = None) -> None:
         """Record an event of the run: a log record with a name. `body` is any value, unlimited in size."""
         with self.guard:
-            now_ns = self.pipeline.clock()
+            now_ns, redactor = self.pipeline.clock(), self.pipeline.redactor
             self.providers.logger.emit(
                 event_name=event_name,
                 timestamp=now_ns,
                 observed_timestamp=now_ns,
-                body=body,
-                attributes=dict(attributes or {}),
+                body=redactor.value("", body, f"body of event {event_name!r}"),
+                attributes=redactor.mapping(attributes or {}, "event attribute"),
                 context=self.context_here(),
             )
 

@@ -178,7 +178,8 @@ class Run(Recording, Work):
         active_runs[self.id] = self
         self.pipeline.admit(self)
         if self._identity.params:
-            self.emit(events.ML_RUN_CONFIG.name, dict(self._identity.params))
+            params = self.pipeline.redactor.mapping(self._identity.params, "param")
+            self.emit(events.ML_RUN_CONFIG.name, params)
         return self
 
     def _write_record(self, *, started_ns: int | None) -> None:
@@ -188,9 +189,11 @@ class Run(Recording, Work):
         if self._created_ns is None:
             self._created_ns = now_ns
             if identity.params:
-                journal.append(encode.encode_params(self.id, identity.params, now_ns))
+                params = self.pipeline.redactor.mapping(identity.params, "param")
+                journal.append(encode.encode_params(self.id, params, now_ns))
             if identity.tags:
-                journal.append(encode.encode_tags(self.id, identity.tags, now_ns))
+                tags = self.pipeline.redactor.mapping(identity.tags, "tag")
+                journal.append(encode.encode_tags(self.id, tags, now_ns))
         record = model.Run(
             run_id=self.id,
             experiment=self.experiment,
@@ -441,10 +444,13 @@ class Run(Recording, Work):
         }
         if identity.seed is not None:
             attributes[attr.ML_RANDOM_SEED] = identity.seed
+        redactor = self.pipeline.redactor
         for key, value in list(identity.params.items())[:MAX_HYPERPARAMETERS]:
             if value is not None:
-                attributes[f"{attr.ML_HYPERPARAMETER}.{key}"] = attribute_of_param(value)
-        for key, tag in list(identity.tags.items())[:MAX_HYPERPARAMETERS]:
+                written = redactor.value(key, value, "param")
+                attributes[f"{attr.ML_HYPERPARAMETER}.{key}"] = attribute_of_param(written)
+        for key, given in list(identity.tags.items())[:MAX_HYPERPARAMETERS]:
+            tag = redactor.value(key, given, "tag")
             attributes[f"{attr.ML_RUN_TAG}.{key}"] = (tag or "")[:1000]
         return attributes
 

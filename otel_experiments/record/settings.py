@@ -121,6 +121,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "capture_git": Setting(
         "OTEL_EXPERIMENTS_CAPTURE_GIT", _boolean, True, "Record the revision and state of the git checkout."
     ),
+    "redact_secrets": Setting(
+        "OTEL_EXPERIMENTS_REDACT_SECRETS",
+        _boolean,
+        True,
+        "Record `<redacted>` in the place of passwords, tokens and keys in params, tags, events and the resource.",
+    ),
     "system_metrics_s": Setting(
         "OTEL_EXPERIMENTS_SYSTEM_METRICS",
         _not_negative,
@@ -153,6 +159,7 @@ class Settings:
     drain_s: float
     network_filesystem: bool | None
     capture_git: bool
+    redact_secrets: bool
     system_metrics_s: float
     on_error: OnError
 

@@ -175,6 +175,8 @@ HARMLESS_NAMES = [
     "classname",
     "weight_decay",
     "dsnet",
+    "../../etc/passwd",
+    "/run/token",
     "auth_url",
     "num_api_calls",
     "expression",
@@ -353,6 +355,14 @@ def test_what_holds_no_secret_is_the_same_object():
 
     assert redact_value("config", value) is value
     assert redact_mapping({"config": value})["config"] is value
+
+
+def test_a_value_that_holds_itself_ends():
+    """What holds itself, twice over, is looked through once."""
+    value = {"password": "x"}
+    value |= {"a": value, "b": [value, {"again": value}]}
+
+    assert redact_value("", value)["password"] == REDACTED
 
 
 def test_random_words_are_told_from_written_ones():

@@ -1,0 +1,60 @@
+"""Secrets out of what a process records: `<redacted>` in their place, told once for each name.
+
+What the program itself reads, such as `run.config.api_key`, stays as it is: only what is written down is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from opentelemetry.sdk.resources import Resource
+
+from otel_experiments.codec.redaction import REDACTED, redact_mapping, redact_text, redact_value
+from otel_experiments.record.guard import logger
+
+_MOST_TOLD: Final = 100
+"""So many names have a line of their own in the log."""
+
+
+class Redactor:
+    """Takes secrets out of params, tags, events and resources, unless `redact_secrets` is switched off."""
+
+    def __init__(self, *, is_on: bool) -> None:
+        self.is_on = is_on
+        self._told: set[tuple[str, str]] = set()
+
+    def mapping(self, values: Mapping[str, Any], kind: str) -> dict[str, Any]:
+        """Return values by name without secrets; `kind` says in the log what they are: a param, a tag."""
+        if not self.is_on:
+            return dict(values)
+        return redact_mapping(values, seen=lambda name: self._tell(kind, name))
+
+    def value(self, name: str, value: Any, kind: str) -> Any:
+        """Return one value without secrets."""
+        return redact_value(name, value, seen=lambda inner: self._tell(kind, inner)) if self.is_on else value
+
+    def text(self, text: str) -> str:
+        """Return a text without secrets; nothing is told of it."""
+        return redact_text(text) if self.is_on else text
+
+    def resource(self, resource: Resource) -> Resource:
+        """Return a resource whose attributes hold no secrets: they may come from environment and command line."""
+        attributes = self.mapping(resource.attributes, "resource attribute")
+        if attributes == dict(resource.attributes):
+            return resource
+        return Resource(attributes, resource.schema_url)
+
+    def _tell(self, kind: str, name: str) -> None:
+        if (kind, name) in self._told or len(self._told) >= _MOST_TOLD:
+            return
+        self._told.add((kind, name))
+        with suppress(Exception):  # a handler of the application's may raise
+            logger.warning(
+                "The %s%s looks like a secret: %s is recorded in its place. Another name keeps it, or "
+                "redact_secrets=False (OTEL_EXPERIMENTS_REDACT_SECRETS=false) keeps all.",
+                kind,
+                f" {name[:200]!r}" if name else "",
+                REDACTED,
+            )
