@@ -284,6 +284,7 @@ def start_run(  # noqa: PLR0913 - each argument is one fact about the run
         StoreError: the store can never take the run; raised here, before training starts. A store that is
             only locked, or a disk that is only full, raises nothing: the journal waits.
         RunNotFoundError: there is no run to resume.
+        AmbiguousRunError: several runs have the name, or ids that begin so.
     """
     process = pipeline()
     run_id, root_span_id, before = None, None, None
@@ -393,5 +394,5 @@ def _resumed(wanted: str) -> Before:
         raise ConfigurationError(
             f"Run {wanted!r} cannot be resumed: this process keeps no store.\n  Configure one: configure(store=PATH)."
         )
-    found = Reader(store).run(wanted)
+    found = Reader(store).only_run(wanted)
     return Before(found.record, dict(found.params.flat))

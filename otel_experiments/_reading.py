@@ -89,12 +89,13 @@ def run(
 def run(target: Any = None, /, *, store: Any = None, **options: Any) -> Any:  # the overloads carry the types
     """Read a stored run, or make each call of a function a run.
 
-    `ox.run("3f2a")` returns the stored run with that id, unique prefix of an id, or name. `@ox.run` and
+    `ox.run("3f2a")` returns the stored run with that id, unique prefix of an id, or name. A name means its newest
+    run, `name~1` the one before, and `latest` the newest run of all. `@ox.run` and
     `@ox.run(experiment="mnist")` decorate: every call of the function is a run whose params are its arguments.
 
     Raises:
         RunNotFoundError: no run answers to the text.
-        AmbiguousRunError: several do.
+        AmbiguousRunError: several have an id that begins so.
         StoreError: the store cannot be read.
     """
     if isinstance(target, str):

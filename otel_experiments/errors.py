@@ -129,21 +129,31 @@ class RunError(OtelExperimentsError):
 
 
 class RunNotFoundError(RunError, LookupError):
-    """No run answers to the given id, prefix or name."""
+    """No run answers to the given id, prefix or name; `suggestions` are names that may be meant."""
 
     def __init__(
-        self, *, wanted: str, store: str, known: Sequence[str], suggestion: str | None = None
+        self, *, wanted: str, store: str, known: Sequence[str], suggestions: Sequence[str] = ()
     ) -> None:
-        self.wanted, self.store, self.known, self.suggestion = wanted, store, tuple(known), suggestion
+        self.wanted, self.store, self.known, self.suggestions = (
+            wanted,
+            store,
+            tuple(known),
+            tuple(suggestions),
+        )
         found = (
             f"{_counted(len(known), 'run')}: {', '.join(known[:3])}{', ...' if len(known) > 3 else ''}"
             if known
             else "it is empty"
         )
-        hint = f"Did you mean {suggestion!r}? " if suggestion else ""
+        hint = f"Did you mean {' or '.join(map(repr, suggestions))}? " if suggestions else ""
         super().__init__(
             f"No run {wanted!r} in store {store!r} ({found}).\n  {hint}List them with: otel-experiments runs --store {store}"
         )
+
+    @property
+    def suggestion(self) -> str | None:
+        """The name that is most likely meant; None where none is alike."""
+        return self.suggestions[0] if self.suggestions else None
 
 
 class AmbiguousRunError(RunError, LookupError):

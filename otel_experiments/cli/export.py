@@ -13,6 +13,7 @@ from typing import Literal, TextIO
 
 import click
 
+from otel_experiments.cli.format import clean
 from otel_experiments.cli.root import store_option
 from otel_experiments.cli.session import open_session
 from otel_experiments.query import Reader, RunView
@@ -20,6 +21,7 @@ from otel_experiments.query import export as out
 
 What = Literal["runs", "points", "spans"]
 Format = Literal["csv", "jsonl"]
+_ENDINGS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 
 
 @click.command("export")
@@ -66,7 +68,8 @@ def command(
     with _sink(output) as sink:
         count = _write(reader, runs, what, chosen, sink, metric=metric, has_run_filter=has_run_filter)
     if output is not None:
-        click.echo(f"Wrote {count} {what} to {output}.", err=True)
+        things = what.removesuffix("s") if count == 1 else what
+        click.echo(f"Wrote {count} {things} to {clean(str(output))}.", err=True)
 
 
 def _write(
@@ -94,9 +97,22 @@ def _write(
 
 
 def _format_of(output: Path | None, what: What) -> Format:
-    if what == "spans" or (output is not None and output.suffix in {".jsonl", ".ndjson", ".json"}):
-        return "jsonl"
-    return "csv"
+    """Return the format that the file's name asks for.
+
+    Raises:
+        click.UsageError: its ending stands for another format than those that are written.
+    """
+    default: Format = "jsonl" if what == "spans" else "csv"
+    if output is None or not output.suffix:
+        return default
+    named = _ENDINGS.get(output.suffix.lower())
+    if named is None:
+        endings = [ending for ending, form in _ENDINGS.items() if what != "spans" or form == "jsonl"]
+        raise click.UsageError(
+            f"{str(output)!r}: nothing is written in the format {output.suffix}. "
+            f"Endings that work: {', '.join(endings)}; or say the format: --format {default}"
+        )
+    return named
 
 
 @contextlib.contextmanager

@@ -38,7 +38,7 @@ MAX_SPANS = 50_000
 def command(ctx: click.Context, *, run: str, is_all: bool, as_json: bool) -> None:
     """Show one run: state, config, summary, environment, spans.
 
-    RUN is an id, the beginning of one, or a name that only one run has.
+    RUN is an id, the beginning of one, or a name: its newest run, NAME~1 the one before. latest is the newest of all.
     """
     view = open_session(ctx).run(run)
     spans = view.spans.first(MAX_SPANS)

@@ -32,7 +32,7 @@ DEFAULT_LIMIT = 100
     "--attribute",
     "attributes",
     multiple=True,
-    metavar="KEY=VALUE",
+    metavar="KEY[=VALUE]",
     help="Only with this attribute; repeatable.",
 )
 @click.option(
@@ -76,7 +76,8 @@ def command(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """List the spans of RUN, or of all runs, by start.
 
-    A VALUE is read as JSON where it is some (0.5, true, "5" in quotes for the text 5), else it is text.
+    A VALUE is read as JSON where it is some (0.5, true, "5" in quotes for the text 5), else it is text; a KEY
+    alone asks for spans that have it.
     """
     reader = open_session(ctx)
     view = None if run is None else reader.run(run)
@@ -110,10 +111,12 @@ def _show_tree(roots: Sequence[FoldedNode], *, state: RunState | None, as_json: 
         click.echo("No such spans.")
 
 
-def _attribute(text: str) -> tuple[str, str | bool | int | float]:
+def _attribute(text: str) -> tuple[str, str | bool | int | float | None]:
     key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise click.BadParameter(f"{text!r} is not KEY=VALUE.", param_hint="--attribute")
+    if not key:
+        raise click.BadParameter(f"{text!r} is not KEY or KEY=VALUE.", param_hint="--attribute")
+    if not equals:
+        return key, None
     try:
         read = json.loads(value)
     except ValueError:

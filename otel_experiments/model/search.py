@@ -122,8 +122,9 @@ class RunQuery:
 
 @dataclass(frozen=True, slots=True)
 class SpanQuery:
-    """Which spans. All given conditions must hold; `attributes` compares values exactly.
+    """Which spans. All given conditions must hold.
 
+    `attributes` compares values exactly; a None asks only whether the span has the attribute.
     Units: durations are nanoseconds; an open span has no duration and never matches a duration bound.
     Results are ordered by start time.
     """
@@ -135,6 +136,6 @@ class SpanQuery:
     min_duration_ns: int | None = None
     max_duration_ns: int | None = None
     is_error: bool | None = None
-    attributes: tuple[tuple[str, str | bool | int | float], ...] = field(default=())
+    attributes: tuple[tuple[str, str | bool | int | float | None], ...] = field(default=())
     limit: int | None = None
     offset: int = 0

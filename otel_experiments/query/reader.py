@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from otel_experiments.errors import (
 )
 from otel_experiments.model.run import Experiment, Run, RunState
 from otel_experiments.model.search import And, Comparison, Expression, Order, RunField, RunQuery, SpanQuery
-from otel_experiments.query.closest import closest
+from otel_experiments.query.closest import beginning_so, closest
 from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.run_view import RunPage, RunView
 from otel_experiments.query.search import parse_order, parse_search
@@ -43,6 +44,9 @@ _COPIED = (
     "was killed, without {path}-wal and {path}.journals beside it.\n"
     "  Copy all three again, or read the original once (otel-experiments runs): then the one file holds all."
 )
+LATEST = "latest"
+"""Names the newest run of a store."""
+_BACK = re.compile(r"~[0-9]{1,18}\Z")
 _STATE = RunField("state")
 _STORED_LIVE = Comparison(_STATE, "in", tuple(str(state) for state in RunState if state.is_live))
 
@@ -138,34 +142,63 @@ class Reader:
         return self._store.count_runs(RunQuery(expression), live_run_ids=live)
 
     def run(self, wanted: str) -> RunView:
-        """Return the run with this id, this name, or the only one whose id starts like this.
+        """Return the run that is meant by an id, the beginning of one, or a name.
+
+        A name means the newest run that has it; `latest` is the newest run of all, `name~1` (and `latest~1`) the
+        one before the newest. A run that is really called so comes first.
 
         Raises:
-            RunNotFoundError: none does; the error lists what there is.
-            AmbiguousRunError: several do; the error lists them.
+            RunNotFoundError: there is none; the error lists what there is.
+            AmbiguousRunError: the ids of several runs begin so; the error lists them.
+            StoreDamagedError: its row cannot be read.
         """
+        return self._views([self._find(wanted)], Liveness(self._clock()))[0]
+
+    def only_run(self, wanted: str) -> RunView:
+        """Return the run as `run` does, but by a name only when no other run has it: for who changes a run.
+
+        Raises:
+            RunNotFoundError: there is none.
+            AmbiguousRunError: several runs have the name, or ids that begin so.
+        """
+        found = self._find(wanted)
+        if wanted not in {found.run_id, ""} and found.name == wanted:
+            self._only(wanted, self._named(wanted, limit=2, offset=0))
+        return self._views([found], Liveness(self._clock()))[0]
+
+    def _find(self, wanted: str) -> Run:
         # An argument that was no valid text in the terminal's encoding names nothing that could be stored.
         is_text = bool(wanted) and not any("\ud800" <= character <= "\udfff" for character in wanted)
-        found = self._matching(wanted) if is_text else []
+        exact = self._store.get_run(wanted) if is_text else None
+        found = [exact] if exact is not None else []
+        if is_text and not found:
+            found = self._named(wanted, limit=1) or self._counted_back(wanted) or self._beginning(wanted)
         if not found:
             raise self._run_not_found(wanted)
+        return self._only(wanted, found)
+
+    def _only(self, wanted: str, found: Sequence[Run]) -> Run:
         if len(found) > 1:
             labels = [f"{run.run_id[:12]} ({run.name})" for run in found]
             raise AmbiguousRunError(wanted=wanted, store=self.location, matches=labels)
-        return self._views(found, Liveness(self._clock()))[0]
+        return found[0]
 
-    def _matching(self, wanted: str) -> list[Run]:
-        """Return the runs that are meant: the whole id before the whole name before the beginning of an id."""
-        exact = self._store.get_run(wanted)
-        if exact is not None:
-            return [exact]
+    def _named(self, name: str, *, limit: int, offset: int = 0) -> list[Run]:
+        """Return the runs of this name, newest first."""
+        where = Comparison(RunField("name"), "==", name)
+        return self._store.find_runs(RunQuery(where, limit=limit, offset=offset))
+
+    def _counted_back(self, wanted: str) -> list[Run]:
+        """Return the run that `latest`, `latest~2` or `name~1` means."""
+        name, _, count = wanted.rpartition("~") if _BACK.search(wanted) else (wanted, "", "0")
+        back = int(count)
+        if name != LATEST:
+            return self._named(name, limit=1, offset=back)
+        return self._store.find_runs(RunQuery(limit=1, offset=back))
+
+    def _beginning(self, wanted: str) -> list[Run]:
+        """Return the runs whose ids begin so."""
         ids = self._store.resolve_run_ids(wanted)
-        if len(ids) > 1:
-            named = self._store.find_runs(
-                RunQuery(Comparison(RunField("name"), "==", wanted), limit=len(ids))
-            )
-            if named:
-                return named
         return [run for run in map(self._store.get_run, ids) if run is not None]
 
     def pages(self, runs: Sequence[RunView]) -> Iterator[list[RunView]]:
@@ -243,11 +276,12 @@ class Reader:
     def _run_not_found(self, wanted: str) -> RunNotFoundError:
         runs = self._store.find_runs(RunQuery())
         names = list(dict.fromkeys(run.name for run in runs))
+        nearest = closest(wanted, [*names, *(run.run_id for run in runs)])
         return RunNotFoundError(
             wanted=wanted[:80],
             store=self.location,
             known=[run.name for run in runs],
-            suggestion=closest(wanted, [*names, *(run.run_id for run in runs)]),
+            suggestions=beginning_so(wanted, names, limit=3) or ([nearest] if nearest else []),
         )
 
 

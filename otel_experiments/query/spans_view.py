@@ -47,11 +47,18 @@ class SpansView:
         return self._narrowed(name=name)
 
     def with_attribute(
-        self, key: str | None = None, value: AttributeFilter | None = None, /, **attributes: AttributeFilter
+        self,
+        key: str | None = None,
+        value: AttributeFilter | None = None,
+        /,
+        **attributes: AttributeFilter | None,
     ) -> SpansView:
-        """Return the spans with exactly these attributes, given as key and value or as keywords."""
-        wanted = tuple(attributes.items())
-        if key is not None and value is not None:
+        """Return the spans with exactly these attributes, given as key and value or as keywords.
+
+        A key alone, or None as the value, asks for spans that have the attribute, whatever its value.
+        """
+        wanted: tuple[tuple[str, AttributeFilter | None], ...] = tuple(attributes.items())
+        if key is not None:
             wanted = ((key, value), *wanted)
         return self._narrowed(attributes=self.query.attributes + wanted)
 

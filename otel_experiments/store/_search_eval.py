@@ -204,8 +204,8 @@ def json_attribute_is(attributes_json: str, key: str, wanted_json: str) -> bool:
 
 
 def attribute_is(attributes: Mapping[str, object], key: str, wanted: object) -> bool:
-    """Return whether the attribute is there and equal, numbers as numbers."""
-    return key in attributes and _is_equal(attributes[key], wanted)
+    """Return whether the attribute is there and equal, numbers as numbers; None as the wanted value means any."""
+    return key in attributes and (wanted is None or _is_equal(attributes[key], wanted))
 
 
 def run_value(  # noqa: PLR0911 - one return a field

@@ -48,10 +48,10 @@ TEXTS = {
         ),
     ),
     "RunNotFoundError": (
-        {"wanted": "resnet-7", "store": "runs.db", "known": ["a", "b", "c", "d"], "suggestion": "a"},
+        {"wanted": "resnet-7", "store": "runs.db", "known": ["a", "b", "c", "d"], "suggestions": ["a", "b"]},
         (
             "No run 'resnet-7' in store 'runs.db' (4 runs: a, b, c, ...).\n"
-            "  Did you mean 'a'? List them with: otel-experiments runs --store runs.db"
+            "  Did you mean 'a' or 'b'? List them with: otel-experiments runs --store runs.db"
         ),
     ),
     "AmbiguousRunError": (

@@ -1,6 +1,7 @@
 """The scripts in `examples/` run and print what their docstrings say."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -45,3 +46,55 @@ def test_an_example_prints_what_its_docstring_says(path, tmp_path, user_environm
     assert answer.returncode == 0, answer.stderr
     assert answer.stderr == ""
     assert output_difference(documented, answer.stdout) == ""
+
+
+NOT_THE_SAME_TWICE = {"03_search_runs.py"}
+"""Examples that count all runs of the store: the second time there are twice as many."""
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_runs_twice_in_one_folder(path, tmp_path, user_environment, output_difference):
+    """A script that is run again records again and reads its newest run: no error, no warning, the same output."""
+    answers = [
+        subprocess.run(
+            [sys.executable, path],
+            capture_output=True, text=True, cwd=tmp_path, env=user_environment, timeout=TIME_LIMIT_S, check=False,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+
+    assert [(answer.returncode, answer.stderr) for answer in answers] == [(0, "")] * 2
+    if path.name not in NOT_THE_SAME_TWICE:
+        assert output_difference(answers[0].stdout, answers[1].stdout) == ""
+
+
+def test_the_ten_lines_of_the_readme_run_twice_in_one_folder(tmp_path, user_environment):
+    """The first script that a newcomer types can be run again, and every command takes the name for the newest run."""
+    readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "train.py").write_text(
+        re.search(r"```python\n(.*?)```", readme, re.DOTALL)[1], encoding="utf-8"
+    )
+    command = Path(sys.executable).with_name("otel-experiments")
+    read = (
+        ["show", "baseline", "--json"], ["show", "baseline~1", "--json"], ["show", "latest", "--json"], ["metrics", "baseline"], ["spans", "baseline"],
+        ["metrics", "baseline", "val/acc"], ["export", "points", "baseline"], ["runs"],
+    )  # fmt: skip
+    lines = [[sys.executable, "train.py"]] * 2 + [[command, *arguments] for arguments in read]
+
+    answers = [
+        subprocess.run(
+            line,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=user_environment,
+            timeout=TIME_LIMIT_S,
+            check=False,
+        )
+        for line in lines
+    ]
+
+    assert [(answer.returncode, answer.stderr) for answer in answers] == [(0, "")] * len(answers)
+    assert answers[0].stdout == answers[1].stdout
+    newest, before, latest = (json.loads(answer.stdout)["run_id"] for answer in answers[2:5])
+    assert (newest == latest, newest == before) == (True, False)

@@ -17,9 +17,12 @@ def test_runs_go_to_stdout_as_csv_by_default(terminal):
     assert rows[0]["params.optim.lr"] == "0.1"
 
 
-@pytest.mark.parametrize(("name", "is_jsonl"), [("out.csv", False), ("out.jsonl", True), ("out.txt", False)])
+@pytest.mark.parametrize(
+    ("name", "is_jsonl"),
+    [("out.csv", False), ("out.jsonl", True), ("out.json", True), ("OUT.NDJSON", True), ("out", False)],
+)
 def test_the_name_of_the_file_tells_the_form(terminal, tmp_path, name, is_jsonl):
-    """A file that ends in .jsonl is JSON Lines, any other CSV; stderr says what was written."""
+    """A file that ends in .jsonl is JSON Lines, one in .csv or without an ending CSV; stderr says what was written."""
     path = tmp_path / name
 
     result = terminal.run("export", "points", "-o", str(path), "--experiment", "digits", "--metric", "val/*")
@@ -71,3 +74,33 @@ def test_a_file_that_cannot_be_written_is_a_usage_error(terminal, tmp_path):
 
     assert result.exit_code == 2
     assert "Cannot write to" in result.stderr
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".xlsx", ".tsv", ".txt", ".csv.gz", ".db", ".JSONLINES"])
+@pytest.mark.parametrize("what", ["runs", "points", "spans"])
+def test_an_ending_of_another_format_is_refused(terminal, tmp_path, what, ending):
+    """Nothing is written under a name that promises another format; the endings that work are named."""
+    result = terminal.run("export", what, "-o", str(tmp_path / f"x{ending}"))
+
+    assert result.exit_code == 2
+    assert (
+        f"nothing is written in the format {ending.rpartition('.')[1]}{ending.rpartition('.')[2]}"
+        in result.stderr
+    )
+    assert ".jsonl" in result.stderr
+    assert (".csv," in result.stderr) is (what != "spans")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_spans_are_not_written_into_a_csv_file(terminal, tmp_path):
+    """Spans have no CSV form, whatever the file is called."""
+    result = terminal.run("export", "spans", "-o", str(tmp_path / "x.csv"))
+
+    assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
+
+
+def test_a_format_that_is_named_goes_into_any_file(terminal, tmp_path):
+    """With --format the name of the file promises nothing; one run is counted as one run."""
+    result = terminal.run("export", "runs", "mlp-a", "--format", "csv", "-o", str(tmp_path / "x.txt"))
+
+    assert (result.exit_code, result.stderr) == (0, f"Wrote 1 run to {tmp_path / 'x.txt'}.\n")

@@ -354,7 +354,7 @@ def test_semconv_lists_and_explains_the_vocabulary(terminal):
         (["sql", "delete from runs"], 5, "refused"),
         (["sql", "selec"], 5, "cannot be run"),
         (["runs", "--limit", "-1"], 2, "--limit"),
-        (["spans", "--attribute", "novalue"], 2, "KEY=VALUE"),
+        (["spans", "--attribute", "=value"], 2, "KEY=VALUE"),
         (["export", "spans", "--format", "csv"], 2, "jsonl"),
         (["export", "runs", "mlp-a", "--where", "exists(params.x)"], 2, "RUN names one run"),
         (["nonsense"], 2, "No such command"),

@@ -17,6 +17,7 @@ from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.search import MetricField, ParamField, RunField, TagField
 from otel_experiments.query import Reader, open_reader
+from otel_experiments.semconv import attributes
 from otel_experiments.store import open_store
 
 
@@ -128,19 +129,74 @@ def test_a_misspelt_run_is_met_with_a_suggestion(reader):
         reader.run("sdg-c")
 
 
-def test_a_name_of_several_runs_is_ambiguous_but_an_exact_name_beats_a_prefix():
-    """Two runs of one name are listed with their ids; a run named like another's id prefix is found by name."""
-    store = open_store("memory://")
-    runs = [("ab" * 16, "twin"), ("cd" * 16, "twin"), ("ef" * 16, "ab"), ("ab" + "00" * 15, "other")]
-    store.apply(WriteBatch(runs=[Run(run_id, "e", name, RunState.PENDING, 1) for run_id, name in runs]))
+@pytest.mark.parametrize(
+    ("wanted", "meant"), [("mlp", ["mlp-a", "mlp-b"]), ("MLP-A", ["mlp-a"]), ("Lost", ["lost-d"])]
+)
+def test_the_beginning_of_a_name_is_met_with_the_names_that_begin_so(reader, wanted, meant):
+    """`show mlp` says which names begin with mlp, whatever the case."""
+    with pytest.raises(RunNotFoundError) as caught:
+        reader.run(wanted)
 
-    with Reader(store) as reader:
+    assert caught.value.suggestions == tuple(meant)
+    assert f"Did you mean {' or '.join(map(repr, meant))}?" in str(caught.value)
+
+
+def store_of(*runs):
+    """Return a reader over runs given as (id, name), oldest first."""
+    store = open_store("memory://")
+    records = [Run(run_id, "e", name, RunState.SUCCEEDED, at) for at, (run_id, name) in enumerate(runs)]
+    store.apply(WriteBatch(runs=records))
+    return Reader(store)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "run_id"),
+    [
+        ("twin", "c" * 32),
+        ("twin~0", "c" * 32),
+        ("twin~1", "b" * 32),
+        ("twin~2", "a" * 32),
+        ("latest", "d" * 32),
+        ("latest~1", "c" * 32),
+        ("latest~3", "a" * 32),
+        ("a", "a" * 32),
+        ("twin~3", None),
+        ("latest~4", None),
+        ("latest~", None),
+        ("twin~-1", None),
+        ("twin~" + "9" * 18, None),
+        ("~1", None),
+    ],
+)
+def test_a_name_means_its_newest_run(wanted, run_id):
+    """The newest run of the name, `name~1` the one before, `latest` the newest of all; nothing beyond what there is."""
+    with store_of(("a" * 32, "twin"), ("b" * 32, "twin"), ("c" * 32, "twin"), ("d" * 32, "other")) as reader:
+        if run_id is None:
+            with pytest.raises(RunNotFoundError):
+                reader.run(wanted)
+        else:
+            assert reader.run(wanted).id == run_id
+
+
+def test_a_run_that_is_called_so_comes_before_what_the_word_means():
+    """Runs named "latest", "x~1", or like the beginning of an id are found by their names."""
+    with store_of(("a" * 32, "latest"), ("b" * 32, "x~1"), ("c" * 32, "x"), ("d" * 32, "aa")) as reader:
+        assert reader.run("latest").id == "a" * 32
+        assert reader.run("x~1").id == "b" * 32
+        assert reader.run("aa").id == "d" * 32
+
+
+def test_only_the_beginning_of_ids_is_ambiguous():
+    """Ids that begin alike are listed; a name that several runs have is refused only by who changes a run."""
+    with store_of(("ab" * 16, "twin"), ("cd" * 16, "twin"), ("ab" + "00" * 15, "other")) as reader:
+        with pytest.raises(AmbiguousRunError, match="names 2 runs"):
+            reader.run("ab")
         with pytest.raises(AmbiguousRunError, match="names 2 runs") as caught:
-            reader.run("twin")
+            reader.only_run("twin")
         assert set(caught.value.matches) == {"abababababab (twin)", "cdcdcdcdcdcd (twin)"}
-        assert reader.run("ab").id == "ef" * 16
-        with pytest.raises(AmbiguousRunError):
-            reader.run("a")
+        assert reader.only_run("cd").id == "cd" * 16
+        assert reader.only_run("cd" * 16).name == "twin"
+        assert reader.only_run("other").id == "ab" + "00" * 15
 
 
 def test_an_exact_name_is_found_behind_any_number_of_ids_that_begin_like_it():
@@ -332,3 +388,26 @@ def test_reading_where_there_is_no_store_makes_none(tmp_path):
         open_reader(tmp_path / "none.db")
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, {"epoch", "step", "run"}),
+        ({"key": attributes.ML_EPOCH_INDEX}, {"epoch"}),
+        ({"key": "no.such.key"}, set()),
+        ({"key": attributes.ML_STEP_INDEX, "value": 0}, {"step"}),
+        ({"key": '$odd"key'}, set()),
+    ],
+)
+def test_an_attribute_without_a_value_asks_for_spans_that_have_it(reader, asked, expected):
+    """`with_attribute(key)` is every span with the key, and none when no span has it."""
+    run = reader.run("mlp-a")
+    wanted = [asked[part] for part in ("key", "value") if part in asked]
+
+    found = run.spans.with_attribute(*wanted)
+
+    assert {span.name for span in found} == expected
+    if len(wanted) == 1:
+        assert all(wanted[0] in span.attributes for span in found)
+        assert len(found) == sum(wanted[0] in span.attributes for span in run.spans)
