@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 import threading
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,12 +18,12 @@ from otel_experiments.model.metric import SeriesKey
 from otel_experiments.record import exits
 from otel_experiments.record.current import active_runs
 from otel_experiments.record.guard import logger
-from otel_experiments.record.otlp_switch import is_wanted
+from otel_experiments.record.otlp_start import start_otlp
 from otel_experiments.record.pipeline import FlushReport, Pipeline
 from otel_experiments.record.propagation import RUN_ID_VARIABLE, Membership, find_rank, read_membership
 from otel_experiments.record.run import Run
 from otel_experiments.record.settings import Settings
-from otel_experiments.record.start import Before, base_resource, create_run, system_clock
+from otel_experiments.record.start import Before, base_resource, create_run, system_clock, version
 from otel_experiments.record.threads import thread_id_processors
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.drain import Drain
@@ -219,11 +218,8 @@ def _build(
         clock=clock or system_clock,
         span_processors=[*thread_id_processors(os.environ), *span_processors],
     )
-    if settings.enabled and is_wanted(settings.otlp, os.environ):
-        with warnings.catch_warnings():  # importing the SDK's logs puts a filter in front of the user's
-            from otel_experiments.record.otlp import OtlpExport  # noqa: PLC0415 - it costs 20 ms, when OTLP is on
-
-        made.attach_otlp(OtlpExport(made.guard, made.known_runs, is_stored=store is not None))
+    if settings.enabled:
+        start_otlp(made, version=version(), is_stored=store is not None)
     made_of.append(made)
     drain.before_round = made.keep_journal
     if settings.enabled:

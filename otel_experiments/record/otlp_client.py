@@ -1,130 +1,158 @@
 """One attempt to send one OTLP request over gRPC, and what became of it.
 
-The SDK's exporters do the work of endpoint, credentials, headers, compression and encoding, all of them set by
-the standard variables. What is replaced is their loop round the call: it draws from the global `random` at each
-failure, which would change the experiment, logs a line for each of its tries, and does not tell a refusal that
-lasts from one that passes. `tests/contract/test_sdk_contract.py` holds the names used here that are not public.
-Source: opentelemetry-proto, docs/specification.md, OTLP/gRPC failures and partial success.
+The SDK's encoders make the requests; endpoint, headers, credentials and compression come from a `Destination`. The
+SDK's exporters are not used: their retry draws from the global `random` at each failure, which would change the
+experiment, logs a line for each of its tries, does not tell a refusal that lasts from one that passes, and an
+environment meant for other programs makes them raise.
 """
 
 from __future__ import annotations
 
+import socket
+import ssl
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import Any, Final, cast
 
-from grpc import RpcError, StatusCode
-from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk._logs import ReadableLogRecord
-from opentelemetry.sdk.metrics.export import MetricsData
-from opentelemetry.sdk.trace import ReadableSpan
+import grpc
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceStub
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
-_PASSING: Final = frozenset(
-    {
-        StatusCode.CANCELLED,
-        StatusCode.DEADLINE_EXCEEDED,
-        StatusCode.ABORTED,
-        StatusCode.OUT_OF_RANGE,
-        StatusCode.UNAVAILABLE,
-        StatusCode.DATA_LOSS,
-    }
-)
-_RETRY_INFO: Final = "google.rpc.retryinfo-bin"
+from otel_experiments.record.otlp_answer import Outcome, judge_refusal
+from otel_experiments.record.otlp_environment import Destination
+
+_LONGEST_RECONNECT_MS: Final = 2_000
+_PROBE_S: Final = 5.0
+_CLOSED: Final = Outcome(is_taken=False, is_passing=True, is_unreachable=True, detail="it was shut down")
+
+_KINDS: Final[dict[str, tuple[Any, Callable[[Any], Any], str]]] = {
+    "traces": (TraceServiceStub, encode_spans, "rejected_spans"),
+    "metrics": (MetricsServiceStub, encode_metrics, "rejected_data_points"),
+    "logs": (LogsServiceStub, encode_logs, "rejected_log_records"),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a request.
+class GrpcClient:
+    """Sends the requests of one signal to its destination.
 
-    `is_taken`: the endpoint has it. `is_passing`: it has not, and the same request may work later.
-    `is_divisible`: it has not, and halves may work: it was too large, or holds one item that cannot be sent. `rejected_count`: how many items of a request that was
-    taken were refused. `detail`: what the endpoint, or gRPC, said.
+    Making one connects to nobody. `send` never raises.
+
+    Raises:
+        Exception: whatever a foreign provider of credentials raises.
     """
 
-    is_taken: bool
-    is_passing: bool = False
-    is_divisible: bool = False
-    rejected_count: int = 0
-    detail: str = ""
+    def __init__(self, destination: Destination, *, user_agent: str) -> None:
+        self.destination = destination
+        stub, self._encode, self._rejected = _KINDS[destination.signal]
+        self._is_closed = False
+        self._has_tls = destination.address.is_plain
+        self._channel = _open_channel(destination, user_agent)
+        self._export = cast("Callable[..., Any]", stub(self._channel).Export)
 
-
-class _Response(Protocol):
-    partial_success: Any  # of one of three generated classes
-
-
-class _OneTry:
-    """What the three clients share; mixed into one of the SDK's exporters."""
-
-    _client: Any  # a generated stub
-    _headers: Any
-    _timeout: float
-    _shutdown: bool
-    _endpoint: str
-    _translate_data: Callable[[Any], Any]  # encodes; one of three generated classes comes back
-
-    @property
-    def endpoint(self) -> str:
-        """Where requests go, as host and port."""
-        return self._endpoint
-
-    def _try(self, data: object, rejected: str) -> Outcome:
-        if self._shutdown:
-            return Outcome(is_taken=False, is_passing=True, detail="it was shut down")
+    def send(self, data: object) -> Outcome:
+        """Try once to send the spans, log records or metrics of one request."""
+        if self._is_closed:
+            return _CLOSED
         try:
-            request = self._translate_data(data)
+            request = self._encode(data)
         except Exception as error:  # noqa: BLE001 - what cannot be encoded now never can
             return Outcome(is_taken=False, is_divisible=True, detail=f"it cannot be encoded: {error!r}")
         start_s = time.monotonic()
+        if not self._has_tls and (refusal := self._probe_tls()) is not None:
+            return refusal
         try:
-            response: _Response = self._client.Export(
-                request=request, metadata=self._headers, timeout=self._timeout
+            response = self._export(
+                request, metadata=self.destination.headers, timeout=self.destination.timeout_s
             )
-        except RpcError as error:
-            return _refusal(error, time.monotonic() - start_s)
-        except ValueError as error:  # "Cannot invoke RPC on closed channel!": shutdown came in between
-            return Outcome(is_taken=False, is_passing=True, detail=str(error))
+        except grpc.RpcError as error:
+            return self._refused(error, time.monotonic() - start_s)
+        except ValueError as error:  # "Cannot invoke RPC on closed channel!": `close` came in between
+            return Outcome(is_taken=False, is_passing=True, is_unreachable=True, detail=str(error))
         partial = response.partial_success
         return Outcome(
             is_taken=True,
-            rejected_count=int(getattr(partial, rejected)),
-            detail=str(partial.error_message),
+            rejected_count=max(0, int(getattr(partial, self._rejected))),
+            detail=" ".join(str(partial.error_message).split())[:200],
         )
 
+    def close(self) -> None:
+        """Close the channel, which ends a request that still waits for its answer. Safe to call twice."""
+        self._is_closed = True
+        self._channel.close()
 
-def _refusal(error: RpcError, took_s: float) -> Outcome:
-    code = error.code()
-    said = " ".join(str(error.details() or "").split())
-    detail = f"{code.name} after {took_s:.1f} s: {said[:200]}"
-    if code is StatusCode.RESOURCE_EXHAUSTED:
-        has_retry_info = any(item.key == _RETRY_INFO for item in error.trailing_metadata() or ())
-        return Outcome(
-            is_taken=False, is_passing=has_retry_info, is_divisible=not has_retry_info, detail=detail
+    def _refused(self, error: Any, took_s: float) -> Outcome:
+        destination = self.destination
+        return judge_refusal(
+            error.code(),
+            error.details(),
+            error.trailing_metadata(),
+            took_s=took_s,
+            is_timed_out=took_s >= 0.9 * destination.timeout_s,
+            explain=lambda said: destination.address.explain(said, destination.proxy),
         )
-    return Outcome(is_taken=False, is_passing=code in _PASSING, detail=detail)
+
+    def _probe_tls(self) -> Outcome | None:
+        """See once that the port speaks TLS: gRPC would write to stderr, past all logging, that it does not."""
+        address, destination = self.destination.address, self.destination
+        if not address.host or destination.proxy:
+            self._has_tls = True
+            return None
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols(["h2"])
+        timeout_s = min(_PROBE_S, destination.timeout_s)
+        try:
+            with (
+                socket.create_connection((address.host, address.port), timeout=timeout_s) as connection,
+                context.wrap_socket(connection, server_hostname=address.host),
+            ):
+                pass
+        except ssl.SSLError as error:
+            if "WRONG_VERSION_NUMBER" not in str(error) and "record layer" not in str(error):
+                self._has_tls = True  # it does, and wants something of us that gRPC may have
+                return None
+            said = address.explain(f"{error.reason or error}")
+            return Outcome(
+                is_taken=False,
+                is_passing=True,
+                is_unreachable=True,
+                detail=f"no TLS: {said}",
+            )
+        except (OSError, ValueError):
+            return None  # gRPC tells what is wrong
+        self._has_tls = True
+        return None
 
 
-class SpanClient(_OneTry, OTLPSpanExporter):
-    """Sends spans."""
+def _open_channel(destination: Destination, user_agent: str) -> grpc.Channel:
+    address = destination.address
+    options: list[tuple[str, Any]] = [
+        ("grpc.primary_user_agent", user_agent),
+        ("grpc.max_reconnect_backoff_ms", _LONGEST_RECONNECT_MS),
+    ]
+    if address.is_loopback:
+        options.append(("grpc.enable_http_proxy", 0))
+    compression = grpc.Compression.Gzip if destination.is_compressed else grpc.Compression.NoCompression
+    if address.is_plain:
+        return grpc.insecure_channel(address.target, options=options, compression=compression)
+    return grpc.secure_channel(
+        address.target, _credentials(destination), options=options, compression=compression
+    )
 
-    def send(self, spans: Sequence[ReadableSpan]) -> Outcome:
-        """Send them in one request; never raises."""
-        return self._try(spans, "rejected_spans")
 
-
-class LogClient(_OneTry, OTLPLogExporter):
-    """Sends log records and events."""
-
-    def send(self, records: Sequence[ReadableLogRecord]) -> Outcome:
-        """Send them in one request; never raises."""
-        return self._try(records, "rejected_log_records")
-
-
-class MetricClient(_OneTry, OTLPMetricExporter):
-    """Sends data points."""
-
-    def send(self, data: MetricsData) -> Outcome:
-        """Send them in one request; never raises."""
-        return self._try(data, "rejected_data_points")
+def _credentials(destination: Destination) -> grpc.ChannelCredentials:
+    if destination.credential_provider:
+        (found, *_) = entry_points(
+            group="opentelemetry_otlp_credential_provider", name=destination.credential_provider
+        )
+        return cast("grpc.ChannelCredentials", found.load()())
+    return grpc.ssl_channel_credentials(
+        root_certificates=destination.authority,
+        private_key=destination.client_key,
+        certificate_chain=destination.client_certificate,
+    )

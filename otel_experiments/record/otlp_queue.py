@@ -12,12 +12,14 @@ from opentelemetry.sdk.metrics.export import ResourceMetrics
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock
 from otel_experiments.model.span import Attributes, AttributeValue, Span
-from otel_experiments.record.otlp_client import Outcome
+from otel_experiments.record.otlp_answer import Outcome
 
 Item = TypeVar("Item")
 
 MAX_REQUEST_BYTES: Final = 2 << 20
 """A request is cut here, by an estimate that errs high; gRPC's default limit is 4 MiB."""
+LEAST_REQUEST_BYTES: Final = 4096
+"""An endpoint that takes no request of this size takes none."""
 POINT_BYTES: Final = 130
 """A metric point with its exemplar, without the metric's name."""
 _ROWS: Final = 1000
@@ -33,8 +35,11 @@ class Queue(Generic[Item]):
         size: about how many bytes it takes in a request; never too few.
         max_held: how many items may wait.
         max_request: how many go into one request.
+        halve: cuts an entry of many items in two; an entry of one item comes back alone.
 
     Attributes:
+        held_count: items that wait.
+        flying_count: items in a request that has no answer yet.
         sent_count, lost_count: items that the endpoint took; items that it refused or that did not fit.
     """
 
@@ -47,6 +52,7 @@ class Queue(Generic[Item]):
         size: Callable[[Item], int],
         max_held: int,
         max_request: int,
+        halve: Callable[[Item], list[Item]] = lambda entry: [entry],
     ) -> None:
         self.noun = noun
         self.send = send
@@ -54,9 +60,12 @@ class Queue(Generic[Item]):
         self._size = size
         self._max_held = max_held
         self._max_request = max_request
+        self._max_bytes = MAX_REQUEST_BYTES
+        self._halve = halve
         self._entries: deque[Item] = deque()
         self._lock = threading.Lock()
         self.held_count = 0
+        self.flying_count = 0
         self.sent_count = 0
         self.lost_count = 0
 
@@ -81,13 +90,48 @@ class Queue(Generic[Item]):
         count = size_bytes = 0
         with self._lock:
             while self._entries:
+                self._cut_first()
                 weight, size = self.weight(self._entries[0]), self._size(self._entries[0])
-                if taken and (count + weight > self._max_request or size_bytes + size > MAX_REQUEST_BYTES):
+                if taken and (count + weight > self._max_request or size_bytes + size > self._max_bytes):
                     break
                 taken.append(self._entries.popleft())
                 count, size_bytes = count + weight, size_bytes + size
             self.held_count -= count
+            self.flying_count = count
         return taken
+
+    def land(self) -> None:
+        """Note that the request that was taken has its answer, and what it held is sent, lost or put back."""
+        self.flying_count = 0
+
+    def make_smaller(self, entries: Sequence[Item]) -> Sequence[Item]:
+        """Let entries wait that are too large for one request, for requests of at most half their size.
+
+        Returns those that cannot be made smaller; they do not wait.
+        """
+        size_bytes = sum(map(self._size, entries))
+        pieces = self._halve(entries[0]) if len(entries) == 1 else entries
+        if len(pieces) == 1 or size_bytes <= LEAST_REQUEST_BYTES:
+            return entries
+        self._max_bytes = min(self._max_bytes, max(LEAST_REQUEST_BYTES, size_bytes // 2))
+        self.put_back(pieces)
+        return ()
+
+    def drop_all(self) -> int:
+        """Let go of everything that waits, uncounted; returns how much it was."""
+        with self._lock:
+            dropped, self.held_count = self.held_count, 0
+            self._entries.clear()
+        return dropped
+
+    def _cut_first(self) -> None:
+        """Cut the oldest entry until it fits, as far as it can be cut."""
+        while self._size(self._entries[0]) > self._max_bytes:
+            pieces = self._halve(self._entries[0])
+            if len(pieces) == 1:
+                return
+            self._entries.popleft()
+            self._entries.extendleft(reversed(pieces))
 
     def _drop_oldest(self) -> int:
         dropped = 0
@@ -145,6 +189,29 @@ def split_block(block: PointBlock) -> Iterable[PointBlock]:
             block.times_ns[cut],
             tuple(column[cut] for column in block.values),
         )
+
+
+def halve_block(block: PointBlock) -> list[PointBlock]:
+    """Return the block in two halves, by rows where it has several, else by metrics; one point comes back alone."""
+    rows, columns = len(block.steps), len(block.keys)
+    if rows > 1:
+        cuts = (slice(None, rows // 2), slice(rows // 2, None))
+        return [
+            PointBlock(
+                block.run_id,
+                block.keys,
+                block.steps[cut],
+                block.times_ns[cut],
+                tuple(column[cut] for column in block.values),
+            )
+            for cut in cuts
+        ]
+    if columns > 1:
+        return [
+            PointBlock(block.run_id, block.keys[cut], block.steps, block.times_ns, block.values[cut])
+            for cut in (slice(None, columns // 2), slice(columns // 2, None))
+        ]
+    return [block]
 
 
 def collection_points(collection: ResourceMetrics) -> int:

@@ -19,7 +19,7 @@ WRITTEN_AS_A_USER_WOULD = {"cli/demo.py"}
 """The demo is user code that ships: what it shows is the public face."""
 
 STABLE_DESPITE_THE_UNDERSCORE = re.compile(
-    r"opentelemetry(\.sdk)?\._logs(\.|$)|opentelemetry\.exporter\.otlp\.proto\.grpc\._log_exporter(\.|$)"
+    r"opentelemetry(\.sdk)?\._logs(\.|$)|opentelemetry\.exporter\.otlp\.proto\.common\._log_encoder(\.|$)"
 )
 """The logs signal's documented paths, which keep their underscore until OpenTelemetry renames them."""
 

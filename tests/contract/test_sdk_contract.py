@@ -13,17 +13,12 @@ import pytest
 from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.attributes import BoundedAttributes
-from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, Exemplar, MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.util import BoundedList
-
-from otel_experiments.record.otlp_client import LogClient, MetricClient, Outcome, SpanClient
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("api", "sdk", "exporter-otlp-proto-grpc", "exporter-otlp-proto-common", "proto")
@@ -47,32 +42,20 @@ def test_the_exporter_is_bound_to_the_sdk_that_we_bind():
     assert re.match(r"opentelemetry-sdk~=1\.45\.", on_sdk.replace(" ", "").replace("(", ""))
 
 
-@pytest.mark.parametrize(
-    ("client", "exporter"),
-    [(SpanClient, OTLPSpanExporter), (LogClient, OTLPLogExporter), (MetricClient, OTLPMetricExporter)],
-)
-def test_the_exporters_have_what_one_try_needs(monkeypatch, client, exporter):
-    """`_client`, `_headers`, `_timeout`, `_shutdown`, `_endpoint` and `_translate_data` are what we take them for."""
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "tenant=a")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "3")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
-    plain = exporter()
-    try:
-        assert (plain._endpoint, plain._timeout, plain._shutdown) == ("127.0.0.1:1", 3.0, False)
-        assert tuple(plain._headers) == (("tenant", "a"),)
-        assert callable(plain._client.Export)
-        empty = MetricsData(resource_metrics=[]) if client is MetricClient else []
-        assert plain._translate_data(empty).ByteSize() == 0
-    finally:
-        plain.shutdown()
-    assert plain._shutdown is True
+def test_the_encoders_make_requests_of_what_the_sdk_has():
+    """Spans, log records and metrics become the requests of the three services, by functions of these names."""
+    from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+    from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
-    ours = client()
-    outcome = ours.send(empty)
-    ours.shutdown()
-    assert (outcome.is_taken, outcome.is_passing) == (False, True)
-    assert outcome.detail.startswith("UNAVAILABLE")
-    assert ours.send(empty) == Outcome(is_taken=False, is_passing=True, detail="it was shut down")
+    requests = encode_spans([]), encode_logs([]), encode_metrics(MetricsData(resource_metrics=[]))
+
+    assert [type(request).__name__ for request in requests] == [
+        "ExportTraceServiceRequest",
+        "ExportLogsServiceRequest",
+        "ExportMetricsServiceRequest",
+    ]
+    assert [request.ByteSize() for request in requests] == [0, 0, 0]
 
 
 def test_the_sdks_retry_still_draws_from_the_global_random():

@@ -6,6 +6,10 @@ from concurrent import futures
 
 import grpc
 import pytest
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import DebugInfo, RetryInfo
+from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
@@ -47,17 +51,38 @@ def plain(value):
     return None if kind is None else getattr(value, kind)
 
 
+def retry_trailers(form, delay_s, code=grpc.StatusCode.UNAVAILABLE):
+    """Return the trailing metadata that asks to wait: as RetryInfo, or as Status with a RetryInfo in it.
+
+    `form` is "retryinfo", "details", or "none" for an answer that names no time.
+    """
+    if form == "none":
+        return ()
+    info = RetryInfo(retry_delay=Duration(seconds=int(delay_s), nanos=round(delay_s % 1 * 1e9)))
+    if form == "retryinfo":
+        return (("google.rpc.retryinfo-bin", info.SerializeToString()),)
+    details = [Any(), Any()]
+    details[0].Pack(DebugInfo(detail="first another detail"))
+    details[1].Pack(info)
+    status = Status(code=code.value[0], message="wait", details=details)
+    return (("grpc-status-details-bin", status.SerializeToString()),)
+
+
 class Collector:
     """An OTLP/gRPC server that keeps every request.
+
+    `asked` has the signal of every call, refused ones too.
 
     `answers` holds one function a signal that is given the request and the call before it is answered; what it
     returns (None: the plain response) is the answer.
     """
 
     attributes_of = staticmethod(attributes_of)
+    retry_trailers = staticmethod(retry_trailers)
 
     def __init__(self, port=0, max_request_bytes=4 << 20):
         self.requests = []
+        self.asked = []
         self.answers = {}
         self.arrived = threading.Condition()
         self._pool = futures.ThreadPoolExecutor(max_workers=8)
@@ -74,6 +99,7 @@ class Collector:
 
         class Servicer(base):
             def Export(self, request, context):
+                collector.asked.append(signal)
                 answer = collector.answers.get(signal)
                 answered = answer(request, context) if answer is not None else None
                 with collector.arrived:
@@ -82,6 +108,18 @@ class Collector:
                 return answered if answered is not None else response()
 
         return Servicer()
+
+    def refuse(self, signal, code, details="", *, times=None, trailers=()):
+        """Refuse the next requests of a signal (all of them, where `times` is None), then take them again."""
+        left = [times]
+
+        def answer(_, context):
+            if left[0] is None or left[0] > 0:
+                left[0] = left[0] and left[0] - 1
+                context.set_trailing_metadata(trailers)
+                context.abort(code, details)
+
+        self.answers[signal] = answer
 
     def of(self, signal):
         """Return the requests of one signal."""

@@ -302,7 +302,7 @@ def test_one_item_that_can_never_be_sent_costs_no_other(exporting, configure, re
     assert {"a", "b"} <= names
     assert (report.is_exported, report.lost) == (False, {"otlp spans": 1})
     assert len(read("r").spans) == 4
-    assert "1 spans are not sent" in caplog.text
+    assert "did not take 1 span: it cannot be encoded" in caplog.text
 
 
 def test_a_refusal_that_lasts_is_counted_and_not_repeated(exporting, configure):

@@ -13,7 +13,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.span import Event, Link, Span
 from otel_experiments.record.known_runs import MAX_KNOWN, KnownRun, KnownRuns
-from otel_experiments.record.otlp_client import Outcome
+from otel_experiments.record.otlp_answer import Outcome
 from otel_experiments.record.otlp_points import points_to_metrics
 from otel_experiments.record.otlp_queue import (
     MAX_REQUEST_BYTES,

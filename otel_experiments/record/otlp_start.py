@@ -1,0 +1,27 @@
+"""Switching OTLP on: apart from `otlp`, whose encoders and gRPC take 20 ms to import, and only where it is wanted."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING
+
+from otel_experiments.record.notices import say_once
+from otel_experiments.record.otlp_environment import read_plan
+
+if TYPE_CHECKING:
+    from otel_experiments.record.pipeline import Pipeline
+
+
+def start_otlp(pipeline: Pipeline, *, version: str, is_stored: bool) -> None:
+    """Let a pipeline send what the environment asks for; say once what of it cannot be used."""
+    plan = read_plan(pipeline.settings.otlp, os.environ)
+    for notice in plan.notices:
+        say_once(notice)
+    if plan.destinations:
+        with warnings.catch_warnings():  # importing the SDK's logs puts a filter in front of the user's
+            from otel_experiments.record.otlp import OtlpExport  # noqa: PLC0415 - see above
+
+        pipeline.attach_otlp(
+            OtlpExport(plan, pipeline.guard, pipeline.known_runs, is_stored=is_stored, version=version)
+        )

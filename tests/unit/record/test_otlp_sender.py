@@ -1,0 +1,138 @@
+"""One signal's sender: every item ends up sent once, or counted as lost, whatever answers come in whatever order."""
+
+import time
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from otel_experiments.record.guard import Guard
+from otel_experiments.record.otlp_answer import Outcome
+from otel_experiments.record.otlp_backoff import Backoff
+from otel_experiments.record.otlp_queue import Queue, one
+from otel_experiments.record.otlp_sender import SignalSender
+
+TAKEN = Outcome(is_taken=True)
+ANSWERS = {
+    "taken": TAKEN,
+    "busy": Outcome(is_taken=False, is_passing=True, detail="busy"),
+    "busy, with a time": Outcome(is_taken=False, is_passing=True, delay_s=0.001, detail="busy"),
+    "gone": Outcome(is_taken=False, is_passing=True, is_unreachable=True, detail="gone"),
+    "too large": Outcome(is_taken=False, is_too_large=True, detail="too large"),
+    "odd item": Outcome(is_taken=False, is_divisible=True, detail="odd"),
+    "never": Outcome(is_taken=False, detail="never"),
+}
+
+
+class Endpoint:
+    """Gives the answers that it was told, then takes everything."""
+
+    def __init__(self, answers):
+        self.answers = list(answers)
+        self.got = []
+        self.asked = 0
+
+    def send(self, entries):
+        """Answer one request."""
+        self.asked += 1
+        outcome = self.answers.pop(0) if self.answers else TAKEN
+        if outcome.is_taken:
+            self.got += entries
+        return outcome
+
+    def close(self):
+        """Do nothing."""
+
+
+def make_sender(endpoint, queues, guard=None, **changes):
+    """Return a sender without pauses."""
+    options = {
+        "guard": guard or Guard(),
+        "backoff": Backoff(lambda low, high: 0.0),
+        "delay_s": 0.0,
+        "kept": "the store has them",
+        "on_unserved": lambda sender, detail: None,
+    }
+    return SignalSender("metrics", "127.0.0.1:1", endpoint, queues, **(options | changes))
+
+
+def make_queue(noun, endpoint, **changes):
+    """Return a queue of numbers in requests of eight."""
+    options = {"weight": one, "size": lambda n: 5_000, "max_held": 10_000, "max_request": 8}
+    return Queue(noun, endpoint.send, **(options | changes))
+
+
+def flush(sender, timeout_s=30.0):
+    """Wait until everything was tried."""
+    deadline_s = time.monotonic() + timeout_s
+    sender.await_answer(sender.ask(deadline_s), deadline_s)
+
+
+@given(
+    st.lists(st.sampled_from(sorted(ANSWERS)), max_size=40),
+    st.lists(st.integers(1, 30), min_size=1, max_size=5),
+)
+@settings(max_examples=60, deadline=None)
+def test_every_item_is_sent_once_or_counted(answers, portions):
+    """Two queues, any answers: what did not arrive was counted, nothing arrives twice, the order stays."""
+    endpoint, guard = Endpoint(ANSWERS[name] for name in answers), Guard()
+    queues = [make_queue("spans", endpoint), make_queue("log records", endpoint)]
+    sender = make_sender(endpoint, queues, guard)
+    items = iter(range(10**6))
+    count = 0
+    for number, portion in enumerate(portions):
+        sender.put(queues[number % 2], [next(items) for _ in range(portion)])
+        count += portion
+    while any(queue.held_count for queue in queues):
+        flush(sender)
+    sender.stop()
+    sender.join(30.0)
+
+    lost = sum(queue.lost_count for queue in queues)
+    assert len(endpoint.got) == len(set(endpoint.got)) == count - lost
+    assert sum(guard.losses.values()) == lost
+    assert sum(queue.sent_count for queue in queues) == len(endpoint.got)
+    assert lost == 0 or {"too large", "odd item", "never"} & set(answers)
+
+
+def test_queues_of_one_signal_take_turns():
+    """A long queue is not emptied before the others are looked at."""
+    endpoint = Endpoint([])
+    long, short = make_queue("metric points", endpoint), make_queue("data points of instruments", endpoint)
+    sender = make_sender(endpoint, [long, short], delay_s=3600.0)
+    sender.put(long, range(100))
+    sender.put(short, [-1])
+    flush(sender)
+    sender.stop()
+
+    assert endpoint.got.index(-1) == 8
+    assert len(endpoint.got) == 101
+
+
+def test_an_endpoint_that_is_gone_gets_one_try_from_who_waits():
+    """Nobody listens: whoever flushes hears it at once, and what waits goes on waiting."""
+    endpoint = Endpoint([ANSWERS["gone"]] * 3)
+    queue = make_queue("spans", endpoint)
+    sender = make_sender(endpoint, [queue], backoff=Backoff(lambda low, high: 1000.0), delay_s=3600.0)
+    sender.put(queue, range(5))
+    asked = []
+    for _ in range(4):
+        flush(sender)
+        asked.append((endpoint.asked, sender.is_suspect, queue.held_count))
+    sender.stop()
+
+    assert asked == [(1, True, 5), (2, True, 5), (3, True, 5), (4, False, 0)]
+
+
+def test_what_is_put_after_a_signal_was_switched_off_does_not_wait():
+    """The endpoint does not take the signal: memory is given to nothing that nobody will ask for."""
+    told = []
+    endpoint = Endpoint([Outcome(is_taken=False, is_unserved=True, detail="unknown service")])
+    queue = make_queue("spans", endpoint)
+    sender = make_sender(endpoint, [queue], on_unserved=lambda sender, detail: told.append(detail))
+    sender.put(queue, range(20))
+    flush(sender)
+    sender.put(queue, range(20))
+    flush(sender)
+    sender.stop()
+
+    assert (endpoint.asked, queue.held_count, queue.lost_count, told) == (1, 0, 0, ["unknown service"])
