@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import os
-import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,15 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from otel_experiments import _active
+from otel_experiments._storage import Discard, StoredPipeline
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.model.batch import WriteBatch
-from otel_experiments.model.metric import SeriesKey
 from otel_experiments.record import exits
 from otel_experiments.record.current import active_runs
 from otel_experiments.record.guard import logger
 from otel_experiments.record.otlp_start import start_otlp
 from otel_experiments.record.pipeline import FlushReport, Pipeline
-from otel_experiments.record.propagation import RUN_ID_VARIABLE, Membership, find_rank, read_membership
+from otel_experiments.record.propagation import RUN_ID_VARIABLE, Membership, read_membership
+from otel_experiments.record.ranks import RanksMode, checked_mode, find_rank
 from otel_experiments.record.run import Run
 from otel_experiments.record.settings import Settings
 from otel_experiments.record.start import Before, base_resource, create_run, system_clock, version
@@ -43,54 +42,6 @@ _pipeline: Pipeline | None = None
 _store: Store | None = None
 
 
-class _Discard:
-    """The sink of a journal that nobody keeps: OTLP has been given what it holds."""
-
-    def apply(self, batch: WriteBatch) -> None:
-        self._offsets.update((advance.segment_id, advance.end_offset) for advance in batch.journal)
-
-    def __init__(self) -> None:
-        self._offsets: dict[str, int] = {}
-
-    def journal_offset(self, segment_id: str) -> int:
-        return self._offsets.get(segment_id, 0)
-
-
-class _StoredPipeline:
-    """The pipeline's view of store and drain."""
-
-    def __init__(self, drain: Drain, store: Store | None, temporary: Path | None) -> None:
-        self._drain = drain
-        self._store = store
-        self._temporary = temporary
-        self.wake = drain.wake
-
-    def drain_now(self, *, timeout_s: float) -> bool:
-        return self._drain.drain_now(timeout_s=timeout_s)
-
-    def close(self, *, timeout_s: float) -> bool:
-        is_drained = self._drain.close(timeout_s=timeout_s)
-        if self._temporary is not None:
-            shutil.rmtree(self._temporary, ignore_errors=True)
-        elif self._store is not None and is_drained:
-            self._store.close()
-        return is_drained
-
-    def highest_steps(self, run_id: str) -> dict[SeriesKey, float]:
-        if self._store is None:
-            return {}
-        found: dict[SeriesKey, float] = {}
-        for series in self._store.series([run_id])[run_id]:
-            steps = self._store.points(run_id, series.key).steps
-            key = SeriesKey(series.key.name, series.key.phase)  # whatever rank goes on with it
-            found[key] = max(series.summary.last_step, *steps, found.get(key, -math.inf))
-        return found
-
-    @property
-    def last_error(self) -> Exception | None:
-        return self._drain.last_error
-
-
 def configure(  # noqa: PLR0913 - one argument a setting, as documented in SETTINGS
     *,
     store: str | os.PathLike[str] | None = None,
@@ -107,6 +58,7 @@ def configure(  # noqa: PLR0913 - one argument a setting, as documented in SETTI
     capture_git: bool | None = None,
     redact_secrets: bool | None = None,
     system_metrics_s: float | None = None,
+    ranks: str | None = None,
     on_error: str | None = None,
     id_generator: IdGenerator | None = None,
     clock: Callable[[], int] | None = None,
@@ -136,6 +88,7 @@ def configure(  # noqa: PLR0913 - one argument a setting, as documented in SETTI
         capture_git=capture_git,
         redact_secrets=redact_secrets,
         system_metrics_s=system_metrics_s,
+        ranks=ranks,
         on_error=on_error,
     )
     with _lock:
@@ -203,7 +156,7 @@ def _build(
             pipeline.after_stored(batch)
 
     drain = Drain(
-        store or _Discard(),
+        store or Discard(),
         directory,
         interval_s=settings.drain_s,
         on_batch=hand_on,
@@ -213,7 +166,7 @@ def _build(
         settings,
         directory,
         base_resource=base_resource(settings),
-        storage=_StoredPipeline(drain, store, temporary),
+        storage=StoredPipeline(drain, store, temporary),
         id_generator=id_generator,
         clock=clock or system_clock,
         span_processors=[*thread_id_processors(os.environ), *span_processors],
@@ -257,6 +210,7 @@ def start_run(  # noqa: PLR0913 - each argument is one fact about the run
     parent: Run | None = None,
     resume: str | None = None,
     pending: bool = False,
+    ranks: RanksMode | None = None,
 ) -> Run:
     """Start a run; use it with `with`, or call its `finish()`.
 
@@ -274,6 +228,8 @@ def start_run(  # noqa: PLR0913 - each argument is one fact about the run
         resume: the id of a stored run (or a unique prefix of it) to go on with, as its next attempt; what is
             not given here stays as it was.
         pending: only write the run down, as pending; `with run:` or `run.start()` starts it.
+        ranks: whether the processes of a job record this run together: `auto` (the ranks of torchrun or of a
+            process group that exists do), `join` (all that a launcher numbers), `separate`; by default the setting.
 
     Raises:
         ConfigurationError: a name or config that cannot be used.
@@ -283,22 +239,26 @@ def start_run(  # noqa: PLR0913 - each argument is one fact about the run
         AmbiguousRunError: several runs have the name, or ids that begin so.
     """
     process = pipeline()
-    run_id, root_span_id, before = None, None, None
+    place, before = None, None
     if resume is not None:
         before = _resumed(resume)
     else:
         membership = read_membership(os.environ)
         if membership is not None and membership.run_id not in active_runs:
             return _join_as_worker(process, membership, config, tags)
-        place = find_rank(os.environ, experiment or process.settings.experiment, name)
-        if place is not None and place.rank > 0:
-            from otel_experiments.record.join import join_as_rank  # noqa: PLC0415 - only in distributed jobs
+        mode = process.settings.ranks if ranks is None else checked_mode(ranks)
+        place = find_rank(os.environ, experiment or process.settings.experiment, name, mode)
+        if place is not None and place.number > 0:
+            from otel_experiments.record.rank_run import join_as_rank  # noqa: PLC0415 - only in distributed jobs
 
             return join_as_rank(
-                process, place, name=name or "", experiment=experiment or process.settings.experiment
+                process,
+                place,
+                name=name or "",
+                experiment=experiment or process.settings.experiment,
+                config=config,
+                tags=tags,
             )
-        if place is not None:
-            run_id, root_span_id = place.run_id, int(place.root_span_id, 16)
     return create_run(
         process,
         name=name,
@@ -311,9 +271,8 @@ def start_run(  # noqa: PLR0913 - each argument is one fact about the run
         description=description,
         seed=seed,
         parent=parent,
-        run_id=run_id,
         before=before,
-        root_span_id=root_span_id,
+        rank=place,
         pending=pending,
     )
 

@@ -9,6 +9,7 @@ from otel_experiments._configure import configure, join_run, shutdown, start_run
 from otel_experiments.record.current import current_run
 from otel_experiments.record.decorators import make_run_decorator, stage, step, trace
 from otel_experiments.record.fluent import Fluent
+from otel_experiments.record.ranks import RanksMode
 from otel_experiments.record.run import Run
 
 __all__ = [
@@ -36,10 +37,12 @@ def init(  # noqa: PLR0913 - the shape people know
     experiment: str | None = None,
     resume: str | None = None,
     seed: int | None = None,
+    ranks: RanksMode | None = None,
 ) -> Run:
     """Start a run and make it current until `finish()` or the end of the process.
 
     `project` is the experiment (as in other trackers); a run that `init` started before is finished first.
+    The other arguments are those of `start_run`.
 
     Raises:
         ConfigurationError: a name or config that cannot be used.
@@ -55,5 +58,6 @@ def init(  # noqa: PLR0913 - the shape people know
         description=notes,
         resume=resume,
         seed=seed,
+        ranks=ranks,
     )
     return started.stay()

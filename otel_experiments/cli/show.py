@@ -57,6 +57,15 @@ def command(ctx: click.Context, *, run: str, is_all: bool, as_json: bool) -> Non
                         {"kind": loss.kind, "name": loss.name or None, "count": loss.count}
                         for loss in view.losses
                     ],
+                    "rank_differences": [
+                        {
+                            "kind": one.kind,
+                            "key": one.key,
+                            "value": plain(one.value),
+                            "others": {str(rank): plain(value) for rank, value in one.others.items()},
+                        }
+                        for one in view.rank_differences
+                    ],
                     "resource": plain(view.resource),
                     "error": _traceback(list(spans)),
                     "span_tree": plain_tree(roots),
@@ -69,6 +78,7 @@ def command(ctx: click.Context, *, run: str, is_all: bool, as_json: bool) -> Non
     _print_header(console, view, list(spans))
     _print_losses(console, view, limit)
     _print_config(console, view, limit)
+    _print_ranks(console, view, limit)
     _print_summary(console, view, limit)
     _print_environment(console, view)
     _print_spans(console, view, roots, len(spans))
@@ -166,6 +176,16 @@ def _config_lines(params: Mapping[str, object]) -> Iterator[tuple[str, str | Non
             waiting.extend((depth + 1, name, value[name]) for name in reversed(list(value)))
         else:
             yield shown, fmt.value(value)
+
+
+def _print_ranks(console: Console, run: RunView, limit: int | None) -> None:
+    """Say where ranks of the run were told other params and tags than the run has."""
+    lines = [fmt.clean(str(difference)) for difference in run.rank_differences]
+    if lines:
+        _heading(console, "ranks were told different things")
+        for line in lines[:limit]:
+            console.print(Text(line, style="yellow"))
+        _say_more(console, len(lines), limit)
 
 
 def _print_summary(console: Console, run: RunView, limit: int | None) -> None:

@@ -41,7 +41,10 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class ParamSet:
-    """A parameter took a value; the latest `time_ns` wins. `key` is dotted, `value` is never a mapping."""
+    """A parameter took a value; the latest `time_ns` wins. `key` is dotted, `value` is never a mapping.
+
+    What a rank above 0 was told has its negative number for the time: it is the run's where no lower rank was told.
+    """
 
     run_id: str
     key: str
@@ -51,7 +54,7 @@ class ParamSet:
 
 @dataclass(frozen=True, slots=True)
 class TagSet:
-    """A tag took a value (None removes it); the latest `time_ns` wins."""
+    """A tag took a value (None removes it); the latest `time_ns` wins, negative ones as in `ParamSet`."""
 
     run_id: str
     key: str

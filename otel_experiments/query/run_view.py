@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from otel_experiments.model.metric import Series
+from otel_experiments.model.rank_config import RankDifference, find_differences
 from otel_experiments.model.run import ParamValue, Run, RunState
 from otel_experiments.model.search import (
     MetricField,
@@ -222,6 +223,14 @@ class RunView:
     def tags(self) -> dict[str, str]:
         """The tags."""
         return dict(self._page.tags.get(self.id, {}))
+
+    @cached_property
+    def rank_differences(self) -> list[RankDifference]:
+        """Where ranks that record the run together were told other params and tags than it has."""
+        from otel_experiments.query.rank_configs import told_by_ranks  # noqa: PLC0415 - few runs have ranks
+
+        told = told_by_ranks(self._page.store, self.id)
+        return find_differences(self.params.flat, self.tags, told) if told else []
 
     @cached_property
     def metrics(self) -> MetricsView:

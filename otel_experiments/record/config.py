@@ -64,6 +64,11 @@ class Config(Mapping[str, Any]):
         """Record several params, as `Run.log_params` does."""
         self._run.log_params(params)
 
+    @property
+    def flat(self) -> Mapping[str, ParamValue]:
+        """The values by dotted key."""
+        return cast("Mapping[str, ParamValue]", self._flat)
+
     def merge(self, flat: Mapping[str, ParamValue]) -> None:
         """Take over values that are recorded already."""
         self._flat.update(flat)

@@ -1,4 +1,4 @@
-"""What a run's resource says about where it ran: project, process, host, Python, rank.
+"""What a run's resource says about where it ran: project, process, host, Python.
 
 Everything here is read from files and environment variables, without a subprocess: the start of a run must not
 wait for one.
@@ -11,7 +11,6 @@ import platform
 import socket
 import sys
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 
 from otel_experiments.codec.text import clean_text
@@ -23,33 +22,6 @@ _ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}
 
 _MAX_ARGUMENTS = 200
 _MAX_ARGUMENT_CHARS = 1000
-_RANK_VARIABLES = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
-_LOCAL_RANK_VARIABLES = ("LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK")
-_WORLD_SIZE_VARIABLES = ("WORLD_SIZE", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
-
-
-def _number(environ: Mapping[str, str], variables: tuple[str, ...]) -> int | None:
-    for variable in variables:
-        text = environ.get(variable, "")
-        if text.isdigit():
-            return int(text)
-    return None
-
-
-def distributed_attributes(environ: Mapping[str, str]) -> dict[str, AttributeValue]:
-    """Return rank, local rank and world size as torchrun, SLURM or Open MPI tell them; empty when alone."""
-    world_size = _number(environ, _WORLD_SIZE_VARIABLES)
-    rank = _number(environ, _RANK_VARIABLES)
-    if rank is None or world_size is None or world_size < 2:
-        return {}
-    found: dict[str, AttributeValue] = {
-        attr.ML_DISTRIBUTED_RANK: rank,
-        attr.ML_DISTRIBUTED_WORLD_SIZE: world_size,
-    }
-    local_rank = _number(environ, _LOCAL_RANK_VARIABLES)
-    if local_rank is not None:
-        found[attr.ML_DISTRIBUTED_LOCAL_RANK] = local_rank
-    return found
 
 
 def process_attributes() -> dict[str, AttributeValue]:

@@ -1,14 +1,14 @@
 """A run as a process sees it that joined it: it records into the run and never starts or ends it.
 
-Spans go under the span that the joining process was told of, points into the run itself. A rank of a distributed
-job has a span of its own under the run's root, which rank 0 opens.
+Spans go under the span that the joining process was told of, points into the run itself. What the ranks of a
+distributed job do beyond that is in `rank_run`.
 """
 
 from __future__ import annotations
 
 import multiprocessing.process
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
@@ -19,7 +19,7 @@ from otel_experiments.model.run import RunState
 from otel_experiments.record import lanes
 from otel_experiments.record.current import active_runs
 from otel_experiments.record.pipeline import FlushReport, Pipeline
-from otel_experiments.record.propagation import Membership, Rank
+from otel_experiments.record.propagation import Membership
 from otel_experiments.record.providers import RunProviders
 from otel_experiments.record.run import Run, RunIdentity
 from otel_experiments.record.scopes import mark_failed, run_context
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from opentelemetry.util.types import AttributeValue
+
+
+Joined = TypeVar("Joined", bound="JoinedRun")
 
 
 class JoinedRun(Run):
@@ -136,22 +139,25 @@ def join_as_worker(pipeline: Pipeline, membership: Membership) -> Run:
         else trace.format_trace_id(pipeline.id_generator.generate_trace_id())
     )
     part = "worker" if parent is None else None
-    return _joined(pipeline, identity, first_trace, parent, part)
+    return joined(pipeline, identity, first_trace, parent, part, make=JoinedRun)
 
 
-def join_as_rank(pipeline: Pipeline, place: Rank, *, name: str, experiment: str) -> Run:
-    """Return the run that rank 0 of this process's job starts, with a span of this rank's own under its root."""
-    lanes.set_rank(place.rank)
-    identity = RunIdentity(place.run_id, name, experiment)
-    first_trace = trace.format_trace_id(pipeline.id_generator.generate_trace_id())
-    return _joined(pipeline, identity, first_trace, place.root, f"rank {place.rank}")
+def joined(
+    pipeline: Pipeline,
+    identity: RunIdentity,
+    first_trace: str,
+    parent: SpanContext | None,
+    part: str | None,
+    *,
+    attributes: Mapping[str, int] | None = None,
+    make: Callable[..., Joined],
+) -> Joined:
+    """Return a run of another process, made by `make`, that has started to record here.
 
-
-def _joined(
-    pipeline: Pipeline, identity: RunIdentity, first_trace: str, parent: SpanContext | None, part: str | None
-) -> Run:
-    attributes = {key: value for key, value in run_attributes(identity).items() if value != ""}
-    resource = pipeline.base_resource.merge(Resource(attributes, SCHEMA_URL))
+    `attributes` go on the resource beside the run's identity.
+    """
+    found = {key: value for key, value in run_attributes(identity).items() if value != ""}
+    resource = pipeline.base_resource.merge(Resource({**found, **(attributes or {})}, SCHEMA_URL))
     providers = RunProviders(pipeline, resource, first_trace, version())
     pipeline.adopt_global_provider()
-    return JoinedRun(pipeline, identity, providers, parent=parent, part=part).start()
+    return make(pipeline, identity, providers, parent=parent, part=part).start()

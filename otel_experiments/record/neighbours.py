@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from otel_experiments.record.environment import distributed_attributes
-from otel_experiments.semconv import attributes as attr
+from otel_experiments.record.ranks import is_rank
 
 MIN_WHOLE_S: Final = 0.06
 """Below so much time of all processors together, the kernel's ticks of 10 ms say nothing."""
@@ -114,7 +113,7 @@ def _run_processes() -> dict[str, _Usage] | None:
     Of a job of several ranks it is those of the launcher, for the other ranks of this machine are the same run.
     """
     _read("/proc/thread-self/children")  # an error where the kernel keeps no lists of children
-    if attr.ML_DISTRIBUTED_WORLD_SIZE in distributed_attributes(os.environ):
+    if is_rank():
         job = _tree(str(os.getppid()))
         if job is None or str(os.getpid()) in job:  # else the launcher is not to be seen from here
             return job

@@ -45,6 +45,7 @@ from otel_experiments.record.system_metrics import SystemMetrics
 from otel_experiments.record.user_processors import UserProcessors
 
 if TYPE_CHECKING:
+    from otel_experiments.model.rank_config import RankConfig
     from otel_experiments.record.otlp import OtlpExport
     from otel_experiments.record.run import Run
 
@@ -70,6 +71,10 @@ class Storage(Protocol):
 
     def highest_steps(self, run_id: str) -> dict[SeriesKey, float]:
         """Return the highest step of each series that the store holds of a run."""
+        ...
+
+    def told_by_ranks(self, run_id: str) -> Sequence[RankConfig]:
+        """Return what the store holds of what ranks other than 0 were told about a run."""
         ...
 
     @property

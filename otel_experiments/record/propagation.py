@@ -1,27 +1,20 @@
 """How a run travels to other processes: as environment variables, without talking to anybody.
 
-A worker joins the run that it is told of (`OTEL_EXPERIMENTS_RUN_ID`, `TRACEPARENT`). The ranks of one job agree on
-a run without being told: each derives the same ids from what torchrun, SLURM or Open MPI tell all of them.
+A worker joins the run that it is told of (`OTEL_EXPERIMENTS_RUN_ID`, `TRACEPARENT`). How the ranks of one job agree
+on a run without being told is in `ranks`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-import sys
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
-from opentelemetry.trace import SpanContext, TraceFlags
+from opentelemetry.trace import SpanContext
 
 from otel_experiments.errors import ConfigurationError
-from otel_experiments.journal.owner import process_start_ticks
-from otel_experiments.record.environment import distributed_attributes
-from otel_experiments.semconv import attributes as attr
 
 if TYPE_CHECKING:
     from otel_experiments.record.run import Run
@@ -32,13 +25,11 @@ EXPERIMENT_VARIABLE: Final = "OTEL_EXPERIMENTS_EXPERIMENT"
 STORE_VARIABLE: Final = "OTEL_EXPERIMENTS_STORE"
 PROJECT_VARIABLE: Final = "OTEL_EXPERIMENTS_PROJECT"
 ENABLED_VARIABLE: Final = "OTEL_EXPERIMENTS_ENABLED"
-JOB_ID_VARIABLE: Final = "OTEL_EXPERIMENTS_JOB_ID"
 TRACEPARENT_VARIABLE: Final = "TRACEPARENT"
 THREAD_IDS_VARIABLE: Final = "OTEL_EXPERIMENTS_THREAD_IDS"
 """Set by `otel-experiments trace` for the command that it runs: spans are to carry the id of their thread."""
 
 _RUN_ID: Final = re.compile(r"[0-9a-f]{32}")
-_started: Counter[tuple[str, str]] = Counter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +40,6 @@ class Membership:
     name: str
     experiment: str
     parent: SpanContext | None
-
-
-@dataclass(frozen=True, slots=True)
-class Rank:
-    """The place of this process among the ranks of a job that make one run together.
-
-    All ranks derive the same `run_id` and `root_span_id` (hex).
-    """
-
-    rank: int
-    run_id: str
-    root_span_id: str
-
-    @property
-    def root(self) -> SpanContext:
-        """The root span, which rank 0 opens."""
-        return SpanContext(
-            int(self.run_id, 16), int(self.root_span_id, 16), is_remote=True, trace_flags=TraceFlags(1)
-        )
 
 
 def traceparent(context: SpanContext) -> str:
@@ -127,48 +99,3 @@ def read_membership(environ: Mapping[str, str]) -> Membership | None:
         experiment=environ.get(EXPERIMENT_VARIABLE, ""),
         parent=told if told.is_valid else None,
     )
-
-
-def find_rank(environ: Mapping[str, str], experiment: str, name: str | None) -> Rank | None:
-    """Return this process's place among the ranks of its job; None when it is alone or the job has no id.
-
-    Every rank that starts a run of the same experiment and name for the n-th time gets the same ids.
-    """
-    rank = distributed_attributes(environ).get(attr.ML_DISTRIBUTED_RANK)
-    job = _job_id(environ)
-    if not isinstance(rank, int) or job is None:
-        return None
-    ordinal = _started[experiment, name or ""]
-    _started[experiment, name or ""] += 1
-    restart = environ.get("TORCHELASTIC_RESTART_COUNT") or environ.get("SLURM_RESTART_COUNT") or "0"
-    program = os.path.basename(sys.argv[0]) if sys.argv else ""  # noqa: PTH119 - a text
-    text = "\0".join([*job, restart, program, experiment, name or "", str(ordinal)])
-    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-    return Rank(rank, digest[:32], digest[32:48])
-
-
-def _job_id(environ: Mapping[str, str]) -> list[str] | None:
-    """Return what names the job, and nothing else in time and space, in the same words on all ranks."""
-    given = environ.get(JOB_ID_VARIABLE)
-    if given:
-        return ["given", given]
-    elastic = environ.get("TORCHELASTIC_RUN_ID")
-    if elastic and elastic != "none":  # what torchrun says when it was told no --rdzv-id
-        return ["torch", elastic]
-    step = environ.get("SLURM_STEP_ID")
-    if (
-        environ.get("SLURM_JOB_ID") and step
-    ):  # outside of srun there is one process, whatever SLURM_NTASKS says
-        return ["slurm", environ["SLURM_JOB_ID"], step]
-    for variable in ("PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid"):
-        if environ.get(variable):
-            return ["mpi", environ[variable]]
-    address = environ.get("MASTER_ADDR")
-    if not address:
-        return None
-    found = ["address", address, environ.get("MASTER_PORT", "")]
-    if environ.get("LOCAL_WORLD_SIZE", environ.get("WORLD_SIZE")) == environ.get("WORLD_SIZE"):
-        # One machine: the next job may well use the same port, but it has another parent.
-        parent = os.getppid()
-        found += [str(parent), str(process_start_ticks(parent))]
-    return found

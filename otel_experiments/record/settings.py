@@ -17,6 +17,7 @@ from otel_experiments.errors import ConfigurationError, StorePathError
 
 if TYPE_CHECKING:
     from otel_experiments.journal.writer import Durability
+    from otel_experiments.record.ranks import RanksMode
 
 DEFAULT_STORE: Final = "experiments.db"
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
@@ -133,6 +134,13 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         5.0,
         "Seconds between samples of CPU, memory, disk, network and GPUs; 0 turns them off.",
     ),
+    "ranks": Setting(
+        "OTEL_EXPERIMENTS_RANKS",
+        _choice("auto", "join", "separate"),
+        "auto",
+        "Which processes of a job record one run: auto: the ranks of torchrun or of a process group that exists; "
+        "join: all that a launcher numbers; separate: none.",
+    ),
     "on_error": Setting(
         "OTEL_EXPERIMENTS_ON_ERROR",
         _choice("log", "raise"),
@@ -161,6 +169,7 @@ class Settings:
     capture_git: bool
     redact_secrets: bool
     system_metrics_s: float
+    ranks: RanksMode
     on_error: OnError
 
     @classmethod

@@ -25,6 +25,7 @@ from otel_experiments.record.names import clean_name
 from otel_experiments.record.params import flatten_params
 from otel_experiments.record.pipeline import Pipeline
 from otel_experiments.record.providers import RunProviders
+from otel_experiments.record.ranks import Rank
 from otel_experiments.record.recording import clean_tags
 from otel_experiments.record.run import Run, RunIdentity
 from otel_experiments.record.settings import Settings
@@ -65,7 +66,7 @@ def make_name() -> str:
 
 
 def base_resource(settings: Settings) -> Resource:
-    """Return what all runs of this process share: project, process, host, git checkout, rank.
+    """Return what all runs of this process share: project, process, host, git checkout.
 
     `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win over what is found, as the specification says.
     """
@@ -73,7 +74,6 @@ def base_resource(settings: Settings) -> Resource:
     folder = environment.working_directory()
     found |= git_attributes(folder) if settings.capture_git and folder is not None else {}
     found |= environment.process_attributes()
-    found |= environment.distributed_attributes(os.environ)
     own = Resource(cast("Any", found))
     standard = Resource.create()
     merged = own.merge(standard)
@@ -106,20 +106,20 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     description: str | None,
     seed: int | None,
     parent: Run | None,
-    run_id: str | None,
     before: Before | None = None,
-    root_span_id: int | None = None,
+    rank: Rank | None = None,
     pending: bool = False,
 ) -> Run:
     """Make a run on the pipeline and start it, or (`pending`) only write it down.
 
-    What is not given is taken from `before`, the run that goes on, if there is one.
+    What is not given is taken from `before`, the run that goes on, if there is one. `rank` is the place of this
+    process among those that record the run with it.
 
     Raises:
         ConfigurationError: a name that cannot be used, params that are no mapping.
     """
     known = before.record if before is not None else _UNKNOWN
-    run_id = known.run_id or run_id
+    run_id = known.run_id or (rank.run_id if rank is not None else "")
     name = name if name is not None else known.name or None
     experiment = clean_name(
         (known.experiment or pipeline.settings.experiment) if experiment is None else experiment,
@@ -146,16 +146,20 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
         params=params,
         tags=clean_tags(tags) if tags is not None else {},
     )
-    resource = pipeline.base_resource.merge(Resource(run_attributes(identity), SCHEMA_URL))
-    run = Run(
+    attributes = run_attributes(identity) | (rank.attributes if rank is not None else {})
+    resource = pipeline.base_resource.merge(Resource(attributes, SCHEMA_URL))
+    root_span_id = int(rank.root_span_id, 16) if rank is not None else None
+    make = Run
+    if rank is not None:
+        from otel_experiments.record.rank_run import LeadingRun as make  # noqa: N813, PLC0415 - only in distributed jobs
+    run = make(
         pipeline, identity, RunProviders(pipeline, resource, run_id, version(), root_span_id=root_span_id)
     )
     if before is not None:
         run.config.merge({**before.params, **params})
     pipeline.adopt_global_provider()
-    rank = resource.attributes.get(attr.ML_DISTRIBUTED_RANK)
-    if isinstance(rank, int):
-        lanes.set_rank(rank)
+    if rank is not None:
+        lanes.set_rank(rank.number)
     if pending:
         return run.announce()
     around = trace.get_current_span().get_span_context()

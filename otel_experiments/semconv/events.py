@@ -59,6 +59,15 @@ ML_METRIC_BATCH: Final = EventDef(
 )
 """Points of metrics that were logged together."""
 
+ML_RANK_CONFIG: Final = EventDef(
+    name="ml.rank.config",
+    brief="What a rank other than the first was told about the run that all ranks record together.",
+    attributes={
+        "ml.distributed.rank": "required",
+    },
+)
+"""What a rank other than the first was told about the run that all ranks record together."""
+
 ML_RUN_CONFIG: Final = EventDef(
     name="ml.run.config",
     brief="The whole configuration of a run.",
@@ -105,6 +114,7 @@ ALL: Final[tuple[EventDef, ...]] = (
     ML_ANOMALY,
     ML_CHECKPOINT_SAVED,
     ML_METRIC_BATCH,
+    ML_RANK_CONFIG,
     ML_RUN_CONFIG,
     ML_RUN_START,
     ML_RUN_STATE,

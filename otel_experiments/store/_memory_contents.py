@@ -126,13 +126,13 @@ def _take_runs(contents: Contents, news: Contents, batch: WriteBatch) -> None:
 
 def _take_labels(contents: Contents, news: Contents, batch: WriteBatch) -> None:
     for param in batch.params:
-        _ensure(contents, news, param.run_id, param.time_ns)
+        _ensure(contents, news, param.run_id, max(0, param.time_ns))
         place = (param.run_id, param.key)
         known = news.params.get(place) or contents.params.get(place)
         if known is None or param.time_ns >= known.time_ns:
             news.params[place] = replace(param, value=load_value(dump_value(param.value)))
     for tag in batch.tags:
-        _ensure(contents, news, tag.run_id, tag.time_ns)
+        _ensure(contents, news, tag.run_id, max(0, tag.time_ns))
         place = (tag.run_id, tag.key)
         known_tag = news.tags.get(place) or contents.tags.get(place)
         if known_tag is None or tag.time_ns >= known_tag.time_ns:

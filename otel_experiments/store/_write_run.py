@@ -112,13 +112,13 @@ class RunWriter:
     def write_params(self, connection: sqlite3.Connection, params: Sequence[ParamSet]) -> None:
         """Set params; the latest time wins."""
         for param in params:
-            self.ensure(connection, param.run_id, param.time_ns)
+            self.ensure(connection, param.run_id, max(0, param.time_ns))
         connection.executemany(_UPSERT_PARAM, [_param_row(param) for param in params])
 
     def write_tags(self, connection: sqlite3.Connection, tags: Sequence[TagSet]) -> None:
         """Set or remove tags; the latest time wins. A removed tag stays as a row without a value."""
         for tag in tags:
-            self.ensure(connection, tag.run_id, tag.time_ns)
+            self.ensure(connection, tag.run_id, max(0, tag.time_ns))
         connection.executemany(
             _UPSERT_TAG,
             [

@@ -121,10 +121,12 @@ JOBS = {
         "RANK": rank, "LOCAL_RANK": rank % 2, "WORLD_SIZE": 4, "LOCAL_WORLD_SIZE": 2,
         "TORCHELASTIC_RUN_ID": "job-77", "MASTER_ADDR": "10.0.0.1", "MASTER_PORT": 29500,
     },
-    "SLURM": lambda rank: {
+    "SLURM, asked for": lambda rank: {
         "SLURM_PROCID": rank, "SLURM_LOCALID": rank, "SLURM_NTASKS": 4, "SLURM_JOB_ID": 4711, "SLURM_STEP_ID": 0,
+        "OTEL_EXPERIMENTS_RANKS": "join",
     },
-    "Open MPI": lambda rank: {
+    "Open MPI, with a name for the job": lambda rank: {
+        "OTEL_EXPERIMENTS_JOB_ID": "job-1",
         "OMPI_COMM_WORLD_RANK": rank, "OMPI_COMM_WORLD_LOCAL_RANK": rank, "OMPI_COMM_WORLD_SIZE": 4,
         "PMIX_NAMESPACE": "prterun-box-4711@1",
     },

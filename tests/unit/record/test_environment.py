@@ -1,33 +1,7 @@
 """What a run's resource says about where it ran."""
 
-import pytest
-
 import otel_experiments as ox
-from otel_experiments.record.environment import distributed_attributes
 from otel_experiments.semconv import attributes as attr
-
-
-@pytest.mark.parametrize(
-    ("environ", "expected"),
-    [
-        ({"RANK": "3", "LOCAL_RANK": "1", "WORLD_SIZE": "4"}, (3, 1, 4)),
-        ({"SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NTASKS": "2"}, (0, 0, 2)),
-        (
-            {"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_LOCAL_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2"},
-            (1, 1, 2),
-        ),
-        ({"RANK": "0", "WORLD_SIZE": "1"}, None),
-        ({"RANK": "x", "WORLD_SIZE": "4"}, None),
-        ({}, None),
-    ],
-    ids=["torchrun", "slurm", "openmpi", "alone", "nonsense", "nothing"],
-)
-def test_ranks_come_from_the_launcher(environ, expected):
-    """torchrun, SLURM and Open MPI say which rank this is; a world of one has none."""
-    found = distributed_attributes(environ)
-
-    names = (attr.ML_DISTRIBUTED_RANK, attr.ML_DISTRIBUTED_LOCAL_RANK, attr.ML_DISTRIBUTED_WORLD_SIZE)
-    assert found == ({} if expected is None else dict(zip(names, expected, strict=True)))
 
 
 def test_standard_variables_name_the_service(configure, monkeypatch):

@@ -114,35 +114,3 @@ def test_a_run_joined_without_a_parent_has_a_span_of_its_own(process):
     tree = {(span.name, names.get(span.parent_span_id)) for span in ox.run("base").spans}
     assert tree == {("run default", None), ("stage worker", None), ("stage inner", "stage worker")}
     assert {span.trace_id for span in ox.run("base").spans} == {run.id}
-
-
-@pytest.mark.parametrize(
-    "environ",
-    [
-        {},
-        {"RANK": "1", "WORLD_SIZE": "1", "MASTER_ADDR": "a"},
-        {"SLURM_PROCID": "0", "SLURM_NTASKS": "4", "SLURM_JOB_ID": "5"},
-        {"RANK": "1", "WORLD_SIZE": "4"},
-    ],
-    ids=["nothing", "alone", "outside of srun", "no address"],
-)
-def test_a_process_that_is_alone_is_no_rank(environ):
-    """One process, or one whose job has no name that all ranks know, starts runs of its own."""
-    assert propagation.find_rank(environ, "e", "n") is None
-
-
-def test_ranks_agree_on_every_run_that_they_start():
-    """Same job, experiment, name and turn: same run; anything else: another run."""
-    base = {"WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "j1", "TORCHELASTIC_RESTART_COUNT": "0"}
-
-    def ids(rank, **changes):
-        propagation._started.clear()
-        environ = {**base, "RANK": str(rank), **changes}
-        found = [propagation.find_rank(environ, *names) for names in [("e", "n"), ("e", "n"), ("f", None)]]
-        return [(place.run_id, place.root_span_id) for place in found]
-
-    agreed = ids(0)
-    others = ids(0, TORCHELASTIC_RUN_ID="j2") + ids(0, TORCHELASTIC_RESTART_COUNT="1")
-    propagation._started.clear()
-    assert ids(1) == agreed
-    assert len({*agreed, *others}) == 9

@@ -1,0 +1,79 @@
+"""Between a pipeline, which knows no store, and the store that its journal is drained into."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.metric import SeriesKey
+from otel_experiments.store import Store
+from otel_experiments.store.drain import Drain
+
+if TYPE_CHECKING:
+    from otel_experiments.model.rank_config import RankConfig
+
+
+class Discard:
+    """The sink of a journal that nobody keeps: OTLP has been given what it holds."""
+
+    def __init__(self) -> None:
+        self._offsets: dict[str, int] = {}
+
+    def apply(self, batch: WriteBatch) -> None:
+        """Note how far the journal was read."""
+        self._offsets.update((advance.segment_id, advance.end_offset) for advance in batch.journal)
+
+    def journal_offset(self, segment_id: str) -> int:
+        """Return how far a segment was read, in bytes."""
+        return self._offsets.get(segment_id, 0)
+
+
+class StoredPipeline:
+    """The pipeline's view of store and drain: its `Storage`.
+
+    `temporary` is the folder of a journal that nobody keeps; it goes when the pipeline closes.
+    """
+
+    def __init__(self, drain: Drain, store: Store | None, temporary: Path | None) -> None:
+        self._drain = drain
+        self._store = store
+        self._temporary = temporary
+        self.wake = drain.wake
+
+    def drain_now(self, *, timeout_s: float) -> bool:
+        """Store what is recorded so far; True when all of it was stored in time."""
+        return self._drain.drain_now(timeout_s=timeout_s)
+
+    def close(self, *, timeout_s: float) -> bool:
+        """Store what is left and let go of the store; True when all of it was stored in time."""
+        is_drained = self._drain.close(timeout_s=timeout_s)
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+        elif self._store is not None and is_drained:
+            self._store.close()
+        return is_drained
+
+    def highest_steps(self, run_id: str) -> dict[SeriesKey, float]:
+        """Return the highest step of each series that the store holds of a run, whatever rank wrote it."""
+        if self._store is None:
+            return {}
+        found: dict[SeriesKey, float] = {}
+        for series in self._store.series([run_id])[run_id]:
+            steps = self._store.points(run_id, series.key).steps
+            key = SeriesKey(series.key.name, series.key.phase)  # whatever rank goes on with it
+            found[key] = max(series.summary.last_step, *steps, found.get(key, -math.inf))
+        return found
+
+    def told_by_ranks(self, run_id: str) -> list[RankConfig]:
+        """Return what the store holds of what ranks other than 0 were told about a run."""
+        from otel_experiments.query.rank_configs import told_by_ranks  # noqa: PLC0415 - only in distributed jobs
+
+        return [] if self._store is None else told_by_ranks(self._store, run_id)
+
+    @property
+    def last_error(self) -> Exception | None:
+        """What keeps the journal from being stored; None when nothing does."""
+        return self._drain.last_error

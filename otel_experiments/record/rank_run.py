@@ -1,0 +1,166 @@
+"""A run that several ranks record together, as rank 0 and as the others see it.
+
+Rank 0 owns the run. Every other rank has a span of its own under the run's root, and series of its own. What it
+is told about the run (params, tags) is the run's where no lower rank was told otherwise, and is kept as it was
+told; where it differs, rank 0 says so when the run ends, and readers show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
+
+from otel_experiments.errors import ConfigurationError
+from otel_experiments.journal import encode
+from otel_experiments.model.rank_config import find_differences
+from otel_experiments.model.run import ParamValue, RunState
+from otel_experiments.record import lanes
+from otel_experiments.record.guard import logger
+from otel_experiments.record.join import JoinedRun, joined
+from otel_experiments.record.params import flatten_params
+from otel_experiments.record.pipeline import FlushReport, Pipeline
+from otel_experiments.record.ranks import Rank
+from otel_experiments.record.recording import clean_tags
+from otel_experiments.record.run import Run, RunIdentity
+from otel_experiments.semconv import attributes as attr
+from otel_experiments.semconv import events
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import SpanContext
+
+    from otel_experiments.record.providers import RunProviders
+
+_MAX_TOLD = 20
+"""So many differences are named in the log; readers show all."""
+
+
+class LeadingRun(Run):
+    """The run as rank 0 records it, which starts and ends it for all ranks."""
+
+    def set_tags(self, tags: Mapping[str, object] | Iterable[str]) -> None:
+        """Set tags: a mapping, or names whose value is empty."""
+        with self.guard:
+            cleaned = clean_tags(tags, self._refuse_name)
+            self._identity.tags.update(cleaned)
+            super().set_tags(cleaned)
+
+    def _end(
+        self,
+        state: RunState,
+        *,
+        reason: str = "",
+        error: BaseException | None = None,
+        is_awaited: bool = True,
+    ) -> FlushReport:
+        was_active = self.is_active
+        report = super()._end(state, reason=reason, error=error, is_awaited=is_awaited)
+        if was_active and not self.is_inherited:
+            with self.guard:
+                self._tell_differences()
+        return report
+
+    def _tell_differences(self) -> None:
+        storage = self.pipeline.storage
+        if storage is None:
+            return
+        redactor = self.pipeline.redactor
+        found = find_differences(
+            redactor.mapping(self.config.flat, "param"),
+            redactor.mapping(self._identity.tags, "tag"),
+            storage.told_by_ranks(self.id),
+        )
+        if found:
+            shown = "; ".join(map(str, found[:_MAX_TOLD]))
+            more = f"; and {len(found) - _MAX_TOLD} more" if len(found) > _MAX_TOLD else ""
+            logger.warning(
+                "The ranks of run %r were not told the same: %s%s. The run has the values of the lowest rank; "
+                "`otel-experiments show` lists the others.",
+                self.name,
+                shown,
+                more,
+            )
+
+
+class RankRun(JoinedRun):
+    """The run as another rank than 0 records it."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        identity: RunIdentity,
+        providers: RunProviders,
+        *,
+        parent: SpanContext | None,
+        part: str | None,
+        rank: int,
+    ) -> None:
+        super().__init__(pipeline, identity, providers, parent=parent, part=part)
+        self._rank = rank
+
+    def log_params(self, params: object) -> None:
+        """Record params: they are the run's where no lower rank has other values; see `Run.log_params`."""
+        with self.guard:
+            flat = flatten_params(params, self._refuse_name)
+            self.config.merge(flat)
+            self.tell(flat, {})
+
+    def set_tags(self, tags: Mapping[str, object] | Iterable[str]) -> None:
+        """Set tags: they are the run's where no lower rank has other values; see `Run.set_tags`."""
+        with self.guard:
+            self.tell({}, clean_tags(tags, self._refuse_name))
+
+    def tell(self, params: Mapping[str, ParamValue], tags: Mapping[str, str | None]) -> None:
+        """Record what this rank is told of the run."""
+        params = self.pipeline.redactor.mapping(params, "param")
+        tags = self.pipeline.redactor.mapping(tags, "tag")
+        # The latest time wins, and a rank's is before all real times, the lower rank's after the higher one's.
+        time_ns = -self._rank
+        if params:
+            self.pipeline.journal.append(encode.encode_params(self.id, params, time_ns))
+        if tags:
+            self.pipeline.journal.append(encode.encode_tags(self.id, tags, time_ns))
+        if params or tags:
+            body = {"params": dict(params), "tags": dict(tags)}
+            self.emit(events.ML_RANK_CONFIG.name, body, {attr.ML_DISTRIBUTED_RANK: self._rank})
+
+
+def join_as_rank(
+    pipeline: Pipeline,
+    rank: Rank,
+    *,
+    name: str,
+    experiment: str,
+    config: object = None,
+    tags: Mapping[str, object] | Iterable[str] | None = None,
+) -> Run:
+    """Return the run that rank 0 of this process's job starts, with a span of this rank's own under its root.
+
+    Raises:
+        ConfigurationError: params or tags that cannot be used.
+    """
+    try:
+        params = flatten_params(config) if config is not None else {}
+    except TypeError as error:
+        raise ConfigurationError(str(error)) from None
+    cleaned = clean_tags(tags) if tags is not None else {}
+    lanes.set_rank(rank.number)
+    identity = RunIdentity(rank.run_id, name, experiment, params=params)
+    first_trace = trace.format_trace_id(pipeline.id_generator.generate_trace_id())
+
+    def make(*arguments: Any, **named: Any) -> RankRun:  # those of JoinedRun
+        return RankRun(*arguments, **named, rank=rank.number)
+
+    run = joined(
+        pipeline,
+        identity,
+        first_trace,
+        rank.root,
+        f"rank {rank.number}",
+        attributes=rank.attributes,
+        make=make,
+    )
+    with run.guard:
+        run.tell(params, cleaned)
+    return run
