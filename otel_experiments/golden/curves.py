@@ -24,6 +24,7 @@ from otel_experiments.golden.curve_align import (
 from otel_experiments.golden.curve_band import DEFAULT_BAND, BandSettings, measure_band
 from otel_experiments.golden.curve_pace import Direction, compare_pace
 from otel_experiments.golden.curve_shape import Shape, measure_growth, measure_shape
+from otel_experiments.golden.report_figures import show_growth, show_p
 
 __all__ = [
     "DEFAULT_SETTINGS",
@@ -319,11 +320,12 @@ def _find_diverged(near: _Nearest, mode: CurveMode, settings: CurveSettings) -> 
     evidence = {"max_deviation": near.deviation, "max_relative": worst}
     if mode == "tolerance":
         evidence |= {"rtol": settings.rtol, "atol": settings.atol}
-    text = f"{ours!r} -> {theirs!r}; {len(near.violations)} of {len(near.aligned.indexes)} values, at most {worst:.3g} relative"
+    largest = f"at most {near.deviation:.3g}" if math.isinf(worst) else f"at most {worst:.3g} relative"
+    text = f"{ours!r} -> {theirs!r}; {len(near.violations)} of {len(near.aligned.indexes)} values, {largest}"
     if growth is not None:
         evidence["growth"] = growth
-    if growth is not None and growth > 0 and pairs[-1][0] - pairs[0][0] >= _LEAST_GROWTH_STEPS:
-        text += f", growing by 10^{growth:.2g} per 100 steps"
+        if pairs[-1][0] - pairs[0][0] >= _LEAST_GROWTH_STEPS and (grows := show_growth(growth)):
+            text += f", {grows}"
     return CurveFinding(
         code="curve-diverged",
         fails=True,
@@ -408,6 +410,7 @@ def _find_pace(
     if pace.outcome == "equal":
         return []
     theirs = "never" if pace.candidate is None else f"{pace.candidate:g}"
+    told = "" if pace.candidate is None else f" ({show_p(pace.p)})"
     return [
         CurveFinding(
             code="converged-later" if pace.outcome == "later" else "converged-earlier",
@@ -416,7 +419,7 @@ def _find_pace(
             golden=pace.golden,
             candidate=pace.candidate,
             count=1,
-            text=f"target {settings.target:g} reached at {pace.golden:g} -> {theirs} (p = {pace.p:.2g})",
+            text=f"target {settings.target:g} reached at {pace.golden:g} -> {theirs}{told}",
             evidence={"p": pace.p, "target": settings.target},
         )
     ]

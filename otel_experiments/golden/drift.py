@@ -12,6 +12,7 @@ from typing import Final
 
 from otel_experiments.golden.findings import Finding
 from otel_experiments.golden.history import LEAST_RUNS, ChangePoint, find_change_points
+from otel_experiments.golden.report_figures import show_p, show_ratio, show_time
 from otel_experiments.golden.timing_model import DEFAULT_SETTINGS, TimingRun
 
 _LEAST_RATIO: Final = 1.05
@@ -55,10 +56,10 @@ def _finding(path: str, points: Sequence[ChangePoint], runs: int, kind: str) -> 
     return Finding(
         "golden-stale",
         path,
-        golden=f"{first.before / 1e6:.3g} ms",
-        candidate=f"{first.after / 1e6:.3g} ms",
+        golden=show_time(first.before),
+        candidate=show_time(first.after),
         detail=(
-            f"{kind} time {first.ratio:.2f}x from golden run {first.index + 1} of {runs} on (p={first.p:.1g}): "
+            f"{kind} time {show_ratio(first.ratio)} from golden run {first.index + 1} of {runs} on ({show_p(first.p)}): "
             "the golden holds two speeds; find the change, or capture it again"
         ),
         evidence={"ratio": first.ratio, "p": first.p, "run": float(first.index + 1)},

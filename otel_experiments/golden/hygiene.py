@@ -12,6 +12,7 @@ from typing import Final
 from otel_experiments.golden.findings import Example, Finding
 from otel_experiments.golden.form import Form
 from otel_experiments.golden.normalize import normalize_text
+from otel_experiments.golden.report_figures import show_time
 from otel_experiments.golden.roles import DEFAULTS_VERSION
 from otel_experiments.golden.timing_model import TimingRun
 
@@ -56,7 +57,7 @@ def find_clock_skew(form: Form) -> list[Finding]:
             "clock-skew",
             normalize_text(form.spans[early[0]].name)[0],
             count=len(early),
-            candidate=f"{ahead_ns / 1e6:.3g} ms before its parent",
+            candidate=f"{show_time(ahead_ns)} before its parent",
             detail="spans start before their parents: clocks of two hosts differ, and times between them mean little",
             evidence={"ahead_ns": float(ahead_ns)},
             examples=tuple(Example(span_id=form.spans[at].span_id) for at in early[:3]),
@@ -86,8 +87,8 @@ def find_critical_path(golden: Sequence[TimingRun], candidates: Sequence[TimingR
         Finding(
             "critical-path",
             new,
-            golden=f"{old} {before[old] / 1e6:.3g} ms",
-            candidate=f"{new} {after[new] / 1e6:.3g} ms",
+            golden=f"{old} {show_time(before[old])}",
+            candidate=f"{new} {show_time(after[new])}",
             detail="most of the time goes to another stage now",
             evidence={"golden_ns": before.get(new, 0.0), "candidate_ns": after[new]},
             severity="advisory",

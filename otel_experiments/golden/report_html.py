@@ -5,7 +5,6 @@ Everything a program named is escaped, and the page's own policy forbids whateve
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -13,7 +12,9 @@ from typing import Final
 from otel_experiments.golden.compare import Comparison
 from otel_experiments.golden.curve_check import CurveView
 from otel_experiments.golden.findings import Finding, Severity
+from otel_experiments.golden.report_difference import Piece, find_change, show_change, show_value
 from otel_experiments.golden.report_escape import clip, escape_markup
+from otel_experiments.golden.report_figures import show_p, show_ratio, show_time
 from otel_experiments.golden.report_markdown import VERDICTS
 from otel_experiments.golden.report_style import STYLE
 from otel_experiments.golden.report_svg import draw_curve
@@ -28,9 +29,6 @@ _MAX_CURVES: Final = 200
 _MAX_INDENT: Final = 40
 _MANY_FINDINGS: Final = 20
 """So many are told by code above the list, with links to what comes after it."""
-_LONG_VALUE: Final = 160
-_SHOWN_AROUND: Final = 40
-"""Characters in common that stand on each side of a difference."""
 _MIN_FOLD: Final = 6
 """Fewer equal rows than this are not worth a click."""
 
@@ -297,21 +295,21 @@ class _Section:
         lines.append(
             '<div class="scroll"><table><tr><th>Stage</th><th></th><th class="number">Golden</th>'
             '<th class="number">Candidate</th><th class="number">Ratio</th><th class="number">CPU</th>'
-            '<th class="number">p</th><th>Reading</th></tr>'
+            '<th class="number">Chance</th><th>Reading</th></tr>'
         )
         for stage in report.stages[:_MAX_FINDINGS]:
             row = self._row_of(stage.path)
             path = escape_markup(stage.path)
             place = f'<a href="#{row}">{path}</a>' if row else path
             quartiles = f" ({stage.quartile}s)" if stage.quartile else ""
-            cpu = "" if stage.cpu is None else f"{stage.cpu.ratio:.2f}x"
+            cpu = "" if stage.cpu is None else show_ratio(stage.cpu.ratio)
             lines.append(
                 f'<tr><td class="place">{place}</td>'
                 f"<td><code>{stage.code}</code></td>"
-                f'<td class="number">{_milliseconds(stage.wall.golden_ns)}</td>'
-                f'<td class="number">{_milliseconds(stage.wall.candidate_ns)}</td>'
-                f'<td class="number">{stage.wall.ratio:.2f}x</td><td class="number">{cpu}</td>'
-                f'<td class="number">{stage.wall.p:.1g}</td><td>{escape_markup(stage.reason + quartiles)}</td></tr>'
+                f'<td class="number">{show_time(stage.wall.golden_ns)}</td>'
+                f'<td class="number">{show_time(stage.wall.candidate_ns)}</td>'
+                f'<td class="number">{show_ratio(stage.wall.ratio)}</td><td class="number">{cpu}</td>'
+                f'<td class="number">{escape_markup(show_p(stage.wall.p).removeprefix("p=").removeprefix("p"))}</td><td>{escape_markup(stage.reason + quartiles)}</td></tr>'
             )
         return [*lines, "</table></div>"]
 
@@ -340,41 +338,24 @@ def _place(finding: Finding) -> str:
 
 
 def _change(finding: Finding) -> str:
-    """Return what changed, the two values marked where they stand beside each other."""
+    """Return what changed: the two values marked beside each other, or what differs inside a long text."""
     text = describe(finding)
-    pair = f"{finding.golden} -> {finding.candidate}"
+    pair = show_change(finding.golden, finding.candidate)
     if not finding.golden or not finding.candidate or pair not in text:
         return escape_markup(clip(text, 2_000))
     before, _, after = text.partition(pair)
-    golden, candidate = _around_difference(finding.golden, finding.candidate)
-    marked = f"<del>{escape_markup(golden)}</del> → <ins>{escape_markup(candidate)}</ins>"
+    pieces = find_change(finding.golden, finding.candidate) or (
+        Piece("gone", show_value(finding.golden)),
+        Piece("same", " → "),
+        Piece("new", show_value(finding.candidate)),
+    )
+    marked = "".join(_MARKS[piece.kind].format(escape_markup(piece.text)) for piece in pieces)
     return escape_markup(clip(before, 200)) + marked + escape_markup(clip(after, 1_000))
 
 
-def _around_difference(golden: str, candidate: str) -> tuple[str, str]:
-    """Return two values with what they have in common left out, where they are too long to be read side by side."""
-    if max(len(golden), len(candidate)) <= _LONG_VALUE:
-        return golden, candidate
-    start = _shared(golden, candidate)
-    end = _shared(golden[start:][::-1], candidate[start:][::-1])
-    low, high = max(0, start - _SHOWN_AROUND), max(0, end - _SHOWN_AROUND)
-    ours, theirs = (
-        f"{'...' if low else ''}{clip(value[low : len(value) - high], 1_000)}{'...' if high else ''}"
-        for value in (golden, candidate)
-    )
-    return ours, theirs
-
-
-def _shared(one: str, other: str) -> int:
-    """Return with how many equal characters two texts begin."""
-    shorter = min(len(one), len(other))
-    return next((at for at in range(shorter) if one[at] != other[at]), shorter)
+_MARKS: Final = {"same": "{}", "gone": "<del>{}</del>", "new": "<ins>{}</ins>"}
 
 
 def _word(severity: Severity) -> str:
     words: Mapping[str, str] = {"fail": "FAIL", "advisory": "warn"}
     return words.get(severity, severity)
-
-
-def _milliseconds(duration_ns: float) -> str:
-    return "" if math.isnan(duration_ns) else f"{duration_ns / 1e6:.4g} ms"

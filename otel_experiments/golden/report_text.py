@@ -13,6 +13,7 @@ from typing import Final
 from otel_experiments.golden.compare import Comparison
 from otel_experiments.golden.findings import Finding
 from otel_experiments.golden.form import Form, Node, NodeType
+from otel_experiments.golden.report_difference import show_change, show_value
 from otel_experiments.golden.report_escape import show_hidden
 
 MAX_LINES: Final = 40
@@ -125,7 +126,7 @@ def describe(finding: Finding) -> str:
     elif finding.group == "numbers":
         change = finding.detail or f"{finding.golden or 'nothing'} -> {finding.candidate or 'nothing'}"
     elif finding.golden or finding.candidate:
-        change = f"{finding.golden or 'nothing'} -> {finding.candidate or 'nothing'}"
+        change = show_change(finding.golden, finding.candidate)
         if finding.key and finding.group == "span":
             change = f"{finding.key}: {change}"
     parts = [change] if change else []
@@ -194,9 +195,10 @@ def _marks(failures: Sequence[Finding]) -> dict[str, _Mark]:
     marks: dict[str, _Mark] = {}
     for finding in failures:
         if finding.path:
-            values = f"{finding.golden} -> {finding.candidate}".strip(" ->")
+            only = finding.golden or finding.candidate
+            values = show_value(only) if only else ""
             if finding.golden and finding.candidate:
-                values = f"{finding.golden} -> {finding.candidate}"
+                values = show_change(finding.golden, finding.candidate)
             index = finding.examples[0].index if finding.examples else ()
             sign = _SIGNS.get(finding.code, "!")
             marks.setdefault(finding.path, _Mark(sign, f"{finding.code} {values}".rstrip(), index))

@@ -13,13 +13,13 @@ from otel_experiments.golden.fingerprint import advisory_reasons, compare_finger
 from otel_experiments.golden.form import Form, Node, NodeType, SpanColumns
 from otel_experiments.golden.ledger import Places
 from otel_experiments.golden.policy import Policy
+from otel_experiments.golden.report_figures import show_p, show_ratio, show_time, show_times
 from otel_experiments.golden.stage_time import summarise_stage
 from otel_experiments.golden.statistics import median
 from otel_experiments.golden.timing import compare_timing
 from otel_experiments.golden.timing_model import (
     StageSample,
     StageVerdict,
-    TimeTest,
     TimingReport,
     TimingRun,
 )
@@ -223,7 +223,7 @@ def _uniform(report: TimingReport, policy: Policy) -> Finding:
         path="",
         count=report.machine.stage_count,
         key="wall",
-        detail=f"all stages by {factor:.2f}x; they were compared after dividing by it",
+        detail=f"all stages by {show_ratio(factor)}; they were compared after dividing by it",
         evidence={"ratio": factor},
     )
     severity = policy.severity(finding, may_fail=False)
@@ -240,10 +240,10 @@ def _finding(
     wall = verdict.wall
     goldens = f"{report.golden_runs} golden{'s' if report.golden_runs > 1 else ''}"
     which = f"wall {verdict.quartile}".rstrip()
-    parts = [f"{which} {_milliseconds(wall)} ({wall.ratio:.2f}x)"]
+    parts = [f"{which} {show_times(wall.golden_ns, wall.candidate_ns)} ({show_ratio(wall.ratio)})"]
     if verdict.cpu is not None:
-        parts.append(f"cpu {verdict.cpu.ratio:.2f}x")
-    parts.append(f"p={min(wall.p, verdict.cpu.p if verdict.cpu else 1.0):.0e}")
+        parts.append(f"cpu {show_ratio(verdict.cpu.ratio)}")
+    parts.append(show_p(min(wall.p, verdict.cpu.p if verdict.cpu else 1.0)))
     parts.append(goldens)
     if verdict.golden_runs_needed:
         parts.append(
@@ -270,8 +270,8 @@ def _finding(
         path=verdict.path,
         count=verdict.count,
         key="wall",
-        golden=f"{wall.golden_ns / 1e6:.3g} ms",
-        candidate=f"{wall.candidate_ns / 1e6:.3g} ms",
+        golden=show_time(wall.golden_ns),
+        candidate=show_time(wall.candidate_ns),
         detail="  ".join(parts),
         evidence=evidence,
         examples=tuple(Places(candidate, node, range(min(3, node.size))).examples(3)) if node else (),
@@ -283,7 +283,3 @@ def _finding(
     if verdict.path in disturbed and verdict.code == "slower":
         return finding.with_severity("note", "its children changed, and its own time with them")
     return finding.with_severity(policy.severity(finding, may_fail=verdict.fails))
-
-
-def _milliseconds(test: TimeTest) -> str:
-    return f"{test.golden_ns / 1e6:.3g} -> {test.candidate_ns / 1e6:.3g} ms"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from otel_experiments.golden.report_figures import show_chance, show_ratio
 from otel_experiments.golden.timing_model import (
     CpuReading,
     MachineFactor,
@@ -66,7 +67,7 @@ def judge_stage(
         needed = runs_needed(
             wall, golden_runs=sizes[0], candidate_runs=sizes[1], family=sizes[2], settings=settings
         )
-        reason = f"{settings.power_ratio:g}x would be seen with {wall.power:.0%} chance only"
+        reason = f"{settings.power_ratio:g}x would be seen in {show_chance(wall.power)} of comparisons"
     return StageVerdict(
         path=path,
         code=code,
@@ -117,7 +118,7 @@ def _judge_slower(
     if machine.is_crowded:
         return False, f"{machine.crowd}, and CPU time is not recorded"
     if machine.wall >= settings.disturbed_ratio:
-        return False, f"the whole machine was {machine.wall:.2f}x slower and CPU time is not recorded"
+        return False, f"the whole machine was {show_ratio(machine.wall)} slower and CPU time is not recorded"
     return True, "CPU time is not recorded, wall time decides"
 
 
@@ -155,8 +156,18 @@ def _judge_waiting(
     is_calm = machine.stage_count >= 3 and machine.wall < settings.disturbed_ratio
     agree = facts.least_candidate_ns > facts.highest_golden_ns * settings.ratio
     if candidate_runs >= 3 and is_calm and agree:
-        return True, f"all {candidate_runs} runs waited longer on a calm machine, CPU time is flat"
-    return False, "wall time rose and CPU time did not: contention or waiting"
+        return (
+            True,
+            f"all {candidate_runs} runs waited longer on a calm machine, and {_cpu_told(facts, settings)}",
+        )
+    return False, f"wall time rose and {_cpu_told(facts, settings)}: contention or waiting"
+
+
+def _cpu_told(facts: StageFacts, settings: TimingSettings) -> str:
+    """Say what CPU time did beside a wall time that it does not explain."""
+    if facts.cpu is None or facts.cpu.ratio <= settings.ratio:
+        return "CPU time did not"
+    return f"CPU time, {show_ratio(facts.cpu.ratio)}, does not explain it"
 
 
 def _is_unexplained(facts: StageFacts, machine: MachineFactor, settings: TimingSettings) -> bool:
