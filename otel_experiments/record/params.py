@@ -9,40 +9,40 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
-import math
-import os
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 from otel_experiments.errors import InvalidNameError
 from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
-from otel_experiments.record.description import text_of
+from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.names import clean_name
+from otel_experiments.record.param_value import MAX_DEPTH, ParamTyper, Tell, tell_nobody
 
-MAX_DEPTH: Final = 32
-MAX_TEXT_CHARS: Final = 100_000
 MAX_ATTRIBUTE_CHARS: Final = 1_000
 MAX_ATTRIBUTE_ITEMS: Final = 100
 
-
-_CYCLE: Final = "<a value that holds itself>"
+Refuse = Callable[[InvalidNameError, int], None]
+"""Takes why a key cannot be used, and how many params are lost by it."""
 
 
 def flatten_params(
-    source: object, refuse: Callable[[InvalidNameError], None] | None = None
+    source: object,
+    refuse: Refuse | None = None,
+    tell: Tell = tell_nobody,
 ) -> dict[str, ParamValue]:
     """Return dotted keys with typed values, in the order of the source; an empty mapping keeps its key.
 
-    A key that cannot be used is handed to `refuse`, if there is one, and left out with what is below it.
+    A key that cannot be used is handed to `refuse`, if there is one, and left out with what is below it; so is how much
+    that is. `tell` is told
+    of every value that is not kept exactly.
 
     Raises:
         TypeError: the source is no mapping and cannot be seen as one.
         InvalidNameError: a key is empty.
     """
     flat: dict[str, ParamValue] = {}
-    _flatten(as_mapping(source), "", flat, refuse, (id(source),))
+    _flatten(as_mapping(source), "", flat, refuse, tell, (id(source),))
     return flat
 
 
@@ -85,7 +85,8 @@ def _flatten(
     source: Mapping[object, object],
     prefix: str,
     flat: dict[str, ParamValue],
-    refuse: Callable[[InvalidNameError], None] | None,
+    refuse: Refuse | None,
+    tell: Tell,
     above: tuple[int, ...],
 ) -> None:
     """Take over what is in `source`; `above` are the ids of what it is in, which may not come again."""
@@ -95,20 +96,32 @@ def _flatten(
         except InvalidNameError as error:
             if refuse is None:
                 raise
-            refuse(error)
+            refuse(error, _count(value, above))
             continue
         nested = _nested(value) if id(value) not in above and len(above) <= MAX_DEPTH else None
         if nested is not None:
-            _flatten(nested, f"{name}.", flat, refuse, (*above, id(value)))
-        else:
-            flat[clean_name(name, "param name")] = _typed(value, above)
+            _flatten(nested, f"{name}.", flat, refuse, tell, (*above, id(value)))
+            continue
+        full = clean_name(name, "param name")
+        if full in flat:
+            what = f"Param {shown(full)} came twice, by its dotted name and nested; the first value is lost"
+            tell("param name", full, f"{what}. Give them two names")
+        flat[full] = ParamTyper(full, tell).of(value, above)
 
 
-def _typed(value: object, above: tuple[int, ...]) -> ParamValue:
-    try:
-        return typed_value(value, above)
-    except Exception:  # noqa: BLE001 - a foreign value may do anything
-        return param_text(text_of(value))
+def _count(value: object, above: tuple[int, ...]) -> int:
+    """Return how many params a value would have been."""
+    nested = _nested(value) if id(value) not in above else None
+    if nested is None:
+        return 1
+    below: dict[str, ParamValue] = {}
+    refused: list[int] = []
+
+    def refuse(error: InvalidNameError, count: int) -> None:  # noqa: ARG001 - the shape of a Refuse
+        refused.append(count)
+
+    _flatten(nested, "", below, refuse, tell_nobody, (*above, id(value)))
+    return len(below) + sum(refused)
 
 
 def _nested(value: object) -> Mapping[object, object] | None:
@@ -131,55 +144,3 @@ def _seen_as_mapping(value: object) -> Mapping[object, object] | None:
     if not is_structure:
         return None
     return as_mapping(value) or None
-
-
-def typed_value(value: object, above: tuple[int, ...] = ()) -> ParamValue:  # noqa: C901, PLR0911 - one line a type
-    """Return the value as a str, bool, int, float, None, list or (inside lists) mapping.
-
-    `above` are the ids of what the value is in: what holds itself is not followed.
-    """
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return param_text(str(value))
-    if isinstance(value, enum.Enum):
-        return typed_value(value.value, above)
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value)
-    if isinstance(value, os.PathLike):
-        return param_text(os.fspath(cast("os.PathLike[str]", value)))
-    scalar = _scalar(value)
-    if scalar is not None:
-        return scalar
-    if id(value) in above:
-        return _CYCLE
-    if len(above) > MAX_DEPTH:
-        return param_text(text_of(value))
-    inside = (*above, id(value))
-    if isinstance(value, Mapping):
-        return {text_of(key): _typed(inner, inside) for key, inner in value.items()}
-    if isinstance(value, (Sequence, AbstractSet)) and not isinstance(value, (bytes, bytearray, memoryview)):
-        items = sorted(value, key=text_of) if isinstance(value, AbstractSet) else value
-        return [_typed(inner, inside) for inner in items]
-    tolist = getattr(value, "tolist", None)
-    if callable(tolist) and getattr(value, "size", MAX_TEXT_CHARS) <= 1000:
-        return typed_value(tolist(), inside)
-    return param_text(text_of(value))
-
-
-def _scalar(value: object) -> bool | int | float | None:
-    """Return the Python number of a zero-dimensional numpy, torch or JAX value; None for anything else."""
-    if getattr(value, "shape", None) != () or not hasattr(value, "item"):
-        return None
-    number = cast("Any", value).item()
-    if isinstance(number, (bool, int, float)):
-        return number
-    return None if not isinstance(number, complex) else math.nan
-
-
-def param_text(value: str) -> str:
-    """Return the text as it is recorded: without NUL, of at most `MAX_TEXT_CHARS` characters."""
-    text = value.replace("\0", "\ufffd")
-    return text if len(text) <= MAX_TEXT_CHARS else text[:MAX_TEXT_CHARS]

@@ -12,7 +12,8 @@ from otel_experiments.model.metric import Direction
 from otel_experiments.record.config import Config
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.names import clean_name
-from otel_experiments.record.params import flatten_params, param_text
+from otel_experiments.record.param_value import Tell, kept_tag, tell_nobody
+from otel_experiments.record.params import flatten_params
 from otel_experiments.record.pipeline import Pipeline
 from otel_experiments.record.points import EPOCH_METRIC, PointRecorder
 from otel_experiments.record.scopes import ScopedRun
@@ -110,7 +111,7 @@ class Recording(ScopedRun):
     def log_params(self, params: object) -> None:
         """Record params: a mapping, Namespace, dataclass or pydantic model, nested as it likes; later values win."""
         with self.guard:
-            flat = flatten_params(params, self._refuse_name)
+            flat = flatten_params(params, self._refuse_name, self._tell_changed)
             self.config.merge(flat)
             written = self.pipeline.redactor.mapping(flat, "param")
             self.pipeline.journal.append(encode.encode_params(self.id, written, self._stamp_ns()))
@@ -126,7 +127,8 @@ class Recording(ScopedRun):
     def set_tags(self, tags: Mapping[str, object] | Iterable[str]) -> None:
         """Set tags: a mapping, or names whose value is empty."""
         with self.guard:
-            cleaned = self.pipeline.redactor.mapping(clean_tags(tags, self._refuse_name), "tag")
+            cleaned = clean_tags(tags, self._refuse_name, self._tell_changed)
+            cleaned = self.pipeline.redactor.mapping(cleaned, "tag")
             self.pipeline.journal.append(encode.encode_tags(self.id, cleaned, self._stamp_ns()))
 
     def _stamp_ns(self) -> int:
@@ -134,8 +136,11 @@ class Recording(ScopedRun):
         self._stamped_ns = now_ns = max(self.pipeline.clock(), self._stamped_ns + 1)
         return now_ns
 
-    def _refuse_name(self, error: InvalidNameError) -> None:
-        self.guard.lost("name", f"{error} What it names is lost")
+    def _refuse_name(self, error: InvalidNameError, count: int = 1) -> None:
+        self.guard.lost("name", f"{error} What it names is lost", name=error.name, count=count)
+
+    def _tell_changed(self, kind: str, name: str, what: str) -> None:
+        self.guard.lost(kind, what, name=name)
 
     def emit(self, event_name: str, body: Any = None, attributes: Mapping[str, Any] | None = None) -> None:
         """Record an event of the run: a log record with a name. `body` is any value, unlimited in size."""
@@ -181,11 +186,14 @@ class Recording(ScopedRun):
 
 
 def clean_tags(
-    tags: Mapping[str, object] | Iterable[str], refuse: Callable[[InvalidNameError], None] | None = None
+    tags: Mapping[str, object] | Iterable[str],
+    refuse: Callable[[InvalidNameError], None] | None = None,
+    tell: Tell = tell_nobody,
 ) -> dict[str, str | None]:
     """Return tags as they are recorded: texts by name; None removes.
 
-    A name that cannot be used is handed to `refuse`, if there is one, and left out.
+    A name that cannot be used is handed to `refuse`, if there is one, and left out. `tell` is told of every text that
+    is not kept exactly.
 
     Raises:
         InvalidNameError: a tag's name is empty.
@@ -204,9 +212,11 @@ def clean_tags(
     cleaned: dict[str, str | None] = {}
     for key, value in items:
         try:
-            cleaned[clean_name(key, "tag")] = None if value is None else param_text(text_of(value))
+            name = clean_name(key, "tag")
         except InvalidNameError as error:
             if refuse is None:
                 raise
             refuse(error)
+            continue
+        cleaned[name] = None if value is None else kept_tag(text_of(value), name, tell)
     return cleaned

@@ -128,8 +128,13 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     enclosing = parent if parent is not None else find_run()
     _check_texts(group=group, hypothesis=hypothesis, condition=condition, description=description)
     run_id = run_id or trace.format_trace_id(pipeline.id_generator.generate_trace_id())
+    changes: list[tuple[str, str, str]] = []
+
+    def tell(kind: str, name: str, what: str) -> None:
+        changes.append((kind, name, what))
+
     try:
-        params = flatten_params(config) if config is not None else {}
+        params = flatten_params(config, tell=tell) if config is not None else {}
     except TypeError as error:
         raise ConfigurationError(str(error)) from None
     identity = RunIdentity(
@@ -144,7 +149,7 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
         seed=seed,
         attempt=known.attempt + 1,
         params=params,
-        tags=clean_tags(tags) if tags is not None else {},
+        tags=clean_tags(tags, tell=tell) if tags is not None else {},
     )
     attributes = run_attributes(identity) | (rank.attributes if rank is not None else {})
     resource = pipeline.base_resource.merge(Resource(attributes, SCHEMA_URL))
@@ -155,6 +160,8 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     run = make(
         pipeline, identity, RunProviders(pipeline, resource, run_id, version(), root_span_id=root_span_id)
     )
+    for kind, about, what in changes:
+        run.guard.lost(kind, what, name=about)
     if before is not None:
         run.config.merge({**before.params, **params})
     pipeline.adopt_global_provider()
