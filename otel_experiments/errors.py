@@ -313,11 +313,11 @@ class StoreFullError(StoreError):
 class StoreDamagedError(StoreError):
     """The store's file does not hold what it should, or the disk does not give it back."""
 
-    def __init__(self, *, path: str, found: str) -> None:
+    def __init__(self, *, path: str, found: str, fix: str | None = None) -> None:
         self.path, self.found = path, found
+        rescue = f"Copy it away, then save what can be read: sqlite3 COPY .recover | sqlite3 {path}"
         super().__init__(
-            f"Store {path!r} cannot be read or written: {found}. It was left as it is.\n"
-            f"  Copy it away, then save what can be read: sqlite3 COPY .recover | sqlite3 {path}"
+            f"Store {path!r} cannot be read or written: {found}. It was left as it is.\n  {fix or rescue}"
         )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from otel_experiments.cli import format as fmt
+from otel_experiments.cli.check_rows import check_rows
 from otel_experiments.cli.finding import Finding
 from otel_experiments.errors import JournalError, StoreError, StoreLockedError, StoreNotFoundError
 from otel_experiments.journal.format import HEADER_SIZE_BYTES, unpack_header
@@ -18,6 +19,7 @@ from otel_experiments.journal.scan import scan
 from otel_experiments.store import UNSETTLED, Store, open_store
 from otel_experiments.store.filesystem import NETWORK_FILESYSTEMS, filesystem_of
 from otel_experiments.store.journal_place import has_segments, journal_directory
+from otel_experiments.store.merge import DAMAGED_SUFFIX
 
 _LITTLE_ROOM_BYTES = 1_000_000_000
 _LARGE_STORE_BYTES = 500_000_000
@@ -50,6 +52,8 @@ def check_store(location: str, path: Path | None, *, is_deep: bool) -> Iterator[
         size = sum(_size(path.with_name(path.name + suffix)) for suffix in ("", "-wal"))
         try:
             yield from _check_database(store, size, is_deep=is_deep)
+            if is_deep or size <= _LARGE_STORE_BYTES:
+                yield from check_rows(store, is_deep=is_deep)
             runs = sum(experiment.run_count for experiment in store.experiments())
             yield Finding("ok", "store", f"{str(path)!r}: {runs} run{'s' * (runs != 1)}, {fmt.size(size)}.")
             if (
@@ -127,6 +131,7 @@ def _problem(subject: str, error: Exception) -> Finding:
 def check_journals(path: Path, store: Store | None) -> Iterator[Finding]:
     """Yield what is to be said about the journals of the store at `path`; `store` tells what it holds of them."""
     directory = journal_directory(path)
+    yield from _check_damaged(directory)
     try:
         segments = sorted(one for one in directory.iterdir() if one.suffix == SEGMENT_SUFFIX)
     except FileNotFoundError:
@@ -169,6 +174,21 @@ def check_journals(path: Path, store: Store | None) -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", "journals", text)
+
+
+def _check_damaged(directory: Path) -> Iterator[Finding]:
+    try:
+        names = sorted(one.name for one in directory.iterdir() if one.suffix == DAMAGED_SUFFIX)
+    except OSError:
+        return
+    if names:
+        yield Finding(
+            "warning",
+            "journals",
+            f"Of {len(names)} journal{'s' * (len(names) != 1)} not all could be read and stored: {names[0]}"
+            f"{', ...' if len(names) > 1 else ''} in {str(directory)!r}.",
+            "What was readable is stored; keep the files to report it, or delete them.",
+        )
 
 
 def _look_at(path: Path, store: Store | None) -> tuple[int, int, bool, list[str]]:

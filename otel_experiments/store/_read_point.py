@@ -6,12 +6,13 @@ import json
 import math
 import sqlite3
 from array import array
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from otel_experiments.model.metric import Band, Points, Series, SeriesKey, Summary
 from otel_experiments.store._band import BandBuilder, Stretch
 from otel_experiments.store._chunk import decode_floats, decode_times
+from otel_experiments.store._unreadable import ABOUT_CONTENT, check_numbers, check_texts, tell
 
 SUMMARY_COLUMNS: Final = (
     "count, nan_count, finite_count, finite_sum, first_step, last, last_step, last_time_ns, minimum, "
@@ -60,6 +61,7 @@ def summary_of(row: Sequence[object]) -> Summary:
         count, nan_count, finite_count, finite_sum, first_step, last, last_step, last_time_ns, minimum,
         minimum_step, maximum, maximum_step, direction,
     ) = row  # fmt: skip
+    check_numbers(*row[:-1])
     return Summary(
         count=count, nan_count=nan_count, finite_count=finite_count, finite_sum=finite_sum,  # type: ignore[arg-type]
         first_step=nan_of_null(first_step), last=nan_of_null(last), last_step=nan_of_null(last_step),  # type: ignore[arg-type]
@@ -75,45 +77,91 @@ def series(
 ) -> dict[str, list[Series]]:
     """Return the series of each run with their summaries, by (name, phase, rank)."""
     found: dict[str, list[Series]] = {run_id: [] for run_id in run_ids}
-    for run_id, metric, phase, rank, *summary in connection.execute(_SERIES, (json.dumps(list(found)), name)):
-        found[run_id].append(Series(run_id, SeriesKey(metric, phase, rank), summary_of(summary)))
+    rows = connection.execute(_SERIES, (json.dumps(list(found)), name)).fetchall()
+    for run_id, metric, phase, rank, *summary in rows:
+        try:
+            check_texts(metric, phase)
+            found[run_id].append(Series(run_id, SeriesKey(metric, phase, rank), summary_of(summary)))
+        except ABOUT_CONTENT as error:
+            key = f"run_id = {run_id!r} and name = {metric!r} and phase = {phase!r} and rank = {rank!r}"
+            tell(connection, "series", key, error)
     return found
 
 
 def points(connection: sqlite3.Connection, run_id: str, key: SeriesKey) -> Points:
     """Return the whole history of a series, in recording order."""
     steps, times, values = array("d"), array("q"), array("d")
-    for count, axis_encoding, steps_data, times_data, encoding, values_data in connection.execute(
-        _POINTS, (run_id, key.name, key.phase, key.rank)
-    ):
-        steps.extend(decode_floats(axis_encoding, count, steps_data))
-        times.extend(decode_times(axis_encoding, count, times_data))
-        values.extend(decode_floats(encoding, count, values_data))
+    rows = connection.execute(_POINTS, (run_id, key.name, key.phase, key.rank)).fetchall()
+    for number, (count, axis_encoding, steps_data, times_data, encoding, values_data) in enumerate(rows):
+        try:
+            part = (
+                decode_floats(axis_encoding, count, steps_data),
+                decode_times(axis_encoding, count, times_data),
+                decode_floats(encoding, count, values_data),
+            )
+            _check_lengths(count, part)
+        except ABOUT_CONTENT as error:
+            _tell_chunk(connection, run_id, key, number, error)
+            continue
+        steps.extend(part[0])
+        times.extend(part[1])
+        values.extend(part[2])
     return Points(steps, times, values)
+
+
+def _check_lengths(count: int, columns: Iterable[Sequence[float]]) -> None:
+    lengths = [len(column) for column in columns]
+    if any(length != count for length in lengths):
+        raise ValueError(f"{count} points were expected, the columns have {', '.join(map(str, lengths))}")
+
+
+def _tell_chunk(
+    connection: sqlite3.Connection, run_id: str, key: SeriesKey, number: int, error: Exception
+) -> None:
+    sql = "select series_id from series where run_id = ? and name = ? and phase = ? and rank = ?"
+    (series_id,) = connection.execute(sql, (run_id, key.name, key.phase, key.rank)).fetchone()
+    where = f"series_id = {series_id}"
+    sql = "select seq from chunks where series_id = ? order by seq limit 1 offset ?"
+    (seq,) = connection.execute(sql, (series_id, number)).fetchone()
+    tell(connection, "chunks", f"{where} and seq = {seq}", error)
 
 
 def band(connection: sqlite3.Connection, run_id: str, key: SeriesKey, buckets: int) -> Band:
     """Return the series thinned to at most `buckets` buckets; a chunk inside one bucket is not decoded."""
-    rows = connection.execute(_STRETCHES, (run_id, key.name, key.phase, key.rank)).fetchall()
-    stretches = [
-        Stretch(count, unplaced, *map(nan_of_null, numbers)) for _, _, count, unplaced, *numbers in rows
-    ]
+    stretches, rows = [], []
+    for row in connection.execute(_STRETCHES, (run_id, key.name, key.phase, key.rank)).fetchall():
+        series_id, seq, count, unplaced, *numbers = row
+        try:
+            check_numbers(*row)
+            stretches.append(Stretch(count, unplaced, *map(nan_of_null, numbers)))
+            rows.append(row)
+        except ABOUT_CONTENT as error:
+            tell(connection, "chunks", f"series_id = {series_id} and seq = {seq}", error)
     builder = BandBuilder(stretches, buckets)
     for (series_id, seq, *_), stretch in zip(rows, stretches, strict=True):
         if builder.add_whole(stretch):
             continue
         row = connection.execute(_STRETCH_DATA, (series_id, seq)).fetchone()
-        count, ascends, first_step, increment, axis_encoding, steps_data, nan_count, encoding, values_data = (
-            row
-        )
-        values = decode_floats(encoding, count, values_data)
-        steps: Sequence[float]
-        if increment is None:
-            steps = decode_floats(axis_encoding, count, steps_data)
-        else:
-            steps = range(int(first_step), int(first_step) + increment * count, increment)
-        if ascends:
-            builder.add_ascending(steps, values, has_nan=nan_count > 0)
+        try:
+            steps, values = _decoded(row)
+        except ABOUT_CONTENT as error:
+            tell(connection, "chunks", f"series_id = {series_id} and seq = {seq}", error)
+            continue
+        if row[1]:
+            builder.add_ascending(steps, values, has_nan=row[6] > 0)
         else:
             builder.add_points(steps, values)
     return builder.band()
+
+
+def _decoded(row: Sequence[Any]) -> tuple[Sequence[float], array[float]]:
+    """Return the steps and values of a row of _STRETCH_DATA."""
+    count, _, first_step, increment, axis_encoding, steps_data, _, encoding, values_data = row
+    values = decode_floats(encoding, count, values_data)
+    steps: Sequence[float]
+    if increment is None:
+        steps = decode_floats(axis_encoding, count, steps_data)
+    else:
+        steps = range(int(first_step), int(first_step) + increment * count, increment)
+    _check_lengths(count, (steps, values))
+    return steps, values

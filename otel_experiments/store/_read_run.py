@@ -14,12 +14,31 @@ from otel_experiments.store._run_merge import StoredRun
 from otel_experiments.store._schema import LARGEST_INTEGER
 from otel_experiments.store._search_eval import check
 from otel_experiments.store._search_sql import Bound, Statement
+from otel_experiments.store._unreadable import (
+    ABOUT_CONTENT,
+    check_numbers,
+    check_texts,
+    damaged,
+    readable,
+    tell,
+)
 
 RUN_COLUMNS: Final = (
     "runs.run_id, experiment, runs.name, state, created_ns, started_ns, ended_ns, paused_ns, paused_total_ns, "
     "paused_count, paused_dropped_count, heartbeat_ns, reason, error_type, owner_host, owner_boot_id, owner_pid, "
     "owner_start_ticks, parent_run_id, group_name, hypothesis, condition, description, attempt, root_span_id, "
     "resources.attributes"
+)
+
+_COLUMN_NAMES: Final = RUN_COLUMNS.split(", ")
+_STATES: Final = frozenset(map(str, RunState))
+_INTEGERS: Final[dict[str, int | None]] = {
+    "created_ns": 0, "paused_total_ns": 0, "paused_count": 0, "paused_dropped_count": 0, "attempt": 1,
+    "started_ns": None, "ended_ns": None, "paused_ns": None, "heartbeat_ns": None, "owner_pid": None,
+    "owner_start_ticks": None,
+}  # fmt: skip
+_TEXTS: Final = frozenset(
+    {"runs.name", "reason", "error_type", "group_name", "hypothesis", "condition", "description"}
 )
 
 # Index: the primary key of runs, once a run of the page.
@@ -61,6 +80,14 @@ def run_of(row: Sequence[object]) -> Run:
         owner_pid, owner_start_ticks, parent_run_id, group, hypothesis, condition, description, attempt,
         root_span_id, resource,
     ) = row  # fmt: skip
+    check_numbers(
+        created_ns, started_ns, ended_ns, paused_ns, paused_total_ns, paused_count, paused_dropped_count,
+        heartbeat_ns, owner_pid, owner_start_ticks, attempt,
+    )  # fmt: skip
+    check_texts(
+        run_id, experiment or "", name, reason, error_type, owner_host or "", owner_boot_id or "",
+        parent_run_id or "", group, hypothesis, condition, description, root_span_id or "",
+    )  # fmt: skip
     owner = None if owner_host is None else Owner(owner_host, owner_boot_id, owner_pid, owner_start_ticks)  # type: ignore[arg-type]
     return Run(
         run_id=run_id, experiment=experiment or "", name=name, state=RunState(state), created_ns=created_ns,  # type: ignore[arg-type]
@@ -73,8 +100,28 @@ def run_of(row: Sequence[object]) -> Run:
 
 
 def stored_run_of(row: Sequence[object]) -> StoredRun:
-    """Return the run of a row of RUN_COLUMNS, state_ns, record_ns."""
-    return StoredRun(run_of(row[:-2]), row[-2], row[-1])  # type: ignore[arg-type]
+    """Return the run of a row of RUN_COLUMNS, state_ns, record_ns; what cannot be read of it is mended.
+
+    Who writes has news of the run, and a row that somebody else spoilt is no reason to lose them.
+    """
+    state_ns, record_ns = (number if isinstance(number, int) else -1 for number in row[-2:])
+    try:
+        run = run_of(row[:-2])
+    except ABOUT_CONTENT:
+        run = run_of([_mended(column, value) for column, value in enumerate(row[:-2])])
+    return StoredRun(run, state_ns, record_ns)
+
+
+def _mended(column: int, value: object) -> object:
+    """Return the column of RUN_COLUMNS as it is, or what stands for nothing where it is not of its kind."""
+    name = _COLUMN_NAMES[column]
+    if name == "state":
+        return value if value in _STATES else str(RunState.RUNNING)
+    if name == "resources.attributes":
+        return None
+    if name in _INTEGERS:
+        return value if isinstance(value, int) else _INTEGERS[name]
+    return value if isinstance(value, str) else ("" if name in _TEXTS else None)
 
 
 def find_run_ids(
@@ -113,8 +160,26 @@ def count_runs(connection: sqlite3.Connection, query: RunQuery, live_run_ids: fr
 
 
 def runs_by_id(connection: sqlite3.Connection, run_ids: Sequence[str]) -> list[Run]:
-    """Return the runs with these ids, in this order, unknown ones left out."""
-    return [run_of(row) for row in connection.execute(_RUNS_BY_ID, (json.dumps(run_ids),))]
+    """Return the runs with these ids, in this order, unknown and unreadable ones left out; the latter are told."""
+    rows = connection.execute(_RUNS_BY_ID, (json.dumps(run_ids),))
+    return readable(connection, rows, run_of, table="runs", key=_run_key)
+
+
+def run_by_id(connection: sqlite3.Connection, run_id: str) -> Run | None:
+    """Return the run with exactly this id; None when there is none.
+
+    Raises:
+        StoreDamagedError: its row cannot be read.
+    """
+    row = connection.execute(_RUNS_BY_ID, (json.dumps([run_id]),)).fetchone()
+    try:
+        return None if row is None else run_of(row)
+    except ABOUT_CONTENT as error:
+        raise damaged(connection, "runs", _run_key(row), error) from error
+
+
+def _run_key(row: Sequence[object]) -> str:
+    return f"run_id = {row[0]!r}"
 
 
 def resolve_run_ids(connection: sqlite3.Connection, prefix_or_name: str, limit: int) -> list[str]:
@@ -127,22 +192,37 @@ def resolve_run_ids(connection: sqlite3.Connection, prefix_or_name: str, limit: 
 
 def experiments(connection: sqlite3.Connection) -> list[Experiment]:
     """Return all experiments with their number of runs, by name."""
-    return [Experiment(*row) for row in connection.execute(_EXPERIMENTS)]
+
+    def make(row: Sequence[object]) -> Experiment:
+        check_texts(row[0])
+        check_numbers(*row[1:])
+        return Experiment(*row)  # type: ignore[arg-type]
+
+    rows = connection.execute(_EXPERIMENTS)
+    return readable(connection, rows, make, table="experiments", key=lambda row: f"name = {row[0]!r}")
 
 
 def params(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
     """Return the params of each run, by key."""
     found: dict[str, dict[str, ParamValue]] = {run_id: {} for run_id in run_ids}
-    for run_id, key, value_json in connection.execute(_PARAMS, (json.dumps(list(found)),)):
-        found[run_id][key] = load_value(value_json)
+    for run_id, key, value_json in connection.execute(_PARAMS, (json.dumps(list(found)),)).fetchall():
+        try:
+            check_texts(key)
+            found[run_id][key] = load_value(value_json)
+        except ABOUT_CONTENT as error:
+            tell(connection, "params", f"run_id = {run_id!r} and key = {key!r}", error)
     return found
 
 
 def tags(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return the tags of each run, by key."""
     found: dict[str, dict[str, str]] = {run_id: {} for run_id in run_ids}
-    for run_id, key, value in connection.execute(_TAGS, (json.dumps(list(found)),)):
-        found[run_id][key] = value
+    for run_id, key, value in connection.execute(_TAGS, (json.dumps(list(found)),)).fetchall():
+        try:
+            check_texts(key, value)
+            found[run_id][key] = value
+        except ABOUT_CONTENT as error:
+            tell(connection, "tags", f"run_id = {run_id!r} and key = {key!r}", error)
     return found
 
 

@@ -7,9 +7,9 @@ import math
 import re
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import translate
-from typing import Final
+from typing import Any, Final
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import dump_value, load_attributes, load_mappings, load_value
@@ -18,6 +18,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.search import SpanQuery
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
 from otel_experiments.store._schema import LARGEST_INTEGER
+from otel_experiments.store._unreadable import ABOUT_CONTENT, check_numbers, check_texts, readable, tell
 
 _SPAN_COLUMNS: Final = (
     "trace_id, span_id, name, start_ns, end_ns, parent_span_id, kind, status, status_message, attributes, "
@@ -95,15 +96,36 @@ def spans(connection: sqlite3.Connection, query: SpanQuery) -> list[Span]:
     keys = [(row[0], row[1]) for row in rows]
     events: dict[tuple[str, str], list[Event]] = defaultdict(list)
     links: dict[tuple[str, str], list[Link]] = defaultdict(list)
-    wanted = json.dumps(keys)
-    for trace_id, span_id, name, time_ns, attributes, dropped in connection.execute(_EVENTS, (wanted,)):
-        events[trace_id, span_id].append(Event(name, time_ns, load_attributes(attributes), dropped))
+    wanted = json.dumps(keys, default=str)
+    for trace_id, span_id, name, time_ns, attributes, dropped in connection.execute(
+        _EVENTS, (wanted,)
+    ).fetchall():
+        try:
+            check_texts(name)
+            check_numbers(time_ns)
+            events[trace_id, span_id].append(Event(name, time_ns, load_attributes(attributes), dropped))
+        except ABOUT_CONTENT as error:
+            tell(connection, "span_events", _span_key((trace_id, span_id)), error)
     for trace_id, span_id, to_trace, to_span, attributes, state, dropped in connection.execute(
         _LINKS, (wanted,)
-    ):
-        links[trace_id, span_id].append(Link(to_trace, to_span, load_attributes(attributes), state, dropped))
-    return [
-        Span(
+    ).fetchall():
+        try:
+            check_texts(to_trace, to_span, state)
+            links[trace_id, span_id].append(
+                Link(to_trace, to_span, load_attributes(attributes), state, dropped)
+            )
+        except ABOUT_CONTENT as error:
+            tell(connection, "span_links", _span_key((trace_id, span_id)), error)
+
+    def make(row: Sequence[Any]) -> Span:
+        (
+            trace_id, span_id, name, start_ns, end_ns, parent_span_id, kind, status, status_message, attributes,
+            trace_state, flags, dropped_attributes_count, dropped_events_count, dropped_links_count, run_id,
+            resource_id, scope_id,
+        ) = row  # fmt: skip
+        check_texts(trace_id, span_id, name, status_message, trace_state)
+        check_numbers(start_ns, end_ns, flags)
+        return Span(
             trace_id=trace_id, span_id=span_id, name=name, start_ns=start_ns, end_ns=end_ns,
             parent_span_id=parent_span_id, kind=SpanKind(kind), status=StatusCode(status),
             status_message=status_message, attributes=load_attributes(attributes),
@@ -111,13 +133,13 @@ def spans(connection: sqlite3.Connection, query: SpanQuery) -> list[Span]:
             resource=origins.resource(resource_id), scope=origins.scope(scope_id), trace_state=trace_state,
             flags=flags, dropped_attributes_count=dropped_attributes_count,
             dropped_events_count=dropped_events_count, dropped_links_count=dropped_links_count, run_id=run_id,
-        )
-        for (
-            trace_id, span_id, name, start_ns, end_ns, parent_span_id, kind, status, status_message, attributes,
-            trace_state, flags, dropped_attributes_count, dropped_events_count, dropped_links_count, run_id,
-            resource_id, scope_id,
-        ) in rows
-    ]  # fmt: skip
+        )  # fmt: skip
+
+    return readable(connection, rows, make, table="spans", key=_span_key)
+
+
+def _span_key(row: Sequence[object]) -> str:
+    return f"trace_id = {row[0]!r} and span_id = {row[1]!r}"
 
 
 def log_statement(run_id: str | None, event_name: str | None) -> tuple[str, list[Bound]]:
@@ -132,19 +154,26 @@ def log_records(
     """Return log records by time."""
     origins = _Origins(connection)
     rows = connection.execute(*log_statement(run_id, event_name)).fetchall()
-    return [
-        LogRecord(
+
+    def make(row: Sequence[Any]) -> LogRecord:
+        (
+            time_ns, observed_time_ns, event_name_, severity_number, severity_text, body, attributes, trace_id,
+            span_id, flags, dropped, run_id_, resource_id, scope_id,
+        ) = row  # fmt: skip
+        check_texts(event_name_, severity_text)
+        check_numbers(time_ns, observed_time_ns, severity_number)
+        return LogRecord(
             time_ns=time_ns, observed_time_ns=observed_time_ns, event_name=event_name_,
             severity_number=severity_number, severity_text=severity_text, body=load_value(body),
             attributes=load_attributes(attributes), trace_id=trace_id, span_id=span_id, flags=flags,
             dropped_attributes_count=dropped, resource=origins.resource(resource_id),
             scope=origins.scope(scope_id), run_id=run_id_,
-        )
-        for (
-            time_ns, observed_time_ns, event_name_, severity_number, severity_text, body, attributes, trace_id,
-            span_id, flags, dropped, run_id_, resource_id, scope_id,
-        ) in rows
-    ]  # fmt: skip
+        )  # fmt: skip
+
+    def key(row: Sequence[Any]) -> str:
+        return f"time_ns = {row[0]!r} and event_name = {row[2]!r} and run_id is {row[11]!r}"
+
+    return readable(connection, rows, make, table="log_records", key=key)
 
 
 def instrument_statement(run_id: str | None, name: str | None) -> tuple[str, list[Bound]]:
@@ -160,20 +189,27 @@ def instrument_points(
     """Return data points of instruments by time."""
     origins = _Origins(connection)
     rows = connection.execute(*instrument_statement(run_id, name)).fetchall()
-    return [
-        InstrumentPoint(
+
+    def make(row: Sequence[Any]) -> InstrumentPoint:
+        (
+            name_, kind, time_ns, start_ns, unit, description, value, value_is_nan, histogram, is_monotonic,
+            temporality, flags, attributes, exemplars, run_id_, resource_id, scope_id,
+        ) = row  # fmt: skip
+        check_texts(name_, kind, unit, description)
+        check_numbers(time_ns, start_ns, value)
+        return InstrumentPoint(
             name=name_, kind=kind, time_ns=time_ns, start_ns=start_ns, unit=unit, description=description,
             value=math.nan if value_is_nan else value,
             histogram=None if histogram is None else load_attributes(histogram), is_monotonic=bool(is_monotonic),
             temporality=temporality, flags=flags, attributes=load_attributes(attributes),
             exemplars=load_mappings(exemplars), resource=origins.resource(resource_id),
             scope=origins.scope(scope_id), run_id=run_id_,
-        )
-        for (
-            name_, kind, time_ns, start_ns, unit, description, value, value_is_nan, histogram, is_monotonic,
-            temporality, flags, attributes, exemplars, run_id_, resource_id, scope_id,
-        ) in rows
-    ]  # fmt: skip
+        )  # fmt: skip
+
+    def key(row: Sequence[Any]) -> str:
+        return f"name = {row[0]!r} and time_ns = {row[2]!r} and run_id is {row[14]!r}"
+
+    return readable(connection, rows, make, table="instrument_points", key=key)
 
 
 class _Origins:

@@ -199,7 +199,10 @@ def json_list_contains(value_json: str, wanted_json: str) -> bool:
 
 def json_attribute_is(attributes_json: str, key: str, wanted_json: str) -> bool:
     """Return whether the attribute has this value. SQLite calls it as `ox_attribute_is`."""
-    attributes = load_value(attributes_json)
+    try:
+        attributes = load_value(attributes_json)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return False  # whoever reads the row itself is told
     return isinstance(attributes, dict) and attribute_is(attributes, key, load_value(wanted_json))
 
 

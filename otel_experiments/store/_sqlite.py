@@ -114,8 +114,7 @@ class SqliteStore:
     def get_run(self, run_id: str) -> Run | None:
         """Return the run with exactly this id; None when there is none."""
         with self._database.reading() as connection:
-            found = _read_run.runs_by_id(connection, [run_id])
-            return found[0] if found else None
+            return _read_run.run_by_id(connection, run_id)
 
     def resolve_run_ids(self, prefix_or_name: str, *, limit: int = 10) -> list[str]:
         """Return the ids of runs whose id starts with the text or whose name is the text, newest first."""
