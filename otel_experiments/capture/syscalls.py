@@ -17,6 +17,7 @@ from otel_experiments.semconv import SCHEMA_URL
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.store import open_store
 from otel_experiments.store.gather import merge_journals
+from otel_experiments.store.journal_place import local_path
 from otel_experiments.syscalls import Trace, fold_calls, parse_strace
 
 
@@ -56,7 +57,7 @@ def store_syscalls(recording: Path, location: str | os.PathLike[str]) -> Syscall
     """
     trace = read_recording(recording)
     where = os.fspath(location)
-    if not Path(where.removeprefix("sqlite://")).exists():
+    if not local_path(where).exists():
         return SyscallCapture(total=len(trace.calls), thread_count=len(trace.threads))
     merge_journals(where)
     with open_store(where) as store:

@@ -26,6 +26,7 @@ from otel_experiments.journal.writer import Declaration, JournalWriter
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import Resource, Scope, Span
+from otel_experiments.model.store_address import file_of
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.drain import Drain
 from otel_experiments.store.journal_place import journal_directory
@@ -48,13 +49,13 @@ def shared_store(location: str | os.PathLike[str] | None) -> JournaledStore:
         StoreError: the store cannot be used.
     """
     text = os.fspath(location) if location is not None else os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
-    plain = text.removeprefix("sqlite://")
-    if "://" in plain or plain in {":memory:", "none", ""}:
+    plain = file_of(text)
+    if plain is None:
         raise ConfigurationError(
             f"An exporter cannot keep telemetry in {text!r}: it is no file.\n"
             f"  Name one: path=... or {STORE_VARIABLE}=PATH."
         )
-    path = Path(plain).absolute()
+    path = Path(plain).expanduser().absolute()
     with _lock:
         found = _shared.get(path)
         if found is None:

@@ -23,6 +23,7 @@ from otel_experiments.errors import (
 )
 from otel_experiments.model.run import Experiment, Run, RunState
 from otel_experiments.model.search import And, Comparison, Expression, Order, RunField, RunQuery, SpanQuery
+from otel_experiments.model.store_address import SQLITE
 from otel_experiments.query.closest import beginning_so, closest
 from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.run_view import RunPage, RunView
@@ -304,7 +305,7 @@ def open_reader(location: str | Path, *, is_network: bool | None = None) -> Read
     if is_network is None:
         is_network = is_network_filesystem(path.parent)
     store, notes = _network_store(text) if is_network else _local_store(text, path)
-    reader = Reader(store, notes=notes, location=text.removeprefix("sqlite://"))
+    reader = Reader(store, notes=notes, location=text.removeprefix(SQLITE))
     _tell(reader)
     return reader
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from otel_experiments.errors import ConfigurationError, StorePathError
+from otel_experiments.model.store_address import NOTHING, file_of
 
 if TYPE_CHECKING:
     from otel_experiments.journal.writer import Durability
@@ -200,7 +201,7 @@ class Settings:
     @property
     def is_stored(self) -> bool:
         """Whether runs are kept locally."""
-        return self.store != "none"
+        return self.store != NOTHING
 
     @property
     def store_path(self) -> Path | None:
@@ -209,8 +210,8 @@ class Settings:
         Raises:
             StorePathError: the path starts from a working directory or a home that there is not.
         """
-        location = self.store.removeprefix("sqlite://")
-        if self.store == "none" or location in {":memory:", ""} or "://" in location:
+        location = file_of(self.store)
+        if location is None:
             return None
         try:
             return Path(location).expanduser().absolute()

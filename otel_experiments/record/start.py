@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 
+from otel_experiments.codec.text import clean_text
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.model import run as model
 from otel_experiments.model.run import ParamValue
@@ -82,7 +83,9 @@ def base_resource(settings: Settings) -> Resource:
         merged = merged.merge(Resource({attr.SERVICE_NAME: project}))
     elif str(standard.attributes.get(attr.SERVICE_NAME, "")).startswith("unknown_service"):
         merged = merged.merge(Resource({attr.SERVICE_NAME: (folder.name if folder else "") or "project"}))
-    return merged
+    # Paths and variables that are no UTF-8 come as half surrogate pairs, which OTLP cannot carry.
+    texts = {key: clean_text(value) for key, value in merged.attributes.items() if isinstance(value, str)}
+    return Resource({**merged.attributes, **texts}, merged.schema_url)
 
 
 @dataclass(frozen=True, slots=True)

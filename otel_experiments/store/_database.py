@@ -183,7 +183,7 @@ class Database:
 
     def _connect_reader(self) -> sqlite3.Connection:
         assert self._path is not None
-        uri = f"file:{quote(str(self._path.absolute()))}?mode=ro"
+        uri = f"file:{quote(os.fsencode(self._path.absolute()))}?mode=ro"
         try:
             connection = self._checked_reader(uri)
         except sqlite3.OperationalError:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from os import PathLike
 from pathlib import Path
 
 from otel_experiments.errors import StorePathError
+from otel_experiments.model.store_address import MEMORY, SQLITE, SQLITE_MEMORY, scheme_of
 from otel_experiments.store._protocol import Store
 from otel_experiments.store._sqlite import SqliteStore
-
-MEMORY = "memory://"
-_SQLITE = "sqlite://"
-_SQLITE_MEMORY = ":memory:"
 
 
 def open_store(
@@ -48,15 +44,15 @@ def open_store(
         from otel_experiments.store._memory import MemoryStore  # noqa: PLC0415 - 20 ms that few need
 
         return MemoryStore(read_only=read_only)
-    if text.startswith(_SQLITE):
-        text = text.removeprefix(_SQLITE)
-    elif scheme := re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", text):
+    if text.startswith(SQLITE):
+        text = text.removeprefix(SQLITE)
+    elif scheme := scheme_of(text):
         raise StorePathError(
             path=text,
-            why=f"{scheme[1]!r} is no kind of store that is known",
+            why=f"{scheme!r} is no kind of store that is known",
             fix="Give a path, sqlite://PATH, sqlite://:memory: or memory://.",
         )
-    if text == _SQLITE_MEMORY:
+    if text == SQLITE_MEMORY:
         return SqliteStore(None, busy_timeout_s=busy_timeout_s)
     if not text.strip():
         raise StorePathError(path=text, why="it is empty", fix="Give a path such as experiments.db.")

@@ -17,6 +17,9 @@ from otel_experiments.errors import (
 )
 
 _HEADER: Final = b"SQLite format 3\x00"
+_MOST_PATH_BYTES: Final = 504
+"""SQLite takes 512, the ending of its rollback journal among them."""
+_MOST_NAME_BYTES: Final = 255 - len(".journals")
 _LOGGED_AT: Final = 18
 _LOGGED: Final = b"\x02\x02"
 """What stands there in a database with a write-ahead log. Source: sqlite.org/fileformat2.html, section 1.3.3."""
@@ -31,6 +34,7 @@ def check_path(path: Path, *, create: bool) -> None:
         NotAStoreError: no SQLite database is there.
     """
     mode = _mode(path)
+    _check_length(path)
     if mode is not None and stat.S_ISDIR(mode):
         raise StorePathError(
             path=str(path), why="it is a directory", fix=f"Name a file in it: {path / 'experiments.db'}"
@@ -68,6 +72,22 @@ def check_path(path: Path, *, create: bool) -> None:
         raise NotAStoreError(path=str(path), found="it is not a SQLite database")
     if create and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         raise not_writable(path, "it may not be written")
+
+
+def _check_length(path: Path) -> None:
+    """Refuse a path that SQLite, or the names of the files beside it, cannot be as long as."""
+    size_bytes = len(os.fsencode(os.path.realpath(path)))
+    name_bytes = len(os.fsencode(path.name))
+    for size, most, what in (
+        (size_bytes, _MOST_PATH_BYTES, "whole path"),
+        (name_bytes, _MOST_NAME_BYTES, "name"),
+    ):
+        if size > most:
+            raise StorePathError(
+                path=str(path),
+                why=f"its {what} has {size} bytes, and a store's may have {most}",
+                fix="Name a shorter one: --store PATH or OTEL_EXPERIMENTS_STORE=PATH.",
+            )
 
 
 def nothing_there(path: Path) -> StoreError:

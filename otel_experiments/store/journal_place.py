@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from otel_experiments.journal.names import SEGMENT_SUFFIX
+from otel_experiments.model.store_address import SQLITE
 
 
 def journal_directory(store_path: Path) -> Path:
@@ -16,7 +17,11 @@ def journal_directory(store_path: Path) -> Path:
 
 def local_path(location: str) -> Path:
     """Return the path of the file that a store's address names."""
-    return Path(location.removeprefix("sqlite://"))
+    path = Path(location.removeprefix(SQLITE))
+    try:
+        return path.expanduser()
+    except RuntimeError:  # there is no such home: who opens the store says so
+        return path
 
 
 def has_segments(directory: Path) -> bool:
