@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from otel_experiments.model.span import AttributeValue
+from otel_experiments.process.interruption import is_interruption
 
 _PLAIN: Final = frozenset({str, bool, int, float, bytes, type(None)})
 _MAX_ELEMENTS: Final = 1000
@@ -69,7 +70,9 @@ def _of_library(value: object, above: tuple[int, ...]) -> AttributeValue:
             return plain_value(value.tolist(), above=(*above, id(value)))  # type: ignore[attr-defined] # as above
         elif isinstance(value, (set, frozenset)):
             return sorted(_text(inner) for inner in value)
-    except Exception:  # noqa: BLE001 - a foreign object may do anything
+    except Exception as error:  # a foreign object may do anything
+        if is_interruption(error):
+            raise
         return _text(value)
     return _text(value)
 
@@ -93,5 +96,7 @@ def _size(shape: Sequence[int]) -> int:
 def _text(value: object) -> str:
     try:
         return str(value)[:1000]
-    except Exception:  # noqa: BLE001 - a foreign __str__ may do anything
+    except Exception as error:  # a foreign __str__ may do anything
+        if is_interruption(error):
+            raise
         return f"<{type(value).__name__}>"

@@ -16,6 +16,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_experiments.codec.from_sdk import span_from_sdk
 from otel_experiments.model.span import Span
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
 from otel_experiments.record.guard import logger
 
 
@@ -34,7 +36,7 @@ class GoldenSpanExporter(SpanExporter):
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None, *, is_kept: bool = True) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._spans: list[Span] = []
         self._is_kept = is_kept or path is None
         self._is_shut_down = False
@@ -69,9 +71,11 @@ class GoldenSpanExporter(SpanExporter):
                     self._file.flush()
                 if self._is_kept:
                     self._spans.extend(span_from_sdk(span) for span in spans)
-        except Exception as error:  # noqa: BLE001 - an exporter answers with a result
+        except Exception as error:  # an exporter answers with a result
+            if is_interruption(error):
+                raise
             self._failed_count += len(spans)
-            logger.warning("%d spans were not collected for a golden: %r", len(spans), error)
+            tell(logger, "%d spans were not collected for a golden: %r", len(spans), error)
             return SpanExportResult.FAILURE
         return SpanExportResult.SUCCESS
 

@@ -6,6 +6,7 @@ journal of its own, which the parent drains.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -37,7 +38,7 @@ _DRAIN_INTERVAL_S: Final = 0.5
 
 Value = TypeVar("Value", Resource, Scope)
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _shared: dict[Path, JournaledStore] = {}
 
 
@@ -76,9 +77,8 @@ class JournaledStore:
         self._drain = Drain(self._store, directory, interval_s=_DRAIN_INTERVAL_S)
         self._journal = JournalWriter(directory, on_roll=self._drain.wake)
         self._numbers: dict[str, int] = {}
-        self._numbers_lock = threading.Lock()
+        self._next_number = itertools.count().__next__
         self._drain.start()
-        os.register_at_fork(after_in_child=self._reset_in_child)
 
     def write_spans(self, spans: Sequence[Span]) -> bool:
         """Append spans to the journal; False when one was lost."""
@@ -139,9 +139,15 @@ class JournaledStore:
         else:
             content = [value.name, value.version, value.schema_url, dict(value.attributes)]
         key = f"{kind}:{dump_canonical(content)}"
-        with self._numbers_lock:
-            number = self._numbers.setdefault(key, len(self._numbers))
+        number = self._numbers.get(key)
+        if number is None:  # no lock: two threads draw two numbers, and the first one stays
+            number = self._numbers.setdefault(key, self._next_number())
         return number, ((kind, number), lambda: encode(number, value))
 
-    def _reset_in_child(self) -> None:
-        self._numbers_lock = threading.Lock()
+
+def _reset_in_child() -> None:
+    global _lock  # noqa: PLW0603 - another thread may have held it at the fork
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_reset_in_child)

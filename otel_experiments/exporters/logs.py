@@ -10,6 +10,8 @@ from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportRes
 
 from otel_experiments.codec.from_sdk import log_record_from_sdk
 from otel_experiments.exporters.journaled import shared_store
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
 from otel_experiments.record.guard import logger
 
 
@@ -33,8 +35,10 @@ class StoreLogExporter(LogRecordExporter):
             return LogRecordExportResult.FAILURE
         try:
             is_kept = self._target.write_log_records([log_record_from_sdk(record) for record in batch])
-        except Exception as error:  # noqa: BLE001 - an exporter answers with a result
-            logger.warning("%d log records were not stored: %r", len(batch), error)
+        except Exception as error:  # an exporter answers with a result
+            if is_interruption(error):
+                raise
+            tell(logger, "%d log records were not stored: %r", len(batch), error)
             return LogRecordExportResult.FAILURE
         return LogRecordExportResult.SUCCESS if is_kept else LogRecordExportResult.FAILURE
 

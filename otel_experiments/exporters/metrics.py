@@ -9,6 +9,8 @@ from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult,
 
 from otel_experiments.codec.from_sdk_metrics import instrument_points_from_sdk
 from otel_experiments.exporters.journaled import shared_store
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
 from otel_experiments.record.guard import logger
 
 
@@ -36,8 +38,10 @@ class StoreMetricExporter(MetricExporter):
             return MetricExportResult.FAILURE
         try:
             is_kept = self._target.write_instrument_points(list(instrument_points_from_sdk(metrics_data)))
-        except Exception as error:  # noqa: BLE001 - an exporter answers with a result
-            logger.warning("A collection of metrics was not stored: %r", error)
+        except Exception as error:  # an exporter answers with a result
+            if is_interruption(error):
+                raise
+            tell(logger, "A collection of metrics was not stored: %r", error)
             return MetricExportResult.FAILURE
         return MetricExportResult.SUCCESS if is_kept else MetricExportResult.FAILURE
 

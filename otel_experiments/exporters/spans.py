@@ -10,6 +10,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_experiments.codec.from_sdk import span_from_sdk
 from otel_experiments.exporters.journaled import shared_store
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
 from otel_experiments.record.guard import logger
 
 
@@ -33,8 +35,10 @@ class StoreSpanExporter(SpanExporter):
             return SpanExportResult.FAILURE
         try:
             is_kept = self._target.write_spans([span_from_sdk(span) for span in spans])
-        except Exception as error:  # noqa: BLE001 - an exporter answers with a result
-            logger.warning("%d spans were not stored: %r", len(spans), error)
+        except Exception as error:  # an exporter answers with a result
+            if is_interruption(error):
+                raise
+            tell(logger, "%d spans were not stored: %r", len(spans), error)
             return SpanExportResult.FAILURE
         return SpanExportResult.SUCCESS if is_kept else SpanExportResult.FAILURE
 

@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from typing import Final
 
+from otel_experiments.process.interruption import is_interruption
+
 _SMALLER_HELPS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EFBIG})
 _NO_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
 _FEWEST_BYTES: Final = 64 << 10
@@ -62,15 +64,17 @@ class DescriptorReserve:
         while len(self._held) < _KEPT:
             try:
                 self._held.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
-            except OSError:
+            except OSError as error:
+                if is_interruption(error):
+                    raise
                 return
 
     def release(self) -> bool:
         """Let go of all; True when there were any."""
-        held, self._held = self._held, []
-        for descriptor in held:
-            os.close(descriptor)
-        return bool(held)
+        count = len(self._held)
+        while self._held:
+            os.close(self._held.pop())
+        return bool(count)
 
     def __del__(self) -> None:
         self.release()
@@ -112,6 +116,8 @@ def _limit(name: str, command: str) -> str:
         import resource  # noqa: PLC0415 - not on every platform, and rarely needed
 
         soft, _ = resource.getrlimit(getattr(resource, name))
-    except (ImportError, AttributeError, ValueError, OSError):
+    except (ImportError, AttributeError, ValueError, OSError) as error:
+        if is_interruption(error):
+            raise
         return f" ({command})"
     return f" ({command})" if soft < 0 else f" ({command}: the limit is {soft:,})"

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from otel_experiments.model.run import Owner
+from otel_experiments.process.interruption import is_interruption
 
 _PROC = Path("/proc")
 
@@ -28,13 +29,17 @@ def _boot_id() -> str:
     """
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
+    except OSError as error:
+        if is_interruption(error):
+            raise
         import psutil  # noqa: PLC0415 - only where there is no /proc
 
         return f"{_host()[:40]}:{int(psutil.boot_time())}"
     try:
         namespace = os.stat(_PROC / "self/ns/pid").st_ino  # noqa: PTH116 - one call, no Path allocation
-    except OSError:
+    except OSError as error:
+        if is_interruption(error):
+            raise
         namespace = 0
     return f"{boot}:{namespace:x}"
 
@@ -53,7 +58,9 @@ def _start_ticks(pid: int) -> int | None:
             return None
     try:
         raw = (_PROC / str(pid) / "stat").read_bytes()
-    except OSError:
+    except OSError as error:
+        if is_interruption(error):
+            raise
         return None
     fields = raw[raw.rindex(b")") + 2 :].split()
     return None if fields[0] in b"ZXx" else int(fields[19])

@@ -27,6 +27,7 @@ from otel_experiments.journal.format import (
     pack_header,
 )
 from otel_experiments.journal.names import SEGMENT_SUFFIX, UNFINISHED_SUFFIX
+from otel_experiments.process.interruption import is_interruption
 
 ALIGNMENT_BYTES: Final = 8
 LAST_WORDS_BYTES: Final = 16 << 10
@@ -77,24 +78,26 @@ class Segment:
         path = directory / f"{header.segment_id}{SEGMENT_SUFFIX}"
         unfinished = path.with_suffix(UNFINISHED_SUFFIX)
         size_bytes = header.size_bytes
-        descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(descriptor, 0, size_bytes)
-            else:
-                os.pwrite(descriptor, bytes(size_bytes), 0)
-            buffer = mmap.mmap(descriptor, size_bytes)
-            buffer[:HEADER_SIZE_BYTES] = pack_header(header)
-            unfinished.rename(path)
+            descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            try:
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(descriptor, 0, size_bytes)
+                else:
+                    os.pwrite(descriptor, bytes(size_bytes), 0)
+                buffer = mmap.mmap(descriptor, size_bytes)
+                buffer[:HEADER_SIZE_BYTES] = pack_header(header)
+                unfinished.rename(path)
+            finally:
+                os.close(descriptor)
+            made = cls(path, header, buffer, is_synced=header.is_synced)
+            if header.is_synced:
+                made.sync(0, HEADER_SIZE_BYTES)
+                _sync_directory(directory)
         except BaseException:
             unfinished.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             raise
-        finally:
-            os.close(descriptor)
-        made = cls(path, header, buffer, is_synced=header.is_synced)
-        if header.is_synced:
-            made.sync(0, HEADER_SIZE_BYTES)
-            _sync_directory(directory)
         return made
 
     @classmethod
@@ -159,6 +162,11 @@ class Segment:
         self.limit = len(self.buffer)
         return True
 
+    def discard(self) -> None:
+        """Remove the file of a segment that nothing was appended to."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
     def write_again(self) -> None:
         """Write the file again where it was, after it was deleted and sealed.
 
@@ -187,7 +195,8 @@ def _sync_directory(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
-    except OSError:  # a file system that cannot sync a directory keeps its names by other means
-        pass
+    except OSError as error:  # a file system that cannot sync a directory keeps its names by other means
+        if is_interruption(error):
+            raise
     finally:
         os.close(descriptor)

@@ -24,6 +24,7 @@ from otel_experiments.journal.limits import DescriptorReserve, lacks_descriptors
 from otel_experiments.journal.owner import current_owner
 from otel_experiments.journal.segment import LAST_WORDS_BYTES, Segment, frame_size_bytes
 from otel_experiments.model.run import Owner
+from otel_experiments.process.interruption import is_interruption
 
 Durability = Literal["process", "fsync"]
 """`process` survives the death of the process (SIGKILL included), `fsync` the loss of power."""
@@ -74,8 +75,9 @@ class JournalWriter:
         self._reserve = DescriptorReserve()
         self.refusal: OSError | None = None
         self._retry_after_ns = 0
+        self._retired: list[Segment] = []
         self._is_closed = False
-        self._ending: list[None] = []
+        self._ending: set[object] = set()
         _writers.add(self)
 
     @property
@@ -122,11 +124,12 @@ class JournalWriter:
     @contextmanager
     def last_words(self) -> Iterator[None]:
         """Let what is appended inside take the room that is kept for the end of runs, where there is no other."""
-        self._ending.append(None)  # a list, because += is not whole where threads meet
+        me = object()
         try:
+            self._ending.add(me)
             yield
         finally:
-            self._ending.pop()
+            self._ending.discard(me)
 
     def roll(self, full: Segment, needed_bytes: int) -> bool:
         """Put a segment with room in the place of `full`; False when no disk takes one now."""
@@ -141,6 +144,8 @@ class JournalWriter:
             try:
                 fresh = self._create(needed_bytes)
             except OSError as error:
+                if is_interruption(error):  # a TimeoutError of the program's is no full disk
+                    raise
                 self._retry_after_ns = now_ns + _RETRY_NS
                 self.refusal = error
                 if self._on_loss is not None:
@@ -149,9 +154,10 @@ class JournalWriter:
             self.refusal = None
             if self.segment is full:
                 self.segment = fresh
-                full.seal()
+                self._retired.append(full)
             else:  # a signal handler came in between and rolled
-                fresh.seal()
+                self._retired.append(fresh)
+            self._seal_retired()
         if self._on_roll is not None:
             self._on_roll()
         return True
@@ -167,14 +173,20 @@ class JournalWriter:
         try:
             made = self._try_create(wanted_bytes)
         except OSError as error:
+            if is_interruption(error):
+                raise
             made = self._create_smaller(sizes_to_try(wanted_bytes, least_bytes, error), error)
-        if made.header is not None and made.header.size_bytes < wanted_bytes:
-            self._size_bytes, self._cautious_count = made.header.size_bytes, _CAUTIOUS_SEGMENTS
-        elif self._cautious_count:
-            self._cautious_count -= 1
-        else:
-            self._size_bytes = min(self._size_bytes * 4, LARGEST_SEGMENT_BYTES)
-        self._reserve.fill()
+        try:
+            if made.header is not None and made.header.size_bytes < wanted_bytes:
+                self._size_bytes, self._cautious_count = made.header.size_bytes, _CAUTIOUS_SEGMENTS
+            elif self._cautious_count:
+                self._cautious_count -= 1
+            else:
+                self._size_bytes = min(self._size_bytes * 4, LARGEST_SEGMENT_BYTES)
+            self._reserve.fill()
+        except BaseException:  # a signal handler's: nobody gets the segment
+            made.discard()
+            raise
         return made
 
     def _create_smaller(self, sizes_bytes: Sequence[int], refusal: OSError) -> Segment:
@@ -182,7 +194,7 @@ class JournalWriter:
             try:
                 return self._try_create(size_bytes)
             except OSError as error:
-                if not sizes_to_try(size_bytes, 0, error):
+                if is_interruption(error) or not sizes_to_try(size_bytes, 0, error):
                     raise
                 refusal = error
         raise refusal
@@ -192,7 +204,7 @@ class JournalWriter:
         try:
             return self._make_file(size_bytes)
         except OSError as error:
-            if not (lacks_descriptors(error) and self._reserve.release()):
+            if is_interruption(error) or not (lacks_descriptors(error) and self._reserve.release()):
                 raise
         return self._make_file(size_bytes)
 
@@ -246,8 +258,16 @@ class JournalWriter:
             if self._is_closed:
                 return
             self._is_closed = True
+            self._seal_retired()
             self.segment.seal()
             self._reserve.release()
+
+    def _seal_retired(self) -> None:
+        """Seal the segments that have given way to others; what a signal handler cuts short, the next call does."""
+        while self._retired:
+            segment = self._retired[-1]
+            segment.seal()
+            self._retired.remove(segment)
 
     def _restart_in_child(self) -> None:
         self._lock = threading.RLock()
@@ -258,6 +278,7 @@ class JournalWriter:
         self._cautious_count = 0
         self.refusal = None
         self._retry_after_ns = 0
+        self._retired = []
         self.lost_count = 0
         self._on_roll = None
         self.segment = Segment.exhausted()

@@ -34,7 +34,7 @@ class AnomalyEvents:
         self._events = events
         self._known = known
         self._wrong: set[tuple[str, SeriesKey]] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.count = 0
 
     def look(self, blocks: Sequence[PointBlock], now_ns: int) -> None:
@@ -85,7 +85,7 @@ class AnomalyEvents:
 
     def reset_in_child(self) -> None:
         """Replace the lock, which another thread of the parent may have held at the fork."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
 
 def _kind(value: float) -> MlAnomalyKind:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from otel_experiments.process.interruption import is_interruption
+
 _UNLIMITED_V1_BYTES: Final = 1 << 60
 """Version 1 says "no limit" with the largest multiple of the page size that fits into 63 bits."""
 
@@ -72,7 +74,9 @@ def _upwards(mount: Path, group: str) -> Iterator[Path]:
 def _text(path: Path) -> str | None:
     try:
         return path.read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
+    except OSError as error:
+        if is_interruption(error):
+            raise
         return None
 
 

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+import logging
+from contextvars import Token
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry import context as context_api
 
 from otel_experiments.errors import NoActiveRunError
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
 
 if TYPE_CHECKING:
     from otel_experiments.record.run import Run
 
+_logger: Final = logging.getLogger("otel_experiments")
 RUN_KEY: Final = context_api.create_key("otel-experiments-run")
 
 active_runs: Final[dict[str, Run]] = {}
 """The runs started and not finished in this process, by id, oldest first."""
+
+
+def detach(token: object) -> None:
+    """Make current again what was current before the context was attached that `token` stands for.
+
+    The variable is reset directly: OpenTelemetry's `detach` swallows every exception, a signal handler's too.
+    A context that was attached elsewhere (another task, a generator closed late) is left as it is.
+    """
+    if not isinstance(token, Token):  # another context implementation, chosen by OTEL_PYTHON_CONTEXT
+        context_api.detach(cast("Any", token))
+        return
+    try:
+        token.var.reset(token)
+    except (RuntimeError, ValueError) as error:
+        if is_interruption(error):
+            raise
+        tell(_logger, "A span was left in another context than it was opened in.", level=logging.DEBUG)
 
 
 def find_run(context: context_api.Context | None = None) -> Run | None:

@@ -49,7 +49,7 @@ class References:
         self._scope_numbers = itertools.count()
         self.resources: dict[int, Reference[object, Resource]] = {}
         self.scopes: dict[int, Reference[object, Scope]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def resource(self, source: object, convert: Callable[[], Resource]) -> Reference[object, Resource]:
         """Return the reference of the resource `source`, converting it the first time."""
@@ -84,4 +84,4 @@ class References:
 
     def reset_in_child(self) -> None:
         """Replace the lock, which another thread of the parent may have held at the fork."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()

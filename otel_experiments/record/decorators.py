@@ -16,7 +16,7 @@ from opentelemetry import context as context_api
 from opentelemetry import trace as trace_api
 
 from otel_experiments.errors import ConfigurationError
-from otel_experiments.record.current import active_runs, find_run
+from otel_experiments.record.current import active_runs, detach, find_run
 from otel_experiments.record.description import shown
 from otel_experiments.record.run import Run
 from otel_experiments.record.scopes import Scope
@@ -123,13 +123,13 @@ def _drive(scope: Scope, inner: Generator[Any, Any, Any]) -> Generator[Any, Any,
                 result = stop.value
                 break
             finally:
-                context_api.detach(token)
+                detach(token)
             try:
                 resume = functools.partial(inner.send, (yield item))
             except GeneratorExit:
                 inner.close()
                 raise
-            except BaseException as thrown:  # noqa: BLE001 - handed to the generator, as `yield from` does
+            except BaseException as thrown:  # noqa: BLE001 - handed to the generator
                 resume = functools.partial(inner.throw, thrown)
     except BaseException as error:
         scope.__exit__(type(error), error, error.__traceback__)
@@ -152,7 +152,7 @@ async def _drive_async(scope: Scope, inner: AsyncGenerator[Any, Any]) -> AsyncGe
             except StopAsyncIteration:
                 break
             finally:
-                context_api.detach(token)
+                detach(token)
             try:
                 resume = functools.partial(inner.asend, (yield item))
             except GeneratorExit:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import reprlib
 from typing import Final
 
+from otel_experiments.process.interruption import is_interruption
+
 _MAX_SHOWN_CHARS: Final = 60
 _CONTAINERS: Final = frozenset({list, tuple, dict, set, frozenset})
 """What may be large, and is not to be written out for a line of a log."""
@@ -17,7 +19,9 @@ def text_of(value: object) -> str:
     """Return the value's text, or what stands for it where the value cannot say it."""
     try:
         return str(value)
-    except Exception:  # noqa: BLE001 - a foreign __str__ may do anything
+    except Exception as error:  # a foreign __str__ may do anything
+        if is_interruption(error):
+            raise
         return f"<{type(value).__name__} without a text>"
 
 
@@ -25,6 +29,8 @@ def shown(value: object) -> str:
     """Return the value as messages show it: its `repr`, shortened."""
     try:
         text = _short.repr(value) if type(value) in _CONTAINERS else repr(value)
-    except Exception:  # noqa: BLE001 - a foreign __repr__ may do anything, and a huge int has none
+    except Exception as error:  # a foreign __repr__ may do anything, and a huge int has none
+        if is_interruption(error):
+            raise
         return "which cannot be shown"
     return text if len(text) <= _MAX_SHOWN_CHARS else f"{text[: _MAX_SHOWN_CHARS - 3]}..."

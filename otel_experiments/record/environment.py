@@ -15,6 +15,7 @@ from pathlib import Path
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.model.span import AttributeValue
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.semconv import attributes as attr
 
 _ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}
@@ -50,5 +51,7 @@ def working_directory() -> Path | None:
     """Return the folder that the process works in; None when somebody has deleted it, or keeps it to himself."""
     try:
         return Path.cwd()
-    except OSError:
+    except OSError as error:
+        if is_interruption(error):
+            raise
         return None

@@ -16,6 +16,7 @@ from typing import Final
 from otel_experiments.codec.redaction import redact_text
 from otel_experiments.codec.text import clean_text
 from otel_experiments.model.span import AttributeValue
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.semconv import attributes as attr
 
 _SMALL_BYTES: Final = 4096
@@ -44,7 +45,9 @@ def git_attributes(start: Path) -> dict[str, AttributeValue]:
             directory = _git_directory(folder)
             if directory is not None:
                 return _read_checkout(directory)
-        except (OSError, ValueError, RuntimeError):
+        except (OSError, ValueError, RuntimeError) as error:
+            if is_interruption(error):
+                raise
             return {}
     return {}
 

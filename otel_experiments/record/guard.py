@@ -4,6 +4,10 @@ A loss has a kind (a short fixed text: what sort of thing was not recorded as it
 metric, param, tag or attribute), and the run it belongs to. It is counted in this process, and in the run itself
 (`record/losses.py`), so that who looks at the run sees what it lacks.
 
+What is not ours to swallow passes: KeyboardInterrupt, and whatever a signal handler of the program raised while our
+code was running (`is_interruption`). No lock is held while anything is said, and the lock may be taken again by the
+thread that has it: a signal handler and `__del__` record as well.
+
 `on_error="raise"` (a public setting, for tests of this package and of integrations) raises instead.
 """
 
@@ -18,7 +22,9 @@ from typing import Final, Protocol, Self
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.errors import RecordingError
-from otel_experiments.record.description import shown
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
+from otel_experiments.record.description import shown, text_of
 
 logger: Final = logging.getLogger("otel_experiments")
 
@@ -75,7 +81,8 @@ class Guard:
             self._raise(error or RecordingError(kind=kind, name=name, what=_text(what)))
         name = clean_text(name[:MAX_NAME_CHARS].replace("\0", "\ufffd"))
         with self._lock:
-            self.losses[kind] += count
+            self.losses.setdefault(kind, 0)
+            self.losses[kind] += count  # no call in it, so nothing comes in between
             told = self._told.setdefault(kind, set())
             is_first, is_last = name not in told, len(told) == MAX_NAMES_TOLD
             if is_first and len(told) <= MAX_NAMES_TOLD:
@@ -84,7 +91,7 @@ class Guard:
                 is_first = False
         if is_first:
             text = f"More than {MAX_NAMES_TOLD} names have lost something" if is_last else _text(what)
-            logger.warning("%s (further cases are only counted: %s)", text, kind)
+            tell(logger, "%s (further cases are only counted: %s)", text, kind)
         if run_id and count and self.ledger is not None:
             self.ledger.add(run_id, kind, name, count)
 
@@ -97,7 +104,8 @@ class Guard:
         counts = [(kind, count) for kind, count in self.losses.most_common() if count]
         if counts:
             parts = [f"{kind} {count:,}{self._names(kind)}" for kind, count in counts]
-            logger.warning(
+            tell(
+                logger,
                 "Not everything was recorded as it was given: %s. `otel-experiments show RUN` has each run's share.",
                 ", ".join(parts),
             )
@@ -121,7 +129,7 @@ class Guard:
 
     def failed(self, error: BaseException | None, run_id: str = "") -> bool:
         """Count an exception that left a block of ours; True when it is to be swallowed."""
-        if not isinstance(error, Exception):
+        if not isinstance(error, Exception) or is_interruption(error):
             return False
         if self.raises:
             if not threading.current_thread().name.startswith(THREAD_PREFIX):
@@ -130,11 +138,11 @@ class Guard:
         self.lost(
             f"internal:{type(error).__name__}",
             lambda: (
-                f"Recording failed with {type(error).__name__}: {error}; training goes on, this item is lost"
+                f"Recording failed with {type(error).__name__}: {text_of(error)}; training goes on, this item is lost"
             ),
             run_id=run_id,
         )
-        logger.debug("Recording failed", exc_info=error)
+        tell(logger, "Recording failed", level=logging.DEBUG, about=error)
         return True
 
     def __enter__(self) -> Self:
@@ -143,7 +151,7 @@ class Guard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        """Swallow what is an Exception; KeyboardInterrupt and SystemExit pass."""
+        """Swallow what went wrong inside; what is the program's own passes."""
         return error is not None and self.failed(error)
 
     def reset_in_child(self) -> None:
@@ -184,7 +192,7 @@ class RunGuard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        """Swallow what is an Exception; KeyboardInterrupt and SystemExit pass."""
+        """Swallow what went wrong inside; what is the program's own passes."""
         return error is not None and self._guard.failed(error, self._run_id)
 
 

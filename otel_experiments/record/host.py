@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import psutil
 
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.cgroup import read_limits
 from otel_experiments.record.reading import Reading
 from otel_experiments.semconv import attributes as attr
@@ -228,6 +229,8 @@ def _descendants(process: psutil.Process) -> list[int]:
                 children = (thread / "children").read_text(encoding="ascii").split()
                 waiting += map(int, children)
                 found += map(int, children)
-        except OSError:
+        except OSError as error:
+            if is_interruption(error):
+                raise
             continue  # it ended meanwhile
     return found

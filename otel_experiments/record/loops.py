@@ -15,6 +15,7 @@ from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.trace import Link, Span
 
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.lanes import current_lane, next_sequence
 from otel_experiments.record.scopes import Scope, run_context
 from otel_experiments.semconv import attributes as attr
@@ -33,7 +34,9 @@ def counted(items: int | Iterable[Item]) -> Iterable[Item]:
     """Return `items`, or the numbers below it where it is one, of whatever library."""
     try:
         return cast("Iterable[Item]", range(operator.index(cast("int", items))))
-    except TypeError:
+    except TypeError as error:
+        if is_interruption(error):
+            raise
         return cast("Iterable[Item]", items)
 
 

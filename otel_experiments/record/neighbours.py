@@ -8,7 +8,6 @@ Source: proc(5), /proc/stat, /proc/pid/stat, /proc/pid/task/tid/children; decisi
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from otel_experiments.process.interruption import Swallowing, is_interruption
 from otel_experiments.record.ranks import is_rank
 
 MIN_WHOLE_S: Final = 0.06
@@ -83,7 +83,9 @@ def _sample() -> _Sample | None:
     began_s = time.thread_time()
     try:
         times, run = _machine_ticks(), _run_processes()
-    except (OSError, ValueError, IndexError):
+    except (OSError, ValueError, IndexError) as error:
+        if is_interruption(error):
+            raise
         return None
     if times is None or run is None:
         return None
@@ -127,12 +129,12 @@ def _tree(root: str) -> dict[str, _Usage] | None:
     for pid in waiting:
         if len(found) == _MAX_PROCESSES:
             return None
-        with contextlib.suppress(OSError, ValueError, IndexError):  # where it ended meanwhile
+        with Swallowing(OSError, ValueError, IndexError):  # where it ended meanwhile
             fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
             user, system, waited_user, waited_system = map(int, fields[11:15])
             found[pid] = _Usage(int(fields[19]), user + system, waited_user + waited_system)
             for thread in Path(f"/proc/{pid}/task").iterdir():
-                with contextlib.suppress(OSError):
+                with Swallowing(OSError):
                     waiting += _read(f"{thread}/children").decode().split()
     return found
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import warnings
 from typing import Any, Final, cast
 
+from otel_experiments.process.interruption import is_interruption
+
 PLAIN: Final[set[type]] = {float, int, bool}
 """Types that `struct` packs as what they are. Those of numpy's real scalars join when they are met."""
 _REAL_KINDS: Final = frozenset("fiub")
@@ -29,10 +31,17 @@ def number_of(value: Any) -> float:  # whatever user code logs
         raise TypeError(value)  # float("0.5") is a number, but a text is none
     try:
         return _number(value)
-    except Warning:  # an error only where the program says so: it is not about what we do
+    except Exception as error:
+        if is_interruption(error) or not _may_be_a_warning(error):
+            raise
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _number(value)
+
+
+def _may_be_a_warning(error: Exception) -> bool:
+    """Tell whether it is an error only because the program makes errors of warnings: it is not about what we do."""
+    return isinstance(error, Warning) or getattr(warnings.showwarning, "__module__", None) != "warnings"
 
 
 def _number(value: Any) -> float:  # as above

@@ -12,6 +12,8 @@ import logging
 from collections.abc import Iterator
 from typing import Any, Final
 
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
 from otel_experiments.record.reading import Reading
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import metrics, values
@@ -42,8 +44,10 @@ class NvidiaSource:
                     )
                 )
             self._nvml = nvml
-        except Exception as error:  # noqa: BLE001 - no package, no driver, no GPU, no permission: no readings
-            logger.debug("GPUs are not read: %r", error)
+        except Exception as error:  # no package, no driver, no GPU, no permission: no readings
+            if is_interruption(error):
+                raise
+            tell(logger, "GPUs are not read: %r", error, level=logging.DEBUG)
 
     def read(self) -> Iterator[Reading]:
         """Yield the readings of each GPU."""
@@ -55,7 +59,14 @@ class NvidiaSource:
                 try:
                     yield from read(nvml, handle, identity)
                 except nvml.NVMLError as error:
-                    logger.debug("%s: %s is not read: %r", identity[attr.HW_NAME], read.__name__[1:], error)
+                    tell(
+                        logger,
+                        "%s: %s is not read: %r",
+                        identity[attr.HW_NAME],
+                        read.__name__[1:],
+                        error,
+                        level=logging.DEBUG,
+                    )
 
 
 def _string(text: str | bytes) -> str:

@@ -22,6 +22,7 @@ from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock
 from otel_experiments.model.span import Span
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.guard import Guard, logger
 from otel_experiments.record.known_runs import KnownRuns
 from otel_experiments.record.notices import say_once
@@ -137,7 +138,9 @@ class OtlpExport:
     def _add(self, destination: Destination, plan: SendingPlan, *, user_agent: str) -> None:
         try:
             client = GrpcClient(destination, user_agent=user_agent)
-        except Exception as error:  # noqa: BLE001 - a provider of credentials, which is foreign code
+        except Exception as error:  # a provider of credentials, which is foreign code
+            if is_interruption(error):
+                raise
             say_once(
                 f"OTLP: {destination.signal} are not sent to {destination.address.target}: its credentials cannot be "
                 f"made: {error!r}. {self._kept.capitalize()}. Correct the OTEL_EXPORTER_OTLP_* and "

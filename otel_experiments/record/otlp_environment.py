@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.otlp_destination import Address, read_address
 
 SIGNALS: Final = ("traces", "metrics", "logs")
@@ -257,6 +258,8 @@ def _certificates(environ: Mapping[str, str], signal: str, notices: list[str]) -
                 ssl.create_default_context(cadata=content.decode("ascii"))
             found[what] = content
         except (OSError, ValueError, RuntimeError) as error:  # an SSLError is an OSError
+            if is_interruption(error):
+                raise
             why = getattr(error, "strerror", None) or str(error)
             notices.append(_unusable(variable, path, why, "TLS goes on without it."))
     if ("CLIENT_KEY" in found) != ("CLIENT_CERTIFICATE" in found):

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar, cast
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.model.run import ParamValue
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.description import shown, text_of
 
 MAX_DEPTH: Final = 32
@@ -81,7 +82,9 @@ class ParamTyper:
         """
         try:
             return self._of(value, above)
-        except Exception:  # noqa: BLE001 - a foreign value may do anything
+        except Exception as error:  # a foreign value may do anything
+            if is_interruption(error):
+                raise
             return self._text(text_of(value))
 
     def _of(self, value: object, above: tuple[int, ...]) -> ParamValue:  # noqa: C901, PLR0911 - one line a type

@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 from otel_experiments.errors import InvalidNameError
 from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.names import clean_name
 from otel_experiments.record.param_value import MAX_DEPTH, ParamTyper, Tell, tell_nobody
@@ -74,7 +75,9 @@ def as_mapping(source: object) -> Mapping[object, object]:
         return {a.name: getattr(source, a.name) for a in cast("Any", source).__attrs_attrs__}
     try:
         return cast("Mapping[object, object]", dict(vars(source)))  # argparse.Namespace and plain objects
-    except TypeError:
+    except TypeError as error:
+        if is_interruption(error):
+            raise
         raise TypeError(
             f"Params are a mapping of names to values, not {type(source).__name__}.\n"
             "  Pass a dict, an argparse.Namespace, a dataclass or a pydantic model."
@@ -127,7 +130,9 @@ def _count(value: object, above: tuple[int, ...]) -> int:
 def _nested(value: object) -> Mapping[object, object] | None:
     try:
         return _seen_as_mapping(value)
-    except Exception:  # noqa: BLE001 - a foreign value may do anything
+    except Exception as error:  # a foreign value may do anything
+        if is_interruption(error):
+            raise
         return None
 
 

@@ -15,6 +15,7 @@ from otel_experiments.errors import InvalidNameError
 from otel_experiments.journal.format import RecordType
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.metric import SeriesKey
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.guard import RunGuard
 from otel_experiments.record.keysets import Keyset, Keysets, Known
@@ -69,7 +70,7 @@ class PointRecorder:
         self._fast: Known = {} if is_gated else self._keysets.known
         self._fast_in: dict[object, Known] = {} if is_gated else self._keysets.known_in
 
-    def log(
+    def log(  # noqa: C901 - the hot path: a call less is what counts
         self,
         values: Mapping[str, Any],  # numbers of any library: whatever has __float__
         step: float | None,
@@ -94,13 +95,16 @@ class PointRecorder:
             elif step != step or step == -_INFINITY:  # noqa: PLR0124 - NaN
                 raise ValueError(step)  # noqa: TRY301 - as above
             payload = keyset.pack(_POINTS, keyset.number, step, self._now_ns(), *values.values())
-        except Exception:  # noqa: BLE001 - the first call with these keys, or values that need care
-            self._log_with_care(values, step, phase)
+        except Exception as error:  # the first call with these keys, or values that need care
+            if is_interruption(error):
+                raise
+        else:
+            segment = self._journal.segment
+            if keyset.known_to is segment.declared and segment.append_packed(keyset.frame, payload):
+                return
+            self._append(keyset, payload)
             return
-        segment = self._journal.segment
-        if keyset.known_to is segment.declared and segment.append_packed(keyset.frame, payload):
-            return
-        self._append(keyset, payload)
+        self._log_with_care(values, step, phase)
 
     def reset_in_child(self) -> None:
         """Replace the lock after a fork."""
@@ -167,7 +171,9 @@ class PointRecorder:
                 self._record_next(keyset, numbers, phase)
             else:
                 self._record(keyset, numbers.values(), checked_step)
-        except Exception as error:  # noqa: BLE001 - recording never raises into training code
+        except Exception as error:  # recording never raises into training code
+            if is_interruption(error):
+                raise
             self._guard.lost("metric", f"Metric points were not recorded: {error!r}", count=1, error=error)
 
     def _gather(self, values: Mapping[Any, Any], prefix: str, numbers: dict[Any, float], depth: int) -> None:
@@ -199,7 +205,9 @@ class PointRecorder:
             checked = number_of(step)
             if math.isfinite(checked):
                 return checked
-        except Exception:  # noqa: BLE001 - any object may be passed, and any may raise
+        except Exception as error:  # any object may be passed, and any may raise
+            if is_interruption(error):
+                raise
             checked = math.nan
         self._guard.lost(
             "metric step",
@@ -212,7 +220,9 @@ class PointRecorder:
     def _number(self, name: object, value: Any) -> float | None:
         try:
             return number_of(value)
-        except Exception:  # noqa: BLE001 - any object may be passed, and any may raise
+        except Exception as error:  # any object may be passed, and any may raise
+            if is_interruption(error):
+                raise
             self._guard.lost(
                 "metric value",
                 lambda: (

@@ -29,6 +29,7 @@ from otel_experiments.journal.encode import (
 )
 from otel_experiments.journal.format import RecordType
 from otel_experiments.journal.writer import JournalWriter
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.current import find_run
 from otel_experiments.record.declared import References
 from otel_experiments.record.guard import Guard
@@ -80,7 +81,9 @@ class JournalSpanProcessor(SpanProcessor):
             return
         try:
             span.set_attributes({attr.ML_SPAN_LANE: current_lane(), attr.ML_SPAN_SEQUENCE: next_sequence()})
-        except Exception as error:  # noqa: BLE001 - a processor's exception would reach user code
+        except Exception as error:  # a processor's exception would reach user code
+            if is_interruption(error):
+                raise
             self._tell_not_started(span, error)
 
     def on_opened(self, span: ReadableSpan) -> None:
@@ -88,7 +91,9 @@ class JournalSpanProcessor(SpanProcessor):
         try:
             if (span.attributes or {}).get(attr.ML_OPERATION_NAME) in OPENED_IN_JOURNAL:
                 self._journal_open(span)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # as above
+            if is_interruption(error):
+                raise
             self._tell_not_started(span, error)
 
     def _tell_not_started(self, span: ReadableSpan, error: Exception) -> None:
@@ -100,7 +105,9 @@ class JournalSpanProcessor(SpanProcessor):
         """Write the ended span."""
         try:
             self._journal_ended(span)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # as above
+            if is_interruption(error):
+                raise
             self._guard.lost("span", f"Span {span.name!r} was not recorded: {error}", error=error)
 
     def _journal_open(self, span: ReadableSpan) -> None:
@@ -197,7 +204,9 @@ class AdoptingSpanProcessor(SpanProcessor):
                 while len(self._stamps) > _MAX_OPEN:  # spans that are never ended
                     self._stamps.pop(next(iter(self._stamps)), None)
                 span.set_attributes(stamp)
-        except Exception as error:  # noqa: BLE001 - a processor's exception would reach user code
+        except Exception as error:  # a processor's exception would reach user code
+            if is_interruption(error):
+                raise
             self._guard.lost(
                 "foreign span start", f"Span {span.name!r} was not adopted: {error}", error=error
             )
@@ -210,7 +219,9 @@ class AdoptingSpanProcessor(SpanProcessor):
             if stamp is not None:
                 kept = span.attributes or {}
                 self._target.on_end(span if stamp.keys() <= kept.keys() else _stamped(span, stamp))
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # as above
+            if is_interruption(error):
+                raise
             self._guard.lost("foreign span", f"Span {span.name!r} was not adopted: {error}", error=error)
 
     def shutdown(self) -> None:
@@ -262,7 +273,9 @@ class JournalLogProcessor:
                 encode_log_record(record, resource.number, scope.number),
                 (resource.declaration, scope.declaration),
             )
-        except Exception as error:  # noqa: BLE001 - a processor's exception would reach user code
+        except Exception as error:  # a processor's exception would reach user code
+            if is_interruption(error):
+                raise
             self._guard.lost("log record", f"A log record was not recorded: {error}", error=error)
 
     def enabled(self, **_: object) -> bool:

@@ -17,9 +17,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import NoOpTracer, Tracer
+from opentelemetry.trace import INVALID_SPAN, NoOpTracer, Span, Tracer
 
-from otel_experiments.record.run_span import SilentSpanSource, SpanSource
+from otel_experiments.record.run_span import SpanSource
 from otel_experiments.semconv import SCHEMA_URL
 
 if TYPE_CHECKING:
@@ -78,6 +78,14 @@ class _EverySpan(Sampler):
         return "EverySpan"
 
 
+class SilentSpanSource(SpanSource):
+    """Where recording is switched off: nothing is opened."""
+
+    def start_span(self, *_: object, **__: object) -> Span:
+        """Return the span that takes nothing."""
+        return INVALID_SPAN
+
+
 class RunProviders:
     """The providers of one run.
 
@@ -99,7 +107,7 @@ class RunProviders:
     ) -> None:
         self._pipeline = pipeline
         self._version = version
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.resource = resource
         with warnings.catch_warnings():  # get_tracer puts a filter of its own in front of the user's
             self.tracer_provider = TracerProvider(
@@ -128,7 +136,7 @@ class RunProviders:
 
     def reset_in_child(self) -> None:
         """Replace the lock after a fork."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def get_tracer(self, *library: Any) -> Tracer:
         """Return a tracer of the run for a library: name, version, schema URL, attributes."""

@@ -23,6 +23,7 @@ from opentelemetry.trace import SpanContext, TraceFlags
 
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal.owner import process_start_ticks
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.description import shown
 from otel_experiments.record.guard import logger
 from otel_experiments.semconv import attributes as attr
@@ -188,8 +189,9 @@ def _torch_group() -> tuple[int, int] | None:
     try:
         if distributed is not None and distributed.is_available() and distributed.is_initialized():
             return int(distributed.get_rank()), int(distributed.get_world_size())
-    except Exception:  # noqa: BLE001, S110 - a module of another name or age; then it tells nothing
-        pass
+    except Exception as error:  # a module of another name or age; then it tells nothing
+        if is_interruption(error):
+            raise
     return None
 
 
@@ -199,8 +201,9 @@ def _mpi_group() -> tuple[int, int] | None:
     try:
         if mpi is not None and mpi.Is_initialized() and not mpi.Is_finalized():
             return int(mpi.COMM_WORLD.Get_rank()), int(mpi.COMM_WORLD.Get_size())
-    except Exception:  # noqa: BLE001, S110 - as above
-        pass
+    except Exception as error:  # as above
+        if is_interruption(error):
+            raise
     return None
 
 
@@ -260,7 +263,9 @@ def _launcher(environ: Mapping[str, str], family: _Family) -> list[str]:
             if any(told.get(name, "") != value for name, value in own.items()):
                 break
             above = int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
-        except (OSError, ValueError, IndexError):  # no /proc, or somebody else's process
+        except (OSError, ValueError, IndexError) as error:  # no /proc, or somebody else's process
+            if is_interruption(error):
+                raise
             break
         if not above:
             break

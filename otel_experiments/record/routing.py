@@ -6,6 +6,7 @@ instrumentation then lands inside the run without any set-up of its own. Outside
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -14,6 +15,7 @@ from opentelemetry import trace
 from opentelemetry.trace import NoOpTracer, Span, SpanKind, Tracer, TracerProvider
 from opentelemetry.util._decorator import _agnosticcontextmanager
 
+from otel_experiments.process.notice import tell
 from otel_experiments.record.current import find_run
 from otel_experiments.record.guard import logger
 from otel_experiments.record.pipeline import Pipeline
@@ -88,7 +90,9 @@ def install_global_provider(pipeline: Pipeline) -> None:
     if isinstance(provider, trace.ProxyTracerProvider):
         trace.set_tracer_provider(RoutingTracerProvider())
     else:
-        logger.info(
-            "The application has a global TracerProvider; it stays, and spans inside a run are adopted."
+        tell(
+            logger,
+            "The application has a global TracerProvider; it stays, and spans inside a run are adopted.",
+            level=logging.INFO,
         )
         pipeline.adopt_global_provider()

@@ -22,7 +22,7 @@ from otel_experiments.model.run import ParamValue, RunState, check_transition
 from otel_experiments.record import loops, propagation
 from otel_experiments.record import scopes as scope_module
 from otel_experiments.record.config import Config
-from otel_experiments.record.current import RUN_KEY, active_runs
+from otel_experiments.record.current import RUN_KEY, active_runs, detach
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.lanes import LaneClock
 from otel_experiments.record.neighbours import NeighbourClock
@@ -280,9 +280,21 @@ class Run(Recording, Work):
     def __enter__(self) -> Self:
         if self._state is RunState.PENDING:
             self.start()
-        with self.guard:
+        here = context_api.get_current()
+        try:
             self._token = context_api.attach(self._context)
+        except BaseException as error:  # a signal handler's: `with` calls no `__exit__` then
+            self._token = None
+            if context_api.get_current() is not here:
+                context_api.attach(here)
+            self.abandon(error)
+            raise
         return self
+
+    def abandon(self, error: BaseException) -> None:
+        """End a run whose start an exception cut short, so that nobody has it in hand."""
+        if self._state is RunState.RUNNING:
+            self._end_by(error)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -290,10 +302,12 @@ class Run(Recording, Work):
         token, self._token = self._token, None
         if self.is_inherited:
             return False
-        with self.guard:
+        try:
             if token is not None:
-                context_api.detach(cast("Any", token))
-            self._end_by(error)
+                detach(token)
+        finally:
+            with self.guard:
+                self._end_by(error)
         return False
 
     def stay(self) -> Self:
@@ -304,7 +318,7 @@ class Run(Recording, Work):
         """Undo `stay` where the caller's context is still the one that it made."""
         token, self._token = self._token, None
         if token is not None and context_api.get_current() is self._context:
-            context_api.detach(cast("Any", token))
+            detach(token)
 
     def _end_by(self, error: BaseException | None) -> None:
         """End the run as the exception that left the body says. Nothing is waited for: the journal has it all."""

@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import trace
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.sdk.util import BoundedList
 from opentelemetry.sdk.util.instrumentation import InstrumentationInfo
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from otel_experiments.process.notice import tell
 from otel_experiments.record.description import text_of
 from otel_experiments.record.span_attributes import (
     EXCEPTION_EVENT,
+    bounded,
     clean_attribute,
     clean_attributes,
     exception_attributes,
@@ -123,20 +124,16 @@ class SpanSource:
             flags = _SAMPLED_RANDOM if ids.is_trace_id_random() else _SAMPLED
             span_context = SpanContext(ids.generate_trace_id(), ids.generate_span_id(), False, flags)
         span = RunSpan(self, name, span_context, parent, attributes, start_ns)
-        for link in links:
-            span.add_link(link.context, link.attributes)
-        if self.user is not None:
-            self.user.on_start(span, context)
-        self.journal.on_opened(span)
+        try:
+            for link in links:
+                span.add_link(link.context, link.attributes)
+            if self.user is not None:
+                self.user.on_start(span, context)
+            self.journal.on_opened(span)
+        except BaseException:  # a signal handler's: nobody gets the span, which may be in the journal as open
+            span.end()
+            raise
         return span
-
-
-class SilentSpanSource(SpanSource):
-    """Where recording is switched off: nothing is opened."""
-
-    def start_span(self, *_: object, **__: object) -> trace.Span:
-        """Return the span that takes nothing."""
-        return trace.INVALID_SPAN
 
 
 class RunSpan(ReadableSpan, trace.Span):
@@ -190,7 +187,7 @@ class RunSpan(ReadableSpan, trace.Span):
         self.dropped_attributes = self.dropped_events = self.dropped_links = 0
         self._events: list[Event] = _NO_EVENTS
         self._links: list[Link] = _NO_LINKS
-        self._is_open = [True]
+        self._is_open = {True: True}
         self._own = attributes
         if (
             source.has_length_limit
@@ -341,17 +338,23 @@ class RunSpan(ReadableSpan, trace.Span):
 
     def end(self, end_time: int | None = None) -> None:
         """End and record the span; the first call counts."""
-        try:
-            self._is_open.pop()
-        except IndexError:
-            self._has_ended("an end")
-            return
-        with _changing:
-            self.end_time = time.time_ns() if end_time is None else end_time
         source = self._source
-        if source.user is not None:
-            source.user.on_end(self.snapshot())
-        source.journal.on_end(self)
+        try:
+            if not self._is_open.pop(True, False):
+                self._has_ended("an end")
+                return
+            with _changing:
+                self.end_time = time.time_ns() if end_time is None else end_time
+            if source.user is not None:
+                source.user.on_end(self.snapshot())
+            source.journal.on_end(self)
+        except (
+            BaseException
+        ):  # a signal handler's: it is recorded all the same, at worst twice, which is once
+            self._is_open.clear()
+            self.end_time = self.end_time or end_time or time.time_ns()
+            source.journal.on_end(self)
+            raise
 
     def snapshot(self) -> ReadableSpan:
         """Return the span as the SDK makes it for exporters."""
@@ -363,8 +366,8 @@ class RunSpan(ReadableSpan, trace.Span):
             self.parent,
             self.resource,
             attributes,
-            _bounded(self._events, self.dropped_events),
-            _bounded(self._links, self.dropped_links),
+            bounded(self._events, self.dropped_events),
+            bounded(self._links, self.dropped_links),
             self.kind,
             status=self.status,
             start_time=self.start_time,
@@ -374,8 +377,7 @@ class RunSpan(ReadableSpan, trace.Span):
 
     def to_json(self, indent: int | None = 4) -> str:
         """Return the span as the SDK prints it."""
-        text: str = self.snapshot().to_json(indent)
-        return text
+        return str(self.snapshot().to_json(indent))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
@@ -389,11 +391,5 @@ class RunSpan(ReadableSpan, trace.Span):
     def _has_ended(self, what: str) -> bool:
         if self.end_time is None:
             return False
-        _logger.warning("The span %r has ended and takes no more: %s came too late.", self.name, what)
+        tell(_logger, "The span %r has ended and takes no more: %s came too late.", self.name, what)
         return True
-
-
-def _bounded(items: list[Any], dropped: int) -> Sequence[Any]:
-    made = BoundedList.from_seq(None, items)
-    made.dropped = dropped
-    return made

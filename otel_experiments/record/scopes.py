@@ -8,18 +8,20 @@ a fork is not ended in the child: it is the parent's.
 from __future__ import annotations
 
 import os
+import stat
 import threading
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.trace import Link, Span, Status, StatusCode, Tracer
 
 from otel_experiments.codec.plain import plain_value
-from otel_experiments.record.current import RUN_KEY
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.record.current import RUN_KEY, detach
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.lanes import current_lane, next_sequence
 from otel_experiments.record.span_attributes import EXCEPTION_EVENT, exception_attributes
@@ -149,6 +151,7 @@ class Scope:
 
     def __enter__(self) -> Self:
         run = self._run
+        here = context_api.get_current()
         try:
             attributes = self._attributes
             attributes[attr.ML_SPAN_LANE] = current_lane()
@@ -161,10 +164,29 @@ class Scope:
             self._generation = fork_generation
             self._ident = _get_ident()
             self._token = context_api.attach(trace.set_span_in_context(span, context))
-            self._cpu_start_ns = _thread_time_ns()
-        except Exception as error:  # noqa: BLE001 - recording never raises into training code
+            self._cpu_start_ns = (
+                _thread_time_ns()
+            )  # last: a signal that is waiting is handled here, not in `__exit__`
+        except BaseException as error:
+            self._undo(here, error)
+            if is_interruption(error):
+                raise
             run.guard.lost("scope", f"The span {self._name!r} was not opened: {error!r}", error=error)
         return self
+
+    def _undo(self, here: context_api.Context, error: BaseException) -> None:
+        """Leave nothing behind where opening came to no end: `with` calls no `__exit__` then."""
+        self._token = None
+        try:
+            if context_api.get_current() is not here:
+                context_api.attach(here)
+        finally:
+            span, self.span = self.span, trace.INVALID_SPAN
+            if span is not trace.INVALID_SPAN:
+                try:
+                    mark_failed(span, error)
+                finally:
+                    span.end(self._run.pipeline.clock())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -176,7 +198,7 @@ class Scope:
         try:
             try:
                 if token is not _LEFT:
-                    context_api.detach(cast("Any", token))
+                    detach(token)
                 if self._ident == _get_ident() and "/task-" not in self._attributes[attr.ML_SPAN_LANE]:
                     span.set_attribute(attr.ML_SPAN_CPU_TIME, _thread_time_ns() - self._cpu_start_ns)
                 if error is not None and not isinstance(error, _NOT_FAILURES):
@@ -186,17 +208,29 @@ class Scope:
                 span.end(self._run.pipeline.clock())
             if self._duration is not None:
                 self._run.record_duration(self._duration, span)
-        except Exception as failure:  # noqa: BLE001 - recording never raises into training code
+        except BaseException as failure:
+            if is_interruption(failure):
+                self._end_anyway(token, span)
+                raise
             self._run.guard.lost(
                 "scope", f"The span {self._name!r} was not ended: {failure!r}", error=failure
             )
         return False
 
+    def _end_anyway(self, token: object, span: Span) -> None:
+        """End what a signal handler's exception cut short, as far as it has not ended."""
+        try:
+            if token is not _LEFT:
+                detach(token)
+        finally:
+            if span.is_recording():
+                span.end(self._run.pipeline.clock())
+
     def leave_context(self) -> None:
         """Make the enclosing span current again, while this one stays open: for generators between two items."""
         if self._token is not None and self._token is not _LEFT:
-            context_api.detach(cast("Any", self._token))
-            self._token = _LEFT
+            token, self._token = self._token, _LEFT
+            detach(token)
             self._ident = 0
 
     def _before_end(self, error: BaseException | None) -> None:
@@ -224,7 +258,9 @@ class CheckpointScope(Scope):
         """Note the file or folder of the checkpoint; its size is read when the scope ends."""
         try:
             self._path = os.fspath(path)
-        except Exception:  # noqa: BLE001 - a foreign __fspath__ may do anything
+        except Exception as error:  # a foreign __fspath__ may do anything
+            if is_interruption(error):
+                raise
             self._run.guard.lost(
                 "checkpoint path",
                 f"The checkpoint {self._name!r} has no path {shown(path)}, which is of type {type(path).__name__}; "
@@ -243,16 +279,24 @@ class CheckpointScope(Scope):
 
 
 def _size_bytes(path: str) -> int | None:
+    """Return the bytes of a file or of what is in a folder. Not by `os.walk` and `isdir`, which swallow a TimeoutError."""
     try:
-        if os.path.isdir(path):  # noqa: PTH112 - may be a URI; pathlib would change it
-            return sum(
-                os.path.getsize(os.path.join(folder, name))  # noqa: PTH118, PTH202 - as above
-                for folder, _, names in os.walk(path)
-                for name in names
-            )
-        return os.path.getsize(path)  # noqa: PTH202 - as above
-    except OSError:
+        found = os.stat(path)  # noqa: PTH116 - may be a URI; pathlib would change it
+        if not stat.S_ISDIR(found.st_mode):
+            return found.st_size
+        size, waiting = 0, [path]
+        while waiting:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    else:
+                        size += entry.stat().st_size
+    except (OSError, ValueError) as error:
+        if is_interruption(error):
+            raise
         return None
+    return size
 
 
 def mark_failed(span: Span, error: BaseException) -> None:
@@ -262,7 +306,9 @@ def mark_failed(span: Span, error: BaseException) -> None:
     span.set_attribute(attr.ERROR_TYPE, name)
     try:
         span.record_exception(error)
-    except Exception:  # noqa: BLE001 - the SDK asks for the exception's text, which may do anything
+    except Exception as failure:  # the SDK asks for the exception's text, which may do anything
+        if is_interruption(failure):
+            raise
         span.add_event(EXCEPTION_EVENT, exception_attributes(error))
     span.set_status(Status(StatusCode.ERROR, f"{name}: {text_of(error)}"[:1000]))
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk.util import BoundedList
 
 from otel_experiments.codec.plain import plain_value
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.description import text_of
 from otel_experiments.semconv import attributes as attr
 
@@ -22,7 +25,9 @@ def clean_attribute(key: str, value: AttributeValue, max_length: int | None) -> 
     cleaned = BoundedAttributes(None, immutable=False, max_value_len=max_length)
     try:
         cleaned[key] = value
-    except Exception:  # noqa: BLE001 - a foreign __str__ may do anything, and a value may hold itself
+    except Exception as error:  # a foreign __str__ may do anything, and a value may hold itself
+        if is_interruption(error):
+            raise
         cleaned[key] = cast("Any", plain_value(value))
     return cleaned
 
@@ -33,11 +38,20 @@ def clean_attributes(
     """Return the attributes as the SDK keeps them; values whose text cannot be had, it does not take."""
     try:
         return BoundedAttributes(max_count, attributes, max_value_len=max_length)
-    except Exception:  # noqa: BLE001 - a foreign __str__ may do anything, and a value may hold itself
+    except Exception as error:  # a foreign __str__ may do anything, and a value may hold itself
+        if is_interruption(error):
+            raise
         plain = plain_value(attributes)
         return BoundedAttributes(
             max_count, cast("Any", plain) if isinstance(plain, dict) else None, max_value_len=max_length
         )
+
+
+def bounded(items: list[Any], dropped: int) -> Sequence[Any]:
+    """Return events or links as the SDK keeps them, knowing how many were dropped."""
+    made = BoundedList.from_seq(None, items)
+    made.dropped = dropped
+    return made
 
 
 def exception_attributes(exception: BaseException) -> dict[str, AttributeValue]:

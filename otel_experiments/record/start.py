@@ -18,6 +18,7 @@ from otel_experiments.errors import ConfigurationError
 from otel_experiments.model import run as model
 from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record import environment, lanes
 from otel_experiments.record.current import find_run
 from otel_experiments.record.description import shown
@@ -139,6 +140,8 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     try:
         params = flatten_params(config, tell=tell) if config is not None else {}
     except TypeError as error:
+        if is_interruption(error):
+            raise
         raise ConfigurationError(str(error)) from None
     identity = RunIdentity(
         run_id=run_id,
@@ -173,7 +176,11 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     if pending:
         return run.announce()
     around = trace.get_current_span().get_span_context()
-    return run.start(links=(trace.Link(around),) if around.is_valid else ())
+    try:
+        return run.start(links=(trace.Link(around),) if around.is_valid else ())
+    except BaseException as error:
+        run.abandon(error)
+        raise
 
 
 def _check_texts(**given: object) -> None:

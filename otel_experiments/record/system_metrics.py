@@ -18,6 +18,8 @@ from otel_experiments.codec.from_sdk import resource_from_sdk
 from otel_experiments.journal.encode import encode_instrument_points
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.span import Scope
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
 from otel_experiments.record.providers import SCOPE_NAME
 from otel_experiments.record.reading import Reading
 from otel_experiments.semconv import SCHEMA_URL
@@ -65,7 +67,7 @@ class SystemMetrics:
         self._scope = Scope()
         self._sampled: set[str] = set()
         self._next_s = 0.0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def tick(self, runs: Sequence[Run]) -> None:
         """Sample if it is time: for all `runs`, or between two times for those that have no sample yet."""
@@ -102,8 +104,10 @@ class SystemMetrics:
             try:
                 for reading in source.read():
                     points.append(_point(reading, now_ns, self._scope))  # noqa: PERF401 - keeps what came before an error
-            except Exception as error:  # noqa: BLE001 - what a platform does not tell is left out
-                logger.debug("%s cannot be read: %r", type(source).__name__, error)
+            except Exception as error:  # what a platform does not tell is left out
+                if is_interruption(error):
+                    raise
+                tell(logger, "%s cannot be read: %r", type(source).__name__, error, level=logging.DEBUG)
         return points
 
     def _record(self, runs: Sequence[Run]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from opentelemetry.sdk.trace import SpanProcessor
 
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.guard import Guard
 
 
@@ -23,7 +24,9 @@ class UserProcessors(SpanProcessor):
         for processor in self._processors:
             try:
                 processor.on_start(span, parent_context)
-            except Exception as error:  # noqa: BLE001 - as the class says
+            except Exception as error:  # as the class says
+                if is_interruption(error):
+                    raise
                 self._tell(processor, "on_start", error)
 
     def on_end(self, span: Any) -> None:  # the SDK's type, passed through
@@ -31,7 +34,9 @@ class UserProcessors(SpanProcessor):
         for processor in self._processors:
             try:
                 processor.on_end(span)
-            except Exception as error:  # noqa: BLE001 - as the class says
+            except Exception as error:  # as the class says
+                if is_interruption(error):
+                    raise
                 self._tell(processor, "on_end", error)
 
     def flush_within(self, timeout_s: float) -> None:
@@ -50,7 +55,9 @@ class UserProcessors(SpanProcessor):
             for processor in self._processors:
                 try:
                     getattr(processor, method)()
-                except Exception as error:  # noqa: BLE001 - as the class says
+                except Exception as error:  # as the class says
+                    if is_interruption(error):
+                        raise
                     self._tell(processor, method, error)
 
         thread = threading.Thread(target=run, name="otel-experiments-user-processors", daemon=True)

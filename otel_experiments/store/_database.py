@@ -56,7 +56,7 @@ class Database:
         self._path = path
         self._is_closed = False
         self._write_lock = threading.RLock()
-        self._pool_lock = threading.Condition(threading.Lock())
+        self._pool_lock = threading.Condition(threading.RLock())
         self._lent_count = 0
         self._idle: list[sqlite3.Connection] = []
         self._writer: sqlite3.Connection | None = None
@@ -155,7 +155,7 @@ class Database:
     def start_anew(self) -> list[sqlite3.Connection]:
         """Forget, and return, the connections to files that a forked child inherited. Called in the child."""
         self._write_lock = threading.RLock()
-        self._pool_lock = threading.Condition(threading.Lock())
+        self._pool_lock = threading.Condition(threading.RLock())
         self._lent_count = 0
         self.generation += 1
         if self._path is None:

@@ -56,7 +56,7 @@ class MemoryStore:
     """A `Store` that forgets everything when it is closed."""
 
     def __init__(self, *, read_only: bool = False) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._contents: Contents | None = Contents()
         self._read_only = read_only
 

@@ -208,7 +208,7 @@ class LiveCheck:
 
     def __init__(self) -> None:
         self._counts: Counter[Advice] = Counter()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     @property
     def advice(self) -> list[Advice]:

@@ -1,0 +1,131 @@
+"""Exceptions that a signal handler raises leave our calls as the same object, whatever was being recorded."""
+
+import json
+
+import pytest
+
+CALLS = {
+    "log": "run.log({'loss': step / 3}, step=step)",
+    "log without a step": "run.log({'loss': 1.0, 'accuracy': 2.0})",
+    "log new keys": "run.log({f'm{step}': 1.0, f'n{step}': 2.0}, step=step)",
+    "log a value that needs care": "run.log({'loss': Slow(), 'part': {'of': 1.0}}, step=step)",
+    "log a value that is none": "run.log({'loss': 1.0, 'note': object()}, step=step)",
+    "log_params": "run.log_params({'a': {'b': step, 'c': Slow()}, 'path': pathlib.Path('x')})",
+    "set_tag": "run.set_tag('tag', Slow())",
+    "define_metric": "run.define_metric(f'loss{step}', direction='min')",
+    "stage": "with run.stage('inner'): pass",
+    "stage with attributes": "with run.stage('inner', index=step) as s: s.set_attribute('key', Slow())",
+    "epoch and step": "with run.epoch(step), run.step(step): pass",
+    "evaluation": "with run.evaluation('e', dataset='d'): run.log({'loss': 1.0}, step=step)",
+    "checkpoint": "with run.checkpoint('c', load=True) as c: c.wrote(FOLDER)",
+    "trace": "with run.trace('piece'): pass",
+    "decorated function": "decorated(step)",
+    "decorated generator": "list(generated(3))",
+    "loops": "[list(run.steps(3, spans=True)) for _ in run.epochs(2)]",
+}
+RAISES = {
+    "TimeoutError": "TimeoutError('too slow')",
+    "an own exception": "Stopped('by the program')",
+    "KeyboardInterrupt": "KeyboardInterrupt()",
+    "KeyError": "KeyError('key')",
+}
+BODY = """
+setup(drain_s=0.02)
+FOLDER = pathlib.Path(sys.argv[1] + ".checkpoint")
+FOLDER.mkdir()
+(FOLDER / "weights").write_bytes(b"w")
+
+
+class Stopped(Exception):
+    pass
+
+
+class Slow:
+    def __float__(self):
+        return sum([0.5, 0.5])
+
+    def __str__(self):
+        return "-".join(str(part) for part in ("s", "l", "o", "w"))
+
+
+@ox.trace
+def decorated(number):
+    return number
+
+
+@ox.trace
+def generated(count):
+    yield from range(count)
+
+
+raised, last = 0, None
+armed = False
+
+
+def handler(number, frame):
+    global raised, last
+    if not armed:
+        return
+    last = {made}
+    raised += 1
+    raise last
+
+
+signal.signal(signal.SIGALRM, handler)
+received, done, step = 0, 0, 0
+with ox.start_run("alarmed") as run:
+    outside = run.context_here()
+    outer = run.stage("outer").__enter__()
+    deadline = time.monotonic() + 60
+    while raised < {count} and time.monotonic() < deadline:
+        step += 1
+        assert raised == received, "an exception of the handler was swallowed"
+        try:
+            armed = True
+            signal.setitimer(signal.ITIMER_REAL, 0.00001 + (step % 97) * 0.000004)
+            while raised == received:
+                {call}
+                done += 1
+        except BaseException as error:
+            armed = False
+            if error is not last:
+                raise
+            received += 1
+            last = error.__traceback__ = None  # it keeps frames, and generators in them, alive
+    armed = False
+    outer.__exit__(None, None, None)
+    assert run.context_here() is outside, run.context_here()
+    if {is_logged}:
+        run.log({{"loss": 1.0}}, step=0)
+    report = run.flush()
+    assert report.is_stored, report
+    acknowledge(json.dumps([raised, received, done, report.lost]))
+"""
+
+
+@pytest.mark.parametrize("raises", RAISES)
+@pytest.mark.parametrize("call", CALLS)
+def test_an_exception_of_a_signal_handler_leaves_the_call_and_nothing_acknowledged_is_lost(
+    call, raises, script, read
+):
+    """A timeout by alarm, a stop or Ctrl-C comes out of every call as it was raised; what was recorded stays."""
+    if raises != "TimeoutError" and call not in {"log", "log new keys", "stage", "checkpoint"}:
+        pytest.skip("the kinds of exceptions take one way; a few calls stand for all")
+    body = BODY.format(
+        made=RAISES[raises],
+        call=CALLS[call],
+        count=60,
+        is_logged=call.startswith("log") and "params" not in call,
+    )
+    out, _ = script(body).end()
+
+    raised, received, done, lost = json.loads(out)
+    assert raised == received >= 60
+    assert {reason: count for reason, count in lost.items() if reason != "metric value"} == {}
+    run = read().run("alarmed")
+    assert run.state == "succeeded"
+    assert sum(span.end_ns is None for span in run.spans) <= 3  # Python itself may skip an __exit__
+    if call == "log":
+        assert run.metrics["loss"].count >= done
+    if call == "stage":
+        assert sum(span.name == "stage inner" for span in run.spans) >= done
