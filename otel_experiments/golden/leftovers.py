@@ -18,6 +18,7 @@ from otel_experiments.golden.ledger import MAX_EXAMPLES, Ledger, Places
 from otel_experiments.golden.pairing import Pairing, likeness
 from otel_experiments.golden.slots import SEQUENTIAL, Side, Slot
 from otel_experiments.golden.values import Value
+from otel_experiments.semconv import attributes as attr
 
 Instances = Sequence[int]
 
@@ -27,6 +28,7 @@ MAX_RENAMES: Final = 200
 _ERROR: Final = 2
 _MAX_TRIES: Final = 10
 _MAX_TASKS: Final = 1_000
+_LEAST_STEM: Final = 3
 _ALIKE: Final = 0.5
 """What was wrapped still has at least this share of its children. As GumTree's threshold."""
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -491,14 +493,37 @@ def _rename_score(state: MatchState, ours: Sequence[Leftover], theirs: Sequence[
     score = 0
     if (before.node.children or after.node.children) and _dice(before.node, after.node) >= 0.5:
         score += 1
-    if state.attributes_of(before) == state.attributes_of(after):
+    ours_attributes, theirs_attributes = state.attributes_of(before), state.attributes_of(after)
+    keys = _own_keys(before.node.name, ours_attributes)
+    if ours_attributes == theirs_attributes or (
+        keys and keys == _own_keys(after.node.name, theirs_attributes)
+    ):
         score += 1
     if _is_same_gap(ours[0], theirs[0]):
         score += 1
-    words, other = set(_words(before.node.name)), set(_words(after.node.name))
-    if words & other:
+    if _share_a_word(_words(before.node.name), _words(after.node.name)):
         score += 1
     return score
+
+
+def _own_keys(name: str, attributes: Sequence[tuple[str, Value]]) -> set[str]:
+    """Return the keys that say more than the kind of work and its name: values may change with a rename."""
+    return {
+        key
+        for key, value in attributes
+        if key != attr.ML_OPERATION_NAME
+        and not (isinstance(value, str) and len(value) > 1 and name.endswith(value))
+    }
+
+
+def _share_a_word(ours: Sequence[str], theirs: Sequence[str]) -> bool:
+    """Whether two names share a word, or one has the beginning of another: `opt_step` of `optimizer`."""
+    return any(
+        word == other
+        or (min(len(word), len(other)) >= _LEAST_STEM and (word.startswith(other) or other.startswith(word)))
+        for word in ours
+        for other in theirs
+    )
 
 
 def _dice(before: Node, after: Node) -> float:
