@@ -21,6 +21,7 @@ from otel_experiments.record.guard import RunGuard
 from otel_experiments.record.keysets import Keyset, Keysets, Known
 from otel_experiments.record.names import clean_name
 from otel_experiments.record.number import PLAIN, number_of
+from otel_experiments.record.room import why_not_kept
 
 EPOCH_METRIC: Final = "epoch"
 """The series that `epoch=` goes to: a metric of its own, so that it can be an axis."""
@@ -134,17 +135,8 @@ class PointRecorder:
             segment = self._journal.segment
             if keyset.declaration[0] in segment.declared:
                 keyset.known_to = segment.declared
-        elif self._journal.is_closed:
-            self._guard.lost(
-                "after the end", "Metric points are lost: recording has ended", count=len(keyset.keys)
-            )
         else:
-            self._guard.lost(
-                "journal full",
-                f"Metric points are not recorded: the journal at {str(self._journal.directory)!r} has no room: "
-                f"{self._journal.why_full}; recording goes on by itself",
-                count=len(keyset.keys),
-            )
+            self._guard.lost(*why_not_kept(self._journal, "Metric points"), count=len(keyset.keys))
 
     def _log_with_care(self, values: Any, step: Any, phase: str | None) -> None:
         """Record what can be recorded of a call that the fast path did not take; count and tell the rest."""

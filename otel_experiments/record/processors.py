@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry import context as context_api
 from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from otel_experiments.codec.from_sdk import (
@@ -32,8 +33,11 @@ from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.current import find_run
 from otel_experiments.record.declared import References
+from otel_experiments.record.description import shown
 from otel_experiments.record.guard import Guard
 from otel_experiments.record.lanes import current_lane, next_sequence
+from otel_experiments.record.room import why_not_kept
+from otel_experiments.record.span_limits import MAX_ATTRIBUTES, within_limit
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import values
 
@@ -98,17 +102,29 @@ class JournalSpanProcessor(SpanProcessor):
 
     def _tell_not_started(self, span: ReadableSpan, error: Exception) -> None:
         self._guard.lost(
-            "span start", f"The start of span {span.name!r} was not recorded: {error}", error=error
+            "span start",
+            f"The start of span {shown(span.name)} was not recorded: {error}",
+            name=span.name,
+            run_id=_run_of(span),
+            error=error,
         )
 
     def on_end(self, span: ReadableSpan) -> None:
         """Write the ended span."""
         try:
+            if len(span.attributes or ()) > MAX_ATTRIBUTES:
+                span = _bounded(span)
             self._journal_ended(span)
         except Exception as error:  # as above
             if is_interruption(error):
                 raise
-            self._guard.lost("span", f"Span {span.name!r} was not recorded: {error}", error=error)
+            self._guard.lost(
+                "span",
+                f"Span {shown(span.name)} was not recorded: {error}",
+                name=span.name,
+                run_id=_run_of(span),
+                error=error,
+            )
 
     def _journal_open(self, span: ReadableSpan) -> None:
         resource = self._references.resource(span.resource, lambda: resource_from_sdk(span.resource))
@@ -159,13 +175,26 @@ class JournalSpanProcessor(SpanProcessor):
             )
             payload = encode_span_rest(prefix, rest)
         if not self._journal.append(payload, (resource.declaration, scope.declaration)):
-            is_closed = self._journal.is_closed
-            why = "recording has ended" if is_closed else f"the journal has no room: {self._journal.why_full}"
-            self._guard.lost(
-                "after the end" if is_closed else "journal full",
-                f"Span {span.name!r} was not recorded: {why}",
-            )
+            self._guard.lost(*why_not_kept(self._journal, "Spans"), run_id=run_id or "")
+        if span.dropped_attributes or span.dropped_events or span.dropped_links:
+            self._tell_dropped(span, run_id)
         self._on_span(run_id, len(payload))
+
+    def _tell_dropped(self, span: ReadableSpan, run_id: str | None) -> None:
+        for noun, count in (
+            ("attributes", span.dropped_attributes),
+            ("events", span.dropped_events),
+            ("links", span.dropped_links),
+        ):
+            if count:
+                self._guard.lost(
+                    f"span {noun}",
+                    f"Span {shown(span.name)} has more {noun} than a span may have, or some without a name; {count:,} are "
+                    "lost. Points, params and events of the run have no such limit",
+                    name=span.name,
+                    run_id=run_id or "",
+                    count=count,
+                )
 
     def shutdown(self) -> None:
         """Do nothing: the journal belongs to the pipeline, which outlives every provider."""
@@ -208,7 +237,10 @@ class AdoptingSpanProcessor(SpanProcessor):
             if is_interruption(error):
                 raise
             self._guard.lost(
-                "foreign span start", f"Span {span.name!r} was not adopted: {error}", error=error
+                "foreign span start",
+                f"Span {shown(span.name)} was not adopted: {error}",
+                name=span.name,
+                error=error,
             )
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -222,7 +254,12 @@ class AdoptingSpanProcessor(SpanProcessor):
         except Exception as error:  # as above
             if is_interruption(error):
                 raise
-            self._guard.lost("foreign span", f"Span {span.name!r} was not adopted: {error}", error=error)
+            self._guard.lost(
+                "foreign span",
+                f"Span {shown(span.name)} was not adopted: {error}",
+                name=span.name,
+                error=error,
+            )
 
     def shutdown(self) -> None:
         """Do nothing."""
@@ -232,9 +269,25 @@ class AdoptingSpanProcessor(SpanProcessor):
         return True
 
 
+def _run_of(span: ReadableSpan) -> str:
+    resource = getattr(span, "resource", None)  # what an application hands on may be anything
+    return str(resource.attributes.get(attr.ML_RUN_ID) or "") if isinstance(resource, Resource) else ""
+
+
+def _bounded(span: ReadableSpan) -> ReadableSpan:
+    """Return the span with as many attributes as one may have."""
+    given = span.attributes or {}
+    kept = within_limit(given)
+    return span if len(kept) == len(given) else _with_attributes(span, kept, len(given) - len(kept))
+
+
 def _stamped(span: ReadableSpan, stamp: dict[str, str | int]) -> ReadableSpan:
-    attributes = BoundedAttributes(attributes={**stamp, **(span.attributes or {})})
-    attributes.dropped = span.dropped_attributes
+    return _with_attributes(span, {**stamp, **(span.attributes or {})}, 0)
+
+
+def _with_attributes(span: ReadableSpan, given: dict[str, Any], dropped_count: int) -> ReadableSpan:
+    attributes = BoundedAttributes(attributes=given)
+    attributes.dropped = span.dropped_attributes + dropped_count
     return ReadableSpan(
         name=span.name,
         context=span.context,
@@ -269,10 +322,12 @@ class JournalLogProcessor:
             record = log_record_from_sdk(log_record)
             resource = self._references.resource(log_record.resource, lambda: record.resource)
             scope = self._references.scope(log_record.instrumentation_scope, lambda: record.scope)
-            self._journal.append(
+            is_kept = self._journal.append(
                 encode_log_record(record, resource.number, scope.number),
                 (resource.declaration, scope.declaration),
             )
+            if not is_kept:
+                self._guard.lost(*why_not_kept(self._journal, "Log records"), run_id=record.run_id or "")
         except Exception as error:  # a processor's exception would reach user code
             if is_interruption(error):
                 raise

@@ -118,9 +118,9 @@ class RankRun(JoinedRun):
         # The latest time wins, and a rank's is before all real times, the lower rank's after the higher one's.
         time_ns = -self._rank
         if params:
-            self.pipeline.journal.append(encode.encode_params(self.id, params, time_ns))
+            self._keep(encode.encode_params(self.id, params, time_ns), "Params", len(params))
         if tags:
-            self.pipeline.journal.append(encode.encode_tags(self.id, tags, time_ns))
+            self._keep(encode.encode_tags(self.id, tags, time_ns), "Tags", len(tags))
         if params or tags:
             body = {"params": dict(params), "tags": dict(tags)}
             self.emit(events.ML_RANK_CONFIG.name, body, {attr.ML_DISTRIBUTED_RANK: self._rank})

@@ -16,6 +16,7 @@ from otel_experiments.record.param_value import Tell, kept_tag, tell_nobody
 from otel_experiments.record.params import flatten_params
 from otel_experiments.record.pipeline import Pipeline
 from otel_experiments.record.points import EPOCH_METRIC, PointRecorder
+from otel_experiments.record.room import why_not_kept
 from otel_experiments.record.scopes import ScopedRun
 from otel_experiments.semconv import metrics
 
@@ -105,8 +106,12 @@ class Recording(ScopedRun):
                     "it is declared without one",
                 )
                 direction = None
-            definition = MetricDefinition(self.id, clean_name(pattern, "metric name"), direction)
-            self.pipeline.journal.append(encode.encode_metric_definition(definition))
+            try:
+                definition = MetricDefinition(self.id, clean_name(pattern, "metric name"), direction)
+            except InvalidNameError as error:
+                self._refuse_name(error)
+                return
+            self._keep(encode.encode_metric_definition(definition), "Metric definitions")
 
     def log_params(self, params: object) -> None:
         """Record params: a mapping, Namespace, dataclass or pydantic model, nested as it likes; later values win."""
@@ -114,7 +119,7 @@ class Recording(ScopedRun):
             flat = flatten_params(params, self._refuse_name, self._tell_changed)
             self.config.merge(flat)
             written = self.pipeline.redactor.mapping(flat, "param")
-            self.pipeline.journal.append(encode.encode_params(self.id, written, self._stamp_ns()))
+            self._keep(encode.encode_params(self.id, written, self._stamp_ns()), "Params", len(written))
 
     def log_param(self, name: str, value: object) -> None:
         """Record one param."""
@@ -129,12 +134,17 @@ class Recording(ScopedRun):
         with self.guard:
             cleaned = clean_tags(tags, self._refuse_name, self._tell_changed)
             cleaned = self.pipeline.redactor.mapping(cleaned, "tag")
-            self.pipeline.journal.append(encode.encode_tags(self.id, cleaned, self._stamp_ns()))
+            self._keep(encode.encode_tags(self.id, cleaned, self._stamp_ns()), "Tags", len(cleaned))
 
     def _stamp_ns(self) -> int:
         """Return the time for what replaces what was written before: never earlier, though the clock is set back."""
         self._stamped_ns = now_ns = max(self.pipeline.clock(), self._stamped_ns + 1)
         return now_ns
+
+    def _keep(self, payload: bytes, things: str, count: int = 1) -> None:
+        """Write to the journal; what it does not take is counted and told."""
+        if not self.pipeline.journal.append(payload):
+            self.guard.lost(*why_not_kept(self.pipeline.journal, things), count=count)
 
     def _refuse_name(self, error: InvalidNameError, count: int = 1) -> None:
         self.guard.lost("name", f"{error} What it names is lost", name=error.name, count=count)

@@ -190,10 +190,10 @@ class Run(Recording, Work):
             self._created_ns = now_ns
             if identity.params:
                 params = self.pipeline.redactor.mapping(identity.params, "param")
-                journal.append(encode.encode_params(self.id, params, now_ns))
+                self._keep(encode.encode_params(self.id, params, now_ns), "Params", len(params))
             if identity.tags:
                 tags = self.pipeline.redactor.mapping(identity.tags, "tag")
-                journal.append(encode.encode_tags(self.id, tags, now_ns))
+                self._keep(encode.encode_tags(self.id, tags, now_ns), "Tags", len(tags))
         record = model.Run(
             run_id=self.id,
             experiment=self.experiment,

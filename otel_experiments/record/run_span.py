@@ -34,6 +34,7 @@ from otel_experiments.record.span_attributes import (
     clean_attributes,
     exception_attributes,
 )
+from otel_experiments.record.span_limits import MAX_ATTRIBUTES, OWN_ATTRIBUTES
 from otel_experiments.semconv import values
 
 if TYPE_CHECKING:
@@ -96,7 +97,9 @@ class SpanSource:
         self.resource = resource
         self.scope = scope
         self.limits = limits
-        self.max_attributes = limits.max_span_attributes or 0
+        self.max_attributes = (
+            MAX_ATTRIBUTES if limits.max_span_attributes is None else limits.max_span_attributes
+        )
         self.has_length_limit = limits.max_span_attribute_length is not None
         self._ids = ids
         self.journal = journal
@@ -278,10 +281,10 @@ class RunSpan(ReadableSpan, trace.Span):
             self.dropped_attributes += cleaned.dropped
             for key, value in cleaned.copy().items():
                 own.pop(key, None)
-                if len(own) >= most:
-                    own.pop(list(own)[0], None)  # noqa: RUF015 - whole in one call, whatever other threads do
+                if len(own) < most or key in OWN_ATTRIBUTES:
+                    own[key] = value
+                else:  # the newest, since the oldest say what the span is
                     self.dropped_attributes += 1
-                own[key] = value
 
     def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
         """Add an event, by default at the present time."""

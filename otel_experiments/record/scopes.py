@@ -24,6 +24,7 @@ from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.current import RUN_KEY, detach
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.lanes import current_lane, next_sequence
+from otel_experiments.record.param_value import KEPT_AS_TEXT
 from otel_experiments.record.span_attributes import EXCEPTION_EVENT, exception_attributes
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.definitions import MetricDef
@@ -31,6 +32,7 @@ from otel_experiments.semconv.definitions import MetricDef
 if TYPE_CHECKING:
     from typing import Self
 
+    from otel_experiments.model.span import AttributeValue
     from otel_experiments.record.guard import RunGuard
     from otel_experiments.record.pipeline import Pipeline
     from otel_experiments.record.providers import RunProviders
@@ -136,7 +138,7 @@ class Scope:
 
     def set_attribute(self, key: str, value: Any) -> None:  # whatever OpenTelemetry accepts
         """Set an attribute of the scope's span."""
-        self.span.set_attribute(key, plain_value(value))
+        self.span.set_attribute(key, plain_attribute(self._run.guard, key, value))
 
     def log(
         self,
@@ -297,6 +299,23 @@ def _size_bytes(path: str) -> int | None:
             raise
         return None
     return size
+
+
+def plain_attribute(guard: RunGuard, key: str, value: Any) -> AttributeValue:
+    """Return the value of an attribute as OpenTelemetry knows it; a large array becomes a text, which is told."""
+    made = plain_value(value)
+    if type(made) is str and getattr(value, "shape", None) is not None:
+        guard.lost(
+            KEPT_AS_TEXT,
+            f"The attribute {shown(key)}, of type {type(value).__name__}, is too large for a span; it is kept as a text",
+            name=text_of(key),
+        )
+    return made
+
+
+def plain_attributes(guard: RunGuard, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes as OpenTelemetry knows them; see `plain_attribute`."""
+    return {key: plain_attribute(guard, key, value) for key, value in attributes.items()}
 
 
 def mark_failed(span: Span, error: BaseException) -> None:

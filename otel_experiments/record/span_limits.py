@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry.sdk.trace import SpanLimits
 
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.semconv import attributes as attr
 
 MAX_ATTRIBUTES: Final = 1024
 MAX_EVENTS: Final = 1024
 MAX_LINKS: Final = 8192
 MIN_ATTRIBUTE_LENGTH: Final = 128
+OWN_ATTRIBUTES: Final = frozenset(
+    {
+        attr.ML_OPERATION_NAME, attr.ML_SPAN_LANE, attr.ML_SPAN_SEQUENCE, attr.ML_SPAN_CPU_TIME, attr.ERROR_TYPE,
+        attr.ML_RUN_ID, attr.ML_RUN_RESULT, attr.ML_RUN_REASON, attr.ML_RUN_SPANS_STARTED, attr.ML_RUN_SPANS_ENDED,
+        attr.ML_RUN_SPANS_DROPPED, attr.ML_RUN_NEIGHBOUR_CPU_UTILIZATION, attr.ML_RANDOM_SEED, attr.ML_STAGE_NAME,
+        attr.ML_STAGE_INDEX, attr.ML_EPOCH_INDEX, attr.ML_EPOCH_COUNT, attr.ML_PHASE, attr.ML_STEP_INDEX,
+        attr.ML_BATCH_INDEX, attr.ML_BATCH_SIZE, attr.ML_EVALUATION_NAME, attr.ML_DATASET_NAME, attr.ML_DATASET_SPLIT,
+        attr.ML_MODEL_NAME, attr.ML_CHECKPOINT_NAME, attr.ML_CHECKPOINT_URI, attr.ML_CHECKPOINT_SIZE,
+    }
+)  # fmt: skip
+"""What says what a span is and how it ended: taken beyond `MAX_ATTRIBUTES` too."""
 
 
 def span_limits(environ: Mapping[str, str]) -> SpanLimits:
@@ -29,7 +41,7 @@ def span_limits(environ: Mapping[str, str]) -> SpanLimits:
     try:
         length = max(int(text), MIN_ATTRIBUTE_LENGTH) if text else SpanLimits.UNSET
         return SpanLimits(
-            max_span_attributes=MAX_ATTRIBUTES,
+            max_span_attributes=SpanLimits.UNSET,  # the SDK drops the oldest, which may say what the span is
             max_events=MAX_EVENTS,
             max_links=MAX_LINKS,
             max_event_attributes=MAX_ATTRIBUTES,
@@ -42,3 +54,13 @@ def span_limits(environ: Mapping[str, str]) -> SpanLimits:
         raise ConfigurationError(
             f"An attribute limit cannot be used: {error}.\n  Correct the OTEL_*ATTRIBUTE_VALUE_LENGTH_LIMIT."
         ) from None
+
+
+def within_limit(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a span, the first `MAX_ATTRIBUTES` and those of ours that come later."""
+    most = MAX_ATTRIBUTES
+    return {
+        key: value
+        for position, (key, value) in enumerate(attributes.items())
+        if position < most or key in OWN_ATTRIBUTES
+    }

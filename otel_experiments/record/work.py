@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from otel_experiments.record.description import text_of
 from otel_experiments.record.loops import Loops, counted
-from otel_experiments.record.scopes import CheckpointScope, Scope, ScopedRun
+from otel_experiments.record.scopes import CheckpointScope, Scope, ScopedRun, plain_attributes
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import metrics, values
 
@@ -19,11 +19,18 @@ class Work(ScopedRun):
 
     loops: Loops
 
+    def _plain(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        return plain_attributes(self.guard, attributes)
+
     def stage(self, name: str, *, index: int | None = None, **attributes: Any) -> Scope:
         """Open a named part of the run: loading, training, exporting."""
         if type(name) is not str:
             name = text_of(name)
-        found = {attr.ML_OPERATION_NAME: values.MlOperationName.STAGE, attr.ML_STAGE_NAME: name, **attributes}
+        found = {
+            attr.ML_OPERATION_NAME: values.MlOperationName.STAGE,
+            attr.ML_STAGE_NAME: name,
+            **(attributes and self._plain(attributes)),
+        }
         if index is not None:
             found[attr.ML_STAGE_INDEX] = index
         return Scope(self, f"stage {name}", found, duration=metrics.ML_STAGE_DURATION)
@@ -35,7 +42,7 @@ class Work(ScopedRun):
         found = {
             attr.ML_OPERATION_NAME: values.MlOperationName.EPOCH,
             attr.ML_EPOCH_INDEX: index,
-            **attributes,
+            **(attributes and self._plain(attributes)),
         }
         if count is not None:
             found[attr.ML_EPOCH_COUNT] = count
@@ -47,7 +54,11 @@ class Work(ScopedRun):
         self, index: int, *, epoch: int | None = None, batch_size: int | None = None, **attributes: Any
     ) -> Scope:
         """Open one update of the model; a span a step is for when you want to see each."""
-        found = {attr.ML_OPERATION_NAME: values.MlOperationName.STEP, attr.ML_STEP_INDEX: index, **attributes}
+        found = {
+            attr.ML_OPERATION_NAME: values.MlOperationName.STEP,
+            attr.ML_STEP_INDEX: index,
+            **(attributes and self._plain(attributes)),
+        }
         if epoch is not None:
             found[attr.ML_EPOCH_INDEX] = epoch
         if batch_size is not None:
@@ -59,7 +70,7 @@ class Work(ScopedRun):
         found = {
             attr.ML_OPERATION_NAME: values.MlOperationName.BATCH,
             attr.ML_BATCH_INDEX: index,
-            **attributes,
+            **(attributes and self._plain(attributes)),
         }
         if size is not None:
             found[attr.ML_BATCH_SIZE] = size
@@ -96,7 +107,7 @@ class Work(ScopedRun):
         return Scope(
             self,
             f"evaluate {name}" if name else "evaluate",
-            found | attributes,
+            found | self._plain(attributes),
             duration=metrics.ML_EVALUATION_DURATION,
         )
 
@@ -117,7 +128,7 @@ class Work(ScopedRun):
         if step is not None:
             found[attr.ML_STEP_INDEX] = step
         return CheckpointScope(
-            self, str(operation), found | attributes, duration=metrics.ML_CHECKPOINT_DURATION
+            self, str(operation), found | self._plain(attributes), duration=metrics.ML_CHECKPOINT_DURATION
         )
 
     def inference(self, model: str, *, batch_size: int | None = None, **attributes: Any) -> Scope:
@@ -130,8 +141,17 @@ class Work(ScopedRun):
         }
         if batch_size is not None:
             found[attr.ML_BATCH_SIZE] = batch_size
-        return Scope(self, f"infer {model}", found | attributes, duration=metrics.ML_INFERENCE_DURATION)
+        return Scope(
+            self, f"infer {model}", found | self._plain(attributes), duration=metrics.ML_INFERENCE_DURATION
+        )
 
     def trace(self, name: str, **attributes: Any) -> Scope:
         """Open a span for any other piece of work."""
-        return Scope(self, name, {attr.ML_OPERATION_NAME: values.MlOperationName.TRACE, **attributes})
+        return Scope(
+            self,
+            name,
+            {
+                attr.ML_OPERATION_NAME: values.MlOperationName.TRACE,
+                **(attributes and self._plain(attributes)),
+            },
+        )
