@@ -505,15 +505,18 @@ class CommandFailedError(GoldenError):
 
 
 class UnstableRunsError(GoldenError):
-    """Runs that are to become one golden do different things."""
+    """Runs that are to become one golden do different things, or would fail against it."""
 
     exit_code = 4
 
-    def __init__(self, *, golden: str, runs: int, behaviours: int) -> None:
+    def __init__(self, *, golden: str, runs: int, behaviours: int, differences: Sequence[str] = ()) -> None:
         self.golden, self.runs, self.behaviours = golden, runs, behaviours
+        self.differences = tuple(differences)
+        what = f"do {behaviours} different things" if behaviours else "would not all pass it"
         super().__init__(
-            f"The {runs} runs for the golden {golden!r} do {behaviours} different things, so none was made.\n"
-            "  Give the program a seed, or declare what has no order (--unordered PATH) or varies (--volatile NAME); "
+            f"The {_counted(runs, 'run')} for the golden {golden!r} {what}, so none was made.\n"
+            + "".join(f"  {difference}\n" for difference in differences)
+            + "  Give the program a seed, or declare what has no order (--unordered PATH) or varies (--volatile NAME); "
             "or accept all behaviours: --reason TEXT"
         )
 

@@ -22,7 +22,8 @@ from otel_experiments.errors import GoldenError, GoldenMissingError, GoldenRuleE
 from otel_experiments.gate.check import Again, Checked, check, parts_to_accept
 from otel_experiments.gate.options import CheckOptions, Part
 from otel_experiments.gate.reports import render, write_reports
-from otel_experiments.gate.shelf import pending_path
+from otel_experiments.gate.shelf import describe_os_error, pending_path
+from otel_experiments.golden.compare import Comparison
 from otel_experiments.golden.policy import IgnoreRule, PolicyName, TimingMode
 from otel_experiments.golden.roles import Rules
 from otel_experiments.golden.trace import CapturedRun
@@ -135,21 +136,35 @@ class GoldenTrace:
             refusal = f"golden missing (error {error.exit_code}): {self._missing(path, error)}"
         except GoldenError as error:
             refusal = f"golden error {error.exit_code}: {error}"
+        except OSError as error:
+            refusal = (
+                f"golden error {GoldenRuleError.exit_code}: the golden could not be written: {describe_os_error(error)}\n"
+                "  Update goldens where their folder can be written."
+            )
         if refusal:
             pytest.fail(refusal, pytrace=False)
         self._session.note_check(checked)
         if checked.action in {"written", "updated"}:
             self._written.add(path)
-        if checked.comparison is not None and self._session.report_dir is not None and not checked.is_pass:
-            accept = self._accept_command(parts_to_accept(checked.comparison))
-            write_reports(self._session.report_dir, path.name, checked.comparison, accept=accept)
         if not checked.is_pass:
             assert checked.comparison is not None, "what was only written passes"
             accept = self._accept_command(parts_to_accept(checked.comparison))
-            pytest.fail(
-                render(checked.comparison, "text", path=self._shown(path), accept=accept), pytrace=False
-            )
+            report = render(checked.comparison, "text", path=self._shown(path), accept=accept)
+            notes = [
+                note for note in (checked.note, self._write_reports(path, checked.comparison, accept)) if note
+            ]
+            pytest.fail("\n".join([report, *(f"note  {note}" for note in notes)]), pytrace=False)
         return checked
+
+    def _write_reports(self, path: Path, comparison: Comparison, accept: str) -> str:
+        """Write the reports that were asked for; returns why that was not possible, which must not hide the report."""
+        if self._session.report_dir is None:
+            return ""
+        try:
+            write_reports(self._session.report_dir, path.name, comparison, accept=accept)
+        except OSError as error:
+            return f"no reports could be written: {describe_os_error(error)}"
+        return ""
 
     def assert_matches(self, run: CapturedRun, golden: str) -> None:
         """Compare a captured run with a golden that stands in the test itself; wildcards are welcome there."""
@@ -175,6 +190,9 @@ class GoldenTrace:
     def _missing(self, path: Path, error: GoldenMissingError) -> str:
         if not self._options.may_write:
             return str(error)
+        if isinstance(error.__cause__, OSError):
+            why = describe_os_error(error.__cause__)
+            return f"there is no {self._shown(path)}, and what this run does could not be written beside it: {why}"
         self._session.note_pending(path)
         return (
             f"there is no {self._shown(path)}.\n"

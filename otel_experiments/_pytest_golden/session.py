@@ -111,7 +111,7 @@ class GoldenSession:
         """Look for unused goldens and review pending ones, as far as it was asked for; True when the session fails."""
         if may_find_unused and not self._has_crashed_worker:
             self._unused = self._find_unused()
-        has_failed = False
+        has_failed = bool(self._refused_in_ci)
         if self._unused:
             choice = self._unused_choice()
             if choice == "delete" and self.options.may_write:
@@ -125,11 +125,38 @@ class GoldenSession:
             review_in_terminal(self.config, shelf.find_pending(map(Path, self._folders)))
         return has_failed
 
+    @property
+    def _refused_in_ci(self) -> list[str]:
+        """The options that ask for something to be written which is not, because this is CI."""
+        option = self.config.option
+        is_refused = not self.options.may_write
+        deletes = bool(self._unused) and self._unused_choice() == "delete"
+        return [
+            name
+            for name, is_asked in (
+                ("--golden-update", is_refused and option.golden_update is not None),
+                ("--golden-review", self.options.is_ci and option.golden_review),
+                ("--golden-unused=delete", is_refused and deletes),
+            )
+            if is_asked
+        ]
+
     def summarize(self, reporter: pytest.TerminalReporter) -> None:
         """Print what was written, what waits, what is unused."""
-        if not self._actions and not self._unused:
+        refused = self._refused_in_ci
+        if not self._actions and not self._unused and not refused:
             return
         reporter.section("golden traces")
+        for name in refused:
+            reporter.line(f"{name}: nothing was done, for this is CI, and so the session fails.")
+        if refused:
+            reporter.line(
+                "update goldens where you can read the result, or add --golden-force to --golden-update"
+            )
+        self._summarize_actions(reporter)
+        self._summarize_unused(reporter)
+
+    def _summarize_actions(self, reporter: pytest.TerminalReporter) -> None:
         for action in ("written", "updated", "pending"):
             paths = sorted({path for one, path in self._actions if one == action})
             if paths:
@@ -141,6 +168,8 @@ class GoldenSession:
             reporter.line(
                 "review them: otel-experiments golden review      accept all: pytest --golden-update"
             )
+
+    def _summarize_unused(self, reporter: pytest.TerminalReporter) -> None:
         if self._deleted:
             reporter.line(f"{len(self._unused)} unused goldens deleted:")
         elif self._unused:

@@ -17,17 +17,16 @@ from otel_experiments.cli.golden_options import (
     select_option,
 )
 from otel_experiments.cli.root import store_option
-from otel_experiments.errors import GoldenRuleError, UnstableRunsError
+from otel_experiments.errors import GoldenRuleError
 from otel_experiments.gate import shelf
 from otel_experiments.gate.files import load_golden, save_golden, save_stats
-from otel_experiments.gate.options import is_ci
-from otel_experiments.gate.reports import render
+from otel_experiments.gate.options import is_ci, read_project_rules
 from otel_experiments.gate.sources import golden_path
+from otel_experiments.gate.stable import require_stable
 from otel_experiments.golden.canonical import canonicalize
-from otel_experiments.golden.compare import compare
 from otel_experiments.golden.file import update_golden
 from otel_experiments.golden.golden import Golden, add_variant, make_golden
-from otel_experiments.golden.policy import Policy, PolicyName
+from otel_experiments.golden.policy import PolicyName
 from otel_experiments.golden.roles import Rules
 from otel_experiments.golden.rule_use import find_unused_rules
 from otel_experiments.golden.trace import CapturedRun
@@ -95,14 +94,17 @@ def capture(  # noqa: PLR0913 - one argument an option
     shelf.require_writable(path)
     rules = Rules(volatile=volatile, index=index, metric=metric, unordered=unordered)
     found = gather_runs(ctx, sources, runs=runs, select=select, name=name)
+    ignore = read_project_rules(Path.cwd())
     made = make_golden(
         found,
         name=path.name.removesuffix(shelf.SUFFIX),
         policy=policy or "structural",
         rules=rules,
         allow_nonfinite=allow_nonfinite,
+        excused=ignore,
     )
-    made = _with_reasons(made, found, reason, rules)
+    made = _with_reason(made, reason)
+    require_stable(made, found, ignore=ignore)
     try:
         save_golden(path, made, is_new=not is_replacing)
     except FileExistsError as exc:  # another process made it meanwhile
@@ -133,7 +135,7 @@ def _with_variant(
         )
     made = make_golden(runs, name=golden.name, rules=golden.rules, allow_nonfinite=allow_nonfinite)
     if len(made.variants) > 1:
-        raise UnstableRunsError(golden=golden.name, runs=len(runs), behaviours=len(made.variants))
+        require_stable(made, runs)
     return add_variant(golden, made, name=name, reason=reason)
 
 
@@ -155,22 +157,12 @@ def _summary(path: Path, golden: Golden) -> str:
     )
 
 
-def _with_reasons(golden: Golden, runs: list[CapturedRun], reason: str | None, rules: Rules) -> Golden:
-    """Return the golden whose variants have a reason; without one the difference is shown and nothing written."""
-    if len(golden.variants) == 1:
+def _with_reason(golden: Golden, reason: str | None) -> Golden:
+    """Return the golden whose second and later behaviours have the reason that was given."""
+    if not reason:
         return golden
-    if reason:
-        return replace(
-            golden,
-            variants=[golden.variants[0], *(replace(one, reason=reason) for one in golden.variants[1:])],
-        )
-    first = make_golden(runs[:1], name="the first run", rules=rules, allow_nonfinite=True)
-    for run in runs[1:]:
-        comparison = compare(first, [run], policy=Policy(timing="off"))
-        if comparison.verdict == "fail":
-            click.echo(render(comparison, "text"), err=True)
-            break
-    raise UnstableRunsError(golden=golden.name, runs=len(runs), behaviours=len(golden.variants))
+    others = (replace(one, reason=reason) for one in golden.variants[1:])
+    return replace(golden, variants=[golden.variants[0], *others])
 
 
 @click.command("update", cls=CommandAfterDashes)
@@ -215,6 +207,7 @@ def update(  # noqa: PLR0913 - one argument an option
     old = load_golden(path, update=f"otel-experiments golden capture {name} -- COMMAND", is_sealed=False)
     shelf.require_writable(path)
     before = path.read_text(encoding="utf-8").splitlines()
+    ignore = read_project_rules(Path.cwd())
     found = gather_runs(ctx, sources, runs=runs or old.runs, select=select, name=name)
     made = make_golden(
         found,
@@ -223,8 +216,10 @@ def update(  # noqa: PLR0913 - one argument an option
         rules=old.rules,
         ignore=old.ignore,
         allow_nonfinite=allow_nonfinite,
+        excused=ignore,
     )
     new = update_golden(old, made, with_timing=timing)
+    require_stable(new, found, ignore=ignore)
     save_golden(path, new)
     if timing:
         save_stats(path, new)

@@ -32,6 +32,8 @@ from otel_experiments.gate.options import DEFAULT_CONFIRM_RUNS, CheckOptions, re
 from otel_experiments.gate.reports import ReportFormat, annotate, render, write_refusal, write_reports
 from otel_experiments.gate.shelf import write_text
 from otel_experiments.gate.sources import golden_path, read_golden_side
+from otel_experiments.golden.compare import Comparison
+from otel_experiments.golden.golden import Golden
 from otel_experiments.golden.policy import PolicyName, TimingMode
 from otel_experiments.golden.report_refusal import annotate_refusal, render_refusal_markdown
 from otel_experiments.golden.trace import CapturedRun
@@ -142,18 +144,40 @@ def compare(  # noqa: PLR0913 - one argument an option
     command = shlex.join(command_line) or "COMMAND"
     times = "--timing " if "timing" in parts_to_accept(comparison) else ""
     accept = f"otel-experiments golden update {golden} {times}-- {command}" if shown else ""
-    explain = ""
-    if report_folder is not None:
-        written = write_reports(report_folder, Path(held.name).name, comparison, accept=accept)
-        explain = f"otel-experiments golden explain {written[0]} --finding 1"
+    explain, unwritten = _write_reports(report_folder, held, comparison, accept)
     report = render(comparison, form, path=shown, accept=accept, explain=explain, with_score=score)
-    if output is not None:
-        write_text(output, report if report.endswith("\n") else f"{report}\n")
-    elif report:
-        print_report(report.rstrip("\n"))
+    unwritten = _deliver(report, output) or unwritten
+    if unwritten is not None:  # said after what was found, which it must not hide
+        raise unwritten
     if form == "github":
         _write_summary(annotate(comparison, path=shown)[1])
     ctx.exit(comparison.exit_code)
+
+
+def _write_reports(
+    folder: Path | None, golden: Golden, comparison: Comparison, accept: str
+) -> tuple[str, OSError | None]:
+    """Write the reports that were asked for; returns the command that explains a finding, and what went wrong."""
+    if folder is None:
+        return "", None
+    try:
+        written = write_reports(folder, Path(golden.name).name, comparison, accept=accept)
+    except OSError as exc:
+        return "", exc
+    return f"otel-experiments golden explain {written[0]} --finding 1", None
+
+
+def _deliver(report: str, output: Path | None) -> OSError | None:
+    """Write a report to its file, or print it where there is none or it cannot be written; returns what went wrong."""
+    unwritten = None
+    if output is not None:
+        try:
+            write_text(output, report if report.endswith("\n") else f"{report}\n")
+        except OSError as exc:
+            unwritten = exc
+    if report and (output is None or unwritten is not None):
+        print_report(report.rstrip("\n"))
+    return unwritten
 
 
 @contextlib.contextmanager

@@ -1,20 +1,24 @@
 """A check: captured runs against the golden in a file, and what is written when they differ.
 
-Without an update nothing but a pending file is written, in CI not even that. A missing golden is never a pass.
+Without an update nothing but a pending file is written, in CI not even that, nor where no file can be written. A missing
+golden is never a pass.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
-from otel_experiments.errors import GoldenMissingError
+from otel_experiments.errors import GoldenError, GoldenMissingError
 from otel_experiments.gate import shelf
 from otel_experiments.gate.files import load_golden, save_golden, save_stats
 from otel_experiments.gate.options import CheckOptions, Part
+from otel_experiments.gate.shelf import describe_os_error
+from otel_experiments.gate.stable import require_stable
 from otel_experiments.golden.compare import Comparison, compare
 from otel_experiments.golden.file import update_golden
 from otel_experiments.golden.golden import Golden, make_golden
@@ -35,6 +39,8 @@ class Checked:
     path: Path
     comparison: Comparison | None
     action: Action = ""
+    note: str = ""
+    """Why no pending golden was written where one would have been; empty where it was."""
 
     @property
     def is_pass(self) -> bool:
@@ -72,6 +78,8 @@ def check(
         IncompleteTraceError: runs that are to become a golden lack spans.
         EmptyTraceError: they have none.
         NonFiniteGoldenError: a metric of a run that is to become a golden is not finite.
+        UnstableRunsError: runs that are to become a golden do different things.
+        OSError: a golden that was to be updated cannot be written.
         GoldenRuleError: a policy or rule cannot be used.
     """
     if not path.exists():
@@ -136,8 +144,16 @@ def _settle(
 ) -> Checked:
     """Write what may be written of a golden that does not fit: all that is needed, or a pending file."""
     needed = parts_to_accept(comparison)
-    made = _revised(path, runs, options)
-    if options.parts.issuperset(needed):
+    is_update = options.parts.issuperset(needed)
+    try:
+        made = _revised(path, runs, options)
+    except (
+        GoldenError
+    ) as error:  # what the runs do is no golden; the report matters more, where only that is asked
+        if is_update:
+            raise
+        return Checked(path, comparison, note=f"no pending golden was written. {error}")
+    if is_update:
         if "changed" in needed:
             save_golden(path, made)
         if "timing" in options.parts:
@@ -146,7 +162,10 @@ def _settle(
         return Checked(path, comparison, "updated")
     if "changed" not in needed:
         return Checked(path, comparison)  # the file itself would not change
-    save_golden(shelf.pending_path(path), made)
+    try:
+        save_golden(shelf.pending_path(path), made)
+    except OSError as exc:
+        return Checked(path, comparison, note=f"no pending golden could be written: {describe_os_error(exc)}")
     return Checked(path, comparison, "pending")
 
 
@@ -159,14 +178,19 @@ def _first(path: Path, runs: Sequence[CapturedRun], options: CheckOptions) -> Ch
         policy=options.policy or "structural",
         rules=options.rules,
         allow_nonfinite=options.allow_nonfinite,
+        excused=options.ignore,
     )
+    require_stable(made, runs, ignore=options.ignore)
     if "new" in options.parts:
         save_golden(path, made)
         save_stats(path, made)
         _forget_pending(path)
         return Checked(path, None, "written")
-    save_golden(shelf.pending_path(path), made)
-    save_stats(path, made, is_pending=True)
+    try:
+        save_golden(shelf.pending_path(path), made)
+        save_stats(path, made, is_pending=True)
+    except OSError as exc:
+        raise GoldenMissingError(path=str(path), update=options.update_command) from exc
     raise GoldenMissingError(path=str(path), update=options.update_command)
 
 
@@ -183,9 +207,14 @@ def _revised(path: Path, runs: Sequence[CapturedRun], options: CheckOptions) -> 
         rules=golden.rules,
         ignore=golden.ignore,
         allow_nonfinite=options.allow_nonfinite,
+        excused=options.ignore,
     )
-    return update_golden(golden, made, with_timing="timing" in options.parts)
+    updated = update_golden(golden, made, with_timing="timing" in options.parts)
+    require_stable(updated, runs, ignore=options.ignore)
+    return updated
 
 
 def _forget_pending(path: Path) -> None:
-    shelf.reject(shelf.pending_path(path))
+    """Delete a pending golden that is out of date; where nothing can be deleted it stays."""
+    with contextlib.suppress(OSError):
+        shelf.reject(shelf.pending_path(path))

@@ -61,6 +61,11 @@ def require_writable(path: Path) -> None:
         raise PermissionError(errno.EACCES, "its folder takes no new files", str(path))
 
 
+def describe_os_error(error: OSError) -> str:
+    """Return what failed and where, for a sentence."""
+    return f"{error.strerror or error} ({error.filename})" if error.filename else str(error)
+
+
 def write_text(path: Path, text: str, *, is_new: bool = False) -> None:
     """Write the file so that it is there whole or not at all; LF at the ends of lines, UTF-8.
 

@@ -222,18 +222,22 @@ def _nearest_variant(golden: Golden, candidates: Sequence[CapturedRun], policy: 
     if not candidates:
         raise EmptyTraceError(run="candidate")
     forms = [canonicalize(run, golden.rules) for run in candidates]
-    best: _Chosen | None = None
     accepted = variants_for(golden, candidates[0].environment)
-    for variant in accepted:
-        chosen = _compare_structure(variant, forms, policy, golden)
-        if best is None or chosen.failures < best.failures:
-            best = chosen
-        if not chosen.failures:
-            break
-    assert best is not None
+    all_chosen = [_compare_structure(variant, forms, policy, golden) for variant in accepted]
+    fewest = min(chosen.failures for chosen in all_chosen)
+    nearest = [chosen for chosen in all_chosen if chosen.failures == fewest]
+    best = nearest[0] if len(nearest) == 1 else min(nearest, key=lambda one: _curve_failures(one, policy))
     if policy.name == "statistical" and len(accepted) > 1:
         _excuse_seen(best, accepted, policy)
     return best
+
+
+def _curve_failures(chosen: _Chosen, policy: Policy) -> int:
+    """Return how many metrics fail against a behaviour: what tells apart those that a run fits equally well."""
+    findings, _ = check_curves(
+        chosen.variant.form, chosen.candidates, chosen.matched, policy=policy, is_other_host=False
+    )
+    return sum(finding.severity == "fail" for finding in findings)
 
 
 def _compare_structure(

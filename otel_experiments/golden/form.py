@@ -153,6 +153,8 @@ class Form:
     columns: SpanColumns | None = None
     timing: TimingRun | None = None
     """The run's times, once they were measured."""
+    own_numbers: dict[Own, int] = field(default_factory=dict, repr=False)
+    """Positions in `owns`, while new ones are added."""
     asked: frozenset[str] = frozenset()
     """The names of all attributes of the captured run, left out ones too."""
     used_orders: frozenset[str] = frozenset()

@@ -1,12 +1,11 @@
 """A golden: the accepted behaviour of a program, made from one or more of its runs.
 
-Runs of equal structure are one variant with several columns of numbers; a run of another structure is a variant
+Runs that do the same are one variant with several columns of numbers; a run that does something else is a variant
 of its own. What varies between the runs of one variant is accepted as varying. Writes nothing: `file.py` does.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -14,22 +13,19 @@ from typing import Final
 from otel_experiments.errors import GoldenInvalidError, GoldenRuleError
 from otel_experiments.golden.canonical import canonicalize
 from otel_experiments.golden.curves import Curve, check_golden_curve
-from otel_experiments.golden.findings import Finding
-from otel_experiments.golden.form import Form, Node, Own
+from otel_experiments.golden.form import Form
 from otel_experiments.golden.ledger import Ledger
-from otel_experiments.golden.match import Pair, match_forms
+from otel_experiments.golden.match import match_forms
+from otel_experiments.golden.merge import behaviour_findings, merge_forms
 from otel_experiments.golden.metric_role import MetricRoles, series_name, series_path
-from otel_experiments.golden.own_diff import EXACT
 from otel_experiments.golden.policy import IgnoreRule, PolicyName
 from otel_experiments.golden.roles import DEFAULT_RULES, DEFAULTS_VERSION, Rules
 from otel_experiments.golden.time_check import measure_run
 from otel_experiments.golden.timing_model import TimingRun
 from otel_experiments.golden.trace import CapturedRun
-from otel_experiments.golden.values import ANY, Value, values_match
 
 MAX_VARIANTS: Final = 5
 """More accepted behaviours than this mean that the program is not deterministic enough for a golden."""
-_MAX_ALTERNATIVES: Final = 5
 _MAX_LESSONS: Final = 5
 
 
@@ -107,17 +103,19 @@ def make_golden(
     rules: Rules = DEFAULT_RULES,
     ignore: Sequence[IgnoreRule] = (),
     allow_nonfinite: bool = False,
+    excused: Sequence[IgnoreRule] = (),
 ) -> Golden:
     """Return the golden that these runs make.
 
-    Runs may differ in structure only up to five variants; the second and later ones have no reason yet, and a
-    golden file with such is not written before each has one.
+    Runs may differ in what they do (spans, status, events) only up to five variants; the second and later ones have
+    no reason yet, and a golden file with such is not written before each has one. What rules of `ignore`, which the
+    golden keeps, or `excused`, which it does not, accept makes no variant.
 
     Raises:
         EmptyTraceError: a run has no spans.
         IncompleteTraceError: a run lacks spans.
         NonFiniteGoldenError: a metric is not finite and `allow_nonfinite` was not set.
-        GoldenInvalidError: there is no run, or the runs have more than five structures.
+        GoldenInvalidError: there is no run, or the runs have do more than five different things.
     """
     if not runs:
         raise GoldenInvalidError(
@@ -126,16 +124,16 @@ def make_golden(
     forms, rules = _learn_order(runs, rules)
     if not allow_nonfinite:
         _refuse_nonfinite(forms, MetricRoles(rules))
-    groups = _group_equal(forms)
+    groups = _group_equal(forms, [*ignore, *excused])
     if len(groups) > MAX_VARIANTS:
         raise GoldenInvalidError(
             path=name,
             line=None,
-            found=f"its {len(runs)} runs have {len(groups)} different structures",
+            found=f"its {len(runs)} runs do {len(groups)} different things",
             fix="Find what varies (golden calibrate) and declare it: unordered, ignore, or a seed.",
         )
     variants = [
-        Variant(_merge(group), name=f"v{number}" if number else "", runs=len(group))
+        Variant(merge_forms(group), name=f"v{number}" if number else "", runs=len(group))
         for number, group in enumerate(sorted(groups, key=len, reverse=True))
     ]
     environment = dict(runs[0].environment)
@@ -235,80 +233,14 @@ def _learn_order(runs: Sequence[CapturedRun], rules: Rules) -> tuple[list[Form],
     return forms, rules
 
 
-def _group_equal(forms: Sequence[Form]) -> list[list[Form]]:
-    """Return the forms in groups whose structure compares equal; attributes may vary inside a group."""
+def _group_equal(forms: Sequence[Form], excused: Sequence[IgnoreRule]) -> list[list[Form]]:
+    """Return the forms in groups that do the same, but for what rules excuse; attributes may vary inside a group."""
     groups: list[list[Form]] = []
     for form in forms:
         for group in groups:
-            if not _structural_findings(group[0], form):
+            if all(any(rule.matches(one) for rule in excused) for one in behaviour_findings(group[0], form)):
                 group.append(form)
                 break
         else:
             groups.append([form])
     return groups
-
-
-def _structural_findings(golden: Form, candidate: Form) -> list[Finding]:
-    ledger = Ledger()
-    match_forms(golden, candidate, ledger)
-    return [finding for finding in ledger.findings() if finding.group == "structure"]
-
-
-def _merge(forms: Sequence[Form]) -> Form:
-    """Return one form with the numbers of all, and with what varies between them as alternatives."""
-    first = forms[0]
-    if len(forms) == 1:
-        return first
-    matched = [match_forms(first, form, Ledger()).pairs for form in forms[1:]]
-    merged = replace(first, owns=list(first.owns), series=tuple(form.series[0] for form in forms), _above={})
-    seen: dict[tuple[Node, int], list[Own]] = {}
-    for run, (form, pairs) in enumerate(zip(forms[1:], matched, strict=True), 1):
-        for pair in pairs:
-            _merge_metrics(pair, run, len(forms))
-            ours, theirs = first.owns, form.owns
-            for old, new in zip(pair.golden_at, pair.candidate_at, strict=True):
-                before, after = ours[pair.golden.own[old]], theirs[pair.candidate.own[new]]
-                if before != after:
-                    seen.setdefault((pair.golden, old), [before]).append(after)
-    known = {own: number for number, own in enumerate(merged.owns)}
-    for (node, instance), owns in seen.items():
-        own = _alternatives(owns)
-        number = known.setdefault(own, len(merged.owns))
-        if number == len(merged.owns):
-            merged.owns.append(own)
-        node.own[instance] = number
-    for _, node in merged.walk():
-        for columns in node.metrics.values():
-            columns += [[None] * node.size for _ in range(len(forms) - len(columns))]
-    return merged
-
-
-def _merge_metrics(pair: Pair, run: int, runs: int) -> None:
-    """Add a run's metrics to those of the first run, instance by instance."""
-    ours = pair.golden
-    for key, (column, *_) in pair.candidate.metrics.items():
-        columns = ours.metrics.setdefault(key, [])
-        columns += [[None] * ours.size for _ in range(runs - len(columns))]
-        for old, new in zip(pair.golden_at, pair.candidate_at, strict=True):
-            columns[run][old] = column[new]
-
-
-def _alternatives(owns: Sequence[Own]) -> Own:
-    """Return a span's form in which attributes that vary are patterns of what was seen."""
-    first = owns[0]
-    if all(own == first for own in owns):
-        return first
-    maps = [dict(own.attributes) for own in owns]
-    uses = Counter(key for one in maps for key in one)
-    attributes: list[tuple[str, Value]] = []
-    for key in sorted(uses):
-        values = list(dict.fromkeys(one[key] for one in maps if key in one))
-        if uses[key] < len(owns):
-            attributes.append((key, ANY))
-        elif all(values_match(values[0], value, rtol=EXACT.rtol) for value in values):
-            attributes.append((key, values[0]))
-        elif len(values) <= _MAX_ALTERNATIVES:
-            attributes.append((key, ("either", *values)))
-        else:
-            attributes.append((key, ANY))
-    return first._replace(attributes=tuple(attributes))

@@ -29,7 +29,7 @@ from otel_experiments.golden.pairing import Pairing, pair_slots
 from otel_experiments.golden.schema_moves import move_attributes
 from otel_experiments.golden.shapes import number_shapes
 from otel_experiments.golden.slots import Side, Slot, long_rests
-from otel_experiments.golden.values import Value
+from otel_experiments.golden.values import Value, is_unbounded
 
 _LONG_QUEUE_NS: Final = 50_000_000
 """Tasks that take less together, the longest left out, may all land on one worker by chance. Units: nanoseconds.
@@ -207,6 +207,8 @@ class _Matcher:
             for at, (old, new) in enumerate(zip(before, after, strict=True)):
                 if old == new:
                     continue
+                if old is None and self._is_open(pair, at, key):
+                    continue
                 if old is None or new is None:
                     code = "attr-added" if old is None else "attr-removed"
                     lost.setdefault(code, []).append(pair.candidate_at[at])
@@ -221,6 +223,11 @@ class _Matcher:
                     count=len(instances),
                     places=Places(self.candidate, pair.candidate, instances),
                 )
+
+    def _is_open(self, pair: Pair, at: int, key: str) -> bool:
+        """Whether the golden takes any value under a key, and maybe none, in one instance of a pair."""
+        own = self.golden.owns[pair.golden.own[pair.golden_at[at]]]
+        return any(name == key and is_unbounded(value) for name, value in own.attributes)
 
     def _compare_widths(self, pair: Pair) -> None:
         """Report work that was spread over lanes and is done by one now, though its tasks are long enough."""
@@ -359,7 +366,7 @@ class _Matcher:
         path: str,
     ) -> Pairing:
         """Match children of one parent (in all its instances) and go on with what was matched."""
-        pairing = pair_slots(golden_slots, candidate_slots, has_lanes=self.has_lanes)
+        pairing = pair_slots(golden_slots, candidate_slots, has_lanes=self.has_lanes, owns=self.common)
         check_order(
             pairing,
             self.ledger,
@@ -475,13 +482,13 @@ class _Matcher:
         backward: dict[int, int] = {}
         for pair in self.matched.pairs:
             ours, theirs = pair.golden.labels, pair.candidate.labels
-            if not (ours or theirs) or _is_ambiguous(self.golden, pair.golden):
+            if not (ours or theirs) or is_ambiguous(self.golden, pair.golden):
                 continue
             for key in {**ours, **theirs}:
-                for old_at, new_at in zip(pair.golden_at, pair.candidate_at, strict=True):
+                for at, (old_at, new_at) in enumerate(zip(pair.golden_at, pair.candidate_at, strict=True)):
                     old = ours[key][old_at] if key in ours else ()
                     new = theirs[key][new_at] if key in theirs else ()
-                    if self._is_consistent(old, new, forward, backward):
+                    if self._is_open(pair, at, key) or self._is_consistent(old, new, forward, backward):
                         continue
                     self.ledger.note(
                         "attr",
@@ -577,7 +584,7 @@ def _labels(numbers: tuple[int, ...]) -> str:
     return ", ".join(f"<{number or 'new'}>" for number in numbers) or "<new>"
 
 
-def _is_ambiguous(form: Form, node: Node) -> bool:
+def is_ambiguous(form: Form, node: Node) -> bool:
     """Whether instances of a node may have been paired by chance: parallel work without an index."""
     here: Node | None = node
     while here is not None:

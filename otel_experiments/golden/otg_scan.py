@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from otel_experiments.golden.form import Number
-from otel_experiments.golden.values import ANY, Value, encode_float
+from otel_experiments.golden.values import ANY, MAY_BE_ABSENT, Value, encode_float
 
 ABSENT: Final = "-"
 
@@ -146,11 +146,11 @@ class Scanner:
         choices = [first]
         while self.accept("|"):
             self.skip()
-            choices.append(self._single())
+            choices.append(self._single(is_choice=True))
             self.skip()
         return ("either", *choices)
 
-    def _single(self) -> Value:  # noqa: PLR0911 - one case a type
+    def _single(self, *, is_choice: bool = False) -> Value:  # noqa: PLR0911 - one case a type
         self.skip()
         text, at = self.text, self.at
         if text.startswith('"', at):
@@ -171,9 +171,14 @@ class Scanner:
                 return value
         match = self.take(_NUMBER)
         if match is None:
-            raise self.fail("a value")
+            return self._absent(is_choice=is_choice)
         number = match.group()
         return int(number) if re.fullmatch(r"-?\d+", number) else encode_float(float(number))
+
+    def _absent(self, *, is_choice: bool) -> Value:
+        if not is_choice or not self.accept(ABSENT):
+            raise self.fail("a value")
+        return MAY_BE_ABSENT
 
     def _near(self) -> Value:
         match = self.take(_NUMBER)

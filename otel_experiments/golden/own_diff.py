@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from otel_experiments.golden.form import EventForm, LinkForm, Own, round_floats
-from otel_experiments.golden.values import Value, is_pattern, show_value, type_name, values_match
+from otel_experiments.golden.values import (
+    Value,
+    allows_absence,
+    is_pattern,
+    show_value,
+    type_name,
+    values_match,
+)
 from otel_experiments.semconv import attributes as attr
 
 STATUS_NAMES: Final = ("unset", "ok", "error")
@@ -87,7 +94,7 @@ def _diff_attributes(
     golden: Sequence[tuple[str, Value]], candidate: Sequence[tuple[str, Value]], tolerance: OwnTolerance
 ) -> list[OwnChange]:
     ours, theirs = dict(golden), dict(candidate)
-    removed = [key for key in ours if key not in theirs and ours[key] != ("none",)]
+    removed = [key for key in ours if key not in theirs and not allows_absence(ours[key])]
     added = [key for key in theirs if key not in ours]
     changes: list[OwnChange] = []
     for key in list(removed):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
@@ -21,8 +21,9 @@ from otel_experiments.golden.align import (
     longest_increasing,
     match_weighted,
 )
-from otel_experiments.golden.form import Node
+from otel_experiments.golden.form import Node, Own
 from otel_experiments.golden.slots import SEQUENTIAL, IndexKey, Slot
+from otel_experiments.golden.values import Value
 
 Level = Callable[[Slot], Hashable]
 
@@ -91,6 +92,8 @@ class Pairing:
     golden: Sequence[Slot]
     candidate: Sequence[Slot]
     sequence_levels: Sequence[Level] = ()
+    owns: Sequence[Own] = ()
+    """What the slots' own numbers stand for."""
     match: list[int] = field(default_factory=list)
     back: list[int] = field(default_factory=list)
 
@@ -124,9 +127,12 @@ _MAX_WEIGHED: Final = 2_500
 _MAX_REPETITIONS: Final = 100
 
 
-def pair_slots(golden: Sequence[Slot], candidate: Sequence[Slot], *, has_lanes: bool = True) -> Pairing:
+def pair_slots(
+    golden: Sequence[Slot], candidate: Sequence[Slot], *, has_lanes: bool = True, owns: Sequence[Own] = ()
+) -> Pairing:
     """Return which slot is which; without lanes, shapes hold chance overlap and say less than what is inside."""
-    pairing = Pairing(golden, candidate, sequence_levels=_WITH_LANES if has_lanes else _WITHOUT_LANES)
+    levels = _WITH_LANES if has_lanes else _WITHOUT_LANES
+    pairing = Pairing(golden, candidate, sequence_levels=levels, owns=owns)
     _join_strands(pairing)
     _join_by_index(pairing)
     _align_gaps(pairing)
@@ -457,12 +463,54 @@ def _join_rest(pairing: Pairing) -> None:
             pairing.join(positions[0], places[0])
 
 
+def _join_stable(pairing: Pairing, ours: Sequence[int], theirs: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Pair slots of one content that agree in all attributes but those that changed; return what is left.
+
+    An attribute has not changed where both sides have the same values, whichever slots have them.
+    """
+    groups: dict[Hashable, tuple[list[int], list[int]]] = {}
+    for side, slots, positions in ((0, pairing.golden, ours), (1, pairing.candidate, theirs)):
+        for position in positions:
+            slot = slots[position]
+            groups.setdefault((slot.node.bag, slot.status), ([], []))[side].append(position)
+    for own, other in groups.values():
+        if len(own) > 1 < len(other):
+            before = [dict(pairing.owns[slot.own].attributes) for slot in _at(pairing.golden, own)]
+            after = [dict(pairing.owns[slot.own].attributes) for slot in _at(pairing.candidate, other)]
+            keys = _unchanged_keys(before, after)
+            if not keys:
+                continue
+            joined = join_multisets(
+                [tuple(one.get(key) for key in keys) for one in before],
+                [tuple(one.get(key) for key in keys) for one in after],
+            )
+            for at, place in joined:
+                pairing.join(own[at], other[place])
+    return (
+        [at for at in ours if pairing.match[at] < 0],
+        [place for place in theirs if pairing.back[place] < 0],
+    )
+
+
+def _unchanged_keys(before: Sequence[Mapping[str, Value]], after: Sequence[Mapping[str, Value]]) -> list[str]:
+    """Return the attributes that tell slots apart and of which the fewer slots all have a value of the others."""
+    fewer = min(len(before), len(after))
+    found = []
+    for key in sorted({key for one in (*before, *after) for key in one}):
+        ours, theirs = Counter(one.get(key) for one in before), Counter(one.get(key) for one in after)
+        if len(ours) > 1 and (ours & theirs).total() == fewer:
+            found.append(key)
+    return found
+
+
 def _join_levels(pairing: Pairing, accept: Callable[[Slot], bool], levels: Sequence[Level]) -> None:
     for level in levels:
         ours = [at for at in pairing.removed if accept(pairing.golden[at])]
         theirs = [place for place in pairing.added if accept(pairing.candidate[place])]
         if not ours or not theirs:
             return
+        if level is _shape_status and pairing.owns:
+            ours, theirs = _join_stable(pairing, ours, theirs)
         if level is _named_own and len(ours) * len(theirs) <= _MAX_WEIGHED:
             slots = [pairing.candidate[place] for place in theirs]
             for at, place in match_weighted([_weights(pairing.golden[at], slots) for at in ours]):

@@ -16,12 +16,15 @@ from otel_experiments.golden.normalize import Token, normalize_text
 
 Value: TypeAlias = "str | int | tuple[Value, ...]"
 """A hashable value: a text, an int, or ("float", text of repr), ("bool", 0 or 1), ("none",), ("bytes", hex),
-("list", items...), ("map", key, value, ...); as patterns ("any",), ("near", centre, rtol), ("either", items...)."""
+("list", items...), ("map", key, value, ...); as patterns ("any",), ("near", centre, rtol), ("either", items...), where
+an item may be ("absent",)."""
 
 MAX_DEPTH: Final = 16
 """Values nested deeper than this are cut: the SDK does not make them and no reader could follow them."""
 
 ANY: Final[Value] = ("any",)
+MAY_BE_ABSENT: Final[Value] = ("absent",)
+"""Inside `either`: the attribute may be absent."""
 
 
 def encode_value(value: object, tokens: list[Token] | None = None, depth: int = 0) -> Value:  # noqa: C901, PLR0911 - one case a type
@@ -74,6 +77,18 @@ def type_name(value: Value) -> str:
 def is_pattern(value: Value) -> bool:
     """Whether the value is a pattern of a golden and not a value."""
     return isinstance(value, tuple) and value[0] in {"any", "near", "either"}
+
+
+def is_unbounded(value: Value) -> bool:
+    """Whether a golden takes any value here."""
+    return isinstance(value, tuple) and (value == ANY or (value[0] == "either" and ANY in value[1:]))
+
+
+def allows_absence(value: Value) -> bool:
+    """Whether an attribute of this value in a golden may be absent."""
+    return isinstance(value, tuple) and (
+        value == ("none",) or (value[0] == "either" and MAY_BE_ABSENT in value[1:])
+    )
 
 
 def values_match(golden: Value, candidate: Value, *, rtol: float, is_loose: bool = False) -> bool:  # noqa: PLR0911 - one case a pattern
@@ -145,6 +160,8 @@ def show_value(value: Value) -> str:  # noqa: C901, PLR0911 - one case a type
         return "{" + ", ".join(f"{show_value(key)}: {show_value(one)}" for key, one in pairs) + "}"
     if kind == "either":
         return "|".join(map(show_value, rest))
+    if kind == "absent":
+        return "-"
     if kind == "near":
         return f"~{show_value(rest[0])}" + (f"±{show_value(rest[1])}" if len(rest) > 1 else "")
     return "*"

@@ -234,9 +234,15 @@ TEXTS = {
         ),
     ),
     "UnstableRunsError": (
-        {"golden": "train", "runs": 5, "behaviours": 2},
+        {
+            "golden": "train",
+            "runs": 5,
+            "behaviours": 2,
+            "differences": ["run 2: status  run/fit  ok -> error"],
+        },
         (
             "The 5 runs for the golden 'train' do 2 different things, so none was made.\n"
+            "  run 2: status  run/fit  ok -> error\n"
             "  Give the program a seed, or declare what has no order (--unordered PATH) or varies (--volatile NAME); "
             "or accept all behaviours: --reason TEXT"
         ),

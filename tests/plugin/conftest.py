@@ -1,5 +1,6 @@
 """Real pytest sessions in processes of their own, over a project with a training script."""
 
+import contextlib
 import functools
 import os
 import subprocess
@@ -53,6 +54,7 @@ class Project:
     def __init__(self, folder):
         self.folder = folder
         self.plugin = plugin_option()
+        self.prefix = []
         self.write("train.py", TRAIN)
         self.write("test_train.py", TEST)
 
@@ -80,9 +82,23 @@ class Project:
             **environment,
         }
         return subprocess.run(
-            [sys.executable, "-m", "pytest", *plugin_option(), "-p", "no:cacheprovider", *arguments],
+            [*self.prefix, sys.executable, "-m", "pytest", *plugin_option(), "-p", "no:cacheprovider", *arguments],
             cwd=self.folder, env=env, capture_output=True, text=True, timeout=110, check=False,
         )  # fmt: skip
+
+    @contextlib.contextmanager
+    def read_only(self):
+        """Let no file of the goldens' folder be written, by root neither: it runs as a plain owner meanwhile."""
+        folder = self.folder / "golden"
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o555)
+        if os.geteuid() == 0:
+            self.prefix = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"]
+        try:
+            yield
+        finally:
+            folder.chmod(0o755)
+            self.prefix = []
 
     def files(self):
         """Return the names of all golden files."""
