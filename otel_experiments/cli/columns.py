@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from otel_experiments.cli import format as fmt
 from otel_experiments.model.search import MetricField, ParamField, RunField, SearchField, TagField
 from otel_experiments.query import RunView
+from otel_experiments.query.natural import natural_key
 
 MAX_CELL = 16
 """Characters of a chosen column; longer values are cut."""
@@ -73,9 +74,14 @@ def _metrics(runs: Sequence[RunView]) -> list[SearchField]:
         counts.update(run.metrics.keys())
         directed.update(name for name, series in run.metrics.items() if series.direction is not None)
 
-    def rank(name: str) -> tuple[bool, bool, int, str]:
+    def rank(name: str) -> tuple[bool, bool, int, object]:
         # What somebody said a direction of is what the run is about; of that, how it does on unseen data.
-        return name not in directed, re.search(r"val|test|eval", name) is None, -counts[name], name
+        return (
+            name not in directed,
+            re.search(r"val|test|eval", name) is None,
+            -counts[name],
+            natural_key(name),
+        )
 
     names = sorted(counts, key=rank)
     return [MetricField(name, "best" if name in directed else "last") for name in names[:8]]

@@ -97,6 +97,23 @@ class Root(click.Group):
         found: click.Command = importlib.import_module(f"otel_experiments.cli.{cmd_name}").command
         return found
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is meant; for one that there is not, say what does it here.
+
+        Raises:
+            click.UsageError: there is no such command.
+        """
+        typed = args[0]
+        if typed in _COMMANDS or typed.startswith("-"):
+            return super().resolve_command(ctx, args)
+        from otel_experiments.cli.other_words import hint_for  # noqa: PLC0415 - only to explain a mistake
+
+        hint = hint_for(typed, list(_COMMANDS))
+        shown = _printable(repr(typed))
+        raise click.UsageError(f"No such command {shown}." + (f"\n  {hint}" if hint else ""), ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands from the table above, without importing them."""
         with formatter.section("Commands"):

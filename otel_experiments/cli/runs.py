@@ -28,7 +28,11 @@ _LOST = "losses"
     "--where", metavar="EXPRESSION", help="Only these, e.g. 'metrics.loss.min < 0.1 and params.lr > 1e-4'."
 )
 @click.option(
-    "--order", metavar="FIELDS", help="Sort keys, e.g. '-metrics.acc.max, name'; a minus turns it round."
+    "--order",
+    "--sort",
+    "order",
+    metavar="FIELDS",
+    help="Sort keys, e.g. '-metrics.acc.max, name'; a minus turns it round.",
 )
 @click.option("--experiment", metavar="NAME", help="Only runs of this experiment.")
 @click.option("--columns", metavar="FIELDS", help="Columns to show, e.g. 'params.lr, metrics.loss.min'.")
@@ -63,6 +67,7 @@ def command(  # noqa: PLR0913 - one argument an option
     """
     chosen = None if columns is None else list(parse_fields(columns))
     reader = open_session(ctx)
+    chosen = None if chosen is None else reader.check_fields(chosen)
     found = reader.runs(
         where, order=order, experiment=experiment, limit=None if is_all else limit, offset=offset
     )
@@ -71,7 +76,7 @@ def command(  # noqa: PLR0913 - one argument an option
         click.echo(json_line({"total": total, "runs": [plain_run(run) for run in found]}))
         return
     if not found:
-        _say_nothing_found(reader, is_filtered=bool(where or experiment or offset or limit == 0))
+        _say_nothing_found(reader, where=where, experiment=experiment, offset=offset)
         return
     print_runs(found, total=total, columns=chosen)
 
@@ -114,9 +119,18 @@ def print_runs(runs: list[RunView], *, total: int, columns: list[SearchField] | 
     console.print(Text(f"{len(runs)} of {total} runs" if total != 1 else "1 of 1 run", style="dim"))
 
 
-def _say_nothing_found(reader: Reader, *, is_filtered: bool) -> None:
+def _say_nothing_found(reader: Reader, *, where: str | None, experiment: str | None, offset: int) -> None:
     stored = reader.count_runs()
-    if stored and is_filtered:
-        click.echo(f"None of the {stored} runs in {reader.location!r} is asked for.")
-    else:
+    if not stored:
         click.echo(f"No runs in {reader.location!r} yet.\n\n{FIRST_RUN}")
+        return
+    matching = reader.count_runs(where, experiment=experiment)
+    of = f"{stored} run{'s' * (stored != 1)} in {reader.location!r}"
+    if not matching:
+        asked = [fmt.clean(where)] if where else []
+        asked += [f"experiment {experiment!r}"] if experiment else []
+        click.echo(f"No run matches {' and '.join(asked)} ({of}).")
+    else:
+        click.echo(
+            f"{matching} of {of} match, and none is shown: --offset {offset} and --limit leave them out."
+        )

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from otel_experiments.model.span import Span
 from otel_experiments.query.metrics_view import SeriesView
+from otel_experiments.query.natural import natural_key
 from otel_experiments.query.plain import json_line, plain, plain_number, plain_run, plain_span, plain_step
 from otel_experiments.query.reader import Reader
 from otel_experiments.query.run_view import RunView
@@ -155,12 +156,12 @@ def _cells(run: RunView) -> dict[str, object]:
     return cells
 
 
-def _column_order(column: str) -> tuple[int, str, int]:
+def _column_order(column: str) -> tuple[int, object, int]:
     namespace, _, rest = column.partition(".")
     name, _, stat = rest.rpartition(".")
     if namespace == "metrics":
-        return 2, name, SERIES_STATS.index(stat)
-    return ("tags", "params").index(namespace), rest, 0
+        return 2, natural_key(name), SERIES_STATS.index(stat)
+    return ("tags", "params").index(namespace), natural_key(rest), 0
 
 
 def _cell(value: object) -> object:

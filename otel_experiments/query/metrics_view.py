@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -13,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from otel_experiments.errors import MetricNotFoundError, MissingPackageError
 from otel_experiments.model.metric import Band, Direction, Points, Series, Summary
 from otel_experiments.query.closest import closest
+from otel_experiments.query.natural import natural_key
 from otel_experiments.store import Store
 
 
@@ -39,6 +41,15 @@ def _merged_by_time(parts: Sequence[Points]) -> Points:
         array("q", [time_ns for time_ns, _, _ in rows]),
         array("d", [value for _, _, value in rows]),
     )
+
+
+def _place_of(series: Series) -> tuple[object, ...]:
+    return natural_key(series.key.name), natural_key(series.key.phase), series.key.rank
+
+
+def _whole(step: float | None) -> float | None:
+    """Return a step as the integer that it mostly is."""
+    return int(step) if step is not None and math.isfinite(step) and step == int(step) else step
 
 
 class SeriesView:
@@ -114,7 +125,7 @@ class SeriesView:
     @property
     def first_step(self) -> float:
         """The step of the first point."""
-        return self.summary.first_step
+        return _whole(self.summary.first_step)  # type: ignore[return-value] # None for None only
 
     @property
     def last(self) -> float:
@@ -124,7 +135,7 @@ class SeriesView:
     @property
     def last_step(self) -> float:
         """The step of the latest value."""
-        return self.summary.last_step
+        return _whole(self.summary.last_step)  # type: ignore[return-value] # None for None only
 
     @property
     def min(self) -> float:
@@ -134,7 +145,7 @@ class SeriesView:
     @property
     def min_step(self) -> float | None:
         """The step at which the smallest value was first reached."""
-        return self.summary.minimum_step
+        return _whole(self.summary.minimum_step)
 
     @property
     def max(self) -> float:
@@ -144,7 +155,7 @@ class SeriesView:
     @property
     def max_step(self) -> float | None:
         """The step at which the largest value was first reached."""
-        return self.summary.maximum_step
+        return _whole(self.summary.maximum_step)
 
     @property
     def mean(self) -> float:
@@ -159,7 +170,7 @@ class SeriesView:
     @property
     def best_step(self) -> float | None:
         """The step at which the best value was first reached."""
-        return self.summary.best_step
+        return _whole(self.summary.best_step)
 
     def points(self, *, rank: int | Literal["all"] | None = None) -> Points:
         """Return the whole history, in recording order; read once and kept.
@@ -235,7 +246,7 @@ class MetricsView(Mapping[str, SeriesView]):
     def __init__(self, store: Store, run_label: str, series: Sequence[Series]) -> None:
         self._run_label = run_label
         of_ranks: dict[tuple[str, str], dict[int, SeriesView]] = {}
-        for one in sorted(series, key=lambda one: one.key):
+        for one in sorted(series, key=_place_of):
             same = of_ranks.setdefault((one.key.name, one.key.phase), {})
             same[one.key.rank] = SeriesView(store, one, same)
         self._of_ranks = of_ranks

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from otel_experiments.errors import (
     AmbiguousRunError,
     ExperimentNotFoundError,
-    IncompleteReadWarning,
     QueryError,
     RunNotFoundError,
-    StoreError,
-    StoreIncompleteError,
-    StoreNotFoundError,
 )
 from otel_experiments.model.run import Experiment, Run, RunState
-from otel_experiments.model.search import And, Comparison, Expression, Order, RunField, RunQuery, SpanQuery
-from otel_experiments.model.store_address import SQLITE
+from otel_experiments.model.search import (
+    And,
+    Comparison,
+    Expression,
+    Order,
+    RunField,
+    RunQuery,
+    SearchField,
+    SpanQuery,
+)
 from otel_experiments.query.closest import beginning_so, closest
 from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.run_view import RunPage, RunView
 from otel_experiments.query.search import parse_order, parse_search
 from otel_experiments.query.search_text import fields_of
-from otel_experiments.store import UNSETTLED, Row, Store, open_store
-from otel_experiments.store.filesystem import is_network_filesystem
-from otel_experiments.store.journal_place import has_segments, journal_directory, local_path
-from otel_experiments.store.reader_warning import warn_reader
+from otel_experiments.query.search_told import SearchTeller
+from otel_experiments.store import Row, Store
 
 if TYPE_CHECKING:
     from otel_experiments.query.spans_view import SpansView
@@ -40,11 +40,6 @@ if TYPE_CHECKING:
 PAGE_SIZE = 500
 """Runs whose params, tags and series are fetched together: three queries for so many runs."""
 
-_COPIED = (
-    "What is read from {path!r} may not be whole: the file was copied while a process recorded into it, or after it "
-    "was killed, without {path}-wal and {path}.journals beside it.\n"
-    "  Copy all three again, or read the original once (otel-experiments runs): then the one file holds all."
-)
 LATEST = "latest"
 """Names the newest run of a store."""
 _BACK = re.compile(r"~[0-9]{1,18}\Z")
@@ -117,20 +112,35 @@ class Reader:
             offset: leave out so many at the start.
             experiment: only runs of this experiment.
 
+        A `SearchWarning` says which sort keys no run has, which fields of a search without an answer no run has, and
+        what was guessed to be the best value of a metric whose direction nobody declared.
+
         Raises:
             SearchSyntaxError: `where` or `order` cannot be understood.
             ExperimentNotFoundError: the store holds no experiment of that name.
         """
         if (limit is not None and limit < 0) or offset < 0:
             raise QueryError(f"A page has limit {limit} and offset {offset}.\n  Neither may be below zero.")
-        expression = self._where(where, experiment)
-        orders = () if order is None else parse_order(order)
+        teller = SearchTeller(self._store)
+        expression = self._where(where, experiment, teller)
+        orders = () if order is None else teller.orders(parse_order(order))
         query = RunQuery(expression, orders, limit, offset)
         liveness = Liveness(self._clock())
         found = self._store.find_runs(query, live_run_ids=self._live_ids(liveness, expression, orders))
-        if not found and experiment is not None:
-            self._check_experiment(experiment)
+        if found:
+            teller.tell_unsorted(expression, orders)
+        elif not offset and limit != 0:
+            if experiment is not None:
+                self._check_experiment(experiment)
+            teller.tell_unmatched(expression)
         return self._views(found, liveness)
+
+    def check_fields(self, fields: Sequence[SearchField]) -> list[SearchField]:
+        """Return the fields as they are to be shown, and warn of those that no run has."""
+        teller = SearchTeller(self._store)
+        meant = [teller.field(field) for field in fields]
+        teller.tell_unknown(meant)
+        return meant
 
     def count_runs(self, where: str | Expression | None = None, *, experiment: str | None = None) -> int:
         """Return how many runs match.
@@ -138,7 +148,7 @@ class Reader:
         Raises:
             SearchSyntaxError: `where` cannot be understood.
         """
-        expression = self._where(where, experiment)
+        expression = self._where(where, experiment, SearchTeller(self._store))
         live = self._live_ids(Liveness(self._clock()), expression, ())
         return self._store.count_runs(RunQuery(expression), live_run_ids=live)
 
@@ -244,8 +254,11 @@ class Reader:
     ) -> None:
         self.close()
 
-    def _where(self, where: str | Expression | None, experiment: str | None) -> Expression | None:
+    def _where(
+        self, where: str | Expression | None, experiment: str | None, teller: SearchTeller
+    ) -> Expression | None:
         expression = parse_search(where) if isinstance(where, str) else where
+        expression = None if expression is None else teller.expression(expression)
         if experiment is None:
             return expression
         of_experiment = Comparison(RunField("experiment"), "==", experiment)
@@ -284,93 +297,3 @@ class Reader:
             known=[run.name for run in runs],
             suggestions=beginning_so(wanted, names, limit=3) or ([nearest] if nearest else []),
         )
-
-
-def open_reader(location: str | Path, *, is_network: bool | None = None) -> Reader:
-    """Return a reader over the store at `location`: a path, `sqlite://PATH` or `memory://`.
-
-    What processes have recorded and not stored is merged first, or gathered in memory where the store takes
-    nothing (locked, read-only, full disk); an `IncompleteReadWarning` says what could be had neither way.
-
-    `is_network`: whether the store lies on a network filesystem; found out when not given. There the journals
-    are the truth, and what they hold is gathered in memory.
-
-    Raises:
-        StoreNotFoundError: there is no store.
-        StoreIncompleteError: there is the beginning of one, copied without the rest.
-        StoreError: it cannot be read: not ours, newer than this release, locked.
-    """
-    text = str(location)
-    path = local_path(text)
-    if is_network is None:
-        is_network = is_network_filesystem(path.parent)
-    store, notes = _network_store(text) if is_network else _local_store(text, path)
-    reader = Reader(store, notes=notes, location=text.removeprefix(SQLITE))
-    _tell(reader)
-    return reader
-
-
-def reader_over(store: Store) -> Reader:
-    """Return a reader over a store that this process has open, with what others have recorded for it."""
-    path = Path(store.location)
-    directory = journal_directory(path)
-    if not path.is_file() or not has_segments(directory):
-        return Reader(store)
-    from otel_experiments.store.gather import read_whole  # noqa: PLC0415 - as below
-
-    whole, notes = read_whole(store, directory)
-    reader = Reader(whole, notes=notes, location=store.location)
-    _tell(reader)
-    return reader
-
-
-def _network_store(location: str) -> tuple[Store, list[str]]:
-    from otel_experiments.store.gather import gather_journals  # noqa: PLC0415 - as below
-
-    return gather_journals(location)
-
-
-def _local_store(location: str, path: Path) -> tuple[Store, list[str]]:
-    # Opened first: a store that is not ours is said before any journal is touched.
-    log_bytes = _size(f"{path}-wal")
-    try:
-        store = open_store(location, read_only=True, create=False)
-    except (StoreNotFoundError, StoreIncompleteError):  # deleted, perhaps, while somebody recorded into it
-        if not has_segments(journal_directory(path)):
-            raise
-        return _recorded_store(location)
-    directory = journal_directory(path)
-    if not has_segments(directory):
-        if log_bytes:
-            from otel_experiments.store.gather import settle_store  # noqa: PLC0415 - after a kill only
-
-            settle_store(location)
-        elif store.journal_offset(UNSETTLED):
-            return store, [_COPIED.format(path=location)]
-        return store, []
-    from otel_experiments.store.gather import read_whole  # noqa: PLC0415 - 6 ms, if nothing is to be merged
-
-    return read_whole(store, directory)
-
-
-def _recorded_store(location: str) -> tuple[Store, list[str]]:
-    """Return a store that is made of journals alone: in its file, or in memory where none can be made."""
-    from otel_experiments.store.gather import gather_journals, merge_journals  # noqa: PLC0415 - as above
-
-    try:
-        damages = merge_journals(location)
-        return open_store(location, read_only=True, create=False), damages
-    except (StoreError, OSError):
-        return gather_journals(location)
-
-
-def _tell(reader: Reader) -> None:
-    for note in reader.notes:
-        warn_reader(note, IncompleteReadWarning)
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size  # noqa: PTH116 - no Path need be made of it
-    except (OSError, ValueError):
-        return 0

@@ -47,7 +47,15 @@ METRIC_STATS: tuple[str, ...] = get_args(MetricStat)
 _NAMESPACES = ("params", "metrics", "tags")
 _FUNCTIONS = ("isnan", "exists")
 _METHODS = ("contains", "matches")
-_ALIASES = {"id": "run_id"}
+_ALIASES = {"id": "run_id", "config": "params"}
+"""Names that people bring along, and that mean one thing only."""
+_ELSEWHERE = {
+    "param": "params", "parameters": "params", "hparams": "params", "hyperparameters": "params", "hyperparams": "params",
+    "args": "params", "cfg": "params", "metric": "metrics", "summary": "metrics", "history": "metrics", "tag": "tags",
+    "status": "state", "time": "duration", "runtime": "duration", "start_time": "started", "end_time": "ended",
+    "title": "name", "project": "experiment", "error": "error_type",
+}  # fmt: skip
+"""What other trackers call a field, and what it is here."""
 _CONSTANTS = {"inf": math.inf, "nan": math.nan}
 _OPERATORS: dict[type[ast.cmpop], ComparisonOperator] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
@@ -194,9 +202,9 @@ class _Parser:
         return Comparison(field, operator, fitted)
 
     def _membership(self, left: ast.expr, right: ast.expr, *, is_negated: bool) -> Expression:
-        if isinstance(right, ast.Name) and right.id in _NAMESPACES:
+        if isinstance(right, ast.Name) and _ALIASES.get(right.id, right.id) in _NAMESPACES:
             key = self._text(left, f"Only a name can be looked for in {right.id}.")
-            there = Exists(self._keyed(right.id, [key], right))
+            there = Exists(self._keyed(_ALIASES.get(right.id, right.id), [key], right))
             return Not(there) if is_negated else there
         if isinstance(right, ast.Tuple | ast.List | ast.Set):
             return self._comparison(self.field(left), left, "not in" if is_negated else "in", right)
@@ -286,15 +294,13 @@ class _Parser:
         parts.reverse()
         if not isinstance(root, ast.Name):
             raise self._not_a_field(node)
-        if root.id in _NAMESPACES:
-            if not parts:
-                raise self._source.error(
-                    f"{root.id} needs a name.", f'Write {root.id}.x or {root.id}["x"]', root
-                )
-            if root.id == "metrics":
-                return self._metric(parts)
-            return self._keyed(root.id, [self._plain_part(part, at) for part, at in parts], root)
         name = _ALIASES.get(root.id, root.id)
+        if name in _NAMESPACES:
+            if not parts:
+                raise self._source.error(f"{root.id} needs a name.", f'Write {name}.x or {name}["x"]', root)
+            if name == "metrics":
+                return self._metric(parts)
+            return self._keyed(name, [self._plain_part(part, at) for part, at in parts], root)
         for known in get_args(RunFieldName):
             if known == name:
                 if parts:
@@ -353,7 +359,12 @@ class _Parser:
         )
 
     def _unknown_name(self, node: ast.Name) -> SearchSyntaxError:
-        hint = _suggest(node.id, [*RUN_FIELDS, *_NAMESPACES, *_FUNCTIONS, "True", "False", "None"])
+        known = _ELSEWHERE.get(node.id.lower())
+        hint = (
+            f"Here it is called {known}. "
+            if known
+            else _suggest(node.id, [*RUN_FIELDS, *_NAMESPACES, *_FUNCTIONS, "True", "False", "None"])
+        )
         return self._source.error(
             f"There is no field {node.id!r}.",
             hint

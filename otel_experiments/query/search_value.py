@@ -27,6 +27,20 @@ from otel_experiments.query.closest import closest
 TIME_FIELDS = frozenset({"created", "started", "ended"})
 NUMBER_FIELDS = TIME_FIELDS | {"duration", "attempt"}
 _ORDERING = frozenset({"<", "<=", ">", ">="})
+_STATE_WORDS = {
+    word: state
+    for state, words in {
+        RunState.SUCCEEDED: "finished finish done complete completed success successful ok passed closed ended",
+        RunState.FAILED: "crashed crash error errored exception broken",
+        RunState.CANCELLED: "canceled killed kill aborted stopped interrupted terminated preempted",
+        RunState.RUNNING: "active alive live started working",
+        RunState.PENDING: "queued scheduled waiting created new",
+        RunState.LOST: "dead gone vanished zombie unknown",
+        RunState.PAUSED: "suspended",
+    }.items()
+    for word in words.split()
+}
+"""What other programs call a state, and what it is here."""
 FieldKind = Literal["text", "number", "any"]
 
 
@@ -98,8 +112,8 @@ def _fit_text(field: SearchField, value: Literal_, shown: str) -> str:
     if isinstance(field, RunField) and field.name == "state":
         known = [str(state) for state in RunState]
         if value not in known:
-            close = closest(value.lower(), known, cutoff=0.5)
-            hint = f"Did you mean {close!r}? " if close else ""
+            close = _STATE_WORDS.get(value.lower()) or closest(value.lower(), known, cutoff=0.5)
+            hint = f"Did you mean {str(close)!r}? " if close else ""
             raise UnfitValueError(
                 f"There is no state {value!r}.", f"{hint}The states are: {', '.join(known)}"
             )

@@ -45,7 +45,7 @@ def test_a_healthy_store_has_no_problem(terminal):
 
     assert code == 0
     assert {subject for level, subject in found if level == "ok"} == {
-        "versions", "settings", "disk", "store", "schema", "integrity", "writing", "journals", "otlp",
+        "versions", "settings", "disk", "store", "schema", "integrity", "rows", "writing", "journals", "otlp",
     }  # fmt: skip
     assert not [level for level, _ in found if level in {"warning", "problem"}]
     assert "6 runs" in found["ok", "store"][0]

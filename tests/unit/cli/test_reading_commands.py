@@ -98,7 +98,7 @@ def test_a_search_without_a_match_says_so(terminal):
     """Nothing found is not an error; the text says how many runs there are."""
     out = terminal.text("runs", "--where", "params.optim.lr > 1000")
 
-    assert out.startswith("None of the 6 runs in ")
+    assert out.startswith("No run matches params.optim.lr > 1000 (6 runs in ")
     assert terminal.json("runs", "--where", "params.optim.lr > 1000") == {"total": 0, "runs": []}
 
 

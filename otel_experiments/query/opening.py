@@ -1,0 +1,115 @@
+"""From where a store is to a reader over all that was recorded for it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from otel_experiments.errors import (
+    IncompleteReadWarning,
+    StoreError,
+    StoreIncompleteError,
+    StoreNotFoundError,
+)
+from otel_experiments.model.store_address import SQLITE
+from otel_experiments.query.reader import Reader
+from otel_experiments.store import UNSETTLED, Store, open_store
+from otel_experiments.store.filesystem import is_network_filesystem
+from otel_experiments.store.journal_place import has_segments, journal_directory, local_path
+from otel_experiments.store.reader_warning import warn_reader
+
+_COPIED = (
+    "What is read from {path!r} may not be whole: the file was copied while a process recorded into it, or after it "
+    "was killed, without {path}-wal and {path}.journals beside it.\n"
+    "  Copy all three again, or read the original once (otel-experiments runs): then the one file holds all."
+)
+
+
+def open_reader(location: str | Path, *, is_network: bool | None = None) -> Reader:
+    """Return a reader over the store at `location`: a path, `sqlite://PATH` or `memory://`.
+
+    What processes have recorded and not stored is merged first, or gathered in memory where the store takes
+    nothing (locked, read-only, full disk); an `IncompleteReadWarning` says what could be had neither way.
+
+    `is_network`: whether the store lies on a network filesystem; found out when not given. There the journals
+    are the truth, and what they hold is gathered in memory.
+
+    Raises:
+        StoreNotFoundError: there is no store.
+        StoreIncompleteError: there is the beginning of one, copied without the rest.
+        StoreError: it cannot be read: not ours, newer than this release, locked.
+    """
+    text = str(location)
+    path = local_path(text)
+    if is_network is None:
+        is_network = is_network_filesystem(path.parent)
+    store, notes = _network_store(text) if is_network else _local_store(text, path)
+    reader = Reader(store, notes=notes, location=text.removeprefix(SQLITE))
+    _tell(reader)
+    return reader
+
+
+def reader_over(store: Store) -> Reader:
+    """Return a reader over a store that this process has open, with what others have recorded for it."""
+    path = Path(store.location)
+    directory = journal_directory(path)
+    if not path.is_file() or not has_segments(directory):
+        return Reader(store)
+    from otel_experiments.store.gather import read_whole  # noqa: PLC0415 - as below
+
+    whole, notes = read_whole(store, directory)
+    reader = Reader(whole, notes=notes, location=store.location)
+    _tell(reader)
+    return reader
+
+
+def _network_store(location: str) -> tuple[Store, list[str]]:
+    from otel_experiments.store.gather import gather_journals  # noqa: PLC0415 - as below
+
+    return gather_journals(location)
+
+
+def _local_store(location: str, path: Path) -> tuple[Store, list[str]]:
+    # Opened first: a store that is not ours is said before any journal is touched.
+    log_bytes = _size(f"{path}-wal")
+    try:
+        store = open_store(location, read_only=True, create=False)
+    except (StoreNotFoundError, StoreIncompleteError):  # deleted, perhaps, while somebody recorded into it
+        if not has_segments(journal_directory(path)):
+            raise
+        return _recorded_store(location)
+    directory = journal_directory(path)
+    if not has_segments(directory):
+        if log_bytes:
+            from otel_experiments.store.gather import settle_store  # noqa: PLC0415 - after a kill only
+
+            settle_store(location)
+        elif store.journal_offset(UNSETTLED):
+            return store, [_COPIED.format(path=location)]
+        return store, []
+    from otel_experiments.store.gather import read_whole  # noqa: PLC0415 - 6 ms, if nothing is to be merged
+
+    return read_whole(store, directory)
+
+
+def _recorded_store(location: str) -> tuple[Store, list[str]]:
+    """Return a store that is made of journals alone: in its file, or in memory where none can be made."""
+    from otel_experiments.store.gather import gather_journals, merge_journals  # noqa: PLC0415 - as above
+
+    try:
+        damages = merge_journals(location)
+        return open_store(location, read_only=True, create=False), damages
+    except (StoreError, OSError):
+        return gather_journals(location)
+
+
+def _tell(reader: Reader) -> None:
+    for note in reader.notes:
+        warn_reader(note, IncompleteReadWarning)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - no Path need be made of it
+    except (OSError, ValueError):
+        return 0
