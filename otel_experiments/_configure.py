@@ -121,13 +121,16 @@ def pipeline() -> Pipeline:
 def active_store() -> Store | None:
     """Return the store that this process records into, up to date; None when it records into none."""
     with _lock:
-        if _pipeline is None or _pipeline.is_inherited:
-            return None
-        _pipeline.flush(timeout_s=_pipeline.settings.exit_timeout_s)
-        path = _pipeline.settings.store_path
-        if _store is None and path is not None and journal_directory(path).is_dir():
-            return gather_journals(str(path))[0]
-        return _store
+        recording, store = _pipeline, _store
+    if recording is None or recording.is_inherited:
+        return None
+    recording.store_now(
+        timeout_s=recording.settings.exit_timeout_s
+    )  # and nobody waits for this lock meanwhile
+    path = recording.settings.store_path
+    if store is None and path is not None and journal_directory(path).is_dir():
+        return gather_journals(str(path))[0]
+    return store
 
 
 def _build(

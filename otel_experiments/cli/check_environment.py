@@ -6,16 +6,15 @@ import importlib.metadata
 import platform
 import socket
 from collections.abc import Iterator, Mapping
-from urllib.parse import urlsplit
 
 from otel_experiments.cli.finding import Finding
+from otel_experiments.record.otlp_destination import Address
+from otel_experiments.record.otlp_environment import SDK_DISABLED, is_sdk_disabled, read_plan
 from otel_experiments.record.settings import SETTINGS, Settings
 
 _PACKAGES = (
     "otel-experiments", "opentelemetry-api", "opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-grpc", "protobuf",
 )  # fmt: skip
-_SIGNALS = ("TRACES", "METRICS", "LOGS")
-_DEFAULT_PORTS = {"grpc": 4317, "http/protobuf": 4318, "http/json": 4318}
 _CONNECT_TIMEOUT_S = 1.0
 
 
@@ -65,57 +64,51 @@ def check_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[F
         yield Finding(
             "warning", "settings", "Recording is turned off.", f"unset {SETTINGS['enabled'].variable}"
         )
-    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        yield Finding(
-            "warning",
-            "settings",
-            "OTEL_SDK_DISABLED=true turns spans and OTLP off.",
-            "unset OTEL_SDK_DISABLED",
-        )
+    if is_sdk_disabled(environ):
+        yield Finding("warning", "settings", SDK_DISABLED, "unset OTEL_SDK_DISABLED")
 
 
 def check_otlp(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield where OTLP goes, and whether anything listens there."""
-    endpoints: dict[str, list[str]] = {}
-    general = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
-    for signal in _SIGNALS:
-        endpoint = environ.get(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT") or general
-        if endpoint:
-            endpoints.setdefault(endpoint, []).append(signal.lower())
-    if not endpoints and not settings.otlp:
-        yield Finding("ok", "otlp", "No endpoint is set: nothing leaves this machine.")
+    """Yield where OTLP goes, what of the environment cannot be used, and whether anything listens there."""
+    if is_sdk_disabled(environ):
+        yield Finding("ok", "otlp", "OTEL_SDK_DISABLED=true: nothing leaves this machine.")
         return
     if settings.otlp is False:
-        yield Finding("note", "otlp", "Endpoints are set, but OTEL_EXPERIMENTS_OTLP turns sending off.")
+        if read_plan(True, environ).destinations:
+            yield Finding("note", "otlp", "Endpoints are set, but OTEL_EXPERIMENTS_OTLP turns sending off.")
+        else:
+            yield Finding("ok", "otlp", "No endpoint is set: nothing leaves this machine.")
         return
-    protocol = environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
-    for endpoint, signals in (endpoints or {"http://localhost:4317": ["traces", "metrics", "logs"]}).items():
-        yield _check_endpoint(endpoint, protocol, ", ".join(signals))
-    if protocol != "grpc" and protocol in _DEFAULT_PORTS:
-        yield Finding(
-            "warning", "otlp", f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol}, but OTLP over gRPC is what we send.",
-            "Name the collector's gRPC port (usually 4317).",
-        )  # fmt: skip
+    plan = read_plan(settings.otlp, environ)
+    for notice in plan.notices:
+        is_endpoint = "_ENDPOINT=" in notice.partition(" cannot be used")[0]
+        yield Finding("problem" if is_endpoint else "warning", "otlp", notice)
+    signals: dict[Address, list[str]] = {}
+    for signal, destination in plan.destinations.items():
+        signals.setdefault(destination.address, []).append(signal)
+    for address, sent in signals.items():
+        yield _check_endpoint(address, ", ".join(sent))
+    if not plan.notices and not signals:
+        is_set = any(name.endswith("_ENDPOINT") and environ[name] for name in _otlp_variables(environ))
+        why = "OTEL_*_EXPORTER says none" if is_set else "No endpoint is set"
+        yield Finding("ok", "otlp", f"{why}: nothing leaves this machine.")
 
 
-def _check_endpoint(endpoint: str, protocol: str, signals: str) -> Finding:
-    parts = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}")
+def _otlp_variables(environ: Mapping[str, str]) -> list[str]:
+    return [name for name in environ if name.startswith("OTEL_EXPORTER_OTLP_")]
+
+
+def _check_endpoint(address: Address, signals: str) -> Finding:
+    if not address.host:
+        return Finding("ok", "otlp", f"{signals}: {address.target} is set; only gRPC can ask it.")
     try:
-        host, port = parts.hostname, parts.port or _DEFAULT_PORTS.get(protocol, 4317)
-    except ValueError as error:
-        return Finding(
-            "problem", "otlp", f"{endpoint!r} is not an endpoint: {error}.", "Write it as http://host:4317"
-        )
-    if not host:
-        return Finding("problem", "otlp", f"{endpoint!r} names no host.", "Write it as http://host:4317")
-    try:
-        with socket.create_connection((host, port), timeout=_CONNECT_TIMEOUT_S):
+        with socket.create_connection((address.host, address.port), timeout=_CONNECT_TIMEOUT_S):
             pass
     except OSError as error:
         return Finding(
             "warning",
             "otlp",
-            f"Nothing answers at {host}:{port} ({error.strerror or error}), where {signals} would go.",
+            f"Nothing answers at {address.target} ({error.strerror or error}), where {signals} would go.",
             "Runs are stored locally all the same. Start the collector, or unset OTEL_EXPORTER_OTLP_ENDPOINT.",
         )
-    return Finding("ok", "otlp", f"{signals}: {host}:{port} answers.")
+    return Finding("ok", "otlp", f"{signals}: {address.target} answers.")

@@ -23,6 +23,10 @@ from otel_experiments.record.otlp_destination import Address, read_address
 
 SIGNALS: Final = ("traces", "metrics", "logs")
 DEFAULT_ENDPOINT: Final = "http://localhost:4317"
+SDK_DISABLED: Final = (
+    "OTEL_SDK_DISABLED=true: there are no spans, events, instruments and no OTLP. Points, params, tags and states are "
+    "stored. Unset it to have all of them."
+)
 _SILENT: Final = "To send nothing, and hear nothing of it: OTEL_EXPERIMENTS_OTLP=false."
 _OTHER_EXPORTERS: Final = frozenset(
     {"console", "logging", "memory", "zipkin", "jaeger", "prometheus", "otel_experiments", "otlp_json_file"}

@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from otel_experiments.record.notices import say_once
-from otel_experiments.record.otlp_environment import read_plan
+from otel_experiments.record.otlp_environment import SDK_DISABLED, is_sdk_disabled, read_plan
 
 if TYPE_CHECKING:
     from otel_experiments.record.pipeline import Pipeline
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 def start_otlp(pipeline: Pipeline, *, version: str, is_stored: bool) -> None:
     """Let a pipeline send what the environment asks for; say once what of it cannot be used."""
+    if is_sdk_disabled(os.environ):
+        say_once(SDK_DISABLED)
+        return
     plan = read_plan(pipeline.settings.otlp, os.environ)
     for notice in plan.notices:
         say_once(notice)

@@ -32,6 +32,7 @@ from otel_experiments.record.guard import Guard, logger
 from otel_experiments.record.ids import PrivateIdGenerator
 from otel_experiments.record.known_runs import KnownRun, KnownRuns
 from otel_experiments.record.losses import RunLosses
+from otel_experiments.record.otlp_environment import is_sdk_disabled
 from otel_experiments.record.own_event import OwnEvents
 from otel_experiments.record.processors import (
     AdoptingSpanProcessor,
@@ -102,6 +103,8 @@ class Pipeline:
 
     Attributes:
         settings: what `configure` resolved.
+        has_telemetry: whether there are spans, events and instruments: `OTEL_SDK_DISABLED` turns them off, and
+            leaves points, params, tags and states.
         journal: where the runs write.
         guard: what recording lost.
         redactor: takes secrets out of what is recorded.
@@ -122,6 +125,7 @@ class Pipeline:
         span_processors: Sequence[SpanProcessor] = (),
     ) -> None:
         self.settings = settings
+        self.has_telemetry = settings.enabled and not is_sdk_disabled(os.environ)
         self.guard = Guard(raises=settings.on_error == "raise")
         self.storage = storage
         self.otlp: OtlpExport | None = None
@@ -156,7 +160,7 @@ class Pipeline:
         self.span_processor.add_span_processor(self.journal_processor)
         self.span_limits = span_limits(os.environ)
         self._adopted: weakref.WeakSet[object] = weakref.WeakSet()
-        is_sampling = settings.enabled and settings.system_metrics_s > 0
+        is_sampling = self.has_telemetry and settings.system_metrics_s > 0
         self._system = SystemMetrics(self, interval_s=settings.system_metrics_s) if is_sampling else None
         self._ticker: threading.Thread | None = None
         self._stop = threading.Event()
@@ -183,7 +187,7 @@ class Pipeline:
     def after_stored(self, batch: WriteBatch) -> None:
         """Tell of anomalies in what was just stored, and send it; called by the drain. Never raises."""
         with self.guard:
-            if batch.points:
+            if batch.points and self.has_telemetry:
                 self.anomalies.look(batch.points, self.clock())
         with self.guard:
             if self.otlp is not None:
@@ -202,6 +206,8 @@ class Pipeline:
 
     def adopt_global_provider(self) -> None:
         """Sit on the application's SDK provider, once, so that third-party spans land inside the run."""
+        if not self.has_telemetry:
+            return
         provider = trace.get_tracer_provider()
         if not isinstance(provider, SdkTracerProvider) or provider in self._adopted:
             return
@@ -221,6 +227,11 @@ class Pipeline:
         """Ask for the journal to be stored soon."""
         if self.storage is not None and not self.is_inherited:
             self.storage.wake()
+
+    def store_now(self, *, timeout_s: float) -> bool:
+        """Store what is recorded so far, for whoever reads in this process; no endpoint is waited for."""
+        self.write_losses()
+        return self.storage is None or self.is_inherited or self._drain(timeout_s)
 
     def flush(self, *, timeout_s: float, is_patient: bool = True) -> FlushReport:
         """Store and export what is recorded so far, as far as `timeout_s` seconds allow.

@@ -11,7 +11,7 @@ import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from opentelemetry.metrics import Meter
+from opentelemetry.metrics import Meter, MeterProvider, NoOpMeterProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
@@ -23,9 +23,7 @@ from otel_experiments.record.run_span import SpanSource
 from otel_experiments.semconv import SCHEMA_URL
 
 if TYPE_CHECKING:
-    from opentelemetry._logs import Logger
-    from opentelemetry.sdk._logs import LoggerProvider
-    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry._logs import Logger, LoggerProvider
 
     from otel_experiments.record.metric_reader import RunMetricReader
     from otel_experiments.record.pipeline import Pipeline
@@ -120,7 +118,7 @@ class RunProviders:
             )
             self.tracer: Tracer = self.tracer_provider.get_tracer(SCOPE_NAME, version, SCHEMA_URL)
         make_source = SpanSource
-        if not pipeline.settings.enabled:
+        if not pipeline.has_telemetry:
             self.tracer, make_source = NoOpTracer(), SilentSpanSource
         self.spans = make_source(
             resource=resource,
@@ -147,16 +145,18 @@ class RunProviders:
     def meter_provider(self) -> MeterProvider:
         """The run's meter provider; its exemplar filter is off, because reservoirs draw from `random`."""
         with self._lock:
+            if self._meter_provider is None and not self._pipeline.has_telemetry:
+                self._meter_provider = NoOpMeterProvider()
             if self._meter_provider is None:
-                from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider  # noqa: PLC0415
+                from opentelemetry.sdk import metrics as sdk  # noqa: PLC0415
 
                 from otel_experiments.record.metric_reader import RunMetricReader  # noqa: PLC0415
 
                 self.reader = RunMetricReader(self._pipeline, self.resource)
-                self._meter_provider = MeterProvider(
+                self._meter_provider = sdk.MeterProvider(
                     metric_readers=[self.reader],
                     resource=self.resource,
-                    exemplar_filter=AlwaysOffExemplarFilter(),
+                    exemplar_filter=sdk.AlwaysOffExemplarFilter(),
                     shutdown_on_exit=False,
                 )
             return self._meter_provider
@@ -170,12 +170,18 @@ class RunProviders:
     def logger_provider(self) -> LoggerProvider:
         """The run's logger provider."""
         with self._lock:
+            if self._logger_provider is None and not self._pipeline.has_telemetry:
+                from opentelemetry._logs import NoOpLoggerProvider  # noqa: PLC0415 - as below
+
+                self._logger_provider = NoOpLoggerProvider()
             if self._logger_provider is None:
                 with warnings.catch_warnings():  # importing the SDK's logs adds a filter, too
-                    from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor  # noqa: PLC0415
+                    from opentelemetry.sdk import _logs as sdk  # noqa: PLC0415
 
-                provider = LoggerProvider(resource=self.resource, shutdown_on_exit=False)
-                provider.add_log_record_processor(cast("LogRecordProcessor", self._pipeline.log_processor))
+                provider = sdk.LoggerProvider(resource=self.resource, shutdown_on_exit=False)
+                provider.add_log_record_processor(
+                    cast("sdk.LogRecordProcessor", self._pipeline.log_processor)
+                )
                 self._logger_provider = provider
             return self._logger_provider
 

@@ -99,7 +99,9 @@ class Collector:
 
         class Servicer(base):
             def Export(self, request, context):
-                collector.asked.append(signal)
+                with collector.arrived:
+                    collector.asked.append(signal)
+                    collector.arrived.notify_all()
                 answer = collector.answers.get(signal)
                 answered = answer(request, context) if answer is not None else None
                 with collector.arrived:

@@ -242,6 +242,31 @@ def test_otlp_says_whether_anything_answers(terminal):
 
 
 @pytest.mark.parametrize(
+    ("environment", "level", "text"),
+    [
+        (
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"},
+            "warning",
+            "OTEL_EXPORTER_OTLP_PROTOCOL='http/protobuf'",
+        ),
+        ({"OTEL_EXPORTER_OTLP_COMPRESSION": "zstd"}, "warning", "OTEL_EXPORTER_OTLP_COMPRESSION='zstd'"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:99999"}, "problem", "no port between 1 and 65535"),
+        ({"OTEL_SDK_DISABLED": "true"}, "ok", "nothing leaves this machine"),
+        (
+            {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")},
+            "ok",
+            "OTEL_*_EXPORTER says none: nothing leaves this machine",
+        ),
+    ],
+)
+def test_otlp_says_what_of_the_environment_counts(terminal, environment, level, text):
+    """What a run would say once about the environment, the doctor says as well."""
+    _, found = findings_of(terminal, **({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"} | environment))
+
+    assert any(text in one for one in found[level, "otlp"])
+
+
+@pytest.mark.parametrize(
     ("variable", "value", "level", "text"),
     [
         ("OTEL_EXPERIMENTS_DRAIN", "often", "problem", "OTEL_EXPERIMENTS_DRAIN='often'"),
