@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from otel_experiments import _active
 from otel_experiments._storage import Discard, StoredPipeline
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.journal.file_mode import file_mode_of
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.record import exits
 from otel_experiments.record.current import active_runs
@@ -45,6 +46,7 @@ _store: Store | None = None
 def configure(  # noqa: PLR0913 - one argument a setting, as documented in SETTINGS
     *,
     store: str | os.PathLike[str] | None = None,
+    store_mode: str | int | None = None,
     project: str | None = None,
     experiment: str | None = None,
     enabled: bool | None = None,
@@ -75,6 +77,7 @@ def configure(  # noqa: PLR0913 - one argument a setting, as documented in SETTI
     """
     settings = Settings.resolve(
         store=store,
+        store_mode=f"{store_mode:04o}" if isinstance(store_mode, int) else store_mode,
         project=project,
         experiment=experiment,
         enabled=enabled,
@@ -146,7 +149,11 @@ def _build(
     path = settings.store_path
     is_shared_disk = path is not None and _is_network(settings, path)
     if settings.enabled and settings.is_stored and not is_shared_disk:
-        store = open_store(path or settings.store, busy_timeout_s=_BUSY_TIMEOUT_S)
+        store = open_store(
+            path or settings.store,
+            busy_timeout_s=_BUSY_TIMEOUT_S,
+            file_mode=file_mode_of(settings.store_mode, path) if settings.store_mode else None,
+        )
     if path is not None or not settings.enabled:
         directory = journal_directory(path or Path(settings.store))
     else:

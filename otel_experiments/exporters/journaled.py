@@ -23,6 +23,7 @@ from otel_experiments.journal.encode import (
     encode_scope,
     encode_span,
 )
+from otel_experiments.journal.file_mode import file_mode_of, parse_file_mode
 from otel_experiments.journal.writer import Declaration, JournalWriter
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
@@ -33,6 +34,7 @@ from otel_experiments.store.drain import Drain
 from otel_experiments.store.journal_place import journal_directory
 
 STORE_VARIABLE: Final = "OTEL_EXPERIMENTS_STORE"
+MODE_VARIABLE: Final = "OTEL_EXPERIMENTS_STORE_MODE"
 DEFAULT_STORE: Final = "experiments.db"
 _DRAIN_INTERVAL_S: Final = 0.5
 
@@ -65,6 +67,16 @@ def shared_store(location: str | os.PathLike[str] | None) -> JournaledStore:
         return found
 
 
+def _file_mode(path: Path) -> int:
+    text = os.environ.get(MODE_VARIABLE)
+    try:
+        return file_mode_of(parse_file_mode(text) if text else None, path)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{MODE_VARIABLE}={text!r} cannot be used: {error}.\n  Name who may read and write a new store: 0600, 0660, umask."
+        ) from None
+
+
 class JournaledStore:
     """One store, its journal of this process, and the drain between them."""
 
@@ -72,10 +84,11 @@ class JournaledStore:
         self.path = path
         self.users = 0
         self._pid = os.getpid()
-        self._store: Store = open_store(str(path))
+        file_mode = _file_mode(path)
+        self._store: Store = open_store(str(path), file_mode=file_mode)
         directory = journal_directory(path)
         self._drain = Drain(self._store, directory, interval_s=_DRAIN_INTERVAL_S)
-        self._journal = JournalWriter(directory, on_roll=self._drain.wake)
+        self._journal = JournalWriter(directory, file_mode=file_mode, on_roll=self._drain.wake)
         self._numbers: dict[str, int] = {}
         self._next_number = itertools.count().__next__
         self._drain.start()

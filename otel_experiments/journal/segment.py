@@ -17,6 +17,7 @@ import zlib
 from pathlib import Path
 from typing import Final
 
+from otel_experiments.journal.file_mode import PRIVATE, create_file
 from otel_experiments.journal.format import (
     FRAME_HEADER,
     FRAME_HEADER_SIZE_BYTES,
@@ -67,7 +68,7 @@ class Segment:
         self._lock = None if _HAS_GIL else threading.Lock()
 
     @classmethod
-    def create(cls, directory: Path, header: SegmentHeader) -> Segment:
+    def create(cls, directory: Path, header: SegmentHeader, file_mode: int = PRIVATE) -> Segment:
         """Make the file, with all its blocks allocated, so that a full disk shows here and not as SIGBUS.
 
         It gets its name when its header stands: nobody ever sees half a segment.
@@ -79,7 +80,7 @@ class Segment:
         unfinished = path.with_suffix(UNFINISHED_SUFFIX)
         size_bytes = header.size_bytes
         try:
-            descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            descriptor = create_file(unfinished, file_mode)
             try:
                 if hasattr(os, "posix_fallocate"):
                     os.posix_fallocate(descriptor, 0, size_bytes)
@@ -167,7 +168,7 @@ class Segment:
         if self.path is not None:
             self.path.unlink(missing_ok=True)
 
-    def write_again(self) -> None:
+    def write_again(self, file_mode: int = PRIVATE) -> None:
         """Write the file again where it was, after it was deleted and sealed.
 
         Raises:
@@ -176,7 +177,8 @@ class Segment:
         assert self.path is not None
         assert self.buffer is not None
         unfinished = self.path.with_suffix(UNFINISHED_SUFFIX)
-        unfinished.write_bytes(self.buffer[:])
+        with os.fdopen(create_file(unfinished, file_mode), "wb") as file:
+            file.write(self.buffer[:])
         unfinished.rename(self.path)
 
     def seal(self) -> None:

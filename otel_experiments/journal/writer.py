@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
+from otel_experiments.journal.file_mode import PRIVATE, make_directory
 from otel_experiments.journal.format import HEADER_SIZE_BYTES, SegmentHeader
 from otel_experiments.journal.limits import DescriptorReserve, lacks_descriptors, reason_of, sizes_to_try
 from otel_experiments.journal.owner import current_owner
@@ -55,12 +56,14 @@ class JournalWriter:
         directory: Path,
         *,
         durability: Durability = "process",
+        file_mode: int = PRIVATE,
         drainer: Owner | None = None,
         on_roll: Callable[[], None] | None = None,
         on_loss: Callable[[OSError], None] | None = None,
     ) -> None:
         self.directory = directory
         self.durability = durability
+        self._file_mode = file_mode
         self.segment = Segment.exhausted()
         self.lost_count = 0
         self._on_roll = on_roll
@@ -209,9 +212,9 @@ class JournalWriter:
         return self._make_file(size_bytes)
 
     def _make_file(self, size_bytes: int) -> Segment:
-        self.directory.mkdir(parents=True, exist_ok=True)
+        make_directory(self.directory, self._file_mode)
         try:
-            return Segment.create(self.directory, self._next_header(size_bytes))
+            return Segment.create(self.directory, self._next_header(size_bytes), self._file_mode)
         except MemoryError as error:
             raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)) from error
 
@@ -243,7 +246,7 @@ class JournalWriter:
             if self._is_closed or self.segment is not segment or segment.path.exists():
                 return True
             if self.roll(segment, frame_size_bytes(0)):
-                segment.write_again()
+                segment.write_again(self._file_mode)
         return False
 
     def sync(self) -> None:

@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
+from otel_experiments.journal.file_mode import file_mode_of
 from otel_experiments.journal.limits import reason_of
 from otel_experiments.journal.writer import JournalWriter, SilentJournal
 from otel_experiments.model.batch import WriteBatch
@@ -140,6 +141,7 @@ class Pipeline:
         self.journal = make_journal(
             journal_directory,
             durability=settings.durability,
+            file_mode=file_mode_of(settings.store_mode, settings.store_path),
             on_roll=storage.wake if storage is not None else None,
             on_loss=self._tell_full_disk,
         )

@@ -6,12 +6,12 @@ What the program itself reads, such as `run.config.api_key`, stays as it is: onl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Final
 
 from opentelemetry.sdk.resources import Resource
 
 from otel_experiments.codec.redaction import REDACTED, redact_mapping, redact_text, redact_value
+from otel_experiments.process.interruption import Swallowing
 from otel_experiments.record.guard import logger
 
 _MOST_TOLD: Final = 100
@@ -50,7 +50,7 @@ class Redactor:
         if (kind, name) in self._told or len(self._told) >= _MOST_TOLD:
             return
         self._told.add((kind, name))
-        with suppress(Exception):  # a handler of the application's may raise
+        with Swallowing(Exception):  # a handler of the application's may raise
             logger.warning(
                 "The %s%s looks like a secret: %s is recorded in its place. Another name keeps it, or "
                 "redact_secrets=False (OTEL_EXPERIMENTS_REDACT_SECRETS=false) keeps all.",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from otel_experiments.errors import ConfigurationError, StorePathError
+from otel_experiments.journal.file_mode import parse_file_mode
 from otel_experiments.model.store_address import NOTHING, file_of
 
 if TYPE_CHECKING:
@@ -75,6 +76,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         str,
         DEFAULT_STORE,
         "Where runs are kept: a path, sqlite://PATH, memory://, or none to keep nothing locally.",
+    ),
+    "store_mode": Setting(
+        "OTEL_EXPERIMENTS_STORE_MODE",
+        parse_file_mode,
+        None,
+        "Who may read and write a new store: 0660 for its group, umask; by default its owner alone. One that is there decides itself.",
     ),
     "project": Setting(
         "OTEL_EXPERIMENTS_PROJECT",
@@ -157,6 +164,7 @@ class Settings:
     """Resolved settings of one process; see `SETTINGS` for what each means."""
 
     store: str
+    store_mode: str | None
     project: str | None
     experiment: str
     enabled: bool

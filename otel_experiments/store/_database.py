@@ -47,7 +47,15 @@ class Database:
     Raises (from every method that touches the file): the StoreErrors that `translated` makes.
     """
 
-    def __init__(self, path: Path | None, *, read_only: bool, create: bool, busy_timeout_s: float) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        read_only: bool,
+        create: bool,
+        busy_timeout_s: float,
+        file_mode: int | None = None,
+    ) -> None:
         self.location = ":memory:" if path is None else str(path)
         self.read_only = read_only
         self.busy_timeout_s = busy_timeout_s
@@ -61,7 +69,7 @@ class Database:
         self._idle: list[sqlite3.Connection] = []
         self._writer: sqlite3.Connection | None = None
         if path is not None:
-            check_path(path, create=create and not read_only)
+            check_path(path, create=create and not read_only, file_mode=file_mode)
         with translated(self):
             if read_only:
                 self._give_back(self._borrow())

@@ -18,6 +18,7 @@ def open_store(
     read_only: bool = False,
     create: bool = True,
     busy_timeout_s: float = 5.0,
+    file_mode: int | None = None,
 ) -> Store:
     """Return the store at `location`, made there when it is missing. Opening changes nothing of what is there.
 
@@ -30,6 +31,8 @@ def open_store(
             release wrote is brought up to this release's schema, as it is when it is opened for writing.
         create: make the store (and its folders) when it is missing.
         busy_timeout_s: see above.
+        file_mode: who may read and write a file that is made, such as 0o660; by default the owner alone, or whom
+            the journals beside it are for. A file that is there keeps its mode.
 
     Raises:
         StorePathError: an unknown scheme, a directory, a place that may not be written.
@@ -62,4 +65,6 @@ def open_store(
         raise StorePathError(
             path=text, why="there is no such home", fix="Give a whole path: --store /PATH."
         ) from None
-    return SqliteStore(path, read_only=read_only, create=create, busy_timeout_s=busy_timeout_s)
+    return SqliteStore(
+        path, read_only=read_only, create=create, busy_timeout_s=busy_timeout_s, file_mode=file_mode
+    )

@@ -15,6 +15,7 @@ from otel_experiments.errors import (
     StoreNotFoundError,
     StorePathError,
 )
+from otel_experiments.journal.file_mode import create_file, file_mode_of
 
 _HEADER: Final = b"SQLite format 3\x00"
 _MOST_PATH_BYTES: Final = 504
@@ -25,8 +26,8 @@ _LOGGED: Final = b"\x02\x02"
 """What stands there in a database with a write-ahead log. Source: sqlite.org/fileformat2.html, section 1.3.3."""
 
 
-def check_path(path: Path, *, create: bool) -> None:
-    """Let a path pass that may hold a store; `create`: one that is not there yet, and that may be written.
+def check_path(path: Path, *, create: bool, file_mode: int | None = None) -> None:
+    """Let a path pass that may hold a store; `create`: one that is not there yet is made, and may be written.
 
     Raises:
         StorePathError: a directory, a device, not readable, not writable.
@@ -58,6 +59,7 @@ def check_path(path: Path, *, create: bool) -> None:
             ) from error
         if not os.access(path.parent, os.W_OK):
             raise not_writable(path, "its folder may not be written")
+        _make_empty(path, file_mode_of(None, path) if file_mode is None else file_mode)
         return
     try:
         with path.open("rb") as file:
@@ -72,6 +74,16 @@ def check_path(path: Path, *, create: bool) -> None:
         raise NotAStoreError(path=str(path), found="it is not a SQLite database")
     if create and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         raise not_writable(path, "it may not be written")
+
+
+def _make_empty(path: Path, file_mode: int) -> None:
+    """Make the file before SQLite does, which would let everybody read it; those beside it get the same mode."""
+    try:
+        os.close(create_file(path, file_mode))
+    except FileExistsError:  # another process was first
+        return
+    except OSError as error:
+        raise not_writable(path, f"it cannot be made ({error.strerror})") from error
 
 
 def _check_length(path: Path) -> None:

@@ -48,8 +48,11 @@ class SqliteStore:
         read_only: bool = False,
         create: bool = True,
         busy_timeout_s: float = 5.0,
+        file_mode: int | None = None,
     ) -> None:
-        self._database = Database(path, read_only=read_only, create=create, busy_timeout_s=busy_timeout_s)
+        self._database = Database(
+            path, read_only=read_only, create=create, busy_timeout_s=busy_timeout_s, file_mode=file_mode
+        )
         self._has_file = path is not None
         self._has_written = False
         # Before the first write, which may come while the interpreter ends: dataclasses that are made then are
