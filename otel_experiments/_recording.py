@@ -14,7 +14,7 @@ from otel_experiments.record.run import Run
 
 __all__ = [
     "Run", "configure", "current_run", "finish", "init", "join_run", "log", "log_params", "run_decorator", "set_tag",
-    "set_tags", "shutdown", "stage", "start_run", "step", "trace", "worker_init",
+    "set_tags", "shutdown", "span", "stage", "start_run", "step", "trace", "worker_init",
 ]  # fmt: skip
 
 _fluent = Fluent(lambda: _configure.pipeline().settings.enabled)
@@ -23,6 +23,7 @@ log_params = _fluent.log_params
 set_tag = _fluent.set_tag
 set_tags = _fluent.set_tags
 finish = _fluent.finish
+span = _fluent.span
 run_decorator = make_run_decorator(start_run)
 
 

@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Self, cast
+
+from opentelemetry.trace import INVALID_SPAN
 
 from otel_experiments.errors import NoActiveRunError
 from otel_experiments.model.run import RunState
 from otel_experiments.record.current import active_runs, find_run
 from otel_experiments.record.pipeline import FlushReport
 from otel_experiments.record.run import Run
+from otel_experiments.record.scopes import Scope
+
+
+class _NoScope:
+    """What `span` opens where recording is switched off: the shape of a scope, and nothing in it."""
+
+    span = INVALID_SPAN
+
+    def set_attribute(self, key: str, value: object) -> None:
+        """Keep nothing."""
+
+    def log(self, values: Mapping[str, Any], **where: object) -> None:
+        """Record nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
 
 
 class Fluent:
@@ -70,6 +91,15 @@ class Fluent:
         run = self._run("set_tags()")
         if run is not None:
             run.set_tags(tags)
+
+    def span(self, name: str, **attributes: Any) -> Scope:
+        """Open a span of the current run for any piece of work: `with ox.span("load", rows=3) as load:`.
+
+        Raises:
+            NoActiveRunError: there is no current run.
+        """
+        run = self._run("span()")
+        return cast("Scope", _NoScope()) if run is None else run.span(name, **attributes)
 
     def finish(self, state: RunState | str = RunState.SUCCEEDED, *, reason: str = "") -> FlushReport | None:
         """End the current run; None when there is none.

@@ -60,8 +60,8 @@ class JoinedRun(Run):
         with self.guard:
             context = context_api.Context()
             if self._remote is not None:
-                self.span = NonRecordingSpan(self._remote)
-                context = trace.set_span_in_context(self.span, context)
+                self.otel_span = NonRecordingSpan(self._remote)
+                context = trace.set_span_in_context(self.otel_span, context)
             if self._part is not None:
                 attributes: dict[str, AttributeValue] = {
                     attr.ML_OPERATION_NAME: values.MlOperationName.STAGE,
@@ -69,10 +69,10 @@ class JoinedRun(Run):
                     attr.ML_SPAN_LANE: lanes.current_lane(),
                     attr.ML_SPAN_SEQUENCE: lanes.next_sequence(),
                 }
-                self.span = self.tracer.start_span(
+                self.otel_span = self.tracer.start_span(
                     f"stage {self._part}", context, attributes=attributes, links=links
                 )
-            self._context = trace.set_span_in_context(self.span, run_context(self, context))
+            self._context = trace.set_span_in_context(self.otel_span, run_context(self, context))
             self._set_state(RunState.RUNNING, is_announced=False)
         if not self.pipeline.settings.enabled:
             self._points.is_gated = True
@@ -114,8 +114,8 @@ class JoinedRun(Run):
                 self.loops.close()
                 if self._part is not None:
                     if error is not None:
-                        mark_failed(self.span, error)
-                    self.span.end(self.pipeline.clock())
+                        mark_failed(self.otel_span, error)
+                    self.otel_span.end(self.pipeline.clock())
                 self._points.is_gated = True
                 self._points.gate_reason = "finished"
                 self.collect_metrics()

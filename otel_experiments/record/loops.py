@@ -103,8 +103,8 @@ class Loops:
             f"chunk {run.experiment}",
             run_context(run, context_api.Context()),
             attributes=attributes,
-            links=(Link(run.span.get_span_context()),),
+            links=(Link(run.otel_span.get_span_context()),),
         )
         run.count_started_span()
-        run.span.add_link(self._chunk.get_span_context(), {attr.ML_TRACE_CHUNK_INDEX: self._chunk_index})
+        run.otel_span.add_link(self._chunk.get_span_context(), {attr.ML_TRACE_CHUNK_INDEX: self._chunk_index})
         self._chunk_index += 1

@@ -218,7 +218,7 @@ class Pipeline:
 
     def admit(self, run: Run) -> None:
         """Know a run that has started, and see that the thread runs which gives signs of life and collects metrics."""
-        context = run.span.get_span_context()
+        context = run.otel_span.get_span_context()
         self.known_runs.add(run.id, KnownRun(run.providers.resource, int(run.id, 16), context.span_id))
         self.losses.write_all(run.id)
         if self._ticker is None and not self.is_inherited:

@@ -118,7 +118,7 @@ class Run(Recording, Work):
         self._noted_signal = ""
         self._lane_clock: LaneClock | None = None
         self._neighbour_clock: NeighbourClock | None = None
-        self.span: Span = trace.INVALID_SPAN
+        self.otel_span: Span = trace.INVALID_SPAN
         self._context = context_api.get_current()
         self.loops = loops.Loops(self)
 
@@ -161,7 +161,7 @@ class Run(Recording, Work):
             self._lane_clock = LaneClock()
             now_ns = self._stamp_ns()
             root_context = context_api.Context()
-            self.span = self.tracer.start_span(
+            self.otel_span = self.tracer.start_span(
                 f"run {self.experiment}",
                 root_context,
                 attributes=self._span_attributes(),
@@ -169,7 +169,7 @@ class Run(Recording, Work):
                 start_time=now_ns,
             )
             self._started_spans += 1
-            self._context = trace.set_span_in_context(self.span, run_context(self, root_context))
+            self._context = trace.set_span_in_context(self.otel_span, run_context(self, root_context))
             self._set_state(RunState.RUNNING, is_announced=False)
             self._write_record(started_ns=now_ns)
         if not self.pipeline.settings.enabled:
@@ -185,7 +185,7 @@ class Run(Recording, Work):
     def _write_record(self, *, started_ns: int | None) -> None:
         identity, journal = self._identity, self.pipeline.journal
         now_ns = started_ns or self._stamp_ns()
-        context = self.span.get_span_context()
+        context = self.otel_span.get_span_context()
         if self._created_ns is None:
             self._created_ns = now_ns
             if identity.params:
@@ -368,7 +368,7 @@ class Run(Recording, Work):
                 if self._state is RunState.PAUSED:
                     self._paused_total_ns += self.pipeline.clock() - self._paused_at_ns
                 self._end_span(state, reason, error)
-                self.record_duration(metrics.ML_RUN_DURATION, self.span)
+                self.record_duration(metrics.ML_RUN_DURATION, self.otel_span)
             self._points.is_gated = True
             self._points.gate_reason = FINISHED
             with self.guard:
@@ -391,7 +391,7 @@ class Run(Recording, Work):
         self._noted_signal = name
 
     def _end_span(self, state: RunState, reason: str, error: BaseException | None) -> None:
-        span = self.span
+        span = self.otel_span
         span.set_attributes(
             {
                 attr.ML_RUN_RESULT: _RESULTS[state],
@@ -473,7 +473,7 @@ class Run(Recording, Work):
         context = context_api.get_current()
         if context.get(RUN_KEY) is self:
             return context
-        return trace.set_span_in_context(self.span, run_context(self, context))
+        return trace.set_span_in_context(self.otel_span, run_context(self, context))
 
     def count_started_span(self) -> None:
         """Count a span of the run."""
@@ -505,7 +505,7 @@ class Run(Recording, Work):
                 definition.name, definition.unit, definition.brief
             )
         ended = cast("Any", span)
-        paused_ns = self._paused_total_ns if span is self.span else 0
+        paused_ns = self._paused_total_ns if span is self.otel_span else 0
         found = ended.attributes
         histogram.record(
             (ended.end_time - ended.start_time - paused_ns) / 1e9,

@@ -32,7 +32,7 @@ def test_every_point_leaves_with_its_own_time_step_and_trace(exporting, read):
 
     (metric, resource), *others = [pair for pair in exporting.metrics if pair[0].name == "ml.metric.value"]
     points = metric.gauge.data_points
-    root = struct.pack(">Q", run.span.get_span_context().span_id)
+    root = struct.pack(">Q", run.otel_span.get_span_context().span_id)
     assert others == []
     assert [struct.pack("<d", p.as_double) for p in points] == [struct.pack("<d", v) for v in values]
     assert [p.time_unix_nano for p in points] == list(stored.times_ns)

@@ -8,6 +8,7 @@ from typing import assert_type
 
 import otel_experiments as ox
 from otel_experiments.query import RunView
+from otel_experiments.record.scopes import Scope
 
 
 @ox.run
@@ -104,6 +105,12 @@ with ox.start_run("baseline", experiment="digits", config={"lr": 0.1, "optim": {
             run.log({"loss": 0.5, "exact": 3}, step=epoch, phase="train")
         with run.evaluation("held-out"), run.stage("report"):
             run.log({"val/acc": 0.9}, epoch=epoch)
+        with run.span("load", rows=3) as load_span, ox.span("read") as read_span:
+            load_span.set_attribute("bytes", 7)
+            assert_type(load_span, Scope)
+            assert_type(read_span, Scope)
+        run.otel_span.add_event("checked", {"rows": 3})
+        run.span.add_event("checked")  # error: [attr-defined]
     run.log({"loss": 0.5}, steps=3)  # error: [call-arg]
     run.set_tag("team", "vision")
     assert_type(run.state, ox.RunState)

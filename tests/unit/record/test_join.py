@@ -39,7 +39,7 @@ def test_what_a_run_tells_is_understood(process):
         found = propagation.read_membership(run.environment())
 
     assert (found.run_id, found.name, found.experiment) == (run.id, "base", "default")
-    assert found.parent.span_id == run.span.get_span_context().span_id
+    assert found.parent.span_id == run.otel_span.get_span_context().span_id
     assert found.parent.is_remote
 
 

@@ -97,7 +97,7 @@ def test_two_hundred_params_never_evict_identity(recording, read):
     """The span carries the first hundred, the event all; the run's identity is in its resource."""
     config = {f"p{i}": i for i in range(300)}
     with ox.start_run("r", config=config) as run:
-        run.span.set_attributes({f"extra.{i}": i for i in range(900)})
+        run.otel_span.set_attributes({f"extra.{i}": i for i in range(900)})
 
     stored = read("r")
     (root,) = stored.spans

@@ -11,7 +11,7 @@ import pytest
 from opentelemetry import trace
 
 import otel_experiments as ox
-from otel_experiments.errors import ConfigurationError
+from otel_experiments.errors import ConfigurationError, NoActiveRunError
 from otel_experiments.record import loops
 from otel_experiments.semconv import attributes as attr
 
@@ -406,3 +406,42 @@ def test_an_async_generator_is_current_only_while_it_runs(recording, read):
         ("run default", [("produce", [inside] * 3), ("produce", [inside]), ("stage between", [])])
     ]
     assert all(span.end_ns is not None and span.status.name == "UNSET" for span in list(read("r").spans)[1:])
+
+
+def test_a_span_is_opened_by_the_word_that_people_type_first(recording, read):
+    """`run.span("load")` and `ox.span("load")` open a span as `run.trace` does; `run.otel_span` is the run's own."""
+    with ox.start_run("words") as run:
+        with run.span("by the run", rows=3) as scope:
+            scope.set_attribute("bytes", 7)
+            with ox.span("by the module"):
+                pass
+        with run.trace("by trace"):
+            pass
+        run.otel_span.set_attribute("own", 1)
+
+    (root,) = read("words").spans.tree()
+    outer, last = root.children
+    (inner,) = outer.children
+    assert (outer.span.name, outer.span.attributes["rows"], outer.span.attributes["bytes"]) == (
+        "by the run",
+        3,
+        7,
+    )
+    assert (inner.span.name, last.span.name) == ("by the module", "by trace")
+    assert root.span.attributes["own"] == 1
+    assert outer.span.attributes[attr.ML_OPERATION_NAME] == last.span.attributes[attr.ML_OPERATION_NAME]
+
+
+def test_a_span_without_a_run_is_a_mistake_in_the_code_unless_recording_is_off(configure):
+    """`ox.span` asks for a run as `ox.log` does; where recording is switched off it is there and does nothing."""
+    configure()
+    with pytest.raises(NoActiveRunError, match=r"span\(\) needs a current run"):
+        ox.span("load")
+
+    configure(enabled=False)
+    with ox.span("load", rows=3) as scope:
+        scope.set_attribute("bytes", 7)
+        scope.log({"loss": 1.0}, step=0)
+        scope.span.set_attribute("more", 1)
+    with pytest.raises(KeyError, match="mine"), ox.span("load"):
+        raise KeyError("mine")

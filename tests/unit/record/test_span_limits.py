@@ -72,7 +72,7 @@ def test_the_newest_attributes_are_refused_and_counted(forgiving, caplog, work):
 def test_the_run_itself_keeps_its_identity(forgiving):
     """Thousands of attributes on the run's own span leave how it ended where it was."""
     with ox.start_run("r", config={f"p{i}": i for i in range(200)}) as run:
-        fill(run.span)
+        fill(run.otel_span)
 
     root = next(span for span in ox.run("r").spans if span.parent_span_id is None)
     assert root.attributes[attr.ML_OPERATION_NAME] == "run"
