@@ -192,7 +192,7 @@ def _build(
     if settings.set_global:
         from otel_experiments.record.routing import install_global_provider  # noqa: PLC0415 - rarely wanted
 
-        install_global_provider(made)
+        install_global_provider()
     exits.watch(made)
     return made
 

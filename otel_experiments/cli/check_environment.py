@@ -10,12 +10,17 @@ from collections.abc import Iterator, Mapping
 from otel_experiments.cli.finding import Finding
 from otel_experiments.record.otlp_destination import Address
 from otel_experiments.record.otlp_environment import SDK_DISABLED, is_sdk_disabled, read_plan
+from otel_experiments.record.propagation import RUN_ID_VARIABLE, RUN_NAME_VARIABLE, THREAD_IDS_VARIABLE
+from otel_experiments.record.ranks import JOB_ID_VARIABLE
 from otel_experiments.record.settings import SETTINGS, Settings
 
 _PACKAGES = (
     "otel-experiments", "opentelemetry-api", "opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-grpc", "protobuf",
 )  # fmt: skip
 _CONNECT_TIMEOUT_S = 1.0
+_HANDED_ON = {RUN_ID_VARIABLE, RUN_NAME_VARIABLE, THREAD_IDS_VARIABLE, JOB_ID_VARIABLE}
+"""Variables that are no settings: they tell a process what run, or which job, it belongs to."""
+_MAX_NAMES = 5
 
 
 def check_versions() -> Iterator[Finding]:
@@ -53,7 +58,7 @@ def check_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[F
     )
     known = {one.variable for one in SETTINGS.values()}
     for name in environ:
-        if name.startswith("OTEL_EXPERIMENTS_") and name not in known:
+        if name.startswith("OTEL_EXPERIMENTS_") and name not in known | _HANDED_ON:
             yield Finding(
                 "warning",
                 "settings",
@@ -66,6 +71,26 @@ def check_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[F
         )
     if is_sdk_disabled(environ):
         yield Finding("warning", "settings", SDK_DISABLED, "unset OTEL_SDK_DISABLED")
+
+
+def check_instrumentation(settings: Settings) -> Iterator[Finding]:
+    """Yield whether spans of the instrumented libraries that are installed can land in a run."""
+    names = sorted({one.name for one in importlib.metadata.entry_points(group="opentelemetry_instrumentor")})
+    if not names:
+        return
+    shown = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
+    if settings.set_global:
+        yield Finding(
+            "ok", "libraries", f"Spans of instrumented libraries ({shown}) land in the current run."
+        )
+        return
+    yield Finding(
+        "note",
+        "libraries",
+        f"Spans of instrumented libraries ({shown}) land in runs only where the program has set an SDK "
+        "TracerProvider.",
+        f"Run it under opentelemetry-instrument, or set {SETTINGS['set_global'].variable}=true",
+    )
 
 
 def check_otlp(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -10,7 +10,12 @@ import click
 from rich.text import Text
 
 from otel_experiments.cli import format as fmt
-from otel_experiments.cli.check_environment import check_otlp, check_settings, check_versions
+from otel_experiments.cli.check_environment import (
+    check_instrumentation,
+    check_otlp,
+    check_settings,
+    check_versions,
+)
 from otel_experiments.cli.check_store import check_store
 from otel_experiments.cli.console import is_unicode, make_console
 from otel_experiments.cli.finding import Finding
@@ -61,6 +66,7 @@ def diagnose(location: str | None, *, is_deep: bool = False) -> Iterator[Finding
         yield Finding("problem", subject, text, fix.strip())
         return
     yield from check_settings(settings, os.environ)
+    yield from check_instrumentation(settings)
     if settings.is_stored:
         yield from check_store(settings.store, path, is_deep=is_deep)
     else:

@@ -17,6 +17,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext
 
 from otel_experiments.model.run import RunState
 from otel_experiments.record import lanes
+from otel_experiments.record.adoption import adopt_global_provider
 from otel_experiments.record.current import active_runs
 from otel_experiments.record.pipeline import FlushReport, Pipeline
 from otel_experiments.record.propagation import Membership
@@ -159,5 +160,6 @@ def joined(
     found = {key: value for key, value in run_attributes(identity).items() if value != ""}
     resource = pipeline.base_resource.merge(Resource({**found, **(attributes or {})}, SCHEMA_URL))
     providers = RunProviders(pipeline, resource, first_trace, version())
-    pipeline.adopt_global_provider()
+    if pipeline.has_telemetry:
+        adopt_global_provider()
     return make(pipeline, identity, providers, parent=parent, part=part).start()

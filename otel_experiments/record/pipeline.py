@@ -15,10 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
-from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from otel_experiments.journal.file_mode import file_mode_of
@@ -26,6 +24,7 @@ from otel_experiments.journal.limits import reason_of
 from otel_experiments.journal.writer import JournalWriter, SilentJournal
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
+from otel_experiments.record.adoption import look_again
 from otel_experiments.record.anomalies import AnomalyEvents
 from otel_experiments.record.current import active_runs
 from otel_experiments.record.declared import References
@@ -36,7 +35,6 @@ from otel_experiments.record.losses import RunLosses
 from otel_experiments.record.otlp_environment import is_sdk_disabled
 from otel_experiments.record.own_event import OwnEvents
 from otel_experiments.record.processors import (
-    AdoptingSpanProcessor,
     JournalLogProcessor,
     JournalSpanProcessor,
 )
@@ -161,7 +159,6 @@ class Pipeline:
             self.span_processor.add_span_processor(self.user_processors)
         self.span_processor.add_span_processor(self.journal_processor)
         self.span_limits = span_limits(os.environ)
-        self._adopted: weakref.WeakSet[object] = weakref.WeakSet()
         is_sampling = self.has_telemetry and settings.system_metrics_s > 0
         self._system = SystemMetrics(self, interval_s=settings.system_metrics_s) if is_sampling else None
         self._ticker: threading.Thread | None = None
@@ -205,16 +202,6 @@ class Pipeline:
                     "again; what waited in its earlier files is lost",
                     count=0,
                 )
-
-    def adopt_global_provider(self) -> None:
-        """Sit on the application's SDK provider, once, so that third-party spans land inside the run."""
-        if not self.has_telemetry:
-            return
-        provider = trace.get_tracer_provider()
-        if not isinstance(provider, SdkTracerProvider) or provider in self._adopted:
-            return
-        self._adopted.add(provider)
-        provider.add_span_processor(AdoptingSpanProcessor(self.journal_processor, self.guard))
 
     def admit(self, run: Run) -> None:
         """Know a run that has started, and see that the thread runs which gives signs of life and collects metrics."""
@@ -339,6 +326,7 @@ class Pipeline:
             max(0.05, min(next_heartbeat_s, next_collection_s, next_look_s) - time.monotonic())
         ):
             now_s = time.monotonic()
+            look_again()
             if now_s >= next_heartbeat_s:
                 next_heartbeat_s = now_s + settings.heartbeat_s
                 for run in self._active_runs():

@@ -1,4 +1,4 @@
-"""Span and log processors that write to the journal, and the one that adopts third-party spans.
+"""Span and log processors that write to the journal.
 
 None of them raises into user code, whatever happens inside.
 """
@@ -31,7 +31,6 @@ from otel_experiments.journal.encode import (
 from otel_experiments.journal.format import RecordType
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.record.current import find_run
 from otel_experiments.record.declared import References
 from otel_experiments.record.description import shown
 from otel_experiments.record.guard import Guard
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from opentelemetry.sdk._logs import ReadWriteLogRecord
 
 _SPAN: Final = int(RecordType.SPAN)
-_MAX_OPEN: Final = 65_536
 OPENED_IN_JOURNAL: Final = frozenset(
     {
         values.MlOperationName.RUN,
@@ -204,71 +202,6 @@ class JournalSpanProcessor(SpanProcessor):
         return True
 
 
-class AdoptingSpanProcessor(SpanProcessor):
-    """Sits on the application's own provider and brings into the run what starts while a run is current.
-
-    It stamps run, lane and sequence at the start, so a span belongs to the run that was current when it
-    started, and hands the ended span on to the journal. The stamp is kept here as well: the application's limit
-    on attributes drops the oldest ones first. Other spans are left alone, and so are those of runs of another
-    pipeline: a provider outlives `configure()`, and keeps the processor of every pipeline that it ever had.
-    """
-
-    def __init__(self, target: JournalSpanProcessor, guard: Guard) -> None:
-        self._target = target
-        self._guard = guard
-        self._stamps: dict[tuple[int, int], dict[str, str | int]] = {}
-
-    def on_start(self, span: Span, parent_context: context_api.Context | None = None) -> None:
-        """Stamp a span that starts inside a run."""
-        try:
-            run = find_run(parent_context)
-            context = span.get_span_context()
-            if run is not None and context is not None and run.pipeline.journal_processor is self._target:
-                stamp: dict[str, str | int] = {
-                    attr.ML_RUN_ID: run.id,
-                    attr.ML_SPAN_LANE: current_lane(),
-                    attr.ML_SPAN_SEQUENCE: next_sequence(),
-                }
-                self._stamps[context.trace_id, context.span_id] = stamp
-                while len(self._stamps) > _MAX_OPEN:  # spans that are never ended
-                    self._stamps.pop(next(iter(self._stamps)), None)
-                span.set_attributes(stamp)
-        except Exception as error:  # a processor's exception would reach user code
-            if is_interruption(error):
-                raise
-            self._guard.lost(
-                "foreign span start",
-                f"Span {shown(span.name)} was not adopted: {error}",
-                name=span.name,
-                error=error,
-            )
-
-    def on_end(self, span: ReadableSpan) -> None:
-        """Hand on a span that belongs to a run."""
-        try:
-            context = span.get_span_context()
-            stamp = self._stamps.pop((context.trace_id, context.span_id), None) if context else None
-            if stamp is not None:
-                kept = span.attributes or {}
-                self._target.on_end(span if stamp.keys() <= kept.keys() else _stamped(span, stamp))
-        except Exception as error:  # as above
-            if is_interruption(error):
-                raise
-            self._guard.lost(
-                "foreign span",
-                f"Span {shown(span.name)} was not adopted: {error}",
-                name=span.name,
-                error=error,
-            )
-
-    def shutdown(self) -> None:
-        """Do nothing."""
-
-    def force_flush(self, timeout_millis: int = 30000) -> bool:  # noqa: ARG002 - the SDK's interface
-        """Say that all is written."""
-        return True
-
-
 def _run_of(span: ReadableSpan) -> str:
     resource = getattr(span, "resource", None)  # what an application hands on may be anything
     return str(resource.attributes.get(attr.ML_RUN_ID) or "") if isinstance(resource, Resource) else ""
@@ -278,14 +211,11 @@ def _bounded(span: ReadableSpan) -> ReadableSpan:
     """Return the span with as many attributes as one may have."""
     given = span.attributes or {}
     kept = within_limit(given)
-    return span if len(kept) == len(given) else _with_attributes(span, kept, len(given) - len(kept))
+    return span if len(kept) == len(given) else with_attributes(span, kept, len(given) - len(kept))
 
 
-def _stamped(span: ReadableSpan, stamp: dict[str, str | int]) -> ReadableSpan:
-    return _with_attributes(span, {**stamp, **(span.attributes or {})}, 0)
-
-
-def _with_attributes(span: ReadableSpan, given: dict[str, Any], dropped_count: int) -> ReadableSpan:
+def with_attributes(span: ReadableSpan, given: dict[str, Any], dropped_count: int = 0) -> ReadableSpan:
+    """Return the span with these attributes in the place of its own, and so many more dropped."""
     attributes = BoundedAttributes(attributes=given)
     attributes.dropped = span.dropped_attributes + dropped_count
     return ReadableSpan(

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry.metrics import Meter, MeterProvider, NoOpMeterProvider
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import INVALID_SPAN, NoOpTracer, Span, Tracer
 
+from otel_experiments.record.adoption import OwnTracerProvider
 from otel_experiments.record.run_span import SpanSource
 from otel_experiments.semconv import SCHEMA_URL
 
@@ -108,7 +108,7 @@ class RunProviders:
         self._lock = threading.RLock()
         self.resource = resource
         with warnings.catch_warnings():  # get_tracer puts a filter of its own in front of the user's
-            self.tracer_provider = TracerProvider(
+            self.tracer_provider = OwnTracerProvider(
                 sampler=_EverySpan(),
                 resource=resource,
                 shutdown_on_exit=False,

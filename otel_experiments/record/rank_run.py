@@ -16,6 +16,7 @@ from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal import encode
 from otel_experiments.model.rank_config import find_differences
 from otel_experiments.model.run import ParamValue, RunState
+from otel_experiments.process.notice import tell
 from otel_experiments.record import lanes
 from otel_experiments.record.guard import logger
 from otel_experiments.record.join import JoinedRun, joined
@@ -74,7 +75,8 @@ class LeadingRun(Run):
         if found:
             shown = "; ".join(map(str, found[:_MAX_TOLD]))
             more = f"; and {len(found) - _MAX_TOLD} more" if len(found) > _MAX_TOLD else ""
-            logger.warning(
+            tell(
+                logger,
                 "The ranks of run %r were not told the same: %s%s. The run has the values of the lowest rank; "
                 "`otel-experiments show` lists the others.",
                 self.name,
@@ -104,14 +106,14 @@ class RankRun(JoinedRun):
         with self.guard:
             flat = flatten_params(params, self._refuse_name)
             self.config.merge(flat)
-            self.tell(flat, {})
+            self.keep(flat, {})
 
     def set_tags(self, tags: Mapping[str, object] | Iterable[str]) -> None:
         """Set tags: they are the run's where no lower rank has other values; see `Run.set_tags`."""
         with self.guard:
-            self.tell({}, clean_tags(tags, self._refuse_name))
+            self.keep({}, clean_tags(tags, self._refuse_name))
 
-    def tell(self, params: Mapping[str, ParamValue], tags: Mapping[str, str | None]) -> None:
+    def keep(self, params: Mapping[str, ParamValue], tags: Mapping[str, str | None]) -> None:
         """Record what this rank is told of the run."""
         params = self.pipeline.redactor.mapping(params, "param")
         tags = self.pipeline.redactor.mapping(tags, "tag")
@@ -162,5 +164,5 @@ def join_as_rank(
         make=make,
     )
     with run.guard:
-        run.tell(params, cleaned)
+        run.keep(params, cleaned)
     return run

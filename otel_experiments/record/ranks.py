@@ -24,6 +24,7 @@ from opentelemetry.trace import SpanContext, TraceFlags
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal.owner import process_start_ticks
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
 from otel_experiments.record.description import shown
 from otel_experiments.record.guard import logger
 from otel_experiments.semconv import attributes as attr
@@ -133,7 +134,8 @@ def find_rank(
         return None
     job = _job_name(environ, place)
     if job is None:
-        logger.warning(
+        tell(
+            logger,
             "This process is rank %d of %d, but nothing names the job in the same words on all ranks, so it records a "
             "run of its own. Set %s to one text on all of them, another one for each job.",
             place.rank,

@@ -13,12 +13,12 @@ from weakref import WeakKeyDictionary
 
 from opentelemetry import trace
 from opentelemetry.trace import NoOpTracer, Span, SpanKind, Tracer, TracerProvider
-from opentelemetry.util._decorator import _agnosticcontextmanager
 
 from otel_experiments.process.notice import tell
+from otel_experiments.record.adoption import adopt_global_provider
 from otel_experiments.record.current import find_run
 from otel_experiments.record.guard import logger
-from otel_experiments.record.pipeline import Pipeline
+from otel_experiments.record.otel_internals import agnostic_context_manager
 
 if TYPE_CHECKING:
     from otel_experiments.record.run import Run
@@ -61,7 +61,7 @@ class _RoutingTracer(Tracer):
             context = run.context_here()
         return self._tracer(run).start_span(name, context, *args, **kwargs)
 
-    @_agnosticcontextmanager  # the SDK's own: what it returns decorates functions and coroutine functions, too
+    @agnostic_context_manager
     def start_as_current_span(  # noqa: PLR0913, PLR0917 - the API's signature
         self,
         name: str,
@@ -82,7 +82,7 @@ class _RoutingTracer(Tracer):
             yield current
 
 
-def install_global_provider(pipeline: Pipeline) -> None:
+def install_global_provider() -> None:
     """Install the routing provider, unless the application has a provider: that one is adopted as it is."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, RoutingTracerProvider):
@@ -95,4 +95,4 @@ def install_global_provider(pipeline: Pipeline) -> None:
             "The application has a global TracerProvider; it stays, and spans inside a run are adopted.",
             level=logging.INFO,
         )
-        pipeline.adopt_global_provider()
+        adopt_global_provider()

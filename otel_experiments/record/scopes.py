@@ -21,6 +21,7 @@ from opentelemetry.trace import Link, Span, Status, StatusCode, Tracer
 
 from otel_experiments.codec.plain import plain_value
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.record.adoption import look_again
 from otel_experiments.record.current import RUN_KEY, detach
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.lanes import current_lane, next_sequence
@@ -155,6 +156,7 @@ class Scope:
         run = self._run
         here = context_api.get_current()
         try:
+            look_again()
             attributes = self._attributes
             attributes[attr.ML_SPAN_LANE] = current_lane()
             attributes[attr.ML_SPAN_SEQUENCE] = next_sequence()

@@ -20,6 +20,7 @@ from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record import environment, lanes
+from otel_experiments.record.adoption import adopt_global_provider
 from otel_experiments.record.current import find_run
 from otel_experiments.record.description import shown
 from otel_experiments.record.git import git_attributes
@@ -160,17 +161,15 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     attributes = run_attributes(identity) | (rank.attributes if rank is not None else {})
     resource = pipeline.base_resource.merge(Resource(attributes, SCHEMA_URL))
     root_span_id = int(rank.root_span_id, 16) if rank is not None else None
-    make = Run
-    if rank is not None:
-        from otel_experiments.record.rank_run import LeadingRun as make  # noqa: N813, PLC0415 - only in distributed jobs
-    run = make(
+    run = _class_of(rank)(
         pipeline, identity, RunProviders(pipeline, resource, run_id, version(), root_span_id=root_span_id)
     )
     for kind, about, what in changes:
         run.guard.lost(kind, what, name=about)
     if before is not None:
         run.config.merge({**before.params, **params})
-    pipeline.adopt_global_provider()
+    if pipeline.has_telemetry:
+        adopt_global_provider()
     if rank is not None:
         lanes.set_rank(rank.number)
     if pending:
@@ -181,6 +180,14 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     except BaseException as error:
         run.abandon(error)
         raise
+
+
+def _class_of(rank: Rank | None) -> type[Run]:
+    if rank is None:
+        return Run
+    from otel_experiments.record.rank_run import LeadingRun  # noqa: PLC0415 - only in distributed jobs
+
+    return LeadingRun
 
 
 def _check_texts(**given: object) -> None:

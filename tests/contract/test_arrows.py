@@ -23,8 +23,8 @@ STABLE_DESPITE_THE_UNDERSCORE = re.compile(
 )
 """The logs signal's documented paths, which keep their underscore until OpenTelemetry renames them."""
 
-MAY_USE_PRIVATE_NAMES = {"record/routing.py"}
-"""The one module that may use private names of OpenTelemetry: it implements the interface of a tracer."""
+MAY_USE_PRIVATE_NAMES = {"record/otel_internals.py"}
+"""The one module that may use private names of OpenTelemetry."""
 
 
 def imports_of(path):

@@ -346,10 +346,10 @@ def test_what_the_application_sends_itself_is_not_sent_twice(exporting, configur
     """Spans of the application's provider go where that provider sends them; ours keeps them in the store only."""
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(exporting.endpoint, insecure=True)))
-    from otel_experiments.record.processors import AdoptingSpanProcessor
+    from otel_experiments.record.adoption import AdoptingSpanProcessor
 
-    pipeline = configure()
-    provider.add_span_processor(AdoptingSpanProcessor(pipeline.journal_processor, pipeline.guard))
+    configure()
+    provider.add_span_processor(AdoptingSpanProcessor())
     with ox.start_run("r") as run:
         with provider.get_tracer("library").start_as_current_span("theirs"):
             pass

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 import otel_experiments as ox
 from otel_experiments.query import Reader
-from otel_experiments.record.processors import AdoptingSpanProcessor
+from otel_experiments.record.adoption import AdoptingSpanProcessor
 from otel_experiments.record.routing import RoutingTracerProvider
 from otel_experiments.store import open_store
 
@@ -149,13 +149,13 @@ def test_spans_outside_of_any_run_are_not_stored(tmp_path):
 @pytest.fixture
 def adopted(configure):
     """Return a function that makes a provider of an application, adopted, and its exporter."""
-    pipeline = configure()
+    configure()
 
     def make(**options):
         exporter = InMemorySpanExporter()
         provider = TracerProvider(shutdown_on_exit=False, **options)
         provider.add_span_processor(SimpleSpanProcessor(exporter))
-        provider.add_span_processor(AdoptingSpanProcessor(pipeline.journal_processor, pipeline.guard))
+        provider.add_span_processor(AdoptingSpanProcessor())
         return provider.get_tracer("library"), exporter
 
     return make
@@ -178,9 +178,9 @@ def test_a_span_belongs_to_the_run_that_was_current_at_its_start(adopted, read):
 def test_a_provider_that_outlives_configure_records_each_span_once(configure, read):
     """Golden tests configure anew for every test, and the application's provider stays the same."""
     provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(AdoptingSpanProcessor())
     for name in ("first", "second"):
-        pipeline = configure()
-        provider.add_span_processor(AdoptingSpanProcessor(pipeline.journal_processor, pipeline.guard))
+        configure()
         with ox.start_run(name) as run, provider.get_tracer("library").start_as_current_span("query"):
             pass
         stored = read(name)

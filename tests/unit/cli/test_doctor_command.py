@@ -296,3 +296,23 @@ def test_the_filesystem_of_a_folder_is_known(tmp_path):
 
     assert kind or sys.platform != "linux"
     assert filesystem_of(tmp_path / "not" / "there") == kind
+
+
+def test_libraries_whose_spans_can_land_in_no_run_are_a_note(terminal):
+    """Where instrumented libraries are installed, it is said what their spans need; set_global is enough."""
+    pytest.importorskip("opentelemetry.instrumentation.sqlite3")
+    _, without = findings_of(terminal)
+    _, asked = findings_of(terminal, OTEL_EXPERIMENTS_SET_GLOBAL="true")
+
+    (text,) = without["note", "libraries"]
+    assert "sqlite3" in text
+    assert "OTEL_EXPERIMENTS_SET_GLOBAL=true" in text
+    assert "land in the current run" in asked["ok", "libraries"][0]
+
+
+def test_variables_that_hand_a_run_or_a_job_on_are_no_misspelt_settings(terminal):
+    """What `run.environment()` and a launcher set is known."""
+    environ = {f"OTEL_EXPERIMENTS_{name}": "x" for name in ("RUN_ID", "RUN_NAME", "JOB_ID", "THREAD_IDS")}
+    _, found = findings_of(terminal, **environ)
+
+    assert ("warning", "settings") not in found
