@@ -300,13 +300,13 @@ class StoreLockedError(StoreError, TimeoutError):
 
 
 class StoreFullError(StoreError):
-    """The disk (or a quota) has no room for what was to be written; nothing of the batch was kept."""
+    """Disk, quota, memory or another limit has no room for what was to be written; nothing of the batch was kept."""
 
-    def __init__(self, *, path: str, why: str) -> None:
-        self.path, self.why = path, why
+    def __init__(self, *, path: str, why: str, fix: str = "Free some space") -> None:
+        self.path, self.why, self.fix = path, why, fix
         super().__init__(
             f"Store {path!r} has no room left: {why}. Nothing of the batch was written, nothing older is harmed.\n"
-            "  Free some space and record on; what waits in the journals beside the store is written then."
+            f"  {fix}, and record on; what waits in the journals beside the store is written then."
         )
 
 

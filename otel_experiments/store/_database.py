@@ -26,9 +26,11 @@ from otel_experiments.errors import (
     StoreLockedError,
     StoreReadOnlyError,
 )
+from otel_experiments.journal.limits import reason_of
 from otel_experiments.store._fork import close_inherited, survive_forks
 from otel_experiments.store._owner import read_owner
 from otel_experiments.store._place import check_path, not_writable, nothing_there
+from otel_experiments.store._refusal import find_reason
 from otel_experiments.store._schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 from otel_experiments.store._search_eval import json_attribute_is, json_list_contains, search_pattern
 from otel_experiments.store._settled import checkpoint, settle
@@ -38,6 +40,10 @@ _IDLE_READERS: Final = 4
 _STATEMENTS: Final = 256
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR})
+_REFUSED: Final = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM}
+)
+"""What SQLite says when the system refuses something, whatever the reason."""
 _WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -333,13 +339,18 @@ def translated(database: Database) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _translate(error, database) from error
+    except MemoryError as error:
+        reason = reason_of(error)
+        raise StoreFullError(path=database.location, why=reason.what, fix=reason.fix) from error
 
 
-def _translate(error: sqlite3.Error, database: Database) -> StoreError:
+def _translate(error: sqlite3.Error, database: Database) -> StoreError:  # noqa: PLR0911 - one return a reason
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     path = database.location
     if code in _BUSY:
         return StoreLockedError(path=path, waited_s=database.busy_timeout_s)
+    if code in _REFUSED and path != ":memory:" and (reason := find_reason(Path(path))) is not None:
+        return StoreFullError(path=path, why=reason.what, fix=reason.fix)
     if code == sqlite3.SQLITE_FULL:
         return StoreFullError(path=path, why=str(error))
     if code == sqlite3.SQLITE_READONLY:

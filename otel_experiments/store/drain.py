@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from otel_experiments.errors import StoreLockedError
+from otel_experiments.errors import JournalError, OtelExperimentsError, StoreLockedError
+from otel_experiments.journal.limits import reason_of
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.store.merge import BatchSink, JournalMerger, MergeReport, MergeScope
 
@@ -50,6 +51,7 @@ class Drain:
         keeps_segments: bool = False,
     ) -> None:
         self._merger = JournalMerger(sink, directory, on_batch=on_batch, keeps_segments=keeps_segments)
+        self._directory = directory
         self._interval_s = interval_s
         self.before_round: Callable[[], None] | None = None
         self._wake = threading.Event()
@@ -121,7 +123,7 @@ class Drain:
                 self.before_round()
             report = self._merger.merge(scope=scope, deadline_s=deadline_s)
         except Exception as error:  # noqa: BLE001 - the thread must live; the journal keeps everything
-            self._note_refusal(error)
+            self._note_refusal(self._named(error))
             return MergeReport(is_complete=False)
         finally:
             self._lock.release()
@@ -132,6 +134,15 @@ class Drain:
             logger.warning("A journal holds what cannot be read: %s", damage)
             self.damages.append(damage)
         return report
+
+    def _named(self, error: Exception) -> Exception:
+        """Return an error that says what the system refused, in words."""
+        if isinstance(error, OtelExperimentsError) or not isinstance(error, (OSError, MemoryError)):
+            return error
+        reason = reason_of(error)
+        return JournalError(
+            f"The journals in {str(self._directory)!r} cannot be read now: {reason.what}.\n  {reason.fix}; they keep everything."
+        )
 
     def _note_refusal(self, error: Exception) -> None:
         self.last_error = error

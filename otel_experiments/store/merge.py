@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from otel_experiments.errors import JournalError, JournalMovedError, StoreError
+from otel_experiments.journal.limits import lacks_descriptors
 from otel_experiments.journal.names import SEGMENT_SUFFIX, UNFINISHED_SUFFIX
 from otel_experiments.journal.owner import current_owner, is_alive
 from otel_experiments.model.batch import JournalAdvance, WriteBatch
@@ -33,6 +34,8 @@ DAMAGED_SUFFIX: Final = ".damaged"
 
 _UNFINISHED_AGE_S: Final = 3600.0
 _SHRINK: Final = 16
+_LEAST_BYTES: Final = 64 << 10
+"""With so little memory left that no more can be read at once, it is tried again later."""
 
 MergeScope = Literal["own", "all"]
 
@@ -109,7 +112,13 @@ class JournalMerger:
         self._caught_up.clear()
         while True:
             self._alive.clear()
-            batch, advances, is_more = self._collect(scope, report, room_bytes)
+            try:
+                batch, advances, is_more = self._collect(scope, report, room_bytes)
+            except MemoryError:
+                if room_bytes <= _LEAST_BYTES:
+                    raise
+                room_bytes = max(room_bytes // _SHRINK, _LEAST_BYTES)
+                continue
             if advances:
                 room_bytes = self._apply(batch, advances, report, room_bytes)
                 is_more = is_more or room_bytes < BATCH_BYTES
@@ -256,6 +265,8 @@ class JournalMerger:
         except FileNotFoundError:
             return None
         except OSError as error:
+            if lacks_descriptors(error):  # it can be read later
+                raise
             self._report_once(name, report, f"cannot be read: {error}")
             return None
         except JournalError as error:

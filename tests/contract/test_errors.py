@@ -128,7 +128,7 @@ TEXTS = {
         (
             "Store 'runs.db' has no room left: no space left on device. Nothing of the batch was written, nothing "
             "older is harmed.\n"
-            "  Free some space and record on; what waits in the journals beside the store is written then."
+            "  Free some space, and record on; what waits in the journals beside the store is written then."
         ),
     ),
     "StoreDamagedError": (

@@ -95,6 +95,63 @@ def test_the_limit_that_keeps_the_journal_from_growing_is_named(limit, script):
     assert sum(json.loads(out).values()) > 100_000
 
 
+def test_a_drain_without_descriptors_says_so_and_tells_of_no_damage(script):
+    """Journals that cannot be opened now are not damaged; the reason is named, and they are stored later."""
+    body = f"""
+LEFT_BYTES = 0
+{LIMITED}
+from otel_experiments._configure import active_store
+from otel_experiments.journal.writer import JournalWriter
+from otel_experiments.store.drain import Drain
+
+setup(drain_s=60.0)
+directory = pathlib.Path("elsewhere")
+JournalWriter(directory).append(b"\\5" + bytes(20))
+drain = Drain(active_store(), directory, interval_s=60.0)
+no_descriptors()
+assert not drain.drain_now(timeout_s=0.1)
+said = str(drain.last_error)
+for descriptor in taken:
+    os.close(descriptor)
+drain.drain_now(timeout_s=5.0)
+os.write(1, (json.dumps([said, str(drain.last_error)]) + "\\n").encode())
+os._exit(0)
+"""
+    out, _ = script(body).end()
+
+    before, after = json.loads(out)
+    assert "no descriptors are left (ulimit -n: the limit is 64)" in before
+    assert after == "None"
+
+
+def test_the_limit_that_keeps_the_store_from_being_written_is_named(script, read):
+    """A flush, one line in the log and the last word at the end say which limit it is, and nothing is lost by it."""
+    said = "files may not be larger (ulimit -f"
+    body = f"""
+LEFT_BYTES = {64 << 10}
+{LIMITED}
+setup()
+with ox.start_run("limited") as run:
+    run.log({{"loss": -1.0}})
+    assert run.flush(timeout_s=30.0).is_stored
+    no_large_files()
+    for step in range(20_000):
+        run.log({{"loss": step / 7}})
+    report = run.flush(timeout_s=2.0)
+    os.write(1, (json.dumps([report.is_stored, report.store_error, report.lost]) + "\\n").encode())
+"""
+    out, err = script(body).end()
+
+    is_stored, store_error, lost = json.loads(out)
+    assert (is_stored, lost) == (False, {})
+    assert said in store_error
+    assert "damaged" not in err
+    assert err.count("The store does not take what is recorded now") == 1
+    reader = read()
+    assert reader.run("limited").metrics["loss"].count == 20_001
+    assert (reader.run("limited").state, reader.notes) == ("succeeded", ())
+
+
 def test_what_a_process_leaves_in_use_does_not_stop_its_forked_workers(script, read):
     """A worker that is forked while every descriptor is in use records too."""
     body = f"""

@@ -1,0 +1,45 @@
+"""Why the system kept SQLite from writing, which SQLite itself calls "disk I/O error" whatever it was."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from otel_experiments.journal.limits import Reason, reason_of
+
+_PROBE_BYTES: Final = 64 << 10
+
+
+def find_reason(path: Path) -> Reason | None:
+    """Return which limit of the system a database at the path runs into; None where none shows itself.
+
+    Looks at the sizes of its files, then writes a small file without a name beside it.
+    """
+    limit_bytes = _file_limit_bytes()
+    for suffix in ("", "-wal", "-shm"):
+        try:
+            size_bytes = path.with_name(path.name + suffix).stat().st_size
+        except OSError:
+            continue
+        if size_bytes + _PROBE_BYTES > limit_bytes:
+            return reason_of(OSError(errno.EFBIG, os.strerror(errno.EFBIG)))
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as file:
+            file.write(bytes(min(_PROBE_BYTES, limit_bytes)))
+            file.flush()
+    except OSError as error:
+        return reason_of(error)
+    return None
+
+
+def _file_limit_bytes() -> int:
+    try:
+        import resource  # noqa: PLC0415 - not on every platform
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    except (ImportError, AttributeError, OSError):
+        return 1 << 62
+    return soft if soft >= 0 else 1 << 62
