@@ -282,7 +282,7 @@ class Scanner:
 LABEL: Final = re.compile(r"<([a-z_]\w*)(?::([1-9]\d*))?>")
 """A placeholder in a text, with its number."""
 
-NOT_IDS: Final = frozenset({"tmp", "home", "time", "port", "redacted", "external", "nested"})
+NOT_IDS: Final = frozenset({"tmp", "home", "time", "port", "host", "pid", "redacted", "external", "nested"})
 """Placeholders that do not stand for an id."""
 
 

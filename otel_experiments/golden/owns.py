@@ -13,6 +13,7 @@ from hashlib import blake2b
 from operator import itemgetter
 from typing import Final
 
+from otel_experiments.codec.redaction import redact_value
 from otel_experiments.golden.chunks import splice_chunks
 from otel_experiments.golden.form import (
     BLANK,
@@ -24,14 +25,9 @@ from otel_experiments.golden.form import (
     extend_path,
     round_floats,
 )
-from otel_experiments.golden.normalize import (
-    REDACTED,
-    Token,
-    identity_token,
-    is_secret_key,
-    normalize_text,
-)
+from otel_experiments.golden.normalize import Token, identity_token, normalize_text
 from otel_experiments.golden.roles import Role, Roles
+from otel_experiments.golden.surroundings import find_surroundings
 from otel_experiments.golden.values import Value, encode_value
 from otel_experiments.model.span import Attributes, Span
 from otel_experiments.semconv import attributes as attr
@@ -115,6 +111,7 @@ class OwnTable:
         self._where: dict[tuple[str, str], int] | None = None
         self._paths: dict[int, str] = {}
         self._names: dict[str, str] = {}
+        self._surroundings = find_surroundings(spans)
 
     def fill(self) -> bool:
         """Read all spans into the columns; return whether each id occurs once.
@@ -192,7 +189,7 @@ class OwnTable:
         """Return the span's name with labels in place of ids, paths and secrets."""
         known = self._names.get(span.name)
         if known is None:
-            known = self._names[span.name] = normalize_text(span.name)[0]
+            known = self._names[span.name] = normalize_text(span.name, self._surroundings)[0]
         return known
 
     def _make_plan(self, span: Span, number: int) -> _Plan:
@@ -238,7 +235,7 @@ class OwnTable:
             status=plan.status,
             scope=plan.scope,
             events=tuple(
-                EventForm(normalize_text(event.name)[0], self._small(event.attributes))
+                EventForm(normalize_text(event.name, self._surroundings)[0], self._small(event.attributes))
                 for event in span.events
             ),
             links=tuple(
@@ -270,14 +267,13 @@ class OwnTable:
             token = identity_token(key, value)
             tokens.append((key, token))
             return f"<{token.kind}>"
-        if is_secret_key(key) and isinstance(value, str | bytes):
-            return REDACTED
+        value = redact_value(key, value)
         if self.roles.is_declared_config(key):
             return encode_value(value)
         if isinstance(value, int) and value >= _EPHEMERAL_PORT and key.endswith((".port", "_port")):
             return "<port>"
         found: list[Token] = []
-        encoded = encode_value(value, found)
+        encoded = encode_value(value, found, where=self._surroundings)
         tokens += ((key, token) for token in found)
         return encoded
 

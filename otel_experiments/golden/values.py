@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 from otel_experiments.golden.long_text import shorten_text
 from otel_experiments.golden.normalize import Token, normalize_text
+from otel_experiments.golden.surroundings import NOWHERE, Surroundings
 
 Value: TypeAlias = "str | int | tuple[Value, ...]"
 """A hashable value: a text, an int, or ("float", text of repr), ("bool", 0 or 1), ("none",), ("bytes", hex),
@@ -27,15 +28,17 @@ MAY_BE_ABSENT: Final[Value] = ("absent",)
 """Inside `either`: the attribute may be absent."""
 
 
-def encode_value(value: object, tokens: list[Token] | None = None, depth: int = 0) -> Value:  # noqa: C901, PLR0911 - one case a type
+def encode_value(  # noqa: C901, PLR0911 - one case a type
+    value: object, tokens: list[Token] | None = None, depth: int = 0, *, where: Surroundings = NOWHERE
+) -> Value:
     """Return the value in hashable form, its texts normalised; the ids found are appended to `tokens`.
 
-    With `tokens` None texts are kept as they are.
+    With `tokens` None texts are kept as they are. `where` has the hosts and processes whose names are left out.
     """
     if isinstance(value, str):
         if tokens is None:
             return value
-        text, found = normalize_text(shorten_text(value))
+        text, found = normalize_text(shorten_text(where.hide(value)), where)
         tokens.extend(found)
         return text
     if isinstance(value, bool):
@@ -53,11 +56,11 @@ def encode_value(value: object, tokens: list[Token] | None = None, depth: int = 
     if isinstance(value, Mapping):
         parts: list[Value] = ["map"]
         for key in sorted(map(str, value)):
-            parts += [key, encode_value(value[key], tokens, depth + 1)]
+            parts += [key, encode_value(value[key], tokens, depth + 1, where=where)]
         return tuple(parts)
     if isinstance(value, Sequence):
-        return ("list", *(encode_value(one, tokens, depth + 1) for one in value))
-    return encode_value(str(value), tokens)
+        return ("list", *(encode_value(one, tokens, depth + 1, where=where) for one in value))
+    return encode_value(str(value), tokens, where=where)
 
 
 def encode_float(value: float) -> Value:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from otel_experiments.errors import EmptyTraceError, IncompleteTraceError
+from otel_experiments.gate.reports import render
 from otel_experiments.golden.canonical import canonicalize
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.file import write_golden
@@ -62,7 +63,7 @@ def verdict(golden, candidate, rules=DEFAULT_RULES):
         ("sha 0123456789abcdef0", "sha <hex>"),
         ("<Foo object at 0x7f3a2c4b5d60>", "<Foo object at <address>>"),
         ("at 2026-11-21T10:31:24.123Z", "at <time>"),
-        ("run_20261121-103124/x", "run_20261121-103124/x"),
+        ("run_20261121-103124/x", "run_<time>/x"),
         ("/tmp/run-1/ck0.pt", "<tmp>/ck0.pt"),
         ("/tmp/tmpab12cd_3", "<tmp>"),
         ("/private/var/folders/a1/b2c3/T/x/model.bin", "<tmp>/model.bin"),
@@ -116,6 +117,45 @@ def test_secrets_never_reach_a_golden():
 
     assert secret not in text
     assert text.count("<redacted>") == 4
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "pwd",
+        "db_pwd",
+        "user.pass",
+        "PGPASSWORD",
+        "smtp.passwd",
+        "apiKey",
+        "HF_TOKEN",
+        "jwt",
+        "aws.secret",
+        "dbPwd",
+    ],
+)
+def test_secrets_are_told_by_their_names_everywhere(key):
+    """No golden, and no report in any form, holds what such a name stands for: on spans, events, inside mappings."""
+    secrets = ["correct-horse", "battery-staple"]
+
+    def recorded(secret):
+        event = Event("sent", 110, {key: secret, "with": {key: secret}})
+        own = {
+            key: secret,
+            "config": {"a": [{key: secret}]},
+            "command": f"run --{key} {secret} {key}={secret}7",
+        }
+        return CapturedRun([span(0, "run", attributes=own, events=(event,), status=StatusCode.ERROR)])
+
+    golden = make_golden([recorded(secrets[0])])
+    changed = recorded(secrets[1])
+    changed.spans[0].attributes["other"] = 1
+    comparison = compare(golden, [changed])
+    forms = ("text", "json", "md", "html", "junit", "github")
+    texts = [write_golden(golden), *(render(comparison, form) for form in forms)]
+
+    assert [(one.code, one.key) for one in comparison.failures] == [("attr-added", "other")]
+    assert [text for text in texts if any(secret in text for secret in secrets)] == []
 
 
 def test_names_lose_what_varies_and_secrets():
