@@ -7,7 +7,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_experiments import _active
 from otel_experiments._storage import Discard, StoredPipeline
@@ -23,7 +23,14 @@ from otel_experiments.record.propagation import RUN_ID_VARIABLE, Membership, rea
 from otel_experiments.record.ranks import RanksMode, checked_mode, find_rank
 from otel_experiments.record.run import Run
 from otel_experiments.record.settings import Settings
-from otel_experiments.record.start import Before, base_resource, create_run, system_clock, version
+from otel_experiments.record.start import (
+    Before,
+    base_resource,
+    create_run,
+    system_clock,
+    unknown_run,
+    version,
+)
 from otel_experiments.record.threads import thread_id_processors
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.drain import Drain
@@ -248,29 +255,12 @@ def start_run(  # noqa: PLR0913 - each argument is one fact about the run
         RunNotFoundError: there is no run to resume.
         AmbiguousRunError: several runs have the name, or ids that begin so.
     """
-    process = pipeline()
-    place, before = None, None
-    if resume is not None:
-        before = _resumed(resume)
-    else:
-        membership = read_membership(os.environ)
-        if membership is not None and membership.run_id not in active_runs:
-            return _join_as_worker(process, membership, config, tags)
-        mode = process.settings.ranks if ranks is None else checked_mode(ranks)
-        place = find_rank(os.environ, experiment or process.settings.experiment, name, mode)
-        if place is not None and place.number > 0:
-            from otel_experiments.record.rank_run import join_as_rank  # noqa: PLC0415 - only in distributed jobs
-
-            return join_as_rank(
-                process,
-                place,
-                name=name or "",
-                experiment=experiment or process.settings.experiment,
-                config=config,
-                tags=tags,
-            )
-    return create_run(
-        process,
+    if resume is not None and not isinstance(resume, str):
+        raise ConfigurationError(
+            f"resume={resume!r} cannot be used: it is of type {type(resume).__name__}.\n  Pass the id of a stored run."
+        )
+    return begin_run(
+        None if resume is None else resumed_run(resume),
         name=name,
         experiment=experiment,
         config=config,
@@ -281,10 +271,37 @@ def start_run(  # noqa: PLR0913 - each argument is one fact about the run
         description=description,
         seed=seed,
         parent=parent,
-        before=before,
-        rank=place,
         pending=pending,
+        ranks=ranks,
     )
+
+
+def begin_run(
+    before: Before | None, *, ranks: RanksMode | None = None, run_id: str = "", **given: Any
+) -> Run:
+    """Start a run, or go on with `before`; `run_id` is the id of a new one, `given` the arguments of `create_run`."""
+    process = pipeline()
+    experiment, place = given["experiment"] or process.settings.experiment, None
+    if before is None:
+        membership = read_membership(os.environ)
+        if membership is not None and membership.run_id not in active_runs:
+            return _join_as_worker(process, membership, given["config"], given["tags"])
+        mode = process.settings.ranks if ranks is None else checked_mode(ranks)
+        place = find_rank(os.environ, experiment, given["name"], mode)
+        if place is not None and place.number > 0:
+            from otel_experiments.record.rank_run import join_as_rank  # noqa: PLC0415 - only in distributed jobs
+
+            return join_as_rank(
+                process,
+                place,
+                name=given["name"] or "",
+                experiment=experiment,
+                config=given["config"],
+                tags=given["tags"],
+            )
+        if run_id and place is None:
+            before = unknown_run(run_id)
+    return create_run(process, before=before, rank=place, **given)
 
 
 def join_run(environ: Mapping[str, str] | None = None) -> Run:
@@ -351,7 +368,21 @@ def _reset_in_child() -> None:
 os.register_at_fork(after_in_child=_reset_in_child)
 
 
-def _resumed(wanted: str) -> Before:
+def rebuild(settings: Settings) -> Pipeline:
+    """Shut down what is set up, and set up recording anew."""
+    with _lock:
+        shutdown()
+        return _build(settings)
+
+
+def resumed_run(wanted: str) -> Before:
+    """Return the run that is to go on: by id, by the beginning of one, or by a name that only one run has.
+
+    Raises:
+        ConfigurationError: this process keeps no store.
+        RunNotFoundError: there is none.
+        AmbiguousRunError: there are several.
+    """
     from otel_experiments.query import Reader  # noqa: PLC0415 - only when resuming
 
     store = active_store()

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Never
 
 from otel_experiments import _configure
 from otel_experiments._configure import configure, join_run, shutdown, start_run, worker_init
-from otel_experiments.record.current import current_run
+from otel_experiments.errors import ConfigurationError
+from otel_experiments.model.run import RunState
+from otel_experiments.model.search import Comparison, RunField
+from otel_experiments.record import other_trackers as other
+from otel_experiments.record.current import active_runs, current_run, find_run
 from otel_experiments.record.decorators import make_run_decorator, stage, step, trace
 from otel_experiments.record.fluent import Fluent
+from otel_experiments.record.pipeline import Pipeline
 from otel_experiments.record.ranks import RanksMode
 from otel_experiments.record.run import Run
+from otel_experiments.record.settings import Settings
+from otel_experiments.record.start import Before
 
 __all__ = [
     "Run", "configure", "current_run", "finish", "init", "join_run", "log", "log_params", "run_decorator", "set_tag",
     "set_tags", "shutdown", "span", "stage", "start_run", "step", "trace", "worker_init",
 ]  # fmt: skip
 
+_switched_off: tuple[Pipeline, Settings] | None = None
+"""The pipeline that records nothing because `init(mode="disabled")` said so, and the settings before."""
 _fluent = Fluent(lambda: _configure.pipeline().settings.enabled)
 log = _fluent.log
 log_params = _fluent.log_params
@@ -36,29 +47,138 @@ def init(  # noqa: PLR0913 - the shape people know
     group: str | None = None,
     notes: str | None = None,
     experiment: str | None = None,
-    resume: str | None = None,
+    id: str | None = None,  # noqa: A002 - as in other trackers, and so are those below
+    resume: str | bool | None = None,
+    mode: str | None = None,
+    job_type: str | None = None,
+    reinit: bool | str | None = None,
+    config_include_keys: Iterable[str] | None = None,
+    config_exclude_keys: Iterable[str] | None = None,
+    entity: str | None = None,
+    dir: object = None,  # noqa: A002 - as above
+    save_code: bool | None = None,
+    settings: object = None,
+    allow_val_change: bool | None = None,  # noqa: ARG001 - a value may always change
     seed: int | None = None,
     ranks: RanksMode | None = None,
+    **unknown: Never,
 ) -> Run:
     """Start a run and make it current until `finish()` or the end of the process.
 
-    `project` is the experiment (as in other trackers); a run that `init` started before is finished first.
-    The other arguments are those of `start_run`.
+    `project` is the experiment (as in other trackers); a run that `init` started before is finished first. Arguments
+    that are not named here are those of `start_run`, or are there for calls written for other trackers: what does
+    nothing is said once.
+
+    With `id`, a run has another id than one made up, and one that is stored under it goes on as its next attempt.
+    `resume` is the id of a run to go on with, as in `start_run`; or, with `id`, `"allow"`, `"must"` or `"never"` go on with
+    it; or, without `id`, `True` or `"auto"` go on with the newest run of the experiment, if it did not end well.
+    `mode="disabled"` records nothing. `job_type` is recorded as a tag. `reinit="create_new"` leaves the run that `init`
+    started before as it is, `False` or `"return_previous"` returns it. `config_include_keys` and `config_exclude_keys` say
+    which keys of a config that is a mapping are wanted.
 
     Raises:
-        ConfigurationError: a name or config that cannot be used.
+        ConfigurationError: a name, id or config that cannot be used, or a run that must not be there and is.
         StoreError: the store can never take the run.
+        RunNotFoundError: there is no run to resume, and there has to be one.
     """
-    _fluent.finish()
-    started = start_run(
-        name,
+    previous = find_run()
+    if previous is not None and (reinit is False or reinit == "return_previous"):
+        return previous
+    if reinit != "create_new":
+        _fluent.finish()
+    _take_mode(mode)
+    other.tell_without_effect(
+        "init", {"entity": entity, "dir": dir, "save_code": save_code, "settings": settings, **unknown}
+    )
+    before, run_id = _resumed(id, resume, experiment or project, name)
+    started = _configure.begin_run(
+        before,
+        name=name if name is not None or before is not None else id,
         experiment=experiment or project,
-        config=config,
-        tags=tags,
+        config=other.config_of(config, config_include_keys, config_exclude_keys),
+        tags=other.tags_of(tags, job_type),
         group=group,
+        hypothesis=None,
+        condition=None,
         description=notes,
-        resume=resume,
         seed=seed,
+        parent=None,
         ranks=ranks,
+        run_id=run_id,
     )
     return started.stay()
+
+
+def _switch_recording(*, is_on: bool) -> bool:
+    """Switch recording off for the runs to come, or on again; False where runs of this process are recorded now."""
+    global _switched_off  # noqa: PLW0603 - belongs to the process, as the pipeline does
+    now = _configure.pipeline()
+    settings = now.settings
+    if _switched_off is not None and _switched_off[0] is now:
+        settings = _switched_off[1]
+    elif is_on:
+        return True
+    if any(run.pipeline is now for run in active_runs.values()):
+        return False
+    made = _configure.rebuild(replace(settings, enabled=is_on and settings.enabled))
+    _switched_off = None if is_on else (made, settings)
+    return True
+
+
+def _take_mode(mode: str | None) -> None:
+    if not _switch_recording(is_on=mode != "disabled"):
+        other.tell_without_effect("init", {"mode": mode}, "another run of this process is being recorded")
+    elif mode == "offline" and _configure.pipeline().otlp is not None:
+        why = "what is recorded goes to OTLP too; OTEL_EXPERIMENTS_OTLP=false keeps it here"
+        other.tell_without_effect("init", {"mode": mode}, why)
+    elif mode not in {None, "disabled", "offline", "online"}:
+        other.tell_without_effect("init", {"mode": mode})
+
+
+def _resumed(
+    wanted: str | None, resume: object, experiment: str | None, name: str | None
+) -> tuple[Before | None, str]:
+    """Return the run that is to go on, if there is one, and the id for a new one, if it is given."""
+    word = other.resume_word(resume)
+    if word is None:
+        return _configure.resumed_run(str(resume)), ""
+    if wanted is None:
+        if word == "must":
+            raise ConfigurationError('resume="must" needs the id of the run.\n  Pass id=, or resume=ID.')
+        return (_crashed_run(experiment, name) if word == "auto" else None), ""
+    run_id = other.run_id_of(wanted, experiment or _configure.pipeline().settings.experiment)
+    before = _stored_run(run_id)
+    if before is not None and word == "never":
+        raise ConfigurationError(
+            f'There is a run with id={wanted!r}, and resume="never" wants a new one.\n  Pass another id.'
+        )
+    if before is None and word == "must":
+        return _configure.resumed_run(wanted), ""
+    return before, run_id
+
+
+def _stored_run(run_id: str) -> Before | None:
+    """Return the run with exactly this id, as it is stored; None where there is none."""
+    from otel_experiments.query import Reader  # noqa: PLC0415 - only when resuming
+
+    _configure.pipeline()
+    store = _configure.active_store()
+    if store is None or store.get_run(run_id) is None:
+        return None
+    found = Reader(store).run(run_id)
+    return Before(found.record, dict(found.params.flat))
+
+
+def _crashed_run(experiment: str | None, name: str | None) -> Before | None:
+    """Return the newest run of the experiment (and of that name), if it did not end well; None otherwise."""
+    from otel_experiments.query import Reader  # noqa: PLC0415 - only when resuming
+
+    wanted = experiment or _configure.pipeline().settings.experiment
+    store = _configure.active_store()
+    if store is None or wanted not in {one.name for one in store.experiments()}:
+        return None
+    where = None if name is None else Comparison(RunField("name"), "==", name)
+    found = Reader(store).runs(where, experiment=wanted, limit=1)
+    if not found or found[0].state not in {RunState.LOST, RunState.FAILED, RunState.CANCELLED}:
+        return None
+    return Before(found[0].record, dict(found[0].params.flat))

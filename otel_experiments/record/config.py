@@ -60,9 +60,12 @@ class Config(Mapping[str, Any]):
     def __setattr__(self, name: str, value: object) -> None:
         self[name] = value
 
-    def update(self, params: object) -> None:
-        """Record several params, as `Run.log_params` does."""
-        self._run.log_params(params)
+    def update(self, params: object = None, allow_val_change: bool | None = None, **values: object) -> None:  # noqa: ARG002, FBT001 - as in other trackers
+        """Record several params, as `Run.log_params` does; a value may always change."""
+        if params is not None:
+            self._run.log_params(params)
+        if values:
+            self._run.log_params(values)
 
     @property
     def flat(self) -> Mapping[str, ParamValue]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Self, cast
+from typing import Any, Never, Self, cast
 
 from opentelemetry.trace import INVALID_SPAN
 
@@ -23,7 +23,7 @@ class _NoScope:
     def set_attribute(self, key: str, value: object) -> None:
         """Keep nothing."""
 
-    def log(self, values: Mapping[str, Any], **where: object) -> None:
+    def log(self, values: Mapping[str, Any], *at: object, **where: object) -> None:
         """Record nothing."""
 
     def __enter__(self) -> Self:
@@ -48,10 +48,13 @@ class Fluent:
     def log(
         self,
         values: Mapping[str, Any],
-        *,
         step: float | None = None,
+        commit: bool | None = None,  # noqa: FBT001 - as in other trackers
+        sync: bool | None = None,  # noqa: FBT001 - as above
+        *,
         epoch: float | None = None,
         phase: str | None = None,
+        **unknown: Never,
     ) -> None:
         """Record metric points of the current run; see `Run.log`.
 
@@ -60,7 +63,7 @@ class Fluent:
         """
         run = self._run("log()")
         if run is not None:
-            run.log(values, step=step, epoch=epoch, phase=phase)
+            run.log(values, step, commit, sync, epoch=epoch, phase=phase, **unknown)
 
     def log_params(self, params: object) -> None:
         """Record params of the current run; see `Run.log_params`.
@@ -101,8 +104,16 @@ class Fluent:
         run = self._run("span()")
         return cast("Scope", _NoScope()) if run is None else run.span(name, **attributes)
 
-    def finish(self, state: RunState | str = RunState.SUCCEEDED, *, reason: str = "") -> FlushReport | None:
-        """End the current run; None when there is none.
+    def finish(
+        self,
+        state: RunState | str | int | None = RunState.SUCCEEDED,
+        quiet: bool | None = None,  # noqa: FBT001 - as in other trackers
+        *,
+        reason: str = "",
+        exit_code: int | None = None,
+        **unknown: Never,
+    ) -> FlushReport | None:
+        """End the current run; None when there is none. See `Run.finish`.
 
         Raises:
             IllegalTransitionError: `state` is not succeeded, failed or cancelled.
@@ -110,6 +121,6 @@ class Fluent:
         run = find_run()
         if run is None:
             return None
-        report = run.finish(state, reason=reason)
+        report = run.finish(state, quiet, reason=reason, exit_code=exit_code, **unknown)
         run.leave()
         return report

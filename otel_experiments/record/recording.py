@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, Never, cast, get_args
 
 from otel_experiments.errors import ConfigurationError, InvalidNameError
 from otel_experiments.journal import encode
@@ -12,6 +12,7 @@ from otel_experiments.model.metric import Direction
 from otel_experiments.record.config import Config
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.names import clean_name
+from otel_experiments.record.other_trackers import tell_uncommitted, tell_unknown, tell_without_effect
 from otel_experiments.record.param_value import Tell, kept_tag, tell_nobody
 from otel_experiments.record.params import flatten_params
 from otel_experiments.record.pipeline import Pipeline
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
 
 
+_DIRECTION_WORDS: Final = {"min": "min", "minimize": "min", "max": "max", "maximize": "max"}
 _DIRECTIONS: Final = (None, *get_args(Direction))
 
 
@@ -39,10 +41,13 @@ class Recording(ScopedRun):
     def log(
         self,
         values: Mapping[str, Any],  # numbers of any library: whatever has __float__
-        *,
         step: float | None = None,
+        commit: bool | None = None,  # noqa: FBT001 - as in other trackers
+        sync: bool | None = None,  # noqa: FBT001 - as above
+        *,
         epoch: float | None = None,
         phase: str | None = None,
+        **unknown: Never,
     ) -> None:
         """Record one value for each metric at one step.
 
@@ -50,9 +55,13 @@ class Recording(ScopedRun):
         each metric gets its highest step so far plus one, from 0 on. NaN and infinities are kept exactly. `epoch` is
         recorded as a metric of that name, `phase` (train, validation, test, or any text) makes a series of its
         own. Nested mappings make dotted names. What is not a number is counted and logged once; the other values of the call are kept.
+        `commit` and `sync` are there for calls written for other trackers, and do nothing.
 
         Units: the metrics' own.
         """
+        if unknown or commit is not None or sync is not None:
+            tell_unknown(self.guard, "run.log", unknown)
+            tell_uncommitted("run.log", commit, sync)
         if epoch is not None and isinstance(values, Mapping):
             values = self._with_epoch(values, epoch)
         self._points.log(values, step, phase)
@@ -96,9 +105,37 @@ class Recording(ScopedRun):
         """Return the step that the metric's next point gets when none is given."""
         return self._points.next_step(name, phase)
 
-    def define_metric(self, pattern: str, *, direction: Direction | None = None) -> None:
-        """Declare which direction of a metric is better (`min` or `max`); `pattern` may be a glob: `val/*`."""
+    def define_metric(
+        self,
+        pattern: str,
+        step_metric: str | None = None,
+        step_sync: bool | None = None,  # noqa: FBT001 - as above
+        hidden: bool | None = None,  # noqa: FBT001 - as above
+        summary: str | None = None,
+        goal: str | None = None,
+        overwrite: bool | None = None,  # noqa: FBT001 - as above
+        *,
+        direction: Direction | None = None,
+        **unknown: Never,
+    ) -> None:
+        """Declare which direction of a metric is better (`min` or `max`); `pattern` may be a glob: `val/*`.
+
+        The arguments between are there for calls written for other trackers: `goal` and `summary` say the direction
+        where they can, the others do nothing.
+        """
         with self.guard:
+            tell_unknown(self.guard, "run.define_metric", unknown)
+            ignored = {
+                "step_metric": step_metric,
+                "step_sync": step_sync,
+                "hidden": hidden,
+                "overwrite": overwrite,
+            }
+            tell_without_effect("run.define_metric", ignored)
+            if direction is None:
+                direction = cast(
+                    "Direction | None", _DIRECTION_WORDS.get(f"{goal}") or _DIRECTION_WORDS.get(f"{summary}")
+                )
             if direction not in _DIRECTIONS:
                 self.guard.lost(
                     "metric direction",

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, cast
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
@@ -26,6 +26,7 @@ from otel_experiments.record.current import RUN_KEY, active_runs, detach
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.lanes import LaneClock
 from otel_experiments.record.neighbours import NeighbourClock
+from otel_experiments.record.other_trackers import end_of, tell_unknown
 from otel_experiments.record.params import attribute_of_param
 from otel_experiments.record.pipeline import FlushReport, Pipeline
 from otel_experiments.record.points import FINISHED, PointRecorder
@@ -214,13 +215,25 @@ class Run(Recording, Work):
         )
         journal.append(encode.encode_run(record))
 
-    def finish(self, state: RunState | str = RunState.SUCCEEDED, *, reason: str = "") -> FlushReport:
+    def finish(
+        self,
+        state: RunState | str | int | None = RunState.SUCCEEDED,
+        quiet: bool | None = None,  # noqa: ARG002, FBT001 - as in other trackers
+        *,
+        reason: str = "",
+        exit_code: int | None = None,
+        **unknown: Never,
+    ) -> FlushReport:
         """End the run and wait (within the exit budget) until the store has it; later calls change nothing.
+
+        A number as the state, or `exit_code`, is the exit code of a program: 0 is succeeded, another failed.
 
         Raises:
             IllegalTransitionError: `state` is not succeeded, failed or cancelled.
         """
-        wanted = self._terminal(state)
+        tell_unknown(self.guard, "run.finish", unknown)
+        wanted, why = end_of(state, exit_code)
+        wanted, reason = self._terminal(wanted), reason or why
         if self._state is RunState.PENDING:
             check_transition(self.id, self._state, wanted)
         return self._end(wanted, reason=reason)
@@ -335,9 +348,9 @@ class Run(Recording, Work):
             state, reason = RunState.FAILED, text_of(error)
         self._end(state, reason=reason, error=error, is_awaited=False)
 
-    def _terminal(self, state: RunState | str) -> RunState:
+    def _terminal(self, state: object) -> RunState:
         try:
-            wanted = RunState(state)
+            wanted = RunState(cast("str", state))
         except ValueError:
             wanted = RunState.PENDING
         if not wanted.is_terminal:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Never, Protocol
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
@@ -68,10 +68,13 @@ class ScopedRun(Protocol):
     def log(
         self,
         values: Mapping[str, Any],
-        *,
         step: float | None = None,
+        commit: bool | None = None,  # noqa: FBT001 - as in other trackers
+        sync: bool | None = None,  # noqa: FBT001 - as above
+        *,
         epoch: float | None = None,
         phase: str | None = None,
+        **unknown: Never,
     ) -> None:
         """Record metric points."""
         ...
@@ -144,13 +147,16 @@ class Scope:
     def log(
         self,
         values: Mapping[str, Any],
-        *,
         step: float | None = None,
+        commit: bool | None = None,  # noqa: FBT001 - as in other trackers
+        sync: bool | None = None,  # noqa: FBT001 - as above
+        *,
         epoch: float | None = None,
         phase: str | None = None,
+        **unknown: Never,
     ) -> None:
         """Record metric points of the run; see `Run.log`."""
-        self._run.log(values, step=step, epoch=epoch, phase=phase)
+        self._run.log(values, step, commit, sync, epoch=epoch, phase=phase, **unknown)
 
     def __enter__(self) -> Self:
         run = self._run

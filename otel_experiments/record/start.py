@@ -6,7 +6,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any, Final, cast
 
@@ -96,6 +96,11 @@ class Before:
 
     record: model.Run
     params: Mapping[str, ParamValue]
+
+
+def unknown_run(run_id: str) -> Before:
+    """Return what is known of a run that begins with this id: nothing."""
+    return Before(replace(_UNKNOWN, run_id=run_id), {})
 
 
 def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one

@@ -111,7 +111,7 @@ with ox.start_run("baseline", experiment="digits", config={"lr": 0.1, "optim": {
             assert_type(read_span, Scope)
         run.otel_span.add_event("checked", {"rows": 3})
         run.span.add_event("checked")  # error: [attr-defined]
-    run.log({"loss": 0.5}, steps=3)  # error: [call-arg]
+    run.log({"loss": 0.5}, steps=3)  # error: [arg-type]
     run.set_tag("team", "vision")
     assert_type(run.state, ox.RunState)
 

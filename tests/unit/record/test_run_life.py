@@ -388,5 +388,5 @@ def test_spans_that_end_after_recording_are_told_as_such(forgiving, caplog):
 
     assert run.guard.losses == {"after the end": 1}
     assert [record.getMessage().partition(" (")[0] for record in caplog.records] == [
-        "Span 'stage late' was not recorded: recording has ended"
+        "Spans are lost: recording has ended"
     ]
