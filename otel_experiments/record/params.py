@@ -10,7 +10,7 @@ import dataclasses
 import enum
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from otel_experiments.errors import InvalidNameError
 from otel_experiments.model.run import ParamValue
@@ -18,6 +18,7 @@ from otel_experiments.model.span import AttributeValue
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.names import clean_name
+from otel_experiments.record.param_source import as_mapping
 from otel_experiments.record.param_value import MAX_DEPTH, ParamTyper, Tell, tell_nobody
 
 MAX_ATTRIBUTE_CHARS: Final = 1_000
@@ -43,7 +44,7 @@ def flatten_params(
         InvalidNameError: a key is empty.
     """
     flat: dict[str, ParamValue] = {}
-    _flatten(as_mapping(source), "", flat, refuse, tell, (id(source),))
+    _flatten(as_mapping(source, tell), "", flat, refuse, tell, (id(source),))
     return flat
 
 
@@ -56,32 +57,6 @@ def attribute_of_param(value: ParamValue) -> AttributeValue:
     if isinstance(value, (list, dict)):
         return json.dumps(value)[:MAX_ATTRIBUTE_CHARS]
     return value[:MAX_ATTRIBUTE_CHARS] if isinstance(value, str) else value
-
-
-def as_mapping(source: object) -> Mapping[object, object]:
-    """See the source as a mapping, one level deep.
-
-    Raises:
-        TypeError: it cannot be seen as one.
-    """
-    if isinstance(source, Mapping):
-        return source
-    if dataclasses.is_dataclass(source) and not isinstance(source, type):
-        return {field.name: getattr(source, field.name) for field in dataclasses.fields(source)}
-    dump = getattr(source, "model_dump", None)  # pydantic
-    if callable(dump):
-        return cast("Mapping[object, object]", dump())
-    if hasattr(source, "__attrs_attrs__"):
-        return {a.name: getattr(source, a.name) for a in cast("Any", source).__attrs_attrs__}
-    try:
-        return cast("Mapping[object, object]", dict(vars(source)))  # argparse.Namespace and plain objects
-    except TypeError as error:
-        if is_interruption(error):
-            raise
-        raise TypeError(
-            f"Params are a mapping of names to values, not {type(source).__name__}.\n"
-            "  Pass a dict, an argparse.Namespace, a dataclass or a pydantic model."
-        ) from None
 
 
 def _flatten(
@@ -101,7 +76,8 @@ def _flatten(
                 raise
             refuse(error, _count(value, above))
             continue
-        nested = _nested(value) if id(value) not in above and len(above) <= MAX_DEPTH else None
+        is_followed = id(value) not in above and len(above) <= MAX_DEPTH
+        nested = _nested(value, name, tell) if is_followed else None
         if nested is not None:
             _flatten(nested, f"{name}.", flat, refuse, tell, (*above, id(value)))
             continue
@@ -114,7 +90,7 @@ def _flatten(
 
 def _count(value: object, above: tuple[int, ...]) -> int:
     """Return how many params a value would have been."""
-    nested = _nested(value) if id(value) not in above else None
+    nested = _nested(value, "", tell_nobody) if id(value) not in above else None
     if nested is None:
         return 1
     below: dict[str, ParamValue] = {}
@@ -127,16 +103,19 @@ def _count(value: object, above: tuple[int, ...]) -> int:
     return len(below) + sum(refused)
 
 
-def _nested(value: object) -> Mapping[object, object] | None:
+def _nested(value: object, name: str, tell: Tell) -> Mapping[object, object] | None:
+    """See a value as a mapping if it is a structure; `name` is what its own fields are below."""
     try:
-        return _seen_as_mapping(value)
+        return _seen_as_mapping(
+            value, lambda kind, inner, what: tell(kind, f"{name}.{inner}", f"{what} (below {shown(name)})")
+        )
     except Exception as error:  # a foreign value may do anything
         if is_interruption(error):
             raise
         return None
 
 
-def _seen_as_mapping(value: object) -> Mapping[object, object] | None:
+def _seen_as_mapping(value: object, tell: Tell) -> Mapping[object, object] | None:
     is_structure = isinstance(value, Mapping) or (
         not isinstance(value, (type, enum.Enum))
         and (
@@ -148,4 +127,4 @@ def _seen_as_mapping(value: object) -> Mapping[object, object] | None:
     )
     if not is_structure:
         return None
-    return as_mapping(value) or None
+    return as_mapping(value, tell) or None

@@ -9,6 +9,7 @@ from otel_experiments.errors import ConfigurationError, InvalidNameError
 from otel_experiments.journal import encode
 from otel_experiments.model.batch import MetricDefinition
 from otel_experiments.model.metric import Direction
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.config import Config
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.names import clean_name
@@ -251,11 +252,19 @@ def clean_tags(
             f"Tags are a mapping or a list of names, not {type(tags).__name__}.\n"
             '  Pass {"team": "vision"} or ["baseline"].'
         )
-    items = (
-        tags.items()
-        if isinstance(tags, Mapping)
-        else ((tag, "") for tag in ([tags] if isinstance(tags, str) else tags))
-    )
+    try:
+        items = (
+            list(tags.items())
+            if isinstance(tags, Mapping)
+            else [(tag, "") for tag in ([tags] if isinstance(tags, str) else tags)]
+        )
+    except Exception as error:  # a foreign mapping may do anything
+        if is_interruption(error):
+            raise
+        raise ConfigurationError(
+            f"The tags cannot be read: {type(tags).__name__} raised {type(error).__name__}: {error}\n"
+            '  Pass {"team": "vision"} or ["baseline"].'
+        ) from error
     cleaned: dict[str, str | None] = {}
     for key, value in items:
         try:

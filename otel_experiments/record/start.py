@@ -136,6 +136,7 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
         "experiment name",
     )
     enclosing = parent if parent is not None else find_run()
+    _check_parent(enclosing)
     _check_texts(group=group, hypothesis=hypothesis, condition=condition, description=description)
     run_id = run_id or trace.format_trace_id(pipeline.id_generator.generate_trace_id())
     changes: list[tuple[str, str, str]] = []
@@ -148,7 +149,7 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     except TypeError as error:
         if is_interruption(error):
             raise
-        raise ConfigurationError(str(error)) from None
+        raise ConfigurationError(str(error)) from error.__cause__
     identity = RunIdentity(
         run_id=run_id,
         name=clean_name(name, "run name") if name is not None else make_name(),
@@ -193,6 +194,14 @@ def _class_of(rank: Rank | None) -> type[Run]:
     from otel_experiments.record.rank_run import LeadingRun  # noqa: PLC0415 - only in distributed jobs
 
     return LeadingRun
+
+
+def _check_parent(parent: object) -> None:
+    if parent is not None and not isinstance(parent, Run):
+        raise ConfigurationError(
+            f"parent={shown(parent)} is of type {type(parent).__name__}, not a run.\n"
+            "  Pass what start_run returned, or leave it out: the current run is the parent."
+        )
 
 
 def _check_texts(**given: object) -> None:
