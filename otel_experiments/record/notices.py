@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from otel_experiments.process.notice import tell
 from otel_experiments.record.guard import logger
 
 _said: Final[set[str]] = set()
@@ -13,4 +14,4 @@ def say_once(text: str) -> None:
     """Log a warning, unless this process has said the same before."""
     if text not in _said:
         _said.add(text)
-        logger.warning("%s", text)
+        tell(logger, "%s", text)

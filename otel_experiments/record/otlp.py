@@ -23,6 +23,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock
 from otel_experiments.model.span import Span
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
 from otel_experiments.record.guard import Guard, logger
 from otel_experiments.record.known_runs import KnownRuns
 from otel_experiments.record.notices import say_once
@@ -230,7 +231,8 @@ class OtlpExport:
                     counts |= sender.unsent_counts
                     details.append(sender.last_detail or "there was no time")
             if counts:
-                logger.warning(
+                tell(
+                    logger,
                     "OTLP: %s did not take %s (%s). %s.",
                     address,
                     counted(counts),

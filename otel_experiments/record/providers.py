@@ -20,6 +20,7 @@ from opentelemetry.trace import INVALID_SPAN, NoOpTracer, Span, Tracer
 
 from otel_experiments.record.adoption import OwnTracerProvider
 from otel_experiments.record.run_span import SpanSource
+from otel_experiments.record.sound_environment import sound_environment
 from otel_experiments.semconv import SCHEMA_URL
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ class RunProviders:
         self._version = version
         self._lock = threading.RLock()
         self.resource = resource
-        with warnings.catch_warnings():  # get_tracer puts a filter of its own in front of the user's
+        # get_tracer puts a filter of its own in front of the user's
+        with sound_environment(), warnings.catch_warnings():
             self.tracer_provider = OwnTracerProvider(
                 sampler=_EverySpan(),
                 resource=resource,
@@ -138,7 +140,7 @@ class RunProviders:
 
     def get_tracer(self, *library: Any) -> Tracer:
         """Return a tracer of the run for a library: name, version, schema URL, attributes."""
-        with warnings.catch_warnings():
+        with sound_environment(), warnings.catch_warnings():
             return self.tracer_provider.get_tracer(*library)
 
     @property
@@ -175,10 +177,10 @@ class RunProviders:
 
                 self._logger_provider = NoOpLoggerProvider()
             if self._logger_provider is None:
-                with warnings.catch_warnings():  # importing the SDK's logs adds a filter, too
+                with sound_environment(), warnings.catch_warnings():  # importing the SDK's logs adds a filter
                     from opentelemetry.sdk import _logs as sdk  # noqa: PLC0415
 
-                provider = sdk.LoggerProvider(resource=self.resource, shutdown_on_exit=False)
+                    provider = sdk.LoggerProvider(resource=self.resource, shutdown_on_exit=False)
                 provider.add_log_record_processor(
                     cast("sdk.LogRecordProcessor", self._pipeline.log_processor)
                 )

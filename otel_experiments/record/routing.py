@@ -19,6 +19,7 @@ from otel_experiments.record.adoption import adopt_global_provider
 from otel_experiments.record.current import find_run
 from otel_experiments.record.guard import logger
 from otel_experiments.record.otel_internals import agnostic_context_manager
+from otel_experiments.record.sound_environment import sound_environment
 
 if TYPE_CHECKING:
     from otel_experiments.record.run import Run
@@ -84,7 +85,8 @@ class _RoutingTracer(Tracer):
 
 def install_global_provider() -> None:
     """Install the routing provider, unless the application has a provider: that one is adopted as it is."""
-    provider = trace.get_tracer_provider()
+    with sound_environment():
+        provider = trace.get_tracer_provider()
     if isinstance(provider, RoutingTracerProvider):
         return
     if isinstance(provider, trace.ProxyTracerProvider):

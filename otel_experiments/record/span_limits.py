@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from opentelemetry.sdk.trace import SpanLimits
 
-from otel_experiments.errors import ConfigurationError
 from otel_experiments.semconv import attributes as attr
 
 MAX_ATTRIBUTES: Final = 1024
 MAX_EVENTS: Final = 1024
 MAX_LINKS: Final = 8192
 MIN_ATTRIBUTE_LENGTH: Final = 128
+_MOST_DIGITS: Final = 18
 OWN_ATTRIBUTES: Final = frozenset(
     {
         attr.ML_OPERATION_NAME, attr.ML_SPAN_LANE, attr.ML_SPAN_SEQUENCE, attr.ML_SPAN_CPU_TIME, attr.ERROR_TYPE,
@@ -30,30 +30,25 @@ OWN_ATTRIBUTES: Final = frozenset(
 def span_limits(environ: Mapping[str, str]) -> SpanLimits:
     """Return the limits of our runs' spans: ours on counts, the standard variables' on lengths.
 
-    A length limit below `MIN_ATTRIBUTE_LENGTH` would cut what we tell operations and lanes by.
-
-    Raises:
-        ConfigurationError: a variable holds no number.
+    A length limit below `MIN_ATTRIBUTE_LENGTH` would cut what we tell operations and lanes by; what is no number is not
+    heeded (`sound_environment` says so).
     """
-    text = environ.get("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT") or environ.get(
-        "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"
+    texts = [
+        environ.get(variable, "").strip()
+        for variable in ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT")
+    ]
+    lengths = [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS]
+    length = max(lengths[0], MIN_ATTRIBUTE_LENGTH) if lengths else SpanLimits.UNSET
+    return SpanLimits(
+        max_span_attributes=SpanLimits.UNSET,  # the SDK drops the oldest, which may say what the span is
+        max_events=MAX_EVENTS,
+        max_links=MAX_LINKS,
+        max_event_attributes=MAX_ATTRIBUTES,
+        max_link_attributes=MAX_ATTRIBUTES,
+        max_attributes=MAX_ATTRIBUTES,
+        max_attribute_length=length,
+        max_span_attribute_length=length,
     )
-    try:
-        length = max(int(text), MIN_ATTRIBUTE_LENGTH) if text else SpanLimits.UNSET
-        return SpanLimits(
-            max_span_attributes=SpanLimits.UNSET,  # the SDK drops the oldest, which may say what the span is
-            max_events=MAX_EVENTS,
-            max_links=MAX_LINKS,
-            max_event_attributes=MAX_ATTRIBUTES,
-            max_link_attributes=MAX_ATTRIBUTES,
-            max_attributes=MAX_ATTRIBUTES,
-            max_attribute_length=length,
-            max_span_attribute_length=length,
-        )
-    except ValueError as error:
-        raise ConfigurationError(
-            f"An attribute limit cannot be used: {error}.\n  Correct the OTEL_*ATTRIBUTE_VALUE_LENGTH_LIMIT."
-        ) from None
 
 
 def within_limit(attributes: Mapping[str, Any]) -> dict[str, Any]:
