@@ -14,7 +14,9 @@ from otel_experiments._storage import Discard, StoredPipeline
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal.file_mode import file_mode_of
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.process.fork import need_in_children
 from otel_experiments.record import exits
+from otel_experiments.record.children import CHILDREN_NEED
 from otel_experiments.record.current import active_runs
 from otel_experiments.record.guard import logger
 from otel_experiments.record.otlp_start import start_otlp
@@ -191,7 +193,8 @@ def _build(
     if settings.enabled:
         start_otlp(made, version=version(), is_stored=store is not None)
     made_of.append(made)
-    drain.before_round = made.keep_journal
+    drain.before_round = made.before_drain
+    need_in_children(*CHILDREN_NEED)
     if settings.enabled:
         drain.start()
     _pipeline, _store = made, store

@@ -89,6 +89,11 @@ class Loops:
             self._chunk.end()
             self._chunk = None
 
+    def reset_in_child(self) -> None:
+        """Leave the present chunk to the parent, whose span it is."""
+        self._chunk = None
+        self._chunk_from = self._run.trace_size
+
     def _open_chunk(self, spans: int, size: int) -> None:
         run = self._run
         self.close()
@@ -106,5 +111,8 @@ class Loops:
             links=(Link(run.otel_span.get_span_context()),),
         )
         run.count_started_span()
-        run.otel_span.add_link(self._chunk.get_span_context(), {attr.ML_TRACE_CHUNK_INDEX: self._chunk_index})
+        if not run.is_inherited:  # else the run's span is the parent's
+            run.otel_span.add_link(
+                self._chunk.get_span_context(), {attr.ML_TRACE_CHUNK_INDEX: self._chunk_index}
+            )
         self._chunk_index += 1

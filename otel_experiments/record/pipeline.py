@@ -39,6 +39,7 @@ from otel_experiments.record.processors import (
     JournalSpanProcessor,
 )
 from otel_experiments.record.redactor import Redactor
+from otel_experiments.record.sdk_locks import renew_lock
 from otel_experiments.record.settings import Settings
 from otel_experiments.record.span_limits import span_limits
 from otel_experiments.record.system_metrics import SystemMetrics
@@ -193,7 +194,7 @@ class Pipeline:
                 self.otlp.hold(batch)
 
     def keep_journal(self) -> None:
-        """See that nobody has deleted the journal; called by the drain. Never raises."""
+        """See that nobody has deleted the journal. Never raises."""
         with self.guard:
             if not self.journal.keep_place():
                 self.guard.lost(
@@ -202,6 +203,13 @@ class Pipeline:
                     "again; what waited in its earlier files is lost",
                     count=0,
                 )
+
+    def before_drain(self) -> None:
+        """Do what is to be done now and then, where nobody waits for it; called by the drain. Never raises."""
+        self.keep_journal()
+        for run in self._active_runs():
+            with self.guard:
+                run.hand_over_measurements()
 
     def admit(self, run: Run) -> None:
         """Know a run that has started, and see that the thread runs which gives signs of life and collects metrics."""
@@ -367,6 +375,7 @@ class Pipeline:
         self.losses.reset_in_child()
         self.references.reset_in_child()
         self.anomalies.reset_in_child()
+        renew_lock(self.base_resource)
         self._ticker = None
         self._stop = threading.Event()
 

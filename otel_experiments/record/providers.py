@@ -11,7 +11,7 @@ import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from opentelemetry.metrics import Meter, MeterProvider, NoOpMeterProvider
+from opentelemetry.metrics import Meter, MeterProvider, NoOpMeter, NoOpMeterProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
@@ -19,7 +19,10 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import INVALID_SPAN, NoOpTracer, Span, Tracer
 
 from otel_experiments.record.adoption import OwnTracerProvider
+from otel_experiments.record.events import EventWriter
+from otel_experiments.record.meter import ForkSafeMeter
 from otel_experiments.record.run_span import SpanSource
+from otel_experiments.record.sdk_locks import renew_lock
 from otel_experiments.record.sound_environment import sound_environment
 from otel_experiments.semconv import SCHEMA_URL
 
@@ -93,6 +96,8 @@ class RunProviders:
         tracer_provider: an ordinary SDK provider that samples everything.
         tracer: makes spans with the SDK, for the run's root and for users.
         spans: makes the spans of scopes.
+        events: writes the run's own events.
+        is_in_child: whether this process is a forked child, where nobody collects what instruments measure.
     """
 
     def __init__(
@@ -107,6 +112,7 @@ class RunProviders:
         self._pipeline = pipeline
         self._version = version
         self._lock = threading.RLock()
+        self.is_in_child = pipeline.is_inherited
         self.resource = resource
         # get_tracer puts a filter of its own in front of the user's
         with sound_environment(), warnings.catch_warnings():
@@ -130,13 +136,17 @@ class RunProviders:
             journal=pipeline.journal_processor,
             user=pipeline.user_processors,
         )
+        self.events = EventWriter(pipeline, resource, _own_scope(version))
         self._meter_provider: MeterProvider | None = None
         self._logger_provider: LoggerProvider | None = None
         self.reader: RunMetricReader | None = None
 
     def reset_in_child(self) -> None:
-        """Replace the lock after a fork."""
+        """Replace locks after a fork, and what has some of its own."""
         self._lock = threading.RLock()
+        self.is_in_child = True
+        self._meter_provider = self._logger_provider = self.reader = None
+        renew_lock(self.resource)
 
     def get_tracer(self, *library: Any) -> Tracer:
         """Return a tracer of the run for a library: name, version, schema URL, attributes."""
@@ -165,8 +175,26 @@ class RunProviders:
 
     @property
     def meter(self) -> Meter:
-        """The meter of this package's own instruments."""
+        """The meter of this package's own instruments; of no use in a forked child, where nobody collects."""
+        if self.is_in_child:
+            return NoOpMeter(SCOPE_NAME, self._version, SCHEMA_URL)
         return self.meter_provider.get_meter(SCOPE_NAME, self._version, SCHEMA_URL)
+
+    @property
+    def user_meter(self) -> Meter:
+        """A meter for the instruments of user code, which may be used in a forked child and measure nothing there."""
+        idle = NoOpMeter(SCOPE_NAME, self._version, SCHEMA_URL)
+        return ForkSafeMeter(self.meter, idle, self._is_refused)
+
+    def _is_refused(self, name: str) -> bool:
+        if self.is_in_child:
+            self._pipeline.guard.lost(
+                "instrument",
+                f"Instrument {name!r} measures nothing in a forked process, where nobody collects; count in the "
+                "process that started the run, or log the value as a metric",
+                name=name,
+            )
+        return self.is_in_child
 
     @property
     def logger_provider(self) -> LoggerProvider:
@@ -189,5 +217,9 @@ class RunProviders:
 
     @property
     def logger(self) -> Logger:
-        """The logger of this package's own events."""
+        """A logger for log records of user code, into the run."""
+        if self.is_in_child:
+            from otel_experiments.record.child_logger import ChildLogger  # noqa: PLC0415 - imported before a fork
+
+            return ChildLogger(SCOPE_NAME, self._version, SCHEMA_URL, self.events, self._pipeline.guard)
         return self.logger_provider.get_logger(SCOPE_NAME, self._version, SCHEMA_URL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Never, cast, get_args
 
+from otel_experiments.codec.plain import plain_number
 from otel_experiments.errors import ConfigurationError, InvalidNameError
 from otel_experiments.journal import encode
 from otel_experiments.model.batch import MetricDefinition
@@ -12,6 +13,7 @@ from otel_experiments.model.metric import Direction
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.config import Config
 from otel_experiments.record.description import shown, text_of
+from otel_experiments.record.instruments import OwnInstruments
 from otel_experiments.record.names import clean_name
 from otel_experiments.record.other_trackers import tell_uncommitted, tell_unknown, tell_without_effect
 from otel_experiments.record.param_value import Tell, kept_tag, tell_nobody
@@ -37,6 +39,7 @@ class Recording(ScopedRun):
     pipeline: Pipeline
     config: Config
     _points: PointRecorder
+    instruments: OwnInstruments
     _stamped_ns: int
 
     def log(
@@ -194,38 +197,35 @@ class Recording(ScopedRun):
         """Record an event of the run: a log record with a name. `body` is any value, unlimited in size."""
         with self.guard:
             now_ns, redactor = self.pipeline.clock(), self.pipeline.redactor
-            self.providers.logger.emit(
-                event_name=event_name,
-                timestamp=now_ns,
-                observed_timestamp=now_ns,
+            self.providers.events.write(
+                event_name,
+                time_ns=now_ns,
+                context=self.context_here(),
                 body=redactor.value("", body, f"body of event {event_name!r}"),
                 attributes=redactor.mapping(attributes or {}, "event attribute"),
-                context=self.context_here(),
             )
 
     def count(self, *, samples: int = 0, tokens: int = 0) -> None:
         """Add to the run's counters of samples and tokens trained on."""
         with self.guard:
-            instruments = self._counters()
-            if samples:
-                instruments[0].add(samples)
-            if tokens:
-                instruments[1].add(tokens)
-
-    def _counters(self) -> tuple[Any, Any]:
-        found = getattr(self, "_made_counters", None)
-        if found is None:
-            meter = self.providers.meter
-            found = self._made_counters = tuple(
-                meter.create_counter(d.name, d.unit, d.brief)
-                for d in (metrics.ML_TRAINING_SAMPLES, metrics.ML_TRAINING_TOKENS)
-            )
-        return cast("tuple[Any, Any]", found)
+            told = ((metrics.ML_TRAINING_SAMPLES, samples), (metrics.ML_TRAINING_TOKENS, tokens))
+            for definition, amount in told:
+                if not amount:
+                    continue
+                if self.providers.is_in_child:
+                    self.guard.lost(
+                        "instrument",
+                        "run.count was called in a forked process, where nobody collects; count in the process that "
+                        "started the run",
+                        name=definition.name,
+                    )
+                else:
+                    self.instruments.tell(definition, plain_number(amount))
 
     @property
     def meter(self) -> Meter:
         """A meter for instruments of your own; what they collect goes to the store and to OTLP."""
-        return self.providers.meter
+        return self.providers.user_meter
 
     @property
     def logger(self) -> Logger:

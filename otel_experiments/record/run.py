@@ -24,6 +24,7 @@ from otel_experiments.record import scopes as scope_module
 from otel_experiments.record.config import Config
 from otel_experiments.record.current import RUN_KEY, active_runs, detach
 from otel_experiments.record.description import shown, text_of
+from otel_experiments.record.instruments import OwnInstruments
 from otel_experiments.record.lanes import LaneClock
 from otel_experiments.record.neighbours import NeighbourClock
 from otel_experiments.record.other_trackers import end_of, tell_unknown
@@ -106,6 +107,8 @@ class Run(Recording, Work):
         self._pid = os.getpid()
         highest = pipeline.storage.highest_steps(self.id) if identity.attempt > 1 and pipeline.storage else {}
         rank = cast("int", providers.resource.attributes.get(attr.ML_DISTRIBUTED_RANK, 0))
+        self.instruments = OwnInstruments(pipeline.wake)
+        self._collecting: set[int] = set()
         self._points = PointRecorder(
             self.id, pipeline.journal, self.guard, highest, pipeline.clock, rank=rank
         )
@@ -509,18 +512,13 @@ class Run(Recording, Work):
 
     def record_duration(self, definition: MetricDef, span: Span) -> None:
         """Record how long a scope took, pauses left out, for live dashboards; without OTLP the span says it."""
-        if self.pipeline.otlp is None:
+        if self.pipeline.otlp is None or self.providers.is_in_child:
             return
-        made: dict[str, Any] = self.__dict__.setdefault("_durations", {})
-        histogram = made.get(definition.name)
-        if histogram is None:
-            histogram = made[definition.name] = self.providers.meter.create_histogram(
-                definition.name, definition.unit, definition.brief
-            )
         ended = cast("Any", span)
         paused_ns = self._paused_total_ns if span is self.otel_span else 0
         found = ended.attributes
-        histogram.record(
+        self.instruments.tell(
+            definition,
             (ended.end_time - ended.start_time - paused_ns) / 1e9,
             {key: found[key] for key in definition.attributes if key in found},
         )
@@ -536,14 +534,25 @@ class Run(Recording, Work):
 
     def collect_metrics(self) -> None:
         """Collect the run's instruments and send its points, if there is anybody to send them to."""
-        if self.pipeline.is_inherited:
-            return  # a forked child has no exporters of its own
-        with self.guard:
-            if self.pipeline.otlp is not None:
-                _ = self.providers.meter_provider
-            reader = self.providers.reader
-            if reader is not None:
-                reader.collect_all()
+        caller = threading.get_ident()
+        if self.pipeline.is_inherited or caller in self._collecting:
+            return  # a forked child has no exporters of its own; the SDK's locks cannot be taken twice
+        self._collecting.add(caller)
+        try:
+            with self.guard:
+                if self.pipeline.otlp is not None:
+                    _ = self.providers.meter_provider
+                self.hand_over_measurements()
+                reader = self.providers.reader
+                if reader is not None:
+                    reader.collect_all()
+        finally:
+            self._collecting.discard(caller)
+
+    def hand_over_measurements(self) -> None:
+        """Give the SDK's instruments what was measured; called where nothing of training waits for it."""
+        if self.instruments.is_waiting:
+            self.instruments.hand_over(self.providers.meter)
 
     def beat(self) -> None:
         """Give a sign of life."""
@@ -554,6 +563,9 @@ class Run(Recording, Work):
         """Replace the locks, which another thread of the parent may have held at the fork."""
         self._lock = threading.RLock()
         self._points.reset_in_child()
+        self.instruments.reset_in_child()
+        self.loops.reset_in_child()
+        self._collecting = set()
         self.providers.reset_in_child()
 
 
