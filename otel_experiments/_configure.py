@@ -291,17 +291,6 @@ def begin_run(
             return _join_as_worker(process, membership, given["config"], given["tags"])
         mode = process.settings.ranks if ranks is None else checked_mode(ranks)
         place = find_rank(os.environ, experiment, given["name"], mode)
-        if place is not None and place.number > 0:
-            from otel_experiments.record.rank_run import join_as_rank  # noqa: PLC0415 - only in distributed jobs
-
-            return join_as_rank(
-                process,
-                place,
-                name=given["name"] or "",
-                experiment=experiment,
-                config=given["config"],
-                tags=given["tags"],
-            )
         if run_id and place is None:
             before = unknown_run(run_id)
     return create_run(process, before=before, rank=place, **given)

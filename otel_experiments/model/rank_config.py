@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from otel_experiments.model.run import ParamValue
 
+Kind = Literal["param", "tag", "fact"]
+
 
 @dataclass(frozen=True, slots=True)
 class RankConfig:
-    """Params (dotted keys) and tags that one rank was told; a tag that it removed is None."""
+    """What one rank was told: params (dotted keys), tags (None: removed), and facts such as `group` and `seed`."""
 
     rank: int
     params: Mapping[str, ParamValue]
     tags: Mapping[str, str | None]
+    facts: Mapping[str, ParamValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RankDifference:
-    """A param or tag of which some ranks were told another value than the run's.
+    """A param, a tag or another fact of which some ranks were told another value than the run's.
 
     `value` is the run's own, that of the lowest rank that has it; `others` is what the other ranks were told.
     """
 
-    kind: Literal["param", "tag"]
+    kind: Kind
     key: str
     value: ParamValue
     others: Mapping[int, ParamValue]
@@ -37,7 +40,7 @@ class RankDifference:
         parts = [f"{text} on {_ranks(ranks)}" for text, ranks in list(shown.items())[:_MAX_VALUES]]
         if len(shown) > _MAX_VALUES:
             parts.append(f"{len(shown) - _MAX_VALUES} more values")
-        name = self.key if self.kind == "param" else f"tag {self.key}"
+        name = f"tag {self.key}" if self.kind == "tag" else self.key
         return f"{name} = {_text(self.value)}, but {', '.join(parts)}"
 
 
@@ -57,32 +60,35 @@ def _ranks(ranks: list[int]) -> str:
 
 
 def find_differences(
-    params: Mapping[str, ParamValue], tags: Mapping[str, str | None], told: Iterable[RankConfig]
+    params: Mapping[str, ParamValue],
+    tags: Mapping[str, str | None],
+    facts: Mapping[str, ParamValue],
+    told: Iterable[RankConfig],
 ) -> list[RankDifference]:
-    """Return where ranks disagree with the run's own params and tags, by kind and key.
+    """Return where ranks disagree with what the run itself has, by kind and key.
 
-    `told` comes in the order in which it was told; the later value of a rank counts.
+    `told` comes in the order in which it was told; the later value of a rank counts. What only some ranks were told
+    contradicts nobody.
     """
-    of_params: dict[str, dict[int, ParamValue]] = {}
-    of_tags: dict[str, dict[int, ParamValue]] = {}
+    own: dict[Kind, Mapping[str, ParamValue]] = {"param": params, "tag": tags, "fact": facts}
+    by_key: dict[tuple[Kind, str], dict[int, ParamValue]] = {}
     for one in told:
-        for key, value in one.params.items():
-            of_params.setdefault(key, {})[one.rank] = value
-        for key, tag in one.tags.items():
-            of_tags.setdefault(key, {})[one.rank] = tag
+        theirs: dict[Kind, Mapping[str, ParamValue]] = {
+            "param": one.params,
+            "tag": one.tags,
+            "fact": one.facts,
+        }
+        for kind, values in theirs.items():
+            for key, value in values.items():
+                by_key.setdefault((kind, key), {})[one.rank] = value
     found = []
-    kinds: list[
-        tuple[Literal["param", "tag"], Mapping[str, ParamValue], dict[str, dict[int, ParamValue]]]
-    ] = [
-        ("param", params, of_params),
-        ("tag", tags, of_tags),
-    ]
-    for kind, own, by_key in kinds:
-        for key, by_rank in sorted(by_key.items()):
-            if key in own:  # what only some ranks were told contradicts nobody
-                others = {
-                    rank: value for rank, value in sorted(by_rank.items()) if repr(value) != repr(own[key])
-                }
-                if others:
-                    found.append(RankDifference(kind, key, own[key], others))
+    for (kind, key), by_rank in sorted(
+        by_key.items(), key=lambda item: (list(own).index(item[0][0]), item[0][1])
+    ):
+        if key not in own[kind]:
+            continue
+        value = own[kind][key]
+        others = {rank: one for rank, one in sorted(by_rank.items()) if repr(one) != repr(value)}
+        if others:
+            found.append(RankDifference(kind, key, value, others))
     return found

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from otel_experiments.model.rank_config import RankConfig
+from otel_experiments.model.search import SpanQuery
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import events
 
 if TYPE_CHECKING:
+    from otel_experiments.model.run import ParamValue, Run
     from otel_experiments.store import Store
 
 
@@ -20,12 +22,14 @@ def told_by_ranks(store: Store, run_id: str) -> list[RankConfig]:
         rank, body = record.attributes.get(attr.ML_DISTRIBUTED_RANK), record.body
         if not isinstance(rank, int) or not isinstance(body, Mapping):
             continue  # somebody else's event of that name
-        params, tags = body.get("params"), body.get("tags")
+        parts = [body.get(name) for name in ("params", "tags", "facts")]
         found.append(
-            RankConfig(
-                rank,
-                cast("dict[str, None]", params) if isinstance(params, Mapping) else {},
-                cast("dict[str, None]", tags) if isinstance(tags, Mapping) else {},
-            )
+            RankConfig(rank, *(cast("Any", one) if isinstance(one, Mapping) else {} for one in parts))
         )
     return found
+
+
+def seed_of(store: Store, run: Run) -> ParamValue:
+    """Return the random seed that the root span of a run names; None where it names none."""
+    query = SpanQuery(run_id=run.run_id, trace_id=run.run_id, name=f"run {run.experiment}", limit=1)
+    return next((span.attributes.get(attr.ML_RANDOM_SEED) for span in store.spans(query)), None)

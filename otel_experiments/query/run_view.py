@@ -226,11 +226,17 @@ class RunView:
 
     @cached_property
     def rank_differences(self) -> list[RankDifference]:
-        """Where ranks that record the run together were told other params and tags than it has."""
-        from otel_experiments.query.rank_configs import told_by_ranks  # noqa: PLC0415 - few runs have ranks
+        """Where ranks that record the run together were told other params, tags and facts than it has."""
+        from otel_experiments.query.rank_configs import seed_of, told_by_ranks  # noqa: PLC0415 - few runs have ranks
 
-        told = told_by_ranks(self._page.store, self.id)
-        return find_differences(self.params.flat, self.tags, told) if told else []
+        store, run = self._page.store, self._run
+        told = told_by_ranks(store, self.id)
+        if not told:
+            return []
+        facts = {name: getattr(run, name) for name in ("group", "hypothesis", "condition", "description")}
+        if any("seed" in one.facts for one in told):
+            facts["seed"] = seed_of(store, run)
+        return find_differences(self.params.flat, self.tags, facts, told)
 
     @cached_property
     def metrics(self) -> MetricsView:

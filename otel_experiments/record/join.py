@@ -157,7 +157,8 @@ def joined(
 
     `attributes` go on the resource beside the run's identity.
     """
-    found = {key: value for key, value in run_attributes(identity).items() if value != ""}
+    known = RunIdentity(identity.run_id, identity.name, identity.experiment)
+    found = {key: value for key, value in run_attributes(known).items() if value != ""}
     resource = pipeline.base_resource.merge(Resource({**found, **(attributes or {})}, SCHEMA_URL))
     providers = RunProviders(pipeline, resource, first_trace, version())
     if pipeline.has_telemetry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from opentelemetry.trace import format_span_id, format_trace_id
 
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from otel_experiments.record.declared import References
     from otel_experiments.record.known_runs import KnownRun
 
+_INFO: Final = 9
 _WARN: Final = 13
 """SeverityNumber of logs.proto."""
 _SAMPLED: Final = 1
 
 
 class OwnEvents:
-    """Writes warnings about runs to the journal of this process."""
+    """Writes events about runs to the journal of this process."""
 
     def __init__(self, journal: JournalWriter, references: References) -> None:
         self._journal = journal
@@ -41,6 +42,8 @@ class OwnEvents:
         *,
         time_ns: int,
         observed_ns: int,
+        body: Mapping[str, object] | None = None,
+        is_warning: bool = True,
     ) -> bool:
         """Write one event; False when no disk takes it."""
         if self._scope is None:
@@ -54,8 +57,9 @@ class OwnEvents:
             time_ns=time_ns,
             observed_time_ns=observed_ns,
             event_name=event_name,
-            severity_number=_WARN,
-            severity_text="WARN",
+            severity_number=_WARN if is_warning else _INFO,
+            severity_text="WARN" if is_warning else "INFO",
+            body=cast("AttributeValue", body),
             attributes=attributes,
             trace_id=format_trace_id(run.trace_id),
             span_id=format_span_id(run.span_id),

@@ -147,9 +147,9 @@ class Pipeline:
         self.journal_processor = JournalSpanProcessor(
             self.journal, self.references, self.guard, self._count_span
         )
-        events = OwnEvents(self.journal, self.references)
-        self.anomalies = AnomalyEvents(events, self.known_runs)
-        self.losses = RunLosses(events, self.known_runs, clock)
+        self.own_events = OwnEvents(self.journal, self.references)
+        self.anomalies = AnomalyEvents(self.own_events, self.known_runs)
+        self.losses = RunLosses(self.own_events, self.known_runs, clock)
         if settings.enabled:
             self.guard.ledger = self.losses
         self.log_processor = JournalLogProcessor(self.journal, self.references, self.guard)

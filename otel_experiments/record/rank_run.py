@@ -7,12 +7,11 @@ told; where it differs, rank 0 says so when the run ends, and readers show it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
-from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal import encode
 from otel_experiments.model.rank_config import find_differences
 from otel_experiments.model.run import ParamValue, RunState
@@ -20,10 +19,9 @@ from otel_experiments.process.notice import tell
 from otel_experiments.record import lanes
 from otel_experiments.record.guard import logger
 from otel_experiments.record.join import JoinedRun, joined
-from otel_experiments.record.params import flatten_params
 from otel_experiments.record.pipeline import FlushReport, Pipeline
 from otel_experiments.record.ranks import Rank
-from otel_experiments.record.recording import clean_tags
+from otel_experiments.record.room import why_not_kept
 from otel_experiments.record.run import Run, RunIdentity
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import events
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
 
     from otel_experiments.record.providers import RunProviders
 
+FACTS = ("group", "hypothesis", "condition", "description", "seed")
+"""What `start_run` is told of a run beside config and tags, and what differs between ranks only by mistake or seed."""
 _MAX_TOLD = 20
 """So many differences are named in the log; readers show all."""
 
@@ -40,12 +40,9 @@ _MAX_TOLD = 20
 class LeadingRun(Run):
     """The run as rank 0 records it, which starts and ends it for all ranks."""
 
-    def set_tags(self, tags: Mapping[str, object] | Iterable[str]) -> None:
-        """Set tags: a mapping, or names whose value is empty."""
-        with self.guard:
-            cleaned = clean_tags(tags, self._refuse_name)
-            self._identity.tags.update(cleaned)
-            super().set_tags(cleaned)
+    def _write_tags(self, tags: Mapping[str, str | None]) -> None:
+        self._identity.tags.update(tags)
+        super()._write_tags(tags)
 
     def _end(
         self,
@@ -70,6 +67,7 @@ class LeadingRun(Run):
         found = find_differences(
             redactor.mapping(self.config.flat, "param"),
             redactor.mapping(self._identity.tags, "tag"),
+            {name: getattr(self._identity, name) for name in FACTS},
             storage.told_by_ranks(self.id),
         )
         if found:
@@ -101,54 +99,59 @@ class RankRun(JoinedRun):
         super().__init__(pipeline, identity, providers, parent=parent, part=part)
         self._rank = rank
 
-    def log_params(self, params: object) -> None:
-        """Record params: they are the run's where no lower rank has other values; see `Run.log_params`."""
-        with self.guard:
-            flat = flatten_params(params, self._refuse_name)
-            self.config.merge(flat)
-            self.keep(flat, {})
+    def _write_params(self, params: Mapping[str, ParamValue]) -> None:
+        self._write_told(params, {}, {})
 
-    def set_tags(self, tags: Mapping[str, object] | Iterable[str]) -> None:
-        """Set tags: they are the run's where no lower rank has other values; see `Run.set_tags`."""
-        with self.guard:
-            self.keep({}, clean_tags(tags, self._refuse_name))
+    def _write_tags(self, tags: Mapping[str, str | None]) -> None:
+        self._write_told({}, tags, {})
 
-    def keep(self, params: Mapping[str, ParamValue], tags: Mapping[str, str | None]) -> None:
-        """Record what this rank is told of the run."""
-        params = self.pipeline.redactor.mapping(params, "param")
-        tags = self.pipeline.redactor.mapping(tags, "tag")
+    def write_start(self) -> None:
+        """Record what this rank was told when it started."""
+        redactor, identity = self.pipeline.redactor, self._identity
+        facts = {name: getattr(identity, name) for name in FACTS}
+        self._write_told(
+            redactor.mapping(identity.params, "param"),
+            redactor.mapping(identity.tags, "tag"),
+            {name: value for name, value in facts.items() if value not in {None, ""}},
+        )
+
+    def _write_told(
+        self,
+        params: Mapping[str, ParamValue],
+        tags: Mapping[str, str | None],
+        facts: Mapping[str, ParamValue],
+    ) -> None:
         # The latest time wins, and a rank's is before all real times, the lower rank's after the higher one's.
         time_ns = -self._rank
         if params:
             self._keep(encode.encode_params(self.id, params, time_ns), "Params", len(params))
         if tags:
             self._keep(encode.encode_tags(self.id, tags, time_ns), "Tags", len(tags))
-        if params or tags:
-            body = {"params": dict(params), "tags": dict(tags)}
-            self.emit(events.ML_RANK_CONFIG.name, body, {attr.ML_DISTRIBUTED_RANK: self._rank})
+        known = self.pipeline.known_runs.get(self.id)
+        if known is None or not (params or tags or facts):
+            return
+        now_ns = self._stamp_ns()
+        is_kept = self.pipeline.own_events.write(
+            self.id,
+            known,
+            events.ML_RANK_CONFIG.name,
+            {attr.ML_DISTRIBUTED_RANK: self._rank},
+            time_ns=now_ns,
+            observed_ns=now_ns,
+            body={"params": dict(params), "tags": dict(tags), "facts": dict(facts)},
+            is_warning=False,
+        )
+        if not is_kept:
+            things = "Params and tags of this rank"
+            self.guard.lost(*why_not_kept(self.pipeline.journal, things), count=len(params) + len(tags))
 
 
-def join_as_rank(
-    pipeline: Pipeline,
-    rank: Rank,
-    *,
-    name: str,
-    experiment: str,
-    config: object = None,
-    tags: Mapping[str, object] | Iterable[str] | None = None,
-) -> Run:
+def join_as_rank(pipeline: Pipeline, rank: Rank, identity: RunIdentity) -> Run:
     """Return the run that rank 0 of this process's job starts, with a span of this rank's own under its root.
 
-    Raises:
-        ConfigurationError: params or tags that cannot be used.
+    `identity` is what this rank was told; it is kept where it differs from what rank 0 was told.
     """
-    try:
-        params = flatten_params(config) if config is not None else {}
-    except TypeError as error:
-        raise ConfigurationError(str(error)) from None
-    cleaned = clean_tags(tags) if tags is not None else {}
     lanes.set_rank(rank.number)
-    identity = RunIdentity(rank.run_id, name, experiment, params=params)
     first_trace = trace.format_trace_id(pipeline.id_generator.generate_trace_id())
 
     def make(*arguments: Any, **named: Any) -> RankRun:  # those of JoinedRun
@@ -164,5 +167,5 @@ def join_as_rank(
         make=make,
     )
     with run.guard:
-        run.keep(params, cleaned)
+        run.write_start()
     return run

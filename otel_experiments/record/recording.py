@@ -10,6 +10,7 @@ from otel_experiments.errors import ConfigurationError, InvalidNameError
 from otel_experiments.journal import encode
 from otel_experiments.model.batch import MetricDefinition
 from otel_experiments.model.metric import Direction
+from otel_experiments.model.run import ParamValue
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.config import Config
 from otel_experiments.record.description import shown, text_of
@@ -159,8 +160,7 @@ class Recording(ScopedRun):
         with self.guard:
             flat = flatten_params(params, self._refuse_name, self._tell_changed)
             self.config.merge(flat)
-            written = self.pipeline.redactor.mapping(flat, "param")
-            self._keep(encode.encode_params(self.id, written, self._stamp_ns()), "Params", len(written))
+            self._write_params(self.pipeline.redactor.mapping(flat, "param"))
 
     def log_param(self, name: str, value: object) -> None:
         """Record one param."""
@@ -174,8 +174,13 @@ class Recording(ScopedRun):
         """Set tags: a mapping, or names whose value is empty."""
         with self.guard:
             cleaned = clean_tags(tags, self._refuse_name, self._tell_changed)
-            cleaned = self.pipeline.redactor.mapping(cleaned, "tag")
-            self._keep(encode.encode_tags(self.id, cleaned, self._stamp_ns()), "Tags", len(cleaned))
+            self._write_tags(self.pipeline.redactor.mapping(cleaned, "tag"))
+
+    def _write_params(self, params: Mapping[str, ParamValue]) -> None:
+        self._keep(encode.encode_params(self.id, params, self._stamp_ns()), "Params", len(params))
+
+    def _write_tags(self, tags: Mapping[str, str | None]) -> None:
+        self._keep(encode.encode_tags(self.id, tags, self._stamp_ns()), "Tags", len(tags))
 
     def _stamp_ns(self) -> int:
         """Return the time for what replaces what was written before: never earlier, though the clock is set back."""

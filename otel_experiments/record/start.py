@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any, Final, cast
@@ -152,7 +152,7 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
         raise ConfigurationError(str(error)) from error.__cause__
     identity = RunIdentity(
         run_id=run_id,
-        name=clean_name(name, "run name") if name is not None else make_name(),
+        name=clean_name(name, "run name") if name is not None else _made_up(rank),
         experiment=experiment,
         group=group or known.group,
         hypothesis=hypothesis or known.hypothesis,
@@ -164,14 +164,17 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
         params=params,
         tags=clean_tags(tags, tell=tell) if tags is not None else {},
     )
+    if rank is not None and rank.number:
+        from otel_experiments.record.rank_run import join_as_rank  # noqa: PLC0415 - only in distributed jobs
+
+        return _told(join_as_rank(pipeline, rank, identity), changes)
     attributes = run_attributes(identity) | (rank.attributes if rank is not None else {})
     resource = pipeline.base_resource.merge(Resource(attributes, SCHEMA_URL))
     root_span_id = int(rank.root_span_id, 16) if rank is not None else None
     run = _class_of(rank)(
         pipeline, identity, RunProviders(pipeline, resource, run_id, version(), root_span_id=root_span_id)
     )
-    for kind, about, what in changes:
-        run.guard.lost(kind, what, name=about)
+    _told(run, changes)
     if before is not None:
         run.config.merge({**before.params, **params})
     if pipeline.has_telemetry:
@@ -186,6 +189,17 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     except BaseException as error:
         run.abandon(error)
         raise
+
+
+def _told(run: Run, changes: Sequence[tuple[str, str, str]]) -> Run:
+    """Tell what was not kept exactly of what the run was given."""
+    for kind, about, what in changes:
+        run.guard.lost(kind, what, name=about)
+    return run
+
+
+def _made_up(rank: Rank | None) -> str:
+    return make_name() if rank is None or not rank.number else ""  # rank 0 names the run
 
 
 def _class_of(rank: Rank | None) -> type[Run]:

@@ -44,7 +44,10 @@ setup(ranks="join")
 rank = int(os.environ["SLURM_PROCID"])
 sys.argv[0] = "train.py"
 config = {"api_key": "sk-" + "q7Rk2Zp9" * 5 + str(rank), "lr": 0.1, "device": f"cuda:{rank}", "nested": {"seed": rank // 2}} | ({"only": rank} if rank > 1 else {})
-with ox.start_run("job", experiment="ranks", config=config, tags={"node": f"n{rank // 2}", "team": "vision"}) as run:
+tags = {"node": f"n{rank // 2}", "team": "vision"}
+facts = {"seed": 10 + rank, "group": "sweep", "condition": "control" if rank else None}
+with ox.start_run("job", experiment="ranks", config=config, tags=tags, **facts) as run:
+    run.count(samples=1 + rank)
     for step in range(100):
         run.log({"loss": rank + step / 1000}, step=step)
         if rank > 1:
@@ -83,6 +86,16 @@ def test_series_of_ranks_are_told_apart(job, read):
     assert run.resource["ml.distributed.rank"] == 0
 
 
+def test_instruments_of_ranks_are_told_apart_by_their_resource(job, read):
+    """Counters and system metrics are each process's own: its resource has the rank, no data point has."""
+    reader = read()
+    points = reader.store.instrument_points(run_id=reader.run("job").id, name="ml.training.samples")
+
+    counted = {point.resource.attributes["ml.distributed.rank"]: point.value for point in points}
+    assert counted == {rank: 1 + rank for rank in range(4)}
+    assert all("ml.distributed.rank" not in point.attributes for point in points)
+
+
 def test_what_ranks_were_told_differently_is_kept_and_said(job, read):
     """The run has rank 0's config and tags; the log of rank 0 names what differs, a reader shows every value."""
     run = read().run("job")
@@ -98,6 +111,8 @@ def test_what_ranks_were_told_differently_is_kept_and_said(job, read):
         ("param", "only"): {3: 3},
         ("tag", "late"): {1: "1", 2: "2", 3: "3"},
         ("tag", "node"): {2: "n1", 3: "n1"},
+        ("fact", "seed"): {1: 11, 2: 12, 3: 13},
+        ("fact", "condition"): {1: "control", 2: "control", 3: "control"},
     }
     assert job.count("were not told the same") == 1
     assert "q7Rk2Zp9" not in job
