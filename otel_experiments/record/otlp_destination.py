@@ -92,12 +92,7 @@ def read_address(text: str, *, is_insecure: bool | None) -> Address:
     scheme = url.group(1).lower() if url else ""
     if scheme not in {"", "http", "https"}:
         raise ValueError(f"{scheme}:// is no scheme that can be sent to")
-    parts = urlsplit(f"//{url.group(2) if url else text}")
-    host = parts.hostname or ""
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
+    host, port = _host_and_port(url.group(2) if url else text)
     if port is None:
         port = _TLS_PORT if scheme == "https" else _GRPC_PORT
     if not 0 < port <= _HIGHEST_PORT:
@@ -107,3 +102,16 @@ def read_address(text: str, *, is_insecure: bool | None) -> Address:
     is_plain = scheme == "http" if scheme else bool(is_insecure)
     shown = f"[{host}]" if ":" in host else host
     return Address(text, f"{shown}:{port}", is_plain, host, port)
+
+
+def _host_and_port(text: str) -> tuple[str, int | None]:
+    """Return host and port of `host:port/path`; -1 for a port that is none, no host where there is none."""
+    try:
+        parts = urlsplit(f"//{text}")
+        host = parts.hostname or ""
+    except ValueError:  # brackets that do not close
+        return "", _GRPC_PORT
+    try:
+        return host, parts.port
+    except ValueError:
+        return host, -1
