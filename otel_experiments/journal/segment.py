@@ -141,13 +141,20 @@ class Segment:
 
     def append_packed(self, frame: struct.Struct, payload: bytes) -> bool:
         """Write one frame with a struct made for its size (`u32 length, u32 crc, payload`): the fast path."""
-        size, checksum = len(payload), _crc32(payload)
-        offset = self.reserve(frame.size)
-        if offset < 0:
-            return False
+        size, checksum, room = len(payload), _crc32(payload), frame.size
+        if self._lock is not None:
+            offset = self._reserve_locked(room)
+            if offset < 0:
+                return False
+        else:  # what `reserve` does, without a call
+            offset = self.tail
+            end = offset + room
+            if end > self.limit:
+                return False
+            self.tail = end
         frame.pack_into(self.buffer, offset, size, checksum, payload)  # type: ignore[arg-type] # as above
         if self.is_synced:
-            self.sync(offset, offset + frame.size)
+            self.sync(offset, offset + room)
         return True
 
     def sync(self, start: int, end: int) -> None:

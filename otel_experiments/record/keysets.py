@@ -24,10 +24,21 @@ class Keyset:
 
     Attributes:
         highest: the highest step of any of them, so far as calls with this set of names know it.
+        is_exact: all values so far were floats and ints of Python itself.
         is_shared: one of them is in another set too, or they stand at different steps.
     """
 
-    __slots__ = ("declaration", "frame", "highest", "is_shared", "keys", "known_to", "number", "pack")
+    __slots__ = (
+        "declaration",
+        "frame",
+        "highest",
+        "is_exact",
+        "is_shared",
+        "keys",
+        "known_to",
+        "number",
+        "pack",
+    )
 
     def __init__(
         self, run_id: str, keys: tuple[SeriesKey, ...], highest: float, *, is_shared: bool, rank: int
@@ -38,6 +49,7 @@ class Keyset:
         self.frame = points_frame_struct(len(keys))
         self.highest = highest
         self.is_shared = is_shared
+        self.is_exact = True
         self.known_to: object = None  # the declarations of a segment: the segment itself would stay mapped
         told = tuple(SeriesKey(key.name, key.phase, rank) for key in keys) if rank else keys
         self.declaration = (("keyset", number), lambda: encode_keyset(number, run_id, told))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, Never, cast
 
 from otel_experiments.errors import InvalidNameError
 from otel_experiments.journal.format import RecordType
@@ -21,6 +21,7 @@ from otel_experiments.record.guard import RunGuard
 from otel_experiments.record.keysets import Keyset, Keysets, Known
 from otel_experiments.record.names import clean_name
 from otel_experiments.record.number import PLAIN, number_of
+from otel_experiments.record.other_trackers import tell_uncommitted, tell_unknown
 from otel_experiments.record.room import why_not_kept
 
 EPOCH_METRIC: Final = "epoch"
@@ -30,6 +31,8 @@ _POINTS: Final = int(RecordType.POINTS)
 _MAX_NESTING: Final = 8
 FINISHED: Final = "finished"
 _INFINITY: Final = math.inf
+_EXACT: Final = (float, int)
+_are_exact: Final = frozenset({float, int, bool}).issuperset
 _are_plain: Final = PLAIN.issuperset
 
 
@@ -71,31 +74,50 @@ class PointRecorder:
         self._fast: Known = {} if is_gated else self._keysets.known
         self._fast_in: dict[object, Known] = {} if is_gated else self._keysets.known_in
 
-    def log(  # noqa: C901 - the hot path: a call less is what counts
+    def log(  # noqa: C901, PLR0912 - the hot path: a call less is what counts
         self,
         values: Mapping[str, Any],  # numbers of any library: whatever has __float__
-        step: float | None,
-        phase: str | None,
+        step: float | None = None,
+        commit: bool | None = None,  # noqa: FBT001 - as in other trackers
+        sync: bool | None = None,  # noqa: FBT001 - as above
+        *,
+        epoch: float | None = None,
+        phase: str | None = None,
+        **unknown: Never,
     ) -> None:
-        """Record one value for each key; see `Run.log`."""
+        """Record one value for each metric at one step; see `Run.log`."""
+        if epoch is not None or unknown or commit is not None or sync is not None:
+            values = self._with_more(values, epoch, commit, sync, unknown)
         try:
             keyset = self._fast[tuple(values)] if phase is None else self._fast_in[phase][tuple(values)]
-            if not _are_plain(map(type, values.values())) or (step is None and keyset.is_shared):
+            numbers = values.values()
+            if keyset.is_exact:
+                # The sum of floats and ints is one of them, and of nothing else: 3 ns a value, a look at each type 20.
+                if type(sum(numbers)) not in _EXACT:
+                    self._log_with_care(values, step, phase)
+                    return
+            elif not _are_plain(map(type, numbers)):
                 self._log_with_care(values, step, phase)
                 return
             if step is None:
+                if keyset.is_shared:
+                    self._log_with_care(values, step, phase)
+                    return
                 # No call from here to the store: no other thread comes in between.
                 step = keyset.highest + 1.0
                 keyset.highest = step
             elif step > keyset.highest:
-                step = float(step)
-                if step == _INFINITY:
-                    raise ValueError(step)  # noqa: TRY301 - the slow path tells the reason
+                if type(step) is int:
+                    step += 0.0  # an error where no float is so large
+                else:
+                    step = float(step)
+                    if step == _INFINITY:
+                        raise ValueError(step)  # noqa: TRY301 - the slow path tells the reason
                 if step > keyset.highest:  # noqa: PLR1730 - as above, max() would be one
                     keyset.highest = step
             elif step != step or step == -_INFINITY:  # noqa: PLR0124 - NaN
                 raise ValueError(step)  # noqa: TRY301 - as above
-            payload = keyset.pack(_POINTS, keyset.number, step, self._now_ns(), *values.values())
+            payload = keyset.pack(_POINTS, keyset.number, step, self._now_ns(), *numbers)
         except Exception as error:  # the first call with these keys, or values that need care
             if is_interruption(error):
                 raise
@@ -138,6 +160,26 @@ class PointRecorder:
         else:
             self._guard.lost(*why_not_kept(self._journal, "Metric points"), count=len(keyset.keys))
 
+    def _with_more(
+        self, values: Any, epoch: Any, commit: object, sync: object, unknown: Mapping[str, object]
+    ) -> Any:
+        """Return the values with the metric `epoch` among them, and tell of arguments that do nothing."""
+        tell_unknown(self._guard, "run.log", unknown)
+        tell_uncommitted("run.log", commit, sync)
+        if epoch is None or not isinstance(values, Mapping):
+            return values
+        with self._guard:
+            given = values.get(EPOCH_METRIC, epoch)
+            if given is not epoch and given != epoch:
+                self._guard.lost(
+                    "metric value",
+                    f"Metric {EPOCH_METRIC!r} came twice in one call: {shown(given)} among the values is lost, "
+                    f"epoch={shown(epoch)} is kept",
+                    name=EPOCH_METRIC,
+                )
+            return {**values, EPOCH_METRIC: epoch}
+        return values
+
     def _log_with_care(self, values: Any, step: Any, phase: str | None) -> None:
         """Record what can be recorded of a call that the fast path did not take; count and tell the rest."""
         try:
@@ -159,6 +201,8 @@ class PointRecorder:
                 if not numbers:
                     return
                 keyset = self._keysets.get(tuple(numbers), phase)
+            if keyset.is_exact and not _are_exact(map(type, values.values())):
+                keyset.is_exact = False
             if checked_step is None:
                 self._record_next(keyset, numbers, phase)
             else:

@@ -16,11 +16,11 @@ from otel_experiments.record.config import Config
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.instruments import OwnInstruments
 from otel_experiments.record.names import clean_name
-from otel_experiments.record.other_trackers import tell_uncommitted, tell_unknown, tell_without_effect
+from otel_experiments.record.other_trackers import tell_unknown, tell_without_effect
 from otel_experiments.record.param_value import Tell, kept_tag, tell_nobody
 from otel_experiments.record.params import flatten_params
 from otel_experiments.record.pipeline import Pipeline
-from otel_experiments.record.points import EPOCH_METRIC, PointRecorder
+from otel_experiments.record.points import PointRecorder
 from otel_experiments.record.room import why_not_kept
 from otel_experiments.record.scopes import ScopedRun
 from otel_experiments.semconv import metrics
@@ -64,36 +64,17 @@ class Recording(ScopedRun):
 
         Units: the metrics' own.
         """
-        if unknown or commit is not None or sync is not None:
-            tell_unknown(self.guard, "run.log", unknown)
-            tell_uncommitted("run.log", commit, sync)
-        if epoch is not None and isinstance(values, Mapping):
-            values = self._with_epoch(values, epoch)
-        self._points.log(values, step, phase)
-
-    def _with_epoch(self, values: Mapping[str, Any], epoch: Any) -> Mapping[str, Any]:
-        """Return the values with the metric `epoch` among them."""
-        with self.guard:
-            given = values.get(EPOCH_METRIC, epoch)
-            if given is not epoch and given != epoch:
-                self.guard.lost(
-                    "metric value",
-                    f"Metric {EPOCH_METRIC!r} came twice in one call: {shown(given)} among the values is lost, "
-                    f"epoch={shown(epoch)} is kept",
-                    name=EPOCH_METRIC,
-                )
-            return {**values, EPOCH_METRIC: epoch}
-        return values
+        self._points.log(values, step, commit, sync, epoch=epoch, phase=phase, **unknown)
 
     def log_metric(
         self, name: str, value: Any, *, step: float | None = None, phase: str | None = None
     ) -> None:
         """Record one value of one metric; see `log`."""
-        self._points.log(self._pair(name, value, "metric name"), step, phase)
+        self._points.log(self._pair(name, value, "metric name"), step, phase=phase)
 
     def log_metric_at(self, name: str, step: float, value: Any, *, phase: str | None = None) -> None:
         """Record one value of one metric at a step; see `log`."""
-        self._points.log(self._pair(name, value, "metric name"), step, phase)
+        self._points.log(self._pair(name, value, "metric name"), step, phase=phase)
 
     def _pair(self, name: Any, value: Any, kind: str) -> dict[Any, Any]:
         """Return the mapping of one name; an empty one, and a loss told, where the name can be no key."""

@@ -112,6 +112,8 @@ class Run(Recording, Work):
         self._points = PointRecorder(
             self.id, pipeline.journal, self.guard, highest, pipeline.clock, rank=rank
         )
+        if type(self).log is Recording.log:  # the hot path: a call less
+            self.log = self._points.log  # type: ignore[method-assign] # the same signature
         self._paused_at_ns = 0
         self._paused_total_ns = 0
         self._paused_count = 0
