@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
 
+from otel_experiments.cli.format import clean_csv
 from otel_experiments.model.run import RunState
 
 _BADGES = {
@@ -19,6 +21,22 @@ _BADGES = {
     RunState.CANCELLED: ("■", "yellow"),
     RunState.LOST: ("?", "magenta"),
 }
+
+
+class TerminalText:
+    """Writes data to a stream, escaped where the stream is a terminal: into files and pipes it goes as it is."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._is_terminal = stream.isatty()
+
+    def write(self, text: str) -> int:
+        """Write the text."""
+        return self._stream.write(clean_csv(text) if self._is_terminal else text)
+
+    def flush(self) -> None:
+        """Let nothing wait."""
+        self._stream.flush()
 
 
 class _Console(Console):

@@ -9,10 +9,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal
 
 import click
 
+from otel_experiments.cli.console import TerminalText
 from otel_experiments.cli.format import clean
 from otel_experiments.cli.root import store_option
 from otel_experiments.cli.session import open_session
@@ -77,7 +78,7 @@ def _write(
     runs: list[RunView],
     what: What,
     form: Format,
-    sink: TextIO,
+    sink: out.TextSink,
     *,
     metric: str,
     has_run_filter: bool,
@@ -116,13 +117,13 @@ def _format_of(output: Path | None, what: What) -> Format:
 
 
 @contextlib.contextmanager
-def _sink(output: Path | None) -> Iterator[TextIO]:
+def _sink(output: Path | None) -> Iterator[out.TextSink]:
     """Yield where to write; a file takes its name only when everything is in it."""
     if output is None:
         # CSV brings its own line ends, which text mode must not touch.
         stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="", write_through=False)
         try:
-            yield stream
+            yield TerminalText(stream)
             stream.flush()
         finally:
             with contextlib.suppress(BrokenPipeError):

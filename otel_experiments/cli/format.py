@@ -95,6 +95,20 @@ def clean(text: str) -> str:
     return "".join(character if character.isprintable() else _escape(character) for character in text)
 
 
+def clean_lines(text: str) -> str:
+    """Return an error or a warning without characters that could steer the terminal.
+
+    A line of our own that is not the first is indented; any other line break is part of a name.
+    """
+    return "\n  ".join(map(clean, text.split("\n  ")))
+
+
+def clean_csv(text: str) -> str:
+    """Return CSV as a terminal may have it: its line ends stay, all else that a terminal obeys is escaped."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(map(clean, lines))
+
+
 def _escape(character: str) -> str:
     if character in "\r\n\t":
         return {"\r": "\\r", "\n": "\\n", "\t": "\\t"}[character]

@@ -9,7 +9,8 @@ from typing import Any, Final, NoReturn
 import click
 from click.exceptions import Exit
 
-from otel_experiments.cli.root import ExitCode
+from otel_experiments.cli.format import clean_lines
+from otel_experiments.cli.root import ExitCode, harmless
 from otel_experiments.errors import (
     GoldenError,
     JournalError,
@@ -69,7 +70,7 @@ class GoldenGroup(click.Group):
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
-            error.show()
+            _show(error)
             ctx.exit(CONFIGURATION)
         except OtelExperimentsError as error:
             end(ctx, error)
@@ -78,7 +79,7 @@ class GoldenGroup(click.Group):
         except OSError as error:
             if error.filename is None and error.errno not in _NO_ROOM:
                 raise
-            click.echo(_describe(error), err=True)
+            click.echo(clean_lines(_describe(error)), err=True)
             ctx.exit(CONFIGURATION)
         except KeyboardInterrupt:
             click.echo("Interrupted. No golden is half written.", err=True)
@@ -95,7 +96,7 @@ class GoldenGroup(click.Group):
         try:
             return super().make_context(info_name, args, parent, **extra)
         except click.UsageError as error:
-            error.show()
+            _show(error)
             raise Exit(CONFIGURATION) from error
 
     def resolve_command(
@@ -105,8 +106,12 @@ class GoldenGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            error.show()
+            _show(error)
             ctx.exit(CONFIGURATION)
+
+
+def _show(error: click.UsageError) -> None:
+    harmless(error).show()
 
 
 def _describe(error: OSError) -> str:
@@ -118,7 +123,7 @@ def _describe(error: OSError) -> str:
 
 def end(ctx: click.Context, error: OtelExperimentsError) -> NoReturn:
     """Print the error and end with its code."""
-    click.echo(str(error), err=True)
+    click.echo(clean_lines(str(error)), err=True)
     match error:
         case GoldenError():
             ctx.exit(error.exit_code)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from otel_experiments.cli.format import clean
 from otel_experiments.cli.golden_options import (
     CommandAfterDashes,
     command_behind_dashes,
@@ -87,7 +88,7 @@ def capture(  # noqa: PLR0913 - one argument an option
         shelf.require_writable(path)
         found = gather_runs(ctx, sources, runs=runs, select=select, name=name)
         save_golden(path, _with_variant(old, found, variant, reason, allow_nonfinite=allow_nonfinite))
-        click.echo(f"{path}: accepts variant {variant} in this environment.")
+        click.echo(f"{clean(str(path))}: accepts variant {variant} in this environment.")
         return
     if path.exists() and not is_replacing:
         raise _already_there(name, path)
@@ -202,7 +203,7 @@ def update(  # noqa: PLR0913 - one argument an option
     if not command_behind_dashes(ctx) and not sources and pending.exists():
         load_golden(pending)
         shelf.accept(pending)
-        click.echo(f"{path}: accepted the pending golden.")
+        click.echo(f"{clean(str(path))}: accepted the pending golden.")
         return
     old = load_golden(path, update=f"otel-experiments golden capture {name} -- COMMAND", is_sealed=False)
     shelf.require_writable(path)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from otel_experiments.cli.console import make_console
+from otel_experiments.cli.format import clean
 from otel_experiments.cli.golden_capture import refuse_in_ci
 from otel_experiments.cli.golden_options import folder_option, select_option
 from otel_experiments.cli.root import json_option, store_option
@@ -49,7 +50,7 @@ def ls(*, folder: Path | None, as_json: bool) -> None:
         return
     if not rows:
         click.echo(
-            f"No goldens in {where}/.\n\n  Make one: otel-experiments golden capture NAME -- python train.py"
+            f"No goldens in {clean(str(where))}/.\n\n  Make one: otel-experiments golden capture NAME -- python train.py"
         )
         return
     columns = [
@@ -104,7 +105,7 @@ def upgrade(*, names: tuple[str, ...], folder: Path | None, force: bool) -> None
         text = write_golden(load_golden(path, is_sealed=not names))
         if text != path.read_text(encoding="utf-8"):
             shelf.write_text(path, text)
-            click.echo(f"{path}: rewritten")
+            click.echo(f"{clean(str(path))}: rewritten")
             count += 1
     click.echo(f"{count} of {len(paths)} goldens rewritten.")
 
@@ -123,7 +124,7 @@ def prune(*, folder: Path | None, dry_run: bool, force: bool) -> None:
     where = folder or default_folder()
     count = 0
     for path in _leftovers(where) if where.is_dir() else []:
-        click.echo(f"{path}: {'would be deleted' if dry_run else 'deleted'}")
+        click.echo(f"{clean(str(path))}: {'would be deleted' if dry_run else 'deleted'}")
         count += 1
         if not dry_run:
             path.unlink()
@@ -150,7 +151,7 @@ def _drop_ended_rules(path: Path, *, dry_run: bool) -> int:
     today = datetime.now(UTC).date()
     ended = [rule for rule in golden.ignore if rule.until is not None and rule.until < today]
     for rule in ended:
-        click.echo(f"{path}: {rule}: {'would be removed' if dry_run else 'removed'}")
+        click.echo(f"{clean(str(path))}: {rule}: {'would be removed' if dry_run else 'removed'}")
     if ended and not dry_run:
         save_golden(path, replace(golden, ignore=[rule for rule in golden.ignore if rule not in ended]))
     return len(ended)

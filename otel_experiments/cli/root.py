@@ -129,6 +129,8 @@ class Root(click.Group):
         except OtelExperimentsError as error:
             click.echo(_printable(str(error)), err=True)
             ctx.exit(exit_code_of(error))
+        except click.UsageError as error:
+            raise harmless(error) from None
         except KeyboardInterrupt:
             click.echo("Interrupted. What was recorded so far is kept.", err=True)
             ctx.exit(ExitCode.INTERRUPTED)
@@ -162,11 +164,17 @@ def _told_warnings() -> Iterator[None]:
         yield
 
 
-def _printable(text: str) -> str:
-    """Return the lines of an error without characters that could steer the terminal: it may quote any name."""
-    from otel_experiments.cli.format import clean  # noqa: PLC0415 - few need it
+def harmless(error: click.UsageError) -> click.UsageError:
+    """Return the error, with what was typed escaped where a terminal would obey it."""
+    text = error.format_message()
+    shown = _printable(text)
+    return error if shown == text else click.UsageError(shown, error.ctx)
 
-    return "\n".join(map(clean, text.split("\n")))
+
+def _printable(text: str) -> str:
+    from otel_experiments.cli.format import clean_lines  # noqa: PLC0415 - few need it
+
+    return clean_lines(text)
 
 
 def drop_output() -> None:

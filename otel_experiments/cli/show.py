@@ -156,9 +156,11 @@ def _print_config(console: Console, run: RunView, limit: int | None) -> None:
     if not lines:
         console.print(Text("(no params)", style="dim"))
         return
-    width = max((len(key) for key, text in lines if text is not None), default=0)
+    longest = max((len(key) for key, text in lines if text is not None), default=0)
+    width = min(longest, console.width // 2)
     for key, text in lines[:limit]:
-        line = Text(f"{key:<{width}}  " if text is not None else key, style="dim")
+        shown = fmt.shorten(key, width if text is not None else console.width)
+        line = Text(f"{shown:<{width}}  " if text is not None else shown, style="dim")
         if text is not None:
             line.append(fmt.shorten(text, max(10, console.width - width - 2)), style="default")
         console.print(line)

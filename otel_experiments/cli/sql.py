@@ -9,7 +9,7 @@ import click
 from rich.text import Text
 
 from otel_experiments.cli import format as fmt
-from otel_experiments.cli.console import make_console
+from otel_experiments.cli.console import TerminalText, make_console
 from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.cli.session import open_session
 from otel_experiments.cli.table import Column, print_table
@@ -39,7 +39,7 @@ def command(ctx: click.Context, *, statement: str, as_csv: bool, as_json: bool) 
         rows = [[plain(cell) for cell in row] for row in answer]
         click.echo(json_line({"columns": list(answer.columns), "rows": rows}))
     elif as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer = csv.writer(TerminalText(sys.stdout), lineterminator="\n")
         writer.writerow(answer.columns)
         writer.writerows([plain(cell) for cell in row] for row in answer)
     else:

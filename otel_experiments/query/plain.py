@@ -129,13 +129,11 @@ def plain_span(span: Span) -> dict[str, Plain]:
 def json_line(value: object) -> str:
     """Return a value in JSON on one line, characters beyond ASCII as they are.
 
-    Where a text holds half a surrogate pair (a file name that is no UTF-8, say), which no output can carry, they
-    are escaped instead.
+    Those that a terminal could obey (control characters, marks that turn the direction of writing round) and
+    halves of surrogate pairs, which no output can carry, are escaped, which changes no value.
     """
-    tree = plain(value)
-    line = json.dumps(tree, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    try:
-        line.encode()
-    except UnicodeEncodeError:
-        return json.dumps(tree, allow_nan=False, separators=(",", ":"))
-    return line
+    line = json.dumps(plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    if line.isprintable():
+        return line
+    # Outside its texts JSON is printable, and inside them every character may be escaped.
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in line)
