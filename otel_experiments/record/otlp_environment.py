@@ -291,7 +291,8 @@ def _proxy(environ: Mapping[str, str], address: Address) -> str:
         return ""
     for variable in ("grpc_proxy", "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"):
         if environ.get(variable):
-            return f"{re.sub(r'^.*//|^.*@', '', environ[variable])} of {variable}"
+            shown = re.sub(r"^(.*//)?(.*@)?", "", environ[variable])  # a password is nobody's to see
+            return f"{shown} of {variable}"
     return ""
 
 
