@@ -38,6 +38,7 @@ from otel_experiments.record.processors import (
     JournalLogProcessor,
     JournalSpanProcessor,
 )
+from otel_experiments.record.ranks import look_for_late_group
 from otel_experiments.record.redactor import Redactor
 from otel_experiments.record.sdk_locks import renew_lock
 from otel_experiments.record.settings import Settings
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from otel_experiments.record.otlp import OtlpExport
     from otel_experiments.record.run import Run
 
+_LOOK_S: Final = 0.5
+"""How often the ticker looks for what has become of the process: its global provider, its process group."""
 _FINISH_SHARE: Final = 0.4
 _CLOSE_SHARE: Final = 0.4
 """How much of the exit budget OTLP gets when a run ends, and when the process does."""
@@ -326,7 +329,7 @@ class Pipeline:
     def _tick(self) -> None:
         settings = self.settings
         collection_s = self.otlp.metric_interval_s if self.otlp is not None else 60.0
-        look_s = self._system.look_s if self._system is not None else collection_s
+        look_s = self._system.look_s if self._system is not None else _LOOK_S
         start_s = time.monotonic()
         next_heartbeat_s, next_collection_s = start_s + settings.heartbeat_s, start_s + collection_s
         next_look_s = start_s + look_s
@@ -334,7 +337,6 @@ class Pipeline:
             max(0.05, min(next_heartbeat_s, next_collection_s, next_look_s) - time.monotonic())
         ):
             now_s = time.monotonic()
-            look_again()
             if now_s >= next_heartbeat_s:
                 next_heartbeat_s = now_s + settings.heartbeat_s
                 for run in self._active_runs():
@@ -343,6 +345,8 @@ class Pipeline:
                     self.losses.write_all()
             if now_s >= next_look_s:
                 next_look_s = now_s + look_s
+                look_again()
+                look_for_late_group()
                 if self._system is not None:
                     with self.guard:
                         self._system.tick(self._active_runs())

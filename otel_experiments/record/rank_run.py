@@ -8,11 +8,12 @@ told; where it differs, rank 0 says so when the run ends, and readers show it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry import trace
 
 from otel_experiments.journal import encode
+from otel_experiments.model import run as model
 from otel_experiments.model.rank_config import find_differences
 from otel_experiments.model.run import ParamValue, RunState
 from otel_experiments.process.notice import tell
@@ -108,11 +109,24 @@ class RankRun(JoinedRun):
     def write_start(self) -> None:
         """Record what this rank was told when it started."""
         redactor, identity = self.pipeline.redactor, self._identity
+        self._keep(encode.encode_run(self._provisional()), "The run's record")
         facts = {name: getattr(identity, name) for name in FACTS}
         self._write_told(
             redactor.mapping(identity.params, "param"),
             redactor.mapping(identity.tags, "tag"),
             {name: value for name, value in facts.items() if value not in {None, ""}},
+        )
+
+    def _provisional(self) -> model.Run:
+        """Return what this rank knows of the run, which stands until rank 0 has said more."""
+        return model.Run(
+            run_id=self.id,
+            experiment=self.experiment,
+            name=self.name,
+            state=RunState.PENDING,
+            created_ns=self._stamp_ns(),
+            attempt=0,
+            resource=cast("Mapping[str, object]", dict(self.providers.resource.attributes)),
         )
 
     def _write_told(

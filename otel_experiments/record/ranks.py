@@ -36,6 +36,9 @@ JOB_ID_VARIABLE: Final = "OTEL_EXPERIMENTS_JOB_ID"
 _MAX_ANCESTORS: Final = 64
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _started: Counter[tuple[str, str]] = Counter()
+_is_watching = False
+"""Whether this process has started a run of its own, and might turn out to be a rank."""
+_told_already: set[str] = set()
 
 
 class _Family(NamedTuple):
@@ -127,20 +130,21 @@ def find_rank(
 
     Every rank that starts a run of the same experiment and name for the n-th time gets the same ids.
     """
+    global _is_watching  # noqa: PLW0603 - what this process is may show later
+    _is_watching = False
     if mode == "separate":
         return None
     place = find_place(environ, is_asked=mode == "join" or bool(environ.get(JOB_ID_VARIABLE)))
     if place is None:
+        _is_watching = mode == "auto"
         return None
     job = _job_name(environ, place)
     if job is None:
-        tell(
-            logger,
-            "This process is rank %d of %d, but nothing names the job in the same words on all ranks, so it records a "
-            "run of its own. Set %s to one text on all of them, another one for each job.",
+        _tell_once(
+            "This process is rank %d of %d, but nothing names the job in the same words on all ranks, so it records "
+            f"runs of its own. Set {JOB_ID_VARIABLE} to one text on all of them, another one for each job.",
             place.rank,
             place.world_size,
-            JOB_ID_VARIABLE,
         )
         return None
     ordinal = _started[experiment, name or ""]
@@ -150,6 +154,30 @@ def find_rank(
     text = "\0".join([*job, restart, program, experiment, name or "", str(ordinal)])
     digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
     return Rank(place, digest[:32], digest[32:48])
+
+
+def look_for_late_group() -> None:
+    """Say it once where a process group appears after this process, a rank above 0, has started a run of its own."""
+    global _is_watching  # noqa: PLW0603 - as above
+    if not _is_watching:
+        return
+    group = _torch_group() or _mpi_group()
+    if group is None or group[1] < 2:
+        return
+    _is_watching = False
+    if group[0]:  # where rank 0 alone records, it may start its run whenever it likes
+        _tell_once(
+            "This process is rank %d of a process group of %d that came after the run had started, so the run is this "
+            "rank's own. For one run of all ranks start it after the group, or with ranks='join'; "
+            "ranks='separate' says that it is meant so.",
+            *group,
+        )
+
+
+def _tell_once(message: str, *arguments: object) -> None:
+    if message not in _told_already:
+        _told_already.add(message)
+        tell(logger, message, *arguments)
 
 
 def find_place(environ: Mapping[str, str], *, is_asked: bool = False) -> Place | None:

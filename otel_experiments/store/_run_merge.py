@@ -44,9 +44,12 @@ def placeholder(run_id: str, time_ns: int) -> StoredRun:
 
 
 def apply_record(stored: StoredRun | None, record: Run) -> StoredRun:
-    """Return the run after its own record arrived. An older record than the one stored changes nothing."""
-    state_ns = _state_time(record)
-    record_ns = max(state_ns, record.created_ns, record.heartbeat_ns or 0)
+    """Return the run after its own record arrived. An older record than the one stored changes nothing.
+
+    A record of attempt 0 is provisional: what a rank knows of a run that rank 0 is to start. Any other one replaces it.
+    """
+    state_ns = _state_time(record) if record.attempt else -1
+    record_ns = max(state_ns, record.created_ns, record.heartbeat_ns or 0) if record.attempt else 0
     if stored is None:
         return StoredRun(record, state_ns, record_ns)
     if record_ns < stored.record_ns:

@@ -169,6 +169,45 @@ def test_tasks_of_srun_with_a_process_group_of_torch_are_ranks(script, read):
     assert list(run.metrics["total"].values) == [2.0]
 
 
+LATE = """
+import torch.distributed as dist
+sys.argv[0] = "train.py"
+rank = int(os.environ["SLURM_PROCID"])
+setup()
+with ox.start_run("early") as run:
+    dist.init_process_group("gloo", init_method="file://" + sys.argv[1] + ".group", rank=rank, world_size=2)
+    deadline = time.monotonic() + 60
+    while rank and ranks._is_watching and time.monotonic() < deadline:
+        time.sleep(0.02)
+dist.destroy_process_group()
+"""
+
+
+def test_a_process_group_that_comes_after_the_run_is_said_by_the_ranks_above_0(script, read):
+    """The runs stay apart, and the log of rank 1 says why and what to do; rank 0 may well be the only one to record."""
+    pytest.importorskip("torch", reason="torch is not installed")
+    environ = {**SRUN, "SLURM_NTASKS": "2"}
+    text = f"from otel_experiments.record import ranks\n{LATE}"
+    started = [script(text, **environ, SLURM_PROCID=str(rank)) for rank in range(2)]
+    logs = [one.end()[1] for one in started]
+
+    assert len(read().runs()) == 2
+    assert logs[0] == ""
+    assert logs[1].count("rank 1 of a process group of 2 that came after the run had started") == 1
+
+
+def test_a_run_that_only_another_rank_starts_has_a_name(script, read):
+    """Rank 3 alone starts a run: it is found by its name, with its points and its config."""
+    environ = {"RANK": "3", "WORLD_SIZE": "4", "OTEL_EXPERIMENTS_JOB_ID": "job"}
+    script(
+        "setup()\nwith ox.start_run('debug', config={'lr': 1}) as run: run.log({'a': 1.0})", **environ
+    ).end()
+
+    run = read().run("debug")
+    assert (run.experiment, run.params.flat, str(run.state)) == ("default", {"lr": 1}, "pending")
+    assert run.metrics["a"].ranks == [3]
+
+
 def run_launcher(command, tmp_path):
     """Run a launcher with the program that it starts, in a clean environment; return the finished process."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "SLURM_"))}

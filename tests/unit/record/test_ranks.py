@@ -60,6 +60,7 @@ def first_runs():
     """Count runs from the first one, and leave the count as it was."""
     before = ranks._started.copy()
     ranks._started.clear()
+    ranks._told_already.clear()
     yield
     ranks._started.clear()
     ranks._started.update(before)
@@ -152,8 +153,9 @@ def test_what_separates_is_not_counted():
 
 def test_a_job_without_a_name_is_told_how_to_give_it_one(caplog):
     """Ranks that cannot agree record runs of their own, and the log names the variable that helps."""
-    assert ranks.find_rank(RANK_BY_ACCIDENT, "e", "n", "join") is None
-    assert "rank 2 of 4" in caplog.text
+    for _ in range(2):
+        assert ranks.find_rank(RANK_BY_ACCIDENT, "e", "n", "join") is None
+    assert caplog.text.count("rank 2 of 4") == 1
     assert "Set OTEL_EXPERIMENTS_JOB_ID" in caplog.text
 
 

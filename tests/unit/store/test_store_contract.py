@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from array import array
 from dataclasses import replace
@@ -217,6 +218,33 @@ def test_rows_may_arrive_before_their_run(store):
     assert store.tags([RUN]) == {RUN: {"team": "vision"}}
     assert store.series([RUN])[RUN][0].summary.direction == "min"
     assert store.experiments() == [Experiment("digits", 1_000, 1)]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
+def test_what_a_rank_knows_of_a_run_stands_until_rank_0_says_more(store, order):
+    """In whatever order they arrive: a run is what rank 0 said, though a rank said something later in time."""
+    parts = [
+        WriteBatch(runs=[Run(RUN, "digits", "guess", RunState.PENDING, 99_000, attempt=0)]),
+        WriteBatch(runs=[a_run()]),
+        WriteBatch(state_changes=[RunStateChange(RUN, RunState.SUCCEEDED, 9_000)]),
+        WriteBatch(points=[a_block([1.0], key=SeriesKey("loss", rank=1))]),
+    ]
+    for part in order:
+        store.apply(parts[part])
+
+    expected = replace(
+        a_run(), state=RunState.SUCCEEDED, ended_ns=9_000, started_ns=store.get_run(RUN).started_ns
+    )
+    assert store.get_run(RUN) == expected
+    assert store.experiments() == [Experiment("digits", 1_000, 1)]
+
+
+def test_a_run_that_only_a_rank_knows_has_a_name(store):
+    """A rank that starts a run without rank 0 leaves no nameless row; nobody has said that it runs."""
+    store.apply(WriteBatch(runs=[Run(RUN, "digits", "debug", RunState.PENDING, 99_000, attempt=0)]))
+
+    (run,) = store.find_runs(RunQuery(where=Comparison(RunField("name"), "==", "debug")))
+    assert (run.experiment, run.state, run.attempt) == ("digits", RunState.PENDING, 0)
 
 
 def test_a_placeholder_belongs_to_no_experiment(store):
