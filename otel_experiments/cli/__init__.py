@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from otel_experiments.cli.root import root
+from otel_experiments.cli.streams import let_streams_carry_anything
 
 
 def main() -> None:
     """Run the command line on the process's arguments and exit with one of the documented codes."""
+    let_streams_carry_anything()
     root(prog_name="otel-experiments")

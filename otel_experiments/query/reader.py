@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -178,6 +179,7 @@ class Reader:
         return self._views([found], Liveness(self._clock()))[0]
 
     def _find(self, wanted: str) -> Run:
+        wanted = _typed(wanted)
         # An argument that was no valid text in the terminal's encoding names nothing that could be stored.
         is_text = bool(wanted) and not any("\ud800" <= character <= "\udfff" for character in wanted)
         exact = self._store.get_run(wanted) if is_text else None
@@ -297,3 +299,13 @@ class Reader:
             known=[run.name for run in runs],
             suggestions=beginning_so(wanted, names, limit=3) or ([nearest] if nearest else []),
         )
+
+
+def _typed(text: str) -> str:
+    """Return an argument as it was typed, in UTF-8, where the locale took its bytes for none."""
+    if text.isprintable():
+        return text
+    try:
+        return os.fsencode(text).decode()
+    except UnicodeError:
+        return text

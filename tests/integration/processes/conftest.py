@@ -1,11 +1,14 @@
 """Scripts that run in processes of their own, as a user's would."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +114,15 @@ def read(store_path):
 
     for reader in opened:
         reader.close()
+
+
+@pytest.fixture
+def public_folder():
+    """Return a folder that any user can reach: pytest's own are its user's alone."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -138,15 +138,11 @@ needs_root = pytest.mark.skipif(
 
 
 @pytest.fixture
-def shared(tmp_path):
-    """Return a folder that two users of one group may write, and how to record as each of them."""
-    (folder := tmp_path / "shared").mkdir()
+def shared(public_folder):
+    """Return a folder that two users of one group may write."""
+    (folder := public_folder / "shared").mkdir()
     os.chown(folder, 54321, 60000)
     folder.chmod(0o2770)
-    above = folder.parent
-    while above != above.parent and above.stat().st_uid == os.geteuid() and str(above) != "/tmp":
-        above.chmod(above.stat().st_mode | 0o011)
-        above = above.parent
     return folder
 
 
