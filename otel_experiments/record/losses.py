@@ -7,6 +7,7 @@ event says how many came since the one before it: readers add them up, over proc
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -109,3 +110,11 @@ class RunLosses:
         """Forget what the parent counted and has still to write: it will."""
         self._lock = threading.RLock()
         self._runs = {}
+        util = sys.modules.get("multiprocessing.util")  # which ends its children without the usual exit
+        if util is not None:
+            util.register_after_fork(self, _write_at_exit)
+
+
+def _write_at_exit(losses: RunLosses) -> None:
+    """Have a child of multiprocessing write down its last counts; called by it when it begins."""
+    sys.modules["multiprocessing.util"].Finalize(None, losses.write_all, exitpriority=100)

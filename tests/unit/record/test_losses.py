@@ -1,5 +1,6 @@
 """What is not recorded as it was given: told once for each name, counted in the process and with the run."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -131,6 +132,43 @@ def test_forked_children_add_to_the_losses_of_their_run(forgiving):
             os.waitpid(child, 0)
 
     assert counted(ox.run("r")) == {("metric value", "note"): 13}
+
+
+def lose_many(run, count):
+    """Lose values in a worker."""
+    for _ in range(count):
+        run.log({"note": "child", "loss": 1.0})
+
+
+@pytest.mark.parametrize("count", [4, 1000])
+def test_workers_of_multiprocessing_count_to_the_last(forgiving, count):
+    """A worker ends without the usual exit; its last counts are written all the same."""
+    context = multiprocessing.get_context("fork")
+    with ox.start_run("r") as run:
+        workers = [context.Process(target=lose_many, args=(run, count)) for _ in range(3)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(60)
+
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    assert counted(ox.run("r")) == {("metric value", "note"): 3 * count}
+
+
+def test_a_process_that_joins_a_run_adds_to_its_losses(forgiving, tmp_path):
+    """What a spawned worker or another rank could not record is counted with the run they share."""
+    body = "import otel_experiments as ox\nwith ox.join_run() as run:\n    run.log({'note': 'x'})\n    run.log({'other': 'x'})\n"
+    with ox.start_run("r") as run:
+        run.log({"note": "x"})
+        subprocess.run(
+            [sys.executable, "-c", body],
+            env={**os.environ, **run.environment()},
+            check=True,
+            timeout=120,
+            capture_output=True,
+        )
+
+    assert counted(ox.run("r")) == {("metric value", "note"): 2, ("metric value", "other"): 1}
 
 
 def test_losses_add_up_over_attempts(forgiving):
