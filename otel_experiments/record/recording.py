@@ -84,6 +84,7 @@ class Recording(ScopedRun):
             self.guard.lost(
                 kind,
                 f"The {kind} {shown(name)} cannot be used: it is of type {type(name).__name__}, not a text",
+                name=text_of(name),
             )
             return {}
 
@@ -127,6 +128,7 @@ class Recording(ScopedRun):
                     "metric direction",
                     f"Metric {pattern!r} has no direction {direction!r:.60}, only 'min' and 'max' (and None); "
                     "it is declared without one",
+                    name=text_of(pattern),
                 )
                 direction = None
             try:

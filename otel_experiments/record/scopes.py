@@ -181,7 +181,12 @@ class Scope:
             self._undo(here, error)
             if is_interruption(error):
                 raise
-            run.guard.lost("scope", f"The span {self._name!r} was not opened: {error!r}", error=error)
+            run.guard.lost(
+                "scope",
+                f"The span {shown(self._name)} was not opened: {error!r}",
+                name=text_of(self._name),
+                error=error,
+            )
         return self
 
     def _undo(self, here: context_api.Context, error: BaseException) -> None:
@@ -223,7 +228,10 @@ class Scope:
                 self._end_anyway(token, span)
                 raise
             self._run.guard.lost(
-                "scope", f"The span {self._name!r} was not ended: {failure!r}", error=failure
+                "scope",
+                f"The span {shown(self._name)} was not ended: {failure!r}",
+                name=text_of(self._name),
+                error=failure,
             )
         return False
 
@@ -275,6 +283,7 @@ class CheckpointScope(Scope):
                 "checkpoint path",
                 f"The checkpoint {self._name!r} has no path {shown(path)}, which is of type {type(path).__name__}; "
                 "pass a str or a pathlib.Path",
+                name=text_of(self._name),
             )
 
     def _before_end(self, error: BaseException | None) -> None:
