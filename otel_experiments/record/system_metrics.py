@@ -7,6 +7,7 @@ here draws a random number, starts a process or raises.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -84,11 +85,14 @@ class SystemMetrics:
 
     def sample_last(self, run: Run) -> None:
         """Sample for a run that is about to end, unless it has no sample at all or the ticker is at it."""
-        if run.id in self._sampled and self._lock.acquire(timeout=0.1):
-            try:
+        if run.id not in self._sampled:
+            return
+        try:
+            if self._lock.acquire(timeout=0.1):
                 self._sampled.discard(run.id)
                 self._record([run])
-            finally:
+        finally:
+            with contextlib.suppress(RuntimeError):  # not held: the ticker is at it
                 self._lock.release()
 
     def _sample(self) -> list[InstrumentPoint]:

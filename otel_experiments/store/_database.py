@@ -38,6 +38,7 @@ from otel_experiments.store.filesystem import file_id, file_is_gone
 
 _IDLE_READERS: Final = 4
 _STATEMENTS: Final = 256
+_YIELD_S: Final = 0.0005
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR})
 _REFUSED: Final = frozenset(
@@ -72,6 +73,8 @@ class Database:
         self._write_lock = threading.RLock()
         self._pool_lock = threading.Condition(threading.RLock())
         self._lent_count = 0
+        self._is_fork_waiting = False
+        self._writes_in: int | None = None
         self._idle: list[sqlite3.Connection] = []
         self._writer: sqlite3.Connection | None = None
         if path is not None:
@@ -88,16 +91,23 @@ class Database:
         """Lend the writer inside one transaction; an exception rolls all of it back."""
         if self.read_only:
             raise StoreReadOnlyError(path=self.location, action="write")
+        while self._is_fork_waiting and self._writes_in != threading.get_ident():
+            time.sleep(
+                _YIELD_S
+            )  # else this thread, which has just let go of the lock, would take it first again
         with self._write_lock, translated(self):
             connection = self._open_writer()
-            connection.execute("begin immediate")
+            self._writes_in = threading.get_ident()
             try:
+                connection.execute("begin immediate")
                 yield connection
             except BaseException:
+                self._writes_in = None
                 self.generation += 1
                 if connection.in_transaction:
                     connection.rollback()
                 raise
+            self._writes_in = None
             try:
                 connection.commit()
             except BaseException:
@@ -153,7 +163,9 @@ class Database:
     def hold_still(self, timeout_s: float) -> bool:
         """Take the locks once nobody uses a connection; False when that takes longer. Called before a fork."""
         deadline = time.monotonic() + timeout_s
-        if not self._write_lock.acquire(timeout=timeout_s):
+        self._is_fork_waiting = True
+        if self._writes_in == threading.get_ident() or not self._write_lock.acquire(timeout=timeout_s):
+            self._is_fork_waiting = False
             return False
         self._pool_lock.acquire()
         if self._pool_lock.wait_for(lambda: self._lent_count == 0, deadline - time.monotonic()):
@@ -165,12 +177,14 @@ class Database:
         """Let go of what `hold_still` took. Called in the parent after a fork."""
         self._pool_lock.release()
         self._write_lock.release()
+        self._is_fork_waiting = False
 
     def start_anew(self) -> list[sqlite3.Connection]:
         """Forget, and return, the connections to files that a forked child inherited. Called in the child."""
         self._write_lock = threading.RLock()
         self._pool_lock = threading.Condition(threading.RLock())
         self._lent_count = 0
+        self._is_fork_waiting, self._writes_in = False, None
         self.generation += 1
         if self._path is None:
             return []  # a database in memory is the child's own copy
@@ -309,9 +323,10 @@ class Database:
             if self._is_closed:
                 raise StoreClosedError(path=self.location)
             self._lent_count += 1
-            if self._idle:
-                return self._idle.pop()
         try:
+            with self._pool_lock:
+                if self._idle:
+                    return self._idle.pop()
             return self._connect_reader()
         except BaseException:
             with self._pool_lock:

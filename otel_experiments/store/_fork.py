@@ -18,7 +18,8 @@ from typing import Final, Protocol
 
 from otel_experiments.errors import StoreForkedError
 
-_PATIENCE_S: Final = 1.0
+_PATIENCE_S: Final = 0.1
+"""How long a fork waits for a transaction to end. Only a child that opens the store needs it, which few do."""
 
 
 class Forkable(Protocol):
@@ -46,7 +47,7 @@ class _Process:
     """What this process must know about forks. One object a process, because forks are the process's."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.is_hooked = False
         self.forkables: weakref.WeakSet[Forkable] = weakref.WeakSet()
         self.holding: list[Forkable] = []
@@ -55,6 +56,8 @@ class _Process:
         """Files that were in use in the parent when it forked."""
 
     def before(self) -> None:
+        import ctypes  # noqa: F401, PLC0415 - which a child would import else, and it is to import nothing
+
         self.lock.acquire()
         self.holding = [one for one in list(self.forkables) if one.hold_still(_PATIENCE_S)]
 
@@ -65,7 +68,7 @@ class _Process:
         self.lock.release()
 
     def after_in_child(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         held = {id(one) for one in self.holding}
         self.holding = []
         for one in list(self.forkables):

@@ -6,6 +6,7 @@ says why, and the next round tries again.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -16,6 +17,9 @@ from typing import Final
 from otel_experiments.errors import JournalError, OtelExperimentsError, StoreLockedError
 from otel_experiments.journal.limits import reason_of
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.process.bell import Bell
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
 from otel_experiments.store.merge import BatchSink, JournalMerger, MergeReport, MergeScope
 
 logger: Final = logging.getLogger("otel_experiments")
@@ -54,9 +58,10 @@ class Drain:
         self._directory = directory
         self._interval_s = interval_s
         self.before_round: Callable[[], None] | None = None
-        self._wake = threading.Event()
+        self._bell = Bell()
         self._is_stopping = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._works_in: int | None = None
         self._thread: threading.Thread | None = None
         self.last_error: Exception | None = None
         self.refused_since_s: float | None = None
@@ -71,10 +76,14 @@ class Drain:
 
     def wake(self) -> None:
         """Ask for a round now."""
-        self._wake.set()
+        self._bell.ring()
 
     def drain_now(self, *, timeout_s: float, scope: MergeScope = "own") -> bool:
         """Store what is recorded so far; True when the store took all of it within `timeout_s` seconds."""
+        if (
+            self._works_in == threading.get_ident()
+        ):  # a signal handler, or `__del__`, in the middle of a round
+            return False
         deadline_s = time.monotonic() + timeout_s
         pause_s = 0.01
         while not self._round(deadline_s, scope).is_complete:
@@ -89,26 +98,29 @@ class Drain:
 
         Safe to call twice. True when the store took everything within `timeout_s` seconds.
         """
+        if self._works_in == threading.get_ident():
+            return False
         if self.last_error is not None:
             timeout_s = min(timeout_s, _LAST_TRY_S)
         self._is_stopping = True
         self._merger.is_own_journal_closed = True
-        self._wake.set()
+        self._bell.ring()
         is_drained = self.drain_now(timeout_s=timeout_s)
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout=_LAST_TRY_S)
-        if self._lock.acquire(
-            timeout=0.1
-        ):  # else the thread is still waiting for the store, and dies with us
-            self._merger.close()
-            self._lock.release()
+        try:
+            if self._lock.acquire(
+                timeout=0.1
+            ):  # else the thread is still waiting for the store, and dies with us
+                self._merger.close()
+        finally:
+            self._release()
         return is_drained
 
     def _work(self) -> None:
         pause_s = self._interval_s
         while not self._is_stopping:
-            self._wake.wait(pause_s)
-            self._wake.clear()
+            self._bell.wait(pause_s)
             report = self._round(time.monotonic() + _ROUND_S, "own")
             if self.last_error is not None:
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
@@ -116,24 +128,34 @@ class Drain:
                 pause_s = _BREATH_S if report.is_cut else self._interval_s
 
     def _round(self, deadline_s: float, scope: MergeScope) -> MergeReport:
-        if not self._lock.acquire(timeout=max(deadline_s - time.monotonic(), 0.001)):
-            return MergeReport(is_complete=False)
         try:
+            if not self._lock.acquire(timeout=max(deadline_s - time.monotonic(), 0.001)):
+                return MergeReport(is_complete=False)
+            self._works_in = threading.get_ident()
             if self.before_round is not None:
                 self.before_round()
             report = self._merger.merge(scope=scope, deadline_s=deadline_s)
-        except Exception as error:  # noqa: BLE001 - the thread must live; the journal keeps everything
+        except Exception as error:  # the thread must live; the journal keeps everything
+            if is_interruption(error):
+                raise
             self._note_refusal(self._named(error))
             return MergeReport(is_complete=False)
         finally:
-            self._lock.release()
+            self._release()
         if self._is_told:
-            logger.warning("The store takes what is recorded again.")
+            tell(logger, "The store takes what is recorded again.")
         self.last_error, self.refused_since_s, self._is_told = None, None, False
         for damage in report.damages[: _MOST_DAMAGES - len(self.damages)]:
-            logger.warning("A journal holds what cannot be read: %s", damage)
+            tell(logger, "A journal holds what cannot be read: %s", damage)
             self.damages.append(damage)
         return report
+
+    def _release(self) -> None:
+        """Let go of the lock, if it is held: what a signal handler raises may come right after it was taken."""
+        with contextlib.suppress(RuntimeError):
+            if self._works_in == threading.get_ident():
+                self._works_in = None
+            self._lock.release()
 
     def _named(self, error: Exception) -> Exception:
         """Return an error that says what the system refused, in words."""
@@ -153,6 +175,4 @@ class Drain:
             not isinstance(error, StoreLockedError) or now_s - self.refused_since_s > _QUIET_S
         ):
             self._is_told = True
-            logger.warning(
-                "The store does not take what is recorded now (%s); it waits in the journal.", error
-            )
+            tell(logger, "The store does not take what is recorded now (%s); it waits in the journal.", error)

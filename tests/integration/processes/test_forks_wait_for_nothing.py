@@ -94,3 +94,155 @@ def test_a_child_waits_for_nothing_that_a_thread_of_its_parent_held(feature, otl
     assert json.loads(out.splitlines()[-1]) == [0] * FORKS, hang
     run = read().run("forking")
     assert sorted(run.metrics["child"].values) == [float(number) for number in range(FORKS)]
+
+
+def test_a_fork_gets_its_turn_between_transactions(script, read):
+    """While the drain stores without a pause, a forked child still finds the store at rest, and may open it."""
+    body = """
+    from otel_experiments.store import open_store
+
+    __import__("faulthandler").dump_traceback_later(100, exit=True)
+    setup(drain_s=0.001)
+    stopping = False
+    with ox.start_run("forking") as run:
+        assert run.flush(timeout_s=30).is_stored
+
+        def work():
+            step = 0
+            while not stopping:
+                run.log({"loss": step / 3}, step=step)
+                step += 1
+                if step % 20 == 0:
+                    time.sleep(0.001)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        statuses = []
+        for number in range(15):
+            pid = os.fork()
+            if pid == 0:
+                with open_store(sys.argv[1], read_only=True, create=False) as store:
+                    os._exit(0 if len(store.experiments()) == 1 else 3)
+            statuses.append(os.waitpid(pid, 0)[1])
+        stopping = True
+        thread.join()
+    acknowledge(json.dumps(statuses))
+    """
+    out, err = script(body).end()
+    assert json.loads(out.splitlines()[-1]) == [0] * 15, err[-3000:]
+
+
+OTHER_WAYS = {
+    "subprocess": "subprocess.run([sys.executable, '-c', 'print(1)'], check=True, stdout=subprocess.DEVNULL)",
+    "subprocess with preexec_fn": "subprocess.run(['true'], check=True, preexec_fn=lambda: None)",
+    "posix_spawn": "os.waitpid(os.posix_spawn('/bin/true', ['true'], os.environ), 0)",
+    "os.system": "os.system('true')",
+    "Pool": "multiprocessing.get_context('fork').Pool(2).map(pool_work, range(4))",
+    "ProcessPoolExecutor": "list(concurrent.futures.ProcessPoolExecutor(2).map(pool_work, range(4)))",
+    "a child of a child": "family()",
+}
+
+
+@pytest.mark.parametrize("otlp", [False, True], ids=["store", "store and OTLP"])
+@pytest.mark.parametrize("way", OTHER_WAYS)
+def test_every_way_of_starting_a_process_inside_an_open_scope_returns(way, otlp, script, read):
+    """Pools, subprocesses and forks of forks, inside a stage and beside a thread that opens new ones, come back."""
+    body = f"""
+    import concurrent.futures, faulthandler, itertools, subprocess
+
+    faulthandler.dump_traceback_later(100, exit=True)
+    if {otlp}:
+        os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9"
+        os.environ["GRPC_VERBOSITY"] = "NONE"
+
+    def pool_work(number):
+        run = ox.current_run()
+        with run.stage(f"pool {{number}}"):
+            run.log({{"pool": number}}, step=number)
+            run.emit("lib.event", number)
+        return number
+
+    def family():
+        pid = os.fork()
+        if pid == 0:
+            pool_work(0)
+            inner = os.fork()
+            if inner == 0:
+                pool_work(1)
+                os._exit(0)
+            os._exit(os.waitpid(inner, 0)[1])
+        assert os.waitpid(pid, 0)[1] == 0
+
+    if __name__ == "__main__":
+        setup(otlp={otlp}, exit_timeout_s=1.0)
+        stopping = False
+        with ox.start_run("ways") as run:
+            def work():
+                for number in itertools.count():
+                    if stopping:
+                        return
+                    with run.stage(f"thread {{number}}"):
+                        run.log({{f"thread.{{number}}": 1.0}})
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            with run.stage("outer"):
+                for _ in range(2):
+                    {OTHER_WAYS[way]}
+            stopping = True
+            thread.join()
+    """
+    script(body).end()
+
+    run = read().run("ways")
+    assert run.state == "succeeded"
+    if way in {"Pool", "ProcessPoolExecutor", "a child of a child"}:
+        assert run.metrics["pool"].count == (4 if way == "a child of a child" else 8)
+
+
+def test_workers_of_a_data_loader_record_while_a_thread_opens_scopes(script, read):
+    """PyTorch's DataLoader workers record what they load; none waits, with OTLP on and a busy thread beside them."""
+    pytest.importorskip("torch")
+    body = """
+    import faulthandler, itertools
+
+    faulthandler.dump_traceback_later(110, exit=True)
+    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9"
+    os.environ["GRPC_VERBOSITY"] = "NONE"
+    import torch
+
+    class Data(torch.utils.data.Dataset):
+        def __len__(self):
+            return 12
+
+        def __getitem__(self, index):
+            run = ox.current_run()
+            with run.stage("load", index=index):
+                run.log({"loaded": index}, step=index)
+            return torch.tensor(float(index))
+
+    if __name__ == "__main__":
+        setup(otlp=True, exit_timeout_s=1.0)
+        stopping = False
+        with ox.start_run("loading") as run:
+            def work():
+                for number in itertools.count():
+                    if stopping:
+                        return
+                    with run.stage(f"thread {number}"):
+                        time.sleep(0.0005)
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            for epoch in run.epochs(2):
+                for batch in torch.utils.data.DataLoader(Data(), batch_size=3, num_workers=2):
+                    run.log({"loss": batch.sum()})
+            stopping = True
+            thread.join()
+    """
+    script(body).end()
+
+    run = read().run("loading")
+    assert run.metrics["loaded"].count == 24
+    assert run.metrics["loss"].count == 8
+    assert sum(span.name == "stage load" and span.end_ns is not None for span in run.spans) == 24
