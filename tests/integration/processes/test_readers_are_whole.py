@@ -309,3 +309,39 @@ def test_the_very_beginning_of_a_store_says_what_it_lacks(tmp_path):
     assert "holds no runs by itself" in said.stderr
     assert looked.returncode == 3
     assert "holds no runs by itself" in " ".join(looked.stdout.split())
+
+
+ITSELF = """
+import json, sqlite3, subprocess, sys, warnings
+import otel_experiments as ox
+
+warnings.simplefilter("error", ox.errors.IncompleteReadWarning)
+ox.configure(store=sys.argv[1], system_metrics_s=0, capture_git=False, exit_timeout_s=0.2)
+run = ox.start_run("itself")
+run.log({"loss": 0.0}, step=0)
+run.flush()
+if sys.argv[2] == "another was killed":
+    assert subprocess.run([sys.executable, "-c", sys.argv[3], sys.argv[1]]).returncode == -9
+else:
+    lock = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=10)
+    lock.execute("begin immediate")
+for step in range(1, 5000):
+    run.log({"loss": float(step)}, step=step)
+print(json.dumps({one.name: one.metrics["loss"].count for one in ox.runs()}))
+import os
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("beside", "expected"),
+    [
+        ("another was killed", {"itself": COUNT, "killed": COUNT}),
+        ("another holds the lock", {"itself": COUNT}),
+    ],
+)
+def test_the_recording_process_reads_all_of_its_store(tmp_path, beside, expected):
+    """`ox.runs()` in a process that records has what it just recorded and what others left, locked or not."""
+    answer = python(ITSELF, tmp_path / "x.db", beside, KILLED)
+
+    assert json.loads(answer.stdout) == expected

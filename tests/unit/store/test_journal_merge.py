@@ -299,3 +299,40 @@ def test_a_store_reached_by_a_link_has_the_same_journals(store_path, directory, 
 
     with open_store(store_path, read_only=True, create=False) as store:
         assert steps(store) == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def test_a_long_merge_is_told_and_goes_on_to_its_end(store_path, directory, monkeypatch, caplog):
+    """Whatever is in the journals is there after one merge, however long it takes; a long one is said meanwhile."""
+    monkeypatch.setattr("otel_experiments.store.gather._QUIET_S", 0.0)
+    writer = JournalWriter(directory)
+    fill(writer, 300_000)
+    writer.close()
+
+    assert merge_journals(str(store_path)) == []
+
+    with open_store(store_path, read_only=True) as store:
+        assert steps(store) == [float(s) for s in range(300_000)]
+    assert "it is stored first, then read" in caplog.text
+
+
+def test_a_merge_ends_though_somebody_writes_on(store, directory):
+    """A merge stores all that was written before it, and does not run after who writes faster than it stores."""
+    writer = JournalWriter(directory)
+    fill(writer, 200_000)
+    is_over = threading.Event()
+
+    def write_on():
+        first = 200_000
+        while not is_over.is_set():
+            fill(writer, 1000, first=first)
+            first += 1000
+
+    thread = threading.Thread(target=write_on)
+    thread.start()
+    try:
+        JournalMerger(store, directory).merge(scope="all")
+    finally:
+        is_over.set()
+        thread.join(timeout=60)
+
+    assert steps(store)[:200_000] == [float(s) for s in range(200_000)]
