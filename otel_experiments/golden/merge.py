@@ -136,6 +136,22 @@ def _generalise(merged: Form, seen: Mapping[_Place, Sequence[Own]]) -> None:
             pattern = pattern_of(everything, open_to_all=key in open_keys)
             if pattern is not None:
                 _set_everywhere(merged, ambiguous, key, pattern)
+        if any(own.events != seen[place][0].events for place in places for own in seen[place]):
+            _pool_events(merged, ambiguous)
+
+
+def _pool_events(merged: Form, nodes: Iterable[Node]) -> None:
+    """Let each of some spans have in its events what one of them has."""
+    places: dict[tuple[str, ...], list[_Place]] = {}
+    for node in nodes:
+        for instance, number in enumerate(node.own):
+            names = tuple(event.name for event in merged.owns[number].events)
+            places.setdefault(names, []).append((node, instance))
+    for group in places.values():
+        owns = [merged.owns[node.own[instance]] for node, instance in group]
+        events = _merged_events(owns)
+        for place, own in zip(group, owns, strict=True):
+            _replace_own(merged, place, own._replace(events=events))
 
 
 def _varying(places: Iterable[Sequence[Own]]) -> dict[str, list[Seen]]:

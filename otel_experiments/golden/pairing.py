@@ -477,13 +477,10 @@ def _join_stable(pairing: Pairing, ours: Sequence[int], theirs: Sequence[int]) -
         if len(own) > 1 < len(other):
             before = [dict(pairing.owns[slot.own].attributes) for slot in _at(pairing.golden, own)]
             after = [dict(pairing.owns[slot.own].attributes) for slot in _at(pairing.candidate, other)]
-            keys = _unchanged_keys(before, after)
-            if not keys:
+            parts = _unchanged_parts(before, after)
+            if not any(parts[0]):
                 continue
-            joined = join_multisets(
-                [tuple(one.get(key) for key in keys) for one in before],
-                [tuple(one.get(key) for key in keys) for one in after],
-            )
+            joined = join_multisets(*parts)
             for at, place in joined:
                 pairing.join(own[at], other[place])
     return (
@@ -492,15 +489,21 @@ def _join_stable(pairing: Pairing, ours: Sequence[int], theirs: Sequence[int]) -
     )
 
 
-def _unchanged_keys(before: Sequence[Mapping[str, Value]], after: Sequence[Mapping[str, Value]]) -> list[str]:
-    """Return the attributes that tell slots apart and of which the fewer slots all have a value of the others."""
+def _unchanged_parts(
+    before: Sequence[Mapping[str, Value]], after: Sequence[Mapping[str, Value]]
+) -> tuple[list[Hashable], list[Hashable]]:
+    """Return of each slot the attributes that are unchanged together: what tells most slots apart comes first."""
     fewer = min(len(before), len(after))
-    found = []
-    for key in sorted({key for one in (*before, *after) for key in one}):
-        ours, theirs = Counter(one.get(key) for one in before), Counter(one.get(key) for one in after)
-        if len(ours) > 1 and (ours & theirs).total() == fewer:
-            found.append(key)
-    return found
+    keys = {key: len({one.get(key) for one in (*before, *after)}) for key in {*chain(*before, *after)}}
+    ours: list[Hashable] = [()] * len(before)
+    theirs: list[Hashable] = [()] * len(after)
+    for key in sorted(keys, key=lambda key: (-keys[key], key)):
+        if keys[key] > 1:
+            more = [(part, one.get(key)) for part, one in zip(ours, before, strict=True)]
+            others = [(part, one.get(key)) for part, one in zip(theirs, after, strict=True)]
+            if (Counter(more) & Counter(others)).total() == fewer:
+                ours, theirs = list(more), list(others)
+    return ours, theirs
 
 
 def _join_levels(pairing: Pairing, accept: Callable[[Slot], bool], levels: Sequence[Level]) -> None:
