@@ -41,8 +41,13 @@ _ENDINGS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jso
 @click.option("--where", metavar="EXPRESSION", help="Only these runs.")
 @click.option("--experiment", metavar="NAME", help="Only runs of this experiment.")
 @click.option("--metric", metavar="GLOB", default="*", help="With points: only these metrics.")
+@click.option(
+    "--spreadsheet-safe",
+    is_flag=True,
+    help="With CSV: an apostrophe before texts that a spreadsheet would run as formulas.",
+)
 @click.pass_context
-def command(
+def command(  # noqa: PLR0913 - one argument an option
     ctx: click.Context,
     *,
     what: What,
@@ -52,6 +57,7 @@ def command(
     where: str | None,
     experiment: str | None,
     metric: str,
+    spreadsheet_safe: bool,
 ) -> None:
     """Write runs (one row a run), points (one row a point) or spans (one object a span).
 
@@ -63,11 +69,22 @@ def command(
     chosen = form or _format_of(output, what)
     if what == "spans" and chosen == "csv":
         raise click.UsageError("Spans are nested and have no CSV form; use --format jsonl.")
+    if spreadsheet_safe and chosen != "csv":
+        raise click.UsageError("Only CSV is read by spreadsheets; leave out --spreadsheet-safe.")
     reader = open_session(ctx)
     runs = reader.runs(where, experiment=experiment) if run is None else [reader.run(run)]
     has_run_filter = bool(run or where or experiment)
     with _sink(output) as sink:
-        count = _write(reader, runs, what, chosen, sink, metric=metric, has_run_filter=has_run_filter)
+        count = _write(
+            reader,
+            runs,
+            what,
+            chosen,
+            sink,
+            metric=metric,
+            has_run_filter=has_run_filter,
+            spreadsheet_safe=spreadsheet_safe,
+        )
     if output is not None:
         things = what.removesuffix("s") if count == 1 else what
         click.echo(f"Wrote {count} {things} to {clean(str(output))}.", err=True)
@@ -82,14 +99,15 @@ def _write(
     *,
     metric: str,
     has_run_filter: bool,
+    spreadsheet_safe: bool,
 ) -> int:
     match what, form:
         case "runs", "csv":
-            return out.runs_to_csv(reader, runs, sink)
+            return out.runs_to_csv(reader, runs, sink, spreadsheet_safe=spreadsheet_safe)
         case "runs", _:
             return out.runs_to_jsonl(reader, runs, sink)
         case "points", "csv":
-            return out.points_to_csv(reader, runs, sink, metric=metric)
+            return out.points_to_csv(reader, runs, sink, metric=metric, spreadsheet_safe=spreadsheet_safe)
         case "points", _:
             return out.points_to_jsonl(reader, runs, sink, metric=metric)
         case _:

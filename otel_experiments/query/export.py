@@ -19,6 +19,7 @@ from otel_experiments.query.plain import json_line, plain, plain_number, plain_r
 from otel_experiments.query.reader import Reader
 from otel_experiments.query.run_view import RunView
 from otel_experiments.query.spans_view import SpansView
+from otel_experiments.query.spreadsheet import defused
 
 RUN_COLUMNS = (
     "run_id", "experiment", "name", "state", "reason", "error_type", "created", "started", "ended",
@@ -42,20 +43,26 @@ class TextSink(Protocol):
         ...
 
 
-def runs_to_csv(reader: Reader, runs: Sequence[RunView], sink: TextSink) -> int:
-    """Write one row a run: its fields, `tags.*`, `params.*`, `metrics.NAME.last` and so on; returns the rows."""
+def runs_to_csv(
+    reader: Reader, runs: Sequence[RunView], sink: TextSink, *, spreadsheet_safe: bool = False
+) -> int:
+    """Write one row a run: its fields, `tags.*`, `params.*`, `metrics.NAME.last` and so on; returns the rows.
+
+    `spreadsheet_safe`: texts that a spreadsheet would run as a formula get an apostrophe in front.
+    """
     columns: dict[str, None] = {}
     for page in reader.pages(runs):
         for run in page:
             columns.update(dict.fromkeys(_cells(run)))
     header = [*RUN_COLUMNS, *sorted(set(columns) - set(RUN_COLUMNS), key=_column_order)]
     writer = csv.writer(sink)
-    writer.writerow(header)
+    row_of = defused if spreadsheet_safe else list
+    writer.writerow(row_of(header))
     count = 0
     for page in reader.pages(runs):
         for run in page:
             cells = _cells(run)
-            writer.writerow([cells.get(column, "") for column in header])
+            writer.writerow(row_of(cells.get(column, "") for column in header))
             count += 1
     return count
 
@@ -70,15 +77,23 @@ def runs_to_jsonl(reader: Reader, runs: Sequence[RunView], sink: TextSink) -> in
     return count
 
 
-def points_to_csv(reader: Reader, runs: Sequence[RunView], sink: TextSink, *, metric: str = "*") -> int:
-    """Write one row a point of every series whose name matches the glob; returns the rows."""
+def points_to_csv(
+    reader: Reader,
+    runs: Sequence[RunView],
+    sink: TextSink,
+    *,
+    metric: str = "*",
+    spreadsheet_safe: bool = False,
+) -> int:
+    """Write one row a point of every series whose name matches the glob; returns the rows. See `runs_to_csv`."""
     writer = csv.writer(sink)
     writer.writerow(POINT_COLUMNS)
     count = 0
     for run, series in _series(reader, runs, metric):
         points = series.points()
+        names = defused((series.name, series.phase)) if spreadsheet_safe else (series.name, series.phase)
         writer.writerows(
-            (run.id, series.name, series.phase, plain_step(step), time_ns, plain_number(value), series.rank)
+            (run.id, *names, plain_step(step), time_ns, plain_number(value), series.rank)
             for step, time_ns, value in zip(points.steps, points.times_ns, points.values, strict=True)
         )
         count += len(points)

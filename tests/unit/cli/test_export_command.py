@@ -34,6 +34,14 @@ def test_the_name_of_the_file_tells_the_form(terminal, tmp_path, name, is_jsonl)
     assert [one.name for one in tmp_path.iterdir()] == [name]  # no temporary file is left
 
 
+def test_a_spreadsheet_gets_no_formulas_where_that_is_asked_for(terminal):
+    """`--spreadsheet-safe` goes with CSV alone."""
+    assert terminal.run("export", "runs", "--spreadsheet-safe").exit_code == 0
+    refused = terminal.run("export", "runs", "--format", "jsonl", "--spreadsheet-safe")
+    assert refused.exit_code == 2
+    assert "leave out --spreadsheet-safe" in refused.stderr
+
+
 def test_spans_of_one_run_or_of_all(terminal, jobs):
     """With a run only its spans, without one every span of the store."""
     one = terminal.text("export", "spans", "mlp-a").splitlines()
