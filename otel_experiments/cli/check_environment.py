@@ -10,7 +10,12 @@ from collections.abc import Iterator, Mapping
 from otel_experiments.cli.finding import Finding
 from otel_experiments.record.otlp_destination import Address
 from otel_experiments.record.otlp_environment import SDK_DISABLED, is_sdk_disabled, read_plan
-from otel_experiments.record.propagation import RUN_ID_VARIABLE, RUN_NAME_VARIABLE, THREAD_IDS_VARIABLE
+from otel_experiments.record.propagation import (
+    RANK_VARIABLE,
+    RUN_ID_VARIABLE,
+    RUN_NAME_VARIABLE,
+    THREAD_IDS_VARIABLE,
+)
 from otel_experiments.record.ranks import JOB_ID_VARIABLE
 from otel_experiments.record.settings import SETTINGS, Settings
 
@@ -18,7 +23,7 @@ _PACKAGES = (
     "otel-experiments", "opentelemetry-api", "opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-grpc", "protobuf",
 )  # fmt: skip
 _CONNECT_TIMEOUT_S = 1.0
-_HANDED_ON = {RUN_ID_VARIABLE, RUN_NAME_VARIABLE, THREAD_IDS_VARIABLE, JOB_ID_VARIABLE}
+_HANDED_ON = {RUN_ID_VARIABLE, RUN_NAME_VARIABLE, RANK_VARIABLE, THREAD_IDS_VARIABLE, JOB_ID_VARIABLE}
 """Variables that are no settings: they tell a process what run, or which job, it belongs to."""
 _MAX_NAMES = 5
 

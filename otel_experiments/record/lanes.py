@@ -77,10 +77,10 @@ def set_rank(rank: int | None) -> None:
     _local = threading.local()
 
 
-def set_child(number: int) -> None:
-    """Name the lanes of a process that its parent started without a fork, as those of a forked one are named."""
+def set_child(number: int, rank: int | None = None) -> None:
+    """Name the lanes of a process that its parent (a rank, if it is one) started without a fork, as after a fork."""
     global _process_prefix, _local  # noqa: PLW0603 - as above
-    _process_prefix = f"child-{number}/"
+    _process_prefix = f"child-{number}/" if rank is None else f"rank{rank}/child-{number}/"
     _local = threading.local()
 
 

@@ -216,6 +216,7 @@ class Pipeline:
 
     def admit(self, run: Run) -> None:
         """Know a run that has started, and see that the thread runs which gives signs of life and collects metrics."""
+        look_again()
         context = run.otel_span.get_span_context()
         self.known_runs.add(run.id, KnownRun(run.providers.resource, int(run.id, 16), context.span_id))
         self.losses.write_all(run.id)

@@ -15,12 +15,15 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanContext
 
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.semconv import attributes as attr
 
 if TYPE_CHECKING:
     from otel_experiments.record.run import Run
 
 RUN_ID_VARIABLE: Final = "OTEL_EXPERIMENTS_RUN_ID"
 RUN_NAME_VARIABLE: Final = "OTEL_EXPERIMENTS_RUN_NAME"
+RANK_VARIABLE: Final = "OTEL_EXPERIMENTS_RANK"
+"""The rank whose worker a process is: what it records is that rank's."""
 EXPERIMENT_VARIABLE: Final = "OTEL_EXPERIMENTS_EXPERIMENT"
 STORE_VARIABLE: Final = "OTEL_EXPERIMENTS_STORE"
 PROJECT_VARIABLE: Final = "OTEL_EXPERIMENTS_PROJECT"
@@ -34,12 +37,16 @@ _RUN_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """The run that a process is to join, and the span under which its own spans go (None: not told)."""
+    """The run that a process is to join, the span under which its own spans go, the rank whose worker it is.
+
+    None: not told.
+    """
 
     run_id: str
     name: str
     experiment: str
     parent: SpanContext | None
+    rank: int | None = None
 
 
 def traceparent(context: SpanContext) -> str:
@@ -69,6 +76,7 @@ def environment_of(run: Run) -> dict[str, str]:
         STORE_VARIABLE: str(run.pipeline.store_path or settings.store),
         TRACEPARENT_VARIABLE: traceparent(context) if context.is_valid else "",
         ENABLED_VARIABLE: "" if settings.enabled else "false",
+        RANK_VARIABLE: str(run.providers.resource.attributes.get(attr.ML_DISTRIBUTED_RANK, "")),
     }
     return {name: value for name, value in found.items() if value}
 
@@ -91,6 +99,7 @@ def read_membership(environ: Mapping[str, str]) -> Membership | None:
         TraceContextTextMapPropagator,
     )
 
+    rank = environ.get(RANK_VARIABLE, "")
     carrier = {"traceparent": environ.get(TRACEPARENT_VARIABLE, "")}
     told = trace.get_current_span(TraceContextTextMapPropagator().extract(carrier)).get_span_context()
     return Membership(
@@ -98,4 +107,5 @@ def read_membership(environ: Mapping[str, str]) -> Membership | None:
         name=environ.get(RUN_NAME_VARIABLE, ""),
         experiment=environ.get(EXPERIMENT_VARIABLE, ""),
         parent=told if told.is_valid else None,
+        rank=int(rank) if rank.isascii() and rank.isdecimal() else None,
     )

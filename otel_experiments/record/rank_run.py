@@ -7,8 +7,9 @@ told; where it differs, rank 0 says so when the run ends, and readers show it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from opentelemetry import trace
 
@@ -160,6 +161,11 @@ class RankRun(JoinedRun):
             self.guard.lost(*why_not_kept(self.pipeline.journal, things), count=len(params) + len(tags))
 
 
+def rank_worker(rank: int) -> Callable[..., JoinedRun]:
+    """Return what makes the run as a worker of a rank records it: as that rank does."""
+    return partial(RankRun, rank=rank) if rank else JoinedRun
+
+
 def join_as_rank(pipeline: Pipeline, rank: Rank, identity: RunIdentity) -> Run:
     """Return the run that rank 0 of this process's job starts, with a span of this rank's own under its root.
 
@@ -168,9 +174,6 @@ def join_as_rank(pipeline: Pipeline, rank: Rank, identity: RunIdentity) -> Run:
     lanes.set_rank(rank.number)
     first_trace = trace.format_trace_id(pipeline.id_generator.generate_trace_id())
 
-    def make(*arguments: Any, **named: Any) -> RankRun:  # those of JoinedRun
-        return RankRun(*arguments, **named, rank=rank.number)
-
     run = joined(
         pipeline,
         identity,
@@ -178,7 +181,7 @@ def join_as_rank(pipeline: Pipeline, rank: Rank, identity: RunIdentity) -> Run:
         rank.root,
         f"rank {rank.number}",
         attributes=rank.attributes,
-        make=make,
+        make=partial(RankRun, rank=rank.number),
     )
     with run.guard:
         run.write_start()

@@ -141,6 +141,57 @@ def test_show_names_what_ranks_were_told_differently(job, store_path):
     }  # fmt: skip
 
 
+WORKERS = """
+rank = int(os.environ["RANK"])
+
+def work(number):
+    for step in range(20):
+        ox.log({"loss": rank + number / 10}, step=step)
+    ox.log_params({"by_worker": rank})
+    with ox.current_run().stage(f"piece of {rank}"):
+        pass
+
+if __name__ == "__main__":
+    setup()
+    with ox.start_run("fleet") as run:
+        context = multiprocessing.get_context(sys.argv[2])
+        environ = run.environment()
+        args = (environ,) if sys.argv[2] == "spawn" else ({},)
+        with context.Pool(1, initializer=begin, initargs=args) as pool:
+            pool.map(work, range(3))
+            pool.close()
+            pool.join()
+        run.log({"loss": rank + 0.5})
+"""
+BEGIN = """
+def begin(environ):
+    if environ:
+        ox.worker_init(environ)
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_what_workers_of_a_rank_record_is_that_ranks(script, read, method):
+    """Forked and spawned workers write into the series, lanes and params of the rank that started them."""
+    text = f"import sys\nsys.argv[2:] = [{method!r}]\nsys.argv[0] = 'train.py'\n{BEGIN}{WORKERS}"
+    started = [
+        script(text, RANK=str(rank), WORLD_SIZE="2", OTEL_EXPERIMENTS_JOB_ID="job") for rank in range(2)
+    ]
+    for one in started:
+        one.end()
+
+    run = read().run("fleet")
+    loss = run.metrics["loss"]
+    assert loss.ranks == [0, 1]
+    for rank in range(2):
+        found = sorted(set(loss.points(rank=rank).values))
+        assert (len(loss.points(rank=rank)), found) == (61, [rank + n for n in (0.0, 0.1, 0.2, 0.5)])
+    assert run.params["by_worker"] == 0
+    assert {
+        span.attributes["ml.span.lane"].rsplit("child-")[0] for span in run.spans if "piece" in span.name
+    } == {"rank0/", "rank1/"}
+
+
 GROUP = """
 import torch, torch.distributed as dist
 sys.argv[0] = "train.py"

@@ -312,7 +312,9 @@ def test_libraries_whose_spans_can_land_in_no_run_are_a_note(terminal):
 
 def test_variables_that_hand_a_run_or_a_job_on_are_no_misspelt_settings(terminal):
     """What `run.environment()` and a launcher set is known."""
-    environ = {f"OTEL_EXPERIMENTS_{name}": "x" for name in ("RUN_ID", "RUN_NAME", "JOB_ID", "THREAD_IDS")}
+    environ = {
+        f"OTEL_EXPERIMENTS_{name}": "x" for name in ("RUN_ID", "RUN_NAME", "RANK", "JOB_ID", "THREAD_IDS")
+    }
     _, found = findings_of(terminal, **environ)
 
     assert ("warning", "settings") not in found
