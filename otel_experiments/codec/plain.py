@@ -6,7 +6,7 @@ of log records: one `numpy.float32` there breaks the whole batch when it is enco
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from otel_experiments.model.span import AttributeValue
@@ -14,27 +14,36 @@ from otel_experiments.process.interruption import is_interruption
 
 _PLAIN: Final = frozenset({str, bool, int, float, bytes, type(None)})
 _MAX_ELEMENTS: Final = 1000
+_MAX_LAZY: Final = 10_000
+"""Items of a sequence that may make each of them when it is asked."""
 _MAX_DEPTH: Final = 20
 
 
-def plain_value(value: object, *, above: tuple[int, ...] = ()) -> AttributeValue:
+def plain_value(
+    value: object, *, above: tuple[int, ...] = (), on_text: Callable[[object], None] | None = None
+) -> AttributeValue:
     """Return the value as text, boolean, number, bytes, None, or lists and mappings of them.
 
     `above` are the ids of what the value is in: what holds itself is not followed.
     Scalars of array libraries become numbers, arrays of up to 1,000 elements lists, sets sorted lists, anything
-    else its text.
+    else its text; so do larger arrays and sequences that make their items when asked, such as a long `range`: of
+    these `on_text` is told.
     """
     if type(value) in _PLAIN:
         return value  # type: ignore[return-value] # one of the types of an AttributeValue
     if isinstance(value, Mapping) and _is_followed(value, above):
         inside = (*above, id(value))
-        return {_text(key): plain_value(inner, above=inside) for key, inner in value.items()}
+        return {_text(key): plain_value(inner, above=inside, on_text=on_text) for key, inner in value.items()}
     if isinstance(value, (str, int, float, bytes, bytearray, memoryview)):
         return _base(value)
     if isinstance(value, Sequence) and _is_followed(value, above):
+        if not isinstance(value, (list, tuple)) and _is_long(value):
+            if on_text is not None:
+                on_text(value)
+            return _text(value) if isinstance(value, range) else f"<{type(value).__name__}>"
         inside = (*above, id(value))
-        return [plain_value(inner, above=inside) for inner in value]
-    return _of_library(value, above)
+        return [plain_value(inner, above=inside, on_text=on_text) for inner in value]
+    return _of_library(value, above, on_text)
 
 
 def plain_number(value: object) -> int | float:
@@ -55,11 +64,21 @@ def is_plain_number(value: object) -> bool:
     return type(value) is int or type(value) is float
 
 
+def _is_long(value: Sequence[object]) -> bool:
+    try:
+        return len(value) > _MAX_LAZY
+    except OverflowError:  # more than an address can count
+        return True
+
+
 def _is_followed(value: object, above: tuple[int, ...]) -> bool:
     return len(above) < _MAX_DEPTH and id(value) not in above
 
 
-def _of_library(value: object, above: tuple[int, ...]) -> AttributeValue:
+def _of_library(
+    value: object, above: tuple[int, ...], on_text: Callable[[object], None] | None
+) -> AttributeValue:
+    is_large = False
     try:
         shape: Any = getattr(value, "shape", None)
         if shape is not None and tuple(shape) == ():
@@ -68,12 +87,16 @@ def _of_library(value: object, above: tuple[int, ...]) -> AttributeValue:
                 return item  # type: ignore[no-any-return] # one of the types of an AttributeValue
         elif shape is not None and _size(shape) <= _MAX_ELEMENTS and _is_followed(value, above):
             return plain_value(value.tolist(), above=(*above, id(value)))  # type: ignore[attr-defined] # as above
+        elif shape is not None:
+            is_large = _size(shape) > _MAX_ELEMENTS
         elif isinstance(value, (set, frozenset)):
             return sorted(_text(inner) for inner in value)
     except Exception as error:  # a foreign object may do anything
         if is_interruption(error):
             raise
         return _text(value)
+    if is_large and on_text is not None:
+        on_text(value)
     return _text(value)
 
 

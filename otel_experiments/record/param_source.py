@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, cast
 
+from otel_experiments.errors import RecordingError
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.description import shown
 from otel_experiments.record.param_value import Tell, tell_nobody
@@ -25,7 +26,7 @@ def as_mapping(source: object, tell: Tell = tell_nobody) -> Mapping[object, obje
     try:
         return _seen(source, tell)
     except Exception as error:  # a foreign object may do anything
-        if is_interruption(error) or isinstance(error, _NotAMappingError):
+        if is_interruption(error) or isinstance(error, (_NotAMappingError, RecordingError)):
             raise
         raise _NotAMappingError(
             f"The params cannot be read: {type(source).__name__} raised {type(error).__name__}: {error}\n"

@@ -15,6 +15,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Final, TypeVar, cast
 
 from otel_experiments.codec.text import clean_text
+from otel_experiments.errors import RecordingError
 from otel_experiments.model.run import ParamValue
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.description import shown, text_of
@@ -83,7 +84,7 @@ class ParamTyper:
         try:
             return self._of(value, above)
         except Exception as error:  # a foreign value may do anything
-            if is_interruption(error):
+            if is_interruption(error) or isinstance(error, RecordingError):
                 raise
             return self._text(text_of(value))
 

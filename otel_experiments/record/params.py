@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final, cast
 
-from otel_experiments.errors import InvalidNameError
+from otel_experiments.errors import InvalidNameError, RecordingError
 from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
 from otel_experiments.process.interruption import is_interruption
@@ -110,7 +110,7 @@ def _nested(value: object, name: str, tell: Tell) -> Mapping[object, object] | N
             value, lambda kind, inner, what: tell(kind, f"{name}.{inner}", f"{what} (below {shown(name)})")
         )
     except Exception as error:  # a foreign value may do anything
-        if is_interruption(error):
+        if is_interruption(error) or isinstance(error, RecordingError):
             raise
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Never, cast, get_args
 
-from otel_experiments.codec.plain import plain_number
+from otel_experiments.codec.plain import plain_number, plain_value
 from otel_experiments.errors import ConfigurationError, InvalidNameError
 from otel_experiments.journal import encode
 from otel_experiments.model.batch import MetricDefinition
@@ -17,12 +17,13 @@ from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.instruments import OwnInstruments
 from otel_experiments.record.names import clean_name
 from otel_experiments.record.other_trackers import tell_unknown, tell_without_effect
-from otel_experiments.record.param_value import Tell, kept_tag, tell_nobody
+from otel_experiments.record.param_value import KEPT_AS_TEXT, Tell, kept_tag, tell_nobody
 from otel_experiments.record.params import flatten_params
 from otel_experiments.record.pipeline import Pipeline
 from otel_experiments.record.points import PointRecorder
 from otel_experiments.record.room import why_not_kept
 from otel_experiments.record.scopes import ScopedRun
+from otel_experiments.record.span_limits import MAX_ATTRIBUTES
 from otel_experiments.semconv import metrics
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 
 _DIRECTION_WORDS: Final = {"min": "min", "minimize": "min", "max": "max", "maximize": "max"}
+_MAX_AMOUNT: Final = 2**63
 _DIRECTIONS: Final = (None, *get_args(Direction))
 
 
@@ -141,7 +143,13 @@ class Recording(ScopedRun):
     def log_params(self, params: object) -> None:
         """Record params: a mapping, Namespace, dataclass or pydantic model, nested as it likes; later values win."""
         with self.guard:
-            flat = flatten_params(params, self._refuse_name, self._tell_changed)
+            try:
+                flat = flatten_params(params, self._refuse_name, self._tell_changed)
+            except TypeError as error:
+                if is_interruption(error):
+                    raise
+                self.guard.lost("params", str(error))
+                return
             self.config.merge(flat)
             self._write_params(self.pipeline.redactor.mapping(flat, "param"))
 
@@ -156,7 +164,11 @@ class Recording(ScopedRun):
     def set_tags(self, tags: Mapping[str, object] | Iterable[str]) -> None:
         """Set tags: a mapping, or names whose value is empty."""
         with self.guard:
-            cleaned = clean_tags(tags, self._refuse_name, self._tell_changed)
+            try:
+                cleaned = clean_tags(tags, self._refuse_name, self._tell_changed)
+            except ConfigurationError as error:
+                self.guard.lost("tag", str(error))
+                return
             self._write_tags(self.pipeline.redactor.mapping(cleaned, "tag"))
 
     def _write_params(self, params: Mapping[str, ParamValue]) -> None:
@@ -184,14 +196,33 @@ class Recording(ScopedRun):
     def emit(self, event_name: str, body: Any = None, attributes: Mapping[str, Any] | None = None) -> None:
         """Record an event of the run: a log record with a name. `body` is any value, unlimited in size."""
         with self.guard:
+
+            def tell(large: object) -> None:
+                what = (
+                    f"A value of event {shown(event_name)}, of type {type(large).__name__}, is kept as a text"
+                )
+                self.guard.lost(KEPT_AS_TEXT, f"{what}: it is large", name=text_of(event_name))
+
             now_ns, redactor = self.pipeline.clock(), self.pipeline.redactor
-            self.providers.events.write(
+            body = plain_value(body, on_text=tell)
+            attributes = cast("Mapping[str, Any]", plain_value(attributes or {}, on_text=tell))
+            excess = len(attributes) - MAX_ATTRIBUTES + ("" in attributes)
+            if excess > 0 or "" in attributes:
+                self.guard.lost(
+                    "event attributes",
+                    f"Event {shown(event_name)} has more attributes than an event may have, or one without a name",
+                    name=text_of(event_name),
+                    count=max(1, excess),
+                )
+            is_kept = self.providers.events.write(
                 event_name,
                 time_ns=now_ns,
                 context=self.context_here(),
                 body=redactor.value("", body, f"body of event {event_name!r}"),
-                attributes=redactor.mapping(attributes or {}, "event attribute"),
+                attributes=redactor.mapping(attributes, "event attribute"),
             )
+            if not is_kept:
+                self.guard.lost(*why_not_kept(self.pipeline.journal, "Events"))
 
     def count(self, *, samples: int = 0, tokens: int = 0) -> None:
         """Add to the run's counters of samples and tokens trained on."""
@@ -207,8 +238,13 @@ class Recording(ScopedRun):
                         "started the run",
                         name=definition.name,
                     )
+                    continue
+                number = plain_number(amount)
+                if 0 <= number < _MAX_AMOUNT:
+                    self.instruments.tell(definition, number)
                 else:
-                    self.instruments.tell(definition, plain_number(amount))
+                    what = f"run.count takes amounts from 0 to 2**63, not {shown(amount)}; it is not counted"
+                    self.guard.lost("instrument", what, name=definition.name)
 
     @property
     def meter(self) -> Meter:

@@ -28,6 +28,7 @@ from otel_experiments.record.instruments import OwnInstruments
 from otel_experiments.record.lanes import LaneClock
 from otel_experiments.record.neighbours import NeighbourClock
 from otel_experiments.record.other_trackers import end_of, tell_unknown
+from otel_experiments.record.param_value import TEXT_CUT
 from otel_experiments.record.params import attribute_of_param
 from otel_experiments.record.pipeline import FlushReport, Pipeline
 from otel_experiments.record.points import FINISHED, PointRecorder
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from otel_experiments.record.guard import RunGuard
 
 Item = TypeVar("Item")
+MAX_REASON_CHARS = 10_000
 MAX_HYPERPARAMETERS = 100
 """How many params the run span carries as attributes; all of them are in the event with the config."""
 
@@ -378,6 +380,11 @@ class Run(Recording, Work):
         if self.is_inherited:
             return self.pipeline.flush(timeout_s=0.0)
         reason = text_of(reason) if reason else ""
+        if len(reason) > MAX_REASON_CHARS and not self._state.is_terminal:
+            what = (
+                f"The reason why the run ended has {len(reason):,} characters; {MAX_REASON_CHARS:,} are kept"
+            )
+            self.guard.lost(TEXT_CUT, what, name="reason")
         with self._lock:
             if self._state.is_terminal:
                 return self.pipeline.flush(timeout_s=0.0)
@@ -451,7 +458,7 @@ class Run(Recording, Work):
                     run_id=self.id,
                     state=state,
                     time_ns=self._stamp_ns(),
-                    reason=reason[:10_000],
+                    reason=reason[:MAX_REASON_CHARS],
                     error_type=error_type,
                     paused_total_ns=self._paused_total_ns,
                     paused_count=self._paused_count,

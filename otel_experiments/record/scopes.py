@@ -320,14 +320,15 @@ def _size_bytes(path: str) -> int | None:
 
 def plain_attribute(guard: RunGuard, key: str, value: Any) -> AttributeValue:
     """Return the value of an attribute as OpenTelemetry knows it; a large array becomes a text, which is told."""
-    made = plain_value(value)
-    if type(made) is str and getattr(value, "shape", None) is not None:
+
+    def tell(large: object) -> None:
         guard.lost(
             KEPT_AS_TEXT,
-            f"The attribute {shown(key)}, of type {type(value).__name__}, is too large for a span; it is kept as a text",
+            f"The attribute {shown(key)}, of type {type(large).__name__}, is too large for a span; it is kept as a text",
             name=text_of(key),
         )
-    return made
+
+    return plain_value(value, on_text=tell)
 
 
 def plain_attributes(guard: RunGuard, attributes: Mapping[str, Any]) -> dict[str, Any]:

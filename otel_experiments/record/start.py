@@ -25,6 +25,7 @@ from otel_experiments.record.current import find_run
 from otel_experiments.record.description import shown
 from otel_experiments.record.git import git_attributes
 from otel_experiments.record.names import clean_name
+from otel_experiments.record.param_value import TEXT_CHANGED, Tell
 from otel_experiments.record.params import flatten_params
 from otel_experiments.record.pipeline import Pipeline
 from otel_experiments.record.providers import RunProviders
@@ -144,6 +145,7 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     def tell(kind: str, name: str, what: str) -> None:
         changes.append((kind, name, what))
 
+    _tell_texts(tell, group=group, hypothesis=hypothesis, condition=condition, description=description)
     try:
         params = flatten_params(config, tell=tell) if config is not None else {}
     except TypeError as error:
@@ -224,6 +226,12 @@ def _check_texts(**given: object) -> None:
             raise ConfigurationError(
                 f"{field}={shown(text)} is of type {type(text).__name__}, not a text.\n  Pass a str."
             )
+
+
+def _tell_texts(tell: Tell, **given: str | None) -> None:
+    for field, text in given.items():
+        if text and clean_text(text) != text:
+            tell(TEXT_CHANGED, field, f"The text of {field} is no valid Unicode; `?` is kept for what is not")
 
 
 def run_attributes(identity: RunIdentity) -> dict[str, Any]:
