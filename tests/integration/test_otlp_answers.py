@@ -19,7 +19,7 @@ PASSING = {
     grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 FORMS = ("none", "retryinfo", "details")
-POINTS, SPANS, EVENTS = 3000, 50, 5
+POINTS, SPANS, EVENTS = 1200, 50, 5
 
 
 def record(run, *, points=POINTS, spans=SPANS, events=EVENTS):
