@@ -21,6 +21,7 @@ from otel_experiments.model.search import (
     And,
     Comparison,
     Expression,
+    MetricField,
     Order,
     RunField,
     RunQuery,
@@ -32,15 +33,16 @@ from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.run_view import RunPage, RunView
 from otel_experiments.query.search import parse_order, parse_search
 from otel_experiments.query.search_text import fields_of
-from otel_experiments.query.search_told import SearchTeller
 from otel_experiments.store import Row, Store
 
 if TYPE_CHECKING:
+    from otel_experiments.query.search_told import SearchTeller
     from otel_experiments.query.spans_view import SpansView
 
 PAGE_SIZE = 500
 """Runs whose params, tags and series are fetched together: three queries for so many runs."""
 
+_OF_BEST = frozenset({"best", "best_step"})
 LATEST = "latest"
 """Names the newest run of a store."""
 _BACK = re.compile(r"~[0-9]{1,18}\Z")
@@ -122,23 +124,24 @@ class Reader:
         """
         if (limit is not None and limit < 0) or offset < 0:
             raise QueryError(f"A page has limit {limit} and offset {offset}.\n  Neither may be below zero.")
-        teller = SearchTeller(self._store)
-        expression = self._where(where, experiment, teller)
-        orders = () if order is None else teller.orders(parse_order(order))
+        expression = self._where(where, experiment)
+        teller = None if order is None else self._teller
+        orders = () if order is None or teller is None else teller.orders(parse_order(order))
         query = RunQuery(expression, orders, limit, offset)
         liveness = Liveness(self._clock())
         found = self._store.find_runs(query, live_run_ids=self._live_ids(liveness, expression, orders))
-        if found:
+        if found and teller is not None:
             teller.tell_unsorted(expression, orders)
-        elif not offset and limit != 0:
+        elif not found and not offset and limit != 0:
             if experiment is not None:
                 self._check_experiment(experiment)
-            teller.tell_unmatched(expression)
+            if expression is not None:
+                self._teller.tell_unmatched(expression)
         return self._views(found, liveness)
 
     def check_fields(self, fields: Sequence[SearchField]) -> list[SearchField]:
         """Return the fields as they are to be shown, and warn of those that no run has."""
-        teller = SearchTeller(self._store)
+        teller = self._teller
         meant = [teller.field(field) for field in fields]
         teller.tell_unknown(meant)
         return meant
@@ -149,7 +152,7 @@ class Reader:
         Raises:
             SearchSyntaxError: `where` cannot be understood.
         """
-        expression = self._where(where, experiment, SearchTeller(self._store))
+        expression = self._where(where, experiment)
         live = self._live_ids(Liveness(self._clock()), expression, ())
         return self._store.count_runs(RunQuery(expression), live_run_ids=live)
 
@@ -256,11 +259,18 @@ class Reader:
     ) -> None:
         self.close()
 
-    def _where(
-        self, where: str | Expression | None, experiment: str | None, teller: SearchTeller
-    ) -> Expression | None:
+    @property
+    def _teller(self) -> SearchTeller:
+        """Return who tells of one search."""
+        from otel_experiments.query.search_told import SearchTeller  # noqa: PLC0415 - 2 ms that few need
+
+        return SearchTeller(self._store)
+
+    def _where(self, where: str | Expression | None, experiment: str | None) -> Expression | None:
         expression = parse_search(where) if isinstance(where, str) else where
-        expression = None if expression is None else teller.expression(expression)
+        if any(isinstance(one, MetricField) and one.stat in _OF_BEST for one in fields_of(expression)):
+            assert expression is not None
+            expression = self._teller.expression(expression)
         if experiment is None:
             return expression
         of_experiment = Comparison(RunField("experiment"), "==", experiment)

@@ -13,8 +13,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from otel_experiments.record.notices import say_once
-
 _COUNTS: Final = tuple(
     f"OTEL_{what}_LIMIT"
     for what in (
@@ -81,6 +79,8 @@ def sound_environment(*, is_told: bool = True) -> Iterator[None]:
         for variable, why in unusable_variables(os.environ).items():
             hidden[variable] = os.environ.pop(variable)
             if is_told:
+                from otel_experiments.record.notices import say_once  # noqa: PLC0415 - readers do without, 6 ms
+
                 say_once(
                     f"{variable}={hidden[variable]!r:.200} cannot be used: {why}. It is not heeded. Correct or unset it."
                 )

@@ -18,6 +18,14 @@ _WAIT_MS: Final = 200
 """How long an end waits for other processes that use the store just then: they do the same at their end."""
 
 
+def segment_offset(connection: sqlite3.Connection, segment_id: str) -> int:
+    """Return how many bytes of the segment are stored; 0 for one never seen."""
+    row = connection.execute(
+        "select stored_bytes from segments where segment_id = ?", (segment_id,)
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def mark(connection: sqlite3.Connection) -> bool:
     """Mark the file in the caller's transaction; True when it was not marked before."""
     found = connection.execute("insert or ignore into segments values (?, 1)", (UNSETTLED,))

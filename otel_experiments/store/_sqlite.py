@@ -16,7 +16,7 @@ from otel_experiments.store import _read_point, _read_run
 from otel_experiments.store._database import Database
 from otel_experiments.store._guarded_sql import run_guarded
 from otel_experiments.store._protocol import Row
-from otel_experiments.store._settled import mark
+from otel_experiments.store._settled import mark, segment_offset
 
 if TYPE_CHECKING:
     from otel_experiments.model.batch import WriteBatch
@@ -76,8 +76,6 @@ class SqliteStore:
 
     def journal_offset(self, segment_id: str) -> int:
         """Return how many bytes of the segment are in the store; 0 for a segment never seen."""
-        from otel_experiments.store._write_telemetry import segment_offset  # noqa: PLC0415 - who asks will write
-
         with self._database.reading() as connection:
             return segment_offset(connection, segment_id)
 

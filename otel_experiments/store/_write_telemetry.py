@@ -15,6 +15,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import Span
 from otel_experiments.store._identity import instrument_point_hash, log_record_hash
 from otel_experiments.store._read_point import null_of_nan
+from otel_experiments.store._settled import segment_offset
 from otel_experiments.store._span_merge import latest_forms
 from otel_experiments.store._write_origin import OriginWriter
 from otel_experiments.store._write_run import RunWriter
@@ -169,14 +170,6 @@ def advance_segments(connection: sqlite3.Connection, advances: Iterable[JournalA
         if found != advance.start_offset:
             raise JournalMovedError(segment_id=advance.segment_id, expected=advance.start_offset, found=found)
         connection.execute(_UPSERT_SEGMENT, (advance.segment_id, advance.end_offset))
-
-
-def segment_offset(connection: sqlite3.Connection, segment_id: str) -> int:
-    """Return how many bytes of the segment are stored; 0 for one never seen."""
-    row = connection.execute(
-        "select stored_bytes from segments where segment_id = ?", (segment_id,)
-    ).fetchone()
-    return 0 if row is None else int(row[0])
 
 
 def _is_ended(connection: sqlite3.Connection, span: Span) -> bool:
