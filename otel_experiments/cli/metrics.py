@@ -137,7 +137,8 @@ def series_label(series: SeriesView) -> str:
 def print_series(console: Console, found: Sequence[SeriesView]) -> None:
     """Print the summaries: last, extremes with their steps, the course as a sparkline.
 
-    The extreme that is better, where a direction was declared, is printed bold.
+    The extreme that is better, where a direction was declared, is printed bold. Ranks whose series are not shown are
+    counted below.
     """
     spark_width = max(8, min(24, console.width - 66))
     rows: list[list[str | Text]] = []
@@ -166,6 +167,10 @@ def print_series(console: Console, found: Sequence[SeriesView]) -> None:
         Column("course"),
     ]
     print_table(console, layout, rows)
+    hidden = {rank for series in found for rank in series.ranks} - {series.rank for series in found}
+    if hidden:
+        others = "1 more rank" if len(hidden) == 1 else f"{len(hidden)} more ranks"
+        console.print(Text(f"... and {others}: otel-experiments metrics RUN --rank all", style="dim"))
 
 
 def _at(value: float, step: float | None) -> str:

@@ -20,6 +20,8 @@ from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits, SpanProcess
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.util import BoundedList
 
+from otel_experiments.record.otel_internals import global_provider
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("api", "sdk", "exporter-otlp-proto-grpc", "exporter-otlp-proto-common", "proto")
 
@@ -264,3 +266,15 @@ def test_the_logs_of_the_sdk_are_where_we_import_them_from():
         "resource",
         "instrumentation_scope",
     ]
+
+
+def test_the_global_provider_is_the_variable_that_we_look_at(monkeypatch):
+    """The API keeps it in one variable of its module, which every scope compares; by the API itself it costs more."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
+
+    assert global_provider() is provider
+    assert trace.get_tracer_provider() is provider
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
+    assert global_provider() is None
+    assert isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)

@@ -22,7 +22,9 @@ def test_the_lowest_rank_is_shown_unless_another_is_asked_for(job):
     """Without --rank the table and the chart are those of rank 0, with it those of that rank."""
     table, chart = job.text("metrics", "mlp-a"), job.text("metrics", "mlp-a", "loss", "--rank", "2")
 
-    assert "rank" not in table
+    assert table.splitlines()[-1] == "... and 2 more ranks: otel-experiments metrics RUN --rank all"
+    assert "rank" not in table.rsplit("\n", 2)[0]
+    assert "... and 2 more ranks" in job.text("show", "mlp-a")
     assert chart.splitlines()[0].startswith("loss rank 2 ")
     assert job.json("metrics", "mlp-a", "loss")["rank"] == 0
     assert job.json("metrics", "mlp-a", "loss", "--rank", "1")["points"]["values"] == [1.0, 1.5]
@@ -36,6 +38,7 @@ def test_all_ranks_are_a_table(job):
     assert [(one["name"], one["rank"]) for one in of_loss] == [("loss", 0), ("loss", 1), ("loss", 2)]
     assert "loss rank 1" in everything
     assert "loss rank 2" in everything
+    assert "more ranks" not in everything
 
 
 def test_a_rank_that_is_none_is_refused(job):
