@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from contextvars import Token
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry import context as context_api
 
 from otel_experiments.errors import NoActiveRunError
+from otel_experiments.process.bytecode import begins_uninterrupted
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
 
@@ -22,21 +22,32 @@ active_runs: Final[dict[str, Run]] = {}
 """The runs started and not finished in this process, by id, oldest first."""
 
 
-def detach(token: object) -> None:
+@begins_uninterrupted
+def detach(token: Any) -> None:  # what `attach` returned; its class depends on the context implementation
     """Make current again what was current before the context was attached that `token` stands for.
 
     The variable is reset directly: OpenTelemetry's `detach` swallows every exception, a signal handler's too.
     A context that was attached elsewhere (another task, a generator closed late) is left as it is.
     """
-    if not isinstance(token, Token):  # another context implementation, chosen by OTEL_PYTHON_CONTEXT
-        context_api.detach(cast("Any", token))
-        return
     try:
-        token.var.reset(token)
+        token.var.reset(token)  # the first call, and of C: no signal is handled before it has done its work
+    except AttributeError as error:  # another context implementation, chosen by OTEL_PYTHON_CONTEXT
+        if is_interruption(error):
+            raise
+        context_api.detach(token)
     except (RuntimeError, ValueError) as error:
         if is_interruption(error):
             raise
         tell(_logger, "A span was left in another context than it was opened in.", level=logging.DEBUG)
+
+
+@begins_uninterrupted
+def restore(token: Any, here: context_api.Context) -> None:  # as above
+    """Make `here` current again, whether attaching another context came to its end and gave a token or not."""
+    if token is not None:
+        detach(token)
+    elif context_api.get_current() is not here:
+        context_api.attach(here)
 
 
 def find_run(context: context_api.Context | None = None) -> Run | None:

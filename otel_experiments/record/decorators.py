@@ -16,7 +16,7 @@ from opentelemetry import context as context_api
 from opentelemetry import trace as trace_api
 
 from otel_experiments.errors import ConfigurationError
-from otel_experiments.record.current import active_runs, detach, find_run
+from otel_experiments.record.current import active_runs, find_run, restore
 from otel_experiments.record.description import shown
 from otel_experiments.record.run import Run
 from otel_experiments.record.scopes import Scope
@@ -109,21 +109,22 @@ def _call_generator(
 
 def _drive(scope: Scope, inner: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
     """Run the generator with the span current only while it is running."""
-    scope.__enter__()
-    scope.leave_context()
-    context = trace_api.set_span_in_context(scope.span, scope.run.context_here())
     result: Any = None
-    resume: Callable[[], Any] = functools.partial(next, inner)
+    scope.__enter__()
     try:
+        scope.leave_context()
+        context = trace_api.set_span_in_context(scope.span, scope.run.context_here())
+        resume: Callable[[], Any] = functools.partial(next, inner)
         while True:
-            token = context_api.attach(context)
+            here, token = context_api.get_current(), None
             try:
+                token = context_api.attach(context)
                 item = resume()
             except StopIteration as stop:
                 result = stop.value
                 break
             finally:
-                detach(token)
+                restore(token, here)
             try:
                 resume = functools.partial(inner.send, (yield item))
             except GeneratorExit:
@@ -141,18 +142,19 @@ def _drive(scope: Scope, inner: Generator[Any, Any, Any]) -> Generator[Any, Any,
 async def _drive_async(scope: Scope, inner: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
     """Do what `_drive` does for an asynchronous generator."""
     scope.__enter__()
-    scope.leave_context()
-    context = trace_api.set_span_in_context(scope.span, scope.run.context_here())
-    resume: Callable[[], Awaitable[Any]] = inner.__anext__
     try:
+        scope.leave_context()
+        context = trace_api.set_span_in_context(scope.span, scope.run.context_here())
+        resume: Callable[[], Awaitable[Any]] = inner.__anext__
         while True:
-            token = context_api.attach(context)
+            here, token = context_api.get_current(), None
             try:
+                token = context_api.attach(context)
                 item = await resume()
             except StopAsyncIteration:
                 break
             finally:
-                detach(token)
+                restore(token, here)
             try:
                 resume = functools.partial(inner.asend, (yield item))
             except GeneratorExit:

@@ -19,6 +19,7 @@ from otel_experiments.journal import encode
 from otel_experiments.model import run as model
 from otel_experiments.model.batch import RunStateChange
 from otel_experiments.model.run import ParamValue, RunState, check_transition
+from otel_experiments.process.bytecode import begins_uninterrupted
 from otel_experiments.record import loops, propagation
 from otel_experiments.record import scopes as scope_module
 from otel_experiments.record.config import Config
@@ -316,11 +317,14 @@ class Run(Recording, Work):
         if self._state is RunState.RUNNING:
             self._end_by(error)
 
+    @begins_uninterrupted
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> Literal[False]:
         token, self._token = self._token, None
-        if self.is_inherited:
+        if (
+            self._generation != scope_module.fork_generation
+        ):  # not `is_inherited`: nothing is called before the `try`
             return False
         try:
             if token is not None:

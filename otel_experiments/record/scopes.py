@@ -20,6 +20,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, Span, Status, StatusCode, Tracer
 
 from otel_experiments.codec.plain import plain_value
+from otel_experiments.process.bytecode import begins_uninterrupted
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.adoption import look_again
 from otel_experiments.record.current import RUN_KEY, detach
@@ -203,6 +204,7 @@ class Scope:
                 finally:
                     span.end(self._run.pipeline.clock())
 
+    @begins_uninterrupted
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> Literal[False]:
