@@ -52,6 +52,7 @@ class GoldenSession:
         self._claimed: set[str] = set()
         self._folders: set[str] = set()
         self._actions: list[tuple[str, str]] = []
+        self._notes: list[str] = []
         self._owners: dict[str, str] = {}
         self._has_crashed_worker = False
         self._unused: list[Path] = []
@@ -82,6 +83,8 @@ class GoldenSession:
         """Note what was written."""
         if checked.action:
             self._actions.append((checked.action, str(checked.path)))
+        if checked.action == "written" and checked.note:
+            self._notes.append(f"{self._shown(checked.path)}: {checked.note}")
 
     def note_pending(self, path: Path) -> None:
         """Note that a golden that is missing waits for review."""
@@ -98,6 +101,7 @@ class GoldenSession:
             "claimed": sorted(self._claimed),
             "folders": sorted(self._folders),
             "actions": [list(action) for action in self._actions],
+            "notes": list(self._notes),
         }
 
     def take_message(self, message: dict[str, Any]) -> None:  # as above
@@ -106,6 +110,7 @@ class GoldenSession:
         self._claimed |= set(message["claimed"])
         self._folders |= set(message["folders"])
         self._actions += [(action, path) for action, path in message["actions"]]
+        self._notes += message["notes"]
 
     def finish(self, *, may_find_unused: bool) -> bool:
         """Look for unused goldens and review pending ones, as far as it was asked for; True when the session fails."""
@@ -154,6 +159,8 @@ class GoldenSession:
                 "update goldens where you can read the result, or add --golden-force to --golden-update"
             )
         self._summarize_actions(reporter)
+        for note in self._notes:
+            reporter.line(note)
         self._summarize_unused(reporter)
 
     def _summarize_actions(self, reporter: pytest.TerminalReporter) -> None:

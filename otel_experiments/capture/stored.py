@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from otel_experiments.capture.grouping import group_spans
 from otel_experiments.capture.surroundings import describe_resource
 from otel_experiments.errors import EmptyTraceError, GoldenRuleError
 from otel_experiments.golden.trace import CapturedRun, MetricSeries, require_complete
 from otel_experiments.query import Reader, RunView, open_reader
+from otel_experiments.record.start import is_made_name
+
+_UNNAMED: Final = "run"
+"""What a child run is called that nobody gave a name."""
 
 
 def capture_run(
@@ -17,7 +23,8 @@ def capture_run(
 ) -> CapturedRun:
     """Return a stored run with its spans and the whole history of its metrics.
 
-    Spans and metrics of child runs (`children`) go in as well, their metrics under `CHILD:METRIC`.
+    Spans and metrics of child runs (`children`) go in as well, their metrics under `CHILD:METRIC`; of several of one
+    name the second is `CHILD#2`, and one whose name was drawn is called `run`.
 
     Args:
         run: the run, as a reader found it.
@@ -30,9 +37,12 @@ def capture_run(
     """
     spans = list(run.spans)
     series = _series(run)
+    uses: Counter[str] = Counter()
     for child in children:
+        name = _UNNAMED if is_made_name(child.name) else child.name
+        uses[name] += 1
         spans += list(child.spans)
-        series += _series(child, prefix=f"{child.name}:")
+        series += _series(child, prefix=f"{name}{f'#{uses[name]}' if uses[name] > 1 else ''}:")
     made = CapturedRun(
         spans=spans,
         metrics=series,

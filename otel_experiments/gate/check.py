@@ -19,10 +19,13 @@ from otel_experiments.gate.files import load_golden, save_golden, save_stats
 from otel_experiments.gate.options import CheckOptions, Part
 from otel_experiments.gate.shelf import describe_os_error
 from otel_experiments.gate.stable import require_stable
+from otel_experiments.golden.canonical import canonicalize
 from otel_experiments.golden.compare import Comparison, compare
 from otel_experiments.golden.file import update_golden
 from otel_experiments.golden.golden import Golden, make_golden
 from otel_experiments.golden.policy import Policy
+from otel_experiments.golden.roles import DEFAULT_RULES, Rules
+from otel_experiments.golden.rule_use import find_unused_rules
 from otel_experiments.golden.trace import CapturedRun
 
 Action = Literal["", "written", "updated", "pending"]
@@ -40,7 +43,7 @@ class Checked:
     comparison: Comparison | None
     action: Action = ""
     note: str = ""
-    """Why no pending golden was written where one would have been; empty where it was."""
+    """Why no pending golden was written where one would have been, or which rules of a new one match nothing."""
 
     @property
     def is_pass(self) -> bool:
@@ -185,13 +188,21 @@ def _first(path: Path, runs: Sequence[CapturedRun], options: CheckOptions) -> Ch
         save_golden(path, made)
         save_stats(path, made)
         _forget_pending(path)
-        return Checked(path, None, "written")
+        return Checked(path, None, "written", note=_unused_rules(options.rules, runs))
     try:
         save_golden(shelf.pending_path(path), made)
         save_stats(path, made, is_pending=True)
     except OSError as exc:
         raise GoldenMissingError(path=str(path), update=options.update_command) from exc
     raise GoldenMissingError(path=str(path), update=options.update_command)
+
+
+def _unused_rules(rules: Rules, runs: Sequence[CapturedRun]) -> str:
+    """Return which declared rules are about nothing in the runs; a comparison says it as `rule-unused`."""
+    if rules == DEFAULT_RULES:
+        return ""
+    unused = find_unused_rules(rules, [canonicalize(run, rules) for run in runs])
+    return "; ".join(f"{finding.code}: {finding.detail}" for finding in unused)
 
 
 def _revised(path: Path, runs: Sequence[CapturedRun], options: CheckOptions) -> Golden:

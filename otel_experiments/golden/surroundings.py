@@ -25,18 +25,27 @@ _LEAST_PID: Final = 10_000
 """Smaller process numbers are sizes and counts as well."""
 
 
+_BEHIND: Final = ("@", "//", "on ", "host=", "host: ", "host ", "hostname=", "hostname: ", "node=", "node: ")
+"""What a host's name stands behind, where it is a host's for sure."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Names of hosts and numbers of processes."""
+    """Names of hosts and numbers of processes; `common` hosts have names that are words too."""
 
     hosts: tuple[str, ...] = ()
     pids: tuple[int, ...] = ()
+    common: tuple[str, ...] = ()
     _pattern: re.Pattern[str] | None = field(init=False, default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names = sorted(map(re.escape, self.hosts), key=len, reverse=True)
         numbers = [str(pid) for pid in self.pids if pid >= _LEAST_PID]
         parts = [rf"(?P<host>(?<![A-Za-z0-9])(?:{'|'.join(names)})(?![A-Za-z0-9]))"] if names else []
+        if self.common:
+            behind = "|".join(f"(?<={re.escape(word)})" for word in _BEHIND)
+            words = "|".join(map(re.escape, self.common))
+            parts.append(rf"(?P<word>(?i:{behind})(?:{words})(?![A-Za-z0-9]))")
         if numbers:
             parts.append(rf"(?P<pid>(?<![0-9A-Za-z.])(?:{'|'.join(numbers)})(?![0-9A-Za-z]|\.\d))")
         if parts:
@@ -46,7 +55,7 @@ class Surroundings:
         """Return the text with `<host>` and `<pid>` in place of these names and numbers."""
         if self._pattern is None:
             return text
-        return self._pattern.sub(lambda match: f"<{match.lastgroup}>", text)
+        return self._pattern.sub(lambda match: "<pid>" if match.lastgroup == "pid" else "<host>", text)
 
 
 NOWHERE: Final = Surroundings()
@@ -64,7 +73,9 @@ def find_surroundings(spans: Iterable[Span]) -> Surroundings:
         if isinstance(pid, int):
             pids.add(pid)
     hosts |= {host.partition(".")[0] for host in hosts}
-    return Surroundings(tuple(sorted(filter(_is_telling, hosts))), tuple(sorted(pids)))
+    telling = set(filter(_is_telling, hosts))
+    common = {host for host in hosts - telling if host and host != "localhost" and not host[0].isdigit()}
+    return Surroundings(tuple(sorted(telling)), tuple(sorted(pids)), tuple(sorted(common)))
 
 
 def _is_telling(host: str) -> bool:

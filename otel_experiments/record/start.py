@@ -69,6 +69,13 @@ def make_name() -> str:
     return f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}-{secrets.randbelow(900) + 100}"
 
 
+def is_made_name(name: str) -> bool:
+    """Tell whether a run's name is one that `make_name` draws, so that another run has another."""
+    adjective, _, rest = name.partition("-")
+    noun, _, number = rest.partition("-")
+    return adjective in _ADJECTIVES and noun in _NOUNS and number.isdecimal()
+
+
 def base_resource(settings: Settings) -> Resource:
     """Return what all runs of this process share: project, process, host, git checkout.
 

@@ -88,6 +88,23 @@ def test_an_update_that_is_forced_in_ci_is_done(accepted):
     assert "1 updated" in answer.stdout
 
 
+def test_rules_of_a_marker_that_match_nothing_are_said_with_the_new_golden(project):
+    """A misspelt name in the marker is told when the golden is written, with the one that is there."""
+    project.change(
+        "test_train.py",
+        "\n\ndef test_train",
+        "\nimport pytest\n\n\n@pytest.mark.golden(volatile=['los'])\ndef test_train",
+    )
+
+    answer = project.pytest("--golden-update", CI="")
+
+    assert answer.returncode == 0, answer.stdout
+    assert (
+        "golden/test_train.otg: rule-unused: volatile los: no attribute or metric has this name; there is 'loss'"
+        in answer.stdout
+    )
+
+
 def test_runs_that_do_different_things_make_no_golden(project):
     """Seeds of which one fails where the others do not are refused with the difference, and no file is written."""
     project.write(

@@ -30,6 +30,9 @@ from otel_experiments.errors import (
     TelemetryDecodeError,
 )
 from otel_experiments.exporters.golden import GoldenSpanExporter
+from otel_experiments.golden.compare import compare
+from otel_experiments.golden.golden import make_golden
+from otel_experiments.golden.policy import Policy
 from otel_experiments.golden.trace import MetricSeries
 
 PROGRAM = """
@@ -82,6 +85,25 @@ def test_child_runs_go_with_their_parent():
 
     assert sorted(series.name for series in capture.captured.metrics) == ["best", "trial:loss"]
     assert names(capture.captured).count("run default") == 2
+
+
+def test_child_runs_are_told_apart_whatever_their_names():
+    """Trials of one name, and trials that nobody named, have metrics of their own, under the same names each time."""
+
+    def sweep():
+        with record_here() as capture, ox.start_run("sweep"):
+            for value in (0.5, 0.25):
+                for name in ("trial", None):
+                    with ox.start_run(name) as run:
+                        run.log({"loss": value}, step=0)
+        return capture.captured
+
+    first, second = sweep(), sweep()
+
+    assert sorted((one.name, one.values[0]) for one in first.metrics) == [
+        ("run#2:loss", 0.25), ("run:loss", 0.5), ("trial#2:loss", 0.25), ("trial:loss", 0.5),
+    ]  # fmt: skip
+    assert compare(make_golden([first]), [second], policy=Policy(timing="off")).findings == ()
 
 
 def test_spans_of_a_given_provider_are_captured():

@@ -148,6 +148,14 @@ def test_a_golden_names_no_host():
         assert platform.node() not in golden_on(platform.node(), 31337)
 
 
+@pytest.mark.parametrize("host", ["vm", "pc1", "runner", "gpu-box-7"])
+def test_a_host_is_left_out_where_a_host_is_named(host):
+    """Behind `@`, `//`, `host=` or `on` even a host with a short or common name is none of the program's business."""
+    for text in (f"ann@{host}:22", f"tcp://{host}:29500", f"host={host}", f"rank 0 on {host}"):
+        assert "<host>" in golden_of_name(text, host)
+        assert host not in golden_of_name(text, host)
+
+
 @pytest.mark.parametrize("host", ["localhost", "runner", "model", "gpu", "10.0.0.1", ""])
 def test_a_host_with_a_common_name_changes_no_text(host):
     """A host called as things in programs are is not searched for: on another one the text would differ."""
