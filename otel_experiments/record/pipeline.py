@@ -148,7 +148,7 @@ class Pipeline:
             on_loss=self._tell_full_disk,
         )
         self.journal_processor = JournalSpanProcessor(
-            self.journal, self.references, self.guard, self._count_span
+            self.journal, self.references, self.guard, self._count_span, self.redactor.span
         )
         self.own_events = OwnEvents(self.journal, self.references)
         self.anomalies = AnomalyEvents(self.own_events, self.known_runs)

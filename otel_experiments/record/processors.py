@@ -30,6 +30,7 @@ from otel_experiments.journal.encode import (
 )
 from otel_experiments.journal.format import RecordType
 from otel_experiments.journal.writer import JournalWriter
+from otel_experiments.model.span import Span as RecordedSpan
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.declared import References
 from otel_experiments.record.description import shown
@@ -69,7 +70,9 @@ class JournalSpanProcessor(SpanProcessor):
         references: References,
         guard: Guard,
         on_span: Callable[[str | None, int], None],
+        redact: Callable[[RecordedSpan], RecordedSpan] = lambda span: span,
     ) -> None:
+        self._redact = redact
         self._journal = journal
         self._references = references
         self._guard = guard
@@ -144,7 +147,7 @@ class JournalSpanProcessor(SpanProcessor):
         )
         status = span.status
         if span.events or span.links or status.description or span.dropped_attributes:
-            model = span_from_sdk(span, resource=resource.value, scope=scope.value)
+            model = self._redact(span_from_sdk(span, resource=resource.value, scope=scope.value))
             run_id, payload = model.run_id, encode_span(model, resource.number, scope.number)
         else:
             context, parent = span.context, span.parent

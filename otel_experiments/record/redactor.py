@@ -6,11 +6,14 @@ What the program itself reads, such as `run.config.api_key`, stays as it is: onl
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from operator import is_
 from typing import Any, Final
 
 from opentelemetry.sdk.resources import Resource
 
 from otel_experiments.codec.redaction import REDACTED, redact_mapping, redact_text, redact_value
+from otel_experiments.model.span import Span
 from otel_experiments.process.interruption import Swallowing
 from otel_experiments.record.guard import logger
 
@@ -38,6 +41,20 @@ class Redactor:
     def text(self, text: str) -> str:
         """Return a text without secrets; nothing is told of it."""
         return redact_text(text) if self.is_on else text
+
+    def span(self, span: Span) -> Span:
+        """Return a span without the secrets of its status and events: what exceptions say may hold some."""
+        if not self.is_on:
+            return span
+        message = redact_text(span.status_message)
+        events = tuple(
+            replace(event, attributes=attributes)
+            if (attributes := self.mapping(event.attributes, "event attribute")) != event.attributes
+            else event
+            for event in span.events
+        )
+        is_same = message == span.status_message and all(map(is_, events, span.events))
+        return span if is_same else replace(span, status_message=message, events=events)
 
     def resource(self, resource: Resource) -> Resource:
         """Return a resource whose attributes hold no secrets: they may come from environment and command line."""

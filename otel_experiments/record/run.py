@@ -383,7 +383,7 @@ class Run(Recording, Work):
     ) -> FlushReport:
         if self.is_inherited:
             return self.pipeline.flush(timeout_s=0.0)
-        reason = text_of(reason) if reason else ""
+        reason = self.pipeline.redactor.text(text_of(reason)) if reason else ""
         if len(reason) > MAX_REASON_CHARS and not self._state.is_terminal:
             what = (
                 f"The reason why the run ended has {len(reason):,} characters; {MAX_REASON_CHARS:,} are kept"

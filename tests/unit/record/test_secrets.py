@@ -60,6 +60,20 @@ def test_no_secret_reaches_the_store(configure, tmp_path, caplog, monkeypatch):
     assert sum("'db.pwd'" in line for line in told) == 1
 
 
+def test_exceptions_lose_the_secrets_in_what_they_say(configure, tmp_path, forgiving):
+    """A message with a connection's password is recorded without it: event, stack trace, status and the run's reason."""
+    with pytest.raises(ConnectionError), ox.start_run("r") as run, run.stage("connect"):
+        raise ConnectionError(f"no answer from postgres://ann:{SECRET}@db/x")
+    ox.shutdown()
+
+    assert SECRET.encode() not in recorded_bytes(tmp_path)
+    found = ox.run("r", store=tmp_path / "experiments.db")
+    assert found.reason == "no answer from postgres://<redacted>@db/x"
+    (span,) = found.spans.named("stage connect")
+    assert span.events[0].attributes["exception.message"] == "no answer from postgres://<redacted>@db/x"
+    assert "<redacted>" in span.status_message
+
+
 def test_secrets_are_kept_where_that_is_wanted(configure, caplog):
     """`redact_secrets=False` records everything as it is, and says nothing."""
     configure(redact_secrets=False)
