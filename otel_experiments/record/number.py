@@ -13,6 +13,8 @@ from otel_experiments.process.interruption import is_interruption
 
 PLAIN: Final[set[type]] = {float, int, bool}
 """Types that `struct` packs as what they are. Those of numpy's real scalars join when they are met."""
+NO_NUMBERS: Final = frozenset({str, bytes, type(None), list, tuple, dict, set, complex})
+"""Types that are none, told without an exception: telling where one comes from takes 0.1 ms."""
 _REAL_KINDS: Final = frozenset("fiub")
 _NO_NUMBERS: Final = frozenset("cmM")
 """Kinds of numpy's types: complex numbers, lengths of time, dates."""

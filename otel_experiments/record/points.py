@@ -20,7 +20,7 @@ from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.guard import RunGuard
 from otel_experiments.record.keysets import Keyset, Keysets, Known
 from otel_experiments.record.names import clean_name
-from otel_experiments.record.number import PLAIN, number_of
+from otel_experiments.record.number import NO_NUMBERS, PLAIN, number_of
 from otel_experiments.record.other_trackers import tell_uncommitted, tell_unknown
 from otel_experiments.record.room import why_not_kept
 
@@ -254,21 +254,22 @@ class PointRecorder:
         return None
 
     def _number(self, name: object, value: Any) -> float | None:
-        try:
-            return number_of(value)
-        except Exception as error:  # any object may be passed, and any may raise
-            if is_interruption(error):
-                raise
-            self._guard.lost(
-                "metric value",
-                lambda: (
-                    f"The value of metric {shown(name)} is not a number: {shown(value)}, of type "
-                    f"{type(value).__name__}. It is lost, the other values of the call are kept; for texts there are "
-                    "run.set_tag, run.log_params and run.emit"
-                ),
-                name=text_of(name),
-            )
-            return None
+        if type(value) not in NO_NUMBERS:
+            try:
+                return number_of(value)
+            except Exception as error:  # any object may be passed, and any may raise
+                if is_interruption(error):
+                    raise
+        self._guard.lost(
+            "metric value",
+            lambda: (
+                f"The value of metric {shown(name)} is not a number: {shown(value)}, of type "
+                f"{type(value).__name__}. It is lost, the other values of the call are kept; for texts there are "
+                "run.set_tag, run.log_params and run.emit"
+            ),
+            name=text_of(name),
+        )
+        return None
 
     def _usable(self, numbers: Mapping[Any, float]) -> dict[Any, float]:
         """Return the numbers whose names can be used, each name once; count and tell the others."""
