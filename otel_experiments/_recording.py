@@ -65,7 +65,8 @@ def init(  # noqa: PLR0913 - the shape people know
 ) -> Run:
     """Start a run and make it current until `finish()` or the end of the process.
 
-    `project` is the experiment (as in other trackers); a run that `init` started before is finished first. Arguments
+    `project` is the experiment (as in other trackers); a run that `init` started before is finished first: as
+    failed, where an exception that nobody caught was the last that came of it (a notebook's cell that is run again). Arguments
     that are not named here are those of `start_run`, or are there for calls written for other trackers: what does
     nothing is said once.
 
@@ -85,7 +86,7 @@ def init(  # noqa: PLR0913 - the shape people know
     if previous is not None and (reinit is False or reinit == "return_previous"):
         return previous
     if reinit != "create_new":
-        _fluent.finish()
+        _fluent.finish_unfinished()
     _take_mode(mode)
     other.tell_without_effect(
         "init", {"entity": entity, "dir": dir, "save_code": save_code, "settings": settings, **unknown}

@@ -58,7 +58,7 @@ class JournalWriter:
         durability: Durability = "process",
         file_mode: int = PRIVATE,
         drainer: Owner | None = None,
-        on_roll: Callable[[], None] | None = None,
+        on_roll: Callable[[], object] | None = None,
         on_loss: Callable[[OSError], None] | None = None,
     ) -> None:
         self.directory = directory
@@ -133,6 +133,10 @@ class JournalWriter:
             yield
         finally:
             self._ending.discard(me)
+
+    def call_on_roll(self, function: Callable[[], object]) -> None:
+        """Call the function, from now on and in this process, whenever a new segment takes the appends."""
+        self._on_roll = function
 
     def roll(self, full: Segment, needed_bytes: int) -> bool:
         """Put a segment with room in the place of `full`; False when no disk takes one now."""

@@ -66,6 +66,9 @@ class AdoptingSpanProcessor(SpanProcessor):
             )
             if run is None or not run.pipeline.has_telemetry:
                 return
+            if run.gate.is_closed:
+                run.gate.refuse("span")
+                return
             key = (context.trace_id, context.span_id)
             if key in self._stamps:  # two providers share their processors
                 return

@@ -21,6 +21,9 @@ RUN_KEY: Final = context_api.create_key("otel-experiments-run")
 active_runs: Final[dict[str, Run]] = {}
 """The runs started and not finished in this process, by id, oldest first."""
 
+ended_inside: Final[set[str]] = set()
+"""The runs that have ended while a block of theirs was on, so that a context may still name them."""
+
 
 @begins_uninterrupted
 def detach(token: Any) -> None:  # what `attach` returned; its class depends on the context implementation
@@ -64,6 +67,13 @@ def find_run(context: context_api.Context | None = None) -> Run | None:
         except (StopIteration, RuntimeError):  # another thread finished it meanwhile
             return None
     return None
+
+
+def refuse_span() -> None:
+    """Count a span that comes where the current run has ended."""
+    run = cast("Run | None", context_api.get_value(RUN_KEY)) if ended_inside else None
+    if run is not None and run.id in ended_inside:
+        run.gate.refuse("span")
 
 
 def current_run() -> Run:

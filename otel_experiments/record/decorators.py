@@ -16,7 +16,7 @@ from opentelemetry import context as context_api
 from opentelemetry import trace as trace_api
 
 from otel_experiments.errors import ConfigurationError
-from otel_experiments.record.current import active_runs, find_run, restore
+from otel_experiments.record.current import active_runs, ended_inside, find_run, refuse_span, restore
 from otel_experiments.record.description import shown
 from otel_experiments.record.run import Run
 from otel_experiments.record.scopes import Scope
@@ -50,10 +50,11 @@ def wrap(function: Callable[..., Any], wrapper: Callable[..., Any]) -> Any:  # t
 def _scoped_function(function: Callable[P, R], open_scope: Open) -> Callable[P, R]:
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not active_runs:
+        if not active_runs and not ended_inside:
             return function(*args, **kwargs)
         run = find_run()
         if run is None:
+            refuse_span()
             return function(*args, **kwargs)
         with open_scope(run):
             return function(*args, **kwargs)
@@ -77,6 +78,7 @@ def _scoped(function: Callable[P, R], open_scope: Open) -> Callable[P, R]:
     def call(wrapped: Callable[..., R], _: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
         run = find_run()
         if run is None:
+            refuse_span()
             return wrapped(*args, **kwargs)
         with open_scope(run):
             return wrapped(*args, **kwargs)
@@ -89,6 +91,7 @@ async def _call_async(
 ) -> Any:
     run = find_run()
     if run is None:
+        refuse_span()
         return await wrapped(*args, **kwargs)
     with open_scope(run):
         return await wrapped(*args, **kwargs)
@@ -104,6 +107,8 @@ def _call_generator(
 ) -> Any:
     run = find_run()
     made = wrapped(*args, **kwargs)
+    if run is None:
+        refuse_span()
     return made if run is None else drive(open_scope(run), made)
 
 

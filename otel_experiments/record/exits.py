@@ -13,13 +13,20 @@ import signal
 import sys
 import threading
 from types import FrameType
+from typing import TYPE_CHECKING, Final
 
-from otel_experiments.model.run import RunState
 from otel_experiments.record.current import active_runs
+from otel_experiments.record.last_exception import find_notebook
 from otel_experiments.record.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from otel_experiments.record.run import Run
 
 _pipelines: list[Pipeline] = []
 _is_registered = False
+_watched_pid = 0
+_LAST: Final = -100
+"""The priority of an exit function that comes after those of queues and pools."""
 
 
 def watch(pipeline: Pipeline) -> None:
@@ -40,21 +47,63 @@ def forget(pipeline: Pipeline) -> None:
         _unwatch_sigterm()
 
 
+def watch_process() -> None:
+    """See that this process's runs end with it, where it is one that leaves without the interpreter's exit.
+
+    The children of `multiprocessing` do: what was registered with `atexit` never runs in them, so their own exit
+    functions are used. Notebooks do not end for days: there each cell's exception is looked at.
+    """
+    global _watched_pid  # noqa: PLW0603 - as above
+    if _watched_pid == os.getpid():
+        return
+    _watched_pid = os.getpid()
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        from multiprocessing.util import Finalize  # noqa: PLC0415 - loaded already in such a process
+
+        Finalize(None, _end_runs_of_child, exitpriority=_LAST)
+    events = getattr(find_notebook(), "events", None)
+    if events is not None:
+        events.register("post_run_cell", _look_at_cell)
+
+
+def _look_at_cell(_: object = None) -> None:
+    for run in list(active_runs.values()):
+        run.last_exception.note()
+
+
+def _end_runs_of_child() -> None:
+    """End the runs of a child of `multiprocessing`, which is about to leave; its exception is still under way."""
+    error = sys.exc_info()[1]
+    for run in list(active_runs.values()):
+        if not run.is_inherited:
+            _end(run, error)
+
+
 def _close_all() -> None:
-    error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
     for pipeline in _pipelines:
         pipeline.is_exiting = True
-    for run in list(active_runs.values()):
-        if run.is_inherited:
-            continue
-        if isinstance(error, KeyboardInterrupt):
-            run.cancel("KeyboardInterrupt")
-        elif isinstance(error, BaseException):
-            run.fail(error)
-        else:
-            run.finish(RunState.SUCCEEDED, reason="the process ended")
-    for pipeline in _pipelines:
-        pipeline.close()
+    try:
+        _end_all([run for run in active_runs.values() if run.take_over()])
+    finally:
+        for pipeline in _pipelines:
+            pipeline.close()
+
+
+def _end_all(runs: list[Run]) -> None:
+    """End the runs; Ctrl-C goes on when every one has its end."""
+    while runs:
+        run = runs.pop()
+        try:
+            _end(run, None)
+        except BaseException as error:
+            _end(run, error)
+            _end_all(runs)
+            raise
+
+
+def _end(run: Run, error: BaseException | None) -> None:
+    run.end_unfinished("the process ended", error=error, is_cut=True)
 
 
 def _watch_sigterm() -> None:

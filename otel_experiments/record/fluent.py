@@ -124,3 +124,10 @@ class Fluent:
         report = run.finish(state, quiet, reason=reason, exit_code=exit_code, **unknown)
         run.leave()
         return report
+
+    def finish_unfinished(self) -> None:
+        """End the current run, if there is one, as what is known of the program says; another is about to start."""
+        run = find_run()
+        if run is not None:
+            run.end_unfinished()
+            run.leave()

@@ -16,10 +16,11 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 
 from otel_experiments.model.run import RunState
-from otel_experiments.record import lanes
+from otel_experiments.record import exits, lanes
 from otel_experiments.record.adoption import adopt_global_provider
 from otel_experiments.record.current import active_runs
-from otel_experiments.record.pipeline import FlushReport, Pipeline
+from otel_experiments.record.endings import Ending
+from otel_experiments.record.pipeline import Pipeline
 from otel_experiments.record.propagation import Membership
 from otel_experiments.record.providers import RunProviders
 from otel_experiments.record.run import Run, RunIdentity
@@ -76,7 +77,7 @@ class JoinedRun(Run):
             self._context = trace.set_span_in_context(self.otel_span, run_context(self, context))
             self._set_state(RunState.RUNNING, is_announced=False)
         if not self.pipeline.settings.enabled:
-            self._points.is_gated = True
+            self._take_nothing()
             return self
         active_runs.setdefault(self.id, self)
         self.pipeline.admit(self)
@@ -88,42 +89,14 @@ class JoinedRun(Run):
     def end_by_signal(self, name: str) -> None:
         """Say nothing: the run goes on without this process."""
 
-    def _set_state(
-        self,
-        state: RunState,
-        *,
-        reason: str = "",
-        error_type: str = "",
-        is_announced: bool = True,  # noqa: ARG002 - nobody is told
-    ) -> None:
-        super()._set_state(state, reason=reason, error_type=error_type, is_announced=False)
+    def _announce(self, state: RunState, *, reason: str = "", error_type: str = "") -> None:
+        """Say nothing: the state is the owner's to tell."""
 
-    def _end(
-        self,
-        state: RunState,
-        *,
-        reason: str = "",
-        error: BaseException | None = None,
-        is_awaited: bool = True,
-    ) -> FlushReport:
-        if self.is_inherited:
-            return self.pipeline.flush(timeout_s=0.0)
-        with self._lock:
-            if self._state.is_terminal:
-                return self.pipeline.flush(timeout_s=0.0)
-            with self.guard:
-                self.loops.close()
-                if self._part is not None:
-                    if error is not None:
-                        mark_failed(self.otel_span, error)
-                    self.otel_span.end(self.pipeline.clock())
-                self._points.is_gated = True
-                self._points.gate_reason = "finished"
-                self.collect_metrics()
-                self._set_state(state, reason=reason)
-            if active_runs.get(self.id) is self:
-                del active_runs[self.id]
-        return self.pipeline.flush_ended_run(is_awaited=is_awaited)
+    def _end_span(self, ending: Ending) -> None:
+        if self._part is not None:
+            if ending.error is not None:
+                mark_failed(self.otel_span, ending.error)
+            self.otel_span.end(self.pipeline.clock())
 
 
 def join_as_worker(pipeline: Pipeline, membership: Membership) -> Run:
@@ -173,4 +146,5 @@ def joined(
     providers = RunProviders(pipeline, resource, first_trace, version())
     if pipeline.has_telemetry:
         adopt_global_provider()
+    exits.watch_process()
     return make(pipeline, identity, providers, parent=parent, part=part).start()

@@ -133,6 +133,11 @@ class Keysets:
         known = floor[0] if floor is not None else -1.0
         return max(known, *(keyset.highest for keyset in sharing)) if sharing else known
 
+    def reach(self) -> tuple[int, float]:
+        """Return how many series there are, and the sum of the steps that they have reached."""
+        series = list(self._by_series)
+        return len(series), sum(map(self.highest, series))
+
     def take_step(self, key: SeriesKey) -> float:
         """Return the next step of a series that several key sets have, to this caller alone."""
         floor = self._floors.setdefault(key, [-1.0])

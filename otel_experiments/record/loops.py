@@ -69,6 +69,8 @@ class Loops:
     def chunked(self, name: str, attributes: dict[str, Any], duration: MetricDef | None) -> Scope:
         """Return the scope of a step or batch: in the run's trace, or in the present chunk trace."""
         run = self._run
+        if run.gate.is_closed:
+            return Scope(run, name, attributes, duration=duration)
         spans, size = run.trace_size
         since_spans, since_bytes = spans - self._chunk_from[0], size - self._chunk_from[1]
         if since_spans >= MAX_TRACE_SPANS or since_bytes >= MAX_TRACE_BYTES:

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from otel_experiments.record.gate import KINDS, kind_after_the_end
+from otel_experiments.record.room import AFTER_THE_END
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.events import ML_TELEMETRY_LOSS
 from otel_experiments.semconv.values import MlLossReason
@@ -26,8 +28,8 @@ _MAX_RUNS: Final = 4096
 _WRITTEN_AT_ONCE: Final = 16
 _REASONS: Final = {
     "journal full": MlLossReason.STORAGE_FULL,
-    "after the end": MlLossReason.NOT_RECORDING,
-    "paused": MlLossReason.NOT_RECORDING,
+    AFTER_THE_END: MlLossReason.NOT_RECORDING,
+    **{kind_after_the_end(kind): MlLossReason.NOT_RECORDING for kind in KINDS},
     "text cut": MlLossReason.CHANGED,
     "text changed": MlLossReason.CHANGED,
     "kept as text": MlLossReason.CHANGED,

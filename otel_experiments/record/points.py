@@ -17,6 +17,7 @@ from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.description import shown, text_of
+from otel_experiments.record.gate import Gate
 from otel_experiments.record.guard import RunGuard
 from otel_experiments.record.keysets import Keyset, Keysets, Known
 from otel_experiments.record.names import clean_name
@@ -29,7 +30,6 @@ EPOCH_METRIC: Final = "epoch"
 
 _POINTS: Final = int(RecordType.POINTS)
 _MAX_NESTING: Final = 8
-FINISHED: Final = "finished"
 _INFINITY: Final = math.inf
 _EXACT: Final = (float, int)
 _are_exact: Final = frozenset({float, int, bool}).issuperset
@@ -40,7 +40,7 @@ class PointRecorder:
     """Records the metric points of one run.
 
     Attributes:
-        is_gated: while True, nothing is recorded and `gated_count` says how much was not.
+        is_gated: while True, nothing is recorded; `gate` counts what came.
     """
 
     def __init__(
@@ -52,15 +52,15 @@ class PointRecorder:
         clock: Callable[[], int] = time.time_ns,
         *,
         rank: int = 0,
+        gate: Gate | None = None,
     ) -> None:
         self._run_id = run_id
         self._journal = journal
         self._guard = guard
         self._keysets = Keysets(run_id, highest_steps, rank=rank)
         self._now_ns = clock
+        self._gate = gate or Gate(run_id, guard)
         self.is_gated = False
-        self.gated_count = 0
-        self.gate_reason = ""
 
     @property
     def is_gated(self) -> bool:
@@ -140,17 +140,9 @@ class PointRecorder:
         except (TypeError, InvalidNameError):  # a name that is no text has no points
             return 0.0
 
-    def _refuse(self, values: Any) -> None:
-        """Count what comes while nothing is recorded; after the end of the run it is a loss, and told."""
-        count = len(values) if isinstance(values, Mapping) else 1
-        self.gated_count += count
-        if self.gate_reason == FINISHED:
-            self._guard.lost(
-                "after the end",
-                f"Run {self._run_id[:8]} has ended and takes no more metric points; they are lost. Log before it "
-                "ends, or go on with it: start_run(resume=ID)",
-                count=count,
-            )
+    def reach(self) -> tuple[int, float]:
+        """Return how far the points have got; it changes when points with new steps or names come."""
+        return self._keysets.reach()
 
     def _append(self, keyset: Keyset, payload: bytes) -> None:
         if self._journal.append(payload, (keyset.declaration,)):
@@ -184,7 +176,7 @@ class PointRecorder:
         """Record what can be recorded of a call that the fast path did not take; count and tell the rest."""
         try:
             if self._is_gated:
-                self._refuse(values)
+                self._gate.refuse("point", values)
                 return
             if not isinstance(values, Mapping):
                 self._guard.lost(

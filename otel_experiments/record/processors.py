@@ -34,6 +34,7 @@ from otel_experiments.model.span import Span as RecordedSpan
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.declared import References
 from otel_experiments.record.description import shown
+from otel_experiments.record.gate import Gate
 from otel_experiments.record.guard import Guard
 from otel_experiments.record.lanes import current_lane, next_sequence
 from otel_experiments.record.room import why_not_kept
@@ -235,6 +236,32 @@ def with_attributes(span: ReadableSpan, given: dict[str, Any], dropped_count: in
         end_time=span.end_time,
         instrumentation_scope=span.instrumentation_scope,
     )
+
+
+class GatedLogProcessor:
+    """Hands on a run's log records while the run takes any; it has the methods of `LogRecordProcessor`."""
+
+    def __init__(self, gate: Gate, target: JournalLogProcessor) -> None:
+        self._gate = gate
+        self._target = target
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        """Write the record, or count it."""
+        if self._gate.is_closed:
+            self._gate.refuse("event" if log_record.log_record.event_name else "log record")
+        else:
+            self._target.on_emit(log_record)
+
+    def enabled(self, **_: object) -> bool:
+        """Say that every record is wanted."""
+        return True
+
+    def shutdown(self) -> None:
+        """Do nothing: the journal belongs to the pipeline."""
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:  # noqa: ARG002 - the SDK's interface
+        """Say that all is written."""
+        return True
 
 
 class JournalLogProcessor:

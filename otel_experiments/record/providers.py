@@ -20,7 +20,9 @@ from opentelemetry.trace import INVALID_SPAN, NoOpTracer, Span, Tracer
 
 from otel_experiments.record.adoption import OwnTracerProvider
 from otel_experiments.record.events import EventWriter
+from otel_experiments.record.gate import Gate
 from otel_experiments.record.meter import ForkSafeMeter
+from otel_experiments.record.processors import GatedLogProcessor
 from otel_experiments.record.run_span import SpanSource
 from otel_experiments.record.sdk_locks import renew_lock
 from otel_experiments.record.sound_environment import sound_environment
@@ -70,9 +72,15 @@ _ATTRIBUTES = 4
 
 
 class _EverySpan(Sampler):
-    """Records every span, in a fifth of the time of the SDK's own: a run keeps all or nothing."""
+    """Records every span while the run takes any, in a fifth of the time of the SDK's own sampler."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
 
     def should_sample(self, *arguments: Any, **named: Any) -> SamplingResult:  # the SDK's interface
+        if self._gate.is_closed:
+            self._gate.refuse("span")
+            return SamplingResult(Decision.DROP)
         attributes = named.get("attributes") or (arguments[4] if len(arguments) > _ATTRIBUTES else None)
         return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes)
 
@@ -98,6 +106,7 @@ class RunProviders:
         spans: makes the spans of scopes.
         events: writes the run's own events.
         is_in_child: whether this process is a forked child, where nobody collects what instruments measure.
+        gate: whether the run takes anything now.
     """
 
     def __init__(
@@ -114,10 +123,11 @@ class RunProviders:
         self._lock = threading.RLock()
         self.is_in_child = pipeline.is_inherited
         self.resource = resource
+        self.gate = Gate(run_id, pipeline.guard.of_run(run_id))
         # get_tracer puts a filter of its own in front of the user's
         with sound_environment(), warnings.catch_warnings():
             self.tracer_provider = OwnTracerProvider(
-                sampler=_EverySpan(),
+                sampler=_EverySpan(self.gate),
                 resource=resource,
                 shutdown_on_exit=False,
                 active_span_processor=pipeline.span_processor,
@@ -209,9 +219,8 @@ class RunProviders:
                     from opentelemetry.sdk import _logs as sdk  # noqa: PLC0415
 
                     provider = sdk.LoggerProvider(resource=self.resource, shutdown_on_exit=False)
-                provider.add_log_record_processor(
-                    cast("sdk.LogRecordProcessor", self._pipeline.log_processor)
-                )
+                gated = GatedLogProcessor(self.gate, self._pipeline.log_processor)
+                provider.add_log_record_processor(cast("sdk.LogRecordProcessor", gated))
                 self._logger_provider = provider
             return self._logger_provider
 

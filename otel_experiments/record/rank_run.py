@@ -19,6 +19,7 @@ from otel_experiments.model.rank_config import find_differences
 from otel_experiments.model.run import ParamValue, RunState
 from otel_experiments.process.notice import tell
 from otel_experiments.record import lanes
+from otel_experiments.record.endings import Ending
 from otel_experiments.record.guard import logger
 from otel_experiments.record.join import JoinedRun, joined
 from otel_experiments.record.pipeline import FlushReport, Pipeline
@@ -46,16 +47,9 @@ class LeadingRun(Run):
         self._identity.tags.update(tags)
         super()._write_tags(tags)
 
-    def _end(
-        self,
-        state: RunState,
-        *,
-        reason: str = "",
-        error: BaseException | None = None,
-        is_awaited: bool = True,
-    ) -> FlushReport:
+    def _end(self, ending: Ending, *, is_awaited: bool = True) -> FlushReport:
         was_active = self.is_active
-        report = super()._end(state, reason=reason, error=error, is_awaited=is_awaited)
+        report = super()._end(ending, is_awaited=is_awaited)
         if was_active and not self.is_inherited:
             with self.guard:
                 self._tell_differences()

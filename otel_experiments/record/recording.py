@@ -112,6 +112,9 @@ class Recording(ScopedRun):
         The arguments between are there for calls written for other trackers: `goal` and `summary` say the direction
         where they can, the others do nothing.
         """
+        if self.gate.is_closed:
+            self.gate.refuse("metric definition")
+            return
         with self.guard:
             tell_unknown(self.guard, "run.define_metric", unknown)
             ignored = {
@@ -150,8 +153,11 @@ class Recording(ScopedRun):
                     raise
                 self.guard.lost("params", str(error))
                 return
-            self.config.merge(flat)
-            self._write_params(self.pipeline.redactor.mapping(flat, "param"))
+            self.config.merge(flat)  # in a pause, too: the program reads there what it has set
+            if self.gate.is_closed:
+                self.gate.refuse("param", flat)
+            else:
+                self._write_params(self.pipeline.redactor.mapping(flat, "param"))
 
     def log_param(self, name: str, value: object) -> None:
         """Record one param."""
@@ -169,7 +175,10 @@ class Recording(ScopedRun):
             except ConfigurationError as error:
                 self.guard.lost("tag", str(error))
                 return
-            self._write_tags(self.pipeline.redactor.mapping(cleaned, "tag"))
+            if self.gate.is_closed:
+                self.gate.refuse("tag", cleaned)
+            else:
+                self._write_tags(self.pipeline.redactor.mapping(cleaned, "tag"))
 
     def _write_params(self, params: Mapping[str, ParamValue]) -> None:
         self._keep(encode.encode_params(self.id, params, self._stamp_ns()), "Params", len(params))
@@ -195,6 +204,9 @@ class Recording(ScopedRun):
 
     def emit(self, event_name: str, body: Any = None, attributes: Mapping[str, Any] | None = None) -> None:
         """Record an event of the run: a log record with a name. `body` is any value, unlimited in size."""
+        if self.gate.is_closed:
+            self.gate.refuse("event")
+            return
         with self.guard:
 
             def tell(large: object) -> None:
@@ -226,6 +238,9 @@ class Recording(ScopedRun):
 
     def count(self, *, samples: int = 0, tokens: int = 0) -> None:
         """Add to the run's counters of samples and tokens trained on."""
+        if self.gate.is_closed:
+            self.gate.refuse("count of samples or tokens")
+            return
         with self.guard:
             told = ((metrics.ML_TRAINING_SAMPLES, samples), (metrics.ML_TRAINING_TOKENS, tokens))
             for definition, amount in told:

@@ -8,37 +8,34 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
-from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.trace import Span
 
-from otel_experiments.errors import IllegalTransitionError
 from otel_experiments.journal import encode
 from otel_experiments.model import run as model
-from otel_experiments.model.batch import RunStateChange
 from otel_experiments.model.run import ParamValue, RunState, check_transition
 from otel_experiments.process.bytecode import begins_uninterrupted
 from otel_experiments.record import loops, propagation
-from otel_experiments.record import scopes as scope_module
 from otel_experiments.record.config import Config
-from otel_experiments.record.current import RUN_KEY, active_runs, detach
-from otel_experiments.record.description import shown, text_of
+from otel_experiments.record.current import RUN_KEY, active_runs, detach, ended_inside
+from otel_experiments.record.endings import ending_of
+from otel_experiments.record.gate import Gate
 from otel_experiments.record.instruments import OwnInstruments
 from otel_experiments.record.lanes import LaneClock
 from otel_experiments.record.neighbours import NeighbourClock
-from otel_experiments.record.other_trackers import end_of, tell_unknown
-from otel_experiments.record.param_value import TEXT_CUT
 from otel_experiments.record.params import attribute_of_param
 from otel_experiments.record.pipeline import FlushReport, Pipeline
-from otel_experiments.record.points import FINISHED, PointRecorder
+from otel_experiments.record.points import PointRecorder
 from otel_experiments.record.providers import RunProviders
 from otel_experiments.record.recording import Recording
-from otel_experiments.record.scopes import mark_failed, run_context
+from otel_experiments.record.run_life import RunLife
+from otel_experiments.record.scopes import run_context
 from otel_experiments.record.work import Work
 from otel_experiments.semconv import attributes as attr
-from otel_experiments.semconv import events, metrics, values
+from otel_experiments.semconv import events, values
 from otel_experiments.semconv.definitions import MetricDef
 
 if TYPE_CHECKING:
@@ -49,15 +46,8 @@ if TYPE_CHECKING:
     from otel_experiments.record.guard import RunGuard
 
 Item = TypeVar("Item")
-MAX_REASON_CHARS = 10_000
 MAX_HYPERPARAMETERS = 100
 """How many params the run span carries as attributes; all of them are in the event with the config."""
-
-_RESULTS: Mapping[RunState, values.MlRunResult] = {
-    RunState.SUCCEEDED: values.MlRunResult.SUCCESS,
-    RunState.FAILED: values.MlRunResult.ERROR,
-    RunState.CANCELLED: values.MlRunResult.CANCELLATION,
-}
 
 
 @dataclass(slots=True)
@@ -78,7 +68,7 @@ class RunIdentity:
     tags: dict[str, str | None] = field(default_factory=dict)
 
 
-class Run(Recording, Work):
+class Run(RunLife, Work):
     """One execution of an experiment. Made by `start_run`, `init` or the decorator `run`.
 
     Used with `with`, it ends by itself: succeeded, failed with the exception that left the body, or cancelled
@@ -102,54 +92,30 @@ class Run(Recording, Work):
         self.tracer: Tracer = providers.tracer
         self.config = Config(self, identity.params)
         self._identity = identity
-        self._state = RunState.PENDING
+        self._attempt = identity.attempt
+        super().__init__()
         self._created_ns: int | None = None
         self._stamped_ns = 0
-        self._lock = threading.RLock()
-        self._generation = scope_module.fork_generation
         self._pid = os.getpid()
         highest = pipeline.storage.highest_steps(self.id) if identity.attempt > 1 and pipeline.storage else {}
         rank = cast("int", providers.resource.attributes.get(attr.ML_DISTRIBUTED_RANK, 0))
         self.instruments = OwnInstruments(pipeline.wake)
         self._collecting: set[int] = set()
+        self.gate: Gate = providers.gate
         self._points = PointRecorder(
-            self.id, pipeline.journal, self.guard, highest, pipeline.clock, rank=rank
+            self.id, pipeline.journal, self.guard, highest, pipeline.clock, rank=rank, gate=self.gate
         )
         if type(self).log is Recording.log:  # the hot path: a call less
             self.log = self._points.log  # type: ignore[method-assign] # the same signature
-        self._paused_at_ns = 0
-        self._paused_total_ns = 0
-        self._paused_count = 0
         self._started_spans = 0
         self._ended_spans = 0
         self._trace_bytes = 0
         self._token: object | None = None
-        self._noted_signal = ""
         self._lane_clock: LaneClock | None = None
         self._neighbour_clock: NeighbourClock | None = None
         self.otel_span: Span = trace.INVALID_SPAN
         self._context = context_api.get_current()
         self.loops = loops.Loops(self)
-
-    @property
-    def state(self) -> RunState:
-        """The run's state as this process knows it."""
-        return self._state
-
-    @property
-    def is_active(self) -> bool:
-        """Whether the run still records."""
-        return not self._state.is_terminal
-
-    @property
-    def is_inherited(self) -> bool:
-        """Whether this process is a forked child and the run its parent's."""
-        return self._generation != scope_module.fork_generation
-
-    @property
-    def refused_count(self) -> int:
-        """How many values came while the run was paused or after its end, and were not recorded."""
-        return self._points.gated_count
 
     def announce(self) -> Self:
         """Write the run down as pending: it is known, and has not started. `start_run(pending=True)` has done it."""
@@ -182,7 +148,7 @@ class Run(Recording, Work):
             self._set_state(RunState.RUNNING, is_announced=False)
             self._write_record(started_ns=now_ns)
         if not self.pipeline.settings.enabled:
-            self._points.is_gated = True
+            self._take_nothing()
             return self
         active_runs[self.id] = self
         self.pipeline.admit(self)
@@ -194,6 +160,7 @@ class Run(Recording, Work):
     def _write_record(self, *, started_ns: int | None) -> None:
         identity, journal = self._identity, self.pipeline.journal
         now_ns = started_ns or self._stamp_ns()
+        self._owner = journal.owner
         context = self.otel_span.get_span_context()
         if self._created_ns is None:
             self._created_ns = now_ns
@@ -211,7 +178,7 @@ class Run(Recording, Work):
             created_ns=self._created_ns,
             started_ns=started_ns,
             heartbeat_ns=now_ns,
-            owner=journal.owner,
+            owner=self._owner,
             parent_run_id=identity.parent_run_id,
             group=identity.group,
             hypothesis=identity.hypothesis,
@@ -222,66 +189,6 @@ class Run(Recording, Work):
             resource=cast("Mapping[str, object]", dict(self.providers.resource.attributes)),
         )
         journal.append(encode.encode_run(record))
-
-    def finish(
-        self,
-        state: RunState | str | int | None = RunState.SUCCEEDED,
-        quiet: bool | None = None,  # noqa: ARG002, FBT001 - as in other trackers
-        *,
-        reason: str = "",
-        exit_code: int | None = None,
-        **unknown: Never,
-    ) -> FlushReport:
-        """End the run and wait (within the exit budget) until the store has it; later calls change nothing.
-
-        A number as the state, or `exit_code`, is the exit code of a program: 0 is succeeded, another failed.
-
-        Raises:
-            IllegalTransitionError: `state` is not succeeded, failed or cancelled.
-        """
-        tell_unknown(self.guard, "run.finish", unknown)
-        wanted, why = end_of(state, exit_code)
-        wanted, reason = self._terminal(wanted), reason or why
-        if self._state is RunState.PENDING:
-            check_transition(self.id, self._state, wanted)
-        return self._end(wanted, reason=reason)
-
-    def fail(self, error: BaseException | str) -> FlushReport:
-        """End the run as failed, with an exception or a text as the reason."""
-        if isinstance(error, BaseException):
-            return self._end(RunState.FAILED, reason=text_of(error), error=error)
-        return self._end(RunState.FAILED, reason=error)
-
-    def cancel(self, reason: str = "") -> FlushReport:
-        """End the run as cancelled."""
-        return self._end(RunState.CANCELLED, reason=reason)
-
-    def pause(self) -> None:
-        """Record no metric points until `resume`; what is not recorded is counted, pauses are in no duration.
-
-        Raises:
-            IllegalTransitionError: the run is not running.
-        """
-        with self._lock:
-            check_transition(self.id, self._state, RunState.PAUSED)
-            self._paused_at_ns = self.pipeline.clock()
-            self._paused_count += 1
-            self._points.is_gated = True
-            self._points.gate_reason = "paused"
-            self._set_state(RunState.PAUSED)
-
-    def resume(self) -> None:
-        """Record again.
-
-        Raises:
-            IllegalTransitionError: the run is not paused.
-        """
-        with self._lock:
-            if self._state is not RunState.PAUSED:
-                check_transition(self.id, self._state, RunState.RUNNING)
-            self._paused_total_ns += self.pipeline.clock() - self._paused_at_ns
-            self._points.is_gated = False
-            self._set_state(RunState.RUNNING)
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables with which another process joins this run; sets none of them.
@@ -310,171 +217,48 @@ class Run(Recording, Work):
                 context_api.attach(here)
             self.abandon(error)
             raise
+        self._is_in_block = True
         return self
 
     def abandon(self, error: BaseException) -> None:
         """End a run whose start an exception cut short, so that nobody has it in hand."""
         if self._state is RunState.RUNNING:
-            self._end_by(error)
+            self._end(ending_of(error), is_awaited=False)
 
     @begins_uninterrupted
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> Literal[False]:
-        token, self._token = self._token, None
-        if (
-            self._generation != scope_module.fork_generation
-        ):  # not `is_inherited`: nothing is called before the `try`
-            return False
         try:
-            if token is not None:
-                detach(token)
+            self._leave_block(error)
+        except BaseException:  # a signal handler's, Ctrl-C say: the run ends, and then that goes on
+            self._leave_block(error)
+            raise
+        return False
+
+    def _leave_block(self, error: BaseException | None) -> None:
+        self._is_in_block = False
+        ended_inside.discard(self.id)
+        try:
+            if self._token is not None and not self.is_inherited:
+                detach(self._token)
+            self._token = None
         finally:
             with self.guard:
-                self._end_by(error)
-        return False
+                self._end(ending_of(error, self._noted_signal), is_awaited=False)
 
     def stay(self) -> Self:
         """Make the run current in the caller's context until it ends, without `with`: what `init` does."""
-        return self.__enter__()
+        self.__enter__()
+        self._is_in_block = False
+        return self
 
     def leave(self) -> None:
         """Undo `stay` where the caller's context is still the one that it made."""
         token, self._token = self._token, None
+        ended_inside.discard(self.id)
         if token is not None and context_api.get_current() is self._context:
             detach(token)
-
-    def _end_by(self, error: BaseException | None) -> None:
-        """End the run as the exception that left the body says. Nothing is waited for: the journal has it all."""
-        is_stopped = isinstance(error, SystemExit) and bool(self._noted_signal)
-        if error is None or (isinstance(error, SystemExit) and error.code in (None, 0) and not is_stopped):
-            state, reason, error = RunState.SUCCEEDED, "" if error is None else "sys.exit(0)", None
-        elif isinstance(error, KeyboardInterrupt):
-            state, reason = RunState.CANCELLED, "KeyboardInterrupt"
-        elif is_stopped:
-            state, reason = RunState.CANCELLED, self._noted_signal
-        elif isinstance(error, SystemExit):
-            state, reason = RunState.FAILED, f"sys.exit({shown(error.code)})"
-        else:
-            state, reason = RunState.FAILED, text_of(error)
-        self._end(state, reason=reason, error=error, is_awaited=False)
-
-    def _terminal(self, state: object) -> RunState:
-        try:
-            wanted = RunState(cast("str", state))
-        except ValueError:
-            wanted = RunState.PENDING
-        if not wanted.is_terminal:
-            raise IllegalTransitionError(
-                run_id=self.id,
-                current=str(self._state),
-                requested=str(state),
-                allowed=sorted(str(s) for s in _RESULTS),
-            )
-        return wanted
-
-    def _end(
-        self,
-        state: RunState,
-        *,
-        reason: str = "",
-        error: BaseException | None = None,
-        is_awaited: bool = True,
-    ) -> FlushReport:
-        if self.is_inherited:
-            return self.pipeline.flush(timeout_s=0.0)
-        reason = self.pipeline.redactor.text(text_of(reason)) if reason else ""
-        if len(reason) > MAX_REASON_CHARS and not self._state.is_terminal:
-            what = (
-                f"The reason why the run ended has {len(reason):,} characters; {MAX_REASON_CHARS:,} are kept"
-            )
-            self.guard.lost(TEXT_CUT, what, name="reason")
-        with self._lock:
-            if self._state.is_terminal:
-                return self.pipeline.flush(timeout_s=0.0)
-            with self.guard, self.pipeline.journal.last_words():
-                self.loops.close()
-                if self._state is RunState.PAUSED:
-                    self._paused_total_ns += self.pipeline.clock() - self._paused_at_ns
-                self._end_span(state, reason, error)
-                self.record_duration(metrics.ML_RUN_DURATION, self.otel_span)
-            self._points.is_gated = True
-            self._points.gate_reason = FINISHED
-            with self.guard:
-                self.pipeline.before_last_collection(self)
-                self.collect_metrics()
-            with self.guard:
-                error_type = "" if error is None else type(error).__qualname__
-                self._set_state(state, reason=reason, error_type=error_type)
-            active_runs.pop(self.id, None)
-        return self.pipeline.flush_ended_run(is_awaited=is_awaited)
-
-    def end_by_signal(self, name: str) -> None:
-        """Mark the run cancelled by a signal that is about to end the process; nothing is waited for."""
-        with self.guard, self.pipeline.journal.last_words():
-            self._set_state(RunState.CANCELLED, reason=name)
-        active_runs.pop(self.id, None)
-
-    def note_signal(self, name: str) -> None:
-        """Know of a signal that the program handles itself: a `sys.exit` that follows it is a stop, no failure."""
-        self._noted_signal = name
-
-    def _end_span(self, state: RunState, reason: str, error: BaseException | None) -> None:
-        span = self.otel_span
-        span.set_attributes(
-            {
-                attr.ML_RUN_RESULT: _RESULTS[state],
-                attr.ML_RUN_SPANS_STARTED: self._started_spans,
-                attr.ML_RUN_SPANS_ENDED: self._ended_spans + 1,
-                attr.ML_RUN_SPANS_DROPPED: self.guard.losses.get("span", 0),
-            }
-        )
-        cpu_ns = None if self._lane_clock is None else self._lane_clock.read_ns()
-        if cpu_ns is not None:
-            span.set_attribute(attr.ML_SPAN_CPU_TIME, cpu_ns)
-        neighbours = None if self._neighbour_clock is None else self._neighbour_clock.read()
-        if neighbours is not None:
-            span.set_attribute(attr.ML_RUN_NEIGHBOUR_CPU_UTILIZATION, round(neighbours, 4))
-        if reason:
-            span.set_attribute(attr.ML_RUN_REASON, reason[:1000])
-        try:
-            if error is not None:
-                mark_failed(span, error)
-            elif state is RunState.FAILED:
-                span.set_attribute(attr.ERROR_TYPE, "failed")
-                span.set_status(Status(StatusCode.ERROR, reason[:1000]))
-            elif state is RunState.SUCCEEDED:
-                span.set_status(Status(StatusCode.OK))
-        finally:
-            span.end(self.pipeline.clock())
-
-    def _set_state(
-        self, state: RunState, *, reason: str = "", error_type: str = "", is_announced: bool = True
-    ) -> None:
-        with self._lock:
-            check_transition(self.id, self._state, state)
-            self._state = state
-        if not is_announced:
-            return
-        self.pipeline.journal.append(
-            encode.encode_state(
-                RunStateChange(
-                    run_id=self.id,
-                    state=state,
-                    time_ns=self._stamp_ns(),
-                    reason=reason[:MAX_REASON_CHARS],
-                    error_type=error_type,
-                    paused_total_ns=self._paused_total_ns,
-                    paused_count=self._paused_count,
-                    paused_dropped_count=self._points.gated_count
-                    if state is not RunState.RUNNING or self._paused_count
-                    else 0,
-                    attempt=self._identity.attempt,
-                )
-            )
-        )
-        if not state.is_terminal:  # whoever ends a run stores it himself
-            self.pipeline.wake()
 
     def _span_attributes(self) -> dict[str, Any]:
         identity = self._identity
@@ -567,14 +351,10 @@ class Run(Recording, Work):
         if self.instruments.is_waiting:
             self.instruments.hand_over(self.providers.meter)
 
-    def beat(self) -> None:
-        """Give a sign of life."""
-        with self.guard:
-            self.pipeline.journal.append(encode.encode_heartbeat(self.id, self.pipeline.clock()))
-
     def reset_in_child(self) -> None:
         """Replace the locks, which another thread of the parent may have held at the fork."""
         self._lock = threading.RLock()
+        self.pipeline.journal.call_on_roll(self.take_over)  # now and then, as a daemon does its first work
         self._points.reset_in_child()
         self.instruments.reset_in_child()
         self.loops.reset_in_child()

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from otel_experiments.model.span import AttributeValue
+    from otel_experiments.record.gate import Gate
     from otel_experiments.record.guard import RunGuard
     from otel_experiments.record.pipeline import Pipeline
     from otel_experiments.record.providers import RunProviders
@@ -65,6 +66,7 @@ class ScopedRun(Protocol):
     tracer: Tracer
     providers: RunProviders
     guard: RunGuard
+    gate: Gate
 
     def log(
         self,
@@ -161,6 +163,9 @@ class Scope:
 
     def __enter__(self) -> Self:
         run = self._run
+        if run.gate.is_closed:
+            run.gate.refuse("span")
+            return self
         here = context_api.get_current()
         try:
             look_again()

@@ -19,7 +19,7 @@ from otel_experiments.model import run as model
 from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.record import environment, lanes
+from otel_experiments.record import environment, exits, lanes
 from otel_experiments.record.adoption import adopt_global_provider
 from otel_experiments.record.current import find_run
 from otel_experiments.record.description import shown
@@ -190,6 +190,7 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
         adopt_global_provider()
     if rank is not None:
         lanes.set_rank(rank.number)
+    exits.watch_process()
     if pending:
         return run.announce()
     around = trace.get_current_span().get_span_context()

@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 
 import otel_experiments
-from otel_experiments.record import param_source, param_value, room
+from otel_experiments.record import gate, param_source, param_value, room
 
 PACKAGE = Path(otel_experiments.__file__).parent
 PAGE = PACKAGE.parent / "docs" / "explanation" / "nothing-in-silence.md"
 BY_NAME = {
     room.AFTER_THE_END, room.JOURNAL_FULL, param_value.TEXT_CUT, param_value.TEXT_CHANGED, param_value.KEPT_AS_TEXT,
-    param_source.LEFT_OUT,
+    param_source.LEFT_OUT, *map(gate.kind_after_the_end, gate.KINDS),
 }  # fmt: skip
 
 

@@ -42,6 +42,7 @@ class Script:
     """A script in a file, started with the store's path as its first argument."""
 
     def __init__(self, path, store, body, environ):
+        self.path = path
         path.write_text(PREAMBLE + textwrap.dedent(body))
         clean = {k: v for k, v in os.environ.items() if not k.startswith("OTEL_")}
         self.process = subprocess.Popen(

@@ -89,7 +89,7 @@ def test_losses_belong_to_the_run_that_had_them(forgiving):
 
     reader = open_reader("experiments.db")
     assert counted(reader.run("one")) == {("metric value", "a"): 1}
-    assert counted(reader.run("two")) == {("metric value", "b"): 1, ("after the end", ""): 1}
+    assert counted(reader.run("two")) == {("metric value", "b"): 1, ("point after the end", ""): 1}
 
 
 def test_a_killed_run_shows_what_it_had_lost(tmp_path):
