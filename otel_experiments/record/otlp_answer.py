@@ -83,7 +83,7 @@ def judge_refusal(
     *,
     took_s: float = 0.0,
     is_timed_out: bool = False,
-    explain: Callable[[str], str] = str,
+    explain: Callable[[str], str] | None = None,
 ) -> Outcome:
     """Return what a refused request comes to.
 
@@ -97,7 +97,9 @@ def judge_refusal(
     """
     said = " ".join(str(details or "").split())
     has_retry_info, delay_s = read_retry_info(trailers)
-    detail = f"{code.name} after {took_s:.1f} s: {explain(said[:_MOST_SAID])}"
+    detail = (
+        f"{code.name} after {took_s:.1f} s: {explain(said) if explain is not None else said[:_MOST_SAID]}"
+    )
     if delay_s is not None:
         detail += f" (it asks to wait {delay_s:g} s)"
     if code is StatusCode.UNIMPLEMENTED:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 _GRPC_PORT: Final = 4317
 _HTTP_PORT: Final = 4318
 _TLS_PORT: Final = 443
+_MOST_SHOWN: Final = 200
 _HIGHEST_PORT: Final = 65_535
 _GRPC_NAMES: Final = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "vsock:", "xds:")
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
@@ -70,7 +71,8 @@ class Address:
             advice = f"what answers there speaks no gRPC; a collector's gRPC port is usually {_GRPC_PORT}"
         if proxy:
             advice += f"{'; ' if advice else ''}it goes through the proxy {proxy}"
-        return f"{advice} ({detail})" if advice else detail
+        shown = detail[:_MOST_SHOWN]
+        return f"{advice} ({shown})" if advice else shown
 
 
 def read_address(text: str, *, is_insecure: bool | None) -> Address:

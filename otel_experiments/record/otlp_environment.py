@@ -250,12 +250,14 @@ def _certificates(environ: Mapping[str, str], signal: str, notices: list[str]) -
     import ssl  # noqa: PLC0415 - only where TLS is used
 
     found: dict[str, bytes] = {}
+    paths: dict[str, Path] = {}
     for what in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"):
-        variable, path = _own(environ, signal, what)
-        if not path:
+        variable, text = _own(environ, signal, what)
+        if not text:
             continue
         try:
-            content = Path(path).expanduser().read_bytes()
+            paths[what] = Path(text).expanduser()
+            content = paths[what].read_bytes()
             if b"-----BEGIN " not in content:
                 raise ValueError("it is no PEM file")  # noqa: TRY301 - one notice for all reasons
             if what == "CERTIFICATE":
@@ -265,15 +267,34 @@ def _certificates(environ: Mapping[str, str], signal: str, notices: list[str]) -
             if is_interruption(error):
                 raise
             why = getattr(error, "strerror", None) or str(error)
-            notices.append(_unusable(variable, path, why, "TLS goes on without it."))
-    if ("CLIENT_KEY" in found) != ("CLIENT_CERTIFICATE" in found):
+            notices.append(_unusable(variable, text, why, "TLS goes on without it."))
+    why = _why_no_pair(paths, found)
+    if why:
         notices.append(
-            "OTEL_EXPORTER_OTLP_CLIENT_KEY and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE belong together, and one is missing. "
-            "TLS goes on without a client's certificate. Set both or none."
+            f"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY belong together, and {why}. "
+            "TLS goes on without a client's certificate. Correct or unset both."
         )
-        found.pop("CLIENT_KEY", None)
         found.pop("CLIENT_CERTIFICATE", None)
+        found.pop("CLIENT_KEY", None)
     return found
+
+
+def _why_no_pair(paths: Mapping[str, Path], found: Mapping[str, bytes]) -> str:
+    """Return why a client's certificate and key are of no use; empty where they are, or where there are none."""
+    has = ["CLIENT_CERTIFICATE" in found, "CLIENT_KEY" in found]
+    if not any(has):
+        return ""
+    if not all(has):
+        return "one of them is missing"
+    import ssl  # noqa: PLC0415 - as above
+
+    try:
+        ssl.create_default_context().load_cert_chain(paths["CLIENT_CERTIFICATE"], paths["CLIENT_KEY"], "")
+    except (OSError, ValueError) as error:
+        if is_interruption(error):
+            raise
+        return f"they do not fit: {getattr(error, 'reason', None) or error}"
+    return ""
 
 
 def _credential_provider(environ: Mapping[str, str], signal: str) -> str:
