@@ -17,6 +17,8 @@ from typing import Final
 from otel_experiments.journal.format import FRAME_HEADER, FRAME_HEADER_SIZE_BYTES, RecordType
 from otel_experiments.journal.segment import ALIGNMENT_BYTES
 
+UNFINISHED: Final = "a frame that was never finished"
+"""What a hole is called."""
 _NONZERO: Final = re.compile(rb"[^\0]")
 _LAST_TYPE: Final = max(RecordType)
 _crc32 = zlib.crc32
@@ -138,7 +140,7 @@ def is_blank(buffer: bytes, position: int = 0) -> bool:
 
 def _why(length: int, begin: int, size: int, *, is_hole: bool) -> str:
     if is_hole:
-        return "a frame that was never finished"
+        return UNFINISHED
     if begin + length > size:
         return "a frame that goes on past the end of the file"
     return "a frame whose checksum does not hold"

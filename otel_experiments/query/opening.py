@@ -10,6 +10,7 @@ from otel_experiments.errors import (
     StoreError,
     StoreIncompleteError,
     StoreNotFoundError,
+    StoreReadOnlyError,
 )
 from otel_experiments.model.store_address import SQLITE
 from otel_experiments.query.reader import Reader
@@ -18,6 +19,8 @@ from otel_experiments.store.filesystem import is_network_filesystem
 from otel_experiments.store.journal_place import has_segments, journal_directory, local_path
 from otel_experiments.store.reader_warning import warn_reader
 
+_BEGINNING = "What is read from "
+_KEPT = "What is readable around it is there; the file is kept: otel-experiments doctor"
 _COPIED = (
     "What is read from {path!r} may not be whole: the file was copied while a process recorded into it, or after it "
     "was killed, without {path}-wal and {path}.journals beside it.\n"
@@ -78,6 +81,10 @@ def _local_store(location: str, path: Path) -> tuple[Store, list[str]]:
         if not has_segments(journal_directory(path)):
             raise
         return _recorded_store(location)
+    except StoreReadOnlyError:  # an older release's, which this user may not bring up to the newest schema
+        from otel_experiments.store.gather import read_older  # noqa: PLC0415 - as below
+
+        return read_older(location)
     directory = journal_directory(path)
     if not has_segments(directory):
         if log_bytes:
@@ -104,8 +111,16 @@ def _recorded_store(location: str) -> tuple[Store, list[str]]:
 
 
 def _tell(reader: Reader) -> None:
+    if not reader.notes:
+        return
+    from otel_experiments.journal.scan import UNFINISHED  # noqa: PLC0415 - who has a note has it already
+
     for note in reader.notes:
-        warn_reader(note, IncompleteReadWarning)
+        if UNFINISHED in note:
+            continue  # a process was killed before it wrote that: nobody was told that it is recorded
+        whole = note.startswith(_BEGINNING)
+        text = note if whole else f"{_BEGINNING}{reader.location!r} may not be whole: {note}.\n  {_KEPT}"
+        warn_reader(text, IncompleteReadWarning)
 
 
 def _size(path: str) -> int:

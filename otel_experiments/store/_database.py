@@ -62,7 +62,9 @@ class Database:
         create: bool,
         busy_timeout_s: float,
         file_mode: int | None = None,
+        takes_older: bool = False,
     ) -> None:
+        self._takes_older = takes_older
         self.location = ":memory:" if path is None else str(path)
         self.read_only = read_only
         self.busy_timeout_s = busy_timeout_s
@@ -132,11 +134,14 @@ class Database:
                 self._give_back(connection)
 
     def load(self, source: sqlite3.Connection) -> None:
-        """Become a copy of another database."""
+        """Become a copy of another database, brought up to this release's schema."""
         with self._write_lock, translated(self):
             connection = self._open_writer()
             source.backup(connection)
             self.generation += 1
+            connection.execute("pragma foreign_keys = off")  # as where a file is brought up
+            self._migrate(connection)
+            connection.execute("pragma foreign_keys = on")
 
     def checkpoint(self) -> None:
         """Bring into the file what is in the log, as far as that needs no waiting; it may be tried at any time."""
@@ -155,9 +160,8 @@ class Database:
             connections = [*self._idle, *([self._writer] if self._writer else [])]
             self._idle, self._writer = [], None
         for connection in connections:
-            with suppress(
-                sqlite3.Error
-            ):  # e.g. a full disk at the last checkpoint: the WAL file stays, complete
+            # e.g. a full disk at the last checkpoint: the WAL file stays, complete
+            with suppress(sqlite3.Error):
                 connection.close()
 
     def hold_still(self, timeout_s: float) -> bool:
@@ -235,12 +239,11 @@ class Database:
         return connection
 
     def _check_readable(self, version: int) -> None:
-        if version == 0:
-            assert self._path is not None
-            raise nothing_there(self._path)
-        if version == SCHEMA_VERSION:
-            return
         assert self._path is not None
+        if version == 0:
+            raise nothing_there(self._path)
+        if version == SCHEMA_VERSION or self._takes_older:
+            return
         if not (os.access(self._path, os.W_OK) and os.access(self._path.parent, os.W_OK)):
             raise StoreReadOnlyError(path=self.location, action="be upgraded to this release's schema")
         self._connect_writer().close()  # who reads knows the newest schema only

@@ -222,6 +222,25 @@ class SqliteStore:
         self.close()
 
 
+def upgraded_copy(path: Path) -> SqliteStore:
+    """Return a store in memory with what the store of an older release holds, which may not be written here.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    older = Database(path, read_only=True, create=False, busy_timeout_s=5.0, takes_older=True)
+    copy = SqliteStore(None)
+    try:
+        with older.reading() as connection:
+            copy.load(connection)
+    except BaseException:
+        copy.close()
+        raise
+    finally:
+        older.close()
+    return copy
+
+
 def _make_writer() -> BatchWriter:
     from otel_experiments.store._write_batch import BatchWriter  # noqa: PLC0415 - readers do without, 5 ms
 

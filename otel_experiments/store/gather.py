@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 from typing import Final
 
-from otel_experiments.errors import StoreError, StoreNotFoundError
+from otel_experiments.errors import StoreError, StoreNotFoundError, StoreReadOnlyError
 from otel_experiments.store._location import open_store
 from otel_experiments.store._protocol import Store
-from otel_experiments.store._sqlite import SqliteStore
+from otel_experiments.store._sqlite import SqliteStore, upgraded_copy
 from otel_experiments.store.backlog import Backlog, measure_backlog
 from otel_experiments.store.journal_place import has_segments, journal_directory, local_path
 from otel_experiments.store.merge import JournalMerger, MergeReport
@@ -89,6 +89,21 @@ def gather_journals(location: str) -> tuple[Store, list[str]]:
     gathered = open_store(":memory:")
     damages = _gather(gathered, directory, location).damages
     return gathered, damages + _unreadable(measure_backlog(directory, gathered.journal_offset), location)
+
+
+def read_older(location: str) -> tuple[Store, list[str]]:
+    """Return a store in memory with what an older release's store and its journals hold, where it may not be written.
+
+    Raises:
+        StoreError: it cannot be read, or is too large to be copied.
+    """
+    path = local_path(location)
+    if path.stat().st_size > MOST_COPIED_BYTES:
+        raise StoreReadOnlyError(path=location, action="be upgraded to this release's schema")
+    copy = upgraded_copy(path)
+    directory = journal_directory(path)
+    damages = _gather(copy, directory, location).damages
+    return copy, damages + _unreadable(measure_backlog(directory, copy.journal_offset), location)
 
 
 def _beside(store: Store, directory: Path, why: Exception) -> tuple[Store, list[str]]:

@@ -10,12 +10,14 @@ import subprocess
 import sys
 import warnings
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from otel_experiments.errors import IncompleteReadWarning
 from otel_experiments.query import open_reader
 
+OLD = Path(__file__).parents[2] / "data" / "store_v1.db"
 COUNT = 5_000
 
 KILLED = f"""
@@ -345,3 +347,49 @@ def test_the_recording_process_reads_all_of_its_store(tmp_path, beside, expected
     answer = python(ITSELF, tmp_path / "x.db", beside, KILLED)
 
     assert json.loads(answer.stdout) == expected
+
+
+def test_a_user_who_may_only_read_reads_a_store_of_an_older_release(tmp_path):
+    """A store that has to be brought up to the newest schema is brought up in memory, and stays as it is on the disk."""
+    store = tmp_path / "store" / "old.db"
+    store.parent.mkdir()
+    shutil.copy(OLD, store)
+    before = store.read_bytes()
+    change_modes(store.parent, file_mode=0o444, folder_mode=0o555)
+
+    said = command(store, "runs", "--json", wrapper=without_rights())
+    change_modes(store.parent, file_mode=0o600, folder_mode=0o700)
+
+    assert (said.returncode, said.stderr) == (0, "")
+    assert json.loads(said.stdout)["total"] > 0
+    assert store.read_bytes() == before
+
+
+def test_a_journal_that_is_damaged_is_told_by_readers_and_by_the_doctor(killed):
+    """Bytes that a disk has changed cost what they held: Python and the command line say so, the doctor later too."""
+    (segment,) = killed.with_name("experiments.db.journals").iterdir()
+    spoilt = bytearray(segment.read_bytes())
+    spoilt[60_000:60_004] = b"\xff\xff\xff\xff"
+    segment.write_bytes(spoilt)
+
+    with pytest.warns(IncompleteReadWarning, match="may not be whole") as told, open_reader(killed) as reader:
+        count = reader.run("killed").metrics["loss"].count
+    looked = command(killed, "doctor", "--json")
+
+    assert COUNT - 100 < count < COUNT
+    assert {one.filename for one in told} == {__file__}
+    assert segment.stem in str(told[0].message)
+    assert "not all could be read and stored" in looked.stdout
+
+
+def test_a_frame_that_a_kill_cut_short_is_no_loss(killed):
+    """What a process reserved and was killed before it wrote was promised to nobody: readers are silent about it."""
+    (segment,) = killed.with_name("experiments.db.journals").iterdir()
+    cut = bytearray(segment.read_bytes())
+    end = len(bytes(cut).rstrip(b"\0"))
+    cut[end - 8 : end] = bytes(8)
+    segment.write_bytes(cut)
+
+    with warnings.catch_warnings(), open_reader(killed) as reader:
+        warnings.simplefilter("error")
+        assert reader.run("killed").metrics["loss"].count == COUNT - 1
