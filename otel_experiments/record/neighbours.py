@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_experiments.process.interruption import Swallowing, is_interruption
-from otel_experiments.record.ranks import is_rank
+from otel_experiments.record.ranks import find_place, is_rank
 
 MIN_WHOLE_S: Final = 0.06
 """Below so much time of all processors together, the kernel's ticks of 10 ms say nothing."""
@@ -115,7 +115,7 @@ def _run_processes() -> dict[str, _Usage] | None:
     Of a job of several ranks it is those of the launcher, for the other ranks of this machine are the same run.
     """
     _read("/proc/thread-self/children")  # an error where the kernel keeps no lists of children
-    if is_rank():
+    if is_rank() or find_place(os.environ) is not None:
         job = _tree(str(os.getppid()))
         if job is None or str(os.getpid()) in job:  # else the launcher is not to be seen from here
             return job

@@ -171,6 +171,7 @@ LAUNCHER = """
 import os, subprocess, sys
 def start(rank):
     env = os.environ | {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": sys.argv[2]}
+    env |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500", "TORCHELASTIC_RUN_ID": "none"}
     return subprocess.Popen([sys.executable, "-c", sys.argv[1]], env=env, start_new_session=True)
 ranks = [start(rank) for rank in range(int(sys.argv[2]))]
 ranks[0].wait()
