@@ -34,6 +34,7 @@ class Keyset:
         "highest",
         "is_exact",
         "is_shared",
+        "is_single",
         "keys",
         "known_to",
         "number",
@@ -50,6 +51,7 @@ class Keyset:
         self.highest = highest
         self.is_shared = is_shared
         self.is_exact = True
+        self.is_single = len(keys) == 1
         self.known_to: object = None  # the declarations of a segment: the segment itself would stay mapped
         told = tuple(SeriesKey(key.name, key.phase, rank) for key in keys) if rank else keys
         self.declaration = (("keyset", number), lambda: encode_keyset(number, run_id, told))

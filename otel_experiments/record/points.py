@@ -91,7 +91,12 @@ class PointRecorder:
         try:
             keyset = self._fast[tuple(values)] if phase is None else self._fast_in[phase][tuple(values)]
             numbers = values.values()
-            if keyset.is_exact:
+            if keyset.is_single:
+                (number,) = numbers  # handed on as it is: no list is made of it on the way
+                if type(number) not in PLAIN:
+                    self._log_with_care(values, step, phase)
+                    return
+            elif keyset.is_exact:
                 # The sum of floats and ints is one of them, and of nothing else: 3 ns a value, a look at each type 20.
                 if type(sum(numbers)) not in _EXACT:
                     self._log_with_care(values, step, phase)
@@ -117,7 +122,10 @@ class PointRecorder:
                     keyset.highest = step
             elif step != step or step == -_INFINITY:  # noqa: PLR0124 - NaN
                 raise ValueError(step)  # noqa: TRY301 - as above
-            payload = keyset.pack(_POINTS, keyset.number, step, self._now_ns(), *numbers)
+            if keyset.is_single:
+                payload = keyset.pack(_POINTS, keyset.number, step, self._now_ns(), number)
+            else:
+                payload = keyset.pack(_POINTS, keyset.number, step, self._now_ns(), *numbers)
         except Exception as error:  # the first call with these keys, or values that need care
             if is_interruption(error):
                 raise

@@ -45,6 +45,7 @@ LONGER_FUNCTIONS = {
     "golden/timing.py:compare_timing": "the order of the parts of the timing rule, one call each",
     "_configure.py:start_run": "each argument is one fact about the run, declared, documented and handed on",
     "_recording.py:init": "as above, and those of other trackers' init",
+    "record/points.py:log": "the hot path: each part of it in a function of its own is a call more",
     "record/start.py:create_run": "the same arguments, each cleaned or taken from the run that goes on",
 }
 
