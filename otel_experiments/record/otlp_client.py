@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from importlib.metadata import entry_points
@@ -48,11 +49,13 @@ class GrpcClient:
 
     def __init__(self, destination: Destination, *, user_agent: str) -> None:
         self.destination = destination
-        stub, self._encode, self._rejected = _KINDS[destination.signal]
+        self._stub, self._encode, self._rejected = _KINDS[destination.signal]
+        self._user_agent = user_agent
         self._is_closed = False
         self._has_tls = destination.address.is_plain
-        self._channel = _open_channel(destination, user_agent)
-        self._export = cast("Callable[..., Any]", stub(self._channel).Export)
+        self._lock = threading.Lock()
+        self._channel: grpc.Channel | None = None
+        self._export = self._connect()
 
     def send(self, data: object) -> Outcome:
         """Try once to send the spans, log records or metrics of one request."""
@@ -63,6 +66,8 @@ class GrpcClient:
         except Exception as error:  # noqa: BLE001 - what cannot be encoded now never can
             return Outcome(is_taken=False, is_divisible=True, detail=f"it cannot be encoded: {error!r}")
         start_s = time.monotonic()
+        if self._channel is None:
+            self._export = self._connect()
         if not self._has_tls and (refusal := self._probe_tls()) is not None:
             return refusal
         try:
@@ -83,11 +88,24 @@ class GrpcClient:
     def close(self) -> None:
         """Close the channel, which ends a request that still waits for its answer. Safe to call twice."""
         self._is_closed = True
-        self._channel.close()
+        self._disconnect()
+
+    def _connect(self) -> Callable[..., Any]:
+        with self._lock:
+            self._channel = channel = _open_channel(self.destination, self._user_agent)
+        if self._is_closed:
+            self._disconnect()
+        return cast("Callable[..., Any]", self._stub(channel).Export)
+
+    def _disconnect(self) -> None:
+        with self._lock:
+            channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
 
     def _refused(self, error: Any, took_s: float) -> Outcome:
         destination = self.destination
-        return judge_refusal(
+        outcome = judge_refusal(
             error.code(),
             error.details(),
             error.trailing_metadata(),
@@ -95,6 +113,9 @@ class GrpcClient:
             is_timed_out=took_s >= 0.9 * destination.timeout_s,
             explain=lambda said: destination.address.explain(said, destination.proxy),
         )
+        if outcome.is_unreachable:
+            self._disconnect()  # a channel keeps what it met for a while, and would not look again for the next request
+        return outcome
 
     def _probe_tls(self) -> Outcome | None:
         """See once that the port speaks TLS: gRPC would write to stderr, past all logging, that it does not."""
@@ -134,6 +155,7 @@ def _open_channel(destination: Destination, user_agent: str) -> grpc.Channel:
     options: list[tuple[str, Any]] = [
         ("grpc.primary_user_agent", user_agent),
         ("grpc.max_reconnect_backoff_ms", _LONGEST_RECONNECT_MS),
+        ("grpc.use_local_subchannel_pool", 1),
     ]
     if address.is_loopback:
         options.append(("grpc.enable_http_proxy", 0))

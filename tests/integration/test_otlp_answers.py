@@ -273,3 +273,21 @@ def test_only_signals_with_an_endpoint_are_sent(collector, configure, monkeypatc
     assert report.is_exported
     assert set(collector.asked) == {"traces"}
     assert caplog.text == ""
+
+
+def test_an_endpoint_that_is_back_is_found_by_the_next_request(make_collector, configure, monkeypatch):
+    """It was gone for several tries; the first one after its return gets through, without a pause of gRPC's own."""
+    gone = make_collector()
+    gone.close()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", gone.endpoint)
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "60000")
+    configure()
+    run = ox.start_run()
+    record(run)
+    refused = [run.flush(timeout_s=60.0).is_exported for _ in range(6)]
+    collector = make_collector(port=gone.port)
+    report = run.flush(timeout_s=60.0)
+
+    assert refused == [False] * 6
+    assert (report.is_exported, report.lost) == (True, {})
+    assert arrived(collector) == once()
