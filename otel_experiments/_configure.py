@@ -383,4 +383,4 @@ def resumed_run(wanted: str) -> Before:
             f"Run {wanted!r} cannot be resumed: this process keeps no store.\n  Configure one: configure(store=PATH)."
         )
     found = Reader(store).only_run(wanted)
-    return Before(found.record, dict(found.params.flat))
+    return Before(found.record, dict(found.params.flat), found.duration_s or 0.0)

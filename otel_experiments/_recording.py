@@ -167,7 +167,7 @@ def _stored_run(run_id: str) -> Before | None:
     if store is None or store.get_run(run_id) is None:
         return None
     found = Reader(store).run(run_id)
-    return Before(found.record, dict(found.params.flat))
+    return Before(found.record, dict(found.params.flat), found.duration_s or 0.0)
 
 
 def _crashed_run(experiment: str | None, name: str | None) -> Before | None:
@@ -182,4 +182,4 @@ def _crashed_run(experiment: str | None, name: str | None) -> Before | None:
     found = Reader(store).runs(where, experiment=wanted, limit=1)
     if not found or found[0].state not in {RunState.LOST, RunState.FAILED, RunState.CANCELLED}:
         return None
-    return Before(found[0].record, dict(found[0].params.flat))
+    return Before(found[0].record, dict(found[0].params.flat), found[0].duration_s or 0.0)

@@ -3,6 +3,7 @@
     OtelExperimentsError
     ├── ConfigurationError (ValueError)        settings, names and arguments that cannot be used
     │   ├── InvalidNameError
+    │   ├── RunInUseError
     │   └── ExperimentMetadataError
     ├── MissingPackageError (ImportError)      an optional package is not installed
     ├── RecordingError                         raised only with on_error="raise", for what is else counted and told
@@ -87,6 +88,17 @@ class InvalidNameError(ConfigurationError):
         self.kind, self.name = kind, name
         shown = name if len(name) <= 60 else f"{name[:57]}..."
         super().__init__(f"The {kind} {shown!r} cannot be used: {why}.\n  {fix}")
+
+
+class RunInUseError(ConfigurationError):
+    """A run is to go on that another process still records."""
+
+    def __init__(self, *, run_id: str, name: str, pid: int, host: str) -> None:
+        self.run_id, self.name, self.pid, self.host = run_id, name, pid, host
+        super().__init__(
+            f"Run {run_id[:8]} ({name!r}) cannot be resumed: process {pid} on {host} still records it.\n"
+            "  Wait until it ends, end it, or join it: pass on what run.environment() returns there."
+        )
 
 
 class ExperimentMetadataError(ConfigurationError):

@@ -6,6 +6,7 @@ None of them raises into user code, whatever happens inside.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry import context as context_api
@@ -149,6 +150,8 @@ class JournalSpanProcessor(SpanProcessor):
         status = span.status
         if span.events or span.links or status.description or span.dropped_attributes:
             model = self._redact(span_from_sdk(span, resource=resource.value, scope=scope.value))
+            if (model.end_ns or 0) < model.start_ns:  # the clock was set back
+                model = replace(model, end_ns=model.start_ns)
             run_id, payload = model.run_id, encode_span(model, resource.number, scope.number)
         else:
             context, parent = span.context, span.parent
@@ -173,7 +176,7 @@ class JournalSpanProcessor(SpanProcessor):
                 context.span_id.to_bytes(8, "big"),
                 parent_id,
                 span.start_time or 0,
-                span.end_time or 0,
+                max(span.end_time or 0, span.start_time or 0),
             )
             payload = encode_span_rest(prefix, rest)
         if not self._journal.append(payload, (resource.declaration, scope.declaration)):

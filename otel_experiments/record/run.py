@@ -32,7 +32,7 @@ from otel_experiments.record.points import PointRecorder
 from otel_experiments.record.providers import RunProviders
 from otel_experiments.record.recording import Recording
 from otel_experiments.record.run_life import RunLife
-from otel_experiments.record.scopes import run_context
+from otel_experiments.record.scopes import place_of, run_context
 from otel_experiments.record.work import Work
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import events, values
@@ -66,6 +66,11 @@ class RunIdentity:
     attempt: int = 1
     params: dict[str, ParamValue] = field(default_factory=dict)
     tags: dict[str, str | None] = field(default_factory=dict)
+    first_started_ns: int | None = None
+    """When the first attempt started, and how long all earlier ones worked: the run's duration is that of all."""
+    worked_ns: int = 0
+    not_before_ns: int = 0
+    """What is written of this attempt is never of an earlier time, though the clock may have been set back."""
 
 
 class Run(RunLife, Work):
@@ -95,7 +100,7 @@ class Run(RunLife, Work):
         self._attempt = identity.attempt
         super().__init__()
         self._created_ns: int | None = None
-        self._stamped_ns = 0
+        self._stamped_ns = identity.not_before_ns
         self._pid = os.getpid()
         highest = pipeline.storage.highest_steps(self.id) if identity.attempt > 1 and pipeline.storage else {}
         rank = cast("int", providers.resource.attributes.get(attr.ML_DISTRIBUTED_RANK, 0))
@@ -146,6 +151,9 @@ class Run(RunLife, Work):
             self._started_spans += 1
             self._context = trace.set_span_in_context(self.otel_span, run_context(self, root_context))
             self._set_state(RunState.RUNNING, is_announced=False)
+            if self._identity.first_started_ns is not None:
+                self._away_ns = max(0, now_ns - self._identity.first_started_ns - self._identity.worked_ns)
+                self._paused_total_ns = self._away_ns
             self._write_record(started_ns=now_ns)
         if not self.pipeline.settings.enabled:
             self._take_nothing()
@@ -176,7 +184,8 @@ class Run(RunLife, Work):
             name=self.name,
             state=self._state,
             created_ns=self._created_ns,
-            started_ns=started_ns,
+            started_ns=started_ns and (identity.first_started_ns or started_ns),
+            paused_total_ns=self._paused_total_ns,
             heartbeat_ns=now_ns,
             owner=self._owner,
             parent_run_id=identity.parent_run_id,
@@ -312,11 +321,11 @@ class Run(RunLife, Work):
         if self.pipeline.otlp is None or self.providers.is_in_child:
             return
         ended = cast("Any", span)
-        paused_ns = self._paused_total_ns if span is self.otel_span else 0
+        paused_ns = self._paused_total_ns - self._away_ns if span is self.otel_span else 0
         found = ended.attributes
         self.instruments.tell(
             definition,
-            (ended.end_time - ended.start_time - paused_ns) / 1e9,
+            max(0, ended.end_time - ended.start_time - paused_ns) / 1e9,
             {key: found[key] for key in definition.attributes if key in found},
         )
 
@@ -325,6 +334,8 @@ class Run(RunLife, Work):
         if attributes.get(attr.ML_OPERATION_NAME) != values.MlOperationName.SAVE_CHECKPOINT:
             return
         found = {attr.ML_CHECKPOINT_NAME: attributes[attr.ML_CHECKPOINT_NAME], attr.ML_CHECKPOINT_URI: path}
+        place = {**place_of(context_api.get_current()), **attributes}
+        found |= {key: place[key] for key in (attr.ML_EPOCH_INDEX, attr.ML_STEP_INDEX) if key in place}
         if size is not None:
             found[attr.ML_CHECKPOINT_SIZE] = size
         self.emit(events.ML_CHECKPOINT_SAVED.name, None, found)

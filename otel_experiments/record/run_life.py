@@ -64,6 +64,7 @@ class RunLife(Recording):
         self._generation = scope_module.fork_generation
         self._paused_at_ns = 0
         self._paused_total_ns = 0
+        self._away_ns = 0  # of that, the time between the attempts
         self._paused_count = 0
         self._noted_signal = ""
         self.last_exception = LastException(self._progress)

@@ -347,7 +347,7 @@ class RunSpan(ReadableSpan, trace.Span):
                 self._has_ended("an end")
                 return
             with _changing:
-                self.end_time = time.time_ns() if end_time is None else end_time
+                self.end_time = max(time.time_ns() if end_time is None else end_time, self.start_time)
             if source.user is not None:
                 source.user.on_end(self.snapshot())
             source.journal.on_end(self)

@@ -45,6 +45,8 @@ _thread_time_ns = time.thread_time_ns
 _get_ident = threading.get_ident
 
 _LEFT: Final = object()
+_PLACE: Final = (attr.ML_EPOCH_INDEX, attr.ML_STEP_INDEX)
+_PLACE_KEY: Final = context_api.create_key("otel-experiments-place")
 
 fork_generation = 0
 """How many forks lie between the first process of the program and this one."""
@@ -179,7 +181,12 @@ class Scope:
             run.count_started_span()
             self._generation = fork_generation
             self._ident = _get_ident()
-            self._token = context_api.attach(trace.set_span_in_context(span, context))
+            inside = trace.set_span_in_context(span, context)
+            if attr.ML_EPOCH_INDEX in attributes or attr.ML_STEP_INDEX in attributes:
+                place = dict(place_of(context))
+                place.update((key, attributes[key]) for key in _PLACE if key in attributes)
+                inside = context_api.set_value(_PLACE_KEY, place, inside)
+            self._token = context_api.attach(inside)
             self._cpu_start_ns = (
                 _thread_time_ns()
             )  # last: a signal that is waiting is handled here, not in `__exit__`
@@ -355,6 +362,12 @@ def mark_failed(span: Span, error: BaseException) -> None:
             raise
         span.add_event(EXCEPTION_EVENT, exception_attributes(error))
     span.set_status(Status(StatusCode.ERROR, f"{name}: {text_of(error)}"[:1000]))
+
+
+def place_of(context: context_api.Context) -> Mapping[str, Any]:
+    """Return the index of the epoch and of the step that `context` is inside of, as attributes."""
+    found = context_api.get_value(_PLACE_KEY, context)
+    return found if isinstance(found, Mapping) else {}
 
 
 def run_context(run: ScopedRun, context: context_api.Context) -> context_api.Context:

@@ -14,22 +14,25 @@ from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 
 from otel_experiments.codec.text import clean_text
-from otel_experiments.errors import ConfigurationError
+from otel_experiments.errors import ConfigurationError, RunInUseError
+from otel_experiments.journal.owner import current_owner, is_alive
 from otel_experiments.model import run as model
 from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
+from otel_experiments.process import notice
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record import environment, exits, lanes
 from otel_experiments.record.adoption import adopt_global_provider
-from otel_experiments.record.current import find_run
+from otel_experiments.record.current import active_runs, find_run
 from otel_experiments.record.description import shown
 from otel_experiments.record.git import git_attributes
+from otel_experiments.record.guard import logger
 from otel_experiments.record.names import clean_name
 from otel_experiments.record.param_value import TEXT_CHANGED, Tell
 from otel_experiments.record.params import flatten_params
 from otel_experiments.record.pipeline import Pipeline
 from otel_experiments.record.providers import RunProviders
-from otel_experiments.record.ranks import Rank
+from otel_experiments.record.ranks import Rank, find_place
 from otel_experiments.record.recording import clean_tags
 from otel_experiments.record.run import Run, RunIdentity
 from otel_experiments.record.settings import Settings
@@ -49,6 +52,10 @@ _NOUNS: Final = (
 
 _UNKNOWN: Final = model.Run("", "", "", model.RunState.PENDING, created_ns=0, attempt=0)
 """What is known of a run that has not been there before."""
+
+_FRESH_NS: Final = 60 * 10**9
+_BETWEEN_BEATS_NS: Final = 20 * 10**9
+"""So long after its last sign of life a run may have set params and tags."""
 
 _version: str | None = None
 
@@ -104,6 +111,7 @@ class Before:
 
     record: model.Run
     params: Mapping[str, ParamValue]
+    duration_s: float = 0.0
 
 
 def unknown_run(run_id: str) -> Before:
@@ -137,6 +145,7 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
         ConfigurationError: a name that cannot be used, params that are no mapping.
     """
     known = before.record if before is not None else _UNKNOWN
+    _check_unused(known)
     run_id = known.run_id or (rank.run_id if rank is not None else "")
     name = name if name is not None else known.name or None
     experiment = clean_name(
@@ -172,6 +181,9 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
         attempt=known.attempt + 1,
         params=params,
         tags=clean_tags(tags, tell=tell) if tags is not None else {},
+        first_started_ns=known.started_ns,
+        worked_ns=round((before.duration_s if before is not None else 0.0) * 1e9),
+        not_before_ns=_latest_ns(known, pipeline.clock()),
     )
     if rank is not None and rank.number:
         from otel_experiments.record.rank_run import join_as_rank  # noqa: PLC0415 - only in distributed jobs
@@ -226,6 +238,38 @@ def _check_parent(parent: object) -> None:
             f"parent={shown(parent)} is of type {type(parent).__name__}, not a run.\n"
             "  Pass what start_run returned, or leave it out: the current run is the parent."
         )
+
+
+def _check_unused(known: model.Run) -> None:
+    """Refuse to go on with a run that a living process records; say so where that cannot be known for sure.
+
+    Raises:
+        RunInUseError: it is recorded now.
+    """
+    if known.owner is None or known.state not in {model.RunState.RUNNING, model.RunState.PAUSED}:
+        return
+    alive = known.run_id in active_runs or (
+        is_alive(known.owner) if known.owner != current_owner() else False
+    )
+    is_rank = find_place(os.environ) is not None
+    if alive and not is_rank:
+        raise RunInUseError(run_id=known.run_id, name=known.name, pid=known.owner.pid, host=known.owner.host)
+    if alive or (alive is None and time.time_ns() - (known.heartbeat_ns or 0) < _FRESH_NS):
+        notice.tell(
+            logger,
+            "Run %r may still be recorded by process %d on %s; this is its attempt %d, and what that one writes of its "
+            "end is ignored.",
+            known.name,
+            known.owner.pid,
+            known.owner.host,
+            known.attempt + 1,
+        )
+
+
+def _latest_ns(known: model.Run, now_ns: int) -> int:
+    """Return the time before which nothing may be written of the next attempt; 0 where the clock was not set back."""
+    latest_ns = max(known.created_ns, known.started_ns or 0, known.ended_ns or 0, known.heartbeat_ns or 0)
+    return latest_ns + _BETWEEN_BEATS_NS if latest_ns >= now_ns else 0
 
 
 def _check_texts(**given: object) -> None:

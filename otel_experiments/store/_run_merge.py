@@ -52,15 +52,15 @@ def apply_record(stored: StoredRun | None, record: Run) -> StoredRun:
     record_ns = max(state_ns, record.created_ns, record.heartbeat_ns or 0) if record.attempt else 0
     if stored is None:
         return StoredRun(record, state_ns, record_ns)
-    if record_ns < stored.record_ns:
+    known, is_later = stored.run, record.attempt > _attempt(stored)
+    if record.attempt < _attempt(stored) or (record_ns < stored.record_ns and not is_later):
         return stored
-    known = stored.run
     merged = replace(
         record,
         heartbeat_ns=_latest(known.heartbeat_ns, record.heartbeat_ns),
         attempt=max(known.attempt, record.attempt),
     )
-    if not _is_news(known.state, stored.state_ns, record.state, state_ns):
+    if not is_later and not _is_news(known.state, stored.state_ns, record.state, state_ns):
         merged = replace(
             merged,
             state=known.state,
@@ -79,9 +79,10 @@ def apply_record(stored: StoredRun | None, record: Run) -> StoredRun:
 
 
 def apply_change(stored: StoredRun, change: RunStateChange) -> StoredRun:
-    """Return the run after a change of state. A change older than the stored state is ignored."""
-    known = stored.run
-    if not _is_news(known.state, stored.state_ns, change.state, change.time_ns):
+    """Return the run after a change of state. A change older than the stored state is ignored, and so is an earlier attempt's."""
+    known, attempt = stored.run, _attempt(stored)
+    is_news = _is_news(known.state, stored.state_ns, change.state, change.time_ns)
+    if change.attempt < attempt or (change.attempt == attempt and not is_news):
         return stored
     state = change.state
     is_started = known.started_ns is None and state is not RunState.PENDING
@@ -108,6 +109,11 @@ def apply_heartbeat(stored: StoredRun, beat: Heartbeat) -> StoredRun:
     if latest == stored.run.heartbeat_ns:
         return stored
     return replace(stored, run=replace(stored.run, heartbeat_ns=latest))
+
+
+def _attempt(stored: StoredRun) -> int:
+    """Return the attempt that the stored state is of; 0 where nothing but other rows is known."""
+    return 0 if stored.is_placeholder and stored.state_ns < 0 else stored.run.attempt
 
 
 def _state_time(record: Run) -> int:

@@ -242,7 +242,7 @@ def _duration(run: Run) -> float | Missing:
     until_ns = next((ns for ns in (run.ended_ns, run.paused_ns, run.heartbeat_ns) if ns is not None), None)
     if run.started_ns is None or until_ns is None:
         return MISSING
-    return (until_ns - run.started_ns - run.paused_total_ns) / 1e9
+    return max(0, until_ns - run.started_ns - run.paused_total_ns) / 1e9
 
 
 def summary_value(summary: Summary, stat: MetricStat) -> float | Missing:  # noqa: PLR0911 - one a number

@@ -35,7 +35,7 @@ from otel_experiments.store._search_eval import comparable, kind_of
 
 _FALSE: Final = "0"
 
-_DURATION: Final = "(coalesce(ended_ns, paused_ns, heartbeat_ns) - started_ns - paused_total_ns) / 1e9"
+_DURATION: Final = "max(0, coalesce(ended_ns, paused_ns, heartbeat_ns) - started_ns - paused_total_ns) / 1e9"
 _TEXT_COLUMNS: Final = {
     "run_id": "runs.run_id", "name": "runs.name", "experiment": "runs.experiment", "group": "runs.group_name",
     "condition": "runs.condition", "hypothesis": "runs.hypothesis", "reason": "runs.reason",

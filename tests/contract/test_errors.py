@@ -47,6 +47,13 @@ TEXTS = {
             "  Install it: pip install 'otel-experiments[demo]'"
         ),
     ),
+    "RunInUseError": (
+        {"run_id": "3f2a" * 8, "name": "resnet", "pid": 7, "host": "box"},
+        (
+            "Run 3f2a3f2a ('resnet') cannot be resumed: process 7 on box still records it.\n"
+            "  Wait until it ends, end it, or join it: pass on what run.environment() returns there."
+        ),
+    ),
     "RunNotFoundError": (
         {"wanted": "resnet-7", "store": "runs.db", "known": ["a", "b", "c", "d"], "suggestions": ["a", "b"]},
         (
@@ -255,6 +262,13 @@ TEXTS = {
 """For each exception that makes its text: facts, and the whole text that a user then reads."""
 
 EMPTY = {
+    "RunInUseError": (
+        {"run_id": "3f2a" * 8, "name": "resnet", "pid": 7, "host": "box"},
+        (
+            "Run 3f2a3f2a ('resnet') cannot be resumed: process 7 on box still records it.\n"
+            "  Wait until it ends, end it, or join it: pass on what run.environment() returns there."
+        ),
+    ),
     "RunNotFoundError": (
         {"wanted": "a", "store": "runs.db", "known": []},
         "No run 'a' in store 'runs.db' (it is empty).\n  List them with: otel-experiments runs --store runs.db",
