@@ -78,7 +78,7 @@ class Run(RunLife, Work):
 
     Used with `with`, it ends by itself: succeeded, failed with the exception that left the body, or cancelled
     by KeyboardInterrupt or SIGTERM. Used as an object, `finish()` ends it. None of its methods that record ever
-    raises into training code: what cannot be recorded is counted and logged once.
+    raises into training code: what cannot be recorded is counted and told once.
 
     Attributes:
         id: the run's id, 32 hex digits; it is the trace id of the run's root trace.
