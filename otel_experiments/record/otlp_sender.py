@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from opentelemetry import context as context_api
 
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.guard import Guard
 from otel_experiments.record.otlp_answer import Outcome
 from otel_experiments.record.otlp_backoff import Backoff
@@ -112,7 +113,7 @@ class SignalSender:
         if dropped:
             self._tell_lost(queue, dropped, "more wait than memory is given to them")
         with self._changed:
-            if self._next_s is None:
+            if self._next_s is None or self._thread is None:
                 self._next_s = self._clock() + self._delay_s
                 self._start()
                 self._changed.notify_all()
@@ -127,10 +128,10 @@ class SignalSender:
             self._deadline_s = max(self._deadline_s, deadline_s)
             self._is_last = self._is_last or is_last
             is_done = self._is_idle and not any(queue.flying_count for queue in self.queues)
-            if is_done or self._is_too_late():
-                self._answered = self._asked
-            else:
+            if not is_done:
                 self._start()
+            if is_done or self._thread is None or self._is_too_late():
+                self._answered = self._asked
             self._changed.notify_all()
             return self._asked
 
@@ -162,8 +163,15 @@ class SignalSender:
     def _start(self) -> None:
         if self._thread is None and not self._is_stopping:
             name = f"otel-experiments-otlp-{self.signal}"
-            self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # the system gives no more threads now; the next entry asks again
+                if is_interruption(error):
+                    raise
+                self.last_detail = f"no thread could be started: {error}"
+                return
+            self._thread = thread
 
     def _work(self) -> None:
         # Without this, instrumentation of gRPC would make spans of sending spans. Source: the SDK's processors.

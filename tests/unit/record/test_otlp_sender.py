@@ -1,5 +1,6 @@
 """One signal's sender: every item ends up sent once, or counted as lost, whatever answers come in whatever order."""
 
+import threading
 import time
 
 from hypothesis import given, settings
@@ -136,3 +137,23 @@ def test_what_is_put_after_a_signal_was_switched_off_does_not_wait():
     sender.stop()
 
     assert (endpoint.asked, queue.held_count, queue.lost_count, told) == (1, 0, 0, ["unknown service"])
+
+
+def test_without_a_thread_everything_waits_for_one():
+    """The system refuses a thread once: what was put waits, and goes out when the next thing is put."""
+    endpoint = Endpoint([])
+    queue = make_queue("spans", endpoint)
+    sender = make_sender(endpoint, [queue])
+    before = threading.stack_size()
+    threading.stack_size(1 << 46)  # more than there is
+    try:
+        sender.put(queue, [1, 2])
+    finally:
+        threading.stack_size(before)
+    held, detail = queue.held_count, sender.last_detail
+    sender.put(queue, [3])
+    flush(sender)
+    sender.stop()
+    sender.join(30.0)
+
+    assert (held, "no thread could be started" in detail, endpoint.got) == (2, True, [1, 2, 3])
