@@ -360,6 +360,11 @@ def _reset_in_child() -> None:
 os.register_at_fork(after_in_child=_reset_in_child)
 
 
+def known_pipeline() -> Pipeline | None:
+    """Return the process's pipeline, None where nobody has set one up."""
+    return _pipeline
+
+
 def rebuild(settings: Settings) -> Pipeline:
     """Shut down what is set up, and set up recording anew."""
     with _lock:

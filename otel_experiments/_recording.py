@@ -113,9 +113,11 @@ def init(  # noqa: PLR0913 - the shape people know
 def _switch_recording(*, is_on: bool) -> bool:
     """Switch recording off for the runs to come, or on again; False where runs of this process are recorded now."""
     global _switched_off  # noqa: PLW0603 - belongs to the process, as the pipeline does
-    now = _configure.pipeline()
-    settings = now.settings
-    if _switched_off is not None and _switched_off[0] is now:
+    now = _configure.known_pipeline()
+    if now is None and is_on:
+        return True
+    settings = Settings.resolve() if now is None else now.settings
+    if now is not None and _switched_off is not None and _switched_off[0] is now:
         settings = _switched_off[1]
     elif is_on:
         return True

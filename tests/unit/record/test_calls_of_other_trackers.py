@@ -241,6 +241,17 @@ def test_a_disabled_run_records_nothing_and_the_next_one_does(forgiving):
     assert [run.name for run in ox.runs()] == ["on"]
 
 
+def test_a_program_that_is_disabled_makes_no_file(tmp_path, monkeypatch):
+    """Nothing is set up that nobody wants."""
+    monkeypatch.chdir(tmp_path)
+    run = ox.init("p", mode="disabled")
+    run.log({"loss": 1.0})
+    run.finish()
+    ox.shutdown()
+
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("reinit", "is_same", "is_left"),
     [
