@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from otel_experiments.process.interruption import is_interruption
 
@@ -17,8 +16,7 @@ _KEPT: Final = 4
 """Making a segment takes two descriptors, of which one stays with its map; the others are to be seldom needed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """Why the system refuses: what is wrong, and what to do about it."""
 
     what: str

@@ -13,7 +13,6 @@ holds that.
 from __future__ import annotations
 
 import opcode
-import signal
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Final
 
@@ -83,6 +82,8 @@ def _is_handler(frame: FrameType, caller: FrameType) -> bool:
 
 
 def _handler_codes() -> set[CodeType]:
+    import signal  # noqa: PLC0415 - who records has it; who reads does not pay for its enumerations
+
     codes: set[CodeType] = set()
     for number in signal.valid_signals():
         handler: Any = signal.getsignal(number)

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from otel_experiments.model.metric import Series
-from otel_experiments.model.rank_config import RankDifference, find_differences
 from otel_experiments.model.run import ParamValue, Run, RunState
 from otel_experiments.model.search import (
     MetricField,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.instrument import InstrumentPoint
     from otel_experiments.model.log import LogRecord
     from otel_experiments.model.loss import Loss
+    from otel_experiments.model.rank_config import RankDifference
     from otel_experiments.query.spans_view import SpansView
 
 _ENVIRONMENT = (
@@ -227,6 +227,7 @@ class RunView:
     @cached_property
     def rank_differences(self) -> list[RankDifference]:
         """Where ranks that record the run together were told other params, tags and facts than it has."""
+        from otel_experiments.model.rank_config import find_differences  # noqa: PLC0415 - as below
         from otel_experiments.query.rank_configs import seed_of, told_by_ranks  # noqa: PLC0415 - few runs have ranks
 
         store, run = self._page.store, self._run
