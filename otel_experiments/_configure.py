@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import threading
@@ -15,6 +16,7 @@ from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal.file_mode import file_mode_of
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.process.fork import need_in_children
+from otel_experiments.process.notice import tell
 from otel_experiments.record import exits
 from otel_experiments.record.children import CHILDREN_NEED
 from otel_experiments.record.current import active_runs
@@ -212,7 +214,8 @@ def _is_network(settings: Settings, path: Path) -> bool:
         return settings.network_filesystem
     is_network = is_network_filesystem(path.parent)
     if is_network:
-        logger.info("%s is on a network filesystem: runs stay in their journals, readers gather them.", path)
+        text = "%s is on a network filesystem: runs stay in their journals, readers gather them."
+        tell(logger, text, path, level=logging.INFO)
     return is_network
 
 

@@ -31,6 +31,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Owner, Run, RunState
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
+from otel_experiments.process.interruption import is_interruption
 
 _UNREADABLE: Final = (
     KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, RecursionError, struct.error,
@@ -79,7 +80,7 @@ class SegmentDecoder:
             RecordType.SCOPE: self._declare_scope,
         }
 
-    def feed(self, payloads: Iterable[bytes], batch: WriteBatch, *, is_stored: bool = False) -> list[str]:
+    def feed(self, payloads: Iterable[bytes], batch: WriteBatch, *, is_stored: bool = False) -> list[str]:  # noqa: C901 - one branch a kind of record
         """Add what the payloads say to `batch`; return what could not be understood, one text a kind."""
         problems: Counter[str] = Counter()
         keysets, declarations, readers = self._keysets, self._declarations, self._readers
@@ -104,6 +105,8 @@ class SegmentDecoder:
                 elif not is_stored:
                     readers[kind](payload, batch)
             except _UNREADABLE as error:
+                if is_interruption(error):
+                    raise
                 problems[
                     f"a record of type {kind} that cannot be read ({type(error).__name__}: {error})"
                 ] += 1

@@ -6,11 +6,13 @@ Spans that were open then may end.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Collection
 from typing import Final, Literal, get_args
 
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
 from otel_experiments.record.guard import RunGuard, logger
 
 Kind = Literal[
@@ -69,10 +71,12 @@ class Gate:
             )
         elif kind not in self._told:
             self._told.add(kind)
-            logger.info(
+            tell(
+                logger,
                 "Run %s is paused: a %s came and is not recorded, nor are others until resume().",
                 self._run_id[:8],
                 kind,
+                level=logging.INFO,
             )
 
 

@@ -86,7 +86,10 @@ class SignalSender:
         self._kept = kept
         self._on_unserved = on_unserved
         self._clock = clock
-        self._changed = threading.Condition()
+        self._mutex = (
+            threading.RLock()
+        )  # taken by itself: a Condition's `__exit__` is Python, where a signal may raise
+        self._changed = threading.Condition(self._mutex)
         self._asked = self._answered = 0
         self._deadline_s = 0.0
         self._is_last = False
@@ -112,7 +115,7 @@ class SignalSender:
         dropped = queue.put(entries)
         if dropped:
             self._tell_lost(queue, dropped, "more wait than memory is given to them")
-        with self._changed:
+        with self._mutex:
             if self._next_s is None or self._thread is None:
                 self._next_s = self._clock() + self._delay_s
                 self._start()
@@ -123,7 +126,7 @@ class SignalSender:
 
         An endpoint that throttles is asked again when its pause is over, and (`is_last`) once more before the end.
         """
-        with self._changed:
+        with self._mutex:
             self._asked += 1
             self._deadline_s = max(self._deadline_s, deadline_s)
             self._is_last = self._is_last or is_last
@@ -138,7 +141,7 @@ class SignalSender:
     def await_answer(self, number: int, deadline_s: float) -> None:
         """Wait until what was asked for is done, or can no longer be done in time."""
         taken_before = self._taken_requests
-        with self._changed:
+        with self._mutex:
             while self._answered < number and not self.is_off and not self._is_stopping:
                 left_s = deadline_s - self._clock()
                 if left_s <= 0:
@@ -150,7 +153,7 @@ class SignalSender:
 
     def stop(self) -> None:
         """Send no more; a request that waits for its answer is ended."""
-        with self._changed:
+        with self._mutex:
             self._is_stopping = True
             self._changed.notify_all()
         self._client.close()
@@ -177,7 +180,7 @@ class SignalSender:
         # Without this, instrumentation of gRPC would make spans of sending spans. Source: the SDK's processors.
         context_api.attach(context_api.set_value(context_api._SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: SLF001
         while True:
-            with self._changed:
+            with self._mutex:
                 while not self._is_stopping and (pause_s := self._pause_s()) != 0:
                     self._changed.wait(pause_s)
                 if self._is_stopping:
@@ -185,7 +188,7 @@ class SignalSender:
                 asked, self._next_s = self._asked, None
             with self._guard:
                 self._round()
-            with self._changed:
+            with self._mutex:
                 if not self._is_idle and self._next_s is None:
                     self._next_s = self._clock()
                 if self._has_answer():

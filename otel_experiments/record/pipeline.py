@@ -24,6 +24,7 @@ from otel_experiments.journal.limits import reason_of
 from otel_experiments.journal.writer import JournalWriter, SilentJournal
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
+from otel_experiments.process.notice import tell
 from otel_experiments.record.adoption import look_again
 from otel_experiments.record.anomalies import AnomalyEvents
 from otel_experiments.record.current import active_runs
@@ -296,7 +297,8 @@ class Pipeline:
         if self.storage is not None:
             is_stored = self.storage.close(timeout_s=max(0.1, (deadline_s - time.monotonic()) * 0.6))
             if not is_stored:
-                logger.warning(
+                tell(
+                    logger,
                     "Not everything is in the store yet (%s); it waits in %s, and the next reader merges it.",
                     self.storage.last_error or "no time left",
                     self.journal.directory,

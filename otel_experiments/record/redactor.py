@@ -15,6 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from otel_experiments.codec.redaction import REDACTED, redact_mapping, redact_text, redact_value
 from otel_experiments.model.span import Span
 from otel_experiments.process.interruption import Swallowing
+from otel_experiments.process.notice import tell
 from otel_experiments.record.guard import logger
 
 _MOST_TOLD: Final = 100
@@ -68,7 +69,8 @@ class Redactor:
             return
         self._told.add((kind, name))
         with Swallowing(Exception):  # a handler of the application's may raise
-            logger.warning(
+            tell(
+                logger,
                 "The %s%s looks like a secret: %s is recorded in its place. Another name keeps it, or "
                 "redact_secrets=False (OTEL_EXPERIMENTS_REDACT_SECRETS=false) keeps all.",
                 kind,

@@ -73,7 +73,10 @@ class Database:
         self._path = path
         self._is_closed = False
         self._write_lock = threading.RLock()
-        self._pool_lock = threading.Condition(threading.RLock())
+        self._pool = (
+            threading.RLock()
+        )  # taken by itself: a Condition's `__exit__` is Python, where a signal may raise
+        self._pool_lock = threading.Condition(self._pool)
         self._lent_count = 0
         self._is_fork_waiting = False
         self._writes_in: int | None = None
@@ -155,7 +158,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection of this process; safe to call twice."""
-        with self._write_lock, self._pool_lock:
+        with self._write_lock, self._pool:
             self._is_closed = True
             connections = [*self._idle, *([self._writer] if self._writer else [])]
             self._idle, self._writer = [], None
@@ -186,7 +189,8 @@ class Database:
     def start_anew(self) -> list[sqlite3.Connection]:
         """Forget, and return, the connections to files that a forked child inherited. Called in the child."""
         self._write_lock = threading.RLock()
-        self._pool_lock = threading.Condition(threading.RLock())
+        self._pool = threading.RLock()
+        self._pool_lock = threading.Condition(self._pool)
         self._lent_count = 0
         self._is_fork_waiting, self._writes_in = False, None
         self.generation += 1
@@ -322,17 +326,17 @@ class Database:
         return self._writer
 
     def _borrow(self) -> sqlite3.Connection:
-        with self._pool_lock:
+        with self._pool:
             if self._is_closed:
                 raise StoreClosedError(path=self.location)
             self._lent_count += 1
         try:
-            with self._pool_lock:
+            with self._pool:
                 if self._idle:
                     return self._idle.pop()
             return self._connect_reader()
         except BaseException:
-            with self._pool_lock:
+            with self._pool:
                 self._lent_count -= 1
                 self._pool_lock.notify_all()
             raise
@@ -340,7 +344,7 @@ class Database:
     def _give_back(self, connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
             connection.rollback()
-        with self._pool_lock:
+        with self._pool:
             is_kept = not self._is_closed and len(self._idle) < _IDLE_READERS
             if is_kept:
                 self._idle.append(connection)

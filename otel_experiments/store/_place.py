@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +15,7 @@ from otel_experiments.errors import (
     StorePathError,
 )
 from otel_experiments.journal.file_mode import create_file, file_mode_of
+from otel_experiments.process.interruption import Swallowing, is_interruption
 
 _HEADER: Final = b"SQLite format 3\x00"
 _MOST_PATH_BYTES: Final = 504
@@ -26,7 +26,7 @@ _LOGGED: Final = b"\x02\x02"
 """What stands there in a database with a write-ahead log. Source: sqlite.org/fileformat2.html, section 1.3.3."""
 
 
-def check_path(path: Path, *, create: bool, file_mode: int | None = None) -> None:
+def check_path(path: Path, *, create: bool, file_mode: int | None = None) -> None:  # noqa: C901 - one check, and one reason, after the other
     """Let a path pass that may hold a store; `create`: one that is not there yet is made, and may be written.
 
     Raises:
@@ -52,6 +52,8 @@ def check_path(path: Path, *, create: bool, file_mode: int | None = None) -> Non
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            if is_interruption(error):
+                raise
             raise StorePathError(
                 path=str(path),
                 why=f"its folder cannot be made ({error.strerror})",
@@ -65,6 +67,8 @@ def check_path(path: Path, *, create: bool, file_mode: int | None = None) -> Non
         with path.open("rb") as file:
             header = file.read(len(_HEADER))
     except OSError as error:
+        if is_interruption(error):
+            raise
         raise StorePathError(
             path=str(path),
             why=f"it may not be read ({error.strerror})",
@@ -83,6 +87,8 @@ def _make_empty(path: Path, file_mode: int) -> None:
     except FileExistsError:  # another process was first
         return
     except OSError as error:
+        if is_interruption(error):
+            raise
         raise not_writable(path, f"it cannot be made ({error.strerror})") from error
 
 
@@ -104,7 +110,7 @@ def _check_length(path: Path) -> None:
 
 def nothing_there(path: Path) -> StoreError:
     """Return the error of a file without tables: it is empty, or it had a log beside it that is gone."""
-    with suppress(OSError), path.open("rb") as file:
+    with Swallowing(OSError), path.open("rb") as file:
         if file.read(_LOGGED_AT + 2)[_LOGGED_AT:] == _LOGGED:
             return StoreIncompleteError(path=str(path))
     return StoreNotFoundError(path=str(path))
@@ -131,6 +137,8 @@ def _mode(path: Path) -> int | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
+        if is_interruption(error):
+            raise
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise StorePathError(
             path=str(path),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_experiments.journal.limits import Reason, reason_of
+from otel_experiments.process.interruption import is_interruption
 
 _PROBE_BYTES: Final = 64 << 10
 
@@ -22,13 +23,17 @@ def find_reason(path: Path) -> Reason | None:
     for suffix in ("", "-wal", "-shm"):
         try:
             size_bytes = path.with_name(path.name + suffix).stat().st_size
-        except OSError:
+        except OSError as error:
+            if is_interruption(error):
+                raise
             continue
         if size_bytes + _PROBE_BYTES > limit_bytes:
             return reason_of(OSError(errno.EFBIG, os.strerror(errno.EFBIG)))
     try:
         _write_probe(path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}"), limit_bytes)
     except OSError as error:
+        if is_interruption(error):
+            raise
         return reason_of(error)
     return None
 
@@ -50,6 +55,8 @@ def _file_limit_bytes() -> int:
         import resource  # noqa: PLC0415 - not on every platform
 
         soft, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
-    except (ImportError, AttributeError, OSError):
+    except (ImportError, AttributeError, OSError) as error:
+        if is_interruption(error):
+            raise
         return 1 << 62
     return soft if soft >= 0 else 1 << 62

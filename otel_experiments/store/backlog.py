@@ -12,6 +12,7 @@ from otel_experiments.journal.format import HEADER_SIZE_BYTES, unpack_header
 from otel_experiments.journal.names import SEGMENT_SUFFIX
 from otel_experiments.journal.owner import is_alive
 from otel_experiments.journal.scan import scan
+from otel_experiments.process.interruption import is_interruption
 
 
 @dataclass(slots=True)
@@ -52,6 +53,8 @@ def measure_backlog(directory: Path, stored_bytes: Callable[[str], int]) -> Back
     except FileNotFoundError:
         return backlog
     except OSError as error:
+        if is_interruption(error):
+            raise
         backlog.unreadable.append(f"{directory}: {error.strerror}")
         return backlog
     for name in names:
@@ -60,6 +63,8 @@ def measure_backlog(directory: Path, stored_bytes: Callable[[str], int]) -> Back
         except FileNotFoundError:
             continue  # stored and deleted while we looked
         except OSError as error:
+            if is_interruption(error):
+                raise
             backlog.unreadable.append(f"{name}: {error.strerror}")
         except JournalError as error:
             backlog.unreadable.append(str(error).partition("\n")[0])

@@ -114,7 +114,8 @@ class Drain:
             ):  # else the thread is still waiting for the store, and dies with us
                 self._merger.close()
         finally:
-            self._release()
+            with contextlib.suppress(RuntimeError):  # another thread has it
+                self._lock.release()
         return is_drained
 
     def _work(self) -> None:
@@ -128,10 +129,11 @@ class Drain:
                 pause_s = _BREATH_S if report.is_cut else self._interval_s
 
     def _round(self, deadline_s: float, scope: MergeScope) -> MergeReport:
+        me = threading.get_ident()
         try:
             if not self._lock.acquire(timeout=max(deadline_s - time.monotonic(), 0.001)):
                 return MergeReport(is_complete=False)
-            self._works_in = threading.get_ident()
+            self._works_in = me
             if self.before_round is not None:
                 self.before_round()
             report = self._merger.merge(scope=scope, deadline_s=deadline_s)
@@ -140,8 +142,13 @@ class Drain:
                 raise
             self._note_refusal(self._named(error))
             return MergeReport(is_complete=False)
-        finally:
-            self._release()
+        finally:  # a signal handler may raise right after the lock was taken; nothing is called before it is released
+            if self._works_in == me:
+                self._works_in = None
+            try:  # noqa: SIM105 - as above
+                self._lock.release()
+            except RuntimeError:  # another thread has it
+                pass
         if self._is_told:
             tell(logger, "The store takes what is recorded again.")
         self.last_error, self.refused_since_s, self._is_told = None, None, False
@@ -149,13 +156,6 @@ class Drain:
             tell(logger, "A journal holds what cannot be read: %s", damage)
             self.damages.append(damage)
         return report
-
-    def _release(self) -> None:
-        """Let go of the lock, if it is held: what a signal handler raises may come right after it was taken."""
-        with contextlib.suppress(RuntimeError):
-            if self._works_in == threading.get_ident():
-                self._works_in = None
-            self._lock.release()
 
     def _named(self, error: Exception) -> Exception:
         """Return an error that says what the system refused, in words."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_experiments.errors import StorePathError
+from otel_experiments.process.interruption import is_interruption
 
 MOUNTS: Final = Path("/proc/mounts")
 NETWORK_FILESYSTEMS: Final = (
@@ -20,7 +21,9 @@ def filesystem_of(folder: Path, *, mounts: Path = MOUNTS) -> str:
     try:
         lines = [line.split() for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines()]
         real = folder.resolve()
-    except OSError:
+    except OSError as error:
+        if is_interruption(error):
+            raise
         return ""
     best, kind = "", ""
     for fields in lines:
@@ -40,7 +43,9 @@ def file_id(path: Path | None) -> tuple[int, int] | None:
     """Return which file is at the path now; None where there is none, and for a store in memory."""
     try:
         found = path.stat() if path is not None else None
-    except OSError:
+    except OSError as error:
+        if is_interruption(error):
+            raise
         return None
     return (found.st_dev, found.st_ino) if found is not None else None
 

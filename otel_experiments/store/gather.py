@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from otel_experiments.errors import StoreError, StoreNotFoundError, StoreReadOnlyError
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
 from otel_experiments.store._location import open_store
 from otel_experiments.store._protocol import Store
 from otel_experiments.store._sqlite import SqliteStore, upgraded_copy
@@ -41,6 +43,8 @@ def read_whole(store: Store, directory: Path) -> tuple[Store, list[str]]:
     try:
         return store, merge_journals(store.location)
     except (StoreError, OSError) as error:
+        if is_interruption(error):
+            raise
         return _beside(store, directory, error)
 
 
@@ -71,7 +75,9 @@ def settle_store(location: str) -> None:
     try:
         with open_store(location, create=False, busy_timeout_s=0.1) as store:
             store.settle()
-    except (StoreError, OSError):
+    except (StoreError, OSError) as error:
+        if is_interruption(error):
+            raise
         return  # it reads as well from the log
 
 
@@ -113,6 +119,8 @@ def _beside(store: Store, directory: Path, why: Exception) -> tuple[Store, list[
         copy = _copy(store)
         damages = _gather(copy, directory, store.location).damages
     except (StoreError, OSError, MemoryError) as error:
+        if is_interruption(error):
+            raise
         if copy is not None:
             copy.close()
         backlog = measure_backlog(directory, store.journal_offset)
@@ -139,7 +147,8 @@ def _merge(merger: JournalMerger, location: str) -> MergeReport:
     try:
         report = merger.merge(scope="all", deadline_s=time.monotonic() + _QUIET_S)
         if report.is_cut:
-            logger.warning(
+            tell(
+                logger,
                 "Much was recorded into %r that is not stored yet: it is stored first, then read. It takes as long as "
                 "it takes; Ctrl-C loses nothing.",
                 location,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from otel_experiments.journal.names import SEGMENT_SUFFIX
 from otel_experiments.model.store_address import SQLITE
+from otel_experiments.process.interruption import is_interruption
 
 
 def journal_directory(store_path: Path) -> Path:
@@ -33,5 +34,7 @@ def has_segments(directory: Path) -> bool:
         return any(path.suffix == SEGMENT_SUFFIX for path in directory.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError:
+    except OSError as error:
+        if is_interruption(error):
+            raise
         return True

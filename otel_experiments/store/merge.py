@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
@@ -21,6 +20,7 @@ from otel_experiments.journal.names import SEGMENT_SUFFIX, UNFINISHED_SUFFIX
 from otel_experiments.journal.owner import current_owner, is_alive
 from otel_experiments.model.batch import JournalAdvance, WriteBatch
 from otel_experiments.model.run import Owner
+from otel_experiments.process.interruption import Swallowing, is_interruption
 from otel_experiments.store.segment_file import SegmentFile
 
 BATCH_BYTES: Final = 4 << 20
@@ -106,6 +106,16 @@ class JournalMerger:
         Raises:
             StoreError: the store does not take it (locked, full disk); the journals keep everything.
         """
+        try:
+            return self._merge(scope, deadline_s)
+        except BaseException as error:
+            if is_interruption(
+                error
+            ):  # half of a batch may have been read: it is read again, from where the store is
+                self.close()
+            raise
+
+    def _merge(self, scope: MergeScope, deadline_s: float | None) -> MergeReport:
         report = MergeReport()
         room_bytes = BATCH_BYTES
         behind: set[str] | None = None
@@ -139,7 +149,7 @@ class JournalMerger:
         for name in list(self._open):
             self._let_go(name)
 
-    def _collect(
+    def _collect(  # noqa: C901 - one check, and one reason, after the other
         self, scope: MergeScope, report: MergeReport, room_bytes: int
     ) -> tuple[WriteBatch, list[tuple[SegmentFile, JournalAdvance]], bool]:
         """Read the next batch, its advances, and whether there is more than fits into it."""
@@ -154,6 +164,8 @@ class JournalMerger:
             try:
                 found = segment.read(room, is_final=self._is_final(segment))
             except OSError as error:
+                if is_interruption(error):
+                    raise
                 self._report_once(segment.path.name, report, f"cannot be read: {error}")
                 continue
             if found is None:
@@ -198,6 +210,8 @@ class JournalMerger:
             self._let_go(f"{moved.segment_id}{SEGMENT_SUFFIX}")
             return BATCH_BYTES - 1  # less than all: look again, from where the other process stopped
         except Exception as error:
+            if is_interruption(error):
+                raise
             if not _is_about_content(error):
                 raise
             self._caught_up.clear()
@@ -255,7 +269,7 @@ class JournalMerger:
                 self._let_go(name)
 
     def _names(self) -> set[str]:
-        with suppress(OSError):
+        with Swallowing(OSError):
             return {name for name in os.listdir(self._directory) if name.endswith(SEGMENT_SUFFIX)}  # noqa: PTH208
         return set()
 
@@ -265,6 +279,8 @@ class JournalMerger:
         except FileNotFoundError:
             return None
         except OSError as error:
+            if is_interruption(error):
+                raise
             if lacks_descriptors(error):  # it can be read later
                 raise
             self._report_once(name, report, f"cannot be read: {error}")
@@ -313,7 +329,9 @@ class JournalMerger:
             is_final = self._is_final(segment)
             try:
                 is_done = segment.is_done(is_final=is_final)
-            except OSError:
+            except OSError as error:
+                if is_interruption(error):
+                    raise
                 continue
             if not is_done:
                 if not segment.path.exists():
@@ -321,7 +339,7 @@ class JournalMerger:
                 continue
             if segment.header.is_synced:
                 self._sync_store()
-            with suppress(FileNotFoundError):
+            with Swallowing(FileNotFoundError):
                 if segment.is_damaged:
                     segment.path.rename(segment.path.with_suffix(DAMAGED_SUFFIX))
                 else:
@@ -335,7 +353,7 @@ class JournalMerger:
         here drops none.
         """
         store = self._directory.with_name(self._directory.name.removesuffix(".journals"))
-        with suppress(FileNotFoundError):
+        with Swallowing(FileNotFoundError):
             descriptor = os.open(store.with_name(f"{store.name}-wal"), os.O_RDONLY | os.O_CLOEXEC)
             try:
                 os.fsync(descriptor)
@@ -345,7 +363,7 @@ class JournalMerger:
     def _remove_unfinished(self, name: str) -> None:
         """Remove what a process left that died while it made a segment."""
         path = self._directory / name
-        with suppress(OSError):
+        with Swallowing(OSError):
             if time.time() - path.stat().st_mtime > _UNFINISHED_AGE_S:
                 path.unlink()
 

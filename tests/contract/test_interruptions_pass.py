@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "otel_experiments"
-FOLDERS = ("codec", "exporters", "journal", "process", "record")
+FOLDERS = ("codec", "exporters", "journal", "process", "record", "store")
 BROAD = {"Exception", "BaseException", "OSError"}
 ELSEWHERE = {
     # module: why no exception of a signal handler gets there, or why it is raised again anyway
@@ -46,4 +46,21 @@ def test_a_broad_except_lets_the_programs_own_exceptions_through(path):
     lines = [handler.lineno for handler in broad_handlers(path) if not lets_interruptions_through(handler)]
     assert lines == [], f"{name}: begin these handlers with `if is_interruption(error): raise`"
     text = path.read_text(encoding="utf-8")
-    assert "contextlib.suppress(OSError" not in text, f"{name}: use process.interruption.Swallowing"
+    assert "suppress(OSError" not in text, f"{name}: use process.interruption.Swallowing"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_what_is_told_cannot_raise(path):
+    """A logging handler of the application that raises, or waits for ever in a forked child, is not called directly."""
+    name = path.relative_to(PACKAGE).as_posix()
+    calls = [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id in {"logger", "_logger", "logging"}
+        and node.func.attr in {"debug", "info", "warning", "error", "exception", "critical", "log"}
+    ]
+    if name != "process/notice.py":
+        assert calls == [], f"{name}: use process.notice.tell"

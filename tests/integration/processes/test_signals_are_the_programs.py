@@ -23,6 +23,7 @@ CALLS = {
     "trace": "with run.trace('piece'): pass",
     "decorated function": "decorated(step)",
     "decorated generator": "list(generated(3))",
+    "flush": "run.log({'loss': step / 3}, step=step); run.flush(timeout_s=5)",
     "loops": "[list(run.steps(3, spans=True)) for _ in run.epochs(2)]",
 }
 RAISES = {
@@ -110,7 +111,14 @@ def test_an_exception_of_a_signal_handler_leaves_the_call_and_nothing_acknowledg
     call, raises, script, read
 ):
     """A timeout by alarm, a stop or Ctrl-C comes out of every call as it was raised; what was recorded stays."""
-    if raises != "TimeoutError" and call not in {"log", "log new keys", "stage", "emit", "checkpoint"}:
+    if raises != "TimeoutError" and call not in {
+        "log",
+        "log new keys",
+        "flush",
+        "stage",
+        "emit",
+        "checkpoint",
+    }:
         pytest.skip("the kinds of exceptions take one way; a few calls stand for all")
     body = BODY.format(
         made=RAISES[raises],
@@ -126,7 +134,7 @@ def test_an_exception_of_a_signal_handler_leaves_the_call_and_nothing_acknowledg
     run = read().run("alarmed")
     assert run.state == "succeeded"
     assert [span.name for span in run.spans if span.end_ns is None] == []
-    if call == "log":
+    if call in {"log", "flush"}:
         assert run.metrics["loss"].count >= done
     if call == "stage":
         assert sum(span.name == "stage inner" for span in run.spans) >= done
