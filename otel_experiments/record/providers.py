@@ -24,7 +24,7 @@ from otel_experiments.record.gate import Gate
 from otel_experiments.record.meter import ForkSafeMeter
 from otel_experiments.record.processors import GatedLogProcessor
 from otel_experiments.record.run_span import SpanSource
-from otel_experiments.record.sdk_locks import renew_lock
+from otel_experiments.record.sdk_locks import fork_safe, renew_lock
 from otel_experiments.record.sound_environment import sound_environment
 from otel_experiments.semconv import SCHEMA_URL
 
@@ -126,7 +126,7 @@ class RunProviders:
         self.gate = Gate(run_id, pipeline.guard.of_run(run_id))
         # get_tracer puts a filter of its own in front of the user's
         with sound_environment(), warnings.catch_warnings():
-            self.tracer_provider = OwnTracerProvider(
+            self.tracer_provider = fork_safe(OwnTracerProvider)(
                 sampler=_EverySpan(self.gate),
                 resource=resource,
                 shutdown_on_exit=False,
@@ -175,7 +175,7 @@ class RunProviders:
                 from otel_experiments.record.metric_reader import RunMetricReader  # noqa: PLC0415
 
                 self.reader = RunMetricReader(self._pipeline, self.resource)
-                self._meter_provider = sdk.MeterProvider(
+                self._meter_provider = fork_safe(sdk.MeterProvider)(
                     metric_readers=[self.reader],
                     resource=self.resource,
                     exemplar_filter=sdk.AlwaysOffExemplarFilter(),
@@ -218,7 +218,7 @@ class RunProviders:
                 with sound_environment(), warnings.catch_warnings():  # importing the SDK's logs adds a filter
                     from opentelemetry.sdk import _logs as sdk  # noqa: PLC0415
 
-                    provider = sdk.LoggerProvider(resource=self.resource, shutdown_on_exit=False)
+                    provider = fork_safe(sdk.LoggerProvider)(resource=self.resource, shutdown_on_exit=False)
                 gated = GatedLogProcessor(self.gate, self._pipeline.log_processor)
                 provider.add_log_record_processor(cast("sdk.LogRecordProcessor", gated))
                 self._logger_provider = provider
