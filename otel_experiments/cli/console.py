@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from typing import TextIO
 
@@ -21,6 +22,9 @@ _BADGES = {
     RunState.CANCELLED: ("■", "yellow"),
     RunState.LOST: ("?", "magenta"),
 }
+
+
+_MIN_WIDTH = 20
 
 
 class TerminalText:
@@ -55,7 +59,16 @@ def make_console() -> Console:
         markup=False,
         emoji=False,
         color_system=None if os.environ.get("NO_COLOR") else "auto",
+        width=_usable_width(),
     )
+
+
+def _usable_width() -> int | None:
+    """Return a width where COLUMNS names none that a table can have; 0 is what terminals without a size have."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return None if int(columns) >= _MIN_WIDTH else _MIN_WIDTH
+    return shutil.get_terminal_size().columns if columns.isdigit() else None  # digits that are no number: "²"
 
 
 def is_unicode(console: Console) -> bool:

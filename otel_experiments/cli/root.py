@@ -166,6 +166,8 @@ def _told_warnings() -> Iterator[None]:
 
 def harmless(error: click.UsageError) -> click.UsageError:
     """Return the error, with what was typed escaped where a terminal would obey it."""
+    if isinstance(error, click.MissingParameter):
+        return error  # nothing was typed: its line breaks are click's own
     text = error.format_message()
     shown = _printable(text)
     return error if shown == text else click.UsageError(shown, error.ctx)

@@ -374,16 +374,12 @@ class _Parser:
 
     def _not_a_field(self, node: ast.expr) -> SearchSyntaxError:
         if isinstance(node, ast.BinOp):
-            start = re.match(r"(params|metrics|tags)\.([\w./-]+)", self._source.slice(node))
-            if start:
-                return self._source.error(
-                    "A calculation is not a field.",
-                    f'A name with a sign in it is quoted: {start[1]}["{start[2]}"]',
-                    node,
-                )
-            return self._source.error(
-                "There are no calculations in a search.", "Compare a field with a value.", node
-            )
+            quoted = _quoted(self._source.slice(node))
+            if quoted:
+                why, fix = "A calculation is not a field.", f"A name with a sign in it is quoted: {quoted}"
+            else:
+                why, fix = "There are no calculations in a search.", "Compare a field with a value."
+            return self._source.error(why, fix, node)
         return self._source.error(
             "Here a field is expected.",
             'Write one such as metrics.loss.min, params["optim.lr"] or state',
@@ -443,6 +439,19 @@ class _Parser:
 
 def _is_scalar(value: object) -> TypeGuard[Literal_]:
     return value is None or isinstance(value, str | bool | int | float)
+
+
+def _quoted(text: str) -> str:
+    """Return a name such as metrics.val/acc.max or val/acc, which Python reads as a calculation, as it is written."""
+    found = re.fullmatch(
+        rf"-?(?:({'|'.join(_NAMESPACES)}|config)\.)?([\w./-]+?)(\.(?:{'|'.join(METRIC_STATS)}))?", text
+    )
+    if found is None:
+        return ""
+    namespace, name, stat = found[1], found[2], found[3] or ""
+    if namespace is None:
+        return f'metrics["{name}"]{stat} or params["{name}{stat}"]'
+    return f'metrics["{name}"]{stat}' if namespace == "metrics" else f'{namespace}["{name}{stat}"]'
 
 
 def _suggest(name: str, known: Sequence[str]) -> str:

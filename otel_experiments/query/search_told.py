@@ -100,7 +100,9 @@ class SearchTeller:
     def tell_unmatched(self, where: Expression | None) -> None:
         """Warn of fields in a search without an answer that no run of the store has."""
         for field in dict.fromkeys(fields_of(where)):
-            if not isinstance(field, RunField) and not self._has(None, field):
+            if isinstance(field, RunField) or self._has(None, field):
+                continue
+            if not (isinstance(field, MetricField) and self._is_undirected(field)):  # said before the search
                 self._tell(None, field, "no comparison with it matches")
 
     def tell_unknown(self, fields: Sequence[SearchField]) -> None:
@@ -117,8 +119,7 @@ class SearchTeller:
         return self._directions[field]
 
     def _guessed(self, field: MetricField) -> MetricField:
-        is_recorded = self._has(None, replace(field, stat="last"))
-        if not is_recorded or self._has(None, replace(field, stat="best")):
+        if not self._is_undirected(field):
             return field
         direction = guessed_direction(field.name)
         say = f"run.define_metric({field.name!r}, direction="
@@ -138,6 +139,12 @@ class SearchTeller:
             SearchWarning,
         )
         return guess
+
+    def _is_undirected(self, field: MetricField) -> bool:
+        """Tell whether the field is the best value of a metric that is recorded, and that has none."""
+        if field.stat not in {"best", "best_step"} or self._has(None, replace(field, stat="best")):
+            return False
+        return self._has(None, replace(field, stat="last"))
 
     def _has(self, where: Expression | None, field: SearchField) -> bool:
         there: Expression = Exists(field)
@@ -201,7 +208,9 @@ def _hint(field: SearchField, known: Iterator[SearchField]) -> str:
     close = closest(name, [_name(one) for one in same])
     # As another kind of thing, or by its last part: what people take for the name of a nested param.
     meant = [one for one in same if _name(one) == close] or [
-        one for one in fields if name in {_name(one), _name(one).rpartition(".")[2]}
+        one
+        for one in fields
+        if name.casefold() in {_name(one).casefold(), _name(one).casefold().rpartition(".")[2]}
     ]
     if not meant:
         return ""

@@ -70,7 +70,7 @@ def run_guarded(
                     "  Ask with one select statement; docs/reference/schema.md shows the tables."
                 ) from error
             raise QueryError(
-                f"The statement cannot be run: {error}.\n"
+                f"The statement cannot be run: {str(error).rstrip('.')}.\n"
                 "  One SQL statement of SQLite's dialect; docs/reference/schema.md shows the tables."
             ) from error
     names = [column[0] for column in cursor.description or ()]

@@ -353,6 +353,9 @@ def test_semconv_lists_and_explains_the_vocabulary(terminal):
         (["runs", "--columns", "1"], 5, "a field is expected"),
         (["sql", "delete from runs"], 5, "refused"),
         (["sql", "selec"], 5, "cannot be run"),
+        (["sql", "select 1; select 2"], 5, "one statement at a time.\n"),
+        (["export"], 2, "Choose from:\n\truns,\n\tpoints,\n\tspans"),
+        (["runs", "--sort", "-metrics.val/acc.max"], 5, 'quoted: metrics["val/acc"].max\n'),
         (["runs", "--limit", "-1"], 2, "--limit"),
         (["spans", "--attribute", "=value"], 2, "KEY=VALUE"),
         (["export", "spans", "--format", "csv"], 2, "jsonl"),
@@ -477,6 +480,17 @@ def test_what_is_printed_fits_80_columns(terminal, arguments):
 
     assert result.exit_code == 0
     assert [line for line in result.stdout.splitlines() if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "19", "20", "no number", "\N{SUPERSCRIPT TWO}"])
+@pytest.mark.parametrize("command", ["runs", "doctor"])
+def test_a_width_that_no_table_can_have_hides_nothing(terminal, command, columns):
+    """COLUMNS=0, as programs set it that have no terminal, and other odd widths leave the output readable."""
+    result = terminal.run(command, COLUMNS=columns)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert max(map(len, result.stdout.splitlines())) >= 15
+    assert {"runs": "6 of 6 runs", "doctor": "0 problems"}[command] in result.stdout
 
 
 def test_the_heading_of_short_names_is_whole(tmp_path, empty_terminal, jobs):
