@@ -25,6 +25,7 @@ _BADGES = {
 
 
 _MIN_WIDTH = 20
+_HEIGHT = 24
 
 
 class TerminalText:
@@ -53,13 +54,15 @@ class _Console(Console):
 
 def make_console() -> Console:
     """Return the console for stdout; without a terminal, or with NO_COLOR, it prints plain text."""
+    width = _usable_width()
     return _Console(
         file=sys.stdout,
         highlight=False,
         markup=False,
         emoji=False,
         color_system=None if os.environ.get("NO_COLOR") else "auto",
-        width=_usable_width(),
+        width=width,
+        height=None if width is None else _HEIGHT,  # with both, rich reads COLUMNS no more
     )
 
 
