@@ -221,6 +221,7 @@ class RunLife(Recording):
             return self.pipeline.flush(timeout_s=0.0)
         if type(ending.reason) is not str:  # a user's, who may pass anything
             ending = replace(ending, reason=text_of(ending.reason) if ending.reason else "")
+        ending = replace(ending, reason=self.pipeline.redactor.text(ending.reason))
         if len(ending.reason) > MAX_REASON_CHARS:
             what = f"The reason why the run ended has {len(ending.reason):,} characters; {MAX_REASON_CHARS:,} are kept"
             self.guard.lost(TEXT_CUT, what, name="reason")

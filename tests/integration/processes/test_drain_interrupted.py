@@ -107,7 +107,8 @@ def test_drains_that_are_killed_at_random_store_each_point_once(script, read, st
     script(LEAVE_A_BACKLOG + "leave_a_backlog(400_000)\n").end()
     body = LEAVE_A_BACKLOG + (
         "acknowledge('ready')\n"
-        "JournalMerger(open_store(store_path), journal_directory(store_path)).merge(scope='all')\n"
+        "with open_store(store_path) as store:\n"
+        "    JournalMerger(store, journal_directory(store_path)).merge(scope='all')\n"
     )
     draw = random.Random(7)
     survivors = 0
