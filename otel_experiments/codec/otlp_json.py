@@ -28,6 +28,7 @@ from otel_experiments.model.span import (
     SpanKind,
     StatusCode,
 )
+from otel_experiments.process.interruption import pass_on
 
 Document = Mapping[str, Any]  # parsed JSON, whose shape is only known after looking
 """One parsed OTLP/JSON message: TracesData, MetricsData, LogsData or an export request of these."""
@@ -59,6 +60,7 @@ def spans_from_json(document: Document) -> Iterator[Span]:
                 try:
                     yield _span(item, resource, scope)
                 except _UNREADABLE as exc:
+                    pass_on(exc)
                     raise _refused("span", item, exc) from exc
 
 
@@ -76,6 +78,7 @@ def instrument_points_from_json(document: Document) -> Iterator[InstrumentPoint]
                 try:
                     yield from _points(item, resource, scope)
                 except _UNREADABLE as exc:
+                    pass_on(exc)
                     raise _refused("metric", item, exc) from exc
 
 
@@ -93,6 +96,7 @@ def log_records_from_json(document: Document) -> Iterator[LogRecord]:
                 try:
                     yield _log_record(item, resource, scope)
                 except _UNREADABLE as exc:
+                    pass_on(exc)
                     raise _refused("log record", item, exc) from exc
 
 
@@ -118,6 +122,7 @@ def _resource(group: Document) -> Resource:
         resource = group.get("resource") or {}
         return Resource(_attributes(resource.get("attributes")), group.get("schemaUrl", ""))
     except _UNREADABLE as exc:
+        pass_on(exc)
         raise TelemetryDecodeError(source="OTLP/JSON", found=f"a resource cannot be read: {exc}") from exc
 
 
@@ -131,6 +136,7 @@ def _scope(part: Document) -> Scope:
             _attributes(scope.get("attributes")),
         )
     except _UNREADABLE as exc:
+        pass_on(exc)
         raise TelemetryDecodeError(source="OTLP/JSON", found=f"a scope cannot be read: {exc}") from exc
 
 

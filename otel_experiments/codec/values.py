@@ -20,6 +20,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeGuard
 
+from otel_experiments.process.interruption import is_interruption
+
 if TYPE_CHECKING:
     from otel_experiments.model.span import AttributeValue
 
@@ -61,7 +63,9 @@ def dump_value(value: object) -> str:
     tagged: object = value
     try:
         text = _encode_plain(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError) as error:
+        if is_interruption(error):
+            raise
         text = ""
     if not text or _TAG in text:
         tagged = _tag(value)

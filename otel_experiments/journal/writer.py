@@ -220,6 +220,8 @@ class JournalWriter:
         try:
             return Segment.create(self.directory, self._next_header(size_bytes), self._file_mode)
         except MemoryError as error:
+            if is_interruption(error):
+                raise
             raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)) from error
 
     def _next_header(self, size_bytes: int) -> SegmentHeader:

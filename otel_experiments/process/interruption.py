@@ -46,6 +46,12 @@ def is_interruption(error: BaseException) -> bool:
     return _came_from_nowhere(error, trace)
 
 
+def pass_on(error: BaseException) -> None:
+    """Raise the exception again if it is the program's own: the first line of an `except` that is for errors of ours."""
+    if is_interruption(error):
+        raise error
+
+
 class Swallowing:
     """Swallow errors of the given kinds, as `contextlib.suppress` does, but none that is the program's own."""
 

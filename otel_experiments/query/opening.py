@@ -13,6 +13,7 @@ from otel_experiments.errors import (
     StoreReadOnlyError,
 )
 from otel_experiments.model.store_address import SQLITE
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.query.reader import Reader
 from otel_experiments.store import UNSETTLED, Store, open_store
 from otel_experiments.store.filesystem import is_network_filesystem
@@ -106,7 +107,9 @@ def _recorded_store(location: str) -> tuple[Store, list[str]]:
     try:
         damages = merge_journals(location)
         return open_store(location, read_only=True, create=False), damages
-    except (StoreError, OSError):
+    except (StoreError, OSError) as error:
+        if is_interruption(error):
+            raise
         return gather_journals(location)
 
 
@@ -126,5 +129,7 @@ def _tell(reader: Reader) -> None:
 def _size(path: str) -> int:
     try:
         return os.stat(path).st_size  # noqa: PTH116 - no Path need be made of it
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        if is_interruption(error):
+            raise
         return 0

@@ -14,6 +14,7 @@ import tokenize
 import warnings
 
 from otel_experiments.errors import SearchSyntaxError
+from otel_experiments.process.interruption import pass_on
 
 MAX_LENGTH = 100_000
 """Characters of an expression; a list of a thousand run ids fits several times."""
@@ -54,6 +55,7 @@ class Source:
         except SyntaxError as exc:
             raise self._syntax_error(exc) from exc
         except (ValueError, MemoryError, RecursionError, OverflowError) as exc:
+            pass_on(exc)
             raise self.error("The expression is nested too deeply to be read.", "Make it simpler.") from exc
 
     def slice(self, node: ast.expr) -> str:

@@ -22,6 +22,7 @@ from otel_experiments.model.search import (
     SearchValue,
     TagField,
 )
+from otel_experiments.process.interruption import pass_on
 from otel_experiments.query.closest import closest
 
 TIME_FIELDS = frozenset({"created", "started", "ended"})
@@ -155,6 +156,7 @@ def _seconds(text: str) -> float:
     try:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError) as exc:
+        pass_on(exc)
         raise UnfitValueError(
             f"{text!r} is not a date.",
             'Write it as "2026-01-31", "2026-01-31 18:30" or "2026-01-31T18:30:00Z".',

@@ -27,6 +27,7 @@ from otel_experiments.errors import (
     StoreReadOnlyError,
 )
 from otel_experiments.journal.limits import reason_of
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store._fork import close_inherited, survive_forks
 from otel_experiments.store._owner import read_owner
 from otel_experiments.store._place import check_path, not_writable, nothing_there
@@ -360,8 +361,12 @@ def translated(database: Database) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        if is_interruption(error):
+            raise
         raise _translate(error, database) from error
     except MemoryError as error:
+        if is_interruption(error):
+            raise
         reason = reason_of(error)
         raise StoreFullError(path=database.location, why=reason.what, fix=reason.fix) from error
 

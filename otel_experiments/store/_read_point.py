@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from otel_experiments.model.metric import Band, Points, Series, SeriesKey, Summary
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store._band import BandBuilder, Stretch
 from otel_experiments.store._chunk import decode_floats, decode_times
 from otel_experiments.store._unreadable import ABOUT_CONTENT, check_numbers, check_texts, tell
@@ -83,6 +84,8 @@ def series(
             check_texts(metric, phase)
             found[run_id].append(Series(run_id, SeriesKey(metric, phase, rank), summary_of(summary)))
         except ABOUT_CONTENT as error:
+            if is_interruption(error):
+                raise
             key = f"run_id = {run_id!r} and name = {metric!r} and phase = {phase!r} and rank = {rank!r}"
             tell(connection, "series", key, error)
     return found
@@ -101,6 +104,8 @@ def points(connection: sqlite3.Connection, run_id: str, key: SeriesKey) -> Point
             )
             _check_lengths(count, part)
         except ABOUT_CONTENT as error:
+            if is_interruption(error):
+                raise
             _tell_chunk(connection, run_id, key, number, error)
             continue
         steps.extend(part[0])
@@ -136,6 +141,8 @@ def band(connection: sqlite3.Connection, run_id: str, key: SeriesKey, buckets: i
             stretches.append(Stretch(count, unplaced, *map(nan_of_null, numbers)))
             rows.append(row)
         except ABOUT_CONTENT as error:
+            if is_interruption(error):
+                raise
             tell(connection, "chunks", f"series_id = {series_id} and seq = {seq}", error)
     builder = BandBuilder(stretches, buckets)
     for (series_id, seq, *_), stretch in zip(rows, stretches, strict=True):
@@ -145,6 +152,8 @@ def band(connection: sqlite3.Connection, run_id: str, key: SeriesKey, buckets: i
         try:
             steps, values = _decoded(row)
         except ABOUT_CONTENT as error:
+            if is_interruption(error):
+                raise
             tell(connection, "chunks", f"series_id = {series_id} and seq = {seq}", error)
             continue
         if row[1]:

@@ -10,6 +10,7 @@ from typing import Final
 from otel_experiments.codec.values import load_attributes, load_value
 from otel_experiments.model.run import Experiment, Owner, ParamValue, Run, RunState
 from otel_experiments.model.search import RunQuery
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store._run_merge import StoredRun
 from otel_experiments.store._schema import LARGEST_INTEGER
 from otel_experiments.store._search_eval import check
@@ -107,7 +108,9 @@ def stored_run_of(row: Sequence[object]) -> StoredRun:
     state_ns, record_ns = (number if isinstance(number, int) else -1 for number in row[-2:])
     try:
         run = run_of(row[:-2])
-    except ABOUT_CONTENT:
+    except ABOUT_CONTENT as error:
+        if is_interruption(error):
+            raise
         run = run_of([_mended(column, value) for column, value in enumerate(row[:-2])])
     return StoredRun(run, state_ns, record_ns)
 
@@ -175,6 +178,8 @@ def run_by_id(connection: sqlite3.Connection, run_id: str) -> Run | None:
     try:
         return None if row is None else run_of(row)
     except ABOUT_CONTENT as error:
+        if is_interruption(error):
+            raise
         raise damaged(connection, "runs", _run_key(row), error) from error
 
 
@@ -210,6 +215,8 @@ def params(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, 
             check_texts(key)
             found[run_id][key] = load_value(value_json)
         except ABOUT_CONTENT as error:
+            if is_interruption(error):
+                raise
             tell(connection, "params", f"run_id = {run_id!r} and key = {key!r}", error)
     return found
 
@@ -222,6 +229,8 @@ def tags(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, di
             check_texts(key, value)
             found[run_id][key] = value
         except ABOUT_CONTENT as error:
+            if is_interruption(error):
+                raise
             tell(connection, "tags", f"run_id = {run_id!r} and key = {key!r}", error)
     return found
 

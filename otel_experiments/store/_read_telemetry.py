@@ -17,6 +17,7 @@ from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.search import SpanQuery
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store._schema import LARGEST_INTEGER
 from otel_experiments.store._unreadable import ABOUT_CONTENT, check_numbers, check_texts, readable, tell
 
@@ -105,6 +106,8 @@ def spans(connection: sqlite3.Connection, query: SpanQuery) -> list[Span]:
             check_numbers(time_ns)
             events[trace_id, span_id].append(Event(name, time_ns, load_attributes(attributes), dropped))
         except ABOUT_CONTENT as error:
+            if is_interruption(error):
+                raise
             tell(connection, "span_events", _span_key((trace_id, span_id)), error)
     for trace_id, span_id, to_trace, to_span, attributes, state, dropped in connection.execute(
         _LINKS, (wanted,)
@@ -115,6 +118,8 @@ def spans(connection: sqlite3.Connection, query: SpanQuery) -> list[Span]:
                 Link(to_trace, to_span, load_attributes(attributes), state, dropped)
             )
         except ABOUT_CONTENT as error:
+            if is_interruption(error):
+                raise
             tell(connection, "span_links", _span_key((trace_id, span_id)), error)
 
     def make(row: Sequence[Any]) -> Span:

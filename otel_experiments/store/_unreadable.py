@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 from otel_experiments.errors import IncompleteReadWarning, StoreDamagedError
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.reader_warning import warn_reader
 
 ABOUT_CONTENT: Final = (
@@ -37,6 +38,8 @@ def readable(
         try:
             found.append(make(row))
         except ABOUT_CONTENT as error:
+            if is_interruption(error):
+                raise
             tell(connection, table, key(row), error)
     return found
 

@@ -97,6 +97,8 @@ class JournalMerger:
         self._reported: set[str] = set()
         self._alive: dict[Owner, bool | None] = {}
         self._caught_up: set[str] = set()
+        self._damaged: set[str] = set()
+        self._is_torn = False  # cut off in the middle of reading: a decoder may hold half of a batch
 
     def merge(self, *, scope: MergeScope = "own", deadline_s: float | None = None) -> MergeReport:
         """Store what the journals hold; stop early at `deadline_s` (of time.monotonic), losing nothing.
@@ -106,16 +108,6 @@ class JournalMerger:
         Raises:
             StoreError: the store does not take it (locked, full disk); the journals keep everything.
         """
-        try:
-            return self._merge(scope, deadline_s)
-        except BaseException as error:
-            if is_interruption(
-                error
-            ):  # half of a batch may have been read: it is read again, from where the store is
-                self.close()
-            raise
-
-    def _merge(self, scope: MergeScope, deadline_s: float | None) -> MergeReport:
         report = MergeReport()
         room_bytes = BATCH_BYTES
         behind: set[str] | None = None
@@ -123,9 +115,13 @@ class JournalMerger:
         while True:
             self._alive.clear()
             try:
+                if self._is_torn:
+                    self.close()  # what is read next begins where the store ends
+                self._is_torn = True
                 batch, advances, is_more = self._collect(scope, report, room_bytes)
-            except MemoryError:
-                if room_bytes <= _LEAST_BYTES:
+                self._is_torn = False
+            except MemoryError as error:
+                if is_interruption(error) or room_bytes <= _LEAST_BYTES:
                     raise
                 room_bytes = max(room_bytes // _SHRINK, _LEAST_BYTES)
                 continue
@@ -291,6 +287,7 @@ class JournalMerger:
         if segment.missing_bytes:
             segment.is_damaged = True
             self._report_once(name, report, f"the last {segment.missing_bytes} bytes of the file are gone")
+        segment.is_damaged = segment.is_damaged or name in self._damaged
         self._open[name] = segment
         return segment
 
@@ -319,6 +316,8 @@ class JournalMerger:
     def _let_go(self, name: str) -> None:
         segment = self._open.pop(name, None)
         if segment is not None:
+            if segment.is_damaged:
+                self._damaged.add(name)
             segment.close()
 
     def _retire(self) -> None:

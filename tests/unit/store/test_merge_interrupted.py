@@ -1,0 +1,87 @@
+"""A merge that an exception of the program's own cuts off: that exception leaves it, and each record is stored once."""
+
+import sys
+
+import pytest
+
+from otel_experiments.journal import encode
+from otel_experiments.journal.format import RecordType
+from otel_experiments.journal.writer import JournalWriter
+from otel_experiments.model.metric import SeriesKey
+from otel_experiments.model.run import Run, RunState
+from otel_experiments.store.journal_place import journal_directory
+from otel_experiments.store.merge import JournalMerger
+
+RUN_ID = "cd" * 16
+NAMES = ("loss", "accuracy", "rate")
+RAISES = {
+    "Ctrl-C": KeyboardInterrupt(),
+    "a timeout": TimeoutError("too slow"),
+    "a ValueError": ValueError("stop"),
+    "a KeyError": KeyError("stop"),
+    "a MemoryError": MemoryError(),
+}
+
+
+def fill(writer, first, count):
+    """Append a run and `count` points of each of its metrics, which are logged by turns."""
+    writer.append(encode.encode_run(Run(RUN_ID, "e", "n", RunState.RUNNING, 1, 1)))
+    pack = encode.points_struct(1).pack
+    for step in range(first, first + count):
+        for number, name in enumerate(NAMES):
+            keys = (SeriesKey(name),)
+            declared = ((("keyset", number), lambda n=number, k=keys: encode.encode_keyset(n, RUN_ID, k)),)
+            writer.append(pack(RecordType.POINTS, number, step, step, step / 3), declared)
+
+
+class Raising:
+    """Raise an exception at one of the calls that follow, as a signal handler would."""
+
+    def __init__(self, error, at_call):
+        self._error, self._at_call, self._calls = error, at_call, 0
+        self.has_raised = False
+
+    def __call__(self, frame, event, argument):
+        """Count a call; called by the interpreter with the frame."""
+        self._calls += 1
+        if self._calls == self._at_call:
+            self.has_raised = True
+            raise self._error
+
+
+def merge_until(merger, raising):
+    """Merge with an exception on its way; return what came out."""
+    before = sys.gettrace()
+    sys.settrace(raising)
+    try:
+        merger.merge()
+    except BaseException as error:
+        return error
+    finally:
+        sys.settrace(before)
+    return None
+
+
+@pytest.mark.parametrize("kind", RAISES)
+def test_what_cuts_a_merge_off_leaves_it_and_each_point_is_stored_once(kind, store, tmp_path):
+    """Ctrl-C or a timeout in `finish()` comes out as it was raised; nothing is doubled, dropped or called damaged."""
+    directory = journal_directory(tmp_path / "experiments.db")
+    writer = JournalWriter(directory)
+    merger = JournalMerger(store, directory)
+    total, at_call, damages = 0, 1, []
+    while True:
+        fill(writer, total, 5)
+        total += 5
+        raising = Raising(RAISES[kind], at_call)
+        error = merge_until(merger, raising)
+        assert (error is RAISES[kind]) == raising.has_raised, (at_call, error)
+        RAISES[kind].__traceback__ = None
+        if not raising.has_raised:
+            break
+        at_call += 1 + at_call // 8
+    damages = merger.merge().damages
+
+    assert damages == []
+    for name in NAMES:
+        assert list(store.points(RUN_ID, SeriesKey(name)).steps) == list(range(total)), name
+    writer.close()
