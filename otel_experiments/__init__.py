@@ -82,6 +82,22 @@ _ELSEWHERE = {
 """What hands that learnt another tracker type, and what it is here."""
 
 
+_NOT_HERE = {
+    **dict.fromkeys(
+        ("Image", "Video", "Audio", "Table", "Histogram", "Html", "plot"),
+        "what is recorded are numbers, params, tags, events and spans",
+    ),
+    **dict.fromkeys(
+        ("Artifact", "log_artifact", "save"),
+        "files are not kept; run.checkpoint(name) records where one is and how large",
+    ),
+    "watch": "gradients are not recorded by themselves; log their norms with run.log",
+    "autolog": "nothing is logged by itself; call log({name: value})",
+    "login": "there is no account and no server; remove the call",
+}
+"""What other trackers have and this one has not, and what can be done."""
+
+
 _READING = ("experiments", "run", "runs", "sql")
 
 
@@ -98,6 +114,7 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
             return otel_experiments.errors
         if name not in __all__:
             here = f". Here it is {__name__}.{_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+            here = f": {_NOT_HERE[name]}" if name in _NOT_HERE else here
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}{here}")
         from importlib import import_module  # noqa: PLC0415 - lazy on purpose
 

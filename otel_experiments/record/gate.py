@@ -65,19 +65,23 @@ class Gate:
         if self._reason == FINISHED:
             self._guard.lost(
                 kind_after_the_end(kind),
-                f"Run {self._run_id[:8]} has ended and takes no more: a {kind} came too late and is lost. Record "
-                "before it ends, or go on with it: start_run(resume=ID)",
+                f"Run {self._run_id[:8]} has ended: {_one(kind)} came after the end and is lost. Record before the run "
+                "ends, or resume it: start_run(resume=ID)",
                 count=count,
             )
         elif kind not in self._told:
             self._told.add(kind)
             tell(
                 logger,
-                "Run %s is paused: a %s came and is not recorded, nor are others until resume().",
+                "Run %s is paused: %s came and is not recorded, nor are others until resume().",
                 self._run_id[:8],
-                kind,
+                _one(kind),
                 level=logging.INFO,
             )
+
+
+def _one(kind: Kind) -> str:
+    return f"{'an' if kind == 'event' else 'a'} {kind}"
 
 
 def _size(given: object) -> int:

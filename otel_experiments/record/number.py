@@ -41,6 +41,17 @@ def number_of(value: Any) -> float:  # whatever user code logs
             return _number(value)
 
 
+def why_none(value: object) -> str:
+    """Return why the value of a metric was refused, and what can be done with it."""
+    if isinstance(value, (str, bytes)):
+        return "for texts there are run.set_tag, run.log_params and run.emit"
+    if value is None:
+        return "leave the metric out, or log float('nan')"
+    if isinstance(value, int):
+        return "it is larger than any float; log its logarithm, or the integer with run.log_params"
+    return "log one number of it, such as its mean, or each of its numbers under a name of its own"
+
+
 def _may_be_a_warning(error: Exception) -> bool:
     """Tell whether it is an error only because the program makes errors of warnings: it is not about what we do."""
     return isinstance(error, Warning) or getattr(warnings.showwarning, "__module__", None) != "warnings"

@@ -17,6 +17,22 @@ from otel_experiments.model.run import RunState
 from otel_experiments.record.description import shown
 from otel_experiments.record.notices import say_once
 
+_OF_RUNS_ELSEWHERE: Final = {
+    "summary": "the summary is made of what was logged; log a final number with run.log({name: value}), read it with "
+    "otel_experiments.run(run.id).metrics",
+    "history": "read it with otel_experiments.run(run.id).metrics[name].points()",
+    "tags": "set them with run.set_tag(name), read them with otel_experiments.run(run.id).tags",
+    "notes": "give them to init(notes=...)",
+    "project": "it is called run.experiment",
+    "info": "the id is run.id, the name run.name",
+    "log_metrics": "use run.log({name: value, ...})",
+    "end": "use run.finish()",
+    "log_artifact": "files are not kept here; run.checkpoint(name) records where one is and how large",
+    "save": "files are not kept here; run.checkpoint(name) records where one is and how large",
+    "watch": "gradients are not recorded by themselves; log their norms with run.log",
+    "alert": "record an event with run.emit(name, body)",
+}
+"""What people use of the runs of another tracker, and what does it here."""
 RESUME_WORDS: Final = ("allow", "must", "never", "auto")
 _RUN_ID: Final = re.compile("(?!0{32})[0-9a-f]{32}")
 
@@ -27,6 +43,12 @@ class Guarded(Protocol):
     def lost(self, kind: str, what: str | Callable[[], str], *, name: str = "", count: int = 1) -> None:
         """Count a loss."""
         ...
+
+
+def no_attribute(name: str) -> str:
+    """Return the text of the AttributeError for an attribute that runs do not have, with what does it here."""
+    here = _OF_RUNS_ELSEWHERE.get(name)
+    return f"'Run' object has no attribute {name!r}" + (f": {here}" if here else "")
 
 
 def tell_unknown(guard: Guarded, call: str, arguments: Iterable[str]) -> None:

@@ -21,7 +21,7 @@ from otel_experiments.record.gate import Gate
 from otel_experiments.record.guard import RunGuard
 from otel_experiments.record.keysets import Keyset, Keysets, Known
 from otel_experiments.record.names import clean_name
-from otel_experiments.record.number import NO_NUMBERS, PLAIN, number_of
+from otel_experiments.record.number import NO_NUMBERS, PLAIN, number_of, why_none
 from otel_experiments.record.other_trackers import tell_uncommitted, tell_unknown
 from otel_experiments.record.room import why_not_kept
 
@@ -263,9 +263,9 @@ class PointRecorder:
         self._guard.lost(
             "metric value",
             lambda: (
-                f"The value of metric {shown(name)} is not a number: {shown(value)}, of type "
-                f"{type(value).__name__}. It is lost, the other values of the call are kept; for texts there are "
-                "run.set_tag, run.log_params and run.emit"
+                f"The value of metric {shown(name)} is not a {'float' if isinstance(value, int) else 'number'}: "
+                f"{shown(value)}, of type "
+                f"{type(value).__name__}. It is lost, the other values of the call are kept; {why_none(value)}"
             ),
             name=text_of(name),
         )

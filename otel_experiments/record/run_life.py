@@ -18,11 +18,11 @@ from otel_experiments.model.batch import RunStateChange
 from otel_experiments.model.run import Owner, RunState, check_transition
 from otel_experiments.record import scopes as scope_module
 from otel_experiments.record.current import active_runs, ended_inside
-from otel_experiments.record.description import text_of
+from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.endings import Ending, ending_of
 from otel_experiments.record.gate import FINISHED, PAUSED
 from otel_experiments.record.last_exception import LastException
-from otel_experiments.record.other_trackers import end_of, tell_unknown
+from otel_experiments.record.other_trackers import end_of, no_attribute, tell_unknown
 from otel_experiments.record.param_value import TEXT_CUT
 from otel_experiments.record.pipeline import FlushReport
 from otel_experiments.record.recording import Recording
@@ -78,6 +78,14 @@ class RunLife(Recording):
     def collect_metrics(self) -> None:
         """Collect the run's instruments and send its points, if there is anybody to send them to."""
         raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"Run({shown(self.name)}, id={self.id!r}, state={str(self.state)!r})"
+
+    if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt name for granted
+
+        def __getattr__(self, name: str) -> object:
+            raise AttributeError(no_attribute(name), name=name, obj=self)
 
     @property
     def state(self) -> RunState:

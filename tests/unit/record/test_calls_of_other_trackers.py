@@ -1,12 +1,13 @@
 """Calls as they are written for other trackers: taken where there is the thing, else told once; never a TypeError."""
 
 import itertools
+import re
 
 import pytest
 
 import otel_experiments as ox
 from otel_experiments.errors import ConfigurationError, RecordingError, RunNotFoundError
-from otel_experiments.record import notices
+from otel_experiments.record import notices, other_trackers
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +107,29 @@ def test_config_update_and_define_metric_take_what_they_take_elsewhere(forgiving
     assert stored.params.flat == {"lr": 0.2, "a": 1, "b": 2}
     assert [stored.metrics[name].direction for name in ("acc", "loss", "note")] == ["max", "min", None]
     assert len(caplog.records) == 2
+
+
+def test_an_attribute_of_other_runs_says_what_to_use(forgiving):
+    """`run.summary[...] = x` is an AttributeError with the call to type, and each call that it names is there."""
+    run = ox.init(project="p", name="r")
+
+    for name, here in other_trackers._OF_RUNS_ELSEWHERE.items():
+        with pytest.raises(AttributeError) as caught:
+            getattr(run, name)
+        assert str(caught.value) == f"'Run' object has no attribute {name!r}: {here}"
+        assert all(hasattr(run, used) for used in re.findall(r"run\.(\w+)", here))
+    assert not hasattr(run, "nothing")
+    with pytest.raises(AttributeError, match=r"^'Run' object has no attribute 'nothing'$"):
+        _ = run.nothing
+
+
+def test_a_run_at_the_prompt_says_which_it_is(forgiving):
+    """The last line of a notebook's cell shows name, id and state."""
+    run = ox.init(project="p", name="first")
+
+    assert repr(run) == f"Run('first', id='{run.id}', state='running')"
+    run.finish()
+    assert repr(run).endswith("state='succeeded')")
 
 
 def test_init_takes_what_init_of_others_takes(forgiving, caplog):
