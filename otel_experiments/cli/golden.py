@@ -103,6 +103,13 @@ class GoldenGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that is meant; an unknown one is a usage error with our code."""
+        typed = args[0]
+        if typed not in _COMMANDS and not typed.startswith("-"):
+            from otel_experiments.cli.other_words import hint_for_golden  # noqa: PLC0415 - only to explain a mistake
+
+            hint = hint_for_golden(typed, list(_COMMANDS))
+            _show(click.UsageError(f"No such command {typed!r}." + (f"\n  {hint}" if hint else ""), ctx))
+            ctx.exit(CONFIGURATION)
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:

@@ -38,6 +38,27 @@ _ELSEWHERE = {
 }
 _KNOWN = {word: here for here, words in _ELSEWHERE.items() for word in words.split()}
 
+_GOLDEN_ELSEWHERE = {
+    "otel-experiments golden compare NAME -- COMMAND": "check verify test diff run assert cmp match",
+    "otel-experiments golden capture NAME -- COMMAND": "create new make record add init save snapshot",
+    "otel-experiments golden review": "accept approve reject bless status pending",
+    "otel-experiments golden ls": "list",
+    "otel-experiments golden show NAME": "cat view print info get",
+    "A golden is a file: delete golden/NAME.otg, then what is left of it with otel-experiments golden prune": (
+        "delete del rm remove clean clear"
+    ),
+}
+_GOLDEN_KNOWN = {word: here for here, words in _GOLDEN_ELSEWHERE.items() for word in words.split()}
+
+
+def hint_for_golden(typed: str, commands: list[str]) -> str:
+    """Return what to type instead of a command of `golden` that there is not; empty when nothing comes to mind."""
+    here = _GOLDEN_KNOWN.get(typed.lower().lstrip("-"))
+    if here is not None:
+        return f"Here: {here}." if here.startswith("otel-experiments") else f"{here}."
+    near = closest(typed, commands)
+    return f"Did you mean: otel-experiments golden {near}" if near else ""
+
 
 def hint_for(typed: str, commands: list[str]) -> str:
     """Return what to type instead of a command that there is not; empty when nothing comes to mind."""

@@ -166,8 +166,10 @@ def _told_warnings() -> Iterator[None]:
 
 def harmless(error: click.UsageError) -> click.UsageError:
     """Return the error, with what was typed escaped where a terminal would obey it."""
-    if isinstance(error, click.MissingParameter):
-        return error  # nothing was typed: its line breaks are click's own
+    if isinstance(error, click.MissingParameter) or type(error).show is not click.UsageError.show:
+        return (
+            error  # nothing was typed, and the line breaks are click's own: choices, or the help of a group
+        )
     text = error.format_message()
     shown = _printable(text)
     return error if shown == text else click.UsageError(shown, error.ctx)

@@ -48,6 +48,51 @@ def test_a_command_of_another_tool_is_answered_with_what_does_it_here(terminal, 
     assert " ".join(hint.split()) in " ".join(result.stderr.split())
 
 
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("check", "golden compare NAME"),
+        ("create", "golden capture NAME"),
+        ("accept", "golden review"),
+        ("list", "golden ls"),
+        ("delete", "golden prune"),
+        ("lst", "Did you mean: otel-experiments golden ls"),
+        ("Capture", "Did you mean: otel-experiments golden capture"),
+        ("xyzzy", ""),
+    ],
+)
+def test_a_command_that_golden_has_not_is_answered_with_one_that_it_has(terminal, typed, hint):
+    """The exit code is that of a usage error of `golden`, and the text has the command to type."""
+    result = terminal.run("golden", typed, "base")
+
+    assert result.exit_code == 5
+    assert f"No such command '{typed}'." in result.stderr
+    assert " ".join(hint.split()) in " ".join(result.stderr.split())
+
+
+def test_every_command_of_golden_that_a_hint_names_is_there():
+    """Hints send nobody to another command that there is not."""
+    from otel_experiments.cli.golden import _COMMANDS
+    from otel_experiments.cli.other_words import _GOLDEN_ELSEWHERE
+
+    named = {
+        word for here in _GOLDEN_ELSEWHERE for word in re.findall(r"otel-experiments golden (\w+)", here)
+    }
+
+    assert named <= set(_COMMANDS)
+    assert not {word for words in _GOLDEN_ELSEWHERE.values() for word in words.split()} & set(_COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [[], ["golden"]], ids=["root", "golden"])
+def test_a_group_without_a_command_prints_its_help(terminal, arguments):
+    """The commands are listed line by line, and it is no error text."""
+    result = terminal.run(*arguments)
+
+    assert "Commands:\n" in result.output
+    assert "\\n" not in result.output
+    assert "Error" not in result.output
+
+
 def test_every_command_that_a_hint_names_is_there(terminal):
     """Hints send nobody to another command that there is not."""
     from otel_experiments.cli.other_words import _ELSEWHERE
