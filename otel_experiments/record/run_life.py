@@ -49,6 +49,7 @@ _RESULTS: Mapping[RunState, values.MlRunResult] = {
 class RunLife(Recording):
     """What a run is in time. `Run` adds how it starts and what it records."""
 
+    name: str
     otel_span: Span
     loops: Loops
     _attempt: int
