@@ -6,6 +6,7 @@ import os
 import warnings
 from typing import TYPE_CHECKING
 
+from otel_experiments.record.grpc_forks import without_fork_handlers
 from otel_experiments.record.notices import say_once
 from otel_experiments.record.otlp_environment import SDK_DISABLED, is_sdk_disabled, read_plan
 
@@ -22,9 +23,11 @@ def start_otlp(pipeline: Pipeline, *, version: str, is_stored: bool) -> None:
     for notice in plan.notices:
         say_once(notice)
     if plan.destinations:
-        with warnings.catch_warnings():  # importing the SDK's logs puts a filter in front of the user's
-            from otel_experiments.record.otlp import OtlpExport  # noqa: PLC0415 - see above
+        with without_fork_handlers():
+            with warnings.catch_warnings():  # importing the SDK's logs puts a filter in front of the user's
+                from otel_experiments.record.otlp import OtlpExport  # noqa: PLC0415 - see above
 
-        pipeline.attach_otlp(
-            OtlpExport(plan, pipeline.guard, pipeline.known_runs, is_stored=is_stored, version=version)
-        )
+            export = OtlpExport(
+                plan, pipeline.guard, pipeline.known_runs, is_stored=is_stored, version=version
+            )
+        pipeline.attach_otlp(export)

@@ -36,7 +36,6 @@ OTLP = {otlp}
 if OTLP:
     os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9"
     os.environ["GRPC_VERBOSITY"] = "NONE"
-    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"  # gRPC's own handlers crash now and then: docs/limitations.md
 
 
 def use(feature, run, key):
