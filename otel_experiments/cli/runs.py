@@ -32,7 +32,7 @@ _LOST = "losses"
     "--sort",
     "order",
     metavar="FIELDS",
-    help="Sort keys, e.g. '-metrics.acc.max, name'; a minus turns it round.",
+    help="Sort keys, e.g. '-metrics.acc.max, name'; a minus reverses the order.",
 )
 @click.option("--experiment", metavar="NAME", help="Only runs of this experiment.")
 @click.option("--columns", metavar="FIELDS", help="Columns to show, e.g. 'params.lr, metrics.loss.min'.")

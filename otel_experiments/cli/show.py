@@ -113,7 +113,7 @@ def _print_header(console: Console, run: RunView, spans: Sequence[Span]) -> None
     if reason:
         console.print(Text(fmt.clean(reason), style=state_style(run.state)))
     elif str(run.state) == "lost":
-        console.print(Text("its process is gone without a word", style=state_style(run.state)))
+        console.print(Text("its process ended and reported no end", style=state_style(run.state)))
     traceback = _traceback(spans)
     if traceback:
         # Its last line is the reason, which stands above.

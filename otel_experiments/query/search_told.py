@@ -95,7 +95,7 @@ class SearchTeller:
         """Warn of sort keys that none of the runs has which are sorted by them."""
         for order in orders:
             if not self._has(where, order.field):
-                self._tell(where, order.field, "no run is moved by that sort key")
+                self._tell(where, order.field, "that sort key changes nothing")
 
     def tell_unmatched(self, where: Expression | None) -> None:
         """Warn of fields in a search without an answer that no run of the store has."""
@@ -127,7 +127,7 @@ class SearchTeller:
             self._told.add(field)
             low, high = (short(replace(field, stat=_BEST[field.stat, way])) for way in ("min", "max"))
             warn_reader(
-                f"No run says which way {field.name!r} is better, so {short(field)} is nowhere.\n"
+                f"No run says which way {field.name!r} is better, so no run has {short(field)}.\n"
                 f'  Ask for {low} or {high}; or say it when you record: {say}"min")',
                 SearchWarning,
             )

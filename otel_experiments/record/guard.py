@@ -106,7 +106,7 @@ class Guard:
             parts = [f"{kind} {count:,}{self._names(kind)}" for kind, count in counts]
             tell(
                 logger,
-                "Not everything was recorded as it was given: %s. `otel-experiments show RUN` has each run's share.",
+                "Not everything was recorded as it was given: %s. `otel-experiments show RUN` lists them for each run.",
                 ", ".join(parts),
             )
 

@@ -71,7 +71,7 @@ class LeadingRun(Run):
             more = f"; and {len(found) - _MAX_TOLD} more" if len(found) > _MAX_TOLD else ""
             tell(
                 logger,
-                "The ranks of run %r were not told the same: %s%s. The run has the values of the lowest rank; "
+                "The ranks of run %r were given different values: %s%s. The run has the values of the lowest rank; "
                 "`otel-experiments show` lists the others.",
                 self.name,
                 shown,

@@ -114,11 +114,11 @@ def test_what_ranks_were_told_differently_is_kept_and_said(job, read):
         ("fact", "seed"): {1: 11, 2: 12, 3: 13},
         ("fact", "condition"): {1: "control", 2: "control", 3: "control"},
     }
-    assert job.count("were not told the same") == 1
+    assert job.count("were given different values") == 1
     assert "q7Rk2Zp9" not in job
     for named in ("device = 'cuda:0', but", "nested.seed = 0, but 1 on 2 ranks (2, 3)", "tag node = 'n0'"):
         assert named in job
-    assert "lr" not in job.partition("were not told the same")[2].partition(";")[0]
+    assert "lr" not in job.partition("were given different values")[2].partition(";")[0]
 
 
 def test_show_names_what_ranks_were_told_differently(job, store_path):

@@ -181,7 +181,7 @@ SAID = [
     ("params.beta", None, "cba", "Did you mean params.optim.beta?"),
     ("params.BETA", None, "cba", "Did you mean params.optim.beta?"),
     ("metrics.lr", None, "cba", "Did you mean params.lr?"),
-    ("-metrics.los.min", None, "cba", "No run has metrics.los.min: no run is moved by that sort key"),
+    ("-metrics.los.min", None, "cba", "No run has metrics.los.min: that sort key changes nothing"),
     ("tags.team", None, "cba", "No run has tags.team"),
     ("name, params.nothing", None, "abc", "No run has params.nothing"),
     ("reason", None, "cba", "No run has reason"),

@@ -63,7 +63,7 @@ def test_the_end_of_the_process_sums_up_what_was_lost(forgiving, caplog):
     assert [record.getMessage() for record in caplog.records] == [
         (
             "Not everything was recorded as it was given: metric value 3 ('grads', 'note'), metric step 1. "
-            "`otel-experiments show RUN` has each run's share."
+            "`otel-experiments show RUN` lists them for each run."
         )
     ]
 
