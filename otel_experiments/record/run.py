@@ -95,7 +95,7 @@ class Run(RunLife, Work):
         self.experiment = identity.experiment
         self.providers = providers
         self.tracer: Tracer = providers.tracer
-        self.config = Config(self, identity.params)
+        self._config = Config(self, identity.params)
         self._identity = identity
         self._attempt = identity.attempt
         super().__init__()

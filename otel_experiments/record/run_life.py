@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Never, cast
+from typing import TYPE_CHECKING, Any, Final, Never, cast
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span, Status, StatusCode
@@ -17,6 +17,7 @@ from otel_experiments.journal.owner import is_alive
 from otel_experiments.model.batch import RunStateChange
 from otel_experiments.model.run import Owner, RunState, check_transition
 from otel_experiments.record import scopes as scope_module
+from otel_experiments.record.config import Config
 from otel_experiments.record.current import active_runs, ended_inside
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.endings import Ending, ending_of
@@ -51,6 +52,7 @@ class RunLife(Recording):
 
     name: str
     otel_span: Span
+    _config: Config
     loops: Loops
     _attempt: int
     _token: object | None
@@ -87,6 +89,15 @@ class RunLife(Recording):
 
         def __getattr__(self, name: str) -> object:
             raise AttributeError(no_attribute(name), name=name, obj=self)
+
+    @property
+    def config(self) -> Config:
+        """The params, with attribute access; a mapping that is assigned is added to them, as by `update`."""
+        return self._config
+
+    @config.setter
+    def config(self, params: Mapping[str, Any]) -> None:
+        self.log_params(params)
 
     @property
     def state(self) -> RunState:

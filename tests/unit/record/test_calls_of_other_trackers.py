@@ -109,6 +109,18 @@ def test_config_update_and_define_metric_take_what_they_take_elsewhere(forgiving
     assert len(caplog.records) == 2
 
 
+def test_an_assigned_config_is_recorded(forgiving):
+    """`run.config = {...}` adds to the params; it never takes the recording config away in silence."""
+    with ox.start_run("r", config={"lr": 0.1}) as run:
+        run.config = {"lr": 0.2, "depth": 3}
+        run.config.width = 8
+        run.config = [("bad", 1)]
+
+    assert run.config["depth"] == 3
+    assert ox.run("r").params.flat == {"lr": 0.2, "depth": 3, "width": 8}
+    assert [(loss.kind, loss.count) for loss in ox.run("r").losses] == [("params", 1)]
+
+
 def test_an_attribute_of_other_runs_says_what_to_use(forgiving):
     """`run.summary[...] = x` is an AttributeError with the call to type, and each call that it names is there."""
     run = ox.init(project="p", name="r")
