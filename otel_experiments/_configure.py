@@ -136,12 +136,16 @@ def active_store() -> Store | None:
     """Return the store that this process records into, up to date; None when it records into none."""
     with _lock:
         recording, store = _pipeline, _store
-    if recording is None or recording.is_inherited:
+    if recording is None:
         return None
+    path = recording.settings.store_path
+    if recording.is_inherited:  # a forked child reads what its parent records
+        from otel_experiments.query import open_reader  # noqa: PLC0415 - only in children that read
+
+        return None if path is None else open_reader(path).store
     recording.store_now(
         timeout_s=recording.settings.exit_timeout_s
     )  # and nobody waits for this lock meanwhile
-    path = recording.settings.store_path
     if store is None and path is not None and journal_directory(path).is_dir():
         return gather_journals(str(path))[0]
     return store

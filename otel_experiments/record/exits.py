@@ -57,8 +57,9 @@ def watch_process() -> None:
     if _watched_pid == os.getpid():
         return
     _watched_pid = os.getpid()
-    process = sys.modules.get("multiprocessing.process")
-    if process is not None and process.parent_process() is not None:
+    # Another thread may be importing it just now.
+    find_parent = getattr(sys.modules.get("multiprocessing.process"), "parent_process", None)
+    if find_parent is not None and find_parent() is not None:
         from multiprocessing.util import Finalize  # noqa: PLC0415 - loaded already in such a process
 
         Finalize(None, _end_runs_of_child, exitpriority=_LAST)

@@ -32,8 +32,11 @@ _next_child_prefix = ""
 def current_lane() -> str:
     """Return the name of the caller's lane, such as `main`, `thread-2` or `rank1/main/task-3`."""
     asyncio = sys.modules.get("asyncio")
-    if asyncio is not None and asyncio._get_running_loop() is not None:  # noqa: SLF001 - documented for loop authors
-        task = asyncio.current_task()
+    if asyncio is not None:
+        try:
+            task = None if asyncio._get_running_loop() is None else asyncio.current_task()  # noqa: SLF001 - documented for loop authors
+        except AttributeError:  # another thread is importing it: no loop runs yet
+            task = None
         if task is not None:
             lane = _task_lanes.get(task)
             if lane is None:

@@ -112,9 +112,10 @@ class RunLosses:
         """Forget what the parent counted and has still to write: it will."""
         self._lock = threading.RLock()
         self._runs = {}
-        util = sys.modules.get("multiprocessing.util")  # which ends its children without the usual exit
-        if util is not None:
-            util.register_after_fork(self, _write_at_exit)
+        # It ends its children without the usual exit. Another thread may have been importing it at the fork.
+        register = getattr(sys.modules.get("multiprocessing.util"), "register_after_fork", None)
+        if register is not None:
+            register(self, _write_at_exit)
 
 
 def _write_at_exit(losses: RunLosses) -> None:

@@ -288,3 +288,21 @@ def test_a_fork_in_the_middle_of_other_threads_never_blocks_the_child(script, re
     own = [r for r in reader.runs() if r.name.startswith("of child")]
     assert [r.metrics["own"].count for r in own] == [1] * 40
     assert {str(r.state) for r in own} == {"succeeded"}
+
+
+def test_a_forked_child_reads_the_store_that_its_parent_records_into(script):
+    """`ox.runs()` in a forked child shows the runs of the configured store, and no other store's."""
+    body = """
+setup()
+with ox.start_run("of the parent") as run:
+    run.log({"loss": 1.0})
+    run.flush()
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if [one.name for one in ox.runs()] == ["of the parent"] else 3)
+        finally:
+            os._exit(4)
+    acknowledge(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert script(body).line() == "0"
