@@ -17,6 +17,7 @@ from otel_experiments.journal.file_mode import file_mode_of
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.process.fork import need_in_children
 from otel_experiments.process.notice import tell
+from otel_experiments.process.paths import is_folder
 from otel_experiments.record import exits
 from otel_experiments.record.children import CHILDREN_NEED
 from otel_experiments.record.current import active_runs
@@ -146,7 +147,7 @@ def active_store() -> Store | None:
     recording.store_now(
         timeout_s=recording.settings.exit_timeout_s
     )  # and nobody waits for this lock meanwhile
-    if store is None and path is not None and journal_directory(path).is_dir():
+    if store is None and path is not None and is_folder(journal_directory(path)):
         return gather_journals(str(path))[0]
     return store
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_experiments.process.interruption import Swallowing
+from otel_experiments.process.paths import is_folder
 
 PRIVATE: Final = 0o600
 UMASK: Final = "umask"
@@ -79,14 +80,14 @@ def make_directory(path: Path, file_mode: int) -> None:
     Raises:
         OSError: it cannot be made.
     """
-    if path.is_dir():
+    if is_folder(path):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = file_mode | (file_mode & 0o444) >> 2  # who may read a file there may look for it
     try:
         path.mkdir(mode=mode & 0o700)
     except FileExistsError:  # made by another process just now
-        if not path.is_dir():
+        if not is_folder(path):
             raise
         return
     if mode & 0o077:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from otel_experiments.model.run import Owner
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.paths import is_there
 
 _PROC = Path("/proc")
 _UNKNOWN = "unknown"
@@ -61,7 +62,7 @@ def _start_ticks(pid: int) -> int | None:
 
     Source: proc(5), /proc/pid/stat, field 22. A zombie has ended, so it counts as gone.
     """
-    if not _PROC.joinpath("self").exists():
+    if not is_there(_PROC / "self"):
         return _start_ticks_without_proc(pid)
     try:
         raw = (_PROC / str(pid) / "stat").read_bytes()

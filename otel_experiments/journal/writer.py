@@ -26,6 +26,7 @@ from otel_experiments.journal.owner import current_owner
 from otel_experiments.journal.segment import LAST_WORDS_BYTES, Segment, frame_size_bytes
 from otel_experiments.model.run import Owner
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.paths import is_there
 
 Durability = Literal["process", "fsync"]
 """`process` survives the death of the process (SIGKILL included), `fsync` the loss of power."""
@@ -244,12 +245,12 @@ class JournalWriter:
         takes the appends. What waited in earlier segments is gone with them.
         """
         segment = self.segment
-        if segment.path is None or segment.path.exists():
+        if segment.path is None or is_there(segment.path):
             return True
         with (
             self._lock
         ):  # under which alone a segment gives way to the next, and may be deleted by its reader
-            if self._is_closed or self.segment is not segment or segment.path.exists():
+            if self._is_closed or self.segment is not segment or is_there(segment.path):
                 return True
             if self.roll(segment, frame_size_bytes(0)):
                 segment.write_again(self._file_mode)

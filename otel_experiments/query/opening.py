@@ -14,6 +14,7 @@ from otel_experiments.errors import (
 )
 from otel_experiments.model.store_address import SQLITE
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.paths import is_regular
 from otel_experiments.query.reader import Reader
 from otel_experiments.store import UNSETTLED, Store, open_store
 from otel_experiments.store.filesystem import is_network_filesystem
@@ -57,7 +58,7 @@ def reader_over(store: Store) -> Reader:
     """Return a reader over a store that this process has open, with what others have recorded for it."""
     path = Path(store.location)
     directory = journal_directory(path)
-    if not path.is_file() or not has_segments(directory):
+    if not is_regular(path) or not has_segments(directory):
         return Reader(store)
     from otel_experiments.store.gather import read_whole  # noqa: PLC0415 - as below
 

@@ -28,6 +28,7 @@ from otel_experiments.errors import (
 )
 from otel_experiments.journal.limits import reason_of
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.paths import is_there
 from otel_experiments.store._fork import close_inherited, survive_forks
 from otel_experiments.store._owner import read_owner
 from otel_experiments.store._place import check_path, not_writable, nothing_there
@@ -226,7 +227,7 @@ class Database:
         except sqlite3.OperationalError:
             # A store on a medium that may not be written has no place for the WAL's index. Where no WAL file
             # waits either, the database file is the whole truth.
-            if self._path.with_name(f"{self._path.name}-wal").exists() or os.access(
+            if is_there(self._path.with_name(f"{self._path.name}-wal")) or os.access(
                 self._path.parent, os.W_OK
             ):
                 raise

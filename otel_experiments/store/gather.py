@@ -14,6 +14,7 @@ from typing import Final
 from otel_experiments.errors import StoreError, StoreNotFoundError, StoreReadOnlyError
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
+from otel_experiments.process.paths import is_folder, is_there
 from otel_experiments.store._location import open_store
 from otel_experiments.store._protocol import Store
 from otel_experiments.store._sqlite import SqliteStore, upgraded_copy
@@ -90,7 +91,7 @@ def gather_journals(location: str) -> tuple[Store, list[str]]:
         StoreNotFoundError: there are no journals.
     """
     directory = journal_directory(local_path(location))
-    if not directory.is_dir():
+    if not is_folder(directory):
         raise StoreNotFoundError(path=location)
     gathered = open_store(":memory:")
     damages = _gather(gathered, directory, location).damages
@@ -133,7 +134,7 @@ def _beside(store: Store, directory: Path, why: Exception) -> tuple[Store, list[
 
 def _copy(store: Store) -> Store:
     path = Path(store.location)
-    size_bytes = path.stat().st_size if path.exists() else 0
+    size_bytes = path.stat().st_size if is_there(path) else 0
     if not isinstance(store, SqliteStore) or size_bytes > MOST_COPIED_BYTES:
         raise MemoryError(f"{size_bytes} bytes are too many to be copied into memory")
     return store.copied_to_memory()

@@ -21,6 +21,7 @@ from otel_experiments.journal.owner import current_owner, is_alive
 from otel_experiments.model.batch import JournalAdvance, WriteBatch
 from otel_experiments.model.run import Owner
 from otel_experiments.process.interruption import Swallowing, is_interruption
+from otel_experiments.process.paths import is_there
 from otel_experiments.store.segment_file import SegmentFile
 
 BATCH_BYTES: Final = 4 << 20
@@ -333,7 +334,7 @@ class JournalMerger:
                     raise
                 continue
             if not is_done:
-                if not segment.path.exists():
+                if not is_there(segment.path):
                     self._let_go(name)
                 continue
             if segment.header.is_synced:
