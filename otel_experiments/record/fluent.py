@@ -126,8 +126,11 @@ class Fluent:
         return report
 
     def finish_unfinished(self) -> None:
-        """End the current run, if there is one, as what is known of the program says; another is about to start."""
+        """End the current run, if `init` made it, as what is known of the program says; another is about to start.
+
+        A run whose `with` block goes on stays: it ends with the block.
+        """
         run = find_run()
-        if run is not None:
+        if run is not None and not run.is_in_block:
             run.end_unfinished()
             run.leave()

@@ -226,7 +226,7 @@ class Run(RunLife, Work):
                 context_api.attach(here)
             self.abandon(error)
             raise
-        self._is_in_block = True
+        self.is_in_block = True
         return self
 
     def abandon(self, error: BaseException) -> None:
@@ -246,7 +246,7 @@ class Run(RunLife, Work):
         return False
 
     def _leave_block(self, error: BaseException | None) -> None:
-        self._is_in_block = False
+        self.is_in_block = False
         ended_inside.discard(self.id)
         try:
             if self._token is not None and not self.is_inherited:
@@ -259,15 +259,8 @@ class Run(RunLife, Work):
     def stay(self) -> Self:
         """Make the run current in the caller's context until it ends, without `with`: what `init` does."""
         self.__enter__()
-        self._is_in_block = False
+        self.is_in_block = False
         return self
-
-    def leave(self) -> None:
-        """Undo `stay` where the caller's context is still the one that it made."""
-        token, self._token = self._token, None
-        ended_inside.discard(self.id)
-        if token is not None and context_api.get_current() is self._context:
-            detach(token)
 
     def _span_attributes(self) -> dict[str, Any]:
         identity = self._identity

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Never, cast
 
+from opentelemetry import context as context_api
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span, Status, StatusCode
 
@@ -18,7 +19,7 @@ from otel_experiments.model.batch import RunStateChange
 from otel_experiments.model.run import Owner, RunState, check_transition
 from otel_experiments.record import scopes as scope_module
 from otel_experiments.record.config import Config
-from otel_experiments.record.current import active_runs, ended_inside
+from otel_experiments.record.current import active_runs, detach, ended_inside
 from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.endings import Ending, ending_of
 from otel_experiments.record.gate import FINISHED, PAUSED
@@ -56,6 +57,7 @@ class RunLife(Recording):
     loops: Loops
     _attempt: int
     _token: object | None
+    _context: context_api.Context
     _started_spans: int
     _ended_spans: int
     _lane_clock: LaneClock | None
@@ -76,7 +78,7 @@ class RunLife(Recording):
         self._signalled_ns: int | None = None
         self._owner: Owner | None = None
         self._session_id = _session_id()
-        self._is_taken_over = self._is_in_block = False
+        self._is_taken_over = self.is_in_block = False
 
     def collect_metrics(self) -> None:
         """Collect the run's instruments and send its points, if there is anybody to send them to."""
@@ -215,7 +217,7 @@ class RunLife(Recording):
             ending = ending_of(error, self._noted_signal)
         elif is_cut and self._noted_signal:
             ending = Ending(RunState.CANCELLED, self._noted_signal)
-        elif is_cut and self._is_in_block:
+        elif is_cut and self.is_in_block:
             ending = Ending(RunState.CANCELLED, f"{reason} before the run's block did")
         else:
             ending = Ending(RunState.SUCCEEDED, reason)
@@ -250,7 +252,16 @@ class RunLife(Recording):
         except BaseException:
             self._write_end(ending)
             raise
+        if not self.is_in_block:
+            self.leave()
         return self.pipeline.flush_ended_run(is_awaited=is_awaited)
+
+    def leave(self) -> None:
+        """Undo `stay` where the caller's context is still the one that it made."""
+        token, self._token = self._token, None
+        ended_inside.discard(self.id)
+        if token is not None and context_api.get_current() is self._context:
+            detach(token)
 
     def _write_end(self, ending: Ending) -> None:
         """Take every step of the end that has not been taken."""

@@ -7,6 +7,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 import otel_experiments as ox
 from otel_experiments._configure import active_store
+from otel_experiments.errors import NoActiveRunError
 from otel_experiments.query import Reader
 from otel_experiments.record.adoption import AdoptingSpanProcessor
 from otel_experiments.semconv.events import ML_TELEMETRY_LOSS as LOSS
@@ -183,3 +184,34 @@ def test_what_a_paused_program_has_set_it_reads_back(recording, read):
         assert run.config.lr == 0.5
 
     assert read("r").params.flat == {}
+
+
+def test_what_comes_after_the_end_of_an_init_run_belongs_to_no_run(configure, tmp_path):
+    """After `run = ox.init()` and `run.finish()` a decorated function is outside of every run, and nothing is lost."""
+    process = configure()
+
+    @ox.trace
+    def predict():
+        return 7
+
+    run = ox.init(project="p")
+    run.finish()
+
+    assert predict() == 7
+    with pytest.raises(NoActiveRunError):
+        ox.current_run()
+    assert process.guard.losses == {}
+
+
+def test_init_inside_of_a_block_leaves_the_outer_run_alone(configure, tmp_path):
+    """`ox.init()` in a `with` block makes a run of its own; the outer one goes on and ends with its block."""
+    process = configure()
+    with ox.start_run("outer") as outer:
+        inner = ox.init(name="inner")
+        ox.log({"loss": 1.0})
+        ox.finish()
+        with outer.stage("later"):
+            ox.log({"loss": 2.0})
+
+    assert (str(inner.state), str(outer.state)) == ("succeeded", "succeeded")
+    assert process.guard.losses == {}
