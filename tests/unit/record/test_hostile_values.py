@@ -121,7 +121,7 @@ def test_points_after_the_end_are_counted_and_told_once(forgiving, caplog):
 
     assert run.refused_count == 7
     assert forgiving.guard.losses == {"point after the end": 7}
-    assert [record.getMessage().partition(" and")[0] for record in caplog.records] == [
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
         f"Run {run.id[:8]} has ended"
     ]
 
