@@ -75,6 +75,7 @@ class Keysets:
         self.known: Known = {}
         self.known_in: dict[object, Known] = {}
         self._by_series: dict[SeriesKey, list[Keyset]] = {}
+        self._has_forgotten = False
         self._lock = threading.RLock()
 
     def find(self, names: tuple[object, ...], phase: object) -> Keyset | None:
@@ -99,7 +100,9 @@ class Keysets:
             if len(self.known) + sum(map(len, self.known_in.values())) >= _MAX_KEYSETS:
                 self._forget()
             before = {self.highest(key) for key in keys}
-            is_shared = len(before) > 1 or any(self._by_series.get(key) for key in keys)
+            is_shared = (
+                self._has_forgotten or len(before) > 1 or any(self._by_series.get(key) for key in keys)
+            )
             keyset = Keyset(
                 self._run_id,
                 keys,
@@ -117,16 +120,30 @@ class Keysets:
         return keyset
 
     def _forget(self) -> None:
-        """Begin anew where every call has other names: only the steps reached are kept."""
-        for sharing in self._by_series.values():
+        """Begin anew where every call has other names: only the steps reached are kept.
+
+        Another thread may be inside a call with a key set that is forgotten here. From now on all key sets of the run
+        take their steps from the floors, the forgotten ones too, and a floor only ever rises: no step is given twice.
+        """
+        self._has_forgotten = True
+        for sharing in list(self._by_series.values()):
             for keyset in sharing:
-                keyset.is_shared = (
-                    True  # for a thread that holds it: its steps are taken from the floors then
-                )
-        self._floors |= {key: [self.highest(key)] for key in self._by_series}
+                keyset.is_shared = True
+        for key in list(self._by_series):
+            self._raise_floor(key)
         self._by_series.clear()
         self.known.clear()
         self.known_in.clear()
+
+    def _raise_floor(self, key: SeriesKey) -> None:
+        """Set the floor of a series to the highest step of its key sets."""
+        floor = self._floors.setdefault(key, [-1.0])
+        while True:
+            seen = floor[0]
+            reached = self.highest(key)
+            if floor[0] == seen:  # as in take_step
+                floor[0] = reached
+                return
 
     def highest(self, key: SeriesKey) -> float:
         """Return the highest step of a series so far, -1 where it has none."""
