@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from rows import row
 
-from otel_experiments.golden.curves import Curve, CurveSettings, compare_curve
+from otel_experiments.golden.curves.compare import Curve, CurveSettings, compare_curve
 
 CASES: dict[str, dict[str, float]] = {
     "same code": {},

@@ -25,13 +25,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from programs import Conditions, run_program, training
 from rows import row
 
-from otel_experiments.golden.canonical import canonicalize
+from otel_experiments.golden.baseline import make_golden
+from otel_experiments.golden.canonical.canonicalize import canonicalize
+from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.file import read_golden, write_golden, write_stats
-from otel_experiments.golden.golden import make_golden
-from otel_experiments.golden.ledger import Ledger
-from otel_experiments.golden.match import match_forms
-from otel_experiments.golden.trace import CapturedRun
+from otel_experiments.golden.match.ledger import Ledger
+from otel_experiments.golden.match.matcher import match_forms
 
 EPOCHS = 100
 CHANGES = ("equal", "one attribute", "one name")

@@ -80,10 +80,10 @@ def _flush(stream, held):
 def compare_file(path, text):
     """Compare the file with a golden of a small run of the same program; print the times."""
     from otel_experiments.capture import capture_file
+    from otel_experiments.golden.baseline import make_golden
+    from otel_experiments.golden.canonical.roles import Rules
     from otel_experiments.golden.compare import compare
     from otel_experiments.golden.file import read_golden, write_golden
-    from otel_experiments.golden.golden import make_golden
-    from otel_experiments.golden.roles import Rules
 
     started = time.perf_counter()
     (run,) = capture_file(path)

@@ -10,9 +10,9 @@ import random
 import statistics
 import time
 
-from otel_experiments.golden.lcs import lcs_length
-from otel_experiments.golden.score import compare_traces
-from otel_experiments.golden.seed_score import SystemCall
+from otel_experiments.golden.score.equivalence import compare_traces
+from otel_experiments.golden.score.lcs import lcs_length
+from otel_experiments.golden.score.literal import SystemCall
 from otel_experiments.model.span import Span
 
 STEP = ["batch.get", "forward", "backward", "optimizer", "log", "all_reduce", "eval"]

@@ -18,11 +18,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from generate import EXPECTED, make_golden, make_runs, read_golden, write_golden, write_stats
 
+from otel_experiments.golden.canonical.normalize import normalize_text
+from otel_experiments.golden.canonical.roles import Role, Roles
 from otel_experiments.golden.compare import compare
-from otel_experiments.golden.normalize import normalize_text
-from otel_experiments.golden.roles import Role, Roles
-from otel_experiments.golden.score import compare_traces
-from otel_experiments.golden.seed_score import OBSERVABLE, SystemCall
+from otel_experiments.golden.score.equivalence import compare_traces
+from otel_experiments.golden.score.literal import OBSERVABLE, SystemCall
 from otel_experiments.model.tree import build_forest
 
 ROLES = Roles()

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from otel_experiments.golden.trace import CapturedRun, MetricSeries
+from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
 from otel_experiments.semconv import attributes as attr
 

@@ -25,9 +25,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from recorded_programs import Fork, Log, Loop, Program, Work, expand, record, set_up, walk
 from rows import row
 
+from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.file import read_golden, write_golden
-from otel_experiments.golden.golden import make_golden
 from otel_experiments.golden.policy import Policy
 
 POLICY = Policy("structural", timing="off")

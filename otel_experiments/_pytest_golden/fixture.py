@@ -23,10 +23,10 @@ from otel_experiments.gate.check import Again, Checked, check, parts_to_accept
 from otel_experiments.gate.options import CheckOptions, Part
 from otel_experiments.gate.reports import render, write_reports
 from otel_experiments.gate.shelf import describe_os_error, pending_path
+from otel_experiments.golden.canonical.roles import Rules
+from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.compare import Comparison
 from otel_experiments.golden.policy import IgnoreRule, PolicyName, TimingMode
-from otel_experiments.golden.roles import Rules
-from otel_experiments.golden.trace import CapturedRun
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from otel_experiments.capture.surroundings import describe_here
 from otel_experiments.exporters.golden import GoldenSpanExporter
-from otel_experiments.golden.trace import CapturedRun, MetricSeries, SpanCounts, require_complete
+from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries, SpanCounts, require_complete
 
 
 def capture_exported(

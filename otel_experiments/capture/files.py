@@ -22,8 +22,8 @@ from otel_experiments.capture.surroundings import describe_resource
 from otel_experiments.codec.exported_spans import is_exported_span, span_from_export
 from otel_experiments.codec.otlp_json import instrument_points_from_json, spans_from_json
 from otel_experiments.errors import EmptyTraceError, TelemetryDecodeError
-from otel_experiments.golden.long_text import shorten_attributes
-from otel_experiments.golden.trace import CapturedRun, MetricSeries, require_complete
+from otel_experiments.golden.canonical.long_text import shorten_attributes
+from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries, require_complete
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.span import Span
 from otel_experiments.semconv import attributes as attr

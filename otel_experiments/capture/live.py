@@ -20,7 +20,7 @@ from otel_experiments.capture.stored import capture_store
 from otel_experiments.capture.surroundings import describe_here
 from otel_experiments.errors import EmptyTraceError
 from otel_experiments.exporters.golden import GoldenSpanExporter
-from otel_experiments.golden.trace import CapturedRun
+from otel_experiments.golden.canonical.trace import CapturedRun
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

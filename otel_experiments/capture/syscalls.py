@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from otel_experiments.golden.experiment_span import SpanType
-from otel_experiments.golden.seed_score import SystemCall
+from otel_experiments.golden.score.experiment_span import SpanType
+from otel_experiments.golden.score.literal import SystemCall
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.run import Run
 from otel_experiments.model.search import RunQuery, SpanQuery

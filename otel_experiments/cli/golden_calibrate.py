@@ -19,10 +19,10 @@ from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.gate.calibrate import Calibration
 from otel_experiments.gate.calibrate import calibrate as measure
 from otel_experiments.gate.options import read_project_rules
-from otel_experiments.golden.curves import CurveSettings
+from otel_experiments.golden.canonical.roles import Rules
+from otel_experiments.golden.curves.compare import CurveSettings
 from otel_experiments.golden.policy import Policy, PolicyName, TimingMode
-from otel_experiments.golden.report_text import describe
-from otel_experiments.golden.roles import Rules
+from otel_experiments.golden.report.text import describe
 from otel_experiments.query.plain import json_line
 
 

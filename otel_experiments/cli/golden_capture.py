@@ -24,13 +24,13 @@ from otel_experiments.gate.files import load_golden, save_golden, save_stats
 from otel_experiments.gate.options import is_ci, read_project_rules
 from otel_experiments.gate.sources import golden_path
 from otel_experiments.gate.stable import require_stable
-from otel_experiments.golden.canonical import canonicalize
+from otel_experiments.golden.baseline import Golden, add_variant, make_golden
+from otel_experiments.golden.canonical.canonicalize import canonicalize
+from otel_experiments.golden.canonical.roles import Rules
+from otel_experiments.golden.canonical.trace import CapturedRun
+from otel_experiments.golden.checks.rule_use import find_unused_rules
 from otel_experiments.golden.file import update_golden
-from otel_experiments.golden.golden import Golden, add_variant, make_golden
 from otel_experiments.golden.policy import PolicyName
-from otel_experiments.golden.roles import Rules
-from otel_experiments.golden.rule_use import find_unused_rules
-from otel_experiments.golden.trace import CapturedRun
 
 
 @click.command("capture", cls=CommandAfterDashes)

@@ -32,11 +32,11 @@ from otel_experiments.gate.options import DEFAULT_CONFIRM_RUNS, CheckOptions, re
 from otel_experiments.gate.reports import ReportFormat, annotate, render, write_refusal, write_reports
 from otel_experiments.gate.shelf import write_text
 from otel_experiments.gate.sources import golden_path, read_golden_side
+from otel_experiments.golden.baseline import Golden
+from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.compare import Comparison
-from otel_experiments.golden.golden import Golden
 from otel_experiments.golden.policy import PolicyName, TimingMode
-from otel_experiments.golden.report_refusal import annotate_refusal, render_refusal_markdown
-from otel_experiments.golden.trace import CapturedRun
+from otel_experiments.golden.report.refusal import annotate_refusal, render_refusal_markdown
 
 _SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 

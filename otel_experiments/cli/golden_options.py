@@ -14,7 +14,7 @@ from otel_experiments.cli.session import store_location
 from otel_experiments.errors import GoldenRuleError
 from otel_experiments.gate.options import parse_target
 from otel_experiments.gate.sources import read_runs
-from otel_experiments.golden.trace import CapturedRun
+from otel_experiments.golden.canonical.trace import CapturedRun
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 

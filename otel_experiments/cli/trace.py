@@ -14,8 +14,8 @@ from otel_experiments.cli.console import make_console
 from otel_experiments.cli.format import clean
 from otel_experiments.cli.root import ExitCode, named_store, store_option
 from otel_experiments.cli.session import store_location
-from otel_experiments.golden.score import compare_traces
-from otel_experiments.golden.seed_score import SystemCall
+from otel_experiments.golden.score.equivalence import compare_traces
+from otel_experiments.golden.score.literal import SystemCall
 from otel_experiments.model.span import Span
 from otel_experiments.record.settings import SETTINGS
 from otel_experiments.semconv import attributes as attr

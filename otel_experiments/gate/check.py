@@ -19,14 +19,14 @@ from otel_experiments.gate.files import load_golden, save_golden, save_stats
 from otel_experiments.gate.options import CheckOptions, Part
 from otel_experiments.gate.shelf import describe_os_error
 from otel_experiments.gate.stable import require_stable
-from otel_experiments.golden.canonical import canonicalize
+from otel_experiments.golden.baseline import Golden, make_golden
+from otel_experiments.golden.canonical.canonicalize import canonicalize
+from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
+from otel_experiments.golden.canonical.trace import CapturedRun
+from otel_experiments.golden.checks.rule_use import find_unused_rules
 from otel_experiments.golden.compare import Comparison, compare
 from otel_experiments.golden.file import update_golden
-from otel_experiments.golden.golden import Golden, make_golden
 from otel_experiments.golden.policy import Policy
-from otel_experiments.golden.roles import DEFAULT_RULES, Rules
-from otel_experiments.golden.rule_use import find_unused_rules
-from otel_experiments.golden.trace import CapturedRun
 
 Action = Literal["", "written", "updated", "pending"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from otel_experiments.errors import GoldenInvalidError, GoldenMissingError
 from otel_experiments.gate import shelf
+from otel_experiments.golden.baseline import Golden
 from otel_experiments.golden.file import read_golden, write_golden, write_stats
-from otel_experiments.golden.golden import Golden
 
 
 def load_golden(

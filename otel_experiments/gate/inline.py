@@ -5,9 +5,9 @@ from __future__ import annotations
 from otel_experiments.capture import LiveCapture, capture_exported, capture_run
 from otel_experiments.exporters.golden import GoldenSpanExporter
 from otel_experiments.golden import inline
+from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
+from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.compare import Comparison
-from otel_experiments.golden.roles import DEFAULT_RULES, Rules
-from otel_experiments.golden.trace import CapturedRun
 from otel_experiments.query import RunView
 
 Traced = CapturedRun | RunView | LiveCapture | GoldenSpanExporter

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args
 
 from otel_experiments.errors import GoldenRuleError
-from otel_experiments.golden.curves import CurveSettings
-from otel_experiments.golden.golden import Golden
+from otel_experiments.golden.baseline import Golden
+from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
+from otel_experiments.golden.curves.compare import CurveSettings
 from otel_experiments.golden.policy import IgnoreRule, Policy, PolicyName, TimingMode
-from otel_experiments.golden.roles import DEFAULT_RULES, Rules
 
 DEFAULT_CONFIRM_RUNS: Final = 3
 """Two runs agree by chance once in ten thousand where one is slow once in a hundred; a third costs little."""

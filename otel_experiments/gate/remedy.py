@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from otel_experiments.golden.curves import CurveSettings
+from otel_experiments.golden.canonical.roles import Rules
+from otel_experiments.golden.curves.compare import CurveSettings
 from otel_experiments.golden.findings import Finding
 from otel_experiments.golden.policy import IgnoreRule, Policy
-from otel_experiments.golden.roles import Rules
 
 _LARGEST_TOLERANCE = 0.2
 """Values that differ more are no curve that could be compared."""

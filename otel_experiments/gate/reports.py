@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 from otel_experiments.gate.shelf import write_text
 from otel_experiments.golden.compare import Comparison
-from otel_experiments.golden.report_escape import marker
-from otel_experiments.golden.report_text import render_text
+from otel_experiments.golden.report.escape import marker
+from otel_experiments.golden.report.text import render_text
 
 ReportFormat = Literal["text", "json", "junit", "md", "html", "github"]
 
@@ -44,19 +44,19 @@ def render(
         case "text":
             return render_text(comparison, accept=accept, explain=explain, with_score=with_score)
         case "json":
-            from otel_experiments.golden.report_json import render_json  # noqa: PLC0415 - one form is asked for
+            from otel_experiments.golden.report.json import render_json  # noqa: PLC0415 - one form is asked for
 
             return render_json(comparison)
         case "md":
-            from otel_experiments.golden.report_markdown import render_markdown  # noqa: PLC0415 - as above
+            from otel_experiments.golden.report.markdown import render_markdown  # noqa: PLC0415 - as above
 
             return render_markdown(comparison, accept=accept, explain=explain)
         case "junit":
-            from otel_experiments.golden.report_junit import render_junit  # noqa: PLC0415 - as above
+            from otel_experiments.golden.report.junit import render_junit  # noqa: PLC0415 - as above
 
             return render_junit(comparison)
         case "html":
-            from otel_experiments.golden.report_html import render_html  # noqa: PLC0415 - as above
+            from otel_experiments.golden.report.html import render_html  # noqa: PLC0415 - as above
 
             return render_html(comparison, accept=accept, explain=explain)
         case "github":
@@ -65,7 +65,7 @@ def render(
 
 def annotate(comparison: Comparison, *, path: str = "") -> tuple[list[str], str]:
     """Return GitHub's workflow commands, which point into the golden's file, and the step summary's Markdown."""
-    from otel_experiments.golden.report_github import find_template_lines, render_github  # noqa: PLC0415 - as above
+    from otel_experiments.golden.report.github import find_template_lines, render_github  # noqa: PLC0415 - as above
 
     name = comparison.golden_name
     lines = {}
@@ -99,7 +99,7 @@ def write_refusal(folder: Path, golden_name: str, text: str) -> list[Path]:
     Raises:
         OSError: a file cannot be written.
     """
-    from otel_experiments.golden.report_refusal import render_refusal_junit, render_refusal_markdown  # noqa: PLC0415 - as above
+    from otel_experiments.golden.report.refusal import render_refusal_junit, render_refusal_markdown  # noqa: PLC0415 - as above
 
     name = _free_name(folder, Path(golden_name).name or "golden", golden_name)
     texts = {

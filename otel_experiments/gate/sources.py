@@ -11,9 +11,9 @@ from otel_experiments.capture import capture_file, capture_run, capture_store, i
 from otel_experiments.errors import GoldenMissingError, GoldenRuleError, StoreNotFoundError
 from otel_experiments.gate import shelf
 from otel_experiments.gate.files import load_golden
-from otel_experiments.golden.golden import Golden, make_golden
-from otel_experiments.golden.roles import DEFAULT_RULES, Rules
-from otel_experiments.golden.trace import CapturedRun
+from otel_experiments.golden.baseline import Golden, make_golden
+from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
+from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.query import open_reader
 
 _SQLITE: Final = b"SQLite format 3\x00"

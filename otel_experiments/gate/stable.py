@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Final
 
 from otel_experiments.errors import UnstableRunsError
+from otel_experiments.golden.baseline import Golden, make_golden
+from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.file import read_golden, write_golden
 from otel_experiments.golden.findings import Finding
-from otel_experiments.golden.golden import Golden, make_golden
 from otel_experiments.golden.policy import IgnoreRule, Policy
-from otel_experiments.golden.report_text import describe, place_of
-from otel_experiments.golden.trace import CapturedRun
+from otel_experiments.golden.report.text import describe, place_of
 
 _MAX_DIFFERENCES: Final = 5
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from otel_experiments.golden.experiment_span import ExperimentMetadata, ExperimentSpan, SpanType
-    from otel_experiments.golden.score import EquivalenceScore, compare_traces
-    from otel_experiments.golden.seed_score import SystemCall
+    from otel_experiments.golden.score.equivalence import EquivalenceScore, compare_traces
+    from otel_experiments.golden.score.experiment_span import ExperimentMetadata, ExperimentSpan, SpanType
+    from otel_experiments.golden.score.literal import SystemCall
 
 __all__ = [
     "EquivalenceScore",
@@ -22,12 +22,12 @@ __all__ = [
 ]
 
 _MODULES = {
-    "EquivalenceScore": "score",
-    "ExperimentMetadata": "experiment_span",
-    "ExperimentSpan": "experiment_span",
-    "SpanType": "experiment_span",
-    "SystemCall": "seed_score",
-    "compare_traces": "score",
+    "EquivalenceScore": "score.equivalence",
+    "ExperimentMetadata": "score.experiment_span",
+    "ExperimentSpan": "score.experiment_span",
+    "SpanType": "score.experiment_span",
+    "SystemCall": "score.literal",
+    "compare_traces": "score.equivalence",
 }
 
 

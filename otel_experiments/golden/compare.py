@@ -13,24 +13,24 @@ from datetime import UTC, date, datetime
 from typing import Final, Literal
 
 from otel_experiments.errors import EmptyTraceError, GoldenInvalidError, IncompleteTraceError
-from otel_experiments.golden.canonical import canonicalize
-from otel_experiments.golden.curve_check import CurveView, check_curves
-from otel_experiments.golden.drift import find_drift
+from otel_experiments.golden.baseline import Golden, Variant, variants_for
+from otel_experiments.golden.canonical.canonicalize import canonicalize
+from otel_experiments.golden.canonical.form import Form, Node, NodeType, program_order
+from otel_experiments.golden.canonical.trace import CapturedRun, measure_completeness
+from otel_experiments.golden.checks.curves import CurveView, check_curves
+from otel_experiments.golden.checks.drift import find_drift
+from otel_experiments.golden.checks.fingerprint import compare_fingerprints
+from otel_experiments.golden.checks.hygiene import find_clock_skew, find_critical_path, find_stale
+from otel_experiments.golden.checks.rule_use import find_unused_rules
+from otel_experiments.golden.checks.times import check_times, excuse_own_run, measure_run
 from otel_experiments.golden.findings import Finding, sort_findings
-from otel_experiments.golden.fingerprint import compare_fingerprints
-from otel_experiments.golden.form import Form, Node, NodeType, program_order
-from otel_experiments.golden.golden import Golden, Variant, variants_for
-from otel_experiments.golden.hygiene import find_clock_skew, find_critical_path, find_stale
-from otel_experiments.golden.ledger import Ledger
-from otel_experiments.golden.match import Matched, match_forms
-from otel_experiments.golden.own_diff import OwnTolerance
+from otel_experiments.golden.match.content_diff import OwnTolerance
+from otel_experiments.golden.match.ledger import Ledger
+from otel_experiments.golden.match.matcher import Matched, match_forms
+from otel_experiments.golden.match.shapes import ranks_of
 from otel_experiments.golden.policy import Policy, apply_rules
-from otel_experiments.golden.rule_use import find_unused_rules
-from otel_experiments.golden.score import EquivalenceScore, measure_slowdown, score_sequences
-from otel_experiments.golden.shapes import ranks_of
-from otel_experiments.golden.time_check import check_times, excuse_own_run, measure_run
-from otel_experiments.golden.timing_model import TimingReport, TimingRun
-from otel_experiments.golden.trace import CapturedRun, measure_completeness
+from otel_experiments.golden.score.equivalence import EquivalenceScore, measure_slowdown, score_sequences
+from otel_experiments.golden.timing.model import TimingReport, TimingRun
 
 Verdict = Literal["pass", "fail", "error", "inconclusive"]
 

@@ -14,22 +14,22 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from otel_experiments.errors import GoldenInvalidError
-from otel_experiments.golden.align import align_sequences
-from otel_experiments.golden.canonical import canonicalize
+from otel_experiments.golden.canonical.canonicalize import canonicalize
+from otel_experiments.golden.canonical.form import EventForm, Form, Node, NodeType, Number, Own, extend_path
+from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
+from otel_experiments.golden.canonical.trace import CapturedRun
+from otel_experiments.golden.canonical.values import Value
 from otel_experiments.golden.compare import Comparison, incomplete_findings, verdict_of
+from otel_experiments.golden.file.scan import OtgSyntaxError, Scanner
+from otel_experiments.golden.file.tree import OutlineLine, TreeError, read_outline
 from otel_experiments.golden.findings import sort_findings
-from otel_experiments.golden.form import EventForm, Form, Node, NodeType, Number, Own, extend_path
-from otel_experiments.golden.ledger import Ledger, Places
-from otel_experiments.golden.match import kind_name
-from otel_experiments.golden.otg_scan import OtgSyntaxError, Scanner
-from otel_experiments.golden.otg_tree import OutlineLine, TreeError, read_outline
-from otel_experiments.golden.own_diff import STATUS_NAMES, OwnTolerance, diff_owns
+from otel_experiments.golden.match.align import align_sequences
+from otel_experiments.golden.match.content_diff import STATUS_NAMES, OwnTolerance, diff_owns
+from otel_experiments.golden.match.ledger import Ledger, Places
+from otel_experiments.golden.match.matcher import kind_name
+from otel_experiments.golden.match.slots import SEQUENTIAL, Side, Slot
 from otel_experiments.golden.policy import Policy
-from otel_experiments.golden.report_text import render_text
-from otel_experiments.golden.roles import DEFAULT_RULES, Rules
-from otel_experiments.golden.slots import SEQUENTIAL, Side, Slot
-from otel_experiments.golden.trace import CapturedRun
-from otel_experiments.golden.values import Value
+from otel_experiments.golden.report.text import render_text
 
 _ANY_SPANS: Final = "**"
 _NAME: Final = re.compile(r"[\w*?][\w.*?/:@+-]*")

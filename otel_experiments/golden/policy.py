@@ -13,10 +13,10 @@ from fnmatch import fnmatchcase
 from typing import Final, Literal, get_args
 
 from otel_experiments.errors import GoldenRuleError
-from otel_experiments.golden.curves import CurveSettings
+from otel_experiments.golden.canonical.metric_role import matches_metric, names_metric
+from otel_experiments.golden.curves.compare import CurveSettings
 from otel_experiments.golden.findings import GROUP_OF, Finding, Severity
-from otel_experiments.golden.metric_role import matches_metric, names_metric
-from otel_experiments.golden.timing_model import DEFAULT_SETTINGS, TimingSettings
+from otel_experiments.golden.timing.model import DEFAULT_SETTINGS, TimingSettings
 
 PolicyName = Literal["strict", "structural", "statistical"]
 TimingMode = Literal["fail", "advisory", "off"]

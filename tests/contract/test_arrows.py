@@ -89,7 +89,7 @@ def test_architecture_draws_the_arrows_that_are_enforced():
     (layers,) = [
         contract["layers"]
         for contract in settings["tool"]["importlinter"]["contracts"]
-        if contract["type"] == "layers"
+        if contract["id"] == "layers"
     ]
 
     assert [line.strip() for line in drawn if line.strip()] == layers

@@ -18,15 +18,15 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not path.is_relative_
 MODULE_LINES = 400
 MODULE_LINES_AT_MOST = 600
 LARGER_MODULES = {
-    "golden/canonical.py": "one pass from spans to the canonical form; its state is shared by every step",
-    "golden/curves.py": "the five ways to compare a curve, read side by side",
-    "golden/file_read.py": "one parser: each line kind of the file format is a method",
+    "golden/canonical/canonicalize.py": "one pass from spans to the canonical form; its state is shared by every step",
+    "golden/curves/compare.py": "the five ways to compare a curve, read side by side",
+    "golden/file/read.py": "one parser: each line kind of the file format is a method",
     "golden/inline.py": "the grammar of goldens written in tests: parser and matcher together",
-    "golden/leftovers.py": "the last stages of matching, which share the ledger of what is unmatched",
-    "golden/match.py": "the stages of matching in their order; each keeps the pairs of the ones before",
-    "golden/pairing.py": "the levels of likeness beside the passes that use them, in their order",
-    "golden/otg_lines.py": "one function a line kind of the file format",
-    "golden/otg_tree.py": "templates out of and into the file, the two directions side by side",
+    "golden/match/unmatched.py": "the last stages of matching, which share the ledger of what is unmatched",
+    "golden/match/matcher.py": "the stages of matching in their order; each keeps the pairs of the ones before",
+    "golden/match/pairing.py": "the levels of likeness beside the passes that use them, in their order",
+    "golden/file/lines.py": "one function a line kind of the file format",
+    "golden/file/tree.py": "templates out of and into the file, the two directions side by side",
     "errors.py": "the whole tree of exceptions stands in one place",
     "query/search.py": "one grammar: lexer, parser and their error texts are read together",
 }
@@ -35,15 +35,15 @@ CLASS_LINES = 300
 LARGER_CLASSES = {
     "store/_database.py:Database": "the locks of one file, and every method that takes them; forks need them together",
     "record/run_life.py:RunLife": "the ways to end side by side; half of it is docstrings",
-    "golden/canonical.py:_Canonicalizer": "one pass; its tables are shared by every step",
-    "golden/match.py:_Matcher": "one method a stage of matching",
+    "golden/canonical/canonicalize.py:_Canonicalizer": "one pass; its tables are shared by every step",
+    "golden/match/matcher.py:_Matcher": "one method a stage of matching",
     "query/search.py:_Parser": "one method a rule of the grammar",
 }
 
 FUNCTION_LINES = 60
 LONGER_FUNCTIONS = {
     "golden/compare.py:compare": "the order of the parts of a comparison, one call each",
-    "golden/timing.py:compare_timing": "the order of the parts of the timing rule, one call each",
+    "golden/timing/compare.py:compare_timing": "the order of the parts of the timing rule, one call each",
     "_configure.py:start_run": "each argument is one fact about the run, declared, documented and handed on",
     "_recording.py:init": "as above, and those of other trackers' init",
     "record/points.py:log": "the hot path: each part of it in a function of its own is a call more",

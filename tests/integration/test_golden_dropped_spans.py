@@ -9,9 +9,9 @@ import otel_experiments as ox
 from otel_experiments.capture import capture_exported
 from otel_experiments.errors import IncompleteTraceError
 from otel_experiments.exporters.golden import GoldenSpanExporter
+from otel_experiments.golden.baseline import make_golden
+from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.compare import compare
-from otel_experiments.golden.golden import make_golden
-from otel_experiments.golden.trace import CapturedRun
 
 
 class SlowExporter(GoldenSpanExporter):

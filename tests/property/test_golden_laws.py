@@ -10,16 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otel_experiments.golden.canonical import canonicalize
+from otel_experiments.golden.baseline import make_golden
+from otel_experiments.golden.canonical.canonicalize import canonicalize
+from otel_experiments.golden.canonical.trace import CapturedRun
+from otel_experiments.golden.canonical.values import encode_value, show_value
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.file import read_golden, write_golden, write_stats
-from otel_experiments.golden.golden import make_golden
-from otel_experiments.golden.ledger import Ledger
-from otel_experiments.golden.match import match_forms
-from otel_experiments.golden.otg_scan import Scanner, show_index
+from otel_experiments.golden.file.scan import Scanner, show_index
+from otel_experiments.golden.match.ledger import Ledger
+from otel_experiments.golden.match.matcher import match_forms
 from otel_experiments.golden.policy import Policy
-from otel_experiments.golden.trace import CapturedRun
-from otel_experiments.golden.values import encode_value, show_value
 from otel_experiments.semconv import attributes as attr
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "golden"

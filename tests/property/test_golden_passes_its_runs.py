@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from otel_experiments.errors import GoldenError
+from otel_experiments.golden.baseline import make_golden
+from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.file import read_golden, write_golden, write_stats
-from otel_experiments.golden.golden import make_golden
 from otel_experiments.golden.policy import Policy
-from otel_experiments.golden.trace import CapturedRun, MetricSeries
 from otel_experiments.model.span import Event, Link, Span, StatusCode
 from otel_experiments.semconv import attributes as attr
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_experiments.golden import lcs
-from otel_experiments.golden.lcs import lcs_length
-from otel_experiments.golden.score import compare_traces, measure_slowdown
-from otel_experiments.golden.seed_score import SystemCall
+from otel_experiments.golden.score import lcs
+from otel_experiments.golden.score.equivalence import compare_traces, measure_slowdown
+from otel_experiments.golden.score.lcs import lcs_length
+from otel_experiments.golden.score.literal import SystemCall
 from otel_experiments.model.span import Span, SpanKind, StatusCode
 
 NAMES = st.sampled_from(["read", "write", "close", "mmap", "forward", "backward"])

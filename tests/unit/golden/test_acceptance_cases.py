@@ -7,12 +7,12 @@ import random
 import pytest
 
 from otel_experiments.errors import GoldenInvalidError
+from otel_experiments.golden.baseline import Golden, make_golden
+from otel_experiments.golden.canonical.roles import Rules
+from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.compare import compare
-from otel_experiments.golden.golden import Golden, make_golden
 from otel_experiments.golden.policy import IgnoreRule, Policy
-from otel_experiments.golden.roles import Rules
-from otel_experiments.golden.timing_model import TimingSettings
-from otel_experiments.golden.trace import CapturedRun
+from otel_experiments.golden.timing.model import TimingSettings
 from otel_experiments.model.span import SpanKind, StatusCode
 from otel_experiments.semconv import attributes as attr
 

@@ -7,14 +7,14 @@ import pytest
 
 from otel_experiments.errors import EmptyTraceError, IncompleteTraceError
 from otel_experiments.gate.reports import render
-from otel_experiments.golden.canonical import canonicalize
+from otel_experiments.golden.baseline import make_golden
+from otel_experiments.golden.canonical.canonicalize import canonicalize
+from otel_experiments.golden.canonical.form import NodeType
+from otel_experiments.golden.canonical.normalize import normalize_text
+from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Role, Roles, Rules
+from otel_experiments.golden.canonical.trace import CapturedRun, SpanCounts, require_complete
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.file import write_golden
-from otel_experiments.golden.form import NodeType
-from otel_experiments.golden.golden import make_golden
-from otel_experiments.golden.normalize import normalize_text
-from otel_experiments.golden.roles import DEFAULT_RULES, Role, Roles, Rules
-from otel_experiments.golden.trace import CapturedRun, SpanCounts, require_complete
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, StatusCode
 from otel_experiments.semconv import attributes as attr
 

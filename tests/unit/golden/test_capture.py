@@ -30,10 +30,10 @@ from otel_experiments.errors import (
     TelemetryDecodeError,
 )
 from otel_experiments.exporters.golden import GoldenSpanExporter
+from otel_experiments.golden.baseline import make_golden
+from otel_experiments.golden.canonical.trace import MetricSeries
 from otel_experiments.golden.compare import compare
-from otel_experiments.golden.golden import make_golden
 from otel_experiments.golden.policy import Policy
-from otel_experiments.golden.trace import MetricSeries
 
 PROGRAM = """
 import sys

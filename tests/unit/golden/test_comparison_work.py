@@ -4,11 +4,11 @@ import sys
 
 import pytest
 
+from otel_experiments.golden.baseline import make_golden
+from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.file import read_golden, write_golden
-from otel_experiments.golden.file_write import text_digest
-from otel_experiments.golden.golden import make_golden
-from otel_experiments.golden.trace import CapturedRun
+from otel_experiments.golden.file.write import text_digest
 from otel_experiments.model.span import Span
 
 TRACE = "a" * 32

@@ -6,9 +6,9 @@ import random
 import pytest
 
 from otel_experiments.errors import GoldenRuleError, NonFiniteGoldenError
-from otel_experiments.golden.curve_band import measure_band, window_length
-from otel_experiments.golden.curve_pace import reach_target
-from otel_experiments.golden.curves import Curve, CurveSettings, check_golden_curve, compare_curve
+from otel_experiments.golden.curves.band import measure_band, window_length
+from otel_experiments.golden.curves.compare import Curve, CurveSettings, check_golden_curve, compare_curve
+from otel_experiments.golden.curves.pace import reach_target
 
 EXACT, TOLERANCE, BAND = (CurveSettings(mode=mode) for mode in ("exact", "tolerance", "band"))
 

@@ -5,14 +5,14 @@ import math
 
 import pytest
 
+from otel_experiments.golden.baseline import make_golden
+from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries, SpanCounts
 from otel_experiments.golden.compare import compare
-from otel_experiments.golden.curves import CurveSettings
+from otel_experiments.golden.curves.compare import CurveSettings
 from otel_experiments.golden.file import read_golden, write_golden
-from otel_experiments.golden.file_write import text_digest
+from otel_experiments.golden.file.write import text_digest
 from otel_experiments.golden.findings import GROUPS
-from otel_experiments.golden.golden import make_golden
 from otel_experiments.golden.policy import IgnoreRule, Policy
-from otel_experiments.golden.trace import CapturedRun, MetricSeries, SpanCounts
 from otel_experiments.model.span import Event, Link, Scope, Span, SpanKind, StatusCode
 
 MS = 1_000_000

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_experiments.errors import ExperimentMetadataError
-from otel_experiments.golden.experiment_span import (
+from otel_experiments.golden.score.experiment_span import (
     ExperimentMetadata,
     ExperimentSpan,
     SpanType,

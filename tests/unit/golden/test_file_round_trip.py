@@ -7,16 +7,16 @@ from datetime import date
 import pytest
 
 from otel_experiments.errors import GoldenInvalidError, GoldenRuleError, NonFiniteGoldenError
+from otel_experiments.golden.baseline import Golden, Variant, make_golden
+from otel_experiments.golden.canonical.roles import Rules
+from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.file import read_golden, update_golden, write_golden, write_stats
-from otel_experiments.golden.file_read import read_stats
-from otel_experiments.golden.file_write import text_digest
-from otel_experiments.golden.golden import Golden, Variant, make_golden
+from otel_experiments.golden.file.read import read_stats
+from otel_experiments.golden.file.write import text_digest
 from otel_experiments.golden.policy import IgnoreRule
-from otel_experiments.golden.roles import Rules
-from otel_experiments.golden.stage_time import summarise_stage
-from otel_experiments.golden.timing_model import TimingRun
-from otel_experiments.golden.trace import CapturedRun, MetricSeries
+from otel_experiments.golden.timing.model import TimingRun
+from otel_experiments.golden.timing.stage import summarise_stage
 from otel_experiments.model.span import Span, StatusCode
 
 EXPECTED = """\

@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from otel_experiments.golden.drift import find_drift
-from otel_experiments.golden.history import find_change_points
-from otel_experiments.golden.timing_model import StageSample, TimingRun
+from otel_experiments.golden.checks.drift import find_drift
+from otel_experiments.golden.checks.history import find_change_points
+from otel_experiments.golden.timing.model import StageSample, TimingRun
 
 
 def test_a_step_is_found_at_its_run():

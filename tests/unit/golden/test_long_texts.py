@@ -3,11 +3,11 @@
 import json
 
 from otel_experiments.capture import capture_file
+from otel_experiments.golden.baseline import make_golden
+from otel_experiments.golden.canonical.long_text import LONGEST_CHARS, shorten_attributes, shorten_text
+from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.file import read_golden, write_golden
-from otel_experiments.golden.golden import make_golden
-from otel_experiments.golden.long_text import LONGEST_CHARS, shorten_attributes, shorten_text
-from otel_experiments.golden.trace import CapturedRun
 from otel_experiments.model.span import Span
 
 PROMPT = "Summarise the following report, in three sentences and without names. " * 200

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from otel_experiments.golden.align import (
+from otel_experiments.golden.match.align import (
     align_sequences,
     align_weighted,
     join_multisets,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from otel_experiments.golden.measured_name import is_measured, is_measured_attribute
+from otel_experiments.golden.canonical.measured_name import is_measured, is_measured_attribute
 
 MEASURED = """
 step_time iter_time data_time batch_time_ms time time/step time/forward time_per_iter time/total train_runtime

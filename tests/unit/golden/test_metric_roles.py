@@ -5,14 +5,14 @@ import math
 import pytest
 
 from otel_experiments.errors import NonFiniteGoldenError
+from otel_experiments.golden.baseline import make_golden
+from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
+from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries
 from otel_experiments.golden.compare import compare
-from otel_experiments.golden.curves import CurveSettings
+from otel_experiments.golden.curves.compare import CurveSettings
 from otel_experiments.golden.file import read_golden, write_golden
-from otel_experiments.golden.golden import make_golden
 from otel_experiments.golden.policy import IgnoreRule, Policy
-from otel_experiments.golden.report_text import place_of, render_text
-from otel_experiments.golden.roles import DEFAULT_RULES, Rules
-from otel_experiments.golden.trace import CapturedRun, MetricSeries
+from otel_experiments.golden.report.text import place_of, render_text
 from otel_experiments.model.span import Span
 from otel_experiments.semconv import attributes as attr
 

@@ -7,11 +7,11 @@ from opentelemetry.trace import Status, StatusCode
 
 import otel_experiments as ox
 from otel_experiments.capture import record_here
+from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.findings import Example
-from otel_experiments.golden.golden import make_golden
 from otel_experiments.golden.policy import Policy
-from otel_experiments.golden.report_text import render_text
+from otel_experiments.golden.report.text import render_text
 
 
 def record(program):

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_experiments.golden.baseline import make_golden
+from otel_experiments.golden.canonical.normalize import Token, normalize_text
+from otel_experiments.golden.canonical.surroundings import Surroundings
+from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.file import write_golden
-from otel_experiments.golden.golden import make_golden
-from otel_experiments.golden.normalize import Token, normalize_text
-from otel_experiments.golden.surroundings import Surroundings
-from otel_experiments.golden.trace import CapturedRun
 from otel_experiments.model.span import Event, Resource, Span
 
 UUID = "123e4567-e89b-12d3-a456-426614174000"

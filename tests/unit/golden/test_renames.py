@@ -2,8 +2,8 @@
 
 import pytest
 
+from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.compare import compare
-from otel_experiments.golden.golden import make_golden
 from otel_experiments.golden.policy import Policy
 
 

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_experiments.golden.baseline import make_golden
+from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries
 from otel_experiments.golden.compare import compare
-from otel_experiments.golden.golden import make_golden
-from otel_experiments.golden.policy import Policy
-from otel_experiments.golden.report_difference import show_change
-from otel_experiments.golden.report_figures import (
+from otel_experiments.golden.number_text import (
     show_chance,
     show_growth,
     show_p,
@@ -20,11 +19,12 @@ from otel_experiments.golden.report_figures import (
     show_time,
     show_times,
 )
-from otel_experiments.golden.report_html import render_html
-from otel_experiments.golden.report_markdown import render_markdown
-from otel_experiments.golden.report_text import render_text
-from otel_experiments.golden.timing import StageSample, TimingRun, compare_timing
-from otel_experiments.golden.trace import CapturedRun, MetricSeries
+from otel_experiments.golden.policy import Policy
+from otel_experiments.golden.report.difference import show_change
+from otel_experiments.golden.report.html import render_html
+from otel_experiments.golden.report.markdown import render_markdown
+from otel_experiments.golden.report.text import render_text
+from otel_experiments.golden.timing.compare import StageSample, TimingRun, compare_timing
 from otel_experiments.model.span import Span
 
 PROMPT = "You are a careful assistant. Read the whole report before you answer, and cite the page. " * 12

@@ -12,19 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_experiments.golden.baseline import make_golden
+from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.compare import Comparison, compare
-from otel_experiments.golden.file_write import write_golden
+from otel_experiments.golden.file.write import write_golden
 from otel_experiments.golden.findings import GROUP_OF, Example, Finding
-from otel_experiments.golden.golden import make_golden
 from otel_experiments.golden.policy import IgnoreRule, Policy
-from otel_experiments.golden.report_escape import code_span, marker, show_hidden
-from otel_experiments.golden.report_github import MAX_SUMMARY_BYTES, find_template_lines, render_github
-from otel_experiments.golden.report_html import render_html
-from otel_experiments.golden.report_json import render_json, to_plain
-from otel_experiments.golden.report_junit import render_junit
-from otel_experiments.golden.report_markdown import render_markdown
-from otel_experiments.golden.report_text import render_text
-from otel_experiments.golden.trace import CapturedRun
+from otel_experiments.golden.report.escape import code_span, marker, show_hidden
+from otel_experiments.golden.report.github import MAX_SUMMARY_BYTES, find_template_lines, render_github
+from otel_experiments.golden.report.html import render_html
+from otel_experiments.golden.report.json import render_json, to_plain
+from otel_experiments.golden.report.junit import render_junit
+from otel_experiments.golden.report.markdown import render_markdown
+from otel_experiments.golden.report.text import render_text
 from otel_experiments.model.span import Span, StatusCode
 
 NAME = "tests/golden/test_train.otg"

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_experiments.golden.baseline import make_golden
+from otel_experiments.golden.checks.curves import CurveView
 from otel_experiments.golden.compare import Comparison, compare
-from otel_experiments.golden.curve_check import CurveView
-from otel_experiments.golden.curves import Curve
+from otel_experiments.golden.curves.compare import Curve
 from otel_experiments.golden.findings import Finding
-from otel_experiments.golden.golden import make_golden
 from otel_experiments.golden.policy import Policy
-from otel_experiments.golden.report_escape import show_hidden
-from otel_experiments.golden.report_html import render_html
-from otel_experiments.golden.report_svg import draw_curve
-from otel_experiments.golden.report_tree import pair_trees
+from otel_experiments.golden.report.escape import show_hidden
+from otel_experiments.golden.report.html import render_html
+from otel_experiments.golden.report.svg import draw_curve
+from otel_experiments.golden.report.tree import pair_trees
 
 NAME = "tests/golden/test_train.otg"
 STEP = "run/epoch/train.step"

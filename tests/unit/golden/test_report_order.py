@@ -4,11 +4,11 @@ import random
 
 import pytest
 
+from otel_experiments.golden.baseline import make_golden
+from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries
 from otel_experiments.golden.compare import compare
-from otel_experiments.golden.golden import make_golden
-from otel_experiments.golden.report_html import render_html
-from otel_experiments.golden.report_text import render_text
-from otel_experiments.golden.trace import CapturedRun, MetricSeries
+from otel_experiments.golden.report.html import render_html
+from otel_experiments.golden.report.text import render_text
 
 
 def captured(programs, program):

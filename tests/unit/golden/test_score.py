@@ -5,14 +5,14 @@ import random
 import pytest
 
 from otel_experiments.errors import EmptyTraceError
-from otel_experiments.golden.score import (
+from otel_experiments.golden.score.equivalence import (
     EquivalenceScore,
     compare_traces,
     measure_slowdown,
     order_spans,
     score_sequences,
 )
-from otel_experiments.golden.seed_score import (
+from otel_experiments.golden.score.literal import (
     OBSERVABLE,
     VALIDATED,
     SystemCall,

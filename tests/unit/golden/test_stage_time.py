@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from otel_experiments.golden.stage_time import SelfTime, compute_self_times, summarise_stage
+from otel_experiments.golden.timing.stage import SelfTime, compute_self_times, summarise_stage
 from otel_experiments.model.span import Span
 from otel_experiments.semconv import attributes
 

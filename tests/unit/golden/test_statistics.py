@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from otel_experiments.golden.statistics import (
+from otel_experiments.analysis.statistics import (
     holm_adjust,
     median,
     percentile,

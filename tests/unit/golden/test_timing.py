@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from otel_experiments.golden.fingerprint import advisory_reasons, compare_fingerprints, is_comparable
-from otel_experiments.golden.stage_time import summarise_stage
-from otel_experiments.golden.timing import (
+from otel_experiments.golden.checks.fingerprint import advisory_reasons, compare_fingerprints, is_comparable
+from otel_experiments.golden.timing.compare import (
     MachineFactor,
     StageSample,
     TimingRun,
@@ -16,6 +15,7 @@ from otel_experiments.golden.timing import (
     compare_timing,
     runs_needed,
 )
+from otel_experiments.golden.timing.stage import summarise_stage
 
 BASE_MS = {
     "run/load": 40.0,
