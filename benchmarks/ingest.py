@@ -158,7 +158,7 @@ os._exit(0)
 """
 _MOVE_SPANS = """
 import time
-from otel_experiments.store.gather import merge_journals
+from otel_experiments.collect.gather import merge_journals
 from otel_experiments.store import open_store
 def count():
     with open_store("y.db") as store:

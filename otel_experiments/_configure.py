@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_experiments import _active
 from otel_experiments._storage import Discard, StoredPipeline
+from otel_experiments.collect.drain import Drain
+from otel_experiments.collect.gather import gather_journals
+from otel_experiments.collect.journal_place import journal_directory
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal.file_mode import file_mode_of
 from otel_experiments.model.batch import WriteBatch
@@ -38,10 +41,7 @@ from otel_experiments.record.start import (
 )
 from otel_experiments.record.threads import thread_id_processors
 from otel_experiments.store import Store, open_store
-from otel_experiments.store.drain import Drain
 from otel_experiments.store.filesystem import is_network_filesystem
-from otel_experiments.store.gather import gather_journals
-from otel_experiments.store.journal_place import journal_directory
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor

@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from otel_experiments.collect.drain import Drain
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.store import Store
-from otel_experiments.store.drain import Drain
 
 if TYPE_CHECKING:
     from otel_experiments.model.rank_config import RankConfig

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from otel_experiments.collect.gather import merge_journals
+from otel_experiments.collect.journal_place import local_path
 from otel_experiments.golden.score.experiment_span import SpanType
 from otel_experiments.golden.score.literal import SystemCall
 from otel_experiments.model.batch import WriteBatch
@@ -16,8 +18,6 @@ from otel_experiments.model.span import Scope, Span
 from otel_experiments.semconv import SCHEMA_URL
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.store import open_store
-from otel_experiments.store.gather import merge_journals
-from otel_experiments.store.journal_place import local_path
 from otel_experiments.syscalls import Trace, fold_calls, parse_strace
 
 

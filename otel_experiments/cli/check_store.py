@@ -11,6 +11,8 @@ from pathlib import Path
 from otel_experiments.cli import format as fmt
 from otel_experiments.cli.check_rows import check_rows
 from otel_experiments.cli.finding import Finding
+from otel_experiments.collect.journal_place import has_segments, journal_directory
+from otel_experiments.collect.merge import DAMAGED_SUFFIX
 from otel_experiments.errors import JournalError, StoreError, StoreLockedError, StoreNotFoundError
 from otel_experiments.journal.format import HEADER_SIZE_BYTES, unpack_header
 from otel_experiments.journal.names import SEGMENT_SUFFIX
@@ -18,8 +20,6 @@ from otel_experiments.journal.owner import is_alive
 from otel_experiments.journal.scan import scan
 from otel_experiments.store import UNSETTLED, Store, open_store
 from otel_experiments.store.filesystem import NETWORK_FILESYSTEMS, filesystem_of
-from otel_experiments.store.journal_place import has_segments, journal_directory
-from otel_experiments.store.merge import DAMAGED_SUFFIX
 
 _LITTLE_ROOM_BYTES = 1_000_000_000
 _LARGE_STORE_BYTES = 500_000_000

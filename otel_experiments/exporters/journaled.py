@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from otel_experiments.codec.values import dump_canonical
+from otel_experiments.collect.drain import Drain
+from otel_experiments.collect.journal_place import journal_directory
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal.encode import (
     encode_instrument_points,
@@ -30,8 +32,6 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import Resource, Scope, Span
 from otel_experiments.model.store_address import file_of
 from otel_experiments.store import Store, open_store
-from otel_experiments.store.drain import Drain
-from otel_experiments.store.journal_place import journal_directory
 
 STORE_VARIABLE: Final = "OTEL_EXPERIMENTS_STORE"
 MODE_VARIABLE: Final = "OTEL_EXPERIMENTS_STORE_MODE"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from otel_experiments.collect.journal_place import has_segments, journal_directory, local_path
 from otel_experiments.errors import (
     IncompleteReadWarning,
     StoreError,
@@ -18,7 +19,6 @@ from otel_experiments.process.paths import is_regular
 from otel_experiments.query.reader import Reader
 from otel_experiments.store import UNSETTLED, Store, open_store
 from otel_experiments.store.filesystem import is_network_filesystem
-from otel_experiments.store.journal_place import has_segments, journal_directory, local_path
 from otel_experiments.store.reader_warning import warn_reader
 
 _BEGINNING = "What is read from "
@@ -60,7 +60,7 @@ def reader_over(store: Store) -> Reader:
     directory = journal_directory(path)
     if not is_regular(path) or not has_segments(directory):
         return Reader(store)
-    from otel_experiments.store.gather import read_whole  # noqa: PLC0415 - as below
+    from otel_experiments.collect.gather import read_whole  # noqa: PLC0415 - as below
 
     whole, notes = read_whole(store, directory)
     reader = Reader(whole, notes=notes, location=store.location)
@@ -69,7 +69,7 @@ def reader_over(store: Store) -> Reader:
 
 
 def _network_store(location: str) -> tuple[Store, list[str]]:
-    from otel_experiments.store.gather import gather_journals  # noqa: PLC0415 - as below
+    from otel_experiments.collect.gather import gather_journals  # noqa: PLC0415 - as below
 
     return gather_journals(location)
 
@@ -84,26 +84,26 @@ def _local_store(location: str, path: Path) -> tuple[Store, list[str]]:
             raise
         return _recorded_store(location)
     except StoreReadOnlyError:  # an older release's, which this user may not bring up to the newest schema
-        from otel_experiments.store.gather import read_older  # noqa: PLC0415 - as below
+        from otel_experiments.collect.gather import read_older  # noqa: PLC0415 - as below
 
         return read_older(location)
     directory = journal_directory(path)
     if not has_segments(directory):
         if log_bytes:
-            from otel_experiments.store.gather import settle_store  # noqa: PLC0415 - after a kill only
+            from otel_experiments.collect.gather import settle_store  # noqa: PLC0415 - after a kill only
 
             settle_store(location)
         elif store.journal_offset(UNSETTLED):
             return store, [_COPIED.format(path=location)]
         return store, []
-    from otel_experiments.store.gather import read_whole  # noqa: PLC0415 - 6 ms, if nothing is to be merged
+    from otel_experiments.collect.gather import read_whole  # noqa: PLC0415 - 6 ms, if nothing is to be merged
 
     return read_whole(store, directory)
 
 
 def _recorded_store(location: str) -> tuple[Store, list[str]]:
     """Return a store that is made of journals alone: in its file, or in memory where none can be made."""
-    from otel_experiments.store.gather import gather_journals, merge_journals  # noqa: PLC0415 - as above
+    from otel_experiments.collect.gather import gather_journals, merge_journals  # noqa: PLC0415 - as above
 
     try:
         damages = merge_journals(location)

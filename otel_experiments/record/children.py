@@ -17,7 +17,7 @@ CHILDREN_NEED: Final = (
     "opentelemetry.trace.propagation.tracecontext",
     "otel_experiments.record.child_logger",
     "otel_experiments.record.join",
-    "otel_experiments.store._write_batch",
-    "otel_experiments.store._write_telemetry",
-    "otel_experiments.store._read_telemetry",
+    "otel_experiments.store.sqlite.write_batch",
+    "otel_experiments.store.sqlite.write_telemetry",
+    "otel_experiments.store.sqlite.read_telemetry",
 )

@@ -1,7 +1,7 @@
-"""Where telemetry is kept. The only package that says sqlite3; knows no OpenTelemetry."""
+"""Where telemetry is kept. Knows no OpenTelemetry."""
 
-from otel_experiments.store._location import open_store
-from otel_experiments.store._protocol import Row, Store
-from otel_experiments.store._settled import UNSETTLED
+from otel_experiments.store.location import open_store
+from otel_experiments.store.protocol import Row, Store
+from otel_experiments.store.sqlite.settled import UNSETTLED
 
 __all__ = ["UNSETTLED", "Row", "Store", "open_store"]

@@ -38,7 +38,7 @@ from otel_experiments.testing.advice import (
 )
 
 if TYPE_CHECKING:
-    from otel_experiments.store._protocol import Store
+    from otel_experiments.store.protocol import Store
 
 _PLACEHOLDER = re.compile(r"\{([^}]+)\}")
 _SPANS_A_PAGE = 10_000

@@ -33,7 +33,7 @@ LARGER_MODULES = {
 
 CLASS_LINES = 300
 LARGER_CLASSES = {
-    "store/_database.py:Database": "the locks of one file, and every method that takes them; forks need them together",
+    "store/sqlite/database.py:Database": "the locks of one file, and every method that takes them; forks need them together",
     "record/run_life.py:RunLife": "the ways to end side by side; half of it is docstrings",
     "golden/canonical/canonicalize.py:_Canonicalizer": "one pass; its tables are shared by every step",
     "golden/match/matcher.py:_Matcher": "one method a stage of matching",
@@ -59,7 +59,7 @@ def lines_of(path):
 
 
 def sizes_of(*kinds):
-    """Return the lines of each class or function in the package, as 'store/merge.py:merge'."""
+    """Return the lines of each class or function in the package, as 'collect/merge.py:merge'."""
     return {
         f"{path.relative_to(PACKAGE).as_posix()}:{node.name}": node.end_lineno - node.lineno + 1
         for path in MODULES

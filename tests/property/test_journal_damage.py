@@ -5,6 +5,7 @@ import struct
 
 import pytest
 
+from otel_experiments.collect.merge import DAMAGED_SUFFIX, JournalMerger
 from otel_experiments.errors import NewerJournalError
 from otel_experiments.journal import encode
 from otel_experiments.journal.decode import SegmentDecoder
@@ -23,7 +24,6 @@ from otel_experiments.model.metric import SeriesKey
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.span import Resource, Scope, Span, SpanKind
 from otel_experiments.store import open_store
-from otel_experiments.store.merge import DAMAGED_SUFFIX, JournalMerger
 
 RUN_ID = "ab" * 16
 KEYS = (SeriesKey("loss"), SeriesKey("acc", "validation"))

@@ -26,8 +26,8 @@ from otel_experiments.model.run import Run, RunState
 from otel_experiments.record.guard import Guard
 from otel_experiments.record.points import PointRecorder
 from otel_experiments.store import open_store
-from otel_experiments.store.journal_place import journal_directory
-from otel_experiments.store.merge import JournalMerger
+from otel_experiments.collect.journal_place import journal_directory
+from otel_experiments.collect.merge import JournalMerger
 
 store_path = pathlib.Path(sys.argv[1])
 

@@ -102,7 +102,7 @@ LEFT_BYTES = 0
 {LIMITED}
 from otel_experiments._configure import active_store
 from otel_experiments.journal.writer import JournalWriter
-from otel_experiments.store.drain import Drain
+from otel_experiments.collect.drain import Drain
 
 setup(drain_s=60.0)
 directory = pathlib.Path("elsewhere")

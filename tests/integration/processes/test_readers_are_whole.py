@@ -192,7 +192,7 @@ def test_every_reader_has_all_points_of_a_killed_run(killed, obstacle, request):
 
 def test_a_reader_that_can_have_the_journals_in_no_way_says_how_much_it_lacks(killed, request, monkeypatch):
     """Locked and too large to be copied: the warning has journals, bytes, records and the reason, at the own line."""
-    monkeypatch.setattr("otel_experiments.store.gather.MOST_COPIED_BYTES", 1000)
+    monkeypatch.setattr("otel_experiments.collect.gather.MOST_COPIED_BYTES", 1000)
     a_lock(killed, request)
 
     with pytest.warns(IncompleteReadWarning) as told, open_reader(killed) as reader:

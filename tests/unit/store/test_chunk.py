@@ -11,7 +11,7 @@ from array import array
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_experiments.store._chunk import PACKED, RAW, decode_floats, decode_times, pack, pack_raw
+from otel_experiments.store.sqlite.chunk import PACKED, RAW, decode_floats, decode_times, pack, pack_raw
 
 any_bits = st.integers(0, 2**64 - 1).map(lambda bits: struct.unpack("<d", struct.pack("<Q", bits))[0])
 floats = st.lists(st.floats() | any_bits | st.integers(-5, 5).map(float), min_size=1, max_size=600)

@@ -5,6 +5,10 @@ import threading
 
 import pytest
 
+from otel_experiments.collect.drain import Drain
+from otel_experiments.collect.gather import merge_journals
+from otel_experiments.collect.journal_place import journal_directory
+from otel_experiments.collect.merge import DAMAGED_SUFFIX, JournalMerger
 from otel_experiments.errors import StoreFullError, StoreLockedError
 from otel_experiments.journal import encode
 from otel_experiments.journal.format import RecordType
@@ -15,10 +19,6 @@ from otel_experiments.model.metric import SeriesKey
 from otel_experiments.model.run import Owner, Run, RunState
 from otel_experiments.model.span import Resource, Scope, Span
 from otel_experiments.store import open_store
-from otel_experiments.store.drain import Drain
-from otel_experiments.store.gather import merge_journals
-from otel_experiments.store.journal_place import journal_directory
-from otel_experiments.store.merge import DAMAGED_SUFFIX, JournalMerger
 
 RUN_ID = "cd" * 16
 LOSS = SeriesKey("loss")
@@ -303,7 +303,7 @@ def test_a_store_reached_by_a_link_has_the_same_journals(store_path, directory, 
 
 def test_a_long_merge_is_told_and_goes_on_to_its_end(store_path, directory, monkeypatch, caplog):
     """Whatever is in the journals is there after one merge, however long it takes; a long one is said meanwhile."""
-    monkeypatch.setattr("otel_experiments.store.gather._QUIET_S", 0.0)
+    monkeypatch.setattr("otel_experiments.collect.gather._QUIET_S", 0.0)
     writer = JournalWriter(directory)
     fill(writer, 300_000)
     writer.close()

@@ -4,13 +4,13 @@ import sys
 
 import pytest
 
+from otel_experiments.collect.journal_place import journal_directory
+from otel_experiments.collect.merge import JournalMerger
 from otel_experiments.journal import encode
 from otel_experiments.journal.format import RecordType
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.model.run import Run, RunState
-from otel_experiments.store.journal_place import journal_directory
-from otel_experiments.store.merge import JournalMerger
 
 RUN_ID = "cd" * 16
 NAMES = ("loss", "accuracy", "rate")

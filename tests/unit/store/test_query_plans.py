@@ -19,15 +19,13 @@ from otel_experiments.model.search import (
     SpanQuery,
     TagField,
 )
-from otel_experiments.store import (
-    _read_loss,
-    _read_point,
-    _read_run,
-    _read_telemetry,
-    _write_axis,
-    _write_point,
-)
-from otel_experiments.store._sqlite import SqliteStore
+from otel_experiments.store.sqlite import read_loss as _read_loss
+from otel_experiments.store.sqlite import read_point as _read_point
+from otel_experiments.store.sqlite import read_run as _read_run
+from otel_experiments.store.sqlite import read_telemetry as _read_telemetry
+from otel_experiments.store.sqlite import write_axis as _write_axis
+from otel_experiments.store.sqlite import write_point as _write_point
+from otel_experiments.store.sqlite.store import SqliteStore
 
 RUN = "a" * 32
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from otel_experiments.model.metric import Band, Points, Series, SeriesKey, Summary
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.store._band import BandBuilder, Stretch
-from otel_experiments.store._chunk import decode_floats, decode_times
-from otel_experiments.store._unreadable import ABOUT_CONTENT, check_numbers, check_texts, tell
+from otel_experiments.store.semantics.band import BandBuilder, Stretch
+from otel_experiments.store.sqlite.chunk import decode_floats, decode_times
+from otel_experiments.store.sqlite.unreadable import ABOUT_CONTENT, check_numbers, check_texts, tell
 
 SUMMARY_COLUMNS: Final = (
     "count, nan_count, finite_count, finite_sum, first_step, last, last_step, last_time_ns, minimum, "

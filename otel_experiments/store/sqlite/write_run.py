@@ -12,17 +12,17 @@ from otel_experiments.model.batch import Heartbeat, MetricDefinition, ParamSet, 
 from otel_experiments.model.metric import Direction
 from otel_experiments.model.run import ParamValue, Run
 from otel_experiments.model.span import Resource
-from otel_experiments.store._read_run import RUN_COLUMNS, stored_run_of
-from otel_experiments.store._run_merge import (
+from otel_experiments.store.semantics.run import (
     StoredRun,
     apply_change,
     apply_heartbeat,
     apply_record,
     placeholder,
 )
-from otel_experiments.store._search_eval import comparable
-from otel_experiments.store._summary import direction_of
-from otel_experiments.store._write_origin import OriginWriter
+from otel_experiments.store.semantics.search import comparable
+from otel_experiments.store.semantics.summary import direction_of
+from otel_experiments.store.sqlite.read_run import RUN_COLUMNS, stored_run_of
+from otel_experiments.store.sqlite.write_origin import OriginWriter
 
 _SELECT_RUN: Final = f"select {RUN_COLUMNS}, state_ns, record_ns from runs left join resources using (resource_id) where run_id = ?"
 _UPSERT_RUN: Final = """

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from otel_experiments.collect.merge import BatchSink, JournalMerger, MergeReport, MergeScope
 from otel_experiments.errors import JournalError, OtelExperimentsError, StoreLockedError
 from otel_experiments.journal.limits import reason_of
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.process.bell import Bell
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
-from otel_experiments.store.merge import BatchSink, JournalMerger, MergeReport, MergeScope
 
 logger: Final = logging.getLogger("otel_experiments")
 _LONGEST_PAUSE_S: Final = 5.0

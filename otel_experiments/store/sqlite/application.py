@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from otel_experiments.store._schema import APPLICATION_ID
+from otel_experiments.store.sqlite.schema import APPLICATION_ID
 
 
 class Owner(NamedTuple):

@@ -15,21 +15,21 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import Direction, PointBlock, SeriesKey, Summary
 from otel_experiments.model.run import Run
 from otel_experiments.model.span import Attributes, Resource, Scope, Span
-from otel_experiments.store._identity import (
+from otel_experiments.store.semantics.identity import (
     instrument_point_hash,
     log_record_hash,
     resource_hash,
     scope_hash,
 )
-from otel_experiments.store._run_merge import (
+from otel_experiments.store.semantics.run import (
     StoredRun,
     apply_change,
     apply_heartbeat,
     apply_record,
     placeholder,
 )
-from otel_experiments.store._span_merge import latest_forms
-from otel_experiments.store._summary import Axis, as_floats, direction_of, merge, summarize
+from otel_experiments.store.semantics.span import latest_forms
+from otel_experiments.store.semantics.summary import Axis, as_floats, direction_of, merge, summarize
 
 
 @dataclass(slots=True)

@@ -31,7 +31,7 @@ from otel_experiments.model.search import (
     SearchField,
     TagField,
 )
-from otel_experiments.store._search_eval import comparable, kind_of
+from otel_experiments.store.semantics.search import comparable, kind_of
 
 _FALSE: Final = "0"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 
 from otel_experiments.model.batch import WriteBatch
-from otel_experiments.store._write_origin import OriginWriter
-from otel_experiments.store._write_point import PointWriter
-from otel_experiments.store._write_run import RunWriter
-from otel_experiments.store._write_telemetry import TelemetryWriter, advance_segments
+from otel_experiments.store.sqlite.write_origin import OriginWriter
+from otel_experiments.store.sqlite.write_point import PointWriter
+from otel_experiments.store.sqlite.write_run import RunWriter
+from otel_experiments.store.sqlite.write_telemetry import TelemetryWriter, advance_segments
 
 
 class BatchWriter:

@@ -13,12 +13,12 @@ from otel_experiments.model.batch import JournalAdvance
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import Span
-from otel_experiments.store._identity import instrument_point_hash, log_record_hash
-from otel_experiments.store._read_point import null_of_nan
-from otel_experiments.store._settled import segment_offset
-from otel_experiments.store._span_merge import latest_forms
-from otel_experiments.store._write_origin import OriginWriter
-from otel_experiments.store._write_run import RunWriter
+from otel_experiments.store.semantics.identity import instrument_point_hash, log_record_hash
+from otel_experiments.store.semantics.span import latest_forms
+from otel_experiments.store.sqlite.read_point import null_of_nan
+from otel_experiments.store.sqlite.settled import segment_offset
+from otel_experiments.store.sqlite.write_origin import OriginWriter
+from otel_experiments.store.sqlite.write_run import RunWriter
 
 # Index: unique (trace_id, span_id).
 _IS_ENDED: Final = "select end_ns is not null from spans where trace_id = ? and span_id = ?"

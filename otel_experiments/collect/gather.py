@@ -11,16 +11,16 @@ import time
 from pathlib import Path
 from typing import Final
 
+from otel_experiments.collect.backlog import Backlog, measure_backlog
+from otel_experiments.collect.journal_place import has_segments, journal_directory, local_path
+from otel_experiments.collect.merge import JournalMerger, MergeReport
 from otel_experiments.errors import StoreError, StoreNotFoundError, StoreReadOnlyError
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
 from otel_experiments.process.paths import is_folder, is_there
-from otel_experiments.store._location import open_store
-from otel_experiments.store._protocol import Store
-from otel_experiments.store._sqlite import SqliteStore, upgraded_copy
-from otel_experiments.store.backlog import Backlog, measure_backlog
-from otel_experiments.store.journal_place import has_segments, journal_directory, local_path
-from otel_experiments.store.merge import JournalMerger, MergeReport
+from otel_experiments.store.location import open_store
+from otel_experiments.store.protocol import Store
+from otel_experiments.store.sqlite.store import SqliteStore, upgraded_copy
 
 logger: Final = logging.getLogger("otel_experiments")
 

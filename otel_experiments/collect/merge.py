@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
+from otel_experiments.collect.segment_file import SegmentFile
 from otel_experiments.errors import JournalError, JournalMovedError, StoreError
 from otel_experiments.journal.limits import lacks_descriptors
 from otel_experiments.journal.names import SEGMENT_SUFFIX, UNFINISHED_SUFFIX
@@ -22,7 +23,6 @@ from otel_experiments.model.batch import JournalAdvance, WriteBatch
 from otel_experiments.model.run import Owner
 from otel_experiments.process.interruption import Swallowing, is_interruption
 from otel_experiments.process.paths import is_there
-from otel_experiments.store.segment_file import SegmentFile
 
 BATCH_BYTES: Final = 4 << 20
 """How much journal goes into one transaction: bounds the memory of a merge, whatever the backlog."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from otel_experiments.errors import StorePathError
 from otel_experiments.model.store_address import MEMORY, SQLITE, SQLITE_MEMORY, scheme_of
-from otel_experiments.store._protocol import Store
-from otel_experiments.store._sqlite import SqliteStore
+from otel_experiments.store.protocol import Store
+from otel_experiments.store.sqlite.store import SqliteStore
 
 
 def open_store(
@@ -44,7 +44,7 @@ def open_store(
     """
     text = os.fspath(location)
     if text == MEMORY:
-        from otel_experiments.store._memory import MemoryStore  # noqa: PLC0415 - 20 ms that few need
+        from otel_experiments.store.memory.store import MemoryStore  # noqa: PLC0415 - 20 ms that few need
 
         return MemoryStore(read_only=read_only)
     if text.startswith(SQLITE):

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Final
 
-from otel_experiments.store._band import finite_steps, is_ascending, step_increment
-from otel_experiments.store._chunk import PACKED, RAW, decode_floats, decode_times, pack, pack_raw
-from otel_experiments.store._read_point import null_of_nan
-from otel_experiments.store._summary import Axis
+from otel_experiments.store.semantics.band import finite_steps, is_ascending, step_increment
+from otel_experiments.store.semantics.summary import Axis
+from otel_experiments.store.sqlite.chunk import PACKED, RAW, decode_floats, decode_times, pack, pack_raw
+from otel_experiments.store.sqlite.read_point import null_of_nan
 
 _INSERT_AXIS: Final = """
     insert into axes (

@@ -11,11 +11,11 @@ from otel_experiments.codec.values import load_attributes, load_value
 from otel_experiments.model.run import Experiment, Owner, ParamValue, Run, RunState
 from otel_experiments.model.search import RunQuery
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.store._run_merge import StoredRun
-from otel_experiments.store._schema import LARGEST_INTEGER
-from otel_experiments.store._search_eval import check
-from otel_experiments.store._search_sql import Bound, Statement
-from otel_experiments.store._unreadable import (
+from otel_experiments.store.semantics.run import StoredRun
+from otel_experiments.store.semantics.search import check
+from otel_experiments.store.sqlite.schema import LARGEST_INTEGER
+from otel_experiments.store.sqlite.search import Bound, Statement
+from otel_experiments.store.sqlite.unreadable import (
     ABOUT_CONTENT,
     check_numbers,
     check_texts,

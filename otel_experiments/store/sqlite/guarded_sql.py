@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from otel_experiments.errors import QueryError
-from otel_experiments.store._protocol import Row
+from otel_experiments.store.protocol import Row
 
 _ALLOWED: Final = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}

@@ -1,6 +1,6 @@
 """The store in one SQLite file, or in one SQLite database in memory.
 
-It joins the parts: connections (`_database`), schema (`_schema`), writers and readers. What only few readers
+It joins the parts: connections (`database`), schema (`schema`), writers and readers. What only few readers
 need, and everything that writes, is imported when it is asked for.
 """
 
@@ -12,11 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from otel_experiments.store import _read_point, _read_run
-from otel_experiments.store._database import Database
-from otel_experiments.store._guarded_sql import run_guarded
-from otel_experiments.store._protocol import Row
-from otel_experiments.store._settled import mark, segment_offset
+from otel_experiments.store.protocol import Row
+from otel_experiments.store.sqlite import read_point as _read_point
+from otel_experiments.store.sqlite import read_run as _read_run
+from otel_experiments.store.sqlite.database import Database
+from otel_experiments.store.sqlite.guarded_sql import run_guarded
+from otel_experiments.store.sqlite.settled import mark, segment_offset
 
 if TYPE_CHECKING:
     from otel_experiments.model.batch import WriteBatch
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.run import Experiment, ParamValue, Run
     from otel_experiments.model.search import RunQuery, SpanQuery
     from otel_experiments.model.span import Span
-    from otel_experiments.store._write_batch import BatchWriter
+    from otel_experiments.store.sqlite.write_batch import BatchWriter
 
 
 class SqliteStore:
@@ -149,21 +150,21 @@ class SqliteStore:
 
     def spans(self, query: SpanQuery) -> list[Span]:
         """Return the spans that `query` asks for, ordered by start."""
-        from otel_experiments.store import _read_telemetry  # noqa: PLC0415 - 4 ms that few need
+        from otel_experiments.store.sqlite import read_telemetry as _read_telemetry  # noqa: PLC0415 - 4 ms that few need
 
         with self._database.reading() as connection:
             return _read_telemetry.spans(connection, query)
 
     def log_records(self, *, run_id: str | None = None, event_name: str | None = None) -> list[LogRecord]:
         """Return log records by time."""
-        from otel_experiments.store import _read_telemetry  # noqa: PLC0415 - 4 ms that few need
+        from otel_experiments.store.sqlite import read_telemetry as _read_telemetry  # noqa: PLC0415 - 4 ms that few need
 
         with self._database.reading() as connection:
             return _read_telemetry.log_records(connection, run_id, event_name)
 
     def losses(self, run_ids: Sequence[str] | None = None) -> dict[str, list[Loss]]:
         """Return what these runs (None: all) lost, added up."""
-        from otel_experiments.store import _read_loss  # noqa: PLC0415 - as above
+        from otel_experiments.store.sqlite import read_loss as _read_loss  # noqa: PLC0415 - as above
 
         with self._database.reading() as connection:
             return _read_loss.losses(connection, run_ids)
@@ -172,7 +173,7 @@ class SqliteStore:
         self, *, run_id: str | None = None, name: str | None = None
     ) -> list[InstrumentPoint]:
         """Return data points of OTel instruments by time."""
-        from otel_experiments.store import _read_telemetry  # noqa: PLC0415 - 4 ms that few need
+        from otel_experiments.store.sqlite import read_telemetry as _read_telemetry  # noqa: PLC0415 - 4 ms that few need
 
         with self._database.reading() as connection:
             return _read_telemetry.instrument_points(connection, run_id, name)
@@ -242,6 +243,6 @@ def upgraded_copy(path: Path) -> SqliteStore:
 
 
 def _make_writer() -> BatchWriter:
-    from otel_experiments.store._write_batch import BatchWriter  # noqa: PLC0415 - readers do without, 5 ms
+    from otel_experiments.store.sqlite.write_batch import BatchWriter  # noqa: PLC0415 - readers do without, 5 ms
 
     return BatchWriter()

@@ -30,13 +30,13 @@ from otel_experiments.model.search import (
 )
 from otel_experiments.model.span import Span, StatusCode
 from otel_experiments.semconv.events import ML_TELEMETRY_LOSS
-from otel_experiments.store import _memory_contents
-from otel_experiments.store._band import BandBuilder, Stretch, finite_steps
-from otel_experiments.store._memory_contents import Contents
-from otel_experiments.store._memory_losses import add_up
-from otel_experiments.store._protocol import Row
-from otel_experiments.store._run_merge import StoredRun
-from otel_experiments.store._search_eval import (
+from otel_experiments.store.memory import contents as _memory_contents
+from otel_experiments.store.memory.contents import Contents
+from otel_experiments.store.memory.losses import add_up
+from otel_experiments.store.protocol import Row
+from otel_experiments.store.semantics.band import BandBuilder, Stretch, finite_steps
+from otel_experiments.store.semantics.run import StoredRun
+from otel_experiments.store.semantics.search import (
     MISSING,
     FoundValue,
     Missing,
@@ -47,7 +47,7 @@ from otel_experiments.store._search_eval import (
     sort_key,
     summary_value,
 )
-from otel_experiments.store._summary import extremes
+from otel_experiments.store.semantics.summary import extremes
 
 LOCATION = "memory://"
 

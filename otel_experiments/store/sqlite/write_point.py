@@ -18,11 +18,11 @@ from typing import Final
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.model.metric import PointBlock, SeriesKey, Summary
-from otel_experiments.store._chunk import PACKED, RAW, TARGET_POINTS, decode_floats, pack, pack_raw
-from otel_experiments.store._read_point import SUMMARY_COLUMNS, null_of_nan, summary_of
-from otel_experiments.store._summary import Axis, as_floats, direction_of, extremes, merge, summarize
-from otel_experiments.store._write_axis import AxisShelf
-from otel_experiments.store._write_run import RunWriter, definitions_of
+from otel_experiments.store.semantics.summary import Axis, as_floats, direction_of, extremes, merge, summarize
+from otel_experiments.store.sqlite.chunk import PACKED, RAW, TARGET_POINTS, decode_floats, pack, pack_raw
+from otel_experiments.store.sqlite.read_point import SUMMARY_COLUMNS, null_of_nan, summary_of
+from otel_experiments.store.sqlite.write_axis import AxisShelf
+from otel_experiments.store.sqlite.write_run import RunWriter, definitions_of
 
 _MANY_OPEN_CHUNKS: Final = 32
 

@@ -1,7 +1,7 @@
 """Connections to one SQLite database: opened, migrated, handed out, survived across forks.
 
 Knows nothing of runs or spans. One connection writes, guarded by a lock; readers borrow their own, so that a
-chart never waits for a drain. A forked child opens connections of its own (`_fork` says how that is safe).
+chart never waits for a drain. A forked child opens connections of its own (`fork` says how that is safe).
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from otel_experiments.errors import (
 from otel_experiments.journal.limits import reason_of
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_there
-from otel_experiments.store._fork import close_inherited, survive_forks
-from otel_experiments.store._owner import read_owner
-from otel_experiments.store._place import check_path, not_writable, nothing_there
-from otel_experiments.store._refusal import find_reason
-from otel_experiments.store._schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
-from otel_experiments.store._search_eval import json_attribute_is, json_list_contains, search_pattern
-from otel_experiments.store._settled import checkpoint, settle
 from otel_experiments.store.filesystem import file_id, file_is_gone
+from otel_experiments.store.semantics.search import json_attribute_is, json_list_contains, search_pattern
+from otel_experiments.store.sqlite.application import read_owner
+from otel_experiments.store.sqlite.fork import close_inherited, survive_forks
+from otel_experiments.store.sqlite.place import check_path, not_writable, nothing_there
+from otel_experiments.store.sqlite.refusal import find_reason
+from otel_experiments.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
+from otel_experiments.store.sqlite.settled import checkpoint, settle
 
 _IDLE_READERS: Final = 4
 _STATEMENTS: Final = 256

@@ -18,8 +18,8 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.search import SpanQuery
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.store._schema import LARGEST_INTEGER
-from otel_experiments.store._unreadable import ABOUT_CONTENT, check_numbers, check_texts, readable, tell
+from otel_experiments.store.sqlite.schema import LARGEST_INTEGER
+from otel_experiments.store.sqlite.unreadable import ABOUT_CONTENT, check_numbers, check_texts, readable, tell
 
 _SPAN_COLUMNS: Final = (
     "trace_id, span_id, name, start_ns, end_ns, parent_span_id, kind, status, status_message, attributes, "

@@ -7,7 +7,7 @@ import sqlite3
 from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import dump_value
 from otel_experiments.model.span import Resource, Scope
-from otel_experiments.store._identity import IdentityCache, resource_hash, scope_hash
+from otel_experiments.store.semantics.identity import IdentityCache, resource_hash, scope_hash
 
 
 class OriginWriter:

@@ -1,0 +1,1 @@
+"""What every store means by a run's state, a span's form, a summary, a band and a search: pure, shared by all of them."""
