@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from otel_experiments.errors import StoreError
-from otel_experiments.gate.options import CI_VARIABLES
+from otel_experiments.goldens.options import CI_VARIABLES
 from otel_experiments.store import open_store
 from otel_experiments.testing.live_check import LiveCheck
 

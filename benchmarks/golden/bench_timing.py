@@ -39,14 +39,14 @@ from rows import row
 
 import otel_experiments as ox
 from otel_experiments.capture import record_here
-from otel_experiments.gate.check import compare_confirmed
-from otel_experiments.gate.options import DEFAULT_CONFIRM_RUNS
 from otel_experiments.golden.baseline import Golden, make_golden
 from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.file import read_golden, write_golden, write_stats
 from otel_experiments.golden.policy import Policy
 from otel_experiments.golden.timing.compare import StageSample, TimingRun, compare_timing
+from otel_experiments.goldens.check import compare_confirmed
+from otel_experiments.goldens.options import DEFAULT_CONFIRM_RUNS
 
 SPANS = 30
 SCRIPTS = Path(__file__).parents[2] / "tests" / "golden"

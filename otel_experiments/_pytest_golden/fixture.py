@@ -19,14 +19,14 @@ from otel_experiments._pytest_golden.naming import base_path, part_path
 from otel_experiments._pytest_golden.session import GoldenSession
 from otel_experiments.capture import LiveCapture
 from otel_experiments.errors import GoldenError, GoldenMissingError, GoldenRuleError
-from otel_experiments.gate.check import Again, Checked, check, parts_to_accept
-from otel_experiments.gate.options import CheckOptions, Part
-from otel_experiments.gate.reports import render, write_reports
-from otel_experiments.gate.shelf import describe_os_error, pending_path
 from otel_experiments.golden.canonical.roles import Rules
 from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.compare import Comparison
 from otel_experiments.golden.policy import IgnoreRule, PolicyName, TimingMode
+from otel_experiments.goldens.check import Again, Checked, check, parts_to_accept
+from otel_experiments.goldens.options import CheckOptions, Part
+from otel_experiments.goldens.paths import describe_os_error, pending_path
+from otel_experiments.goldens.reports import render, write_reports
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -169,7 +169,7 @@ class GoldenTrace:
     def assert_matches(self, run: CapturedRun, golden: str) -> None:
         """Compare a captured run with a golden that stands in the test itself; wildcards are welcome there."""
         __tracebackhide__ = True
-        from otel_experiments.gate.inline import assert_trace  # noqa: PLC0415 - asked for by few
+        from otel_experiments.goldens.inline import assert_trace  # noqa: PLC0415 - asked for by few
 
         self._is_used = True
         assert_trace(run, golden)

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from otel_experiments.gate.shelf import SUFFIX
+from otel_experiments.goldens.paths import SUFFIX
 
 _UNSAFE: Final = re.compile(r"[^\w.-]+")
 _LONGEST: Final = 120

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from otel_experiments._pytest_golden.session import is_interactive
-from otel_experiments.gate.review import review_pending
+from otel_experiments.goldens.review import review_pending
 
 
 def review_in_terminal(config: pytest.Config, pending: Sequence[Path]) -> None:

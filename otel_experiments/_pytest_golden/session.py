@@ -12,10 +12,10 @@ import pytest
 
 from otel_experiments._pytest_golden.naming import base_path
 from otel_experiments.errors import GoldenRuleError
-from otel_experiments.gate import shelf
-from otel_experiments.gate.check import Checked
-from otel_experiments.gate.options import CheckOptions, is_ci, parse_parts, read_project_rules
 from otel_experiments.golden.policy import IgnoreRule
+from otel_experiments.goldens import paths as golden_paths
+from otel_experiments.goldens.check import Checked
+from otel_experiments.goldens.options import CheckOptions, is_ci, parse_parts, read_project_rules
 
 _LEAST_TIMED_RUNS: Final = 3
 """Tests of one process warm each other up, so times of one or two runs are shown and do not fail."""
@@ -121,13 +121,13 @@ class GoldenSession:
             choice = self._unused_choice()
             if choice == "delete" and self.options.may_write:
                 for path in self._unused:
-                    self._deleted += shelf.remove(path)
+                    self._deleted += golden_paths.remove(path)
             else:
                 has_failed = choice != "warn"
         if self.config.option.golden_review and not self.options.is_ci:
             from otel_experiments._pytest_golden.review import review_in_terminal  # noqa: PLC0415 - asked for by few
 
-            review_in_terminal(self.config, shelf.find_pending(map(Path, self._folders)))
+            review_in_terminal(self.config, golden_paths.find_pending(map(Path, self._folders)))
         return has_failed
 
     @property
@@ -169,7 +169,7 @@ class GoldenSession:
             if paths:
                 reporter.line(f"{len(paths)} {action}:")
                 for path in paths:
-                    waiting = shelf.pending_path(Path(path)) if action == "pending" else Path(path)
+                    waiting = golden_paths.pending_path(Path(path)) if action == "pending" else Path(path)
                     reporter.line(f"  {self._shown(waiting)}")
         if any(action == "pending" for action, _ in self._actions):
             reporter.line(
@@ -191,11 +191,11 @@ class GoldenSession:
 
     def _find_unused(self) -> list[Path]:
         """Return goldens that no test asked for; those of a test that was skipped or failed early are its own."""
-        claimed = tuple(path.removesuffix(shelf.SUFFIX) for path in self._claimed)
+        claimed = tuple(path.removesuffix(golden_paths.SUFFIX) for path in self._claimed)
         found = []
-        for path in shelf.find_goldens(map(Path, self._folders)):
+        for path in golden_paths.find_goldens(map(Path, self._folders)):
             text = str(path)
-            stem = text.removesuffix(shelf.SUFFIX)
+            stem = text.removesuffix(golden_paths.SUFFIX)
             if text not in self._used and not any(
                 stem == base or stem.startswith(f"{base}.") for base in claimed
             ):

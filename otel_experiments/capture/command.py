@@ -14,8 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
+from otel_experiments.capture.environment import describe_here
 from otel_experiments.capture.stored import capture_store
-from otel_experiments.capture.surroundings import describe_here
 from otel_experiments.errors import CommandFailedError, EmptyTraceError, GoldenRuleError, RunNotFoundError
 from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.record.propagation import RUN_ID_VARIABLE, TRACEPARENT_VARIABLE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from otel_experiments.capture.surroundings import describe_here
+from otel_experiments.capture.environment import describe_here
 from otel_experiments.exporters.golden import GoldenSpanExporter
 from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries, SpanCounts, require_complete
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
+from otel_experiments.capture.environment import describe_resource
 from otel_experiments.capture.grouping import group_spans
-from otel_experiments.capture.surroundings import describe_resource
 from otel_experiments.codec.exported_spans import is_exported_span, span_from_export
 from otel_experiments.codec.otlp_json import instrument_points_from_json, spans_from_json
 from otel_experiments.errors import EmptyTraceError, TelemetryDecodeError

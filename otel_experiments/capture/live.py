@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from otel_experiments import _configure
+from otel_experiments.capture.environment import describe_here
 from otel_experiments.capture.exported import capture_exported
 from otel_experiments.capture.stored import capture_store
-from otel_experiments.capture.surroundings import describe_here
 from otel_experiments.errors import EmptyTraceError
 from otel_experiments.exporters.golden import GoldenSpanExporter
 from otel_experiments.golden.canonical.trace import CapturedRun

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from otel_experiments.capture.environment import describe_resource
 from otel_experiments.capture.grouping import group_spans
-from otel_experiments.capture.surroundings import describe_resource
 from otel_experiments.errors import EmptyTraceError, GoldenRuleError
 from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries, require_complete
 from otel_experiments.query import Reader, RunView, open_reader

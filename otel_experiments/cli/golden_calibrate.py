@@ -16,13 +16,13 @@ from otel_experiments.cli.golden_options import (
     select_option,
 )
 from otel_experiments.cli.root import json_option, store_option
-from otel_experiments.gate.calibrate import Calibration
-from otel_experiments.gate.calibrate import calibrate as measure
-from otel_experiments.gate.options import read_project_rules
 from otel_experiments.golden.canonical.roles import Rules
 from otel_experiments.golden.curves.compare import CurveSettings
 from otel_experiments.golden.policy import Policy, PolicyName, TimingMode
 from otel_experiments.golden.report.text import describe
+from otel_experiments.goldens.calibrate import Calibration
+from otel_experiments.goldens.calibrate import calibrate as measure
+from otel_experiments.goldens.options import read_project_rules
 from otel_experiments.query.plain import json_line
 
 

@@ -19,11 +19,6 @@ from otel_experiments.cli.golden_options import (
 )
 from otel_experiments.cli.root import store_option
 from otel_experiments.errors import GoldenRuleError
-from otel_experiments.gate import shelf
-from otel_experiments.gate.files import load_golden, save_golden, save_stats
-from otel_experiments.gate.options import is_ci, read_project_rules
-from otel_experiments.gate.sources import golden_path
-from otel_experiments.gate.stable import require_stable
 from otel_experiments.golden.baseline import Golden, add_variant, make_golden
 from otel_experiments.golden.canonical.canonicalize import canonicalize
 from otel_experiments.golden.canonical.roles import Rules
@@ -31,6 +26,11 @@ from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.checks.rule_use import find_unused_rules
 from otel_experiments.golden.file import update_golden
 from otel_experiments.golden.policy import PolicyName
+from otel_experiments.goldens import paths as golden_paths
+from otel_experiments.goldens.files import load_golden, save_golden, save_stats
+from otel_experiments.goldens.options import is_ci, read_project_rules
+from otel_experiments.goldens.sources import golden_path
+from otel_experiments.goldens.stable import require_stable
 
 
 @click.command("capture", cls=CommandAfterDashes)
@@ -85,20 +85,20 @@ def capture(  # noqa: PLR0913 - one argument an option
     path = golden_path(name, folder)
     if variant is not None:
         old = load_golden(path, update=f"otel-experiments golden capture {name} -- COMMAND")
-        shelf.require_writable(path)
+        golden_paths.require_writable(path)
         found = gather_runs(ctx, sources, runs=runs, select=select, name=name)
         save_golden(path, _with_variant(old, found, variant, reason, allow_nonfinite=allow_nonfinite))
         click.echo(f"{clean(str(path))}: accepts variant {variant} in this environment.")
         return
     if path.exists() and not is_replacing:
         raise _already_there(name, path)
-    shelf.require_writable(path)
+    golden_paths.require_writable(path)
     rules = Rules(volatile=volatile, index=index, metric=metric, unordered=unordered)
     found = gather_runs(ctx, sources, runs=runs, select=select, name=name)
     ignore = read_project_rules(Path.cwd())
     made = make_golden(
         found,
-        name=path.name.removesuffix(shelf.SUFFIX),
+        name=path.name.removesuffix(golden_paths.SUFFIX),
         policy=policy or "structural",
         rules=rules,
         allow_nonfinite=allow_nonfinite,
@@ -111,7 +111,7 @@ def capture(  # noqa: PLR0913 - one argument an option
     except FileExistsError as exc:  # another process made it meanwhile
         raise _already_there(name, path) from exc
     save_stats(path, made)
-    shelf.reject(shelf.pending_path(path))
+    golden_paths.reject(golden_paths.pending_path(path))
     _say_unused_rules(rules, found)
     click.echo(_summary(path, made))
 
@@ -199,14 +199,14 @@ def update(  # noqa: PLR0913 - one argument an option
     """
     path = golden_path(name, folder)
     refuse_in_ci(force=force)
-    pending = shelf.pending_path(path)
+    pending = golden_paths.pending_path(path)
     if not command_behind_dashes(ctx) and not sources and pending.exists():
         load_golden(pending)
-        shelf.accept(pending)
+        golden_paths.accept(pending)
         click.echo(f"{clean(str(path))}: accepted the pending golden.")
         return
     old = load_golden(path, update=f"otel-experiments golden capture {name} -- COMMAND", is_sealed=False)
-    shelf.require_writable(path)
+    golden_paths.require_writable(path)
     before = path.read_text(encoding="utf-8").splitlines()
     ignore = read_project_rules(Path.cwd())
     found = gather_runs(ctx, sources, runs=runs or old.runs, select=select, name=name)
@@ -224,7 +224,7 @@ def update(  # noqa: PLR0913 - one argument an option
     save_golden(path, new)
     if timing:
         save_stats(path, new)
-    shelf.reject(pending)
+    golden_paths.reject(pending)
     after = path.read_text(encoding="utf-8").splitlines()
     changed = len(set(after) - set(before))
     click.echo(

@@ -27,16 +27,16 @@ from otel_experiments.cli.golden_options import (
 from otel_experiments.cli.root import store_option
 from otel_experiments.cli.session import store_location
 from otel_experiments.errors import OtelExperimentsError
-from otel_experiments.gate.check import compare_confirmed, parts_to_accept
-from otel_experiments.gate.options import DEFAULT_CONFIRM_RUNS, CheckOptions, read_project_rules
-from otel_experiments.gate.reports import ReportFormat, annotate, render, write_refusal, write_reports
-from otel_experiments.gate.shelf import write_text
-from otel_experiments.gate.sources import golden_path, read_golden_side
 from otel_experiments.golden.baseline import Golden
 from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.compare import Comparison
 from otel_experiments.golden.policy import PolicyName, TimingMode
 from otel_experiments.golden.report.refusal import annotate_refusal, render_refusal_markdown
+from otel_experiments.goldens.check import compare_confirmed, parts_to_accept
+from otel_experiments.goldens.options import DEFAULT_CONFIRM_RUNS, CheckOptions, read_project_rules
+from otel_experiments.goldens.paths import write_text
+from otel_experiments.goldens.reports import ReportFormat, annotate, render, write_refusal, write_reports
+from otel_experiments.goldens.sources import golden_path, read_golden_side
 
 _SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 

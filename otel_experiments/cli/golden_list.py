@@ -16,10 +16,10 @@ from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.cli.session import store_location
 from otel_experiments.cli.table import Column, print_table
 from otel_experiments.errors import GoldenError, GoldenInvalidError
-from otel_experiments.gate import shelf
-from otel_experiments.gate.files import load_golden, save_golden
-from otel_experiments.gate.sources import default_folder, golden_path, read_golden_side
 from otel_experiments.golden.file import write_golden
+from otel_experiments.goldens import paths as golden_paths
+from otel_experiments.goldens.files import load_golden, save_golden
+from otel_experiments.goldens.sources import default_folder, golden_path, read_golden_side
 from otel_experiments.query.plain import json_line
 
 
@@ -42,9 +42,9 @@ def show(ctx: click.Context, *, name: str, select: str | None, folder: Path | No
 def ls(*, folder: Path | None, as_json: bool) -> None:
     """List the goldens of a folder, and what waits for review."""
     where = folder or default_folder()
-    goldens = shelf.find_goldens([where]) if where.is_dir() else []
-    waiting = shelf.find_pending([where]) if where.is_dir() else []
-    rows = [_row(path) for path in dict.fromkeys([*goldens, *map(shelf.golden_of_pending, waiting)])]
+    goldens = golden_paths.find_goldens([where]) if where.is_dir() else []
+    waiting = golden_paths.find_pending([where]) if where.is_dir() else []
+    rows = [_row(path) for path in dict.fromkeys([*goldens, *map(golden_paths.golden_of_pending, waiting)])]
     if as_json:
         click.echo(json_line({"folder": str(where), "goldens": rows}))
         return
@@ -75,9 +75,9 @@ def ls(*, folder: Path | None, as_json: bool) -> None:
 
 def _row(path: Path) -> dict[str, str | int | bool | None]:
     row: dict[str, str | int | bool | None] = {
-        "path": str(path), "policy": None, "runs": None, "spans": None, "has_times": shelf.stats_path(path).exists(),
+        "path": str(path), "policy": None, "runs": None, "spans": None, "has_times": golden_paths.stats_path(path).exists(),
     }  # fmt: skip
-    is_pending = shelf.pending_path(path).exists()
+    is_pending = golden_paths.pending_path(path).exists()
     if not path.exists():
         return row | {"state": "pending"}
     try:
@@ -99,12 +99,14 @@ def upgrade(*, names: tuple[str, ...], folder: Path | None, force: bool) -> None
     A golden that was edited by hand is sealed again when it is named.
     """
     refuse_in_ci(force=force)
-    paths = [golden_path(name, folder) for name in names] or shelf.find_goldens([folder or default_folder()])
+    paths = [golden_path(name, folder) for name in names] or golden_paths.find_goldens(
+        [folder or default_folder()]
+    )
     count = 0
     for path in paths:
         text = write_golden(load_golden(path, is_sealed=not names))
         if text != path.read_text(encoding="utf-8"):
-            shelf.write_text(path, text)
+            golden_paths.write_text(path, text)
             click.echo(f"{clean(str(path))}: rewritten")
             count += 1
     click.echo(f"{count} of {len(paths)} goldens rewritten.")
@@ -128,16 +130,16 @@ def prune(*, folder: Path | None, dry_run: bool, force: bool) -> None:
         count += 1
         if not dry_run:
             path.unlink()
-    for path in shelf.find_goldens([where]) if where.is_dir() else []:
+    for path in golden_paths.find_goldens([where]) if where.is_dir() else []:
         count += _drop_ended_rules(path, dry_run=dry_run)
     click.echo(f"{count} leftover{'' if count == 1 else 's'}{' found' if dry_run else ' removed'}.")
 
 
 def _leftovers(folder: Path) -> list[Path]:
     found = []
-    for path in sorted(folder.rglob(f"*{shelf.STATS_SUFFIX}*")):
-        golden = path.with_name(path.name.partition(shelf.STATS_SUFFIX)[0] + shelf.SUFFIX)
-        owner = shelf.pending_path(golden) if path.name.endswith(shelf.PENDING) else golden
+    for path in sorted(folder.rglob(f"*{golden_paths.STATS_SUFFIX}*")):
+        golden = path.with_name(path.name.partition(golden_paths.STATS_SUFFIX)[0] + golden_paths.SUFFIX)
+        owner = golden_paths.pending_path(golden) if path.name.endswith(golden_paths.PENDING) else golden
         if not owner.exists():
             found.append(path)
     return found

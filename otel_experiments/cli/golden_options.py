@@ -12,9 +12,9 @@ from otel_experiments.capture import capture_command
 from otel_experiments.cli.root import drop_output
 from otel_experiments.cli.session import store_location
 from otel_experiments.errors import GoldenRuleError
-from otel_experiments.gate.options import parse_target
-from otel_experiments.gate.sources import read_runs
 from otel_experiments.golden.canonical.trace import CapturedRun
+from otel_experiments.goldens.options import parse_target
+from otel_experiments.goldens.sources import read_runs
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 

@@ -9,11 +9,11 @@ import click
 from otel_experiments.cli.golden_capture import refuse_in_ci
 from otel_experiments.cli.golden_options import folder_option
 from otel_experiments.errors import GoldenRuleError
-from otel_experiments.gate import shelf
-from otel_experiments.gate.explain import explain as explain_finding
-from otel_experiments.gate.files import load_golden
-from otel_experiments.gate.review import Reviewed, describe_pending, review_pending
-from otel_experiments.gate.sources import default_folder, golden_path
+from otel_experiments.goldens import paths as golden_paths
+from otel_experiments.goldens.explain import explain as explain_finding
+from otel_experiments.goldens.files import load_golden
+from otel_experiments.goldens.review import Reviewed, describe_pending, review_pending
+from otel_experiments.goldens.sources import default_folder, golden_path
 
 
 @click.command("review")
@@ -38,10 +38,10 @@ def review(*, names: tuple[str, ...], folder: Path | None, choice: str | None, f
     if choice == "accept":
         for path in pending:
             load_golden(path)
-            done.accepted.append(shelf.accept(path))
+            done.accepted.append(golden_paths.accept(path))
     elif choice == "reject":
         for path in pending:
-            shelf.reject(path)
+            golden_paths.reject(path)
             done.rejected.append(path)
     else:
         done = review_pending(pending, ask=_ask, say=click.echo)
@@ -51,11 +51,11 @@ def review(*, names: tuple[str, ...], folder: Path | None, choice: str | None, f
 def _pending(names: tuple[str, ...], folder: Path | None) -> list[Path]:
     if not names:
         where = folder or default_folder()
-        return shelf.find_pending([where] if where.is_dir() else [Path()])
+        return golden_paths.find_pending([where] if where.is_dir() else [Path()])
     found = []
     for name in names:
         path = golden_path(name, folder)
-        waiting = path if path.name.endswith(shelf.PENDING) else shelf.pending_path(path)
+        waiting = path if path.name.endswith(golden_paths.PENDING) else golden_paths.pending_path(path)
         if not waiting.exists():
             raise GoldenRuleError(
                 rule=f"review {name}", why=f"there is no {waiting}", fix="List them: golden ls"

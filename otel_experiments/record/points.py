@@ -40,7 +40,7 @@ class PointRecorder:
     """Records the metric points of one run.
 
     Attributes:
-        is_gated: while True, nothing is recorded; `gate` counts what came.
+        is_gated: while True, nothing is recorded; `goldens` counts what came.
     """
 
     def __init__(

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from otel_experiments.capture import LiveCapture, record_here
-from otel_experiments.gate.inline import Traced, assert_trace
+from otel_experiments.goldens.inline import Traced, assert_trace
 
 __all__ = ["LiveCapture", "Traced", "assert_trace", "record_here"]

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from otel_experiments.capture import record_here
-from otel_experiments.gate.check import check
-from otel_experiments.gate.options import CheckOptions
-from otel_experiments.gate.reports import render
+from otel_experiments.goldens.check import check
+from otel_experiments.goldens.options import CheckOptions
+from otel_experiments.goldens.reports import render
 
 HERE = Path(__file__).parent
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from otel_experiments.gate.files import load_golden, save_golden
+from otel_experiments.goldens.files import load_golden, save_golden
 
 PROGRAM = """
 import os, sys

@@ -15,6 +15,7 @@ from typing import Final
 
 from otel_experiments.codec.redaction import redact_value
 from otel_experiments.golden.canonical.chunks import splice_chunks
+from otel_experiments.golden.canonical.environment import find_surroundings
 from otel_experiments.golden.canonical.form import (
     BLANK,
     EventForm,
@@ -27,7 +28,6 @@ from otel_experiments.golden.canonical.form import (
 )
 from otel_experiments.golden.canonical.normalize import Token, identity_token, normalize_text
 from otel_experiments.golden.canonical.roles import Role, Roles
-from otel_experiments.golden.canonical.surroundings import find_surroundings
 from otel_experiments.golden.canonical.values import Value, encode_value
 from otel_experiments.model.span import Attributes, Span
 from otel_experiments.semconv import attributes as attr

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from otel_experiments.codec.redaction import REDACTED, looks_random, redact_text
-from otel_experiments.golden.canonical.surroundings import NOWHERE, Surroundings
+from otel_experiments.golden.canonical.environment import NOWHERE, Surroundings
 
 
 class Token(NamedTuple):

@@ -11,9 +11,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
+from otel_experiments.golden.canonical.environment import NOWHERE, Surroundings
 from otel_experiments.golden.canonical.long_text import shorten_text
 from otel_experiments.golden.canonical.normalize import Token, normalize_text
-from otel_experiments.golden.canonical.surroundings import NOWHERE, Surroundings
 
 Value: TypeAlias = "str | int | tuple[Value, ...]"
 """A hashable value: a text, an int, or ("float", text of repr), ("bool", 0 or 1), ("none",), ("bytes", hex),

@@ -79,7 +79,7 @@ class PointWriter:
         batch = _Batch(connection)
         for (run_id, key), columns in _columns(blocks).items():
             self._runs.ensure(connection, run_id, columns[0][0].times_ns[0])
-            axis = batch.shelf.join([axis for axis, _ in columns])
+            axis = batch.golden_paths.join([axis for axis, _ in columns])
             values = columns[0][1]
             if len(columns) > 1:
                 values = array("d", chain.from_iterable(column for _, column in columns))
@@ -91,7 +91,7 @@ class _Batch:
     """The points of one batch on their way into the database."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self.shelf = AxisShelf(connection)
+        self.golden_paths = AxisShelf(connection)
         self._connection = connection
         self._chunks: list[_Row] = []
         self._updates: list[_Row] = []
@@ -105,7 +105,7 @@ class _Batch:
         pieces = len(values) // TARGET_POINTS if is_full else 1
         for piece in range(pieces):
             start, stop = len(values) * piece // pieces, len(values) * (piece + 1) // pieces
-            axis_id = self.shelf.store(run_id, axis, start, stop, is_sealed=is_full)
+            axis_id = self.golden_paths.store(run_id, axis, start, stop, is_sealed=is_full)
             place = (tail.series_id, tail.chunk_count + piece, axis_id)
             self._chunks.append(_chunk_row(place, values[start:stop], is_sealed=is_full))
         self._updates.append(
@@ -121,7 +121,7 @@ class _Batch:
     def finish(self) -> None:
         self._connection.executemany(_UPDATE_SERIES, self._updates)
         self._connection.executemany(_INSERT_CHUNK, self._chunks)
-        self.shelf.clear_given_up()
+        self.golden_paths.clear_given_up()
 
     def _series(self, run_id: str, key: SeriesKey, added: Summary) -> tuple[_Tail, Summary]:
         """Return where the series stands and its summary with `added`; a new series gets its row."""
@@ -145,7 +145,7 @@ class _Batch:
             whole.extend(decode_floats(encoding, count, values_data))
         self._connection.execute(_DELETE_OPEN, place)
         whole.extend(values)
-        return self.shelf.reopen(axis_ids, axis), whole
+        return self.golden_paths.reopen(axis_ids, axis), whole
 
 
 def _columns(blocks: Iterable[PointBlock]) -> dict[tuple[str, SeriesKey], list[tuple[Axis, array[float]]]]:

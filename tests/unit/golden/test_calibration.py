@@ -7,13 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otel_experiments.gate.calibrate import calibrate
-from otel_experiments.gate.remedy import Accepted
 from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.roles import DEFAULT_RULES
 from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.policy import Policy
+from otel_experiments.goldens.calibrate import calibrate
+from otel_experiments.goldens.remedy import Accepted
 from otel_experiments.model.span import Event, Span, StatusCode
 from otel_experiments.semconv import attributes as attr
 

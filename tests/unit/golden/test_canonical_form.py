@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from otel_experiments.errors import EmptyTraceError, IncompleteTraceError
-from otel_experiments.gate.reports import render
 from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.canonicalize import canonicalize
 from otel_experiments.golden.canonical.form import NodeType
@@ -15,6 +14,7 @@ from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Role, Roles, 
 from otel_experiments.golden.canonical.trace import CapturedRun, SpanCounts, require_complete
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.file import write_golden
+from otel_experiments.goldens.reports import render
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, StatusCode
 from otel_experiments.semconv import attributes as attr
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_experiments.golden.baseline import make_golden
+from otel_experiments.golden.canonical.environment import Surroundings
 from otel_experiments.golden.canonical.normalize import Token, normalize_text
-from otel_experiments.golden.canonical.surroundings import Surroundings
 from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.file import write_golden
 from otel_experiments.model.span import Event, Resource, Span

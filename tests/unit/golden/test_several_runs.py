@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from otel_experiments.errors import UnstableRunsError
-from otel_experiments.gate.stable import require_stable
 from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.roles import DEFAULT_RULES
 from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.file import read_golden, write_golden
 from otel_experiments.golden.policy import IgnoreRule, Policy
+from otel_experiments.goldens.stable import require_stable
 from otel_experiments.model.span import Event, Span, StatusCode
 from otel_experiments.semconv import attributes as attr
 

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from otel_experiments.errors import GoldenInvalidError, GoldenMissingError
-from otel_experiments.gate import shelf
 from otel_experiments.golden.baseline import Golden
 from otel_experiments.golden.file import read_golden, write_golden, write_stats
+from otel_experiments.goldens import paths as golden_paths
 
 
 def load_golden(
@@ -22,9 +22,9 @@ def load_golden(
         GoldenMissingError: there is no such file; `update` is the command that makes it.
         GoldenInvalidError: it cannot be read or trusted.
     """
-    stats = shelf.stats_path(path)
-    if path.name.endswith(shelf.PENDING):
-        stats = shelf.pending_path(shelf.stats_path(shelf.golden_of_pending(path)))
+    stats = golden_paths.stats_path(path)
+    if path.name.endswith(golden_paths.PENDING):
+        stats = golden_paths.pending_path(golden_paths.stats_path(golden_paths.golden_of_pending(path)))
     return read_golden(
         _read(path, update=update),
         path=_shown(path),
@@ -41,14 +41,16 @@ def save_golden(path: Path, golden: Golden, *, is_new: bool = False) -> None:
         GoldenRuleError: a second accepted behaviour has no reason.
         OSError: the file cannot be written.
     """
-    shelf.write_text(path, write_golden(golden), is_new=is_new)
+    golden_paths.write_text(path, write_golden(golden), is_new=is_new)
 
 
 def save_stats(path: Path, golden: Golden, *, is_pending: bool = False) -> None:
     """Write the golden's times beside the file `path`, or beside its pending one."""
     if golden.timing:
-        target = shelf.stats_path(path)
-        shelf.write_text(shelf.pending_path(target) if is_pending else target, write_stats(golden))
+        target = golden_paths.stats_path(path)
+        golden_paths.write_text(
+            golden_paths.pending_path(target) if is_pending else target, write_stats(golden)
+        )
 
 
 def _read(path: Path, *, update: str = "") -> str:

@@ -14,11 +14,6 @@ from pathlib import Path
 from typing import Final, Literal
 
 from otel_experiments.errors import GoldenError, GoldenMissingError
-from otel_experiments.gate import shelf
-from otel_experiments.gate.files import load_golden, save_golden, save_stats
-from otel_experiments.gate.options import CheckOptions, Part
-from otel_experiments.gate.shelf import describe_os_error
-from otel_experiments.gate.stable import require_stable
 from otel_experiments.golden.baseline import Golden, make_golden
 from otel_experiments.golden.canonical.canonicalize import canonicalize
 from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
@@ -27,6 +22,11 @@ from otel_experiments.golden.checks.rule_use import find_unused_rules
 from otel_experiments.golden.compare import Comparison, compare
 from otel_experiments.golden.file import update_golden
 from otel_experiments.golden.policy import Policy
+from otel_experiments.goldens import paths as golden_paths
+from otel_experiments.goldens.files import load_golden, save_golden, save_stats
+from otel_experiments.goldens.options import CheckOptions, Part
+from otel_experiments.goldens.paths import describe_os_error
+from otel_experiments.goldens.stable import require_stable
 
 Action = Literal["", "written", "updated", "pending"]
 
@@ -166,7 +166,7 @@ def _settle(
     if "changed" not in needed:
         return Checked(path, comparison)  # the file itself would not change
     try:
-        save_golden(shelf.pending_path(path), made)
+        save_golden(golden_paths.pending_path(path), made)
     except OSError as exc:
         return Checked(path, comparison, note=f"no pending golden could be written: {describe_os_error(exc)}")
     return Checked(path, comparison, "pending")
@@ -177,7 +177,7 @@ def _first(path: Path, runs: Sequence[CapturedRun], options: CheckOptions) -> Ch
         raise GoldenMissingError(path=str(path), update=options.update_command)
     made = make_golden(
         runs,
-        name=path.name.removesuffix(shelf.SUFFIX),
+        name=path.name.removesuffix(golden_paths.SUFFIX),
         policy=options.policy or "structural",
         rules=options.rules,
         allow_nonfinite=options.allow_nonfinite,
@@ -190,7 +190,7 @@ def _first(path: Path, runs: Sequence[CapturedRun], options: CheckOptions) -> Ch
         _forget_pending(path)
         return Checked(path, None, "written", note=_unused_rules(options.rules, runs))
     try:
-        save_golden(shelf.pending_path(path), made)
+        save_golden(golden_paths.pending_path(path), made)
         save_stats(path, made, is_pending=True)
     except OSError as exc:
         raise GoldenMissingError(path=str(path), update=options.update_command) from exc
@@ -228,4 +228,4 @@ def _revised(path: Path, runs: Sequence[CapturedRun], options: CheckOptions) -> 
 def _forget_pending(path: Path) -> None:
     """Delete a pending golden that is out of date; where nothing can be deleted it stays."""
     with contextlib.suppress(OSError):
-        shelf.reject(shelf.pending_path(path))
+        golden_paths.reject(golden_paths.pending_path(path))

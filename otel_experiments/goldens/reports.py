@@ -6,10 +6,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Literal
 
-from otel_experiments.gate.shelf import write_text
 from otel_experiments.golden.compare import Comparison
 from otel_experiments.golden.report.escape import marker
 from otel_experiments.golden.report.text import render_text
+from otel_experiments.goldens.paths import write_text
 
 ReportFormat = Literal["text", "json", "junit", "md", "html", "github"]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from otel_experiments.gate import shelf
-from otel_experiments.gate.files import load_golden
+from otel_experiments.goldens import paths as golden_paths
+from otel_experiments.goldens.files import load_golden
 
 _QUESTION = "[a]ccept, [r]eject, [s]kip, show [w]hole, [q]uit? "
 
@@ -24,7 +24,7 @@ class Reviewed:
 
 def describe_pending(pending: Path) -> str:
     """Return the difference between an accepted golden and its pending one, as a unified diff."""
-    golden = shelf.golden_of_pending(pending)
+    golden = golden_paths.golden_of_pending(pending)
     before = golden.read_text(encoding="utf-8").splitlines() if golden.exists() else []
     after = pending.read_text(encoding="utf-8").splitlines()
     lines = difflib.unified_diff(
@@ -58,10 +58,10 @@ def review_pending(
                 say(path.read_text(encoding="utf-8"))
             elif answer == "a":
                 load_golden(path)
-                done.accepted.append(shelf.accept(path))
+                done.accepted.append(golden_paths.accept(path))
                 break
             elif answer == "r":
-                shelf.reject(path)
+                golden_paths.reject(path)
                 done.rejected.append(path)
                 break
             elif answer in {"s", "q"}:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from otel_experiments.analysis.statistics import sample_std
 from otel_experiments.errors import GoldenInvalidError, GoldenRuleError
-from otel_experiments.gate.remedy import Accepted, Remedy, remedies_of
 from otel_experiments.golden.baseline import MAX_VARIANTS, make_golden
 from otel_experiments.golden.canonical.canonicalize import canonicalize
 from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
@@ -18,6 +17,7 @@ from otel_experiments.golden.checks.times import measure_run
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.findings import Finding
 from otel_experiments.golden.policy import IgnoreRule, Policy
+from otel_experiments.goldens.remedy import Accepted, Remedy, remedies_of
 
 _LEAST_RUNS = 3
 _MOST_CAUSES = 200

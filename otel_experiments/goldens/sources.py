@@ -9,11 +9,11 @@ from typing import Final
 
 from otel_experiments.capture import capture_file, capture_run, capture_store, is_telemetry_file
 from otel_experiments.errors import GoldenMissingError, GoldenRuleError, StoreNotFoundError
-from otel_experiments.gate import shelf
-from otel_experiments.gate.files import load_golden
 from otel_experiments.golden.baseline import Golden, make_golden
 from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
 from otel_experiments.golden.canonical.trace import CapturedRun
+from otel_experiments.goldens import paths as golden_paths
+from otel_experiments.goldens.files import load_golden
 from otel_experiments.query import open_reader
 
 _SQLITE: Final = b"SQLite format 3\x00"
@@ -30,13 +30,19 @@ def golden_path(name: str, folder: Path | None = None) -> Path:
     Raises:
         GoldenRuleError: it has no name, as `tests/` or the empty text.
     """
-    if name.rpartition("/")[2] in {"", ".", "..", shelf.SUFFIX, shelf.SUFFIX + shelf.PENDING}:
+    if name.rpartition("/")[2] in {
+        "",
+        ".",
+        "..",
+        golden_paths.SUFFIX,
+        golden_paths.SUFFIX + golden_paths.PENDING,
+    }:
         raise GoldenRuleError(
             rule=f"golden {name!r}", why="it names no file", fix="Give the golden a name, such as train."
         )
-    if name.endswith((shelf.SUFFIX, shelf.SUFFIX + shelf.PENDING)):
+    if name.endswith((golden_paths.SUFFIX, golden_paths.SUFFIX + golden_paths.PENDING)):
         return Path(name)
-    return (folder or default_folder()) / f"{name}{shelf.SUFFIX}"
+    return (folder or default_folder()) / f"{name}{golden_paths.SUFFIX}"
 
 
 def read_golden_side(
@@ -56,7 +62,7 @@ def read_golden_side(
     path = golden_path(text, folder)
     if path.exists():
         return load_golden(path)
-    if text.endswith(shelf.SUFFIX):
+    if text.endswith(golden_paths.SUFFIX):
         raise GoldenMissingError(path=text, update=f"otel-experiments golden capture {text} -- COMMAND")
     try:
         runs = read_runs([text], store=store, select=select)
@@ -78,7 +84,11 @@ def read_runs(texts: Sequence[str], *, store: str, select: str | None = None) ->
         GoldenError: a run cannot be used.
         StoreError: a store cannot be read.
     """
-    goldens = [text for text in texts if text.endswith((shelf.SUFFIX, shelf.SUFFIX + shelf.PENDING))]
+    goldens = [
+        text
+        for text in texts
+        if text.endswith((golden_paths.SUFFIX, golden_paths.SUFFIX + golden_paths.PENDING))
+    ]
     if goldens:
         raise GoldenRuleError(
             rule=goldens[0],
