@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from otel_experiments.cli.root import root
-from otel_experiments.cli.streams import let_streams_carry_anything
+from otel_experiments.cli.terminal.streams import let_streams_carry_anything
 
 
 def main() -> None:

@@ -16,10 +16,10 @@ from typing import Any, Final, NamedTuple
 import click
 
 import otel_experiments as ox
-from otel_experiments.cli import format as fmt
 from otel_experiments.cli.root import named_store, store_option
 from otel_experiments.cli.runs import print_runs
 from otel_experiments.cli.session import open_session, store_location
+from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.errors import MissingPackageError
 from otel_experiments.query import RunView
 

@@ -13,10 +13,10 @@ from typing import Literal
 
 import click
 
-from otel_experiments.cli.console import TerminalText
-from otel_experiments.cli.format import clean
 from otel_experiments.cli.root import store_option
 from otel_experiments.cli.session import open_session
+from otel_experiments.cli.terminal.console import TerminalText
+from otel_experiments.cli.terminal.format import clean
 from otel_experiments.query import Reader, RunView
 from otel_experiments.query import export as out
 

@@ -9,12 +9,12 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from otel_experiments.cli import format as fmt
-from otel_experiments.cli.chart import chart
-from otel_experiments.cli.console import is_unicode, make_console
 from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.cli.session import open_session
-from otel_experiments.cli.table import Column, print_table
+from otel_experiments.cli.terminal import format as fmt
+from otel_experiments.cli.terminal.chart import chart
+from otel_experiments.cli.terminal.console import is_unicode, make_console
+from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.query import RunView, SeriesView
 from otel_experiments.query.plain import json_line, plain, plain_series, plain_step
 

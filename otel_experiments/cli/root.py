@@ -176,7 +176,7 @@ def harmless(error: click.UsageError) -> click.UsageError:
 
 
 def _printable(text: str) -> str:
-    from otel_experiments.cli.format import clean_lines  # noqa: PLC0415 - few need it
+    from otel_experiments.cli.terminal.format import clean_lines  # noqa: PLC0415 - few need it
 
     return clean_lines(text)
 

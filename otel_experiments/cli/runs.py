@@ -6,12 +6,12 @@ import click
 from rich.cells import cell_len
 from rich.text import Text
 
-from otel_experiments.cli import columns as col
-from otel_experiments.cli import format as fmt
-from otel_experiments.cli.console import badge, is_unicode, make_console
 from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.cli.session import FIRST_RUN, open_session
-from otel_experiments.cli.table import Column, print_table
+from otel_experiments.cli.terminal import columns as col
+from otel_experiments.cli.terminal import format as fmt
+from otel_experiments.cli.terminal.console import badge, is_unicode, make_console
+from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.model.search import SearchField
 from otel_experiments.query import Reader, RunView
 from otel_experiments.query.plain import json_line, plain_run

@@ -11,9 +11,9 @@ from typing import TypeAlias
 import click
 from rich.text import Text
 
-from otel_experiments.cli.console import make_console
 from otel_experiments.cli.root import ExitCode, json_option
-from otel_experiments.cli.table import Column, print_table
+from otel_experiments.cli.terminal.console import make_console
+from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.query.plain import json_line
 from otel_experiments.semconv import entities, events, metrics, registry, spans
 from otel_experiments.semconv.definitions import AttributeDef, EntityDef, EventDef, MetricDef, SpanDef

@@ -9,12 +9,12 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from otel_experiments.cli import format as fmt
-from otel_experiments.cli.console import badge, is_unicode, make_console, state_style
 from otel_experiments.cli.metrics import print_series
 from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.cli.session import open_session
-from otel_experiments.cli.span_tree import plain_tree, print_tree
+from otel_experiments.cli.terminal import format as fmt
+from otel_experiments.cli.terminal.console import badge, is_unicode, make_console, state_style
+from otel_experiments.cli.terminal.span_tree import plain_tree, print_tree
 from otel_experiments.model.span import Span
 from otel_experiments.query import RunView
 from otel_experiments.query.fold import FoldedNode, fold

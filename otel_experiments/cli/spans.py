@@ -10,12 +10,12 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from otel_experiments.cli import format as fmt
-from otel_experiments.cli.console import make_console
 from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.cli.session import open_session
-from otel_experiments.cli.span_tree import plain_tree, print_tree
-from otel_experiments.cli.table import Column, print_table
+from otel_experiments.cli.terminal import format as fmt
+from otel_experiments.cli.terminal.console import make_console
+from otel_experiments.cli.terminal.span_tree import plain_tree, print_tree
+from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.model.run import RunState
 from otel_experiments.model.span import Span, StatusCode
 from otel_experiments.query.fold import FoldedNode, fold

@@ -8,11 +8,11 @@ import sys
 import click
 from rich.text import Text
 
-from otel_experiments.cli import format as fmt
-from otel_experiments.cli.console import TerminalText, make_console
 from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.cli.session import open_session
-from otel_experiments.cli.table import Column, print_table
+from otel_experiments.cli.terminal import format as fmt
+from otel_experiments.cli.terminal.console import TerminalText, make_console
+from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.query import Table
 from otel_experiments.query.plain import json_line, plain
 

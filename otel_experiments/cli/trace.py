@@ -10,10 +10,10 @@ import click
 from rich.text import Text
 
 from otel_experiments.capture.syscalls import SyscallCapture, read_system_calls, store_syscalls
-from otel_experiments.cli.console import make_console
-from otel_experiments.cli.format import clean
 from otel_experiments.cli.root import ExitCode, named_store, store_option
 from otel_experiments.cli.session import store_location
+from otel_experiments.cli.terminal.console import make_console
+from otel_experiments.cli.terminal.format import clean
 from otel_experiments.golden.score.equivalence import compare_traces
 from otel_experiments.golden.score.literal import SystemCall
 from otel_experiments.model.span import Span

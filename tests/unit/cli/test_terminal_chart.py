@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_experiments.cli.chart import chart
+from otel_experiments.cli.terminal.chart import chart
 from otel_experiments.model.metric import Band
 
 

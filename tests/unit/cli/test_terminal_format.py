@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_experiments.cli import format as fmt
+from otel_experiments.cli.terminal import format as fmt
 
 
 @pytest.mark.parametrize(

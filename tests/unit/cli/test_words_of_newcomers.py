@@ -72,7 +72,7 @@ def test_a_command_that_golden_has_not_is_answered_with_one_that_it_has(terminal
 
 def test_every_command_of_golden_that_a_hint_names_is_there():
     """Hints send nobody to another command that there is not."""
-    from otel_experiments.cli.golden import _COMMANDS
+    from otel_experiments.cli.golden.group import _COMMANDS
     from otel_experiments.cli.other_words import _GOLDEN_ELSEWHERE
 
     named = {

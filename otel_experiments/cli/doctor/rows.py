@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 
-from otel_experiments.cli.finding import Finding
+from otel_experiments.cli.doctor.finding import Finding
 from otel_experiments.errors import IncompleteReadWarning
 from otel_experiments.model.search import RunQuery, SpanQuery
 from otel_experiments.store import Store

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from otel_experiments.cli import format as fmt
+from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.model.search import MetricField, ParamField, RunField, SearchField, TagField
 from otel_experiments.query import RunView
 from otel_experiments.query.natural import natural_key

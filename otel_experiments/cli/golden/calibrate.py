@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from otel_experiments.cli.golden_options import (
+from otel_experiments.cli.golden.options import (
     CommandAfterDashes,
     gather_runs,
     parse_tolerances,

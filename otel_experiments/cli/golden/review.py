@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from otel_experiments.cli.golden_capture import refuse_in_ci
-from otel_experiments.cli.golden_options import folder_option
+from otel_experiments.cli.golden.capture import refuse_in_ci
+from otel_experiments.cli.golden.options import folder_option
 from otel_experiments.errors import GoldenRuleError
 from otel_experiments.goldens import paths as golden_paths
 from otel_experiments.goldens.explain import explain as explain_finding

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from otel_experiments.cli.console import is_unicode
+from otel_experiments.cli.terminal.console import is_unicode
 
 GAP = "  "
 _NARROWEST = 8

@@ -10,7 +10,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from otel_experiments.cli.format import clean_csv
+from otel_experiments.cli.terminal.format import clean_csv
 from otel_experiments.model.run import RunState
 
 _BADGES = {

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from otel_experiments.capture import capture_command
-from otel_experiments.cli.golden_options import (
+from otel_experiments.cli.golden.options import (
     CommandAfterDashes,
     command_behind_dashes,
     folder_option,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from otel_experiments.cli import format as fmt
+from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.model.metric import Band
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from otel_experiments.cli.console import make_console
-from otel_experiments.cli.format import clean
-from otel_experiments.cli.golden_capture import refuse_in_ci
-from otel_experiments.cli.golden_options import folder_option, select_option
+from otel_experiments.cli.golden.capture import refuse_in_ci
+from otel_experiments.cli.golden.options import folder_option, select_option
 from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.cli.session import store_location
-from otel_experiments.cli.table import Column, print_table
+from otel_experiments.cli.terminal.console import make_console
+from otel_experiments.cli.terminal.format import clean
+from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.errors import GoldenError, GoldenInvalidError
 from otel_experiments.golden.file import write_golden
 from otel_experiments.goldens import paths as golden_paths

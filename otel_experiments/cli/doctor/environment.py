@@ -7,7 +7,7 @@ import platform
 import socket
 from collections.abc import Iterator, Mapping
 
-from otel_experiments.cli.finding import Finding
+from otel_experiments.cli.doctor.finding import Finding
 from otel_experiments.record.otlp_destination import Address
 from otel_experiments.record.otlp_environment import SDK_DISABLED, is_sdk_disabled, read_plan
 from otel_experiments.record.propagation import (

@@ -9,8 +9,8 @@ from typing import Any, Final, NoReturn
 import click
 from click.exceptions import Exit
 
-from otel_experiments.cli.format import clean_lines
 from otel_experiments.cli.root import ExitCode, harmless
+from otel_experiments.cli.terminal.format import clean_lines
 from otel_experiments.errors import (
     GoldenError,
     JournalError,
@@ -32,16 +32,16 @@ UNDECIDED: Final = 6
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 _COMMANDS: Final = {
-    "capture": ("golden_capture", "Make a golden from a command, stored runs, or files of telemetry."),
-    "compare": ("golden_compare", "Compare a run, or what a command records, with a golden."),
-    "update": ("golden_capture", "Bring a golden up to date with as little change to its text as possible."),
-    "review": ("golden_review", "Step through pending goldens: accept, reject, skip, show."),
-    "show": ("golden_list", "Print a golden, or the golden that a run would make."),
-    "explain": ("golden_review", "Explain a finding of a JSON report."),
-    "calibrate": ("golden_calibrate", "Measure how often equal runs would fail, and propose tolerances."),
-    "upgrade": ("golden_list", "Rewrite goldens of an older format."),
-    "ls": ("golden_list", "List goldens, and what waits for review."),
-    "prune": ("golden_list", "Delete leftovers: times and pending files without their golden."),
+    "capture": ("capture", "Make a golden from a command, stored runs, or files of telemetry."),
+    "compare": ("compare", "Compare a run, or what a command records, with a golden."),
+    "update": ("capture", "Bring a golden up to date with as little change to its text as possible."),
+    "review": ("review", "Step through pending goldens: accept, reject, skip, show."),
+    "show": ("listing", "Print a golden, or the golden that a run would make."),
+    "explain": ("review", "Explain a finding of a JSON report."),
+    "calibrate": ("calibrate", "Measure how often equal runs would fail, and propose tolerances."),
+    "upgrade": ("listing", "Rewrite goldens of an older format."),
+    "ls": ("listing", "List goldens, and what waits for review."),
+    "prune": ("listing", "Delete leftovers: times and pending files without their golden."),
 }
 
 
@@ -56,7 +56,7 @@ class GoldenGroup(click.Group):
         """Return the command, imported now; None for a name there is not."""
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"otel_experiments.cli.{_COMMANDS[cmd_name][0]}")
+        module = importlib.import_module(f"otel_experiments.cli.golden.{_COMMANDS[cmd_name][0]}")
         found: click.Command = getattr(module, cmd_name)
         return found
 

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from otel_experiments.cli import format as fmt
-from otel_experiments.cli.check_rows import check_rows
-from otel_experiments.cli.finding import Finding
+from otel_experiments.cli.doctor.finding import Finding
+from otel_experiments.cli.doctor.rows import check_rows
+from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.collect.journal_place import has_segments, journal_directory
 from otel_experiments.collect.merge import DAMAGED_SUFFIX
 from otel_experiments.errors import JournalError, StoreError, StoreLockedError, StoreNotFoundError

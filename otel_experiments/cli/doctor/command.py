@@ -9,17 +9,17 @@ from collections.abc import Iterator
 import click
 from rich.text import Text
 
-from otel_experiments.cli import format as fmt
-from otel_experiments.cli.check_environment import (
+from otel_experiments.cli.doctor.environment import (
     check_instrumentation,
     check_otlp,
     check_settings,
     check_versions,
 )
-from otel_experiments.cli.check_store import check_store
-from otel_experiments.cli.console import is_unicode, make_console
-from otel_experiments.cli.finding import Finding
+from otel_experiments.cli.doctor.finding import Finding
+from otel_experiments.cli.doctor.store import check_store
 from otel_experiments.cli.root import ExitCode, json_option, named_store, store_option
+from otel_experiments.cli.terminal import format as fmt
+from otel_experiments.cli.terminal.console import is_unicode, make_console
 from otel_experiments.errors import ConfigurationError, StorePathError
 from otel_experiments.query.plain import json_line
 from otel_experiments.record.settings import Settings

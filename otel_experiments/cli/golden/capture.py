@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from otel_experiments.cli.format import clean
-from otel_experiments.cli.golden_options import (
+from otel_experiments.cli.golden.options import (
     CommandAfterDashes,
     command_behind_dashes,
     folder_option,
@@ -18,6 +17,7 @@ from otel_experiments.cli.golden_options import (
     select_option,
 )
 from otel_experiments.cli.root import store_option
+from otel_experiments.cli.terminal.format import clean
 from otel_experiments.errors import GoldenRuleError
 from otel_experiments.golden.baseline import Golden, add_variant, make_golden
 from otel_experiments.golden.canonical.canonicalize import canonicalize

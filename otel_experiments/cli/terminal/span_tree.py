@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from otel_experiments.cli import format as fmt
-from otel_experiments.cli.console import is_unicode
-from otel_experiments.cli.table import Column, print_table
+from otel_experiments.cli.terminal import format as fmt
+from otel_experiments.cli.terminal.console import is_unicode
+from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.model.run import RunState
 from otel_experiments.query.fold import FoldedNode
 from otel_experiments.query.plain import Plain
