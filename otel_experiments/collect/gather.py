@@ -36,7 +36,7 @@ def read_whole(store: Store, directory: Path) -> tuple[Store, list[str]]:
     """Return a store with everything that `store` and the journals hold, and what is to be said about it.
 
     It is `store` itself where the journals can be merged into it (through a connection of its own where it is
-    open for reading only), else a copy in memory; `store` is closed then.
+    open for reading only), else a copy in memory. `store` stays open: whoever opened it may be recording into it.
     """
     backlog = measure_backlog(directory, store.journal_offset)
     if not backlog.journal_count and not backlog.gone_count:
@@ -127,9 +127,7 @@ def _beside(store: Store, directory: Path, why: Exception) -> tuple[Store, list[
         backlog = measure_backlog(directory, store.journal_offset)
         return store, [_lacks(store.location, backlog, why, error), *_unreadable(backlog, store.location)]
     rest = measure_backlog(directory, copy.journal_offset)
-    notes = damages + _unreadable(rest, store.location)
-    store.close()
-    return copy, notes
+    return copy, damages + _unreadable(rest, store.location)
 
 
 def _copy(store: Store) -> Store:

@@ -98,7 +98,10 @@ def _local_store(location: str, path: Path) -> tuple[Store, list[str]]:
         return store, []
     from otel_experiments.collect.gather import read_whole  # noqa: PLC0415 - 6 ms, if nothing is to be merged
 
-    return read_whole(store, directory)
+    whole, notes = read_whole(store, directory)
+    if whole is not store:
+        store.close()
+    return whole, notes
 
 
 def _recorded_store(location: str) -> tuple[Store, list[str]]:

@@ -393,3 +393,36 @@ def test_a_frame_that_a_kill_cut_short_is_no_loss(killed):
     with warnings.catch_warnings(), open_reader(killed) as reader:
         warnings.simplefilter("error")
         assert reader.run("killed").metrics["loss"].count == COUNT - 1
+
+
+def test_reading_beside_a_locked_store_leaves_the_one_that_is_recorded_into(script, store_path, read):
+    """A process that reads what it records, while another has the store locked, records and reads on after it."""
+    body = """
+    import warnings
+
+    warnings.simplefilter("error")
+    setup(exit_timeout_s=0.2, drain_s=0.01)
+    with ox.start_run("r") as run:
+        run.log({"loss": 1.0})
+        run.flush()
+        acknowledge("ready")
+        sys.stdin.readline()
+        run.log({"loss": 0.5})
+        acknowledge(ox.runs()[0].metrics["loss"].count)
+        sys.stdin.readline()
+        run.log({"loss": 0.25})
+        acknowledge(run.flush(timeout_s=30.0).is_stored, ox.runs()[0].metrics["loss"].count)
+    """
+    started = script(body)
+    assert started.line() == "ready"
+    lock = sqlite3.connect(store_path, isolation_level=None, timeout=10)
+    lock.execute("begin immediate")
+    started.tell("locked")
+    during = started.line()
+    lock.close()
+    started.tell("free")
+
+    assert (during, started.line()) == ("2", "True 3")
+    _, err = started.end()
+    assert "is closed" not in err
+    assert read().run("r").metrics["loss"].count == 3

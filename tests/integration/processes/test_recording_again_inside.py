@@ -9,6 +9,7 @@ import faulthandler, gc, logging
 
 faulthandler.dump_traceback_later(100, exit=True)
 OTLP, INSIDE = {otlp}, {inside!r}
+HERE = __file__  # a handler may run when the module's names are gone
 if OTLP:
     os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9"
     os.environ["GRPC_VERBOSITY"] = "NONE"
@@ -28,7 +29,7 @@ def everything(run, kind):
     with run.stage(kind), run.epoch(number), run.step(number):
         pass
     with run.checkpoint(kind) as checkpoint:
-        checkpoint.wrote(__file__)
+        checkpoint.wrote(HERE)
     if number % 10 == 0:
         run.flush(timeout_s=0.5)
         run.meter
@@ -73,15 +74,17 @@ if INSIDE == "__del__":
 if INSIDE == "logging handler":
     logging.getLogger("otel_experiments").addHandler(Logging())
 deadline = time.monotonic() + 60
-while inner[0] < COUNT and time.monotonic() < deadline:
-    everything(run, "outer")
-    outer += 1
-    if INSIDE == "__del__":
-        Dying()
-    if INSIDE == "logging handler":
-        run.log({{f"bad.{{outer}}": object()}})
-signal.setitimer(signal.ITIMER_REAL, 0)
-gc.disable()
+try:
+    while inner[0] < COUNT and time.monotonic() < deadline:
+        everything(run, "outer")
+        outer += 1
+        if INSIDE == "__del__":
+            Dying()
+        if INSIDE == "logging handler":
+            run.log({{f"bad.{{outer}}": object()}})
+finally:  # a failure shows itself, and is not followed by others
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    gc.disable()
 run.__exit__(None, None, None)
 acknowledge(json.dumps([outer, inner[0]]))
 """
