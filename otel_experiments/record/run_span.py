@@ -35,6 +35,7 @@ from otel_experiments.record.span_attributes import (
     exception_attributes,
 )
 from otel_experiments.record.span_limits import MAX_ATTRIBUTES, OWN_ATTRIBUTES
+from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import values
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class SpanSource:
                 span.add_link(link.context, link.attributes)
             if self.user is not None:
                 self.user.on_start(span, context)
-            self.journal.on_opened(span)
+            self.journal.on_opened(span, span._own.get(attr.ML_OPERATION_NAME))  # noqa: SLF001 - the module's own class
         except BaseException:  # a signal handler's: nobody gets the span, which may be in the journal as open
             span.end()
             raise
@@ -350,13 +351,13 @@ class RunSpan(ReadableSpan, trace.Span):
                 self.end_time = max(time.time_ns() if end_time is None else end_time, self.start_time)
             if source.user is not None:
                 source.user.on_end(self.snapshot())
-            source.journal.on_end(self)
+            source.journal.on_ended(self, self._own.copy())
         except (
             BaseException
         ):  # a signal handler's: it is recorded all the same, at worst twice, which is once
             self._is_open.clear()
             self.end_time = self.end_time or end_time or time.time_ns()
-            source.journal.on_end(self)
+            source.journal.on_ended(self, self._own.copy())
             raise
 
     def snapshot(self) -> ReadableSpan:

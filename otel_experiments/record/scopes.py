@@ -174,7 +174,7 @@ class Scope:
             attributes = self._attributes
             attributes[attr.ML_SPAN_LANE] = current_lane()
             attributes[attr.ML_SPAN_SEQUENCE] = next_sequence()
-            context = self._parent or run.context_here()
+            context = self._parent or (here if here.get(RUN_KEY) is run else run.context_here())
             self.span = span = run.providers.spans.start_span(
                 self._name, context, attributes, start_ns=run.pipeline.clock(), links=self._links
             )
