@@ -33,7 +33,10 @@ def plain_value(
         return value  # type: ignore[return-value] # one of the types of an AttributeValue
     if isinstance(value, Mapping) and _is_followed(value, above):
         inside = (*above, id(value))
-        return {_text(key): plain_value(inner, above=inside, on_text=on_text) for key, inner in value.items()}
+        return {
+            _text(key): inner if type(inner) in _PLAIN else plain_value(inner, above=inside, on_text=on_text)
+            for key, inner in value.items()
+        }
     if isinstance(value, (str, int, float, bytes, bytearray, memoryview)):
         return _base(value)
     if isinstance(value, Sequence) and _is_followed(value, above):
@@ -42,7 +45,10 @@ def plain_value(
                 on_text(value)
             return _text(value) if isinstance(value, range) else f"<{type(value).__name__}>"
         inside = (*above, id(value))
-        return [plain_value(inner, above=inside, on_text=on_text) for inner in value]
+        return [
+            inner if type(inner) in _PLAIN else plain_value(inner, above=inside, on_text=on_text)
+            for inner in value
+        ]
     return _of_library(value, above, on_text)
 
 

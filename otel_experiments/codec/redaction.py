@@ -20,6 +20,7 @@ REDACTED: Final = "<redacted>"
 _SHORTEST_KNOWN: Final = 16
 """A token of a known form without any punctuation has so many characters."""
 _NUMBERS: Final = frozenset({bool, int, float, type(None)})
+_ANY: Final = Secrecy.ANY
 _MAX_DEPTH: Final = 20
 _FORMS: Final = (
     "sk-", "sk_", "rk_", "pk_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "gldt-", "glrt-", "glft-",
@@ -126,6 +127,9 @@ def redact_value(  # noqa: PLR0911 - one return a type
         seen: called with the name of each value that held a secret.
         above: the ids of what the value is in: what holds itself is not followed.
     """
+    kind = type(value)
+    if kind is float or (kind is int and secrecy_of(name) < _ANY):  # most params are such
+        return value
     if isinstance(value, str):
         made = _redact_string(name, value)
         if made != value and seen is not None:

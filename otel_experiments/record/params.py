@@ -23,6 +23,9 @@ from otel_experiments.record.param_value import MAX_DEPTH, ParamTyper, Tell, tel
 
 MAX_ATTRIBUTE_CHARS: Final = 1_000
 MAX_ATTRIBUTE_ITEMS: Final = 100
+_KEPT_AS_IS: Final = frozenset({bool, int, float, type(None)})
+_SIMPLE: Final = _KEPT_AS_IS | {str}
+"""What holds nothing that would be a param too."""
 
 Refuse = Callable[[InvalidNameError, int], None]
 """Takes why a key cannot be used, and how many params are lost by it."""
@@ -76,16 +79,20 @@ def _flatten(
                 raise
             refuse(error, _count(value, above))
             continue
-        is_followed = id(value) not in above and len(above) <= MAX_DEPTH
+        is_followed = type(value) not in _SIMPLE and id(value) not in above and len(above) <= MAX_DEPTH
         nested = _nested(value, name, tell) if is_followed else None
         if nested is not None:
             _flatten(nested, f"{name}.", flat, refuse, tell, (*above, id(value)))
             continue
-        full = clean_name(name, "param name")
+        full = clean_name(name, "param name") if prefix else name
         if full in flat:
             what = f"Param {shown(full)} came twice, by its dotted name and nested; the first value is lost"
             tell("param name", full, f"{what}. Give them two names")
-        flat[full] = ParamTyper(full, tell).of(value, above)
+        flat[full] = (
+            cast("ParamValue", value)
+            if type(value) in _KEPT_AS_IS
+            else ParamTyper(full, tell).of(value, above)
+        )
 
 
 def _count(value: object, above: tuple[int, ...]) -> int:

@@ -192,8 +192,10 @@ def find_place(environ: Mapping[str, str], *, is_asked: bool = False) -> Place |
     if is_asked:
         return next(iter(told), None)
     is_torch = bool(told) and told[0].family is _TORCH and group is None
+    if not is_torch:
+        return None
     has_address = bool(environ.get("MASTER_ADDR") and environ.get("MASTER_PORT"))
-    return told[0] if is_torch and (has_address or environ.get("TORCHELASTIC_RUN_ID")) else None
+    return told[0] if has_address or environ.get("TORCHELASTIC_RUN_ID") else None
 
 
 def _told(environ: Mapping[str, str], family: _Family) -> Place | None:
@@ -202,7 +204,8 @@ def _told(environ: Mapping[str, str], family: _Family) -> Place | None:
         return None  # the parent's number
     if family is _SLURM and not environ.get("SLURM_STEP_ID"):
         return None  # outside of srun there is one process, whatever SLURM_NTASKS says
-    rank, world_size = _number(environ, family.rank), _number(environ, family.world_size)
+    rank = _number(environ, family.rank)
+    world_size = None if rank is None else _number(environ, family.world_size)
     if rank is None or world_size is None or rank >= world_size or world_size < 2:
         return None
     return Place(rank, world_size, _number(environ, family.local_rank), family)

@@ -216,7 +216,7 @@ class Recording(ScopedRun):
                 )
                 self.guard.lost(KEPT_AS_TEXT, f"{what}: it is large", name=text_of(event_name))
 
-            now_ns, redactor = self.pipeline.clock(), self.pipeline.redactor
+            redactor = self.pipeline.redactor
             body = plain_value(body, on_text=tell)
             attributes = cast("Mapping[str, Any]", plain_value(attributes or {}, on_text=tell))
             excess = len(attributes) - MAX_ATTRIBUTES + ("" in attributes)
@@ -227,15 +227,23 @@ class Recording(ScopedRun):
                     name=text_of(event_name),
                     count=max(1, excess),
                 )
-            is_kept = self.providers.events.write(
+            self._write_event(
                 event_name,
-                time_ns=now_ns,
-                context=self.context_here(),
-                body=redactor.value("", body, f"body of event {event_name!r}"),
-                attributes=redactor.mapping(attributes, "event attribute"),
+                redactor.value("", body, f"body of event {event_name!r}"),
+                redactor.mapping(attributes, "event attribute"),
             )
-            if not is_kept:
-                self.guard.lost(*why_not_kept(self.pipeline.journal, "Events"))
+
+    def _write_event(self, event_name: str, body: object, attributes: Mapping[str, Any]) -> None:
+        """Write an event that holds no secrets."""
+        is_kept = self.providers.events.write(
+            event_name,
+            time_ns=self.pipeline.clock(),
+            context=self.context_here(),
+            body=body,
+            attributes=attributes,
+        )
+        if not is_kept:
+            self.guard.lost(*why_not_kept(self.pipeline.journal, "Events"))
 
     def count(self, *, samples: int = 0, tokens: int = 0) -> None:
         """Add to the run's counters of samples and tokens trained on."""

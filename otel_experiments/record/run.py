@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
@@ -73,6 +73,13 @@ class RunIdentity:
     """What is written of this attempt is never of an earlier time, though the clock may have been set back."""
 
 
+class _Given(NamedTuple):
+    """The params and tags that a run starts with, without secrets."""
+
+    params: Mapping[str, ParamValue]
+    tags: Mapping[str, str | None]
+
+
 class Run(RunLife, Work):
     """One execution of an experiment. Made by `start_run`, `init` or the decorator `run`.
 
@@ -125,7 +132,7 @@ class Run(RunLife, Work):
     def announce(self) -> Self:
         """Write the run down as pending: it is known, and has not started. `start_run(pending=True)` has done it."""
         with self.guard:
-            self._write_record(started_ns=None)
+            self._write_record(self._given(), started_ns=None)
             self.pipeline.wake()
         return self
 
@@ -136,15 +143,17 @@ class Run(RunLife, Work):
             IllegalTransitionError: the run has started before.
         """
         check_transition(self.id, self._state, RunState.RUNNING)
+        given = _Given({}, {})
         with self.guard:
             self._neighbour_clock = NeighbourClock()
             self._lane_clock = LaneClock()
+            given = self._given()
             now_ns = self._stamp_ns()
             root_context = context_api.Context()
             self.otel_span = self.tracer.start_span(
                 f"run {self.experiment}",
                 root_context,
-                attributes=self._span_attributes(),
+                attributes=self._span_attributes(given),
                 links=links,
                 start_time=now_ns,
             )
@@ -154,30 +163,35 @@ class Run(RunLife, Work):
             if self._identity.first_started_ns is not None:
                 self._away_ns = max(0, now_ns - self._identity.first_started_ns - self._identity.worked_ns)
                 self._paused_total_ns = self._away_ns
-            self._write_record(started_ns=now_ns)
+            self._write_record(given, started_ns=now_ns)
         if not self.pipeline.settings.enabled:
             self._take_nothing()
             return self
         active_runs[self.id] = self
         self.pipeline.admit(self)
-        if self._identity.params:
-            params = self.pipeline.redactor.mapping(self._identity.params, "param")
-            self.emit(events.ML_RUN_CONFIG.name, params)
+        if given.params:
+            with self.guard:
+                name = events.ML_RUN_CONFIG.name
+                body = self.pipeline.redactor.value("", given.params, f"body of event {name!r}")
+                self._write_event(name, body, {})
         return self
 
-    def _write_record(self, *, started_ns: int | None) -> None:
+    def _given(self) -> _Given:
+        """Return params and tags as they are written down, in the record, the root span and the run's first event."""
+        redactor, identity = self.pipeline.redactor, self._identity
+        return _Given(redactor.mapping(identity.params, "param"), redactor.mapping(identity.tags, "tag"))
+
+    def _write_record(self, given: _Given, *, started_ns: int | None) -> None:
         identity, journal = self._identity, self.pipeline.journal
         now_ns = started_ns or self._stamp_ns()
         self._owner = journal.owner
         context = self.otel_span.get_span_context()
         if self._created_ns is None:
             self._created_ns = now_ns
-            if identity.params:
-                params = self.pipeline.redactor.mapping(identity.params, "param")
-                self._keep(encode.encode_params(self.id, params, now_ns), "Params", len(params))
-            if identity.tags:
-                tags = self.pipeline.redactor.mapping(identity.tags, "tag")
-                self._keep(encode.encode_tags(self.id, tags, now_ns), "Tags", len(tags))
+            if given.params:
+                self._keep(encode.encode_params(self.id, given.params, now_ns), "Params", len(given.params))
+            if given.tags:
+                self._keep(encode.encode_tags(self.id, given.tags, now_ns), "Tags", len(given.tags))
         record = model.Run(
             run_id=self.id,
             experiment=self.experiment,
@@ -262,7 +276,7 @@ class Run(RunLife, Work):
         self.is_in_block = False
         return self
 
-    def _span_attributes(self) -> dict[str, Any]:
+    def _span_attributes(self, given: _Given) -> dict[str, Any]:
         identity = self._identity
         from otel_experiments.record.lanes import current_lane, next_sequence  # noqa: PLC0415 - beside its use
 
@@ -273,13 +287,10 @@ class Run(RunLife, Work):
         }
         if identity.seed is not None:
             attributes[attr.ML_RANDOM_SEED] = identity.seed
-        redactor = self.pipeline.redactor
-        for key, value in list(identity.params.items())[:MAX_HYPERPARAMETERS]:
+        for key, value in itertools.islice(given.params.items(), MAX_HYPERPARAMETERS):
             if value is not None:
-                written = redactor.value(key, value, "param")
-                attributes[f"{attr.ML_HYPERPARAMETER}.{key}"] = attribute_of_param(written)
-        for key, given in list(identity.tags.items())[:MAX_HYPERPARAMETERS]:
-            tag = redactor.value(key, given, "tag")
+                attributes[f"{attr.ML_HYPERPARAMETER}.{key}"] = attribute_of_param(value)
+        for key, tag in itertools.islice(given.tags.items(), MAX_HYPERPARAMETERS):
             attributes[f"{attr.ML_RUN_TAG}.{key}"] = (tag or "")[:1000]
         return attributes
 
