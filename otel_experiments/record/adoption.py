@@ -18,10 +18,10 @@ from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 
+from otel_experiments.codec.text import shown
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
 from otel_experiments.record.current import active_runs, find_run
-from otel_experiments.record.description import shown
 from otel_experiments.record.guard import logger
 from otel_experiments.record.lanes import current_lane, next_sequence
 from otel_experiments.record.otel_internals import global_provider

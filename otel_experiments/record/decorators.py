@@ -15,9 +15,9 @@ from typing import Any, ParamSpec, TypeVar, cast, overload
 from opentelemetry import context as context_api
 from opentelemetry import trace as trace_api
 
+from otel_experiments.codec.text import shown
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.record.current import active_runs, ended_inside, find_run, refuse_span, restore
-from otel_experiments.record.description import shown
 from otel_experiments.record.run import Run
 from otel_experiments.record.scopes import Scope
 from otel_experiments.semconv import attributes as attr

@@ -10,8 +10,8 @@ import signal
 import sys
 from dataclasses import dataclass
 
+from otel_experiments.codec.text import shown, text_of
 from otel_experiments.model.run import RunState
-from otel_experiments.record.description import shown, text_of
 
 
 @dataclass(frozen=True, slots=True)

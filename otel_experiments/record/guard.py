@@ -20,11 +20,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from otel_experiments.codec.text import clean_text
+from otel_experiments.codec.text import clean_text, shown, text_of
 from otel_experiments.errors import RecordingError
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
-from otel_experiments.record.description import shown, text_of
 
 logger: Final = logging.getLogger("otel_experiments")
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+from otel_experiments.codec.text import shown
 from otel_experiments.errors import InvalidNameError
-from otel_experiments.record.description import shown
 
 MAX_NAME_BYTES: Final = 1000
 """Below the 1,024 bytes that the semantic conventions advise for an attribute's text."""

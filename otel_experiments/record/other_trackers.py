@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 
+from otel_experiments.codec.text import shown
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.model.run import RunState
-from otel_experiments.record.description import shown
 from otel_experiments.record.notices import say_once
 
 _OF_RUNS_ELSEWHERE: Final = {

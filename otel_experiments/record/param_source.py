@@ -9,9 +9,9 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, cast
 
+from otel_experiments.codec.text import shown
 from otel_experiments.errors import RecordingError
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.record.description import shown
 from otel_experiments.record.param_value import Tell, tell_nobody
 
 LEFT_OUT: Final = "param left out"

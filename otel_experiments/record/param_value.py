@@ -14,11 +14,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from collections.abc import Set as AbstractSet
 from typing import Any, Final, TypeVar, cast
 
-from otel_experiments.codec.text import clean_text
+from otel_experiments.codec.text import clean_text, shown, text_of
 from otel_experiments.errors import RecordingError
 from otel_experiments.model.run import ParamValue
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.record.description import shown, text_of
 
 MAX_DEPTH: Final = 32
 MAX_TEXT_CHARS: Final = 100_000

@@ -12,11 +12,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final, cast
 
+from otel_experiments.codec.text import shown, text_of
 from otel_experiments.errors import InvalidNameError, RecordingError
 from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.names import clean_name
 from otel_experiments.record.param_source import as_mapping
 from otel_experiments.record.param_value import MAX_DEPTH, ParamTyper, Tell, tell_nobody

@@ -11,17 +11,17 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Never, cast
 
+from otel_experiments.codec.number import NO_NUMBERS, PLAIN, number_of, why_none
+from otel_experiments.codec.text import shown, text_of
 from otel_experiments.errors import InvalidNameError
 from otel_experiments.journal.format import RecordType
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.gate import Gate
 from otel_experiments.record.guard import RunGuard
 from otel_experiments.record.keysets import Keyset, Keysets, Known
 from otel_experiments.record.names import clean_name
-from otel_experiments.record.number import NO_NUMBERS, PLAIN, number_of, why_none
 from otel_experiments.record.other_trackers import tell_uncommitted, tell_unknown
 from otel_experiments.record.room import why_not_kept
 

@@ -22,6 +22,7 @@ from otel_experiments.codec.from_sdk import (
     scope_from_sdk,
     span_from_sdk,
 )
+from otel_experiments.codec.text import shown
 from otel_experiments.journal.encode import (
     NO_PARENT,
     SPAN_PREFIX,
@@ -34,7 +35,6 @@ from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.span import Span as RecordedSpan
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.declared import References
-from otel_experiments.record.description import shown
 from otel_experiments.record.gate import Gate
 from otel_experiments.record.guard import Guard
 from otel_experiments.record.lanes import current_lane, next_sequence

@@ -21,11 +21,11 @@ from typing import Final, Literal, NamedTuple, cast, get_args
 
 from opentelemetry.trace import SpanContext, TraceFlags
 
+from otel_experiments.codec.text import shown
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal.owner import process_start_ticks
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
-from otel_experiments.record.description import shown
 from otel_experiments.record.guard import logger
 from otel_experiments.semconv import attributes as attr
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Never, cast, get_args
 
 from otel_experiments.codec.plain import plain_number, plain_value
+from otel_experiments.codec.text import shown, text_of
 from otel_experiments.errors import ConfigurationError, InvalidNameError
 from otel_experiments.journal import encode
 from otel_experiments.model.batch import MetricDefinition
@@ -13,7 +14,6 @@ from otel_experiments.model.metric import Direction
 from otel_experiments.model.run import ParamValue
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.config import Config
-from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.instruments import OwnInstruments
 from otel_experiments.record.names import clean_name
 from otel_experiments.record.other_trackers import tell_unknown, tell_without_effect

@@ -12,6 +12,7 @@ from opentelemetry import context as context_api
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span, Status, StatusCode
 
+from otel_experiments.codec.text import shown, text_of
 from otel_experiments.errors import IllegalTransitionError
 from otel_experiments.journal import encode
 from otel_experiments.journal.owner import is_alive
@@ -20,7 +21,6 @@ from otel_experiments.model.run import Owner, RunState, check_transition
 from otel_experiments.record import scopes as scope_module
 from otel_experiments.record.config import Config
 from otel_experiments.record.current import active_runs, detach, ended_inside
-from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.endings import Ending, ending_of
 from otel_experiments.record.gate import FINISHED, PAUSED
 from otel_experiments.record.last_exception import LastException

@@ -25,8 +25,8 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationInfo
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from otel_experiments.codec.text import text_of
 from otel_experiments.process.notice import tell
-from otel_experiments.record.description import text_of
 from otel_experiments.record.span_attributes import (
     EXCEPTION_EVENT,
     bounded,

@@ -20,11 +20,11 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, Span, Status, StatusCode, Tracer
 
 from otel_experiments.codec.plain import plain_value
+from otel_experiments.codec.text import shown, text_of
 from otel_experiments.process.bytecode import begins_uninterrupted
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.adoption import look_again
 from otel_experiments.record.current import RUN_KEY, detach
-from otel_experiments.record.description import shown, text_of
 from otel_experiments.record.lanes import current_lane, next_sequence
 from otel_experiments.record.param_value import KEPT_AS_TEXT
 from otel_experiments.record.span_attributes import EXCEPTION_EVENT, exception_attributes

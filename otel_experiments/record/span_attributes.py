@@ -10,8 +10,8 @@ from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.util import BoundedList
 
 from otel_experiments.codec.plain import plain_value
+from otel_experiments.codec.text import text_of
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.record.description import text_of
 from otel_experiments.semconv import attributes as attr
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 
-from otel_experiments.codec.text import clean_text
+from otel_experiments.codec.text import clean_text, shown
 from otel_experiments.errors import ConfigurationError, RunInUseError
 from otel_experiments.journal.owner import current_owner, is_alive
 from otel_experiments.model import run as model
@@ -24,7 +24,6 @@ from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record import environment, exits, lanes
 from otel_experiments.record.adoption import adopt_global_provider
 from otel_experiments.record.current import active_runs, find_run
-from otel_experiments.record.description import shown
 from otel_experiments.record.git import git_attributes
 from otel_experiments.record.guard import logger
 from otel_experiments.record.names import clean_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar, cast
 
-from otel_experiments.record.description import text_of
+from otel_experiments.codec.text import text_of
 from otel_experiments.record.loops import Loops, counted
 from otel_experiments.record.scopes import CheckpointScope, Scope, ScopedRun, plain_attributes
 from otel_experiments.semconv import attributes as attr

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import otel_experiments as ox
-from otel_experiments.record.number import number_of
+from otel_experiments.codec.number import number_of
 
 
 class Tensor:
