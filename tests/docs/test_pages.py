@@ -196,7 +196,7 @@ def check_shown_command(words):
     elif words[0] in {"python", "python3"} and words[1] == "-m":
         assert words[2] in {"venv", "pytest", "build"}
     elif words[0] in {"python", "python3", "bash"}:
-        assert (ROOT / words[1]).is_file()
+        assert (ROOT / words[1]).is_file() or (ROOT / words[1] / "__main__.py").is_file()
     else:
         assert words[0] in {"cd", "git", "pytest", "source", "export", "mypy", "ruff", "lint-imports"}
 
