@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,7 +31,7 @@ _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 10
 
 
 @dataclass(frozen=True, slots=True)
-class _Usage:
+class Usage:
     """Ticks of CPU time of one process and of the children that it has waited for; `began` tells reused ids apart."""
 
     began: int
@@ -40,30 +40,35 @@ class _Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sample:
-    """Ticks since boot of all processors, and of those that were busy; what each process of the run has used."""
+class Sample:
+    """Ticks since boot of all processors, and of those that were busy; what each process of the run has used.
+
+    `run` maps a process id to the use of that process. The reading was made at `taken_s` and holds until `used_until_s`.
+    """
 
     taken_s: float
     used_until_s: float
     whole: int
     busy: int
-    run: Mapping[str, _Usage]
+    run: Mapping[str, Usage]
 
 
-_latest: _Sample | None = None
+_latest: Sample | None = None
 
 
 class NeighbourClock:
     """The share of the machine's processors that other programs used since the clock was made."""
 
-    __slots__ = ("_began",)
+    __slots__ = ("_began", "_read")
 
-    def __init__(self) -> None:
-        self._began = _sample()
+    def __init__(self, read: Callable[[], Sample | None] | None = None) -> None:
+        """Begin with a reading; `read` gives one, of this machine if left out."""
+        self._read = read or read_sample
+        self._began = self._read()
 
     def read(self) -> float | None:
         """Return the share, 0 to 1; None where too little time has passed, or the platform does not tell."""
-        began, now = self._began, _sample()
+        began, now = self._began, self._read()
         if now is None or began is None:
             return None
         whole = now.whole - began.whole
@@ -73,7 +78,8 @@ class NeighbourClock:
         return min(1.0, max(0.0, others / whole))
 
 
-def _sample() -> _Sample | None:
+def read_sample() -> Sample | None:
+    """Return what the machine and the run have used by now; None where the platform does not tell."""
     global _latest  # noqa: PLW0603 - shared by the runs of the process, so that many small ones cost one reading
     if sys.platform != "linux":
         return None  # what living children use is not told cheaply elsewhere
@@ -90,7 +96,7 @@ def _sample() -> _Sample | None:
     if times is None or run is None:
         return None
     cost_s = time.thread_time() - began_s
-    _latest = _Sample(now_s, now_s + max(_REUSE_S, _REUSE_COSTS * cost_s), *times, run)
+    _latest = Sample(now_s, now_s + max(_REUSE_S, _REUSE_COSTS * cost_s), *times, run)
     return _latest
 
 
@@ -109,7 +115,7 @@ def _machine_ticks() -> tuple[int, int] | None:
     return whole, whole - sum(ticks[3:5])
 
 
-def _run_processes() -> dict[str, _Usage] | None:
+def _run_processes() -> dict[str, Usage] | None:
     """Return what this process and its living descendants have used; None where the kernel does not tell of all.
 
     Of a job of several ranks it is those of the launcher, for the other ranks of this machine are the same run.
@@ -122,9 +128,9 @@ def _run_processes() -> dict[str, _Usage] | None:
     return _tree("self")
 
 
-def _tree(root: str) -> dict[str, _Usage] | None:
+def _tree(root: str) -> dict[str, Usage] | None:
     """Return what a process and its living descendants have used; None of more than can be read."""
-    found: dict[str, _Usage] = {}
+    found: dict[str, Usage] = {}
     waiting = [root]
     for pid in waiting:
         if len(found) == _MAX_PROCESSES:
@@ -132,7 +138,7 @@ def _tree(root: str) -> dict[str, _Usage] | None:
         with Swallowing(OSError, ValueError, IndexError):  # where it ended meanwhile
             fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
             user, system, waited_user, waited_system = map(int, fields[11:15])
-            found[pid] = _Usage(int(fields[19]), user + system, waited_user + waited_system)
+            found[pid] = Usage(int(fields[19]), user + system, waited_user + waited_system)
             for thread in Path(f"/proc/{pid}/task").iterdir():
                 with Swallowing(OSError):
                     waiting += _read(f"{thread}/children").decode().split()
@@ -144,7 +150,7 @@ def _read(path: str) -> bytes:
         return file.read()
 
 
-def _gained(began: Mapping[str, _Usage], now: Mapping[str, _Usage]) -> int:
+def _gained(began: Mapping[str, Usage], now: Mapping[str, Usage]) -> int:
     """Return the ticks that the run's processes have used between two readings.
 
     The sum over all of them does that: what a child has used moves to its parent, which waits for it. It falls where
@@ -158,7 +164,7 @@ def _gained(began: Mapping[str, _Usage], now: Mapping[str, _Usage]) -> int:
     return max(least, _total(now) - _total(began))
 
 
-def _total(run: Mapping[str, _Usage]) -> int:
+def _total(run: Mapping[str, Usage]) -> int:
     return sum(usage.own + usage.waited for usage in run.values())
 
 
