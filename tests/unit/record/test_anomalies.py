@@ -56,6 +56,21 @@ def test_a_series_that_stays_wrong_is_told_once(anomalies):
     assert [step for *_, step in anomalies("r")] == [0.0, 6.0]
 
 
+def test_a_series_that_was_right_in_one_of_two_writes_is_told_again(anomalies):
+    """However values fall into what is stored together: right again at its end, or wrong again inside it."""
+    with ox.start_run("r") as run:
+        for step, value in enumerate([math.nan, 1.0]):
+            run.log({"loss": value, "gain": math.nan}, step=step)
+        run.flush()
+        for step, value in enumerate([math.nan, math.nan], start=2):
+            run.log({"loss": value, "gain": 1.0 if step == 2 else value}, step=step)
+        run.flush()
+
+    assert [found[1:] for found in anomalies("r")] == [
+        ("loss", None, 0.0), ("gain", None, 0.0), ("loss", None, 2.0), ("gain", None, 3.0),
+    ]  # fmt: skip
+
+
 def test_values_whose_sum_overflows_are_no_anomaly(anomalies):
     """Large finite numbers are finite, whatever their sum is."""
     with ox.start_run("r") as run:

@@ -109,6 +109,7 @@ DIFFERENT_JOBS = {
     "an array task that was queued again": (SRUN, {"SLURM_RESTART_COUNT": "1"}),
     "another --rdzv-id": ({**TORCHRUN, "TORCHELASTIC_RUN_ID": "a"}, {"TORCHELASTIC_RUN_ID": "b"}),
     "an elastic restart": (TORCHRUN, {"TORCHELASTIC_RESTART_COUNT": "1"}),
+    "another machine": (TORCHRUN | {"LOCAL_WORLD_SIZE": "2"}, {"MASTER_ADDR": "other"}),
     "another port": (TORCHRUN, {"MASTER_PORT": "29501"}),
     "torchruns side by side in one srun": ({**SRUN, **TORCHRUN}, {"MASTER_PORT": "29501"}),
     "one torchrun after the other in one allocation": (

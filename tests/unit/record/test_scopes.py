@@ -124,6 +124,35 @@ def test_long_runs_are_cut_into_linked_chunk_traces(recording, read, monkeypatch
     assert {link.trace_id for link in root.links} == {chunk.trace_id for chunk in chunks}
 
 
+def test_a_trace_is_cut_by_its_size_too(recording, read, monkeypatch):
+    """Few spans of large attributes fill a trace as well as many small ones do."""
+    monkeypatch.setattr(loops, "MAX_TRACE_BYTES", 20_000)
+    with ox.start_run("r") as run:
+        for _ in run.steps(12, spans=True):
+            with run.trace("large") as large:
+                large.span.set_attribute("text", "x" * 4_000)
+
+    large = [span for span in read("r").spans if span.name == "large"]
+    by_trace = [sum(span.trace_id == trace_id for span in large) for trace_id in {s.trace_id for s in large}]
+    assert len(by_trace) > 1
+    assert max(by_trace) <= 6
+
+
+def test_a_task_has_no_cpu_time(recording, read):
+    """Tasks take turns in one thread, whose CPU time is that of all of them: neither span nor run claims it."""
+
+    async def work():
+        with ox.start_run("in a task") as run, run.stage("alone"):
+            pass
+
+    asyncio.run(work())
+
+    spans = list(read("in a task").spans)
+    assert [span.name for span in spans] == ["run default", "stage alone"]
+    assert all("/task-" in span.attributes[attr.ML_SPAN_LANE] for span in spans)
+    assert not any(attr.ML_SPAN_CPU_TIME in span.attributes for span in spans)
+
+
 def test_two_runs_at_once_never_mix(recording, read):
     """In threads and asyncio tasks each span and point belongs to the run that was current when it started."""
 
