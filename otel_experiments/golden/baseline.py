@@ -18,6 +18,7 @@ from otel_experiments.golden.canonical.roles import DEFAULT_RULES, DEFAULTS_VERS
 from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.checks.times import measure_run
 from otel_experiments.golden.curves.compare import Curve, check_golden_curve
+from otel_experiments.golden.findings import Code
 from otel_experiments.golden.match.ledger import Ledger
 from otel_experiments.golden.match.matcher import match_forms
 from otel_experiments.golden.match.merge import behaviour_findings, merge_forms
@@ -225,7 +226,7 @@ def _learn_order(runs: Sequence[CapturedRun], rules: Rules) -> tuple[list[Form],
         ledger = Ledger()
         for form in forms[1:]:
             match_forms(forms[0], form, ledger)
-        swapped = {finding.path for finding in ledger.findings() if finding.code == "reordered"}
+        swapped = {finding.path for finding in ledger.findings() if finding.code == Code.REORDERED}
         if not swapped - set(rules.unordered):
             break
         rules = replace(rules, unordered=tuple(sorted({*rules.unordered, *swapped})))

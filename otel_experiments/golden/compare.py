@@ -23,7 +23,7 @@ from otel_experiments.golden.checks.fingerprint import compare_fingerprints
 from otel_experiments.golden.checks.hygiene import find_clock_skew, find_critical_path, find_stale
 from otel_experiments.golden.checks.rule_use import find_unused_rules
 from otel_experiments.golden.checks.times import check_times, excuse_own_run, measure_run
-from otel_experiments.golden.findings import Finding, sort_findings
+from otel_experiments.golden.findings import Code, Finding, sort_findings
 from otel_experiments.golden.match.content_diff import OwnTolerance
 from otel_experiments.golden.match.ledger import Ledger
 from otel_experiments.golden.match.matcher import Matched, match_forms
@@ -109,7 +109,7 @@ def compare(
     try:
         chosen = _nearest_variant(golden, candidates, policy)
     except (EmptyTraceError, IncompleteTraceError) as error:
-        broken = incomplete_findings(candidates) or [Finding("incomplete-trace", "", detail=str(error))]
+        broken = incomplete_findings(candidates) or [Finding(Code.INCOMPLETE_TRACE, "", detail=str(error))]
         return Comparison("error", tuple(broken), policy, golden.name, golden.runs, len(candidates))
     findings, matched, forms = chosen.findings, chosen.matched, chosen.candidates
     variant = chosen.variant
@@ -169,22 +169,22 @@ def compare(
 def incomplete_findings(candidates: Sequence[CapturedRun]) -> list[Finding]:
     """Return why candidates cannot be compared; empty when they can."""
     if not candidates:
-        return [Finding("incomplete-trace", "", detail="there is no candidate run", count=0)]
+        return [Finding(Code.INCOMPLETE_TRACE, "", detail="there is no candidate run", count=0)]
     found: list[Finding] = []
     for run in candidates:
         state = measure_completeness(run)
         if not run.spans:
             detail = f"run {run.name!r} has no spans: was it recorded, and exported before it ended?"
-            found.append(Finding("incomplete-trace", "", detail=detail, count=0))
+            found.append(Finding(Code.INCOMPLETE_TRACE, "", detail=detail, count=0))
             continue
         if state.is_root_missing:
             detail = (
                 f"root missing, {state.orphans} orphans; was the exporter flushed before the process ended?"
             )
-            found.append(Finding("root-missing", "", detail=detail))
+            found.append(Finding(Code.ROOT_MISSING, "", detail=detail))
         elif state.orphans:
             detail = f"{state.orphans} spans whose parent span is missing"
-            found.append(Finding("orphan", "", detail=detail, count=state.orphans))
+            found.append(Finding(Code.ORPHAN, "", detail=detail, count=state.orphans))
         if state.dropped or state.open:
             detail = "; ".join(state.problems)
             evidence = {
@@ -194,7 +194,11 @@ def incomplete_findings(candidates: Sequence[CapturedRun]) -> list[Finding]:
             }
             found.append(
                 Finding(
-                    "incomplete-trace", "", detail=detail, count=state.dropped + state.open, evidence=evidence
+                    Code.INCOMPLETE_TRACE,
+                    "",
+                    detail=detail,
+                    count=state.dropped + state.open,
+                    evidence=evidence,
                 )
             )
     return found
@@ -244,8 +248,8 @@ def _compare_structure(
     variant: Variant, candidates: Sequence[Form], policy: Policy, golden: Golden
 ) -> _Chosen:
     tolerance = OwnTolerance(policy.rtol, golden.rules.numeric_types == "loose")
-    merged: dict[tuple[str, str, str], Finding] = {}
-    uses: Counter[tuple[str, str, str]] = Counter()
+    merged: dict[tuple[Code, str, str], Finding] = {}
+    uses: Counter[tuple[Code, str, str]] = Counter()
     matched = []
     for form in candidates:
         ledger = Ledger()
@@ -285,7 +289,7 @@ def verdict_of(findings: Sequence[Finding], policy: Policy) -> Verdict:
     """Return the verdict that judged findings make."""
     if any(finding.severity == "fail" for finding in findings):
         return "fail"
-    if policy.require_decision and any(finding.code == "inconclusive" for finding in findings):
+    if policy.require_decision and any(finding.code == Code.INCONCLUSIVE for finding in findings):
         return "inconclusive"
     return "pass"
 

@@ -22,7 +22,7 @@ from otel_experiments.golden.canonical.values import Value
 from otel_experiments.golden.compare import Comparison, incomplete_findings, verdict_of
 from otel_experiments.golden.file.scan import OtgSyntaxError, Scanner
 from otel_experiments.golden.file.tree import OutlineLine, TreeError, read_outline
-from otel_experiments.golden.findings import sort_findings
+from otel_experiments.golden.findings import Code, sort_findings
 from otel_experiments.golden.match.align import align_sequences
 from otel_experiments.golden.match.content_diff import STATUS_NAMES, OwnTolerance, diff_owns
 from otel_experiments.golden.match.ledger import Ledger, Places
@@ -333,7 +333,7 @@ class _InlineMatcher:
         if not is_open:
             for place, slot in enumerate(slots):
                 if place not in used:
-                    self._note("added", slot, parents, path, candidate=slot.node.name)
+                    self._note(Code.ADDED, slot, parents, path, candidate=slot.node.name)
         self._report_order(patterns, by_pattern, slots, parents, path)
         return [(patterns[number], own) for number, own in sorted(by_pattern.items())]
 
@@ -345,13 +345,13 @@ class _InlineMatcher:
         if not own:
             if pattern.low:
                 self.ledger.note(
-                    "removed", where, golden=shown, detail=f"line {pattern.number}", count=len(parents)
+                    Code.REMOVED, where, golden=shown, detail=f"line {pattern.number}", count=len(parents)
                 )
         elif not pattern.low <= len(own) <= pattern.high:
-            self._note("count", own[-1], parents, path, golden=shown, candidate=f"x{len(own)}")
+            self._note(Code.COUNT, own[-1], parents, path, golden=shown, candidate=f"x{len(own)}")
         beside = [slot for slot in own if pattern.is_parallel != (slot.block != SEQUENTIAL)]
         if beside:
-            code = "serialised" if pattern.is_parallel else "parallelised"
+            code = Code.SERIALISED if pattern.is_parallel else Code.PARALLELISED
             self._note(code, beside[0], parents, path, detail=pattern.name)
 
     def _report_order(
@@ -372,7 +372,7 @@ class _InlineMatcher:
             wanted = [pattern.name for pattern in patterns]
             found = list(dict.fromkeys(slot.node.name for slot in slots))
             self._note(
-                "reordered",
+                Code.REORDERED,
                 slots[0],
                 parents,
                 path,
@@ -382,7 +382,7 @@ class _InlineMatcher:
 
     def _note(
         self,
-        code: str,
+        code: Code,
         slot: Slot,
         parents: Sequence[int],
         path: str,
@@ -408,7 +408,7 @@ class _InlineMatcher:
         if pattern.kind and pattern.kind != kind_name(node.kind):
             places = Places(self.form, node, instances)
             self.ledger.note(
-                "kind",
+                Code.KIND,
                 path,
                 golden=pattern.kind,
                 candidate=kind_name(node.kind),
@@ -460,7 +460,7 @@ class _InlineMatcher:
         expected = list(wanted) * (len(found) // len(wanted)) if wanted else []
         if found != expected:
             self.ledger.note(
-                "missing-index",
+                Code.MISSING_INDEX,
                 path,
                 key=key,
                 golden=_numbers(wanted),

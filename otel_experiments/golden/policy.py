@@ -10,27 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from fnmatch import fnmatchcase
-from typing import Final, Literal, get_args
+from typing import Literal, get_args
 
 from otel_experiments.errors import GoldenRuleError
 from otel_experiments.golden.canonical.metric_role import matches_metric, names_metric
 from otel_experiments.golden.curves.compare import CurveSettings
-from otel_experiments.golden.findings import GROUP_OF, Finding, Severity
+from otel_experiments.golden.findings import CODES, Code, Finding, Severity
 from otel_experiments.golden.timing.model import DEFAULT_SETTINGS, TimingSettings
 
 PolicyName = Literal["strict", "structural", "statistical"]
 TimingMode = Literal["fail", "advisory", "off"]
-
-_PARALLELISM: Final = frozenset({"serialised", "parallelised"})
-_ALWAYS: Final[Mapping[str, Severity]] = {
-    "inconclusive": "advisory",
-    "critical-path": "advisory",
-    "clock-skew": "advisory",
-    "golden-stale": "advisory",
-    "rule-unused": "advisory",
-    "converged-earlier": "advisory",
-}
-"""Severities that hold under every policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,27 +88,25 @@ class Policy:
 
     def severity(self, finding: Finding, *, may_fail: bool = True) -> Severity:
         """Return the severity of a finding; `may_fail` is what the rule that found it says of itself."""
-        if finding.code in _ALWAYS:
-            return _ALWAYS[finding.code]
-        if GROUP_OF.get(finding.code) == "time":
+        facts = CODES[finding.code]
+        if facts.severity is not None:
+            return facts.severity
+        if facts.group == "time":
             return self._time_severity(finding.code, may_fail=may_fail)
         if not may_fail:
             return "advisory"
-        if self.name == "statistical" and finding.code in _PARALLELISM:
-            return "advisory"
+        if self.name == "statistical" and facts.statistical is not None:
+            return facts.statistical
         return "fail"
 
-    def _time_severity(self, code: str, *, may_fail: bool) -> Severity:
-        if code == "faster":
+    def _time_severity(self, code: Code, *, may_fail: bool) -> Severity:
+        if code == Code.FASTER:
             return "fail" if self.name == "strict" and self.timing == "fail" else "note"
         if self.timing != "fail":
             return "advisory"
-        if self.name == "strict" and code in {"waiting", "uniform-slowdown"}:
+        if self.name == "strict" and code in {Code.WAITING, Code.UNIFORM_SLOWDOWN}:
             return "fail"
-        return "fail" if may_fail and code in {"slower", "waiting"} else "advisory"
-
-
-STRUCTURAL: Final = Policy()
+        return "fail" if may_fail and code in {Code.SLOWER, Code.WAITING} else "advisory"
 
 
 def _softened(settings: CurveSettings) -> CurveSettings:
@@ -150,7 +137,7 @@ def apply_rules(findings: Iterable[Finding], rules: Sequence[IgnoreRule], *, tod
 
 def _unused(rule: IgnoreRule, why: str) -> Finding:
     return Finding(
-        code="rule-unused",
+        code=Code.RULE_UNUSED,
         path=rule.path,
         key=rule.code,
         detail=f"{rule}: {why}",

@@ -4,57 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from otel_experiments.errors import GoldenRuleError
-
-MEANINGS: Final[Mapping[str, str]] = {
-    "added": "A span that the golden does not have.",
-    "removed": "A span of the golden that did not happen.",
-    "moved": "A subtree is below another parent than in the golden.",
-    "wrapped": "A new span stands around spans that the golden has without it.",
-    "unwrapped": "A span that stood around others is gone; the others are still there.",
-    "renamed": "A span has another name; what is in it, or around it, is the same.",
-    "count": "A loop, or a group of ranks, has another number of rounds.",
-    "reordered": "Spans of one lane happen in another order.",
-    "serialised": "What ran in parallel lanes runs in one lane.",
-    "parallelised": "What ran in one lane runs in parallel lanes.",
-    "retry": "A span failed, and one of the same name follows it that the golden does not have.",
-    "duplicate-index": "An index, such as a step, comes twice.",
-    "missing-index": "An index, such as an epoch, is left out.",
-    "orphan": "A span's parent is not in the trace: spans were lost.",
-    "root-missing": "The root span is not in the trace: the exporter was not flushed before the process ended.",
-    "rank-differs": "One rank does something else than the others.",
-    "status": "A span ended with another status.",
-    "kind": "A span is of another kind (internal, client, server...).",
-    "event": "A span has other events.",
-    "link": "A span has other links.",
-    "attr": "An attribute that is configuration has another value.",
-    "attr-added": "A span has an attribute that it has not in the golden.",
-    "attr-removed": "A span lacks an attribute that it has in the golden.",
-    "attr-type": "An attribute has the same value in another type.",
-    "attr-renamed": "An attribute has another name and the same value.",
-    "scope": "A span comes from another instrumentation scope.",
-    "nonfinite": "A metric is NaN or infinite where the golden is finite.",
-    "curve-diverged": "A metric leaves its tolerance around the golden.",
-    "curve-band": "A metric leaves the band that the golden's runs make.",
-    "curve-length": "A metric has more or fewer points.",
-    "metric-added": "A metric that the golden does not have.",
-    "metric-removed": "A metric of the golden was not recorded.",
-    "converged-later": "The metric reached its target later.",
-    "converged-earlier": "The metric reached its target earlier: too good is suspicious.",
-    "slower": "A stage takes longer than the golden's runs and their spread allow.",
-    "faster": "A stage takes less time.",
-    "waiting": "A stage takes longer while it computes as long as before: it waits, or the machine is busy.",
-    "uniform-slowdown": "Everything takes longer by one factor: the machine is slower, not the program.",
-    "critical-path": "Most of the time goes to another stage than in the golden.",
-    "inconclusive": "With so few runs a slowdown could not have been seen; more runs are needed.",
-    "incomplete-trace": "Spans were dropped or have not ended, so nothing was compared.",
-    "clock-skew": "A span starts before its parent: the clocks of two hosts differ.",
-    "golden-stale": "The golden was made with older rules, or its ten or more runs drifted in time.",
-    "golden-unused": "No test asks for the golden.",
-    "rule-unused": "An ignore rule matched nothing: it can go.",
-}
+from otel_experiments.golden.findings import CODES, Code
 
 
 def explain(report: str, number: int, *, source: str) -> str:
@@ -86,7 +39,7 @@ def _explain(document: Mapping[str, Any], number: int, source: str) -> str:
     code, path = found["code"], found["path"] or "(the whole run)"
     lines = [
         f"finding {number} of {len(findings)}: {code} ({found['group']}), {found['severity']}",
-        f"  {MEANINGS.get(code, 'A change of a kind that this release does not know.')}",
+        f"  {_meaning(code)}",
         "",
         f"  where      {path}{'  x' + str(found['count']) if found['count'] > 1 else ''}",
     ]
@@ -116,12 +69,19 @@ def _explain(document: Mapping[str, Any], number: int, source: str) -> str:
         "",
         f"  policy {policy['name']}, timing {policy['timing']}{': ' + found['reason'] if found['reason'] else ''}",
     ]
-    lines += _neighbours(findings, number, found["path"])
+    lines += _near(findings, number, found["path"])
     lines += _remedies(document, found)
     return "\n".join(lines)
 
 
-def _neighbours(findings: list[dict[str, Any]], number: int, path: str) -> list[str]:
+def _meaning(code: str) -> str:
+    try:
+        return CODES[Code(code)].meaning
+    except ValueError:
+        return "A change of a kind that this release does not know."
+
+
+def _near(findings: list[dict[str, Any]], number: int, path: str) -> list[str]:
     parent = path.rpartition("/")[0]
     near = [
         f"    {at}. {one['code']} {one['path']}{' ' + one['key'] if one['key'] else ''}"

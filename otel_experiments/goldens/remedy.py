@@ -6,17 +6,15 @@ import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from otel_experiments.golden.canonical.roles import Rules
 from otel_experiments.golden.curves.compare import CurveSettings
-from otel_experiments.golden.findings import Finding
+from otel_experiments.golden.findings import CODES, Finding
+from otel_experiments.golden.findings.codes import RemedyKind
 from otel_experiments.golden.policy import IgnoreRule, Policy
 
 _LARGEST_TOLERANCE = 0.2
 """Values that differ more are no curve that could be compared."""
-
-Kind = Literal["volatile", "unordered", "rtol", "timing", "ignore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,7 @@ class Accepted:
 class Remedy:
     """One declaration. `name` is what it is about, `value` a tolerance or the code to be ignored."""
 
-    kind: Kind
+    kind: RemedyKind
     name: str = ""
     value: str = ""
 
@@ -71,21 +69,20 @@ def remedies_of(finding: Finding, max_relative: float) -> list[Remedy]:
         finding: what failed.
         max_relative: how far the values of its metric were from those of the nearest run, relative to these.
     """
-    place = finding.path
+    is_metric = finding.group == "numbers" and bool(finding.key)
+    place = f"{finding.path} ~{finding.key}" if is_metric else finding.path
     found: list[Remedy] = []
-    if finding.group == "numbers" and finding.key:
-        place = f"{finding.path} ~{finding.key}"
-        if finding.code in {"curve-diverged", "curve-band"} and max_relative * 2 <= _LARGEST_TOLERANCE:
-            found.append(Remedy("rtol", finding.key, f"{_rounded_up(max_relative * 2):g}"))
-        if finding.code not in {"metric-added", "metric-removed"}:
-            found.append(Remedy("volatile", finding.key))
-    elif finding.group == "time":
-        found.append(Remedy("timing"))
-    elif finding.code in {"reordered", "serialised", "parallelised"}:
-        above = finding.path.rpartition("/")[0]
-        found += (Remedy("unordered", path) for path in (finding.path, above) if path)
-    elif finding.group == "span" and finding.key:
-        found.append(Remedy("volatile", finding.key))
+    for kind in CODES[finding.code].remedies:
+        match kind:
+            case "rtol" if finding.key and max_relative * 2 <= _LARGEST_TOLERANCE:
+                found.append(Remedy("rtol", finding.key, f"{_rounded_up(max_relative * 2):g}"))
+            case "volatile" if finding.key:
+                found.append(Remedy("volatile", finding.key))
+            case "unordered":
+                above = finding.path.rpartition("/")[0]
+                found += (Remedy("unordered", path) for path in (finding.path, above) if path)
+            case "timing":
+                found.append(Remedy("timing"))
     return [*found, Remedy("ignore", place, finding.code)]
 
 

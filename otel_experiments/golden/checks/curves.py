@@ -10,7 +10,7 @@ from otel_experiments.golden.canonical.form import Form, Node, Number, join_path
 from otel_experiments.golden.canonical.metric_role import MetricRoles, series_name, series_path
 from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
 from otel_experiments.golden.curves.compare import Curve, CurveFinding, CurveReport, compare_curve
-from otel_experiments.golden.findings import Example, Finding
+from otel_experiments.golden.findings import Code, Example, Finding
 from otel_experiments.golden.match.ledger import location_of
 from otel_experiments.golden.match.matcher import Matched, Pair
 from otel_experiments.golden.policy import Policy
@@ -75,7 +75,7 @@ def check_curves(
     for path, node in _lost_paths(matched):
         findings += (
             Finding(
-                "metric-removed", path, key=key, golden=f"{node.size} values", detail="went with its span"
+                Code.METRIC_REMOVED, path, key=key, golden=f"{node.size} values", detail="went with its span"
             )
             for key in node.metrics
         )
@@ -244,7 +244,7 @@ def _thinned_lengths(path: str, golden: Form, candidates: Sequence[Form]) -> lis
                 detail = f"{total} -> {count} values"
                 found.append(
                     Finding(
-                        "curve-length",
+                        Code.CURVE_LENGTH,
                         path,
                         abs(total - count),
                         name,
@@ -278,13 +278,13 @@ def _check(
             return [], CurveView(path, metric, golden, candidate)
     if not golden or not any(map(len, golden)):
         new = max(map(len, candidate), default=0)
-        found = [Finding("metric-added", path, key=metric, candidate=f"{new} values")] if new else []
+        found = [Finding(Code.METRIC_ADDED, path, key=metric, candidate=f"{new} values")] if new else []
         found += _nonfinite_of_new(path, metric, candidate)
         return found, CurveView(path, metric, golden, candidate)
     if not any(map(len, candidate)):
         gone = max(map(len, golden))
         return (
-            [Finding("metric-removed", path, key=metric, golden=f"{gone} values")],
+            [Finding(Code.METRIC_REMOVED, path, key=metric, golden=f"{gone} values")],
             CurveView(path, metric, golden, candidate),
         )
     settings = policy.curve_settings(metric, path=path, is_other_host=is_other_host)
@@ -293,9 +293,9 @@ def _check(
     findings = []
     for one in report.findings:
         finding = _finding(path, metric, one, columns)
-        if one.code == "curve-length" and is_changed:
+        if one.code == Code.CURVE_LENGTH and is_changed:
             findings.append(finding.with_severity("note", "follows from the changed counts of spans"))
-        elif one.code == "curve-length" and has_own_lengths:
+        elif one.code == Code.CURVE_LENGTH and has_own_lengths:
             findings.append(finding.with_severity("note", "no two of the golden's runs are of one length"))
         else:
             findings.append(finding.with_severity(policy.severity(finding, may_fail=one.fails)))
@@ -308,9 +308,9 @@ def _presence(
     """Return that a metric whose values vary by nature is new, or gone although each golden run has it."""
     if not golden:
         new = max(map(len, candidate), default=0)
-        return [Finding("metric-added", path, key=metric, candidate=f"{new} values")]
+        return [Finding(Code.METRIC_ADDED, path, key=metric, candidate=f"{new} values")]
     if not candidate and len(golden) >= runs:
-        return [Finding("metric-removed", path, key=metric, golden="recorded")]
+        return [Finding(Code.METRIC_REMOVED, path, key=metric, golden="recorded")]
     return []
 
 
@@ -327,7 +327,7 @@ def _nonfinite_of_new(path: str, metric: str, candidates: Sequence[Curve]) -> li
         for index, value in zip(curve.indexes, curve.values, strict=True):
             if not math.isfinite(value):
                 detail = f"[{index:g}] of a metric that the golden lacks"
-                return [Finding("nonfinite", path, key=metric, candidate=repr(value), detail=detail)]
+                return [Finding(Code.NONFINITE, path, key=metric, candidate=repr(value), detail=detail)]
     return []
 
 

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Final
 
 from otel_experiments.golden.checks.history import LEAST_RUNS, ChangePoint, find_change_points
-from otel_experiments.golden.findings import Finding
+from otel_experiments.golden.findings import Code, Finding
 from otel_experiments.golden.number_text import show_p, show_ratio, show_time
 from otel_experiments.golden.timing.model import DEFAULT_SETTINGS, TimingRun
 
@@ -54,7 +54,7 @@ def find_drift(golden: Sequence[TimingRun], candidates: Sequence[TimingRun]) -> 
 def _finding(path: str, points: Sequence[ChangePoint], runs: int, kind: str) -> Finding:
     first = points[0]
     return Finding(
-        "golden-stale",
+        Code.GOLDEN_STALE,
         path,
         golden=show_time(first.before),
         candidate=show_time(first.after),

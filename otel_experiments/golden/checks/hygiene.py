@@ -12,7 +12,7 @@ from typing import Final
 from otel_experiments.golden.canonical.form import Form
 from otel_experiments.golden.canonical.normalize import normalize_text
 from otel_experiments.golden.canonical.roles import DEFAULTS_VERSION
-from otel_experiments.golden.findings import Example, Finding
+from otel_experiments.golden.findings import Code, Example, Finding
 from otel_experiments.golden.number_text import show_time
 from otel_experiments.golden.timing.model import TimingRun
 
@@ -28,7 +28,7 @@ def find_stale(version: int) -> list[Finding]:
         return []
     return [
         Finding(
-            "golden-stale",
+            Code.GOLDEN_STALE,
             "",
             golden=f"defaults@{version}",
             candidate=f"defaults@{DEFAULTS_VERSION}",
@@ -54,7 +54,7 @@ def find_clock_skew(form: Form) -> list[Finding]:
     ahead_ns = max(start_ns[parent[at]] - start_ns[at] for at in early)
     return [
         Finding(
-            "clock-skew",
+            Code.CLOCK_SKEW,
             normalize_text(form.spans[early[0]].name)[0],
             count=len(early),
             candidate=f"{show_time(ahead_ns)} before its parent",
@@ -85,7 +85,7 @@ def find_critical_path(golden: Sequence[TimingRun], candidates: Sequence[TimingR
         return []
     return [
         Finding(
-            "critical-path",
+            Code.CRITICAL_PATH,
             new,
             golden=f"{old} {show_time(before[old])}",
             candidate=f"{new} {show_time(after[new])}",

@@ -14,7 +14,7 @@ from otel_experiments.golden.canonical.metric_role import (
     series_path,
 )
 from otel_experiments.golden.canonical.roles import Rules
-from otel_experiments.golden.findings import Finding
+from otel_experiments.golden.findings import Code, Finding
 from otel_experiments.golden.policy import Policy
 
 _NAMED = ("identity", "config", "index", "metric", "volatile")
@@ -63,7 +63,7 @@ def _unused(word: str, text: str, why: str, names: Sequence[str]) -> Finding:
     near = get_close_matches(text.rpartition("~")[2], names, n=1)
     hint = f"; there is {near[0]!r}" if near else ""
     return Finding(
-        code="rule-unused",
+        code=Code.RULE_UNUSED,
         path="",
         key=word,
         detail=f"{word} {text}: {why}{hint}",

@@ -11,7 +11,7 @@ from typing import Final
 from otel_experiments.analysis.statistics import median
 from otel_experiments.golden.canonical.form import Form, Node, NodeType, SpanColumns
 from otel_experiments.golden.checks.fingerprint import advisory_reasons, compare_fingerprints
-from otel_experiments.golden.findings import Finding
+from otel_experiments.golden.findings import Code, Finding
 from otel_experiments.golden.match.ledger import Places
 from otel_experiments.golden.number_text import show_p, show_ratio, show_time, show_times
 from otel_experiments.golden.policy import Policy
@@ -233,7 +233,7 @@ def check_times(
 
 def _is_idle(verdict: StageVerdict, policy: Policy) -> bool:
     """Whether a verdict only says that a stage which looks as before is too short to be sure of."""
-    if verdict.code != "inconclusive" or policy.require_decision:
+    if verdict.code != Code.INCONCLUSIVE or policy.require_decision:
         return False
     return verdict.wall.adjusted_ratio <= policy.timing_settings.ratio
 
@@ -241,7 +241,7 @@ def _is_idle(verdict: StageVerdict, policy: Policy) -> bool:
 def _uniform(report: TimingReport, policy: Policy) -> Finding:
     factor = report.machine.wall
     finding = Finding(
-        code="uniform-slowdown" if factor > 1 else "faster",
+        code=Code.UNIFORM_SLOWDOWN if factor > 1 else Code.FASTER,
         path="",
         count=report.machine.stage_count,
         key="wall",
@@ -288,7 +288,7 @@ def _finding(
         evidence["cpu_ratio"] = verdict.cpu.ratio
     node = next((node for path, node in candidate.walk() if path == verdict.path and node.name), None)
     finding = Finding(
-        code=verdict.code,
+        code=Code(verdict.code),
         path=verdict.path,
         count=verdict.count,
         key="wall",
@@ -302,6 +302,6 @@ def _finding(
         return finding.with_severity(
             policy.severity(finding, may_fail=False), "; ".join(report.advisory_reasons)
         )
-    if verdict.path in disturbed and verdict.code == "slower":
+    if verdict.path in disturbed and verdict.code == Code.SLOWER:
         return finding.with_severity("note", "its children changed, and its own time with them")
     return finding.with_severity(policy.severity(finding, may_fail=verdict.fails))

@@ -24,6 +24,7 @@ from otel_experiments.golden.curves.align import (
 from otel_experiments.golden.curves.band import DEFAULT_BAND, BandSettings, measure_band
 from otel_experiments.golden.curves.pace import Direction, compare_pace
 from otel_experiments.golden.curves.shape import Shape, measure_growth, measure_shape
+from otel_experiments.golden.findings import Code
 from otel_experiments.golden.number_text import show_growth, show_p
 
 __all__ = [
@@ -42,7 +43,12 @@ CurveMode = Literal["auto", "exact", "tolerance", "band", "convergence", "shape"
 """How curves are compared; `auto` takes the band for three or more goldens that vary, else the tolerance."""
 
 CurveCode = Literal[
-    "nonfinite", "curve-diverged", "curve-band", "curve-length", "converged-later", "converged-earlier"
+    Code.NONFINITE,
+    Code.CURVE_DIVERGED,
+    Code.CURVE_BAND,
+    Code.CURVE_LENGTH,
+    Code.CONVERGED_LATER,
+    Code.CONVERGED_EARLIER,
 ]
 """The findings of curves."""
 
@@ -253,7 +259,7 @@ def _find_nonfinite(golden: Sequence[Curve], candidate: Curve) -> CurveFinding |
     )
     before = "no finite value before" if found.last_finite is None else f"last finite {found.last_finite!r}"
     return CurveFinding(
-        code="nonfinite",
+        code=Code.NONFINITE,
         fails=True,
         index=found.index,
         golden=ours,
@@ -297,7 +303,7 @@ def _find_length(aligned: Aligned, golden: Sequence[Curve], candidate: Curve) ->
     parts += [f"{len(aligned.extra)} new, first {aligned.extra[0]:g}"] if aligned.extra else []
     parts.append(f"{len(aligned.indexes)} in common")
     return CurveFinding(
-        code="curve-length",
+        code=Code.CURVE_LENGTH,
         fails=True,
         index=index,
         golden=float(ours),
@@ -327,7 +333,7 @@ def _find_diverged(near: _Nearest, mode: CurveMode, settings: CurveSettings) -> 
         if pairs[-1][0] - pairs[0][0] >= _LEAST_GROWTH_STEPS and (grows := show_growth(growth)):
             text += f", {grows}"
     return CurveFinding(
-        code="curve-diverged",
+        code=Code.CURVE_DIVERGED,
         fails=True,
         index=index,
         golden=ours,
@@ -377,7 +383,7 @@ def _find_outside(
         )
     return [
         CurveFinding(
-            code="curve-band",
+            code=Code.CURVE_BAND,
             fails=True,
             index=first,
             golden=test.golden,
@@ -413,7 +419,7 @@ def _find_pace(
     told = "" if pace.candidate is None else f" ({show_p(pace.p)})"
     return [
         CurveFinding(
-            code="converged-later" if pace.outcome == "later" else "converged-earlier",
+            code=Code.CONVERGED_LATER if pace.outcome == "later" else Code.CONVERGED_EARLIER,
             fails=pace.outcome == "later",
             index=pace.candidate,
             golden=pace.golden,

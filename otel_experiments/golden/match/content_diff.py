@@ -15,6 +15,7 @@ from otel_experiments.golden.canonical.values import (
     type_name,
     values_match,
 )
+from otel_experiments.golden.findings import Code
 from otel_experiments.semconv import attributes as attr
 
 STATUS_NAMES: Final = ("unset", "ok", "error")
@@ -24,7 +25,7 @@ _EXCEPTION: Final = "exception"
 class OwnChange(NamedTuple):
     """One difference; `key` is the attribute concerned."""
 
-    code: str
+    code: Code
     key: str
     golden: str
     candidate: str
@@ -49,7 +50,7 @@ def diff_owns(golden: Own, candidate: Own, tolerance: OwnTolerance) -> list[OwnC
     if is_failure:
         changes.append(
             OwnChange(
-                "status",
+                Code.STATUS,
                 "",
                 STATUS_NAMES[golden.status],
                 STATUS_NAMES[candidate.status],
@@ -57,13 +58,13 @@ def diff_owns(golden: Own, candidate: Own, tolerance: OwnTolerance) -> list[OwnC
             )
         )
     if golden.scope != candidate.scope:
-        changes.append(OwnChange("scope", "", golden.scope, candidate.scope))
+        changes.append(OwnChange(Code.SCOPE, "", golden.scope, candidate.scope))
     attributes = _diff_attributes(golden.attributes, candidate.attributes, tolerance)
     if is_failure:  # the kind of error is part of the status finding
         attributes = [
             change
             for change in attributes
-            if change.key != attr.ERROR_TYPE or change.code not in {"attr-added", "attr-removed"}
+            if change.key != attr.ERROR_TYPE or change.code not in {Code.ATTR_ADDED, Code.ATTR_REMOVED}
         ]
     changes += attributes
     changes += _diff_events(golden.events, candidate.events, tolerance, is_failure=is_failure)
@@ -107,9 +108,9 @@ def _diff_attributes(
         if len(twins) == 1 == len(rivals):
             removed.remove(key)
             added.remove(twins[0])
-            changes.append(OwnChange("attr-renamed", key, key, twins[0], show_value(ours[key])))
-    changes += (OwnChange("attr-removed", key, show_value(ours[key]), "") for key in removed)
-    changes += (OwnChange("attr-added", key, "", show_value(theirs[key])) for key in added)
+            changes.append(OwnChange(Code.ATTR_RENAMED, key, key, twins[0], show_value(ours[key])))
+    changes += (OwnChange(Code.ATTR_REMOVED, key, show_value(ours[key]), "") for key in removed)
+    changes += (OwnChange(Code.ATTR_ADDED, key, "", show_value(theirs[key])) for key in added)
     for key, value in ours.items():
         if key not in theirs:
             continue
@@ -118,9 +119,9 @@ def _diff_attributes(
             continue
         if type_name(value) != type_name(other) and not is_pattern(value):
             kinds = f"{type_name(value)} -> {type_name(other)}"
-            changes.append(OwnChange("attr-type", key, show_value(value), show_value(other), kinds))
+            changes.append(OwnChange(Code.ATTR_TYPE, key, show_value(value), show_value(other), kinds))
         else:
-            changes.append(OwnChange("attr", key, show_value(value), show_value(other)))
+            changes.append(OwnChange(Code.ATTR, key, show_value(value), show_value(other)))
     return changes
 
 
@@ -134,12 +135,12 @@ def _diff_events(
         candidate = [event for event in candidate if event.name != _EXCEPTION]
     ours, theirs = [event.name for event in golden], [event.name for event in candidate]
     if ours != theirs:
-        return [OwnChange("event", "", _names(ours), _names(theirs), _named_difference(ours, theirs))]
+        return [OwnChange(Code.EVENT, "", _names(ours), _names(theirs), _named_difference(ours, theirs))]
     changes = []
     for before, after in zip(golden, candidate, strict=True):
         for change in _diff_attributes(before.attributes, after.attributes, tolerance):
             detail = f"{before.name}: {change.key} {change.code.removeprefix('attr').lstrip('-')}".rstrip()
-            changes.append(OwnChange("event", change.key, change.golden, change.candidate, detail))
+            changes.append(OwnChange(Code.EVENT, change.key, change.golden, change.candidate, detail))
     return changes
 
 
@@ -151,7 +152,7 @@ def _diff_links(golden: Sequence[LinkForm], candidate: Sequence[LinkForm]) -> li
     ours = [link.target for link in gone.elements()]
     theirs = [link.target for link in new.elements()]
     detail = f"{len(golden)} -> {len(candidate)} links"
-    return [OwnChange("link", "", _names(ours), _names(theirs), detail)]
+    return [OwnChange(Code.LINK, "", _names(ours), _names(theirs), detail)]
 
 
 def _names(names: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from otel_experiments.golden.canonical.form import Form, Node
-from otel_experiments.golden.findings import Example, Finding
+from otel_experiments.golden.findings import CODES, Code, Example, Finding
 from otel_experiments.model.span import Span
 from otel_experiments.semconv import attributes as attr
 
@@ -29,11 +29,11 @@ class Ledger:
     """Collects differences; `findings` gives them merged."""
 
     def __init__(self) -> None:
-        self._entries: dict[tuple[str, str, str], _Entry] = {}
+        self._entries: dict[tuple[Code, str, str], _Entry] = {}
 
     def note(  # noqa: PLR0913 - a finding has that many parts, all by keyword
         self,
-        code: str,
+        code: Code,
         path: str,
         *,
         key: str = "",
@@ -80,8 +80,8 @@ class Ledger:
                 detail = f"rank {_ranges(sorted(entry.ranks))}{f': {detail}' if detail else ''}"
             elif is_partial:
                 on = f"rank {_ranges(sorted(entry.ranks))}"
-                if code in _RANKED:
-                    own_code = "rank-differs"
+                if CODES[code].is_structural_on_ranks:
+                    own_code = Code.RANK_DIFFERS
                     detail = f"{on}: {code}{f', {detail}' if detail else ''}"
                 else:
                     detail = f"{on} only{f', {detail}' if detail else ''}"
@@ -99,21 +99,6 @@ class Ledger:
                 )
             )
         return found
-
-
-_RANKED: Final = frozenset(
-    {
-        "added",
-        "removed",
-        "moved",
-        "renamed",
-        "count",
-        "reordered",
-        "serialised",
-        "parallelised",
-        "missing-index",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)

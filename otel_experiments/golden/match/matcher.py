@@ -22,6 +22,7 @@ from otel_experiments.golden.canonical.form import (
     round_floats,
 )
 from otel_experiments.golden.canonical.values import Value, is_unbounded
+from otel_experiments.golden.findings import Code
 from otel_experiments.golden.match.content_diff import EXACT, OwnChange, OwnTolerance, diff_owns, number_alike
 from otel_experiments.golden.match.ledger import Ledger, Places
 from otel_experiments.golden.match.order import check_order
@@ -132,7 +133,7 @@ class _Matcher:
             self.matched.pairs.append(pair)
             if ours.kind != theirs.kind:
                 self.ledger.note(
-                    "kind",
+                    Code.KIND,
                     pair.path,
                     golden=kind_name(ours.kind),
                     candidate=kind_name(theirs.kind),
@@ -164,7 +165,7 @@ class _Matcher:
             changes = self._changes_between(key, pair)
             if changes:
                 different[couple] = changes
-                statuses += count if any(change.code == "status" for change in changes) else 0
+                statuses += count if any(change.code == Code.STATUS for change in changes) else 0
         if not different:
             return 0
         where: dict[tuple[int, int], list[int]] = {couple: [] for couple in different}
@@ -203,14 +204,14 @@ class _Matcher:
             after = _select(theirs[key], pair.candidate_at) if key in theirs else [None] * len(before)
             if before == after:
                 continue
-            lost: dict[str, list[int]] = {}
+            lost: dict[Code, list[int]] = {}
             for at, (old, new) in enumerate(zip(before, after, strict=True)):
                 if old == new:
                     continue
                 if old is None and self._is_open(pair, at, key):
                     continue
                 if old is None or new is None:
-                    code = "attr-added" if old is None else "attr-removed"
+                    code = Code.ATTR_ADDED if old is None else Code.ATTR_REMOVED
                     lost.setdefault(code, []).append(pair.candidate_at[at])
                 else:
                     self.index_changes.setdefault((pair.path, key), []).append((old, new, pair, at))
@@ -243,7 +244,7 @@ class _Matcher:
         )
         if sum(durations[:-1]) >= _LONG_QUEUE_NS:
             self.ledger.note(
-                "serialised",
+                Code.SERIALISED,
                 pair.path,
                 golden=f"{ours.lanes} lanes",
                 candidate="1 lane",
@@ -448,7 +449,7 @@ class _Matcher:
             twice = [value for value in extra if value in known or extra.count(value) > 1][:100]
             if twice:
                 self.ledger.note(
-                    "duplicate-index",
+                    Code.DUPLICATE_INDEX,
                     path,
                     key=key,
                     candidate=_few(twice),
@@ -457,7 +458,7 @@ class _Matcher:
                 )
             if missing:
                 self.ledger.note(
-                    "missing-index",
+                    Code.MISSING_INDEX,
                     path,
                     key=key,
                     golden=_few(missing),
@@ -467,7 +468,7 @@ class _Matcher:
                 )
             elif not twice:
                 self.ledger.note(
-                    "reordered",
+                    Code.REORDERED,
                     path,
                     key=key,
                     golden=_few([old for old, _, _, _ in changes]),
@@ -491,7 +492,7 @@ class _Matcher:
                     if self._is_open(pair, at, key) or self._is_consistent(old, new, forward, backward):
                         continue
                     self.ledger.note(
-                        "attr",
+                        Code.ATTR,
                         pair.path,
                         key=key,
                         golden=_labels(old),
@@ -532,7 +533,7 @@ def _is_of_name(change: OwnChange, pair: Pair) -> bool:
     """Whether an attribute only repeats the name of a span that was renamed."""
     before, after = change.golden.strip('"'), change.candidate.strip('"')
     return (
-        change.code == "attr"
+        change.code == Code.ATTR
         and len(before) > 1
         and pair.golden.name.endswith(before)
         and pair.candidate.name == pair.golden.name.removesuffix(before) + after

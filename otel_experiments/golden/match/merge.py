@@ -11,14 +11,14 @@ from dataclasses import replace
 
 from otel_experiments.golden.canonical.form import EventForm, Form, Node, NodeType, Own
 from otel_experiments.golden.canonical.values import Value
-from otel_experiments.golden.findings import Finding
+from otel_experiments.golden.findings import Code, Finding
 from otel_experiments.golden.match.ledger import Ledger
 from otel_experiments.golden.match.matcher import Pair, is_ambiguous, match_forms
 from otel_experiments.golden.match.pattern import Seen, is_open, pattern_of, varies, widened
 
 _MAX_ROUNDS = 3
-_WIDENED = frozenset({"attr", "attr-type", "attr-added", "attr-removed", "attr-renamed"})
-_OF_BEHAVIOUR = frozenset({"status", "kind", "event", "link", "scope"})
+_WIDENED = frozenset({Code.ATTR, Code.ATTR_TYPE, Code.ATTR_ADDED, Code.ATTR_REMOVED, Code.ATTR_RENAMED})
+_OF_BEHAVIOUR = frozenset({Code.STATUS, Code.KIND, Code.EVENT, Code.LINK, Code.SCOPE})
 
 _Attributes = tuple[tuple[str, Value], ...]
 _Place = tuple[Node, int]
@@ -216,8 +216,10 @@ def _widen_until_all_pass(merged: Form, forms: Sequence[Form]) -> None:
         if not found:
             return
         for finding in found:
-            is_optional = finding.code not in {"attr", "attr-type"}
-            names = [finding.golden, finding.candidate] if finding.code == "attr-renamed" else [finding.key]
+            is_optional = finding.code not in {Code.ATTR, Code.ATTR_TYPE}
+            names = (
+                [finding.golden, finding.candidate] if finding.code == Code.ATTR_RENAMED else [finding.key]
+            )
             for name in names:
                 for node in nodes[finding.path]:
                     node.index.pop(name, None)

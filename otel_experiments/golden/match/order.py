@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from otel_experiments.golden.canonical.form import Form
+from otel_experiments.golden.findings import Code
 from otel_experiments.golden.match.align import longest_increasing
 from otel_experiments.golden.match.ledger import Ledger, Places
 from otel_experiments.golden.match.pairing import Pairing
@@ -35,7 +36,7 @@ def check_order(
         shown = _with_crossed(pairing, min(moved))
         first = pairing.candidate[pairing.match[min(moved)]]
         ledger.note(
-            "reordered",
+            Code.REORDERED,
             path,
             golden=_names([pairing.golden[at] for at in shown]),
             candidate=_names([pairing.golden[at] for at in sorted(shown, key=pairing.match.__getitem__)]),
@@ -136,8 +137,8 @@ def _check_concurrency(
     parents: Sequence[int],
 ) -> None:
     for code, slots, others, match in (
-        ("serialised", pairing.golden, pairing.candidate, pairing.match),
-        ("parallelised", pairing.candidate, pairing.golden, pairing.back),
+        (Code.SERIALISED, pairing.golden, pairing.candidate, pairing.match),
+        (Code.PARALLELISED, pairing.candidate, pairing.golden, pairing.back),
     ):
         blocks: dict[int, list[int]] = {}
         for at, slot in enumerate(slots):
@@ -150,7 +151,7 @@ def _check_concurrency(
             width = len({slot.strand for slot in slots if slot.block == block})
             lanes = f"{width} lanes" if width > 1 else "a lane of its own"
             inline = "the caller's lane"
-            is_serial = code == "serialised"
+            is_serial = code == Code.SERIALISED
             first = others[match[members[0]]] if is_serial else slots[members[0]]
             ledger.note(
                 code,

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from otel_experiments.golden.canonical.form import Form, Node, NodeType, join_path
 from otel_experiments.golden.canonical.values import Value
-from otel_experiments.golden.findings import Example
+from otel_experiments.golden.findings import Code, Example
 from otel_experiments.golden.match.ledger import MAX_EXAMPLES, Ledger, Places
 from otel_experiments.golden.match.pairing import Pairing, likeness
 from otel_experiments.golden.match.slots import SEQUENTIAL, Side, Slot
@@ -123,7 +123,7 @@ def report_leftovers(state: MatchState, matched: Mapping[str, int]) -> None:
             for slots in (left.pairing.golden, left.pairing.candidate)
         )
         state.ledger.note(
-            "count", path, key="ranks", golden=f"{ours} ranks", candidate=f"{theirs} ranks", detail="ranks"
+            Code.COUNT, path, key="ranks", golden=f"{ours} ranks", candidate=f"{theirs} ranks", detail="ranks"
         )
     gone_below, new_below = (_count_below(sides[at] for sides in by_path.values()) for at in (0, 1))
     for path, (removed, added) in by_path.items():
@@ -132,10 +132,10 @@ def report_leftovers(state: MatchState, matched: Mapping[str, int]) -> None:
         kept = matched.get(path, 0)
         places = _places(state, [*removed, *added])
         if kept == 0 and not (added and removed):
-            code = "removed" if removed else "added"
+            code = Code.REMOVED if removed else Code.ADDED
             golden, candidate, detail = (f"x{gone}" if gone else ""), (f"x{new}" if new else ""), ""
         else:
-            code = "count"
+            code = Code.COUNT
             golden, candidate = str(kept + gone), str(kept + new)
             parts = [f"{gone} missing"] if gone else []
             parts += [f"{new} more"] if new else []
@@ -178,7 +178,7 @@ def _places(state: MatchState, lefts: Sequence[Leftover]) -> list[Places]:
 
 
 def _find_wraps(state: MatchState, group: Sequence[Leftover]) -> None:
-    for is_removed, code in ((False, "wrapped"), (True, "unwrapped")):
+    for is_removed, code in ((False, Code.WRAPPED), (True, Code.UNWRAPPED)):
         covers: dict[str, list[Leftover]] = {}
         for left in group:
             node = left.slot.node
@@ -199,7 +199,7 @@ def _find_wraps(state: MatchState, group: Sequence[Leftover]) -> None:
 
 def _try_wrap(
     state: MatchState,
-    code: str,
+    code: Code,
     covers: Sequence[Leftover],
     inner: Mapping[Hashable, Sequence[tuple[int, Leftover]]],
 ) -> None:
@@ -207,7 +207,7 @@ def _try_wrap(
 
     `inner` are the leftovers of the other side with their positions, by label.
     """
-    is_wrap = code == "wrapped"
+    is_wrap = code == Code.WRAPPED
     side = state.theirs if is_wrap else state.ours
     below = [slot for cover in covers for slot in _slots_below(side, cover)]
     kinds: dict[Hashable, dict[int, Node]] = {}
@@ -282,7 +282,7 @@ def _find_retries(state: MatchState, group: Sequence[Leftover]) -> None:
         more = f"{1 + sum(matched[at] < 0 for at in tries)} tries"
         before, after = (more, "1 try") if left.is_removed else ("1 try", more)
         state.ledger.note(
-            "retry",
+            Code.RETRY,
             left.path,
             golden=before,
             candidate=after,
@@ -385,7 +385,7 @@ def _note_move(
     after = Places(state.candidate, target.slot.node, taken)
     if not _note_lane_change(state, left, target, after):
         state.ledger.note(
-            "moved",
+            Code.MOVED,
             left.path,
             golden=_place_text(left.parent_path, before),
             candidate=_place_text(target.parent_path, after),
@@ -415,7 +415,7 @@ def _note_lane_change(state: MatchState, left: Leftover, target: Leftover, after
         return False  # the workers are still there: this one piece was moved
     lanes, inline = f"{len(strands)} lanes", "the caller's lane"
     state.ledger.note(
-        "serialised" if was_parallel else "parallelised",
+        Code.SERIALISED if was_parallel else Code.PARALLELISED,
         caller.parent_path,
         golden=lanes if was_parallel else inline,
         candidate=inline if was_parallel else lanes,
@@ -457,7 +457,7 @@ def _find_renames(state: MatchState, group: Sequence[Leftover]) -> None:
         for old, new in zip(removed[at], added[place], strict=False):
             old.is_settled = new.is_settled = True
             state.ledger.note(
-                "renamed",
+                Code.RENAMED,
                 old.path,
                 golden=old.slot.node.name,
                 candidate=new.slot.node.name,

@@ -11,6 +11,7 @@ from typing import Final
 
 from otel_experiments.golden.canonical.form import Form, NodeType
 from otel_experiments.golden.compare import Comparison
+from otel_experiments.golden.findings import Code
 from otel_experiments.golden.report.escape import (
     clip,
     code_span,
@@ -93,7 +94,7 @@ def _first_name(content: str) -> str:
 
 def _annotation(comparison: Comparison, file: str, lines: Mapping[str, int]) -> str:
     causes = [finding for finding in comparison.findings if finding.severity == "fail"] or [
-        finding for finding in comparison.findings if finding.code == "inconclusive"
+        finding for finding in comparison.findings if finding.code == Code.INCONCLUSIVE
     ]
     texts = []
     for finding in causes[:_MAX_CAUSES]:

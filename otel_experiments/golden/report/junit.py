@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from otel_experiments.golden.compare import Comparison
-from otel_experiments.golden.findings import Finding, Group
+from otel_experiments.golden.findings import Code, Finding, Group
 from otel_experiments.golden.report.escape import clip, escape_markup, show_hidden
 from otel_experiments.golden.report.text import describe, headline, place_of
 
@@ -86,7 +86,7 @@ def _case(comparison: Comparison, part: str) -> tuple[list[str], str]:
         body.append(_result("failure", comparison, failed[0].code, failed))
     elif part == "time" and comparison.verdict == "inconclusive":
         kind = "failure"
-        undecided = [finding for finding in others if finding.code == "inconclusive"]
+        undecided = [finding for finding in others if finding.code == Code.INCONCLUSIVE]
         body.append(_result("failure", comparison, "inconclusive", undecided))
     elif part == "time" and comparison.timing is None:
         kind = "skipped"

@@ -12,7 +12,7 @@ from typing import Final
 
 from otel_experiments.golden.canonical.form import Form, Node, NodeType
 from otel_experiments.golden.compare import Comparison
-from otel_experiments.golden.findings import Finding
+from otel_experiments.golden.findings import Code, Finding
 from otel_experiments.golden.report.difference import show_change, show_value
 from otel_experiments.golden.report.escape import show_hidden
 
@@ -187,7 +187,7 @@ class _Mark:
     index: tuple[tuple[str, float], ...]
 
 
-_SIGNS: Final = {"removed": "-", "added": "+"}
+_SIGNS: Final = {Code.REMOVED: "-", Code.ADDED: "+"}
 
 
 def _marks(failures: Sequence[Finding]) -> dict[str, _Mark]:

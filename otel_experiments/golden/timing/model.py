@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-TimingCode = Literal["equal", "slower", "faster", "waiting", "inconclusive"]
+from otel_experiments.golden.findings import Code
+
+TimingCode = Literal["equal", Code.SLOWER, Code.FASTER, Code.WAITING, Code.INCONCLUSIVE]
 """What is said of one stage; `equal` is not reported."""
 
 CpuReading = Literal["up", "flat", "unknown"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from otel_experiments.golden.findings import Code
 from otel_experiments.golden.number_text import show_chance, show_ratio
 from otel_experiments.golden.timing.model import (
     CpuReading,
@@ -52,18 +53,18 @@ def judge_stage(
     fails, reason = False, ""
     needed: tuple[int, int] | None = None
     if wall.is_slower and reading != "flat":
-        code = "slower"
+        code = Code.SLOWER
         fails, reason = _judge_slower(facts, reading, machine, sizes, settings)
     elif wall.is_slower:
-        code = "waiting"
+        code = Code.WAITING
         fails, reason = _judge_waiting(facts, machine, sizes[1], settings)
     elif wall.is_faster:
-        code, reason = "faster", "wall time fell"
+        code, reason = Code.FASTER, "wall time fell"
     elif cpu is not None and cpu.is_slower:
-        code = "slower"
+        code = Code.SLOWER
         fails, reason = _judge_cpu_alone(facts, cpu, machine, sizes[1], settings)
     elif wall.power < settings.power and _could_matter(facts, settings):
-        code = "inconclusive"
+        code = Code.INCONCLUSIVE
         needed = runs_needed(
             wall, golden_runs=sizes[0], candidate_runs=sizes[1], family=sizes[2], settings=settings
         )

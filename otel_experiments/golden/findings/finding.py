@@ -1,87 +1,12 @@
-"""What a comparison finds: one `Finding` for each kind of change at each place, with stable codes.
-
-Codes are API: they stand in JSON, JUnit, annotations and ignore rules, and are only ever added. Source: golden
-trace design, section 4.2.
-"""
+"""What a comparison finds: one `Finding` for each kind of change at each place, with a stable code."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
 
-Severity = Literal["fail", "advisory", "note", "ignored"]
-"""`fail` makes the verdict fail; advisories and notes are shown; what a rule ignored is counted."""
-
-Group = Literal["structure", "span", "numbers", "time", "hygiene"]
-
-GROUPS: Final[Mapping[Group, tuple[str, ...]]] = {
-    "structure": (
-        "added",
-        "removed",
-        "moved",
-        "wrapped",
-        "unwrapped",
-        "renamed",
-        "count",
-        "reordered",
-        "serialised",
-        "parallelised",
-        "retry",
-        "duplicate-index",
-        "missing-index",
-        "orphan",
-        "root-missing",
-        "rank-differs",
-    ),
-    "span": (
-        "status",
-        "kind",
-        "event",
-        "link",
-        "attr",
-        "attr-added",
-        "attr-removed",
-        "attr-type",
-        "attr-renamed",
-        "scope",
-    ),
-    "numbers": (
-        "nonfinite",
-        "curve-diverged",
-        "curve-band",
-        "curve-length",
-        "metric-added",
-        "metric-removed",
-        "converged-later",
-        "converged-earlier",
-    ),
-    "time": ("slower", "faster", "waiting", "uniform-slowdown", "critical-path", "inconclusive"),
-    "hygiene": ("incomplete-trace", "clock-skew", "golden-stale", "golden-unused", "rule-unused"),
-}
-"""All codes by group."""
-
-GROUP_OF: Final[Mapping[str, Group]] = {code: group for group, codes in GROUPS.items() for code in codes}
-
-_WEIGHT: Final = {
-    code: weight
-    for weight, codes in enumerate(
-        (
-            ("incomplete-trace",),
-            ("root-missing",),
-            ("orphan",),
-            ("nonfinite",),
-            ("retry",),
-            ("serialised",),
-            ("rank-differs",),
-            ("renamed", "moved", "wrapped", "unwrapped", "removed", "added", "count"),
-            ("status",),
-        )
-    )
-    for code in codes
-}
-"""Causes before what follows from them; findings of one weight stand in the order of the program."""
+from otel_experiments.golden.findings.codes import CODES, GROUPS, SEVERITIES, Code, Group, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +36,7 @@ class Finding:
     `evidence` holds numbers (p, ratio, n). `detail` is one clause for people.
     """
 
-    code: str
+    code: Code
     path: str
     count: int = 1
     key: str = ""
@@ -127,7 +52,7 @@ class Finding:
     @property
     def group(self) -> Group:
         """The group of the finding's code."""
-        return GROUP_OF.get(self.code, "hygiene")
+        return CODES[self.code].group
 
     @property
     def location(self) -> str:
@@ -170,20 +95,21 @@ def sort_findings(findings: Iterable[Finding], positions: Mapping[str, int] | No
     curves stand in the order in which the curves part.
     """
     order = positions or {}
-    severities = ("fail", "advisory", "note", "ignored")
-    groups = tuple(GROUPS)
-    return sorted(
-        findings,
-        key=lambda finding: (
-            severities.index(finding.severity),
-            0 if finding.code in _WEIGHT else 1 + groups.index(finding.group),
-            _WEIGHT.get(finding.code, 99),
-            finding.evidence.get("index", math.inf) if finding.group == "numbers" else 0.0,
+
+    def position(finding: Finding) -> tuple[int, int, int, float, int, str, str]:
+        facts = CODES[finding.code]
+        is_cause = facts.weight is not None
+        return (
+            SEVERITIES.index(finding.severity),
+            0 if is_cause else 1 + GROUPS.index(facts.group),
+            facts.weight or 0,
+            finding.evidence.get("index", math.inf) if facts.group == "numbers" else 0.0,
             order.get(finding.path, len(order)),
             finding.path,
             finding.key,
-        ),
-    )
+        )
+
+    return sorted(findings, key=position)
 
 
 def _counted(key: str) -> str:
