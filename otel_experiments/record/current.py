@@ -58,9 +58,9 @@ def find_run(context: context_api.Context | None = None) -> Run | None:
 
     None when there is no run, or several and the context names none of them.
     """
-    run = cast("Run | None", context_api.get_value(RUN_KEY, context))
+    run: Any = (context_api.get_current() if context is None else context).get(RUN_KEY)
     if run is not None and run.id in active_runs:
-        return run
+        return run  # type: ignore[no-any-return] # a Run, set by us
     if len(active_runs) == 1:
         try:
             return next(iter(active_runs.values()))

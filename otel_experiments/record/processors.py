@@ -64,7 +64,12 @@ class JournalSpanProcessor(SpanProcessor):
     """Writes every span of a run to the journal before `end()` returns, long ones also when they start.
 
     `on_span(run_id, size_bytes)` is told of each ended span: the run counts its trace by it.
+
+    Attributes:
+        long_operations: the operations whose spans are to be handed to `on_opened`.
     """
+
+    long_operations = OPENED_IN_JOURNAL
 
     def __init__(
         self,
@@ -84,7 +89,8 @@ class JournalSpanProcessor(SpanProcessor):
         """Give the span its lane and sequence number where its opener has not; journal it if it is long."""
         attributes = span.attributes
         if attributes is not None and attr.ML_SPAN_LANE in attributes:
-            self.on_opened(span, attributes.get(attr.ML_OPERATION_NAME))
+            if attributes.get(attr.ML_OPERATION_NAME) in OPENED_IN_JOURNAL:
+                self.on_opened(span)
             return
         try:
             span.set_attributes({attr.ML_SPAN_LANE: current_lane(), attr.ML_SPAN_SEQUENCE: next_sequence()})
@@ -93,11 +99,10 @@ class JournalSpanProcessor(SpanProcessor):
                 raise
             self._tell_not_started(span, error)
 
-    def on_opened(self, span: ReadableSpan, operation: object) -> None:
-        """Journal a span of ours that has just been opened, if its operation is a long one."""
+    def on_opened(self, span: ReadableSpan) -> None:
+        """Journal a span that has just been opened: the caller knows that its operation is one of `long_operations`."""
         try:
-            if operation in OPENED_IN_JOURNAL:
-                self._journal_open(span)
+            self._journal_open(span)
         except Exception as error:  # as above
             if is_interruption(error):
                 raise
@@ -116,14 +121,24 @@ class JournalSpanProcessor(SpanProcessor):
         """Write the ended span."""
         self.on_ended(span)
 
-    def on_ended(self, span: ReadableSpan, own: dict[str, Any] | None = None) -> None:
-        """Write the ended span; `own` is a copy of its attributes, where the caller has them at hand."""
+    def on_ended(
+        self, span: ReadableSpan, own: dict[str, Any] | None = None, *, has_more: bool | None = None
+    ) -> None:
+        """Write the ended span; the rest is what the caller has at hand, and is read from the span otherwise.
+
+        Args:
+            span: the span.
+            own: a copy of its attributes.
+            has_more: whether it has events or links.
+        """
         try:
+            if has_more is None:
+                has_more = bool(span.events or span.links)
             attributes: dict[str, Any] = cast("Any", span.attributes).copy() if own is None else own
             if len(attributes) > MAX_ATTRIBUTES:
                 span = _bounded(span)
                 attributes = cast("Any", span.attributes).copy()
-            self._journal_ended(span, attributes)
+            self._journal_ended(span, attributes, has_more)
         except Exception as error:  # as above
             if is_interruption(error):
                 raise
@@ -145,7 +160,7 @@ class JournalSpanProcessor(SpanProcessor):
             encode_span(model, resource.number, scope.number), (resource.declaration, scope.declaration)
         )
 
-    def _journal_ended(self, span: ReadableSpan, attributes: dict[str, Any]) -> None:
+    def _journal_ended(self, span: ReadableSpan, attributes: dict[str, Any], has_more: bool) -> None:  # noqa: FBT001 - the hot path
         references = self._references
         resource = references.resources.get(id(span.resource)) or references.resource(
             span.resource, lambda: resource_from_sdk(span.resource)
@@ -154,7 +169,7 @@ class JournalSpanProcessor(SpanProcessor):
             span.instrumentation_scope, lambda: scope_from_sdk(span.instrumentation_scope)
         )
         status = span.status
-        if span.events or span.links or status.description or span.dropped_attributes:
+        if has_more or status.description or span.dropped_attributes:
             model = self._redact(span_from_sdk(span, resource=resource.value, scope=scope.value))
             if (model.end_ns or 0) < model.start_ns:  # the clock was set back
                 model = replace(model, end_ns=model.start_ns)

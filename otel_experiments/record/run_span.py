@@ -76,6 +76,7 @@ class SpanSource:
 
     __slots__ = (
         "_ids",
+        "_long_operations",
         "has_length_limit",
         "journal",
         "limits",
@@ -98,12 +99,12 @@ class SpanSource:
         self.resource = resource
         self.scope = scope
         self.limits = limits
-        self.max_attributes = (
-            MAX_ATTRIBUTES if limits.max_span_attributes is None else limits.max_span_attributes
-        )
+        most = limits.max_span_attributes
+        self.max_attributes = MAX_ATTRIBUTES if most is None else most
         self.has_length_limit = limits.max_span_attribute_length is not None
         self._ids = ids
         self.journal = journal
+        self._long_operations = journal.long_operations
         self.user = user
 
     def start_span(
@@ -133,7 +134,8 @@ class SpanSource:
                 span.add_link(link.context, link.attributes)
             if self.user is not None:
                 self.user.on_start(span, context)
-            self.journal.on_opened(span, span._own.get(attr.ML_OPERATION_NAME))  # noqa: SLF001 - the module's own class
+            if span._own.get(attr.ML_OPERATION_NAME) in self._long_operations:  # noqa: SLF001 - the module's own class
+                self.journal.on_opened(span)
         except BaseException:  # a signal handler's: nobody gets the span, which may be in the journal as open
             span.end()
             raise
@@ -348,16 +350,15 @@ class RunSpan(ReadableSpan, trace.Span):
                 self._has_ended("an end")
                 return
             with _changing:
-                self.end_time = max(time.time_ns() if end_time is None else end_time, self.start_time)
+                end_ns = time.time_ns() if end_time is None else end_time
+                self.end_time = end_ns if end_ns > self.start_time else self.start_time  # noqa: FURB136 - half of max()
             if source.user is not None:
                 source.user.on_end(self.snapshot())
-            source.journal.on_ended(self, self._own.copy())
-        except (
-            BaseException
-        ):  # a signal handler's: it is recorded all the same, at worst twice, which is once
+            source.journal.on_ended(self, self._own.copy(), has_more=bool(self._events or self._links))
+        except BaseException:  # a signal handler's: it is recorded all the same; twice is once
             self._is_open.clear()
             self.end_time = self.end_time or end_time or time.time_ns()
-            source.journal.on_ended(self, self._own.copy())
+            source.journal.on_ended(self, self._own.copy(), has_more=bool(self._events or self._links))
             raise
 
     def snapshot(self) -> ReadableSpan:

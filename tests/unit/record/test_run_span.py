@@ -216,7 +216,7 @@ def test_two_threads_that_end_a_span_record_it_once():
     ended = []
     limits = SpanLimits(**LIMITS)
     made = source(limits)
-    made.journal.on_ended = lambda span, _: ended.append(span)
+    made.journal.on_ended = lambda span, *_, **__: ended.append(span)
     for _ in range(200):
         span = made.start_span("work", trace.Context(), {}, start_ns=5)
         barrier = threading.Barrier(2)
