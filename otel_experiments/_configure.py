@@ -21,17 +21,17 @@ from otel_experiments.model.batch import WriteBatch
 from otel_experiments.process.fork import need_in_children
 from otel_experiments.process.notice import tell
 from otel_experiments.process.paths import is_folder
-from otel_experiments.record import exits
-from otel_experiments.record.children import CHILDREN_NEED
-from otel_experiments.record.current import active_runs
-from otel_experiments.record.guard import logger
-from otel_experiments.record.otlp_start import start_otlp
-from otel_experiments.record.pipeline import FlushReport, Pipeline
-from otel_experiments.record.propagation import RUN_ID_VARIABLE, Membership, read_membership
-from otel_experiments.record.ranks import RanksMode, checked_mode, find_rank
-from otel_experiments.record.run import Run
-from otel_experiments.record.settings import Settings
-from otel_experiments.record.start import (
+from otel_experiments.record.base.current import active_runs
+from otel_experiments.record.base.guard import logger
+from otel_experiments.record.base.propagation import RUN_ID_VARIABLE, Membership, read_membership
+from otel_experiments.record.base.ranks import RanksMode, checked_mode, find_rank
+from otel_experiments.record.base.settings import Settings
+from otel_experiments.record.otlp.start import start_otlp
+from otel_experiments.record.pipeline.pipeline import FlushReport, Pipeline
+from otel_experiments.record.run import exits
+from otel_experiments.record.run.children import CHILDREN_NEED
+from otel_experiments.record.run.run import Run
+from otel_experiments.record.run.start import (
     Before,
     base_resource,
     create_run,
@@ -39,7 +39,7 @@ from otel_experiments.record.start import (
     unknown_run,
     version,
 )
-from otel_experiments.record.threads import thread_id_processors
+from otel_experiments.record.spans.threads import thread_id_processors
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.filesystem import is_network_filesystem
 
@@ -81,7 +81,7 @@ def configure(  # noqa: PLR0913 - one argument a setting, as documented in SETTI
     """Set up recording for this process; without it the first run does, from environment and defaults.
 
     Calling it again closes what was set up before (open runs are finished first). Every argument wins over its
-    environment variable; `otel_experiments.record.settings.SETTINGS` is the table.
+    environment variable; `otel_experiments.record.base.settings.SETTINGS` is the table.
 
     Raises:
         ConfigurationError: a setting that cannot be used.
@@ -207,7 +207,7 @@ def _build(
     _pipeline, _store = made, store
     _active.set_finder(active_store)
     if settings.set_global:
-        from otel_experiments.record.routing import install_global_provider  # noqa: PLC0415 - rarely wanted
+        from otel_experiments.record.spans.routing import install_global_provider  # noqa: PLC0415 - rarely wanted
 
         install_global_provider()
     exits.watch(made)
@@ -350,7 +350,7 @@ def _join_as_worker(
     config: object,
     tags: Mapping[str, object] | Iterable[str] | None,
 ) -> Run:
-    from otel_experiments.record.join import join_as_worker  # noqa: PLC0415 - only in processes that join
+    from otel_experiments.record.run.join import join_as_worker  # noqa: PLC0415 - only in processes that join
 
     run = join_as_worker(process, membership)
     if config is not None:

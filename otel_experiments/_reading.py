@@ -10,7 +10,7 @@ from otel_experiments._active import active_store
 from otel_experiments.model.run import Experiment
 from otel_experiments.model.search import Expression
 from otel_experiments.query import Reader, RunView, Table, open_reader, reader_over
-from otel_experiments.record.settings import Settings
+from otel_experiments.record.base.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -11,15 +11,15 @@ from otel_experiments._configure import configure, join_run, shutdown, start_run
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.model.run import RunState
 from otel_experiments.model.search import Comparison, RunField
-from otel_experiments.record import other_trackers as other
-from otel_experiments.record.current import active_runs, current_run, find_run
-from otel_experiments.record.decorators import make_run_decorator, stage, step, trace
-from otel_experiments.record.fluent import Fluent
-from otel_experiments.record.pipeline import Pipeline
-from otel_experiments.record.ranks import RanksMode
-from otel_experiments.record.run import Run
-from otel_experiments.record.settings import Settings
-from otel_experiments.record.start import Before
+from otel_experiments.record.base import other_trackers as other
+from otel_experiments.record.base.current import active_runs, current_run, find_run
+from otel_experiments.record.base.ranks import RanksMode
+from otel_experiments.record.base.settings import Settings
+from otel_experiments.record.pipeline.pipeline import Pipeline
+from otel_experiments.record.run.decorators import make_run_decorator, stage, step, trace
+from otel_experiments.record.run.fluent import Fluent
+from otel_experiments.record.run.run import Run
+from otel_experiments.record.run.start import Before
 
 __all__ = [
     "Run", "configure", "current_run", "finish", "init", "join_run", "log", "log_params", "run_decorator", "set_tag",

@@ -48,7 +48,7 @@
     └── SearchWarning                          a search was answered otherwise than its words say
 
 Two regimes, never mixed: configuring, querying and comparing raise these; recording never raises into user
-code (`record/guard.py` counts and logs instead). Constructors take the facts by keyword, keep them as
+code (`record/base/guard.py` counts and logs instead). Constructors take the facts by keyword, keep them as
 attributes and make the text: what happened, to which object, what was found instead, what to do next.
 """
 

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from rows import row
 
-from otel_experiments.record.lanes import current_lane, next_sequence
+from otel_experiments.process.lanes import current_lane, next_sequence
 
 
 def span_ns(rounds):

@@ -18,8 +18,8 @@ from otel_experiments.capture.environment import describe_here
 from otel_experiments.capture.stored import capture_store
 from otel_experiments.errors import CommandFailedError, EmptyTraceError, GoldenRuleError, RunNotFoundError
 from otel_experiments.golden.canonical.trace import CapturedRun
-from otel_experiments.record.propagation import RUN_ID_VARIABLE, TRACEPARENT_VARIABLE
-from otel_experiments.record.settings import SETTINGS
+from otel_experiments.record.base.propagation import RUN_ID_VARIABLE, TRACEPARENT_VARIABLE
+from otel_experiments.record.base.settings import SETTINGS
 
 _NOT_HANDED_ON: Final = (RUN_ID_VARIABLE, TRACEPARENT_VARIABLE)
 """The command records runs of its own and joins nobody's."""

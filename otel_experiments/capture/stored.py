@@ -12,7 +12,7 @@ from otel_experiments.capture.grouping import group_spans
 from otel_experiments.errors import EmptyTraceError, GoldenRuleError
 from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries, require_complete
 from otel_experiments.query import Reader, RunView, open_reader
-from otel_experiments.record.start import is_made_name
+from otel_experiments.record.run.start import is_made_name
 
 _UNNAMED: Final = "run"
 """What a child run is called that nobody gave a name."""

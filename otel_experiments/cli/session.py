@@ -7,7 +7,7 @@ import click
 from otel_experiments.cli.root import ExitCode, named_store
 from otel_experiments.errors import StoreNotFoundError, StorePathError
 from otel_experiments.query import Reader, open_reader
-from otel_experiments.record.settings import Settings
+from otel_experiments.record.base.settings import Settings
 
 FIRST_RUN = """\
 Three lines make the first run:

@@ -17,7 +17,7 @@ from otel_experiments.cli.terminal.format import clean
 from otel_experiments.golden.score.equivalence import compare_traces
 from otel_experiments.golden.score.literal import SystemCall
 from otel_experiments.model.span import Span
-from otel_experiments.record.settings import SETTINGS
+from otel_experiments.record.base.settings import SETTINGS
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.syscalls import busiest, record_command
 from otel_experiments.syscalls.record import Calls

@@ -12,7 +12,7 @@ from otel_experiments.codec.from_sdk import log_record_from_sdk
 from otel_experiments.exporters.journaled import shared_store
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
-from otel_experiments.record.guard import logger
+from otel_experiments.record.base.guard import logger
 
 
 class StoreLogExporter(LogRecordExporter):

@@ -1,5 +1,5 @@
 """What user code calls: settings, runs, scopes, decorators. Knows no store."""
 
-from otel_experiments.record.sound_environment import import_sdk
+from otel_experiments.record.base.sound_environment import import_sdk
 
 import_sdk()

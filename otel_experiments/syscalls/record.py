@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Final, Literal
 
 from otel_experiments.errors import CommandFailedError, MissingToolError
-from otel_experiments.record.propagation import THREAD_IDS_VARIABLE
+from otel_experiments.record.base.propagation import THREAD_IDS_VARIABLE
 
 Calls = Literal["io", "all"]
 """`io`: files, descriptors, network and processes; `all`: memory and waiting as well, several times as many."""

@@ -23,7 +23,7 @@ STABLE_DESPITE_THE_UNDERSCORE = re.compile(
 )
 """The logs signal's documented paths, which keep their underscore until OpenTelemetry renames them."""
 
-MAY_USE_PRIVATE_NAMES = {"record/otel_internals.py"}
+MAY_USE_PRIVATE_NAMES = {"record/base/otel_internals.py"}
 """The one module that may use private names of OpenTelemetry."""
 
 

@@ -34,7 +34,7 @@ LARGER_MODULES = {
 CLASS_LINES = 300
 LARGER_CLASSES = {
     "store/sqlite/database.py:Database": "the locks of one file, and every method that takes them; forks need them together",
-    "record/run_life.py:RunLife": "the ways to end side by side; half of it is docstrings",
+    "record/run/life.py:RunLife": "the ways to end side by side; half of it is docstrings",
     "golden/canonical/canonicalize.py:_Canonicalizer": "one pass; its tables are shared by every step",
     "golden/match/matcher.py:_Matcher": "one method a stage of matching",
     "query/search.py:_Parser": "one method a rule of the grammar",
@@ -46,8 +46,8 @@ LONGER_FUNCTIONS = {
     "golden/timing/compare.py:compare_timing": "the order of the parts of the timing rule, one call each",
     "_configure.py:start_run": "each argument is one fact about the run, declared, documented and handed on",
     "_recording.py:init": "as above, and those of other trackers' init",
-    "record/points.py:log": "the hot path: each part of it in a function of its own is a call more",
-    "record/start.py:create_run": "the same arguments, each cleaned or taken from the run that goes on",
+    "record/metrics/points.py:log": "the hot path: each part of it in a function of its own is a call more",
+    "record/run/start.py:create_run": "the same arguments, each cleaned or taken from the run that goes on",
 }
 
 ATTICS = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}

@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 
 import otel_experiments
-from otel_experiments.record import gate, param_source, param_value, room
+from otel_experiments.record.base import gate, room
+from otel_experiments.record.params import source as param_source
+from otel_experiments.record.params import value as param_value
 
 PACKAGE = Path(otel_experiments.__file__).parent
 PAGE = PACKAGE.parent / "docs" / "explanation" / "nothing-in-silence.md"

@@ -14,9 +14,9 @@ from otel_experiments.journal.format import SegmentHeader
 from otel_experiments.journal.owner import current_owner
 from otel_experiments.journal.segment import Segment, frame_size_bytes
 from otel_experiments.journal.writer import JournalWriter
-from otel_experiments.record.guard import Guard
-from otel_experiments.record.keysets import Keysets
-from otel_experiments.record.points import PointRecorder
+from otel_experiments.record.base.guard import Guard
+from otel_experiments.record.metrics.keysets import Keysets
+from otel_experiments.record.metrics.points import PointRecorder
 
 # Where CPython looks for signals and for other threads that want to run.
 # Source: cpython, Python/ceval.c and bytecodes.c, CHECK_EVAL_BREAKER.
@@ -177,8 +177,8 @@ def test_a_warm_log_makes_no_system_call(tmp_path):
         """
         import os, pathlib, sys
         from otel_experiments.journal.writer import JournalWriter
-        from otel_experiments.record.guard import Guard
-        from otel_experiments.record.points import PointRecorder
+        from otel_experiments.record.base.guard import Guard
+        from otel_experiments.record.metrics.points import PointRecorder
         recorder = PointRecorder("ab" * 16, JournalWriter(pathlib.Path(sys.argv[1])), Guard(), {})
         for step in range(100):
             recorder.log({"loss": 0.5}, step, None)

@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits, SpanProcess
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.util import BoundedList
 
-from otel_experiments.record.otel_internals import global_provider
+from otel_experiments.record.base.otel_internals import global_provider
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("api", "sdk", "exporter-otlp-proto-grpc", "exporter-otlp-proto-common", "proto")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_experiments.record.settings import SETTINGS
+from otel_experiments.record.base.settings import SETTINGS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 

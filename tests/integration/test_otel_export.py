@@ -346,7 +346,7 @@ def test_what_the_application_sends_itself_is_not_sent_twice(exporting, configur
     """Spans of the application's provider go where that provider sends them; ours keeps them in the store only."""
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(exporting.endpoint, insecure=True)))
-    from otel_experiments.record.adoption import AdoptingSpanProcessor
+    from otel_experiments.record.spans.adoption import AdoptingSpanProcessor
 
     configure()
     provider.add_span_processor(AdoptingSpanProcessor())

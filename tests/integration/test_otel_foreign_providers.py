@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import otel_experiments as ox
-from otel_experiments.record import adoption
+from otel_experiments.record.spans import adoption
 
 
 class Subclass(TracerProvider):

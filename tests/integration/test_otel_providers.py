@@ -21,8 +21,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 import otel_experiments as ox
 from otel_experiments.query import Reader
-from otel_experiments.record.adoption import AdoptingSpanProcessor
-from otel_experiments.record.routing import RoutingTracerProvider
+from otel_experiments.record.spans.adoption import AdoptingSpanProcessor
+from otel_experiments.record.spans.routing import RoutingTracerProvider
 from otel_experiments.store import open_store
 
 OWN_PROVIDER = """

@@ -7,10 +7,10 @@ from opentelemetry._logs import LogRecord
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from otel_experiments.record.adoption import AdoptingSpanProcessor
-from otel_experiments.record.declared import References
-from otel_experiments.record.guard import Guard
-from otel_experiments.record.processors import (
+from otel_experiments.record.base.declared import References
+from otel_experiments.record.base.guard import Guard
+from otel_experiments.record.spans.adoption import AdoptingSpanProcessor
+from otel_experiments.record.spans.processors import (
     JournalLogProcessor,
     JournalSpanProcessor,
 )

@@ -11,8 +11,8 @@ from opentelemetry.sdk.trace import TracerProvider
 
 import otel_experiments as ox
 from otel_experiments.query import Reader
-from otel_experiments.record import notices
-from otel_experiments.record.otlp_environment import SDK_DISABLED
+from otel_experiments.record.base import notices
+from otel_experiments.record.otlp.environment import SDK_DISABLED
 from otel_experiments.store import open_store
 
 

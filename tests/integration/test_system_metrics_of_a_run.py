@@ -90,7 +90,7 @@ def test_zero_turns_them_off(tmp_path, monkeypatch, how):
     settings = {"system_metrics_s": 0} if how == "argument" else {}
     script = (
         train(1, **settings)
-        + "import sys, json; print(json.dumps('otel_experiments.record.host' in sys.modules))"
+        + "import sys, json; print(json.dumps('otel_experiments.record.system.host' in sys.modules))"
     )
 
     assert python(script) is False

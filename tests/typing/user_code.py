@@ -8,7 +8,7 @@ from typing import assert_type
 
 import otel_experiments as ox
 from otel_experiments.query import RunView
-from otel_experiments.record.scopes import Scope
+from otel_experiments.record.spans.scopes import Scope
 
 
 @ox.run

@@ -8,16 +8,16 @@ import socket
 from collections.abc import Iterator, Mapping
 
 from otel_experiments.cli.doctor.finding import Finding
-from otel_experiments.record.otlp_destination import Address
-from otel_experiments.record.otlp_environment import SDK_DISABLED, is_sdk_disabled, read_plan
-from otel_experiments.record.propagation import (
+from otel_experiments.record.base.propagation import (
     RANK_VARIABLE,
     RUN_ID_VARIABLE,
     RUN_NAME_VARIABLE,
     THREAD_IDS_VARIABLE,
 )
-from otel_experiments.record.ranks import JOB_ID_VARIABLE
-from otel_experiments.record.settings import SETTINGS, Settings
+from otel_experiments.record.base.ranks import JOB_ID_VARIABLE
+from otel_experiments.record.base.settings import SETTINGS, Settings
+from otel_experiments.record.otlp.destination import Address
+from otel_experiments.record.otlp.environment import SDK_DISABLED, is_sdk_disabled, read_plan
 
 _PACKAGES = (
     "otel-experiments", "opentelemetry-api", "opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-grpc", "protobuf",

@@ -1,7 +1,7 @@
 """Chunk traces put back into the run they were cut from.
 
 A long run's step and batch spans go to traces of their own, cut by size and so at places that vary from run to
-run. Each such span links to the span that enclosed it: there it belongs. Source: `record/loops.py`.
+run. Each such span links to the span that enclosed it: there it belongs. Source: `record/spans/loops.py`.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ LEAVE_A_BACKLOG = """
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.journal import encode
 from otel_experiments.model.run import Run, RunState
-from otel_experiments.record.guard import Guard
-from otel_experiments.record.points import PointRecorder
+from otel_experiments.record.base.guard import Guard
+from otel_experiments.record.metrics.points import PointRecorder
 from otel_experiments.store import open_store
 from otel_experiments.collect.journal_place import journal_directory
 from otel_experiments.collect.merge import JournalMerger

@@ -77,7 +77,7 @@ def test_tasks_of_two_runs_never_mix(script, read, points):
 def test_processes_that_start_at_once_on_a_new_store_lose_nothing(count, script, read, points, store_path):
     """Processes that make the store together, at the same moment, all record into it, each into its own run."""
     body = """
-    import otel_experiments.record.run, otel_experiments.store
+    import otel_experiments.record.run.run, otel_experiments.store
     acknowledge("ready")
     sys.stdin.readline()
     setup()

@@ -3,8 +3,8 @@
 import signal
 
 from otel_experiments.process.bytecode import begins_uninterrupted
-from otel_experiments.record.run import Run
-from otel_experiments.record.scopes import Scope
+from otel_experiments.record.run.run import Run
+from otel_experiments.record.spans.scopes import Scope
 
 
 class Block:

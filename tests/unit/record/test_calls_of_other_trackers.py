@@ -7,7 +7,7 @@ import pytest
 
 import otel_experiments as ox
 from otel_experiments.errors import ConfigurationError, RecordingError, RunNotFoundError
-from otel_experiments.record import notices, other_trackers
+from otel_experiments.record.base import notices, other_trackers
 
 
 @pytest.fixture(autouse=True)

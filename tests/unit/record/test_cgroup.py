@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_experiments.record.cgroup import Limits, read_limits
+from otel_experiments.record.system.cgroup import Limits, read_limits
 
 GIB = 1 << 30
 

@@ -2,8 +2,8 @@
 
 import otel_experiments as ox
 from otel_experiments.model.span import Resource, Scope
-from otel_experiments.record import declared
-from otel_experiments.record.declared import References
+from otel_experiments.record.base import declared
+from otel_experiments.record.base.declared import References
 
 
 def test_any_number_of_resources_takes_bounded_memory_and_no_number_twice():

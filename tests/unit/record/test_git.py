@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 import otel_experiments as ox
-from otel_experiments.record.git import git_attributes, without_credentials
+from otel_experiments.record.system.git import git_attributes, without_credentials
 from otel_experiments.semconv import attributes as attr
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"

@@ -6,7 +6,7 @@ import pytest
 
 import otel_experiments as ox
 from otel_experiments.errors import ConfigurationError
-from otel_experiments.record import propagation
+from otel_experiments.record.base import propagation
 
 
 @pytest.fixture

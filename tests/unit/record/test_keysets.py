@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from otel_experiments.record.keysets import Keysets
+from otel_experiments.record.metrics.keysets import Keysets
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def _take_step(keysets, names):
 
 def test_no_step_is_given_twice_while_sets_of_names_are_forgotten(switching, monkeypatch):
     """Threads that hold a set of names while it is forgotten go on where the metric is."""
-    monkeypatch.setattr("otel_experiments.record.keysets._MAX_KEYSETS", 4)
+    monkeypatch.setattr("otel_experiments.record.metrics.keysets._MAX_KEYSETS", 4)
     for _ in range(60):
         keysets, steps = Keysets("0" * 32, {}, rank=0), []
 
@@ -49,7 +49,7 @@ def test_no_step_is_given_twice_while_sets_of_names_are_forgotten(switching, mon
 
 def test_a_set_of_names_in_use_while_it_is_forgotten_shares_its_steps(monkeypatch):
     """A caller with a forgotten set and one with its successor never get the same step."""
-    monkeypatch.setattr("otel_experiments.record.keysets._MAX_KEYSETS", 1)
+    monkeypatch.setattr("otel_experiments.record.metrics.keysets._MAX_KEYSETS", 1)
     keysets = Keysets("0" * 32, {}, rank=0)
     forgotten = keysets.get(("m",), None)
     forgotten.highest = 5.0

@@ -11,7 +11,7 @@ import pytest
 
 import otel_experiments as ox
 from otel_experiments.errors import RecordingError
-from otel_experiments.record.guard import MAX_NAMES_TOLD, Guard
+from otel_experiments.record.base.guard import MAX_NAMES_TOLD, Guard
 from otel_experiments.semconv.events import ML_TELEMETRY_LOSS
 
 

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 import otel_experiments as ox
-from otel_experiments.record import neighbours
-from otel_experiments.record.cgroup import read_limits
-from otel_experiments.record.neighbours import NeighbourClock, Sample, Usage
+from otel_experiments.record.system import neighbours
+from otel_experiments.record.system.cgroup import read_limits
+from otel_experiments.record.system.neighbours import NeighbourClock, Sample, Usage
 
 CPUS = os.cpu_count() or 1
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -212,7 +212,7 @@ def test_own_work_is_no_neighbour():
 
 RANK = """
 import os, psutil, time
-from otel_experiments.record.neighbours import NeighbourClock
+from otel_experiments.record.system.neighbours import NeighbourClock
 if os.environ["RANK"] != "0":
     while True: sum(range(10_000))
 others = [one for one in psutil.Process(os.getppid()).children() if one.pid != os.getpid()]

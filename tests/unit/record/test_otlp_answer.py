@@ -9,7 +9,7 @@ from grpc import StatusCode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_experiments.record.otlp_answer import judge_refusal, read_retry_info
+from otel_experiments.record.otlp.answer import judge_refusal, read_retry_info
 
 TOO_LARGE = [
     "Received message larger than max (5000000 vs. 4194304)",

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_experiments.record.otlp_backoff import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, Backoff
+from otel_experiments.record.otlp.backoff import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, Backoff
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(0.001, 10_000)), min_size=1, max_size=30), st.floats(0, 1))

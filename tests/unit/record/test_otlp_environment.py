@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_experiments.record.otlp_destination import read_address
-from otel_experiments.record.otlp_environment import SIGNALS, read_plan
+from otel_experiments.record.otlp.destination import read_address
+from otel_experiments.record.otlp.environment import SIGNALS, read_plan
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4317"}
 

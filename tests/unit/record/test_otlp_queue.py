@@ -12,10 +12,10 @@ from otel_experiments.codec.to_sdk import log_records_to_sdk, spans_to_sdk
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.span import Event, Link, Span
-from otel_experiments.record.known_runs import MAX_KNOWN, KnownRun, KnownRuns
-from otel_experiments.record.otlp_answer import Outcome
-from otel_experiments.record.otlp_points import points_to_metrics
-from otel_experiments.record.otlp_queue import (
+from otel_experiments.record.base.known_runs import MAX_KNOWN, KnownRun, KnownRuns
+from otel_experiments.record.otlp.answer import Outcome
+from otel_experiments.record.otlp.points import points_to_metrics
+from otel_experiments.record.otlp.queue import (
     MAX_REQUEST_BYTES,
     Queue,
     block_bytes,

@@ -6,11 +6,11 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_experiments.record.guard import Guard
-from otel_experiments.record.otlp_answer import Outcome
-from otel_experiments.record.otlp_backoff import Backoff
-from otel_experiments.record.otlp_queue import Queue, one
-from otel_experiments.record.otlp_sender import SignalSender
+from otel_experiments.record.base.guard import Guard
+from otel_experiments.record.otlp.answer import Outcome
+from otel_experiments.record.otlp.backoff import Backoff
+from otel_experiments.record.otlp.queue import Queue, one
+from otel_experiments.record.otlp.sender import SignalSender
 
 TAKEN = Outcome(is_taken=True)
 ANSWERS = {

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import otel_experiments as ox
-from otel_experiments.record.param_value import MAX_ITEMS, MAX_TEXT_CHARS
-from otel_experiments.record.params import flatten_params
+from otel_experiments.record.params.flatten import flatten_params
+from otel_experiments.record.params.value import MAX_ITEMS, MAX_TEXT_CHARS
 
 
 class Lazy(collections.abc.Sequence):

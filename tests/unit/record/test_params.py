@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import otel_experiments as ox
-from otel_experiments.record.params import attribute_of_param, flatten_params
+from otel_experiments.record.params.flatten import attribute_of_param, flatten_params
 
 
 class Colour(enum.Enum):

@@ -216,7 +216,7 @@ def test_automatic_steps_are_unique_under_threads(recording, read, switching, ca
 
 def test_automatic_steps_are_unique_when_sets_of_names_are_forgotten(recording, read, switching, monkeypatch):
     """Names that change all the time, in several threads, repeat no step of the metric that stays."""
-    monkeypatch.setattr("otel_experiments.record.keysets._MAX_KEYSETS", 16)
+    monkeypatch.setattr("otel_experiments.record.metrics.keysets._MAX_KEYSETS", 16)
     with ox.start_run("r") as run:
 
         def work(number):
@@ -313,7 +313,7 @@ def test_five_thousand_metrics_in_one_call_cost_what_five_thousand_names_cost(re
 
 def test_names_that_change_with_every_call_keep_their_steps(recording, read, monkeypatch):
     """What is remembered of sets of names is bounded; the steps that their metrics have reached are kept."""
-    monkeypatch.setattr("otel_experiments.record.keysets._MAX_KEYSETS", 8)
+    monkeypatch.setattr("otel_experiments.record.metrics.keysets._MAX_KEYSETS", 8)
     with ox.start_run("r") as run:
         for i in range(100):
             run.log({"loss": float(i), f"image{i}": 1.0})

@@ -9,7 +9,7 @@ import pytest
 
 import otel_experiments as ox
 from otel_experiments.errors import ConfigurationError
-from otel_experiments.record import ranks
+from otel_experiments.record.base import ranks
 
 TORCHRUN = {
     "RANK": "2", "LOCAL_RANK": "2", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4", "MASTER_ADDR": "box",
@@ -163,7 +163,7 @@ def test_a_job_without_a_name_is_told_how_to_give_it_one(caplog):
 WRAPPED = """
 import json, os, sys
 sys.argv[0] = "train.py"
-from otel_experiments.record import ranks
+from otel_experiments.record.base import ranks
 print(json.dumps(ranks.find_rank(os.environ, "e", "n").run_id))
 """
 

@@ -9,7 +9,7 @@ import otel_experiments as ox
 from otel_experiments._configure import active_store
 from otel_experiments.errors import NoActiveRunError
 from otel_experiments.query import Reader
-from otel_experiments.record.adoption import AdoptingSpanProcessor
+from otel_experiments.record.spans.adoption import AdoptingSpanProcessor
 from otel_experiments.semconv.events import ML_TELEMETRY_LOSS as LOSS
 
 late = ox.trace(lambda: None, name="late")

@@ -21,10 +21,10 @@ import otel_experiments as ox
 from otel_experiments.codec.from_sdk import span_from_sdk
 from otel_experiments.journal.writer import SilentJournal
 from otel_experiments.model.span import Span
-from otel_experiments.record.declared import References
-from otel_experiments.record.guard import Guard
-from otel_experiments.record.processors import JournalSpanProcessor
-from otel_experiments.record.run_span import SpanSource
+from otel_experiments.record.base.declared import References
+from otel_experiments.record.base.guard import Guard
+from otel_experiments.record.spans.processors import JournalSpanProcessor
+from otel_experiments.record.spans.run_span import SpanSource
 from otel_experiments.testing.ids import SequentialIds
 
 RESOURCE = Resource({"service.name": "digits"})

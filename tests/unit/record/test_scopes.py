@@ -12,7 +12,7 @@ from opentelemetry import trace
 
 import otel_experiments as ox
 from otel_experiments.errors import ConfigurationError, NoActiveRunError
-from otel_experiments.record import loops
+from otel_experiments.record.spans import loops
 from otel_experiments.semconv import attributes as attr
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import otel_experiments as ox
 from otel_experiments.errors import ConfigurationError, NotAStoreError, StorePathError
-from otel_experiments.record.settings import SETTINGS, Settings
+from otel_experiments.record.base.settings import SETTINGS, Settings
 
 
 def test_arguments_win_over_the_environment_and_that_over_defaults():

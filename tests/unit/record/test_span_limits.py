@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import otel_experiments as ox
-from otel_experiments.record.span_limits import MAX_ATTRIBUTES
+from otel_experiments.record.base.span_limits import MAX_ATTRIBUTES
 from otel_experiments.semconv import attributes as attr
 
 MANY = MAX_ATTRIBUTES + 976

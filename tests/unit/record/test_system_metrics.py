@@ -8,9 +8,9 @@ import time
 import pytest
 
 from otel_experiments.errors import ConfigurationError
-from otel_experiments.record.host import HostSource, ProcessSource
-from otel_experiments.record.nvidia import NvidiaSource
-from otel_experiments.record.settings import Settings
+from otel_experiments.record.base.settings import Settings
+from otel_experiments.record.system.host import HostSource, ProcessSource
+from otel_experiments.record.system.nvidia import NvidiaSource
 from otel_experiments.semconv import metrics
 
 
@@ -73,7 +73,7 @@ def test_counters_never_go_back_when_a_child_is_reaped_by_nobody():
     """What a child used that the kernel forgets (SIGCHLD ignored) is not taken away again."""
     script = (
         "import signal, subprocess, sys, time\n"
-        "from otel_experiments.record.host import ProcessSource\n"
+        "from otel_experiments.record.system.host import ProcessSource\n"
         "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
         "source = ProcessSource()\n"
         "code = \"sum(range(20_000_000)); print('done', flush=True); input()\"\n"

@@ -1,0 +1,265 @@
+"""Every setting of ours in one table: argument of `configure` > environment variable > default.
+
+OpenTelemetry's own variables (`OTEL_EXPORTER_OTLP_*`, `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,
+`OTEL_SDK_DISABLED`, `OTEL_BSP_*`, `OTEL_METRIC_EXPORT_INTERVAL`) keep their meaning and are not repeated here.
+The environment is read when `Settings.resolve` is called, never at import.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+from otel_experiments.errors import ConfigurationError, StorePathError
+from otel_experiments.journal.file_mode import parse_file_mode
+from otel_experiments.model.store_address import NOTHING, file_of
+
+if TYPE_CHECKING:
+    from otel_experiments.journal.writer import Durability
+    from otel_experiments.record.base.ranks import RanksMode
+
+DEFAULT_STORE: Final = "experiments.db"
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE: Final = frozenset({"0", "false", "no", "off"})
+
+OnError = Literal["log", "raise"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table: the environment variable, how its text is read, the default, a sentence."""
+
+    variable: str
+    parse: Callable[[str], object]
+    default: object
+    brief: str
+
+
+def _boolean(text: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered in _TRUE:
+        return True
+    if lowered in _FALSE:
+        return False
+    raise ValueError("it is neither true nor false")
+
+
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"it is none of {', '.join(allowed)}")
+        return text
+
+    return parse
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not number > 0:
+        raise ValueError("it is not above zero")
+    return number
+
+
+def _not_negative(text: str) -> float:
+    number = float(text)
+    if not number >= 0:
+        raise ValueError("it is below zero, or no number")
+    return number
+
+
+SETTINGS: Final[Mapping[str, Setting]] = {
+    "store": Setting(
+        "OTEL_EXPERIMENTS_STORE",
+        str,
+        DEFAULT_STORE,
+        "Where runs are kept: a path, sqlite://PATH, memory://, or none to keep nothing locally.",
+    ),
+    "store_mode": Setting(
+        "OTEL_EXPERIMENTS_STORE_MODE",
+        parse_file_mode,
+        None,
+        "Who may read and write a new store: 0660 for its group, umask; by default its owner alone. One that is there decides itself.",
+    ),
+    "project": Setting(
+        "OTEL_EXPERIMENTS_PROJECT",
+        str,
+        None,
+        "The service.name of the runs; by default OTEL_SERVICE_NAME, else the name of the working directory.",
+    ),
+    "experiment": Setting(
+        "OTEL_EXPERIMENTS_EXPERIMENT", str, "default", "The experiment of runs that name none."
+    ),
+    "enabled": Setting("OTEL_EXPERIMENTS_ENABLED", _boolean, True, "False makes everything a no-op."),
+    "durability": Setting(
+        "OTEL_EXPERIMENTS_DURABILITY",
+        _choice("process", "fsync"),
+        "process",
+        "process: a recorded point survives SIGKILL; fsync: also a loss of power (slow).",
+    ),
+    "otlp": Setting(
+        "OTEL_EXPERIMENTS_OTLP",
+        _boolean,
+        None,
+        "Whether to send OTLP as well; by default when an OTEL_EXPORTER_OTLP_*ENDPOINT is set.",
+    ),
+    "set_global": Setting(
+        "OTEL_EXPERIMENTS_SET_GLOBAL",
+        _boolean,
+        False,
+        "Install a global TracerProvider that routes third-party spans into the current run.",
+    ),
+    "exit_timeout_s": Setting(
+        "OTEL_EXPERIMENTS_EXIT_TIMEOUT",
+        _positive,
+        5.0,
+        "Seconds that exit may wait for exporters and the store; the rest stays in the journal.",
+    ),
+    "heartbeat_s": Setting("OTEL_EXPERIMENTS_HEARTBEAT", _positive, 5.0, "Seconds between signs of life."),
+    "drain_s": Setting(
+        "OTEL_EXPERIMENTS_DRAIN", _positive, 0.25, "Seconds between two moves of the journal to the store."
+    ),
+    "network_filesystem": Setting(
+        "OTEL_EXPERIMENTS_NETWORK_FILESYSTEM",
+        _boolean,
+        None,
+        "Whether the store lies on a network filesystem, where only journals are written; found out by default.",
+    ),
+    "capture_git": Setting(
+        "OTEL_EXPERIMENTS_CAPTURE_GIT", _boolean, True, "Record the revision and state of the git checkout."
+    ),
+    "redact_secrets": Setting(
+        "OTEL_EXPERIMENTS_REDACT_SECRETS",
+        _boolean,
+        True,
+        "Record `<redacted>` in the place of passwords, tokens and keys in params, tags, events and the resource.",
+    ),
+    "system_metrics_s": Setting(
+        "OTEL_EXPERIMENTS_SYSTEM_METRICS",
+        _not_negative,
+        5.0,
+        "Seconds between samples of CPU, memory, disk, network and GPUs; 0 turns them off.",
+    ),
+    "ranks": Setting(
+        "OTEL_EXPERIMENTS_RANKS",
+        _choice("auto", "join", "separate"),
+        "auto",
+        "Which processes of a job record one run: auto: the ranks of torchrun or of a process group that exists; "
+        "join: all that a launcher numbers; separate: none.",
+    ),
+    "on_error": Setting(
+        "OTEL_EXPERIMENTS_ON_ERROR",
+        _choice("log", "raise"),
+        "log",
+        "What recording does with an error of its own: log counts it and goes on, raise is for tests.",
+    ),
+}
+"""The table. Its order is that of the reference page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Resolved settings of one process; see `SETTINGS` for what each means."""
+
+    store: str
+    store_mode: str | None
+    project: str | None
+    experiment: str
+    enabled: bool
+    durability: Durability
+    otlp: bool | None
+    set_global: bool
+    exit_timeout_s: float
+    heartbeat_s: float
+    drain_s: float
+    network_filesystem: bool | None
+    capture_git: bool
+    redact_secrets: bool
+    system_metrics_s: float
+    ranks: RanksMode
+    on_error: OnError
+
+    @classmethod
+    def resolve(cls, environ: Mapping[str, str] | None = None, **arguments: object) -> Settings:
+        """Return the settings that arguments, environment and defaults give; None means "not given".
+
+        Raises:
+            ConfigurationError: an unknown setting, or a value that cannot be used; the text names the
+                argument or variable, what it holds and what it may hold.
+        """
+        environ = os.environ if environ is None else environ
+        unknown = sorted(set(arguments) - set(SETTINGS))
+        if unknown:
+            raise ConfigurationError(
+                f"There is no setting {unknown[0]!r}.\n  Settings: {', '.join(SETTINGS)}."
+            )
+        values: dict[str, Any] = {}
+        for name, setting in SETTINGS.items():
+            given = arguments.get(name)
+            if given is not None:
+                values[name] = _checked(name, setting, given)
+            elif environ.get(setting.variable):
+                values[name] = _parsed(setting, environ[setting.variable])
+            else:
+                values[name] = setting.default
+        return cls(**values)
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether runs are kept locally."""
+        return self.store != NOTHING
+
+    @property
+    def store_path(self) -> Path | None:
+        """The store's file; None for stores without one.
+
+        Raises:
+            StorePathError: the path starts from a working directory or a home that there is not.
+        """
+        location = file_of(self.store)
+        if location is None:
+            return None
+        try:
+            return Path(location).expanduser().absolute()
+        except (FileNotFoundError, RuntimeError) as error:
+            raise StorePathError(
+                path=location,
+                why="the working directory is gone"
+                if isinstance(error, OSError)
+                else "there is no such home",
+                fix="Give a whole path: --store /PATH or OTEL_EXPERIMENTS_STORE=/PATH.",
+            ) from None
+
+
+def _parsed(setting: Setting, text: str) -> object:
+    try:
+        return setting.parse(text)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{setting.variable}={text!r} cannot be used: {error}.\n  {setting.brief}"
+        ) from None
+
+
+def _checked(name: str, setting: Setting, value: object) -> object:
+    if isinstance(value, os.PathLike):
+        value = os.fspath(cast("os.PathLike[str]", value))
+    expected = setting.default
+    try:
+        if isinstance(expected, bool) or name in {"otlp", "network_filesystem"}:
+            if not isinstance(value, bool):
+                raise ValueError("it is neither True nor False")  # noqa: TRY301 - one error for all kinds
+            return value
+        if isinstance(expected, float):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise ValueError("it is not a number")  # noqa: TRY301, TRY004 - as above
+            return setting.parse(str(value))
+        if not isinstance(value, str) or not value:
+            raise ValueError("it is not a text with at least one character")  # noqa: TRY301 - as above
+        return setting.parse(value)
+    except ValueError as error:
+        raise ConfigurationError(f"{name}={value!r} cannot be used: {error}.\n  {setting.brief}") from None
+
+
+assert {f.name for f in fields(Settings)} == set(SETTINGS), "the table and the class have the same names"

@@ -1,0 +1,74 @@
+"""Events that this package records of a run by itself, straight into the journal: no provider is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, cast
+
+from opentelemetry.trace import format_span_id, format_trace_id
+
+from otel_experiments.codec.from_sdk import resource_from_sdk
+from otel_experiments.journal.encode import encode_log_record
+from otel_experiments.model.log import LogRecord
+from otel_experiments.model.span import AttributeValue, Scope
+from otel_experiments.record.pipeline.providers import SCOPE_NAME
+from otel_experiments.semconv import SCHEMA_URL
+
+if TYPE_CHECKING:
+    from otel_experiments.journal.writer import JournalWriter
+    from otel_experiments.record.base.declared import References
+    from otel_experiments.record.base.known_runs import KnownRun
+
+_INFO: Final = 9
+_WARN: Final = 13
+"""SeverityNumber of logs.proto."""
+_SAMPLED: Final = 1
+
+
+class OwnEvents:
+    """Writes events about runs to the journal of this process."""
+
+    def __init__(self, journal: JournalWriter, references: References) -> None:
+        self._journal = journal
+        self._references = references
+        self._scope: Scope | None = None
+
+    def write(
+        self,
+        run_id: str,
+        run: KnownRun,
+        event_name: str,
+        attributes: Mapping[str, AttributeValue],
+        *,
+        time_ns: int,
+        observed_ns: int,
+        body: Mapping[str, object] | None = None,
+        is_warning: bool = True,
+    ) -> bool:
+        """Write one event; False when no disk takes it."""
+        if self._scope is None:
+            from otel_experiments.record.run.start import version  # noqa: PLC0415 - it imports the pipeline
+
+            self._scope = Scope(SCOPE_NAME, version(), SCHEMA_URL)
+        scope_value = self._scope
+        resource = self._references.resource(run.resource, lambda: resource_from_sdk(run.resource))
+        scope = self._references.scope(scope_value, lambda: scope_value)
+        record = LogRecord(
+            time_ns=time_ns,
+            observed_time_ns=observed_ns,
+            event_name=event_name,
+            severity_number=_WARN if is_warning else _INFO,
+            severity_text="WARN" if is_warning else "INFO",
+            body=cast("AttributeValue", body),
+            attributes=attributes,
+            trace_id=format_trace_id(run.trace_id),
+            span_id=format_span_id(run.span_id),
+            flags=_SAMPLED,
+            resource=resource.value,
+            scope=scope_value,
+            run_id=run_id,
+        )
+        return self._journal.append(
+            encode_log_record(record, resource.number, scope.number),
+            (resource.declaration, scope.declaration),
+        )

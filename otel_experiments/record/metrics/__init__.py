@@ -1,0 +1,1 @@
+"""Points of metrics, instruments, and anomalies among the points."""

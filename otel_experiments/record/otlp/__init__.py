@@ -1,0 +1,1 @@
+"""Sending what was recorded to an OTLP endpoint, off the training thread."""

@@ -1,0 +1,355 @@
+"""What the standard variables say about sending: which signal goes where, how, and what of it cannot be used.
+
+The environment is often set for other programs too. So nothing in it ends a training: a value that cannot be used
+gives a notice, and either the default takes its place or its signal is not sent. Nothing is opened here but the
+files of certificates; importing it costs nothing.
+
+Sources: OpenTelemetry specification, protocol/exporter.md (endpoints, headers, timeouts, compression, TLS) and
+configuration/sdk-environment-variables.md (`OTEL_SDK_DISABLED`, `OTEL_*_EXPORTER`, parsing of numbers and enums).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.record.otlp.destination import Address, read_address
+
+SIGNALS: Final = ("traces", "metrics", "logs")
+DEFAULT_ENDPOINT: Final = "http://localhost:4317"
+SDK_DISABLED: Final = (
+    "OTEL_SDK_DISABLED=true: there are no spans, events, instruments and no OTLP. Points, params, tags and states are "
+    "stored. Unset it to have all of them."
+)
+_SILENT: Final = "To send nothing, and hear nothing of it: OTEL_EXPERIMENTS_OTLP=false."
+_OTHER_EXPORTERS: Final = frozenset(
+    {"console", "logging", "memory", "zipkin", "jaeger", "prometheus", "otel_experiments", "otlp_json_file"}
+)
+"""Values of `OTEL_*_EXPORTER` that are meant for others: with one of them alone, nothing leaves by OTLP."""
+_LONGEST_S: Final = 86_400.0
+_SHORTEST_S: Final = 0.01
+_LEAST_MILLISECONDS: Final = 1000.0
+_HEADER_NAME: Final = re.compile(r"[0-9a-z_.-]+")
+_HEADER_VALUE: Final = re.compile(r"[ -~]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where one signal goes, and how.
+
+    Attributes:
+        signal: `traces`, `metrics` or `logs`.
+        headers: sent with each request.
+        timeout_s: how long one request may take.
+        is_compressed: whether requests are compressed with gzip.
+        authority, client_certificate, client_key: PEM, where given.
+        credential_provider: the name of an entry point that gives channel credentials, where given.
+        proxy: what requests go through, as host and port; empty where nothing is.
+    """
+
+    signal: str
+    address: Address
+    headers: tuple[tuple[str, str], ...] = ()
+    timeout_s: float = 10.0
+    is_compressed: bool = False
+    authority: bytes | None = None
+    client_certificate: bytes | None = None
+    client_key: bytes | None = None
+    credential_provider: str = ""
+    proxy: str = ""
+
+
+@dataclass(slots=True)
+class SendingPlan:
+    """What is sent by OTLP, from what the environment says.
+
+    Attributes:
+        destinations: by signal; a signal that is not there is not sent.
+        notices: what of the environment cannot be used, and what happens instead, a text each.
+        metric_interval_s: between two collections of instruments.
+        delay_s: for how long what was stored waits for more.
+        max_held: how many spans, or log records, may wait in memory; None: the default.
+        max_request: how many of them go into one request.
+    """
+
+    destinations: dict[str, Destination] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+    metric_interval_s: float = 10.0
+    delay_s: float = 1.0
+    max_held: int | None = None
+    max_request: int = 2048
+
+
+def is_sdk_disabled(environ: Mapping[str, str]) -> bool:
+    """Tell whether `OTEL_SDK_DISABLED` turns OpenTelemetry off in this process."""
+    return environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+
+
+def read_plan(setting: bool | None, environ: Mapping[str, str]) -> SendingPlan:  # noqa: FBT001 - the setting itself
+    """Return what is to be sent. `setting` is ours (`otlp`): None leaves it to the endpoints."""
+    plan = SendingPlan()
+    if is_sdk_disabled(environ) or setting is False:
+        return plan
+    own = {signal: _own(environ, signal, "ENDPOINT") for signal in SIGNALS}
+    if not any(text for _, text in own.values()):
+        if not setting:
+            return plan
+        own = dict.fromkeys(SIGNALS, ("", DEFAULT_ENDPOINT))
+    not_grpc: dict[str, list[str]] = {}
+    for signal, (variable, endpoint) in own.items():
+        if endpoint and _is_chosen(environ, signal, plan.notices):
+            other = _other_protocol(environ, signal)
+            if other:
+                not_grpc.setdefault(other, []).append(signal)
+                continue
+            destination = _destination(environ, signal, variable, endpoint, plan.notices)
+            if destination is not None:
+                plan.destinations[signal] = destination
+    plan.notices += [
+        f"{setting}: OTLP is sent over gRPC only, so {' and '.join(signals)} are not sent. The store has them. To send "
+        f"them, set OTEL_EXPORTER_OTLP_PROTOCOL=grpc and name the endpoint's gRPC port (usually 4317). {_SILENT}"
+        for setting, signals in not_grpc.items()
+    ]
+    if plan.destinations:
+        _read_numbers(environ, plan)
+    plan.notices = list(dict.fromkeys(plan.notices))
+    return plan
+
+
+def _own(environ: Mapping[str, str], signal: str, what: str) -> tuple[str, str]:
+    """Return the variable that holds for a signal, its own before the general one, and its text."""
+    for variable in (f"OTEL_EXPORTER_OTLP_{signal.upper()}_{what}", f"OTEL_EXPORTER_OTLP_{what}"):
+        text = environ.get(variable, "").strip()
+        if text:
+            return variable, text
+    return "", ""
+
+
+def _is_chosen(environ: Mapping[str, str], signal: str, notices: list[str]) -> bool:
+    """Tell whether `OTEL_*_EXPORTER` lets a signal leave by OTLP: unset, it does."""
+    variable = f"OTEL_{signal.upper()}_EXPORTER"
+    names = [name.strip().lower() for name in environ.get(variable, "").split(",") if name.strip()]
+    if not names or not {"otlp", "otlp_proto_grpc", "otlp_proto_http"}.isdisjoint(names):
+        return True
+    if "none" in names:
+        return False
+    known = [name for name in names if name in _OTHER_EXPORTERS or _is_installed(signal, name)]
+    if known:
+        notices.append(
+            f"{variable}={environ[variable]!r} does not name otlp: {signal} are not sent. The store has them. "
+            f"Set it to otlp to send them, or to none to hear nothing of it."
+        )
+        return False
+    notices.append(
+        f"{variable}={environ[variable]!r} names no exporter that is installed; it is not heeded, and {signal} are sent. "
+        "It may be otlp or none."
+    )
+    return True
+
+
+def _is_installed(signal: str, name: str) -> bool:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - only for names that are not ours
+
+    return bool(entry_points(group=f"opentelemetry_{signal}_exporter", name=name))
+
+
+def _other_protocol(environ: Mapping[str, str], signal: str) -> str:
+    """Return the setting that asks for another protocol than gRPC, as it is written; empty where none does."""
+    exporter = f"OTEL_{signal.upper()}_EXPORTER"
+    chosen = environ.get(exporter, "").lower()
+    if "otlp_proto_grpc" in chosen:
+        return ""
+    if "otlp_proto_http" in chosen:
+        return f"{exporter}={environ[exporter]!r}"
+    variable, protocol = _own(environ, signal, "PROTOCOL")
+    return f"{variable}={protocol!r:.60}" if protocol and protocol.lower() != "grpc" else ""
+
+
+def _destination(
+    environ: Mapping[str, str], signal: str, endpoint_variable: str, endpoint: str, notices: list[str]
+) -> Destination | None:
+    variable, text = _own(environ, signal, "INSECURE")
+    is_insecure = {"true": True, "false": False}.get(text.lower())
+    if text and is_insecure is None:
+        notices.append(_unusable(variable, text, "it is neither true nor false", "It counts as false."))
+    try:
+        address = read_address(endpoint, is_insecure=is_insecure)
+    except ValueError as error:
+        shown = re.sub(r"//[^/@]*@", "//", endpoint)
+        notices.append(
+            f"{endpoint_variable}={shown!r} cannot be used: {error}. What would go there is not sent; the store "
+            f"has it. Write the endpoint as http://HOST:4317. {_SILENT}"
+        )
+        return None
+    certificates = {} if address.is_plain else _certificates(environ, signal, notices)
+    provider = "" if address.is_plain else _credential_provider(environ, signal)
+    return Destination(
+        signal,
+        address,
+        headers=_headers(environ, signal, notices),
+        timeout_s=_timeout_s(environ, signal, notices),
+        is_compressed=_is_compressed(environ, signal, notices),
+        authority=certificates.get("CERTIFICATE"),
+        client_certificate=certificates.get("CLIENT_CERTIFICATE"),
+        client_key=certificates.get("CLIENT_KEY"),
+        credential_provider=provider,
+        proxy="" if address.is_loopback else _proxy(environ, address),
+    )
+
+
+def _unusable(variable: str, value: str, why: str, instead: str) -> str:
+    return f"{variable}={value!r:.200} cannot be used: {why}. {instead} Correct or unset it."
+
+
+def _headers(environ: Mapping[str, str], signal: str, notices: list[str]) -> tuple[tuple[str, str], ...]:
+    """Read `key=value,key2=value2`, percent-encoded. Source: W3C Baggage, as the specification says."""
+    variable, text = _own(environ, signal, "HEADERS")
+    found: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = part.partition("=")
+        name, value = unquote(name).strip().lower(), unquote(value).strip()
+        why = ""
+        if not equals:
+            why = "one has no '='"
+        elif not _HEADER_NAME.fullmatch(name) or name.endswith("-bin") or name.startswith("grpc-"):
+            why = f"{name!r:.60} is no name of a header"
+        elif not _HEADER_VALUE.fullmatch(value):
+            why = f"the value of {name!r} has characters that a header cannot have"
+        if why:  # the text itself may be a secret, and is not shown
+            notices.append(
+                f"{variable} holds a header that cannot be used: {why}. It is left out. Write NAME=VALUE,NAME=VALUE, "
+                "with other characters percent-encoded."
+            )
+        else:
+            found[name] = value
+    return tuple(found.items())
+
+
+def _timeout_s(environ: Mapping[str, str], signal: str, notices: list[str]) -> float:
+    """Read a timeout: seconds, as OpenTelemetry for Python has it; from 1,000 on milliseconds, as specified."""
+    variable, text = _own(environ, signal, "TIMEOUT")
+    value = _number(variable, text, 10.0, float, notices, unit=" s")
+    return min(value / 1000 if value >= _LEAST_MILLISECONDS else value, _LONGEST_S)
+
+
+def _is_compressed(environ: Mapping[str, str], signal: str, notices: list[str]) -> bool:
+    variable, text = _own(environ, signal, "COMPRESSION")
+    if text.lower() in {"", "none", "gzip"}:
+        return text.lower() == "gzip"
+    notices.append(_unusable(variable, text, "it is neither gzip nor none", "Requests are not compressed."))
+    return False
+
+
+def _certificates(environ: Mapping[str, str], signal: str, notices: list[str]) -> dict[str, bytes]:
+    import ssl  # noqa: PLC0415 - only where TLS is used
+
+    found: dict[str, bytes] = {}
+    paths: dict[str, Path] = {}
+    for what in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"):
+        variable, text = _own(environ, signal, what)
+        if not text:
+            continue
+        try:
+            paths[what] = Path(text).expanduser()
+            content = paths[what].read_bytes()
+            if b"-----BEGIN " not in content:
+                raise ValueError("it is no PEM file")  # noqa: TRY301 - one notice for all reasons
+            if what == "CERTIFICATE":
+                ssl.create_default_context(cadata=content.decode("ascii"))
+            found[what] = content
+        except (OSError, ValueError, RuntimeError) as error:  # an SSLError is an OSError
+            if is_interruption(error):
+                raise
+            why = getattr(error, "strerror", None) or str(error)
+            notices.append(_unusable(variable, text, why, "TLS goes on without it."))
+    why = _why_no_pair(paths, found)
+    if why:
+        notices.append(
+            f"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY belong together, and {why}. "
+            "TLS goes on without a client's certificate. Correct or unset both."
+        )
+        found.pop("CLIENT_CERTIFICATE", None)
+        found.pop("CLIENT_KEY", None)
+    return found
+
+
+def _why_no_pair(paths: Mapping[str, Path], found: Mapping[str, bytes]) -> str:
+    """Return why a client's certificate and key are of no use; empty where they are, or where there are none."""
+    has = ["CLIENT_CERTIFICATE" in found, "CLIENT_KEY" in found]
+    if not any(has):
+        return ""
+    if not all(has):
+        return "one of them is missing"
+    import ssl  # noqa: PLC0415 - as above
+
+    try:
+        ssl.create_default_context().load_cert_chain(paths["CLIENT_CERTIFICATE"], paths["CLIENT_KEY"], "")
+    except (OSError, ValueError) as error:
+        if is_interruption(error):
+            raise
+        return f"they do not fit: {getattr(error, 'reason', None) or error}"
+    return ""
+
+
+def _credential_provider(environ: Mapping[str, str], signal: str) -> str:
+    general = "OTEL_PYTHON_EXPORTER_OTLP_GRPC_CREDENTIAL_PROVIDER"
+    own = f"OTEL_PYTHON_EXPORTER_OTLP_GRPC_{signal.upper()}_CREDENTIAL_PROVIDER"
+    return (environ.get(own) or environ.get(general) or "").strip()
+
+
+def _proxy(environ: Mapping[str, str], address: Address) -> str:
+    """Return the proxy that gRPC goes through. Source: gRPC, environment_variables.md, `http_proxy`."""
+    if not address.host:
+        return ""
+    exempt = environ.get("no_grpc_proxy") or environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    if any(address.host.endswith(name.strip().lstrip(".")) for name in exempt.split(",") if name.strip()):
+        return ""
+    for variable in ("grpc_proxy", "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"):
+        if environ.get(variable):
+            shown = re.sub(r"^(.*//)?(.*@)?", "", environ[variable])  # a password is nobody's to see
+            return f"{shown} of {variable}"
+    return ""
+
+
+def _read_numbers(environ: Mapping[str, str], plan: SendingPlan) -> None:
+    def milliseconds(variable: str, default: float) -> float:
+        value = _number(variable, environ.get(variable, ""), default, float, plan.notices, unit=" ms")
+        return min(max(value / 1000, _SHORTEST_S), _LONGEST_S)
+
+    def count(variable: str, default: int) -> int:
+        return int(_number(variable, environ.get(variable, ""), default, int, plan.notices))
+
+    plan.metric_interval_s = milliseconds("OTEL_METRIC_EXPORT_INTERVAL", 10_000)
+    plan.delay_s = milliseconds("OTEL_BSP_SCHEDULE_DELAY", 1_000)
+    plan.max_held = count("OTEL_BSP_MAX_QUEUE_SIZE", 0) or None
+    plan.max_request = count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", plan.max_request)
+
+
+def _number(
+    variable: str,
+    text: str,
+    default: float,
+    parse: Callable[[str], float],
+    notices: list[str],
+    *,
+    unit: str = "",
+) -> float:
+    text = text.strip()
+    if not text:
+        return default
+    try:
+        number = parse(text)
+        is_usable = number > 0 and math.isfinite(number)
+    except (ValueError, OverflowError):
+        is_usable = False
+    if is_usable:
+        return number
+    instead = f"{default:g}{unit} is used." if default else "The default is used."
+    notices.append(_unusable(variable, text, "it is no number above zero", instead))
+    return default

@@ -1,0 +1,241 @@
+"""OTLP out: what has been stored is sent, each signal by a thread of its own, to where the environment says.
+
+The drain hands over each batch that it has stored, so that what leaves is what was kept: forked workers' spans
+and points included, nothing of it on the training thread, nothing lost to a full queue while the endpoint is
+away for a while. A dead or hanging endpoint delays nothing but its signal's thread; when the process ends, it gets a
+bounded time, and one line an endpoint says what was not sent.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+from opentelemetry.sdk.metrics.export import ResourceMetrics
+
+from otel_experiments.codec.to_sdk import log_records_to_sdk, spans_to_sdk
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.log import LogRecord
+from otel_experiments.model.metric import PointBlock
+from otel_experiments.model.span import Span
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
+from otel_experiments.record.base.guard import Guard, logger
+from otel_experiments.record.base.known_runs import KnownRuns
+from otel_experiments.record.base.notices import say_once
+from otel_experiments.record.otlp.answer import Outcome
+from otel_experiments.record.otlp.backoff import Backoff
+from otel_experiments.record.otlp.client import GrpcClient
+from otel_experiments.record.otlp.environment import Destination, SendingPlan
+from otel_experiments.record.otlp.points import merge_collections, points_to_metrics
+from otel_experiments.record.otlp.queue import (
+    Queue,
+    block_bytes,
+    block_points,
+    collection_bytes,
+    collection_points,
+    halve_block,
+    log_record_bytes,
+    one,
+    span_bytes,
+    split_block,
+)
+from otel_experiments.record.otlp.sender import SignalSender, counted
+from otel_experiments.semconv import attributes as attr
+
+MAX_HELD: Final = 65_536
+"""Spans, and log records, and data points of instruments, that wait in memory. The store keeps all."""
+MAX_HELD_POINTS: Final = 2_000_000
+"""Metric points that wait in memory; they are held as columns."""
+POINTS_PER_REQUEST: Final = 10_000
+_SUSPECT_WAIT_S: Final = 1.0
+"""How long the end of a process waits for an endpoint that did not answer when it was asked last."""
+_STOP_S: Final = 0.5
+
+
+class OtlpExport:
+    """What one process sends over OTLP.
+
+    Args:
+        plan: which signals go where, and how.
+        guard: counts what is lost.
+        known: the runs whose telemetry is sent; what else the drain meets stays at home.
+        is_stored: whether a store has what cannot be sent.
+        version: of this package, for the user agent.
+
+    Attributes:
+        metric_interval_s: seconds between two metric collections.
+    """
+
+    def __init__(
+        self, plan: SendingPlan, guard: Guard, known: KnownRuns, *, is_stored: bool, version: str
+    ) -> None:
+        self.metric_interval_s = plan.metric_interval_s
+        self._guard = guard
+        self._known = known
+        self._is_stored = is_stored
+        self._random = random.Random(os.urandom(16))  # noqa: S311 - jitter, and never the global generator
+        self._is_stopping = False
+        self._senders: list[SignalSender] = []
+        self._ways: dict[str, tuple[SignalSender, Queue[Any]]] = {}
+        for destination in plan.destinations.values():
+            self._add(destination, plan, user_agent=f"otel-experiments/{version}")
+
+    @property
+    def unsent_counts(self) -> dict[str, int]:
+        """How many items wait, or were lost for good, by what they are called; empty when all was taken."""
+        found: dict[str, int] = {}
+        for sender in self._senders:
+            found |= sender.unsent_counts
+        return found
+
+    def hold(self, batch: WriteBatch) -> None:
+        """Send what of a stored batch belongs to this process's runs. Returns at once."""
+        known = self._known
+        self._put("spans", [s for s in batch.spans if s.end_ns is not None and self._is_ours(s)])
+        self._put("log records", [record for record in batch.log_records if self._is_ours(record)])
+        if "metric points" in self._ways:
+            blocks = [block for block in batch.points if known.get(block.run_id) is not None]
+            self._put("metric points", [piece for block in blocks for piece in split_block(block)])
+
+    def hold_collection(self, collections: Sequence[ResourceMetrics]) -> None:
+        """Send what was collected from a run's instruments. Returns at once."""
+        self._put("data points of instruments", collections)
+
+    def flush(self, *, timeout_s: float) -> bool:
+        """Send what waits; True when the endpoints have taken everything, since the start, within the time."""
+        self._await(dict.fromkeys(self._senders, timeout_s))
+        return not self.unsent_counts
+
+    def settle(self, *, timeout_s: float) -> bool:
+        """Flush, without waiting for an endpoint that did not answer when it was asked last."""
+        self._await({sender: 0.0 if sender.is_suspect else timeout_s for sender in self._senders})
+        return not self.unsent_counts
+
+    def shutdown(self, *, timeout_s: float) -> bool:
+        """Send what waits and stop; say in one line an endpoint what was not sent. Safe to call twice."""
+        if self._is_stopping:
+            return not self.unsent_counts
+        self._is_stopping = True
+        self._await(
+            {
+                sender: min(timeout_s, _SUSPECT_WAIT_S) if sender.is_suspect else timeout_s
+                for sender in self._senders
+            },
+            is_last=True,
+        )
+        for sender in self._senders:
+            sender.stop()
+        deadline_s = time.monotonic() + _STOP_S
+        for sender in self._senders:
+            sender.join(max(0.0, deadline_s - time.monotonic()))
+        self._tell_unsent()
+        return not self.unsent_counts
+
+    def _add(self, destination: Destination, plan: SendingPlan, *, user_agent: str) -> None:
+        try:
+            client = GrpcClient(destination, user_agent=user_agent)
+        except Exception as error:  # a provider of credentials, which is foreign code
+            if is_interruption(error):
+                raise
+            say_once(
+                f"OTLP: {destination.signal} are not sent to {destination.address.target}: its credentials cannot be "
+                f"made: {error!r}. {self._kept.capitalize()}. Correct the OTEL_EXPORTER_OTLP_* and "
+                "OTEL_PYTHON_EXPORTER_OTLP_* variables, or turn sending off: OTEL_EXPERIMENTS_OTLP=false."
+            )
+            return
+        queues = self._queues(destination.signal, client.send, plan)
+        sender = SignalSender(
+            destination.signal,
+            destination.address.target,
+            client,
+            queues,
+            guard=self._guard,
+            backoff=Backoff(self._random.uniform),
+            delay_s=plan.delay_s,
+            kept=self._kept,
+            on_unserved=self._tell_unserved,
+        )
+        self._senders.append(sender)
+        self._ways.update({queue.noun: (sender, queue) for queue in queues})
+
+    def _queues(
+        self, signal: str, send: Callable[[object], Outcome], plan: SendingPlan
+    ) -> tuple[Queue[Any], ...]:
+        plain = partial(
+            Queue[Any], weight=one, max_held=plan.max_held or MAX_HELD, max_request=plan.max_request
+        )
+        if signal == "traces":
+            return (plain("spans", lambda spans: send(spans_to_sdk(spans)), size=span_bytes),)
+        if signal == "logs":
+            return (plain("log records", lambda logs: send(log_records_to_sdk(logs)), size=log_record_bytes),)
+        points = Queue[PointBlock](
+            "metric points",
+            lambda blocks: send(points_to_metrics(blocks, self._known)),
+            weight=block_points,
+            size=block_bytes,
+            max_held=MAX_HELD_POINTS,
+            max_request=POINTS_PER_REQUEST,
+            halve=halve_block,
+        )
+        collections = Queue[ResourceMetrics](
+            "data points of instruments",
+            lambda held: send(merge_collections(held)),
+            weight=collection_points,
+            size=collection_bytes,
+            max_held=MAX_HELD,
+            max_request=POINTS_PER_REQUEST,
+        )
+        return points, collections
+
+    @property
+    def _kept(self) -> str:
+        return "the store has them" if self._is_stored else "no store has them"
+
+    def _is_ours(self, record: Span | LogRecord) -> bool:
+        # What an application's own provider made goes where the application sends it, not there again.
+        return self._known.get(record.resource.attributes.get(attr.ML_RUN_ID)) is not None
+
+    def _put(self, noun: str, entries: Sequence[Any]) -> None:
+        if entries and noun in self._ways:
+            sender, queue = self._ways[noun]
+            sender.put(queue, entries)
+
+    def _await(self, timeouts_s: dict[SignalSender, float], *, is_last: bool = False) -> None:
+        """Ask all senders, then wait for each: they send side by side, and each has the whole time."""
+        now_s = time.monotonic()
+        asked = [
+            (sender, sender.ask(now_s + timeout_s, is_last=is_last), now_s + timeout_s)
+            for sender, timeout_s in timeouts_s.items()
+        ]
+        for sender, number, deadline_s in asked:
+            sender.await_answer(number, deadline_s)
+
+    def _tell_unserved(self, sender: SignalSender, detail: str) -> None:
+        say_once(
+            f"OTLP: {sender.address} takes no {sender.signal} ({detail}): this process sends it none. "
+            f"{self._kept.capitalize()}. If that is meant, say so: OTEL_{sender.signal.upper()}_EXPORTER=none; else name "
+            f"an endpoint that takes them: OTEL_EXPORTER_OTLP_{sender.signal.upper()}_ENDPOINT."
+        )
+
+    def _tell_unsent(self) -> None:
+        for address in dict.fromkeys(sender.address for sender in self._senders):
+            counts: dict[str, int] = {}
+            details = []
+            for sender in self._senders:
+                if sender.address == address and not sender.is_off and sender.unsent_counts:
+                    counts |= sender.unsent_counts
+                    details.append(sender.last_detail or "there was no time")
+            if counts:
+                tell(
+                    logger,
+                    "OTLP: %s did not take %s (%s). %s.",
+                    address,
+                    counted(counts),
+                    "; ".join(dict.fromkeys(details)),
+                    self._kept.capitalize(),
+                )

@@ -1,0 +1,308 @@
+"""One thread that sends one signal: its queues in turn, its own pauses, whatever the other signals meet.
+
+Each signal has an endpoint of its own to wait for, so that a dead one, or a long queue, holds up no other. Items
+are lost only where waiting cannot save them: what the endpoint refuses for good, what does not fit into memory,
+what nobody has taken when the process ends. Each of these is counted and told.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+from opentelemetry import context as context_api
+
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.record.base.guard import Guard
+from otel_experiments.record.otlp.answer import Outcome
+from otel_experiments.record.otlp.backoff import Backoff
+from otel_experiments.record.otlp.queue import Queue
+
+_LAST_CHANCE_S: Final = 0.25
+"""So long before a wait ends, an endpoint that named no time is asked once more."""
+_ONE: Final = {
+    "spans": "span",
+    "log records": "log record",
+    "metric points": "metric point",
+    "data points of instruments": "data point of an instrument",
+}
+
+
+class Client(Protocol):
+    """Whoever sends requests."""
+
+    def close(self) -> None:
+        """End a request that waits, and send no more."""
+        ...
+
+
+class SignalSender:
+    """Sends what waits in the queues of one signal.
+
+    Args:
+        signal: `traces`, `metrics` or `logs`.
+        address: where it goes, for messages.
+        client: sends; closed when the sender stops.
+        queues: what waits; each is given its turn.
+        guard: counts what is lost.
+        backoff: the pauses.
+        delay_s: for how long what comes first waits for more.
+        kept: where else the items are, for messages.
+        on_unserved: told when the endpoint does not take the signal at all, with what it said.
+        clock: seconds, never going back.
+
+    Attributes:
+        is_off: the endpoint does not take this signal; nothing more is sent.
+        is_suspect: nobody answered when the endpoint was asked last.
+        last_detail: what the endpoint said last when it refused.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it is made of, each by name
+        self,
+        signal: str,
+        address: str,
+        client: Client,
+        queues: Sequence[Queue[Any]],
+        *,
+        guard: Guard,
+        backoff: Backoff,
+        delay_s: float,
+        kept: str,
+        on_unserved: Callable[[SignalSender, str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.signal = signal
+        self.address = address
+        self.queues = tuple(queues)
+        self.is_off = False
+        self.is_suspect = False
+        self.last_detail = ""
+        self._client = client
+        self._guard = guard
+        self._backoff = backoff
+        self._delay_s = delay_s
+        self._kept = kept
+        self._on_unserved = on_unserved
+        self._clock = clock
+        self._mutex = (
+            threading.RLock()
+        )  # taken by itself: a Condition's `__exit__` is Python, where a signal may raise
+        self._changed = threading.Condition(self._mutex)
+        self._asked = self._answered = 0
+        self._deadline_s = 0.0
+        self._is_last = False
+        self._taken_requests = 0
+        self._next_s: float | None = None
+        self._is_stopping = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def unsent_counts(self) -> dict[str, int]:
+        """How many items wait, or were lost for good, by what they are called; empty when all was taken."""
+        counts = {q.noun: q.held_count + q.flying_count + q.lost_count for q in self.queues}
+        return {noun: count for noun, count in counts.items() if count}
+
+    @property
+    def _is_idle(self) -> bool:
+        return not any(queue.held_count for queue in self.queues)
+
+    def put(self, queue: Queue[Any], entries: Sequence[Any]) -> None:
+        """Let entries wait in one of the sender's queues. Returns at once."""
+        if not entries or self.is_off:
+            return
+        dropped = queue.put(entries)
+        if dropped:
+            self._tell_lost(queue, dropped, "more wait than memory is given to them")
+        with self._mutex:
+            if self._next_s is None or self._thread is None:
+                self._next_s = self._clock() + self._delay_s
+                self._start()
+                self._changed.notify_all()
+
+    def ask(self, deadline_s: float, *, is_last: bool = False) -> int:
+        """Ask for everything to be sent by `deadline_s`; returns a number to wait for.
+
+        An endpoint that throttles is asked again when its pause is over, and (`is_last`) once more before the end.
+        """
+        with self._mutex:
+            self._asked += 1
+            self._deadline_s = max(self._deadline_s, deadline_s)
+            self._is_last = self._is_last or is_last
+            is_done = self._is_idle and not any(queue.flying_count for queue in self.queues)
+            if not is_done:
+                self._start()
+            if is_done or self._thread is None or self._is_too_late():
+                self._answered = self._asked
+            self._changed.notify_all()
+            return self._asked
+
+    def await_answer(self, number: int, deadline_s: float) -> None:
+        """Wait until what was asked for is done, or can no longer be done in time."""
+        taken_before = self._taken_requests
+        with self._mutex:
+            while self._answered < number and not self.is_off and not self._is_stopping:
+                left_s = deadline_s - self._clock()
+                if left_s <= 0:
+                    if self._taken_requests == taken_before and not self._backoff.refusals:
+                        self.is_suspect = True
+                        self.last_detail = "there was no answer in time"
+                    return
+                self._changed.wait(left_s)
+
+    def stop(self) -> None:
+        """Send no more; a request that waits for its answer is ended."""
+        with self._mutex:
+            self._is_stopping = True
+            self._changed.notify_all()
+        self._client.close()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until the thread has ended."""
+        if self._thread is not None:
+            self._thread.join(timeout=timeout_s)
+
+    def _start(self) -> None:
+        if self._thread is None and not self._is_stopping:
+            name = f"otel-experiments-otlp-{self.signal}"
+            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # the system gives no more threads now; the next entry asks again
+                if is_interruption(error):
+                    raise
+                self.last_detail = f"no thread could be started: {error}"
+                return
+            self._thread = thread
+
+    def _work(self) -> None:
+        # Without this, instrumentation of gRPC would make spans of sending spans. Source: the SDK's processors.
+        context_api.attach(context_api.set_value(context_api._SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: SLF001
+        while True:
+            with self._mutex:
+                while not self._is_stopping and (pause_s := self._pause_s()) != 0:
+                    self._changed.wait(pause_s)
+                if self._is_stopping:
+                    return
+                asked, self._next_s = self._asked, None
+            with self._guard:
+                self._round()
+            with self._mutex:
+                if not self._is_idle and self._next_s is None:
+                    self._next_s = self._clock()
+                if self._has_answer():
+                    self._answered = max(self._answered, asked)
+                    self._changed.notify_all()
+
+    def _pause_s(self) -> float | None:
+        """Return for how long to do nothing; None: until something comes."""
+        now_s = self._clock()
+        wait_s = self._backoff.wait_s(now_s)
+        if self._asked > self._answered:
+            if self._is_hopeless():
+                return 0.0
+            if self._is_last and not self._backoff.is_asked_for:
+                wait_s = min(wait_s, max(0.0, self._deadline_s - _LAST_CHANCE_S - now_s))
+            return wait_s
+        if self._next_s is None:
+            return None
+        return max(wait_s, self._next_s - now_s, 0.0)
+
+    def _has_answer(self) -> bool:
+        """Tell whether those who wait have waited enough: all is sent, or will not be in their time."""
+        return self._is_idle or self.is_off or self._is_hopeless() or self._is_too_late()
+
+    def _is_hopeless(self) -> bool:
+        """Tell whether nobody answers, so that one try is enough for whoever waits."""
+        return self.is_suspect and not self._backoff.is_asked_for
+
+    def _is_too_late(self) -> bool:
+        """Tell whether the pause that the endpoint is given outlasts those who wait."""
+        now_s = self._clock()
+        wait_s = self._backoff.wait_s(now_s)
+        if self._is_hopeless() or not wait_s or now_s + wait_s <= self._deadline_s:
+            return False
+        is_last_chance = self._is_last and not self._backoff.is_asked_for
+        return not is_last_chance or now_s >= self._deadline_s - _LAST_CHANCE_S
+
+    def _round(self) -> None:
+        """Send a request of each queue in turn, until nothing waits or the endpoint takes none now."""
+        while not self._is_idle:
+            for queue in self.queues:
+                if self._is_stopping or self.is_off:
+                    return
+                entries = queue.take()
+                rest = self._deliver(queue, entries) if entries else None
+                if rest:
+                    self._put_back(queue, rest)
+                queue.land()
+                if rest is not None:
+                    return
+
+    def _deliver(self, queue: Queue[Any], entries: list[Any]) -> list[Any] | None:
+        """Send one request; returns None when that is done, else what waits since the endpoint takes none now."""
+        outcome = _tried(queue, entries)
+        if outcome.is_taken:
+            self._note_taken(queue, entries, outcome)
+            return None
+        self.last_detail = "there was no answer in time" if self._is_stopping else outcome.detail
+        if outcome.is_unserved:
+            self._switch_off(outcome.detail)
+            return []
+        if outcome.is_passing:
+            self.is_suspect = outcome.is_unreachable
+            self._backoff.note_refused(self._clock(), outcome.delay_s)
+            return entries
+        if outcome.is_divisible and len(entries) > 1:
+            half = len(entries) // 2
+            rest = self._deliver(queue, entries[:half])
+            return self._deliver(queue, entries[half:]) if rest is None else [*rest, *entries[half:]]
+        lost = queue.make_smaller(entries) if outcome.is_too_large else entries
+        if lost:
+            count = sum(map(queue.weight, lost))
+            queue.lost_count += count
+            self._tell_lost(queue, count, outcome.detail)
+        return None
+
+    def _note_taken(self, queue: Queue[Any], entries: list[Any], outcome: Outcome) -> None:
+        self._backoff.note_taken()
+        self._taken_requests += 1
+        self.is_suspect = False
+        count = sum(map(queue.weight, entries))
+        rejected = min(outcome.rejected_count, count)
+        queue.sent_count += count - rejected
+        if rejected:
+            queue.lost_count += rejected
+            self._tell_lost(queue, rejected, outcome.detail or "it gives no reason")
+
+    def _put_back(self, queue: Queue[Any], entries: list[Any]) -> None:
+        dropped = queue.put_back(entries)
+        if dropped:
+            self._tell_lost(queue, dropped, "more wait than memory is given to them")
+
+    def _switch_off(self, detail: str) -> None:
+        self.is_off = True
+        for queue in self.queues:
+            queue.drop_all()
+        self._on_unserved(self, detail)
+
+    def _tell_lost(self, queue: Queue[Any], count: int, why: str) -> None:
+        self._guard.lost(
+            f"otlp {queue.noun}",
+            f"OTLP: {self.address} did not take {counted({queue.noun: count})}: {why}; {self._kept}",
+            count=count,
+        )
+
+
+def _tried(queue: Queue[Any], entries: list[Any]) -> Outcome:
+    try:
+        return queue.send(entries)
+    except Exception as error:  # noqa: BLE001 - what cannot be made into a request now never can
+        return Outcome(is_taken=False, is_divisible=True, detail=f"it cannot be encoded: {error!r}")
+
+
+def counted(counts: dict[str, int]) -> str:
+    """Return counts as people say them: `2 spans, 1 log record and 3,000 metric points`."""
+    parts = [f"{count:,} {_ONE[noun] if count == 1 else noun}" for noun, count in counts.items()]
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

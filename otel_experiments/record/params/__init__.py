@@ -1,0 +1,1 @@
+"""Params of a run: flattening, conversion of values, and access by attribute."""

@@ -1,0 +1,1 @@
+"""What all runs of a process share, and the providers of one run over it."""

@@ -1,0 +1,151 @@
+"""A run as a process sees it that joined it: it records into the run and never starts or ends it.
+
+Spans go under the span that the joining process was told of, points into the run itself. What the ranks of a
+distributed job do beyond that is in `rank_run`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing.process
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from opentelemetry import context as context_api
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.trace import NonRecordingSpan, SpanContext
+
+from otel_experiments.model.run import RunState
+from otel_experiments.process import lanes
+from otel_experiments.record.base.current import active_runs
+from otel_experiments.record.base.propagation import Membership
+from otel_experiments.record.pipeline.pipeline import Pipeline
+from otel_experiments.record.pipeline.providers import RunProviders
+from otel_experiments.record.run import exits
+from otel_experiments.record.run.endings import Ending
+from otel_experiments.record.run.run import Run, RunIdentity
+from otel_experiments.record.run.start import run_attributes, version
+from otel_experiments.record.spans.adoption import adopt_global_provider
+from otel_experiments.record.spans.scopes import mark_failed, run_context
+from otel_experiments.semconv import SCHEMA_URL, values
+from otel_experiments.semconv import attributes as attr
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from opentelemetry.util.types import AttributeValue
+
+
+Joined = TypeVar("Joined", bound="JoinedRun")
+
+
+class JoinedRun(Run):
+    """A run that another process owns. Leaving it ends this process's part, never the run.
+
+    `span` is this process's own span where it has one (a rank), else the owner's span, which only points there.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        identity: RunIdentity,
+        providers: RunProviders,
+        *,
+        parent: SpanContext | None,
+        part: str | None,
+    ) -> None:
+        super().__init__(pipeline, identity, providers)
+        self._remote = parent
+        self._part = part
+
+    def start(self, *, links: Sequence[trace.Link] = ()) -> Self:
+        """Make the run active in this process; open the process's own span where it is to have one."""
+        with self.guard:
+            context = context_api.Context()
+            if self._remote is not None:
+                self.otel_span = NonRecordingSpan(self._remote)
+                context = trace.set_span_in_context(self.otel_span, context)
+            if self._part is not None:
+                attributes: dict[str, AttributeValue] = {
+                    attr.ML_OPERATION_NAME: values.MlOperationName.STAGE,
+                    attr.ML_STAGE_NAME: self._part,
+                    attr.ML_SPAN_LANE: lanes.current_lane(),
+                    attr.ML_SPAN_SEQUENCE: lanes.next_sequence(),
+                }
+                self.otel_span = self.tracer.start_span(
+                    f"stage {self._part}", context, attributes=attributes, links=links
+                )
+            self._context = trace.set_span_in_context(self.otel_span, run_context(self, context))
+            self._set_state(RunState.RUNNING, is_announced=False)
+        if not self.pipeline.settings.enabled:
+            self._take_nothing()
+            return self
+        active_runs.setdefault(self.id, self)
+        self.pipeline.admit(self)
+        return self
+
+    def beat(self) -> None:
+        """Say nothing: whether the run lives is its owner's to tell."""
+
+    def end_by_signal(self, name: str) -> None:
+        """Say nothing: the run goes on without this process."""
+
+    def _announce(self, state: RunState, *, reason: str = "", error_type: str = "") -> None:
+        """Say nothing: the state is the owner's to tell."""
+
+    def _end_span(self, ending: Ending) -> None:
+        if self._part is not None:
+            if ending.error is not None:
+                mark_failed(self.otel_span, ending.error)
+            self.otel_span.end(self.pipeline.clock())
+
+
+def join_as_worker(pipeline: Pipeline, membership: Membership) -> Run:
+    """Return the run that this process was told of, ready to record."""
+    identity = RunIdentity(membership.run_id, membership.name, membership.experiment)
+    rank = membership.rank
+    if rank is not None:
+        lanes.set_rank(rank)
+    if multiprocessing.process.parent_process() is not None and not pipeline.is_inherited:
+        numbers = multiprocessing.process.current_process()._identity  # noqa: SLF001 - the number that the parent counts
+        lanes.set_child(numbers[-1] if numbers else 0, rank)
+    parent = membership.parent
+    # The run's trace id is for spans without a parent; there are none where a parent is told.
+    first_trace = (
+        membership.run_id
+        if parent is None
+        else trace.format_trace_id(pipeline.id_generator.generate_trace_id())
+    )
+    part = "worker" if parent is None else None
+    if rank is None:
+        return joined(pipeline, identity, first_trace, parent, part, make=JoinedRun)
+    from otel_experiments.record.run.rank_run import rank_worker  # noqa: PLC0415 - only in distributed jobs
+
+    attributes = {attr.ML_DISTRIBUTED_RANK: rank}
+    return joined(
+        pipeline, identity, first_trace, parent, part, attributes=attributes, make=rank_worker(rank)
+    )
+
+
+def joined(
+    pipeline: Pipeline,
+    identity: RunIdentity,
+    first_trace: str,
+    parent: SpanContext | None,
+    part: str | None,
+    *,
+    attributes: Mapping[str, int] | None = None,
+    make: Callable[..., Joined],
+) -> Joined:
+    """Return a run of another process, made by `make`, that has started to record here.
+
+    `attributes` go on the resource beside the run's identity.
+    """
+    known = RunIdentity(identity.run_id, identity.name, identity.experiment)
+    found = {key: value for key, value in run_attributes(known).items() if value != ""}
+    resource = pipeline.base_resource.merge(Resource({**found, **(attributes or {})}, SCHEMA_URL))
+    providers = RunProviders(pipeline, resource, first_trace, version())
+    if pipeline.has_telemetry:
+        adopt_global_provider()
+    exits.watch_process()
+    return make(pipeline, identity, providers, parent=parent, part=part).start()

@@ -1,0 +1,309 @@
+"""Starting runs: names, resource, providers, the process's pipeline."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
+from typing import Any, Final, cast
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+
+from otel_experiments.codec.text import clean_text, shown
+from otel_experiments.errors import ConfigurationError, RunInUseError
+from otel_experiments.journal.owner import current_owner, is_alive
+from otel_experiments.model import run as model
+from otel_experiments.model.run import ParamValue
+from otel_experiments.model.span import AttributeValue
+from otel_experiments.process import lanes, notice
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.record.base.current import active_runs, find_run
+from otel_experiments.record.base.guard import logger
+from otel_experiments.record.base.names import clean_name
+from otel_experiments.record.base.ranks import Rank, find_place
+from otel_experiments.record.base.settings import Settings
+from otel_experiments.record.params.flatten import flatten_params
+from otel_experiments.record.params.value import TEXT_CHANGED, Tell
+from otel_experiments.record.pipeline.pipeline import Pipeline
+from otel_experiments.record.pipeline.providers import RunProviders
+from otel_experiments.record.run import exits
+from otel_experiments.record.run.recording import clean_tags
+from otel_experiments.record.run.run import Run, RunIdentity
+from otel_experiments.record.spans.adoption import adopt_global_provider
+from otel_experiments.record.system import environment
+from otel_experiments.record.system.git import git_attributes
+from otel_experiments.semconv import SCHEMA_URL
+from otel_experiments.semconv import attributes as attr
+
+_ADJECTIVES: Final = (
+    "amber", "bold", "brisk", "calm", "clear", "crisp", "deft", "eager", "fair", "fleet", "gentle", "glad",
+    "keen", "kind", "light", "lively", "lucid", "merry", "mild", "neat", "noble", "plain", "proud", "quick",
+    "quiet", "rapid", "ready", "sharp", "sound", "steady", "sunny", "swift", "tidy", "vivid", "warm", "wise",
+)  # fmt: skip
+_NOUNS: Final = (
+    "alder", "aspen", "beech", "birch", "brook", "cedar", "cliff", "coast", "comet", "crane", "delta", "dune",
+    "falcon", "fern", "finch", "fjord", "grove", "harbor", "heron", "island", "lark", "linden", "maple", "meadow",
+    "meteor", "oak", "orchid", "otter", "pine", "plover", "raven", "reef", "ridge", "river", "robin", "willow",
+)  # fmt: skip
+
+_UNKNOWN: Final = model.Run("", "", "", model.RunState.PENDING, created_ns=0, attempt=0)
+"""What is known of a run that has not been there before."""
+
+_FRESH_NS: Final = 60 * 10**9
+_BETWEEN_BEATS_NS: Final = 20 * 10**9
+"""So long after its last sign of life a run may have set params and tags."""
+
+_version: str | None = None
+
+
+def version() -> str:
+    """Return the version of this package."""
+    global _version  # noqa: PLW0603 - read once
+    if _version is None:
+        try:
+            _version = metadata.version("otel-experiments")
+        except metadata.PackageNotFoundError:
+            _version = "0"
+    return _version
+
+
+def make_name() -> str:
+    """Return a name such as `keen-heron-417`, drawn without the global `random`."""
+    return f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}-{secrets.randbelow(900) + 100}"
+
+
+def is_made_name(name: str) -> bool:
+    """Tell whether a run's name is one that `make_name` draws, so that another run has another."""
+    adjective, _, rest = name.partition("-")
+    noun, _, number = rest.partition("-")
+    return adjective in _ADJECTIVES and noun in _NOUNS and number.isdecimal()
+
+
+def base_resource(settings: Settings) -> Resource:
+    """Return what all runs of this process share: project, process, host, git checkout.
+
+    `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win over what is found, as the specification says.
+    """
+    found: dict[str, AttributeValue] = {}
+    folder = environment.working_directory()
+    found |= git_attributes(folder) if settings.capture_git and folder is not None else {}
+    found |= environment.process_attributes()
+    own = Resource(cast("Any", found))
+    standard = Resource.create()
+    merged = own.merge(standard)
+    project = settings.project or os.environ.get("OTEL_SERVICE_NAME")
+    if project:
+        merged = merged.merge(Resource({attr.SERVICE_NAME: project}))
+    elif str(standard.attributes.get(attr.SERVICE_NAME, "")).startswith("unknown_service"):
+        merged = merged.merge(Resource({attr.SERVICE_NAME: (folder.name if folder else "") or "project"}))
+    # Paths and variables that are no UTF-8 come as half surrogate pairs, which OTLP cannot carry.
+    texts = {key: clean_text(value) for key, value in merged.attributes.items() if isinstance(value, str)}
+    return Resource({**merged.attributes, **texts}, merged.schema_url)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A run that is to go on, and its params, as they are stored."""
+
+    record: model.Run
+    params: Mapping[str, ParamValue]
+    duration_s: float = 0.0
+
+
+def unknown_run(run_id: str) -> Before:
+    """Return what is known of a run that begins with this id: nothing."""
+    return Before(replace(_UNKNOWN, run_id=run_id), {})
+
+
+def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
+    pipeline: Pipeline,
+    *,
+    name: str | None,
+    experiment: str | None,
+    config: object,
+    tags: Mapping[str, object] | Iterable[str] | None,
+    group: str | None,
+    hypothesis: str | None,
+    condition: str | None,
+    description: str | None,
+    seed: int | None,
+    parent: Run | None,
+    before: Before | None = None,
+    rank: Rank | None = None,
+    pending: bool = False,
+) -> Run:
+    """Make a run on the pipeline and start it, or (`pending`) only write it down.
+
+    What is not given is taken from `before`, the run that goes on, if there is one. `rank` is the place of this
+    process among those that record the run with it.
+
+    Raises:
+        ConfigurationError: a name that cannot be used, params that are no mapping.
+    """
+    known = before.record if before is not None else _UNKNOWN
+    _check_unused(known)
+    run_id = known.run_id or (rank.run_id if rank is not None else "")
+    name = name if name is not None else known.name or None
+    experiment = clean_name(
+        (known.experiment or pipeline.settings.experiment) if experiment is None else experiment,
+        "experiment name",
+    )
+    enclosing = parent if parent is not None else find_run()
+    _check_parent(enclosing)
+    _check_texts(group=group, hypothesis=hypothesis, condition=condition, description=description)
+    run_id = run_id or trace.format_trace_id(pipeline.id_generator.generate_trace_id())
+    changes: list[tuple[str, str, str]] = []
+
+    def tell(kind: str, name: str, what: str) -> None:
+        changes.append((kind, name, what))
+
+    _tell_texts(tell, group=group, hypothesis=hypothesis, condition=condition, description=description)
+    try:
+        params = flatten_params(config, tell=tell) if config is not None else {}
+    except TypeError as error:
+        if is_interruption(error):
+            raise
+        raise ConfigurationError(str(error)) from error.__cause__
+    identity = RunIdentity(
+        run_id=run_id,
+        name=clean_name(name, "run name") if name is not None else _made_up(rank),
+        experiment=experiment,
+        group=group or known.group,
+        hypothesis=hypothesis or known.hypothesis,
+        condition=condition or known.condition,
+        description=description or known.description,
+        parent_run_id=enclosing.id if enclosing is not None else known.parent_run_id,
+        seed=seed,
+        attempt=known.attempt + 1,
+        params=params,
+        tags=clean_tags(tags, tell=tell) if tags is not None else {},
+        first_started_ns=known.started_ns,
+        worked_ns=round((before.duration_s if before is not None else 0.0) * 1e9),
+        not_before_ns=_latest_ns(known, pipeline.clock()),
+    )
+    if rank is not None and rank.number:
+        from otel_experiments.record.run.rank_run import join_as_rank  # noqa: PLC0415 - only in distributed jobs
+
+        return _told(join_as_rank(pipeline, rank, identity), changes)
+    attributes = run_attributes(identity) | (rank.attributes if rank is not None else {})
+    resource = pipeline.base_resource.merge(Resource(attributes, SCHEMA_URL))
+    root_span_id = int(rank.root_span_id, 16) if rank is not None else None
+    run = _class_of(rank)(
+        pipeline, identity, RunProviders(pipeline, resource, run_id, version(), root_span_id=root_span_id)
+    )
+    _told(run, changes)
+    if before is not None:
+        run.config.merge({**before.params, **params})
+    if pipeline.has_telemetry:
+        adopt_global_provider()
+    if rank is not None:
+        lanes.set_rank(rank.number)
+    exits.watch_process()
+    if pending:
+        return run.announce()
+    around = trace.get_current_span().get_span_context()
+    try:
+        return run.start(links=(trace.Link(around),) if around.is_valid else ())
+    except BaseException as error:
+        run.abandon(error)
+        raise
+
+
+def _told(run: Run, changes: Sequence[tuple[str, str, str]]) -> Run:
+    """Tell what was not kept exactly of what the run was given."""
+    for kind, about, what in changes:
+        run.guard.lost(kind, what, name=about)
+    return run
+
+
+def _made_up(rank: Rank | None) -> str:
+    return make_name() if rank is None or not rank.number else ""  # rank 0 names the run
+
+
+def _class_of(rank: Rank | None) -> type[Run]:
+    if rank is None:
+        return Run
+    from otel_experiments.record.run.rank_run import LeadingRun  # noqa: PLC0415 - only in distributed jobs
+
+    return LeadingRun
+
+
+def _check_parent(parent: object) -> None:
+    if parent is not None and not isinstance(parent, Run):
+        raise ConfigurationError(
+            f"parent={shown(parent)} is of type {type(parent).__name__}, not a run.\n"
+            "  Pass what start_run returned, or leave it out: the current run is the parent."
+        )
+
+
+def _check_unused(known: model.Run) -> None:
+    """Refuse to go on with a run that a living process records; say so where that cannot be known for sure.
+
+    Raises:
+        RunInUseError: it is recorded now.
+    """
+    if known.owner is None or known.state not in {model.RunState.RUNNING, model.RunState.PAUSED}:
+        return
+    alive = known.run_id in active_runs or (
+        is_alive(known.owner) if known.owner != current_owner() else False
+    )
+    is_rank = find_place(os.environ) is not None
+    if alive and not is_rank:
+        raise RunInUseError(run_id=known.run_id, name=known.name, pid=known.owner.pid, host=known.owner.host)
+    if alive or (alive is None and time.time_ns() - (known.heartbeat_ns or 0) < _FRESH_NS):
+        notice.tell(
+            logger,
+            "Run %r may still be recorded by process %d on %s; this is its attempt %d, and what that one writes of its "
+            "end is ignored.",
+            known.name,
+            known.owner.pid,
+            known.owner.host,
+            known.attempt + 1,
+        )
+
+
+def _latest_ns(known: model.Run, now_ns: int) -> int:
+    """Return the time before which nothing may be written of the next attempt; 0 where the clock was not set back."""
+    latest_ns = max(known.created_ns, known.started_ns or 0, known.ended_ns or 0, known.heartbeat_ns or 0)
+    return latest_ns + _BETWEEN_BEATS_NS if latest_ns >= now_ns else 0
+
+
+def _check_texts(**given: object) -> None:
+    for field, text in given.items():
+        if text is not None and not isinstance(text, str):
+            raise ConfigurationError(
+                f"{field}={shown(text)} is of type {type(text).__name__}, not a text.\n  Pass a str."
+            )
+
+
+def _tell_texts(tell: Tell, **given: str | None) -> None:
+    for field, text in given.items():
+        if text and clean_text(text) != text:
+            tell(TEXT_CHANGED, field, f"The text of {field} is no valid Unicode; `?` is kept for what is not")
+
+
+def run_attributes(identity: RunIdentity) -> dict[str, Any]:
+    """Return what identifies experiment and run on the resource."""
+    attributes: dict[str, Any] = {
+        attr.ML_EXPERIMENT_NAME: identity.experiment,
+        attr.ML_RUN_ID: identity.run_id,
+        attr.ML_RUN_NAME: identity.name,
+        attr.ML_RUN_ATTEMPT: identity.attempt,
+    }
+    optional = {
+        attr.ML_EXPERIMENT_GROUP: identity.group,
+        attr.ML_EXPERIMENT_HYPOTHESIS: identity.hypothesis,
+        attr.ML_EXPERIMENT_CONDITION: identity.condition,
+        attr.ML_EXPERIMENT_DESCRIPTION: identity.description,
+        attr.ML_RUN_PARENT_ID: identity.parent_run_id,
+    }
+    attributes.update({key: value[:1000] for key, value in optional.items() if value})
+    return attributes
+
+
+Clock = Callable[[], int]
+system_clock: Final[Clock] = time.time_ns

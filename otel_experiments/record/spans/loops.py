@@ -1,0 +1,120 @@
+"""Loops over epochs and steps, and the chunk traces that long runs are cut into.
+
+Tempo drops what goes beyond 5 MB of one trace, and Jaeger chokes on it. So when a run's trace has
+`MAX_TRACE_SPANS` spans or `MAX_TRACE_BYTES`, further step and batch spans go to chunk traces of that size: each
+has a root span linked to the run span, and the run span is linked to it. Short runs are one trace.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from opentelemetry import context as context_api
+from opentelemetry import trace
+from opentelemetry.trace import Link, Span
+
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.lanes import current_lane, next_sequence
+from otel_experiments.record.spans.scopes import Scope, run_context
+from otel_experiments.semconv import attributes as attr
+from otel_experiments.semconv import values
+from otel_experiments.semconv.definitions import MetricDef
+
+if TYPE_CHECKING:
+    from otel_experiments.record.run.run import Run
+
+Item = TypeVar("Item")
+MAX_TRACE_SPANS: Final = 10_000
+MAX_TRACE_BYTES: Final = 3_000_000
+
+
+def counted(items: int | Iterable[Item]) -> Iterable[Item]:
+    """Return `items`, or the numbers below it where it is one, of whatever library."""
+    try:
+        return cast("Iterable[Item]", range(operator.index(cast("int", items))))
+    except TypeError as error:
+        if is_interruption(error):
+            raise
+        return cast("Iterable[Item]", items)
+
+
+class Loops:
+    """The loops of one run."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._chunk: Span | None = None
+        self._chunk_index = 0
+        self._chunk_from = (0, 0)
+
+    def epochs(self, epochs: int | Iterable[int], phase: str | None) -> Iterator[int]:
+        """Yield each epoch's index inside its span."""
+        indices = counted(epochs)
+        count = len(indices) if isinstance(indices, (range, list, tuple)) else None
+        for index in indices:
+            with self._run.epoch(index, count=count, phase=phase):
+                yield index
+
+    def steps(self, items: Iterable[Item], *, spans: bool, start: int) -> Iterator[Item]:
+        """Yield each item, inside a step span where wanted."""
+        if not spans:
+            yield from items
+            return
+        for index, item in enumerate(items, start):
+            with self._run.step(index):
+                yield item
+
+    def chunked(self, name: str, attributes: dict[str, Any], duration: MetricDef | None) -> Scope:
+        """Return the scope of a step or batch: in the run's trace, or in the present chunk trace."""
+        run = self._run
+        if run.gate.is_closed:
+            return Scope(run, name, attributes, duration=duration)
+        spans, size = run.trace_size
+        since_spans, since_bytes = spans - self._chunk_from[0], size - self._chunk_from[1]
+        if since_spans >= MAX_TRACE_SPANS or since_bytes >= MAX_TRACE_BYTES:
+            self._open_chunk(spans, size)
+        if self._chunk is None:
+            return Scope(run, name, attributes, duration=duration)
+        context = run.context_here()
+        enclosing = trace.get_current_span(context).get_span_context()
+        chunk_id = self._chunk.get_span_context().trace_id
+        if enclosing.trace_id == chunk_id:
+            return Scope(run, name, attributes, duration=duration)
+        parent = trace.set_span_in_context(self._chunk, context)
+        return Scope(run, name, attributes, duration=duration, parent=parent, links=(Link(enclosing),))
+
+    def close(self) -> None:
+        """End the present chunk."""
+        if self._chunk is not None:
+            self._chunk.end()
+            self._chunk = None
+
+    def reset_in_child(self) -> None:
+        """Leave the present chunk to the parent, whose span it is."""
+        self._chunk = None
+        self._chunk_from = self._run.trace_size
+
+    def _open_chunk(self, spans: int, size: int) -> None:
+        run = self._run
+        self.close()
+        self._chunk_from = (spans, size)
+        attributes: dict[str, Any] = {
+            attr.ML_OPERATION_NAME: values.MlOperationName.TRACE,
+            attr.ML_TRACE_CHUNK_INDEX: self._chunk_index,
+            attr.ML_SPAN_LANE: current_lane(),
+            attr.ML_SPAN_SEQUENCE: next_sequence(),
+        }
+        self._chunk = run.tracer.start_span(
+            f"chunk {run.experiment}",
+            run_context(run, context_api.Context()),
+            attributes=attributes,
+            links=(Link(run.otel_span.get_span_context()),),
+        )
+        run.count_started_span()
+        if not run.is_inherited:  # else the run's span is the parent's
+            run.otel_span.add_link(
+                self._chunk.get_span_context(), {attr.ML_TRACE_CHUNK_INDEX: self._chunk_index}
+            )
+        self._chunk_index += 1

@@ -1,0 +1,1 @@
+"""What is read of the machine: process, host, GPUs, environment and git checkout."""
