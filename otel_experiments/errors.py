@@ -461,15 +461,20 @@ class GoldenInvalidError(GoldenError, ValueError):
 
 
 class IncompleteTraceError(GoldenError, ValueError):
-    """A trace lacks spans, so that comparing it would show losses as changes."""
+    """A trace lacks spans or points, so that comparing it would show losses as changes."""
 
     exit_code = 4
 
-    def __init__(self, *, run: str, problems: Sequence[str]) -> None:
+    def __init__(
+        self,
+        *,
+        run: str,
+        problems: Sequence[str],
+        fix: str = "Flush the exporter before the process ends and raise its queue size",
+    ) -> None:
         self.run, self.problems = run, tuple(problems)
         super().__init__(
-            f"The trace of run {run!r} is incomplete: {'; '.join(problems)}.\n"
-            "  Flush the exporter before the process ends and raise its queue size; nothing was compared."
+            f"The trace of run {run!r} is incomplete: {'; '.join(problems)}.\n  {fix}; nothing was compared."
         )
 
 

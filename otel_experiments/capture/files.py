@@ -12,16 +12,16 @@ import json
 import os
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
 from otel_experiments.capture.environment import describe_resource
-from otel_experiments.capture.grouping import group_spans
+from otel_experiments.capture.grouping import ChildPrefixes, group_spans
 from otel_experiments.codec.exported_spans import is_exported_span, span_from_export
 from otel_experiments.codec.otlp_json import instrument_points_from_json, spans_from_json
-from otel_experiments.errors import EmptyTraceError, TelemetryDecodeError
+from otel_experiments.errors import EmptyTraceError, IncompleteTraceError, TelemetryDecodeError
 from otel_experiments.golden.canonical.long_text import shorten_attributes
 from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries, require_complete
 from otel_experiments.model.instrument import InstrumentPoint
@@ -56,7 +56,8 @@ def is_telemetry_file(path: str | os.PathLike[str]) -> bool:
 def capture_file(*paths: str | os.PathLike[str], name: str = "") -> list[CapturedRun]:
     """Return the runs whose telemetry the files hold together: spans, and the points of `ml.metric.value`.
 
-    Spans are grouped by run, and where they name none by trace; a group is one captured run.
+    Spans are grouped by run, and where they name none by trace; a group is one captured run. Child runs go into the
+    run they are part of where the files hold it, as `capture_run` does it: their metrics under `CHILD:METRIC`.
 
     Args:
         paths: files of spans and metrics, in any order.
@@ -65,7 +66,7 @@ def capture_file(*paths: str | os.PathLike[str], name: str = "") -> list[Capture
     Raises:
         TelemetryDecodeError: a file is no OTLP.
         EmptyTraceError: there is no span in the files.
-        IncompleteTraceError: spans of a run are missing.
+        IncompleteTraceError: spans of a run are missing, or all of them where it has metrics.
         OSError: a file cannot be read.
     """
     held = Telemetry()
@@ -75,20 +76,85 @@ def capture_file(*paths: str | os.PathLike[str], name: str = "") -> list[Capture
     if not held.spans:
         raise EmptyTraceError(run=default)
     metrics = collect_series(held.points)
+    groups = [_Group.of(spans) for spans in group_spans(held.spans)]
+    _require_spans(groups, metrics, default)
     captured = []
-    for group in group_spans(held.spans):
-        resource = group[0].resource.attributes
-        run_id = next((span.run_id for span in group if span.run_id is not None), None)
-        run_name = resource.get(attr.ML_RUN_NAME)
+    for group, children in _families(groups):
+        series = list(metrics.get(group.run_id, ()))
+        prefixes = ChildPrefixes()
+        for child in children:
+            prefix = prefixes.next(child.run_name or default)
+            series += [replace(one, name=f"{prefix}{one.name}") for one in metrics.get(child.run_id, ())]
         made = CapturedRun(
-            spans=group,
-            metrics=metrics.get(run_id, ()),
-            environment=describe_resource(resource),
-            name=name or (run_name if isinstance(run_name, str) and run_name else default),
+            spans=[span for one in (group, *children) for span in one.spans],
+            metrics=series,
+            environment=describe_resource(group.resource),
+            name=name or group.run_name or default,
         )
         require_complete(made)
         captured.append(made)
     return captured
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The spans of one run, or of one trace where they name no run, and what their resource says of it."""
+
+    spans: list[Span]
+    run_id: str | None
+    run_name: str
+    parent_id: str | None
+    resource: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, spans: list[Span]) -> _Group:
+        # Spans of other libraries in the run's trace may come with a resource that does not name the run.
+        one = next((span for span in spans if span.run_id is not None), spans[0])
+        resource = one.resource.attributes
+        run_name, parent_id = resource.get(attr.ML_RUN_NAME), resource.get(attr.ML_RUN_PARENT_ID)
+        return cls(
+            spans,
+            one.run_id,
+            run_name if isinstance(run_name, str) else "",
+            parent_id if isinstance(parent_id, str) else None,
+            resource,
+        )
+
+
+def _families(groups: Sequence[_Group]) -> list[tuple[_Group, list[_Group]]]:
+    """Return each group that is part of no other, with the groups of its child runs, in the order of their start."""
+    by_id = {group.run_id: group for group in groups if group.run_id is not None}
+    families: dict[int, tuple[_Group, list[_Group]]] = {}
+    for group in groups:
+        root, seen = group, {group.run_id}
+        while root.parent_id in by_id and root.parent_id not in seen:
+            seen.add(root.parent_id)
+            root = by_id[root.parent_id]
+        family = families.setdefault(id(root), (root, []))
+        if root is not group:
+            family[1].append(group)
+    return [families[id(group)] for group in groups if id(group) in families]
+
+
+def _require_spans(
+    groups: Sequence[_Group], metrics: Mapping[str | None, Sequence[MetricSeries]], name: str
+) -> None:
+    """Let metrics pass whose runs have spans.
+
+    Raises:
+        IncompleteTraceError: the files hold metrics of a run and none of its spans.
+    """
+    known = {group.run_id for group in groups}
+    without = [run_id for run_id in metrics if run_id is not None and run_id not in known]
+    if without:
+        count = sum(len(metrics[run_id]) for run_id in without)
+        others = f" and {len(without) - 1} more" if len(without) > 1 else ""
+        problem = f"{count} metric series belong to the run {without[0]}{others}, of which there is no span"
+        raise IncompleteTraceError(
+            run=name,
+            problems=[problem],
+            fix="Give the files with the spans of these runs too, or files without their metrics",
+        )
 
 
 def read_telemetry(path: str | os.PathLike[str], into: Telemetry | None = None) -> Telemetry:

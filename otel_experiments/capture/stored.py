@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from otel_experiments.capture.environment import describe_resource
-from otel_experiments.capture.grouping import group_spans
-from otel_experiments.errors import EmptyTraceError, GoldenRuleError
+from otel_experiments.capture.grouping import ChildPrefixes, group_spans
+from otel_experiments.errors import EmptyTraceError, GoldenRuleError, IncompleteTraceError
 from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries, require_complete
 from otel_experiments.query import Reader, RunView, open_reader
-from otel_experiments.record.run.start import is_made_name
+from otel_experiments.store.reader_warning import collect_incomplete
 
-_UNNAMED: Final = "run"
-"""What a child run is called that nobody gave a name."""
+_SHOWN: Final = 3
 
 
 def capture_run(
@@ -33,16 +31,19 @@ def capture_run(
 
     Raises:
         EmptyTraceError: the run has no spans.
-        IncompleteTraceError: spans were lost, are still open, or have lost their parent.
+        IncompleteTraceError: spans were lost, are still open, or have lost their parent; or the store could not be
+            read whole.
     """
-    spans = list(run.spans)
-    series = _series(run)
-    uses: Counter[str] = Counter()
-    for child in children:
-        name = _UNNAMED if is_made_name(child.name) else child.name
-        uses[name] += 1
-        spans += list(child.spans)
-        series += _series(child, prefix=f"{name}{f'#{uses[name]}' if uses[name] > 1 else ''}:")
+    with collect_incomplete() as problems:
+        # Read anew: what the caller has read already gave its warnings then, and those of other runs.
+        whole = run.read_anew()
+        spans = list(whole.spans)
+        series = _series(whole)
+        prefixes = ChildPrefixes()
+        for child in map(RunView.read_anew, children):
+            spans += list(child.spans)
+            series += _series(child, prefix=prefixes.next(child.name))
+    _require_whole(run.name, [*run.read_problems(), *problems])
     made = CapturedRun(
         spans=spans,
         metrics=series,
@@ -72,11 +73,14 @@ def capture_store(
         GoldenRuleError: the store holds several runs and `select` names none.
         RunNotFoundError: `select` names no run.
         EmptyTraceError: there is neither run nor span.
-        IncompleteTraceError: spans are missing.
+        IncompleteTraceError: spans are missing, or a journal or a row could not be read.
         StoreError: the store cannot be read.
     """
     with open_reader(os.fspath(location)) as reader:
-        runs = reader.runs(order="created")
+        with collect_incomplete() as problems:
+            runs = reader.runs(order="created")
+        # A row of a run that cannot be read may be that of a child.
+        _require_whole(select or name, [*reader.read_problems(), *problems])
         if not runs:
             return _without_run(reader, environment, name)
         known = {run.id for run in runs}
@@ -106,8 +110,21 @@ def _below(root: RunView, runs: Sequence[RunView]) -> list[RunView]:
     return found
 
 
+def _require_whole(name: str, problems: Sequence[str]) -> None:
+    if not problems:
+        return
+    clauses = [problem.partition("\n")[0].rstrip(".") for problem in dict.fromkeys(problems)]
+    raise IncompleteTraceError(
+        run=name,
+        problems=clauses[:_SHOWN] + ([f"{len(clauses) - _SHOWN} more"] if len(clauses) > _SHOWN else []),
+        fix="Mend what cannot be read, or record the run again; otel-experiments doctor --deep lists it",
+    )
+
+
 def _without_run(reader: Reader, environment: Mapping[str, str] | None, name: str) -> CapturedRun:
-    groups = group_spans(reader.spans)
+    with collect_incomplete() as problems:
+        groups = group_spans(reader.spans)
+    _require_whole(name, problems)
     if not groups:
         raise EmptyTraceError(run=name)
     if len(groups) > 1:

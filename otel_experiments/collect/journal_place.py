@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from otel_experiments.journal.names import SEGMENT_SUFFIX
+from otel_experiments.journal.names import DAMAGED_SUFFIX, SEGMENT_SUFFIX
 from otel_experiments.model.store_address import SQLITE
 from otel_experiments.process.interruption import is_interruption
 
@@ -38,3 +38,13 @@ def has_segments(directory: Path) -> bool:
         if is_interruption(error):
             raise
         return True
+
+
+def damaged_journals(directory: Path) -> list[str]:
+    """Return the names of the journals of which a merge could not read all; they are kept, renamed."""
+    try:
+        return sorted(path.name for path in directory.iterdir() if path.suffix == DAMAGED_SUFFIX)
+    except OSError as error:
+        if is_interruption(error):
+            raise
+        return []

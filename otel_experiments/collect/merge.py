@@ -17,7 +17,7 @@ from typing import Final, Literal, Protocol
 from otel_experiments.collect.segment_file import SegmentFile
 from otel_experiments.errors import JournalError, JournalMovedError, StoreError
 from otel_experiments.journal.limits import lacks_descriptors
-from otel_experiments.journal.names import SEGMENT_SUFFIX, UNFINISHED_SUFFIX
+from otel_experiments.journal.names import DAMAGED_SUFFIX, SEGMENT_SUFFIX, UNFINISHED_SUFFIX
 from otel_experiments.journal.owner import current_owner, is_alive
 from otel_experiments.model.batch import JournalAdvance, WriteBatch
 from otel_experiments.model.run import Owner
@@ -29,9 +29,6 @@ BATCH_BYTES: Final = 4 << 20
 
 FOREIGN_IDLE_S: Final = 120.0
 """A segment of another machine is merged by a reader when it was not written for that long."""
-
-DAMAGED_SUFFIX: Final = ".damaged"
-"""What a segment's file is called once all that can be read of it is stored and something could not."""
 
 _UNFINISHED_AGE_S: Final = 3600.0
 _SHRINK: Final = 16

@@ -7,3 +7,5 @@ from typing import Final
 SEGMENT_SUFFIX: Final = ".oxj"
 UNFINISHED_SUFFIX: Final = ".making"
 """What a segment's file is called until its header stands."""
+DAMAGED_SUFFIX: Final = ".damaged"
+"""What a segment's file is called once a merge has stored what could be read of it, and that was not all."""

@@ -127,6 +127,7 @@ def _tell(reader: Reader) -> None:
             continue  # a process was killed before it wrote that: nobody was told that it is recorded
         whole = note.startswith(_BEGINNING)
         text = note if whole else f"{_BEGINNING}{reader.location!r} may not be whole: {note}.\n  {_KEPT}"
+        reader.note_problem(text)
         warn_reader(text, IncompleteReadWarning)
 
 

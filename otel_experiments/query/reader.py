@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from otel_experiments.collect.journal_place import damaged_journals, journal_directory, local_path
 from otel_experiments.errors import (
     AmbiguousRunError,
     ExperimentNotFoundError,
@@ -28,6 +29,7 @@ from otel_experiments.model.search import (
     SearchField,
     SpanQuery,
 )
+from otel_experiments.process.paths import is_regular
 from otel_experiments.query.closest import beginning_so, closest
 from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.run_view import RunPage, RunView
@@ -84,8 +86,31 @@ class Reader:
     ) -> None:
         self.notes = tuple(notes)
         self._location = location or store.location
+        self._problems: list[str] = []
         self._store = store
         self._clock = clock
+
+    def note_problem(self, text: str) -> None:
+        """Keep what could not be read or merged when the store was opened."""
+        self._problems.append(text)
+
+    def read_problems(self) -> list[str]:
+        """Return what could not be read or merged of the store's journals, now or by an earlier merge, one text each."""
+        path = local_path(self.location)
+        if not is_regular(path):
+            return list(self._problems)
+        damaged = damaged_journals(journal_directory(path))
+        if not damaged:
+            return list(self._problems)
+        many = (
+            f"{len(damaged)} journals, {damaged[0]} first,"
+            if len(damaged) > 1
+            else f"the journal {damaged[0]}"
+        )
+        return [
+            *self._problems,
+            f"An earlier merge could not read all of {many} beside {self.location!r}. Delete what needs no report",
+        ]
 
     @property
     def location(self) -> str:
@@ -288,7 +313,7 @@ class Reader:
         views: list[RunView] = []
         for start in range(0, len(runs), PAGE_SIZE):
             part = runs[start : start + PAGE_SIZE]
-            page = RunPage(self._store, [run.run_id for run in part], liveness)
+            page = RunPage(self._store, [run.run_id for run in part], liveness, self.read_problems)
             views.extend(RunView(run, page) for run in part)
         return views
 

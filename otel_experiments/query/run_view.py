@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -58,9 +58,16 @@ def _number(series: SeriesView, stat: MetricStat) -> float | None:
 class RunPage:
     """Runs that were listed together and whose params, tags and series are fetched together: one query each."""
 
-    def __init__(self, store: Store, run_ids: Sequence[str], liveness: Liveness) -> None:
+    def __init__(
+        self,
+        store: Store,
+        run_ids: Sequence[str],
+        liveness: Liveness,
+        read_problems: Callable[[], list[str]] = list,
+    ) -> None:
         self.store = store
         self.liveness = liveness
+        self.read_problems = read_problems
         self._run_ids = run_ids
 
     @cached_property
@@ -95,6 +102,15 @@ class RunView:
     def record(self) -> Run:
         """The run's row as it is stored."""
         return self._run
+
+    def read_problems(self) -> list[str]:
+        """Return what the reader that found the run could not read or merge; see `Reader.read_problems`."""
+        return self._page.read_problems()
+
+    def read_anew(self) -> RunView:
+        """Return the same run with nothing of it read yet, apart from the runs it was listed with."""
+        page = self._page
+        return RunView(self._run, RunPage(page.store, [self.id], page.liveness, page.read_problems))
 
     @property
     def id(self) -> str:

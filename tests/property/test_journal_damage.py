@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from otel_experiments.collect.merge import DAMAGED_SUFFIX, JournalMerger
+from otel_experiments.collect.merge import JournalMerger
 from otel_experiments.errors import NewerJournalError
 from otel_experiments.journal import encode
 from otel_experiments.journal.decode import SegmentDecoder
@@ -16,6 +16,7 @@ from otel_experiments.journal.format import (
     pack_header,
     unpack_header,
 )
+from otel_experiments.journal.names import DAMAGED_SUFFIX
 from otel_experiments.journal.owner import current_owner
 from otel_experiments.journal.scan import scan
 from otel_experiments.journal.writer import JournalWriter

@@ -11,8 +11,7 @@ from pathlib import Path
 from otel_experiments.cli.doctor.finding import Finding
 from otel_experiments.cli.doctor.rows import check_rows
 from otel_experiments.cli.terminal import format as fmt
-from otel_experiments.collect.journal_place import has_segments, journal_directory
-from otel_experiments.collect.merge import DAMAGED_SUFFIX
+from otel_experiments.collect.journal_place import damaged_journals, has_segments, journal_directory
 from otel_experiments.errors import JournalError, StoreError, StoreLockedError, StoreNotFoundError
 from otel_experiments.journal.format import HEADER_SIZE_BYTES, unpack_header
 from otel_experiments.journal.names import SEGMENT_SUFFIX
@@ -177,10 +176,7 @@ def check_journals(path: Path, store: Store | None) -> Iterator[Finding]:
 
 
 def _check_damaged(directory: Path) -> Iterator[Finding]:
-    try:
-        names = sorted(one.name for one in directory.iterdir() if one.suffix == DAMAGED_SUFFIX)
-    except OSError:
-        return
+    names = damaged_journals(directory)
     if names:
         yield Finding(
             "warning",

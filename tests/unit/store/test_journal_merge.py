@@ -8,11 +8,11 @@ import pytest
 from otel_experiments.collect.drain import Drain
 from otel_experiments.collect.gather import merge_journals
 from otel_experiments.collect.journal_place import journal_directory
-from otel_experiments.collect.merge import DAMAGED_SUFFIX, JournalMerger
+from otel_experiments.collect.merge import JournalMerger
 from otel_experiments.errors import StoreFullError, StoreLockedError
 from otel_experiments.journal import encode
 from otel_experiments.journal.format import RecordType
-from otel_experiments.journal.names import SEGMENT_SUFFIX
+from otel_experiments.journal.names import DAMAGED_SUFFIX, SEGMENT_SUFFIX
 from otel_experiments.journal.owner import current_owner
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.metric import SeriesKey
