@@ -6,6 +6,7 @@ of log records: one `numpy.float32` there breaks the whole batch when it is enco
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ _MAX_ELEMENTS: Final = 1000
 _MAX_LAZY: Final = 10_000
 """Items of a sequence that may make each of them when it is asked."""
 _MAX_DEPTH: Final = 20
+_INT64: Final = 2**63
 
 
 def plain_value(
@@ -53,21 +55,29 @@ def plain_value(
 
 
 def plain_number(value: object) -> int | float:
-    """Return a number of any library as Python's; integers stay integers.
+    """Return a number of any library as Python's; integers stay integers as long as 64 bits hold them.
+
+    A larger one becomes the nearest float, or an infinity: neither OTLP nor the column of a store has room for it.
 
     Raises:
         TypeError: it is no number.
         ValueError: as above.
     """
-    if type(value) is int or type(value) is float:
-        return value
+    if is_plain_number(value):
+        return value  # type: ignore[return-value] # an int or a float
     made = plain_value(value)
-    return made if isinstance(made, (int, float)) else float(made)  # type: ignore[arg-type] # raises, as documented
+    number = made if isinstance(made, (int, float)) else float(made)  # type: ignore[arg-type] # raises, as documented
+    if isinstance(number, float) or is_plain_number(int(number)):
+        return number
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def is_plain_number(value: object) -> bool:
     """Tell whether `plain_number` would change nothing."""
-    return type(value) is int or type(value) is float
+    return type(value) is float or (type(value) is int and -_INT64 <= value < _INT64)
 
 
 def _is_long(value: Sequence[object]) -> bool:
