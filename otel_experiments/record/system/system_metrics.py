@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
@@ -66,6 +67,7 @@ class SystemMetrics:
         self._sources: list[Source] | None = None
         self._scope = Scope()
         self._sampled: set[str] = set()
+        self._ended: weakref.WeakSet[Run] = weakref.WeakSet()  # which are active until their end is written
         self._next_s = 0.0
         self._lock = threading.RLock()
 
@@ -73,6 +75,7 @@ class SystemMetrics:
         """Sample if it is time: for all `runs`, or between two times for those that have no sample yet."""
         now_s = time.monotonic()
         with self._lock:
+            runs = [run for run in runs if run not in self._ended]
             if now_s >= self._next_s:
                 self._next_s = now_s + self._interval_s
                 self._sampled = {run.id for run in runs}
@@ -89,6 +92,7 @@ class SystemMetrics:
         try:
             if self._lock.acquire(timeout=0.1):
                 self._sampled.discard(run.id)
+                self._ended.add(run)
                 self._record([run])
         finally:
             try:  # noqa: SIM105 - nothing is called before the lock is released

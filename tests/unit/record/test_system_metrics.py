@@ -7,10 +7,13 @@ import time
 
 import pytest
 
+import otel_experiments as ox
+from otel_experiments._configure import active_store
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.record.system.host import HostSource, ProcessSource
 from otel_experiments.record.system.nvidia import NvidiaSource
+from otel_experiments.record.system.system_metrics import SystemMetrics
 from otel_experiments.semconv import metrics
 
 
@@ -154,3 +157,19 @@ def test_a_distance_that_is_no_time_is_refused(value):
     """A negative distance or NaN is an error of configuration that names the setting."""
     with pytest.raises(ConfigurationError, match="system_metrics_s"):
         Settings.resolve({}, system_metrics_s=value)
+
+
+def test_a_run_that_ends_gets_one_last_sample(configure):
+    """A look that falls between the last sample of a run and the end of the run adds no other sample."""
+    pipeline = configure()
+    system = SystemMetrics(pipeline, interval_s=1e-9)
+    with ox.start_run("r") as run:
+        system.tick([run])
+        system.sample_last(run)
+        system.tick([run])
+        assert len({point.time_ns for point in stored_points(metrics.PROCESS_UPTIME.name)}) == 2
+
+
+def stored_points(name):
+    """Return the data points of an instrument, everything recorded so far included."""
+    return active_store().instrument_points(name=name)
