@@ -1,5 +1,6 @@
 """`otel-experiments trace --syscalls` with the real strace on real programs."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -67,6 +68,14 @@ def start(tmp_path, *arguments, path=None):
     )  # fmt: skip
 
 
+def end_with_what_it_traces(process, written):
+    """Kill a command line that did not end, and the program whose pid it wrote, which holds its pipes open."""
+    process.kill()
+    with contextlib.suppress(OSError, ValueError):
+        os.kill(int(written.read_text()), signal.SIGKILL)
+    process.communicate()
+
+
 def trace(tmp_path, *arguments, path=None):
     """Run the command line's `trace` to its end."""
     process = start(tmp_path, *arguments, path=path)
@@ -107,13 +116,16 @@ def test_sigterm_ends_the_traced_command_and_its_calls_are_kept(tmp_path):
     """What a CI system or `timeout` ends leaves no training alone: the run is cancelled, its calls are stored."""
     process = start(tmp_path, "--syscalls", "--store", "experiments.db", "--", sys.executable, "long.py")
     written, end = tmp_path / "pid", time.monotonic() + 60
-    while not (written.exists() and written.read_text()):
-        assert process.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
+    try:
+        while not (written.exists() and written.read_text()):
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    finally:  # what a failure leaves running would be an error of the tests that follow
+        if process.returncode is None:
+            end_with_what_it_traces(process, written)
 
     assert (process.returncode, "Traceback" in err) == (143, False), err
     assert not Path(f"/proc/{written.read_text()}").exists()
