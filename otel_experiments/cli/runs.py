@@ -78,11 +78,13 @@ def command(  # noqa: PLR0913 - one argument an option
     if not found:
         _say_nothing_found(reader, where=where, experiment=experiment, offset=offset)
         return
-    print_runs(found, total=total, columns=chosen)
+    print_runs(found, total=total, columns=chosen, is_cut=not is_all and offset + len(found) < total)
 
 
-def print_runs(runs: list[RunView], *, total: int, columns: list[SearchField] | None = None) -> None:
-    """Print the table of runs; without `columns`, those that tell the runs apart."""
+def print_runs(
+    runs: list[RunView], *, total: int, columns: list[SearchField] | None = None, is_cut: bool = False
+) -> None:
+    """Print the table of runs; without `columns`, those that tell the runs apart; `is_cut`: by a limit."""
     console = make_console()
     widest = max(len("name"), *(cell_len(fmt.clean(run.name)) for run in runs))
     name_width = min(widest, max(12, console.width // 4))
@@ -116,7 +118,8 @@ def print_runs(runs: list[RunView], *, total: int, columns: list[SearchField] | 
         *(Column(col.heading(field, runs), is_right=True, max_width=col.MAX_CELL + 8) for field in columns),
     ]
     print_table(console, layout, rows)
-    console.print(Text(f"{len(runs)} of {total} runs" if total != 1 else "1 of 1 run", style="dim"))
+    rest = "; --all lists every one" if is_cut else ""
+    console.print(Text(f"{len(runs)} of {total} runs{rest}" if total != 1 else "1 of 1 run", style="dim"))
 
 
 def _say_nothing_found(reader: Reader, *, where: str | None, experiment: str | None, offset: int) -> None:

@@ -96,9 +96,15 @@ def _print_header(console: Console, run: RunView, spans: Sequence[Span]) -> None
     record = run.record
     if record.paused_count:
         times = "once" if record.paused_count == 1 else f"{record.paused_count} times"
-        refused = f"{record.paused_dropped_count:,} values came meanwhile and were not recorded"
         paused = fmt.duration(record.paused_total_ns / 1e9)
-        console.print(Text(f"paused {times}, {paused} in all; {refused}", style="dim"))
+        console.print(Text(f"paused {times}, {paused} in all", style="dim"))
+        dropped = record.paused_dropped_count
+        what = (
+            "point, event, param, tag or span was"
+            if dropped == 1
+            else "points, events, params, tags and spans were"
+        )
+        console.print(Text(f"{dropped:,} {what} not recorded because of it", style="dim"))
     for heading, text in (
         ("group", record.group),
         ("condition", record.condition),

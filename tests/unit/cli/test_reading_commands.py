@@ -33,7 +33,7 @@ def test_runs_take_columns_order_limit_and_a_search(terminal):
     assert lines[0].endswith("optim.lr  loss [validation] min")
     assert [line.split()[2] for line in lines[2:4]] == ["sgd-c", "lost-d"]
     assert lines[2].split()[-2:] == ["10", "0.4333"]
-    assert lines[-1] == "2 of 5 runs"
+    assert lines[-1] == "2 of 5 runs; --all lists every one"
 
 
 def test_runs_as_json_have_the_documented_shape(terminal, jobs):

@@ -95,5 +95,5 @@ def test_show_tells_of_pauses(recording, tmp_path):
     record = json.loads(CliRunner().invoke(root, ["show", "paused", "--json", *store]).output)
 
     assert "paused once" in text
-    assert "1 values came meanwhile and were not recorded" in text
+    assert "1 point, event, param, tag or span was not recorded because of it" in text
     assert (record["paused"]["count"], record["paused"]["dropped_count"]) == (1, 1)
