@@ -139,6 +139,17 @@ def find_run_ids(
     return [run_id for (run_id,) in connection.execute(sql, parameters)]
 
 
+def find_runs(
+    connection: sqlite3.Connection, query: RunQuery, live_run_ids: frozenset[str] | None
+) -> list[Run]:
+    """Return the runs that the query asks for, in its order.
+
+    Raises:
+        QueryError: the expression compares what cannot be compared.
+    """
+    return runs_by_id(connection, find_run_ids(connection, query, live_run_ids))
+
+
 def find_statement(query: RunQuery, live_run_ids: frozenset[str] | None) -> tuple[str, dict[str, Bound]]:
     """Return the SQL of a query over runs with its bound values."""
     statement = _statement(query, live_run_ids)

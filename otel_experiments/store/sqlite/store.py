@@ -17,6 +17,7 @@ from otel_experiments.store.sqlite import read_point as _read_point
 from otel_experiments.store.sqlite import read_run as _read_run
 from otel_experiments.store.sqlite.database import Database
 from otel_experiments.store.sqlite.guarded_sql import run_guarded
+from otel_experiments.store.sqlite.reading import read
 from otel_experiments.store.sqlite.settled import mark, segment_offset
 
 if TYPE_CHECKING:
@@ -91,8 +92,7 @@ class SqliteStore:
 
     def experiments(self) -> list[Experiment]:
         """Return all experiments with their number of runs, by name."""
-        with self._database.reading() as connection:
-            return _read_run.experiments(connection)
+        return read(self._database, _read_run.experiments)
 
     def find_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> list[Run]:
         """Return the runs that `query` asks for, in its order. See `Store.find_runs`.
@@ -100,9 +100,7 @@ class SqliteStore:
         Raises:
             QueryError: the expression compares what cannot be compared.
         """
-        with self._database.reading() as connection:
-            run_ids = _read_run.find_run_ids(connection, query, live_run_ids)
-            return _read_run.runs_by_id(connection, run_ids)
+        return read(self._database, _read_run.find_runs, query, live_run_ids)
 
     def count_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> int:
         """Return how many runs match, `limit` and `offset` disregarded.
@@ -115,8 +113,7 @@ class SqliteStore:
 
     def get_run(self, run_id: str) -> Run | None:
         """Return the run with exactly this id; None when there is none."""
-        with self._database.reading() as connection:
-            return _read_run.run_by_id(connection, run_id)
+        return read(self._database, _read_run.run_by_id, run_id)
 
     def resolve_run_ids(self, prefix_or_name: str, *, limit: int = 10) -> list[str]:
         """Return the ids of runs whose id starts with the text or whose name is the text, newest first."""
@@ -125,49 +122,41 @@ class SqliteStore:
 
     def params(self, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
         """Return the flat params (dotted keys) of each run; runs without any map to an empty dict."""
-        with self._database.reading() as connection:
-            return _read_run.params(connection, run_ids)
+        return read(self._database, _read_run.params, run_ids)
 
     def tags(self, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """Return the tags of each run."""
-        with self._database.reading() as connection:
-            return _read_run.tags(connection, run_ids)
+        return read(self._database, _read_run.tags, run_ids)
 
     def series(self, run_ids: Sequence[str], *, name: str | None = None) -> dict[str, list[Series]]:
         """Return the series of each run with their summaries, by (name, phase, rank)."""
-        with self._database.reading() as connection:
-            return _read_point.series(connection, run_ids, name)
+        return read(self._database, _read_point.series, run_ids, name)
 
     def points(self, run_id: str, key: SeriesKey) -> Points:
         """Return the whole history of a series in recording order; empty when there is none."""
-        with self._database.reading() as connection:
-            return _read_point.points(connection, run_id, key)
+        return read(self._database, _read_point.points, run_id, key)
 
     def band(self, run_id: str, key: SeriesKey, *, buckets: int) -> Band:
         """Return the series thinned to at most `buckets` buckets of the step axis."""
-        with self._database.reading() as connection:
-            return _read_point.band(connection, run_id, key, buckets)
+        return read(self._database, _read_point.band, run_id, key, buckets)
 
     def spans(self, query: SpanQuery) -> list[Span]:
         """Return the spans that `query` asks for, ordered by start."""
         from otel_experiments.store.sqlite import read_telemetry as _read_telemetry  # noqa: PLC0415 - 4 ms that few need
 
-        with self._database.reading() as connection:
-            return _read_telemetry.spans(connection, query)
+        return read(self._database, _read_telemetry.spans, query)
 
     def log_records(self, *, run_id: str | None = None, event_name: str | None = None) -> list[LogRecord]:
         """Return log records by time."""
         from otel_experiments.store.sqlite import read_telemetry as _read_telemetry  # noqa: PLC0415 - 4 ms that few need
 
-        with self._database.reading() as connection:
-            return _read_telemetry.log_records(connection, run_id, event_name)
+        return read(self._database, _read_telemetry.log_records, run_id, event_name)
 
     def losses(self, run_ids: Sequence[str] | None = None) -> dict[str, list[Loss]]:
         """Return what these runs (None: all) lost, added up."""
         from otel_experiments.store.sqlite import read_loss as _read_loss  # noqa: PLC0415 - as above
 
-        with self._database.reading() as connection:
-            return _read_loss.losses(connection, run_ids)
+        return read(self._database, _read_loss.losses, run_ids)
 
     def instrument_points(
         self, *, run_id: str | None = None, name: str | None = None
@@ -175,8 +164,7 @@ class SqliteStore:
         """Return data points of OTel instruments by time."""
         from otel_experiments.store.sqlite import read_telemetry as _read_telemetry  # noqa: PLC0415 - 4 ms that few need
 
-        with self._database.reading() as connection:
-            return _read_telemetry.instrument_points(connection, run_id, name)
+        return read(self._database, _read_telemetry.instrument_points, run_id, name)
 
     def sql(
         self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()

@@ -25,6 +25,8 @@ OF_RUNS = {
     "time as text": "update runs set created_ns = 'yesterday' where name = 'bad'",
     "end as text": "update runs set ended_ns = 'soon' where name = 'bad'",
     "name as bytes": "update runs set name = x'ff00' where name = 'bad'",
+    "name is not UTF-8": "update runs set name = cast(x'ff41' as text) where name = 'bad'",
+    "state is not UTF-8": "update runs set state = cast(x'ff41' as text) where name = 'bad'",
     "reason as bytes": "update runs set reason = x'ff' where name = 'bad'",
     "attempt as text": "update runs set attempt = 'second' where name = 'bad'",
     "resource is no JSON": (
@@ -39,6 +41,10 @@ OF_OTHERS = {
     "param is no JSON": f"update params set value_json = '{{torn' where run_id = {BAD}",
     "param is bytes": f"update params set value_json = x'00ff' where run_id = {BAD}",
     "tag is bytes": f"update tags set value = x'00ff' where run_id = {BAD}",
+    "param is not UTF-8": f"update params set value_json = cast(x'22ff22' as text) where run_id = {BAD}",
+    "tag is not UTF-8": f"update tags set value = cast(x'ff41' as text) where run_id = {BAD}",
+    "span name is not UTF-8": f"update spans set name = cast(x'ff41' as text) where run_id = {BAD}",
+    "span attributes are not UTF-8": f"update spans set attributes = cast(x'ff41' as text) where run_id = {BAD}",
     "series as text": f"update series set minimum = 'low' where run_id = {BAD}",
     "count as text": f"update series set count = 'many' where run_id = {BAD}",
     "chunk cut": "update chunks set values_data = x'0102' where series_id in "

@@ -1,0 +1,41 @@
+"""One question to a database in one read transaction, also where a text in it is not UTF-8."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.store.sqlite.database import Database
+
+_NOT_UTF8: Final = "Could not decode to UTF-8"
+_Asked = ParamSpec("_Asked")
+_Found = TypeVar("_Found")
+
+
+def read(
+    database: Database,
+    ask: Callable[Concatenate[sqlite3.Connection, _Asked], _Found],
+    *args: _Asked.args,
+    **kwargs: _Asked.kwargs,
+) -> _Found:
+    """Return what `ask` reads; it gets a text that is not UTF-8 as bytes."""
+    with database.reading() as connection:
+        try:
+            return ask(connection, *args, **kwargs)
+        except sqlite3.OperationalError as error:
+            if is_interruption(error) or _NOT_UTF8 not in str(error):
+                raise
+        connection.text_factory = _text_or_bytes  # one call a text: only where one needs it
+        try:
+            return ask(connection, *args, **kwargs)
+        finally:
+            connection.text_factory = str
+
+
+def _text_or_bytes(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
