@@ -457,6 +457,18 @@ def test_statements_that_would_write_are_refused_by_name(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("statement", "function"),
+    [("select load_extension('x')", "load_extension"), ("select FTS3_Tokenizer('simple')", "fts3_tokenizer")],
+)
+def test_functions_that_reach_beyond_the_store_are_refused(tmp_path, statement, function):
+    """What would load code into the process is refused before SQLite looks at it, and named."""
+    with open_store(tmp_path / "experiments.db") as store, pytest.raises(QueryError) as caught:
+        store.sql(statement)
+
+    assert f"The statement was refused: it would call {function}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
     "statement",
     ["select 1; select 2", "selec 1", "select * from nowhere", "select ?", "select load_extension('x')", ""],
 )

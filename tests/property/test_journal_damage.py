@@ -2,6 +2,7 @@
 
 import dataclasses
 import struct
+import zlib
 
 import pytest
 
@@ -286,6 +287,47 @@ def test_a_journal_of_another_boot_is_merged_whole(journal, tmp_path):
     assert list(store.points(RUN_ID, KEYS[0]).steps) == [0.0, 1.0, 2.0, 3.0, 9.5]
     assert report.damages == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("zeros", "is_hole"), [(7, False), (8, True), (20, True)])
+def test_the_last_frame_of_a_killed_process_may_lack_its_end(zeros, is_hole):
+    """A payload that ends in eight zeros was never wholly copied; fewer may be its own, and something is bent."""
+    payload = bytes(range(1, 49))
+    torn = payload[:-zeros] + bytes(zeros)
+    raw = struct.pack("<II", len(payload), zlib.crc32(payload)) + torn + bytes(64)
+
+    (damage,) = scan(raw, 0, is_final=True).damages
+
+    assert damage.is_hole is is_hole
+
+
+def test_a_frame_without_its_end_that_others_follow_is_damage():
+    """Only the last frame may be torn: what was written behind it says that it had been written."""
+    payload = bytes(range(1, 49))
+    whole = struct.pack("<II", len(payload), zlib.crc32(payload)) + payload
+    torn = whole[:-8] + bytes(8)
+
+    found = scan(torn + whole, 0, is_final=True)
+
+    assert found.payloads == [payload]
+    assert [damage.is_hole for damage in found.damages] == [False]
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "said"), [(0, []), (2**63 - 1, []), (2**63, ["2 points of which one lies beyond the year 2262"])]
+)
+def test_points_at_times_that_no_store_holds_are_named(time_ns, said):
+    """Times from 1970 to 2262 are points; one beyond costs its block and is said."""
+    keyset = encode.encode_keyset(7, RUN_ID, KEYS)
+    pack = encode.points_struct(2).pack
+    rows = [pack(RecordType.POINTS, 7, step, at, 0.5, 0.25) for step, at in enumerate([5, time_ns])]
+    batch = WriteBatch()
+
+    decoder = SegmentDecoder()
+    problems = decoder.feed([keyset, *rows], batch)
+
+    assert problems == said
+    assert [list(block.times_ns) for block in batch.points] == ([] if said else [[5, time_ns]])
 
 
 def test_a_hole_is_waited_for_while_its_writer_lives_and_skipped_after(journal, tmp_path):

@@ -55,11 +55,7 @@ def apply_record(stored: StoredRun | None, record: Run) -> StoredRun:
     known, is_later = stored.run, record.attempt > _attempt(stored)
     if record.attempt < _attempt(stored) or (record_ns < stored.record_ns and not is_later):
         return stored
-    merged = replace(
-        record,
-        heartbeat_ns=_latest(known.heartbeat_ns, record.heartbeat_ns),
-        attempt=max(known.attempt, record.attempt),
-    )
+    merged = replace(record, heartbeat_ns=_latest(known.heartbeat_ns, record.heartbeat_ns))
     if not is_later and not _is_news(known.state, stored.state_ns, record.state, state_ns):
         merged = replace(
             merged,
@@ -97,7 +93,7 @@ def apply_change(stored: StoredRun, change: RunStateChange) -> StoredRun:
         paused_dropped_count=change.paused_dropped_count,
         reason=change.reason,
         error_type=change.error_type,
-        attempt=max(known.attempt, change.attempt),
+        attempt=change.attempt,
         owner=change.owner or known.owner,
     )
     return StoredRun(run, change.time_ns, stored.record_ns)

@@ -283,6 +283,19 @@ def test_a_log_record_leaves_as_it_is_stored(record):
     )
 
 
+def test_a_log_record_that_nobody_observed_was_observed_when_it_happened():
+    """Of the two times of a record one may be missing; the stored record has both."""
+    (sdk_record,) = log_records_to_sdk([LogRecord(time_ns=7, observed_time_ns=9)])
+
+    sdk_record.log_record.observed_timestamp = None
+    unobserved = log_record_from_sdk(sdk_record)
+    sdk_record.log_record.timestamp, sdk_record.log_record.observed_timestamp = None, 9
+    timeless = log_record_from_sdk(sdk_record)
+
+    assert (unobserved.time_ns, unobserved.observed_time_ns) == (7, 7)
+    assert (timeless.time_ns, timeless.observed_time_ns) == (9, 9)
+
+
 @pytest.fixture
 def collected():
     """Return the data of one collection over all kinds of instruments."""

@@ -5,9 +5,10 @@ import json
 import math
 
 import pytest
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, ParseDict
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
     Gauge,
@@ -24,7 +25,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
-from otel_experiments.codec.from_otlp import decode_instrument_points, decode_spans
+from otel_experiments.codec.from_otlp import decode_instrument_points, decode_log_records, decode_spans
 from otel_experiments.codec.from_sdk import span_from_sdk
 from otel_experiments.codec.otlp_json import (
     instrument_points_from_json,
@@ -157,6 +158,22 @@ def test_log_records_are_read():
 
     assert (first.time_ns, first.event_name, first.severity_number, first.body) == (7, "e", 14, b"\x00\x01")
     assert (second.time_ns, second.severity_number, second.body) == (8, 9, None)
+
+
+@pytest.mark.parametrize("sent", [(7, 9), (7, 0), (0, 9)], ids=["both", "no observed time", "no time"])
+def test_a_log_record_with_one_of_its_times_has_both(sent):
+    """What has no time happened when it was observed, and the other way round, in JSON and in protobuf."""
+    document = {
+        "resourceLogs": [{"scopeLogs": [{"logRecords": [
+            {"timeUnixNano": str(sent[0]), "observedTimeUnixNano": str(sent[1])},
+        ]}]}]
+    }  # fmt: skip
+    (from_json,) = log_records_from_json(document)
+    (from_protobuf,) = decode_log_records(ParseDict(document, LogsData()).SerializeToString())
+
+    expected = (sent[0] or sent[1], sent[1] or sent[0])
+    assert (from_json.time_ns, from_json.observed_time_ns) == expected
+    assert (from_protobuf.time_ns, from_protobuf.observed_time_ns) == expected
 
 
 @pytest.mark.parametrize(

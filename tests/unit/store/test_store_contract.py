@@ -247,6 +247,34 @@ def test_a_run_that_only_a_rank_knows_has_a_name(store):
     assert (run.experiment, run.state, run.attempt) == ("digits", RunState.PENDING, 0)
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["points first", "points last"])
+def test_what_a_rank_knows_is_no_attempt(store, order):
+    """Whether its points or its row arrive first, the run that only a rank knows has not been tried by rank 0 yet."""
+    parts = [
+        WriteBatch(points=[a_block([1.0], key=SeriesKey("loss", rank=1))]),
+        WriteBatch(runs=[Run(RUN, "digits", "debug", RunState.PENDING, 99_000, attempt=0)]),
+    ]
+    for part in order:
+        store.apply(parts[part])
+
+    assert store.get_run(RUN).attempt == 0
+
+
+def test_a_later_attempt_counts_whatever_its_clock_says(store):
+    """A run that is resumed after the clock was set back is of its newest attempt, in row and change of state."""
+    store.apply(
+        WriteBatch(runs=[a_run()], state_changes=[RunStateChange(RUN, RunState.FAILED, 9_000, "x", "E")])
+    )
+
+    store.apply(WriteBatch(runs=[a_run(attempt=2, started_ns=1_500, heartbeat_ns=None)]))
+    resumed = store.get_run(RUN)
+    store.apply(WriteBatch(state_changes=[RunStateChange(RUN, RunState.SUCCEEDED, 1_600, attempt=3)]))
+    ended = store.get_run(RUN)
+
+    assert (resumed.state, resumed.attempt) == (RunState.RUNNING, 2)
+    assert (ended.state, ended.attempt) == (RunState.SUCCEEDED, 3)
+
+
 def test_a_placeholder_belongs_to_no_experiment(store):
     """A run known only by its points invents no experiment."""
     store.apply(WriteBatch(points=[a_block([1.0])]))
@@ -344,6 +372,21 @@ def test_a_summary_keeps_each_extreme_with_its_step(store):
     assert (summary.best, summary.best_step, summary.mean) == (1.0, 2.0, 1.75)
 
 
+@pytest.mark.parametrize(
+    "batches", [[[2.0, 5.0], [1.0, 3.0]], [[1.0, 3.0], [2.0, 5.0]], [[math.nan], [5.0, 1.0]]], ids=str
+)
+def test_an_extreme_of_any_batch_has_its_own_step(store, batches):
+    """Whether the first write or a later one holds the lowest and the highest value, their steps are theirs."""
+    values = [value for batch in batches for value in batch]
+    for batch in batches:
+        store.apply(WriteBatch(points=[a_block(batch, start=values.index(batch[0]))]))
+
+    summary = store.series([RUN])[RUN][0].summary
+
+    assert (summary.minimum, summary.minimum_step) == (1.0, values.index(1.0))
+    assert (summary.maximum, summary.maximum_step) == (5.0, values.index(5.0))
+
+
 def test_a_summary_of_nothing_but_nan_says_nan(store):
     """Where no point qualifies the extremes are NaN and have no step."""
     store.apply(WriteBatch(points=[a_block([math.nan, math.nan])]))
@@ -367,22 +410,25 @@ def test_last_is_the_latest_point_by_time(store):
 
 
 def test_a_direction_holds_for_series_that_come_later(store):
-    """A definition made before the first point counts, the exact name before globs."""
+    """A definition made before the first point counts, the exact name before globs, a longer glob before others."""
     store.apply(
         WriteBatch(
             metric_definitions=[
                 MetricDefinition(RUN, "val/*", "max"),
                 MetricDefinition(RUN, "val/loss", "min"),
+                MetricDefinition(RUN, "[v]al/loss", "max"),
                 MetricDefinition(RUN, "*", None),
+                MetricDefinition(RUN, "a*", "min"),
+                MetricDefinition(RUN, "*acc/top5", "max"),
             ]
         )
     )
-    keys = (SeriesKey("val/loss"), SeriesKey("val/acc"), SeriesKey("acc"))
-    store.apply(WriteBatch(points=[PointBlock(RUN, keys, [0.0], [1], ([1.0], [2.0], [3.0]))]))
+    keys = (SeriesKey("val/loss"), SeriesKey("val/acc"), SeriesKey("loss"), SeriesKey("acc/top5"))
+    store.apply(WriteBatch(points=[PointBlock(RUN, keys, [0.0], [1], ([1.0], [2.0], [3.0], [4.0]))]))
 
     directions = {series.key.name: series.summary.direction for series in store.series([RUN])[RUN]}
 
-    assert directions == {"val/loss": "min", "val/acc": "max", "acc": None}
+    assert directions == {"val/loss": "min", "val/acc": "max", "loss": None, "acc/top5": "max"}
 
 
 def test_series_are_listed_by_name_and_phase(store):
