@@ -314,7 +314,8 @@ def test_a_frame_without_its_end_that_others_follow_is_damage():
 
 
 @pytest.mark.parametrize(
-    ("time_ns", "said"), [(0, []), (2**63 - 1, []), (2**63, ["2 points of which one lies beyond the year 2262"])]
+    ("time_ns", "said"),
+    [(0, []), (2**63 - 1, []), (2**63, ["2 points of which one lies beyond the year 2262"])],
 )
 def test_points_at_times_that_no_store_holds_are_named(time_ns, said):
     """Times from 1970 to 2262 are points; one beyond costs its block and is said."""

@@ -313,6 +313,19 @@ def test_a_pool_may_give_its_tasks_to_any_worker():
     assert tree(run("abab")) == ["run", "  par x4 lanes=2", "    read", "    decode"]
 
 
+def test_a_lane_whose_last_repetition_is_cut_short_is_one_piece_of_work():
+    """A lane that did read, decode and read is no two tasks, of which one would lack its half."""
+    parts = [(1, "read", "a"), (2, "decode", "a"), (3, "read", "a"), (4, "read", "b"), (5, "decode", "b")]
+    spans = [
+        span(0, "run", length=10_000),
+        *(span(at, part, 0, start=at * 100, lane=lane) for at, part, lane in parts),
+    ]
+
+    assert tree(spans) == [
+        "run", "  par", "    lane x1", "      read", "      decode", "    lane x1", "      read", "      decode", "      read",
+    ]  # fmt: skip
+
+
 def test_without_lanes_overlap_has_no_order_and_the_rest_has():
     """A foreign trace: overlapping siblings may swap, others may not."""
 

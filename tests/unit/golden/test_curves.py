@@ -8,7 +8,7 @@ import pytest
 from otel_experiments.errors import GoldenRuleError, NonFiniteGoldenError
 from otel_experiments.golden.curves.band import measure_band, window_length
 from otel_experiments.golden.curves.compare import Curve, CurveSettings, check_golden_curve, compare_curve
-from otel_experiments.golden.curves.pace import reach_target
+from otel_experiments.golden.curves.pace import compare_pace, reach_target
 
 EXACT, TOLERANCE, BAND = (CurveSettings(mode=mode) for mode in ("exact", "tolerance", "band"))
 
@@ -294,6 +294,21 @@ def test_convergence_later_fails_and_earlier_warns():
     assert later.candidate > later.golden
     assert (earlier.code, earlier.fails) == ("converged-earlier", False)
     assert earlier.candidate < earlier.golden
+
+
+@pytest.mark.parametrize(
+    ("index", "outcome"), [(453, "earlier"), (456, "equal"), (499, "equal"), (548, "equal"), (552, "later")]
+)
+def test_a_target_reached_within_a_tenth_is_reached_as_before(index, outcome):
+    """Ten runs against ten tell 9 % of 500 steps from chance, and it is said of 10 % and more only."""
+
+    def reaching(at):
+        return curve([1.0] * (at + 1 - window_length(1000)) + [0.0] * (1000 - at - 1 + window_length(1000)))
+
+    pace = compare_pace([reaching(499)] * 10, [reaching(index)] * 10, target=0.0, direction="min")
+
+    assert (pace.golden, pace.candidate, pace.outcome) == (pytest.approx(499), pytest.approx(index), outcome)
+    assert pace.p < 0.001 or index == 499
 
 
 def test_a_target_that_is_never_reached_is_later():

@@ -306,3 +306,32 @@ def test_one_attribute_of_one_span_among_many_is_exactly_that_span():
 
     assert (finding.code, finding.path, finding.count) == ("attr", "run/step/optimizer", 1)
     assert finding.examples[0].index == (("step", 2_345),)
+
+
+def ticks(numbers, *, text):
+    """Return a run with a loop whose passes have these numbers and differ in their own ways."""
+    place = "ml.step.index"
+    return trace(
+        *(
+            (10 + at, 1, "tick", "main", {place: at, "text": f"{text}{at}", "turn": turn})
+            for turn, at in enumerate(numbers)
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("golden", "candidate", "expected"),
+    [
+        (range(5), range(1, 5), [("count", 0), ("attr", 1), ("attr", 1)]),
+        (range(1, 5), range(5), [("count", 0), ("attr", 1), ("attr", 1)]),
+        (range(6), range(1, 8), [("count", 7), ("attr", 1)]),
+        (range(2, 8), range(3, 10), [("count", 9), ("attr", 3)]),
+    ],
+    ids=["first pass gone", "first pass new", "numbers run ahead", "numbers far from 0 run ahead"],
+)
+def test_a_loop_that_counts_from_another_number_is_the_same_loop(golden, candidate, expected):
+    """Passes are joined by number, and by number and a shift only where that joins more of them."""
+    comparison = compare(make_golden([ticks(golden, text="a")]), [ticks(candidate, text="b")], policy=POLICY)
+
+    found = [(one.code, dict(one.examples[0].index)["ml.step.index"]) for one in comparison.failures]
+    assert found == expected

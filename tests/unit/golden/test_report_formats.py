@@ -154,6 +154,21 @@ def test_a_text_of_many_findings_is_forty_lines():
     assert "      and 480 more findings" in lines
 
 
+@pytest.mark.parametrize(
+    ("count", "left_out"), [(10, None), (11, "1 more finding"), (25, "15 more findings")]
+)
+def test_a_text_of_nothing_but_warnings_is_ten_of_them(count, left_out):
+    """What fails nothing takes ten lines at most; the rest is counted."""
+    warnings = [Finding("added", f"run/new{at}", severity="advisory") for at in range(count)]
+
+    lines = render_text(found(*warnings, verdict="pass")).splitlines()
+
+    assert sum("run/new" in line for line in lines) == 10
+    assert [line.strip() for line in lines if "more finding" in line] == (
+        [f"and {left_out}"] if left_out else []
+    )
+
+
 # --- JSON --------------------------------------------------------------------------------------------------------
 
 
