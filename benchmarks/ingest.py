@@ -158,6 +158,7 @@ os._exit(0)
 """
 _MOVE_SPANS = """
 import time
+from pathlib import Path
 from otel_experiments.collect.gather import merge_journals
 from otel_experiments.store import open_store
 def count():
@@ -165,7 +166,7 @@ def count():
         return store.sql("select count(*) from spans")[1][0][0]
 before = count()
 start_s = time.perf_counter()
-merge_journals("y.db")
+merge_journals(Path("y.db"))
 print((count() - before) / (time.perf_counter() - start_s))
 """
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from measure import Figure, Options, folder, main, peers, plain_environment
 
-from otel_experiments.query import open_reader
+from otel_experiments._opening import open_reader
 
 KILLED = """
 import sys, otel_experiments as ox

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from bench_store import _axis, _keys, _raw, _walks, fill_runs
 from measure import Figure, Options, alternate, folder, main, seconds
 
+from otel_experiments._opening import open_reader
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import PointBlock
-from otel_experiments.query import open_reader
 from otel_experiments.store import open_store
 
 

@@ -45,7 +45,7 @@ found = ox.runs("params.lr < 0.01", store="x.db")
 assert len(found) == 10, len(found)
 """
 FIND_READER = """
-from otel_experiments.query import open_reader
+from otel_experiments._opening import open_reader
 with open_reader("x.db") as reader:
     assert len(reader.runs("params.lr < 0.01")) == 10
 """

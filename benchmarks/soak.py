@@ -29,7 +29,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from otel_experiments.query import open_reader
+from otel_experiments._opening import open_reader
 
 WORKER = """
 import os, sys, resource, signal, threading, time

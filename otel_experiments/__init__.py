@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from otel_experiments import errors as errors
-    from otel_experiments._reading import experiments, run, runs, sql
+    from otel_experiments._reading import experiments, open_reader, run, runs, sql
     from otel_experiments._recording import (
         Run,
         configure,
@@ -52,6 +52,7 @@ __all__ = [
     "join_run",
     "log",
     "log_params",
+    "open_reader",
     "run",
     "runs",
     "set_tag",
@@ -98,7 +99,7 @@ _NOT_HERE = {
 """What other trackers have and this one has not, and what can be done."""
 
 
-_READING = ("experiments", "run", "runs", "sql")
+_READING = ("experiments", "open_reader", "run", "runs", "sql")
 
 
 if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt name for granted

@@ -18,6 +18,7 @@ from otel_experiments.collect.journal_place import journal_directory
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal.file_mode import file_mode_of
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.store_location import DEFAULT_STORE
 from otel_experiments.process.fork import need_in_children
 from otel_experiments.process.notice import tell
 from otel_experiments.process.paths import is_folder
@@ -141,14 +142,14 @@ def active_store() -> Store | None:
         return None
     path = recording.settings.store_path
     if recording.is_inherited:  # a forked child reads what its parent records
-        from otel_experiments.query import open_reader  # noqa: PLC0415 - only in children that read
+        from otel_experiments._opening import open_reader  # noqa: PLC0415 - only in children that read
 
         return None if path is None else open_reader(path).store
     recording.store_now(
         timeout_s=recording.settings.exit_timeout_s
     )  # and nobody waits for this lock meanwhile
     if store is None and path is not None and is_folder(journal_directory(path)):
-        return gather_journals(str(path))[0]
+        return gather_journals(path)[0]
     return store
 
 
@@ -166,12 +167,12 @@ def _build(
     is_shared_disk = path is not None and _is_network(settings, path)
     if settings.enabled and settings.is_stored and not is_shared_disk:
         store = open_store(
-            path or settings.store,
+            path or settings.location,
             busy_timeout_s=_BUSY_TIMEOUT_S,
             file_mode=file_mode_of(settings.store_mode, path) if settings.store_mode else None,
         )
     if path is not None or not settings.enabled:
-        directory = journal_directory(path or Path(settings.store))
+        directory = journal_directory(path or Path(DEFAULT_STORE))
     else:
         temporary = Path(tempfile.mkdtemp(prefix="otel-experiments-"))
         directory = temporary

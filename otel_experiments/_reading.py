@@ -6,26 +6,35 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, overload
 
+from otel_experiments import _opening
 from otel_experiments._active import active_store
 from otel_experiments.model.run import Experiment
 from otel_experiments.model.search import Expression
-from otel_experiments.query import Reader, RunView, Table, open_reader, reader_over
+from otel_experiments.query import Reader, RunView, Table
 from otel_experiments.record.base.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-__all__ = ["experiments", "run", "runs", "sql"]
+__all__ = ["experiments", "open_reader", "run", "runs", "sql"]
 
 
-def _reader(store: str | os.PathLike[str] | None) -> Reader:
+def open_reader(store: str | os.PathLike[str] | None = None) -> Reader:
+    """Return a reader over a store, for several questions about one state of it; use it with `with`.
+
+    Without `store` it is the store that this process records into, else the one of the environment. What processes
+    have recorded and not stored is merged first; an `IncompleteReadWarning` says what could not be had.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
     if store is None:
         active = active_store()
         if active is not None:
-            return reader_over(active)
+            return _opening.reader_over(active)
     settings = Settings.resolve()
-    return open_reader(
-        os.fspath(store) if store is not None else settings.store, is_network=settings.network_filesystem
+    return _opening.open_reader(
+        settings.location if store is None else store, is_network=settings.network_filesystem
     )
 
 
@@ -46,7 +55,7 @@ def runs(
         SearchSyntaxError: `where` or `order` cannot be understood.
         StoreError: the store cannot be read.
     """
-    return _reader(store).runs(where, order=order, limit=limit, offset=offset, experiment=experiment)
+    return open_reader(store).runs(where, order=order, limit=limit, offset=offset, experiment=experiment)
 
 
 def experiments(*, store: str | os.PathLike[str] | None = None) -> list[Experiment]:
@@ -55,7 +64,7 @@ def experiments(*, store: str | os.PathLike[str] | None = None) -> list[Experime
     Raises:
         StoreError: the store cannot be read.
     """
-    return _reader(store).experiments()
+    return open_reader(store).experiments()
 
 
 def sql(
@@ -70,7 +79,7 @@ def sql(
         QueryError: the statement is wrong, or writes.
         StoreError: the store cannot be read.
     """
-    return _reader(store).sql(statement, parameters)
+    return open_reader(store).sql(statement, parameters)
 
 
 @overload
@@ -99,7 +108,7 @@ def run(target: Any = None, /, *, store: Any = None, **options: Any) -> Any:  # 
         StoreError: the store cannot be read.
     """
     if isinstance(target, str):
-        return _reader(store).run(target)
+        return open_reader(store).run(target)
     from otel_experiments._recording import run_decorator  # noqa: PLC0415 - reading needs nothing of recording
 
     return run_decorator(target, **options)

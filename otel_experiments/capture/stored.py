@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from otel_experiments._opening import open_reader
 from otel_experiments.capture.environment import describe_resource
 from otel_experiments.capture.grouping import ChildPrefixes, group_spans
 from otel_experiments.errors import EmptyTraceError, GoldenRuleError, IncompleteTraceError
 from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries, require_complete
-from otel_experiments.query import Reader, RunView, open_reader
+from otel_experiments.query import Reader, RunView
 from otel_experiments.store.reader_warning import collect_incomplete
 
 _SHOWN: Final = 3
@@ -76,7 +77,7 @@ def capture_store(
         IncompleteTraceError: spans are missing, or a journal or a row could not be read.
         StoreError: the store cannot be read.
     """
-    with open_reader(os.fspath(location)) as reader:
+    with open_reader(location) as reader:
         with collect_incomplete() as problems:
             runs = reader.runs(order="created")
         # A row of a run that cannot be read may be that of a child.

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from otel_experiments.collect.gather import merge_journals
-from otel_experiments.collect.journal_place import local_path
 from otel_experiments.golden.score.experiment_span import SpanType
 from otel_experiments.golden.score.literal import SystemCall
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.run import Run
 from otel_experiments.model.search import RunQuery, SpanQuery
 from otel_experiments.model.span import Scope, Span
+from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.semconv import SCHEMA_URL
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.store import open_store
@@ -46,7 +46,7 @@ class SyscallCapture:
         return "/".join(reversed(names))
 
 
-def store_syscalls(recording: Path, location: str | os.PathLike[str]) -> SyscallCapture:
+def store_syscalls(recording: Path, location: str | os.PathLike[str] | StoreLocation) -> SyscallCapture:
     """Store the calls of a recording as spans of the runs that its processes recorded into the store.
 
     A run belongs to the recording when one of the recorded threads drove it while the recording went on. Storing
@@ -56,10 +56,10 @@ def store_syscalls(recording: Path, location: str | os.PathLike[str]) -> Syscall
         StoreError: the store cannot be read or written.
     """
     trace = read_recording(recording)
-    where = os.fspath(location)
-    if not local_path(where).exists():
+    where = location if isinstance(location, StoreLocation) else StoreLocation.parse(location)
+    if where.path is None or not where.path.exists():
         return SyscallCapture(total=len(trace.calls), thread_count=len(trace.threads))
-    merge_journals(where)
+    merge_journals(where.path)
     with open_store(where) as store:
         runs = tuple(_runs_of(trace, store.find_runs(RunQuery())))
         spans = [span for run in runs for span in store.spans(SpanQuery(run_id=run.run_id))]

@@ -84,9 +84,9 @@ def command(ctx: click.Context, *, epochs: int) -> None:
     location = store_location(ctx)
     _require_sklearn()
     click.echo(
-        f"Training {len(JOBS)} classifiers on scikit-learn's digits, {epochs} epochs each, into {location!r}."
+        f"Training {len(JOBS)} classifiers on scikit-learn's digits, {epochs} epochs each, into {str(location)!r}."
     )
-    ox.configure(store=location)
+    ox.configure(store=str(location))
     try:
         ids = [_run(job, epochs) for job in JOBS]
     finally:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from otel_experiments._opening import open_reader
 from otel_experiments.cli.root import ExitCode, named_store
-from otel_experiments.errors import StoreNotFoundError, StorePathError
-from otel_experiments.query import Reader, open_reader
+from otel_experiments.errors import StoreNotFoundError
+from otel_experiments.model.store_location import StoreLocation
+from otel_experiments.query import Reader
 from otel_experiments.record.base.settings import Settings
 
 FIRST_RUN = """\
@@ -19,21 +21,16 @@ Three lines make the first run:
 Or let the demo train some classifiers: otel-experiments demo"""
 
 
-def store_location(ctx: click.Context) -> str:
+def store_location(ctx: click.Context) -> StoreLocation:
     """Return the store that `--store`, the environment or the default names.
 
     Raises:
         ConfigurationError: the environment holds a setting that cannot be used.
-        StorePathError: the settings say that nothing is kept locally, or name a path from a folder that is gone.
+        StorePathError: the settings name no store, or a path from a folder that is gone.
     """
-    settings = Settings.resolve(store=named_store(ctx))
-    if settings.store_path is None and not settings.is_stored:
-        raise StorePathError(
-            path=settings.store,
-            why="with this setting nothing is kept locally",
-            fix="Name a store: --store PATH or OTEL_EXPERIMENTS_STORE=PATH.",
-        )
-    return settings.store
+    location = Settings.resolve(store=named_store(ctx)).location.require_store()
+    _ = location.absolute_path  # raises where the folder that the path starts from is gone
+    return location
 
 
 def open_session(ctx: click.Context) -> Reader:

@@ -17,7 +17,7 @@ from otel_experiments.cli.terminal.format import clean
 from otel_experiments.golden.score.equivalence import compare_traces
 from otel_experiments.golden.score.literal import SystemCall
 from otel_experiments.model.span import Span
-from otel_experiments.record.base.settings import SETTINGS
+from otel_experiments.model.store_location import STORE_VARIABLE, StoreLocation
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.syscalls import busiest, record_command
 from otel_experiments.syscalls.record import Calls
@@ -78,10 +78,10 @@ def command(
     ctx.exit(code)
 
 
-def _environment(location: str) -> dict[str, str]:
+def _environment(location: StoreLocation) -> dict[str, str]:
     import os  # noqa: PLC0415 - only with --store
 
-    return dict(os.environ) | {SETTINGS["store"].variable: str(Path(location).absolute())}
+    return dict(os.environ) | {STORE_VARIABLE: str(location.absolute_path or location)}
 
 
 def _report(captured: SyscallCapture, shown: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_experiments.collect.backlog import Backlog, measure_backlog
-from otel_experiments.collect.journal_place import has_segments, journal_directory, local_path
+from otel_experiments.collect.journal_place import has_segments, journal_directory
 from otel_experiments.collect.merge import JournalMerger, MergeReport
 from otel_experiments.errors import StoreError, StoreNotFoundError, StoreReadOnlyError
 from otel_experiments.process.interruption import is_interruption
@@ -32,25 +32,27 @@ _QUIET_S: Final = 5.0
 """A merge that takes longer is said: somebody waits for it."""
 
 
-def read_whole(store: Store, directory: Path) -> tuple[Store, list[str]]:
-    """Return a store with everything that `store` and the journals hold, and what is to be said about it.
+def read_whole(store: Store) -> tuple[Store, list[str]]:
+    """Return a store with everything that `store`, a file, and its journals hold, and what is to be said about it.
 
     It is `store` itself where the journals can be merged into it (through a connection of its own where it is
     open for reading only), else a copy in memory. `store` stays open: whoever opened it may be recording into it.
     """
+    path = Path(store.location)
+    directory = journal_directory(path)
     backlog = measure_backlog(directory, store.journal_offset)
     if not backlog.journal_count and not backlog.gone_count:
         return store, _unreadable(backlog, store.location)
     try:
-        return store, merge_journals(store.location)
+        return store, merge_journals(path)
     except (StoreError, OSError) as error:
         if is_interruption(error):
             raise
         return _beside(store, directory, error)
 
 
-def merge_journals(location: str) -> list[str]:
-    """Bring into the store at `location` what processes have recorded and not stored; return what is damaged.
+def merge_journals(path: Path) -> list[str]:
+    """Bring into the store at `path` what processes have recorded and not stored; return what is damaged.
 
     It takes the journals of processes that are gone, and what those that live have written so far, however long
     that takes. A store that nobody records into holds everything in its one file afterwards.
@@ -58,12 +60,12 @@ def merge_journals(location: str) -> list[str]:
     Raises:
         StoreError: the store takes nothing now (locked, read-only, full disk); the journals keep everything.
     """
-    directory = journal_directory(local_path(location))
+    directory = journal_directory(path)
     if not has_segments(directory):
         return []
-    store = open_store(location, busy_timeout_s=_LOCK_WAIT_S)
+    store = open_store(path, busy_timeout_s=_LOCK_WAIT_S)
     try:
-        report = _merge(JournalMerger(store, directory), location)
+        report = _merge(JournalMerger(store, directory), str(path))
         if not has_segments(directory):
             store.settle()
     finally:
@@ -71,10 +73,10 @@ def merge_journals(location: str) -> list[str]:
     return report.damages
 
 
-def settle_store(location: str) -> None:
+def settle_store(path: Path) -> None:
     """Bring what a process that is gone left in the write-ahead log into the store's one file, if that can be done."""
     try:
-        with open_store(location, create=False, busy_timeout_s=0.1) as store:
+        with open_store(path, create=False, busy_timeout_s=0.1) as store:
             store.settle()
     except (StoreError, OSError) as error:
         if is_interruption(error):
@@ -82,15 +84,16 @@ def settle_store(location: str) -> None:
         return  # it reads as well from the log
 
 
-def gather_journals(location: str) -> tuple[Store, list[str]]:
-    """Return a store in memory with everything that the journals beside `location` hold, and what is damaged.
+def gather_journals(path: Path) -> tuple[Store, list[str]]:
+    """Return a store in memory with everything that the journals beside `path` hold, and what is damaged.
 
     For a store on a network filesystem, where nobody writes SQLite and the journals stay.
 
     Raises:
         StoreNotFoundError: there are no journals.
     """
-    directory = journal_directory(local_path(location))
+    location = str(path)
+    directory = journal_directory(path)
     if not is_folder(directory):
         raise StoreNotFoundError(path=location)
     gathered = open_store(":memory:")
@@ -98,13 +101,13 @@ def gather_journals(location: str) -> tuple[Store, list[str]]:
     return gathered, damages + _unreadable(measure_backlog(directory, gathered.journal_offset), location)
 
 
-def read_older(location: str) -> tuple[Store, list[str]]:
+def read_older(path: Path) -> tuple[Store, list[str]]:
     """Return a store in memory with what an older release's store and its journals hold, where it may not be written.
 
     Raises:
         StoreError: it cannot be read, or is too large to be copied.
     """
-    path = local_path(location)
+    location = str(path)
     if path.stat().st_size > MOST_COPIED_BYTES:
         raise StoreReadOnlyError(path=location, action="be upgraded to this release's schema")
     copy = upgraded_copy(path)

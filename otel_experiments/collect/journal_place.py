@@ -6,23 +6,13 @@ import os
 from pathlib import Path
 
 from otel_experiments.journal.names import DAMAGED_SUFFIX, SEGMENT_SUFFIX
-from otel_experiments.model.store_address import SQLITE
 from otel_experiments.process.interruption import is_interruption
 
 
 def journal_directory(store_path: Path) -> Path:
     """Return where the journals of a store file lie: beside the file itself, whatever links lead to it."""
-    path = Path(os.path.realpath(store_path.expanduser()))
+    path = Path(os.path.realpath(store_path))
     return path.with_name(path.name + ".journals")
-
-
-def local_path(location: str) -> Path:
-    """Return the path of the file that a store's address names."""
-    path = Path(location.removeprefix(SQLITE))
-    try:
-        return path.expanduser()
-    except RuntimeError:  # there is no such home: who opens the store says so
-        return path
 
 
 def has_segments(directory: Path) -> bool:

@@ -30,12 +30,10 @@ from otel_experiments.journal.writer import Declaration, JournalWriter
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import Resource, Scope, Span
-from otel_experiments.model.store_address import file_of
+from otel_experiments.model.store_location import STORE_VARIABLE, StoreLocation
 from otel_experiments.store import Store, open_store
 
-STORE_VARIABLE: Final = "OTEL_EXPERIMENTS_STORE"
 MODE_VARIABLE: Final = "OTEL_EXPERIMENTS_STORE_MODE"
-DEFAULT_STORE: Final = "experiments.db"
 _DRAIN_INTERVAL_S: Final = 0.5
 
 Value = TypeVar("Value", Resource, Scope)
@@ -51,14 +49,13 @@ def shared_store(location: str | os.PathLike[str] | None) -> JournaledStore:
         ConfigurationError: the location is no file; exporters keep what outlives them.
         StoreError: the store cannot be used.
     """
-    text = os.fspath(location) if location is not None else os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
-    plain = file_of(text)
-    if plain is None:
+    where = StoreLocation.named(location)
+    path = where.absolute_path
+    if path is None:
         raise ConfigurationError(
-            f"An exporter cannot keep telemetry in {text!r}: it is no file.\n"
+            f"An exporter cannot keep telemetry in {str(where)!r}: it is no file.\n"
             f"  Name one: path=... or {STORE_VARIABLE}=PATH."
         )
-    path = Path(plain).expanduser().absolute()
     with _lock:
         found = _shared.get(path)
         if found is None:
@@ -85,7 +82,7 @@ class JournaledStore:
         self.users = 0
         self._pid = os.getpid()
         file_mode = _file_mode(path)
-        self._store: Store = open_store(str(path), file_mode=file_mode)
+        self._store: Store = open_store(path, file_mode=file_mode)
         directory = journal_directory(path)
         self._drain = Drain(self._store, directory, interval_s=_DRAIN_INTERVAL_S)
         self._journal = JournalWriter(directory, file_mode=file_mode, on_roll=self._drain.wake)

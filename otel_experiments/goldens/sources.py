@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from otel_experiments._opening import open_reader
 from otel_experiments.capture import capture_file, capture_run, capture_store, is_telemetry_file
 from otel_experiments.errors import GoldenMissingError, GoldenRuleError, StoreNotFoundError
 from otel_experiments.golden.baseline import Golden, make_golden
@@ -14,7 +15,7 @@ from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
 from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.goldens import paths as golden_paths
 from otel_experiments.goldens.files import load_golden
-from otel_experiments.query import open_reader
+from otel_experiments.model.store_location import StoreLocation
 
 _SQLITE: Final = b"SQLite format 3\x00"
 
@@ -48,7 +49,7 @@ def golden_path(name: str, folder: Path | None = None) -> Path:
 def read_golden_side(
     text: str,
     *,
-    store: str,
+    store: str | StoreLocation,
     folder: Path | None = None,
     select: str | None = None,
     rules: Rules = DEFAULT_RULES,
@@ -73,7 +74,9 @@ def read_golden_side(
     return make_golden(runs, name=text, rules=rules)
 
 
-def read_runs(texts: Sequence[str], *, store: str, select: str | None = None) -> list[CapturedRun]:
+def read_runs(
+    texts: Sequence[str], *, store: str | StoreLocation, select: str | None = None
+) -> list[CapturedRun]:
     """Return the runs that files, stores and ids of stored runs mean.
 
     Files of telemetry are read together, so that spans may lie in one and metric points in another.

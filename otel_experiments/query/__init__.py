@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from otel_experiments.query.metrics_view import MetricsView, NumpyPoints, SeriesView
-from otel_experiments.query.opening import open_reader, reader_over
 from otel_experiments.query.params_view import ParamsView
 from otel_experiments.query.reader import Reader, Table
 from otel_experiments.query.run_view import RunView
@@ -23,10 +22,8 @@ __all__ = [
     "SeriesView",
     "SpansView",
     "Table",
-    "open_reader",
     "parse_order",
     "parse_search",
-    "reader_over",
 ]
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from otel_experiments.collect.journal_place import damaged_journals, journal_directory, local_path
 from otel_experiments.errors import (
     AmbiguousRunError,
     ExperimentNotFoundError,
@@ -29,7 +28,6 @@ from otel_experiments.model.search import (
     SearchField,
     SpanQuery,
 )
-from otel_experiments.process.paths import is_regular
 from otel_experiments.query.closest import beginning_so, closest
 from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.run_view import RunPage, RunView
@@ -74,6 +72,7 @@ class Reader:
         clock: nanoseconds since the Unix epoch, for states, ages and durations of live runs.
         notes: what was found to be amiss when the store was opened; kept as `notes`.
         location: the address to show where it is not the store's own, as for what was gathered in memory.
+        find_problems: finds what was not read or merged at some time, one text each; see `read_problems`.
     """
 
     def __init__(
@@ -83,9 +82,11 @@ class Reader:
         clock: Callable[[], int] = time.time_ns,
         notes: Sequence[str] = (),
         location: str | None = None,
+        find_problems: Callable[[], list[str]] = list,
     ) -> None:
         self.notes = tuple(notes)
         self._location = location or store.location
+        self._find_problems = find_problems
         self._problems: list[str] = []
         self._store = store
         self._clock = clock
@@ -96,21 +97,7 @@ class Reader:
 
     def read_problems(self) -> list[str]:
         """Return what could not be read or merged of the store's journals, now or by an earlier merge, one text each."""
-        path = local_path(self.location)
-        if not is_regular(path):
-            return list(self._problems)
-        damaged = damaged_journals(journal_directory(path))
-        if not damaged:
-            return list(self._problems)
-        many = (
-            f"{len(damaged)} journals, {damaged[0]} first,"
-            if len(damaged) > 1
-            else f"the journal {damaged[0]}"
-        )
-        return [
-            *self._problems,
-            f"An earlier merge could not read all of {many} beside {self.location!r}. Delete what needs no report",
-        ]
+        return [*self._problems, *self._find_problems()]
 
     @property
     def location(self) -> str:

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 import otel_experiments as ox
+from otel_experiments._opening import open_reader
 from otel_experiments.errors import StoreNotFoundError
-from otel_experiments.query import open_reader
 from otel_experiments.store.filesystem import filesystem_of, is_network_filesystem
 
 TRAIN = """

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from otel_experiments._opening import open_reader
 from otel_experiments.capture.syscalls import read_system_calls
 from otel_experiments.golden.score.equivalence import compare_traces
-from otel_experiments.query import open_reader
 from otel_experiments.semconv import attributes as attr
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")

@@ -68,7 +68,7 @@ def diagnose(location: str | None, *, is_deep: bool = False) -> Iterator[Finding
     yield from check_settings(settings, os.environ)
     yield from check_instrumentation(settings)
     if settings.is_stored:
-        yield from check_store(settings.store, path, is_deep=is_deep)
+        yield from check_store(settings.location, path, is_deep=is_deep)
     else:
         yield Finding("note", "store", "The settings say none: nothing is kept locally.")
     yield from check_otlp(settings, os.environ)

@@ -17,6 +17,7 @@ from otel_experiments.journal.format import HEADER_SIZE_BYTES, unpack_header
 from otel_experiments.journal.names import SEGMENT_SUFFIX
 from otel_experiments.journal.owner import is_alive
 from otel_experiments.journal.scan import scan
+from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.store import UNSETTLED, Store, open_store
 from otel_experiments.store.filesystem import NETWORK_FILESYSTEMS, filesystem_of
 
@@ -26,7 +27,7 @@ _LOCK_WAIT_S = 0.5
 _ELSEWHERE = "Name another place: --store PATH or OTEL_EXPERIMENTS_STORE=PATH"
 
 
-def check_store(location: str, path: Path | None, *, is_deep: bool) -> Iterator[Finding]:
+def check_store(location: StoreLocation, path: Path | None, *, is_deep: bool) -> Iterator[Finding]:
     """Yield what is to be said about the store at `location`, whose file is `path` (None: it has none)."""
     if path is None:
         try:
@@ -34,7 +35,7 @@ def check_store(location: str, path: Path | None, *, is_deep: bool) -> Iterator[
         except StoreError as error:
             yield _problem("store", error)
             return
-        yield Finding("note", "store", f"{location!r} has no file; nothing of it can be checked.")
+        yield Finding("note", "store", f"{str(location)!r} has no file; nothing of it can be checked.")
         return
     yield from _check_folder(path)
     log_bytes = _size(path.with_name(f"{path.name}-wal"))
@@ -252,7 +253,7 @@ def _check_database(store: Store, size: int, *, is_deep: bool) -> Iterator[Findi
         yield Finding("problem", "integrity", f"The database is damaged: {found}", fix)
 
 
-def _check_writing(location: str, path: Path) -> Finding:
+def _check_writing(location: StoreLocation, path: Path) -> Finding:
     for one in (path, path.parent):
         if not os.access(one, os.W_OK):
             return Finding(
@@ -275,7 +276,7 @@ def _check_writing(location: str, path: Path) -> Finding:
     return Finding("ok", "writing", "The store can be written.")
 
 
-def _is_locked(location: str) -> bool:
+def _is_locked(location: StoreLocation) -> bool:
     """Tell whether the write lock cannot be had: an empty transaction is tried."""
     try:
         with open_store(location, read_only=False, create=False, busy_timeout_s=_LOCK_WAIT_S) as store:

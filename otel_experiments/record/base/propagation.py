@@ -15,6 +15,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanContext
 
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.model.store_location import STORE_VARIABLE
 from otel_experiments.semconv import attributes as attr
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ RUN_NAME_VARIABLE: Final = "OTEL_EXPERIMENTS_RUN_NAME"
 RANK_VARIABLE: Final = "OTEL_EXPERIMENTS_RANK"
 """The rank whose worker a process is: what it records is that rank's."""
 EXPERIMENT_VARIABLE: Final = "OTEL_EXPERIMENTS_EXPERIMENT"
-STORE_VARIABLE: Final = "OTEL_EXPERIMENTS_STORE"
 PROJECT_VARIABLE: Final = "OTEL_EXPERIMENTS_PROJECT"
 ENABLED_VARIABLE: Final = "OTEL_EXPERIMENTS_ENABLED"
 TRACEPARENT_VARIABLE: Final = "TRACEPARENT"

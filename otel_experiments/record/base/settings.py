@@ -13,15 +13,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-from otel_experiments.errors import ConfigurationError, StorePathError
+from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal.file_mode import parse_file_mode
-from otel_experiments.model.store_address import NOTHING, file_of
+from otel_experiments.model.store_location import DEFAULT_STORE, STORE_VARIABLE, StoreLocation
 
 if TYPE_CHECKING:
     from otel_experiments.journal.writer import Durability
     from otel_experiments.record.base.ranks import RanksMode
 
-DEFAULT_STORE: Final = "experiments.db"
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 
@@ -72,10 +71,10 @@ def _not_negative(text: str) -> float:
 
 SETTINGS: Final[Mapping[str, Setting]] = {
     "store": Setting(
-        "OTEL_EXPERIMENTS_STORE",
+        STORE_VARIABLE,
         str,
         DEFAULT_STORE,
-        "Where runs are kept: a path, sqlite://PATH, memory://, or none to keep nothing locally.",
+        "Where runs are kept: a path, sqlite://PATH, file:PATH, memory://, or none to keep nothing locally.",
     ),
     "store_mode": Setting(
         "OTEL_EXPERIMENTS_STORE_MODE",
@@ -207,30 +206,31 @@ class Settings:
         return cls(**values)
 
     @property
+    def location(self) -> StoreLocation:
+        """Where runs are kept.
+
+        Raises:
+            StorePathError: the setting names no place for a store.
+        """
+        return StoreLocation.parse(self.store)
+
+    @property
     def is_stored(self) -> bool:
-        """Whether runs are kept locally."""
-        return self.store != NOTHING
+        """Whether runs are kept locally.
+
+        Raises:
+            StorePathError: the setting names no place for a store.
+        """
+        return self.location.is_stored
 
     @property
     def store_path(self) -> Path | None:
         """The store's file; None for stores without one.
 
         Raises:
-            StorePathError: the path starts from a working directory or a home that there is not.
+            StorePathError: the setting names no place for a store, or starts from a working directory that is gone.
         """
-        location = file_of(self.store)
-        if location is None:
-            return None
-        try:
-            return Path(location).expanduser().absolute()
-        except (FileNotFoundError, RuntimeError) as error:
-            raise StorePathError(
-                path=location,
-                why="the working directory is gone"
-                if isinstance(error, OSError)
-                else "there is no such home",
-                fix="Give a whole path: --store /PATH or OTEL_EXPERIMENTS_STORE=/PATH.",
-            ) from None
+        return self.location.absolute_path
 
 
 def _parsed(setting: Setting, text: str) -> object:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_experiments.query import open_reader
+from otel_experiments._opening import open_reader
 
 PREAMBLE = """
 import functools, json, multiprocessing, os, pathlib, signal, sys, threading, time

@@ -14,8 +14,8 @@ import time
 import pytest
 from click.testing import CliRunner
 
+from otel_experiments._opening import open_reader
 from otel_experiments.cli.root import root
-from otel_experiments.query import open_reader
 
 RUN_ID = "ef" * 16
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from otel_experiments._opening import open_reader
 from otel_experiments.errors import IncompleteReadWarning
-from otel_experiments.query import open_reader
 
 OLD = Path(__file__).parents[2] / "data" / "store_v1.db"
 COUNT = 5_000
@@ -39,7 +39,7 @@ LOOK = """
 import json, os, sys, warnings
 sys.path.insert(0, os.getcwd())
 import otel_experiments as ox
-from otel_experiments.query import open_reader
+from otel_experiments._opening import open_reader
 store = sys.argv[1]
 READERS = {
     "ox.run": lambda: ox.run("killed", store=store).metrics["loss"].count,
@@ -256,7 +256,7 @@ def test_a_process_that_reads_itself_leaves_one_whole_file(tmp_path):
     code = """
 import sys
 import otel_experiments as ox
-from otel_experiments.query import open_reader
+from otel_experiments._opening import open_reader
 
 ox.configure(store=sys.argv[1], system_metrics_s=0, capture_git=False)
 kept = []

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import otel_experiments as ox
+from otel_experiments._opening import open_reader
 from otel_experiments.errors import StorePathError
-from otel_experiments.query import open_reader
 
 TRAIN = """
 import os, signal, sys

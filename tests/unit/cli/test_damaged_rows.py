@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 import otel_experiments as ox
+from otel_experiments._opening import open_reader
 from otel_experiments.cli.root import root
 from otel_experiments.errors import IncompleteReadWarning, StoreDamagedError
 from otel_experiments.model.batch import RunStateChange, WriteBatch
 from otel_experiments.model.run import RunState
-from otel_experiments.query import open_reader
 from otel_experiments.store import open_store
 
 OF_RUNS = {

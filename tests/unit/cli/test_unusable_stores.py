@@ -83,7 +83,17 @@ def below_a_file(folder):
 
 def an_unknown_scheme(folder):
     """Name a kind of store that there is not."""
-    return "postgres://host/db"
+    return "s3://host/db"
+
+
+def a_store_to_come(folder):
+    """Name a kind of store that this release has not."""
+    return "clickhouse://host/db"
+
+
+def a_bare_word(folder):
+    """Name what is meant to be in memory."""
+    return "memory"
 
 
 def an_unknown_home(folder):
@@ -101,7 +111,9 @@ PLACES = [
     (a_pipe, "a device, pipe or socket"),
     (a_socket, "a device, pipe or socket"),
     (below_a_file, "be made"),
-    (an_unknown_scheme, "'postgres' is no kind of store"),
+    (an_unknown_scheme, "'s3' is no kind of store"),
+    (a_store_to_come, "no ClickHouse store"),
+    (a_bare_word, "Did you mean memory://?"),
     (an_unknown_home, "there is no such home"),
 ]
 

@@ -4,11 +4,12 @@ import re
 
 import pytest
 
+from otel_experiments._opening import open_reader
 from otel_experiments.errors import SearchSyntaxError, SearchWarning
 from otel_experiments.model.batch import MetricDefinition, ParamSet, WriteBatch
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
-from otel_experiments.query import Reader, open_reader, parse_search
+from otel_experiments.query import Reader, parse_search
 from otel_experiments.query.natural import natural_key
 from otel_experiments.query.search_told import guessed_direction
 from otel_experiments.store import open_store

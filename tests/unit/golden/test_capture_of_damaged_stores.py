@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 import otel_experiments as ox
+from otel_experiments._opening import open_reader
 from otel_experiments.capture import capture_run, capture_store
 from otel_experiments.cli.root import root
 from otel_experiments.errors import IncompleteReadWarning, IncompleteTraceError
-from otel_experiments.query import open_reader
 
 DAMAGES = {
     "run of a child": "update runs set state = 'COMPLETED' where name = 'trial'",

@@ -3,8 +3,8 @@
 import pytest
 
 import otel_experiments as ox
+from otel_experiments._opening import open_reader
 from otel_experiments.errors import EmptyTraceError, GoldenInvalidError
-from otel_experiments.query import open_reader
 from otel_experiments.testing.golden import assert_trace, record_here
 
 GOLDEN = """

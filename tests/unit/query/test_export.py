@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from otel_experiments.query import open_reader
+from otel_experiments._opening import open_reader
 from otel_experiments.query.export import (
     points_to_csv,
     points_to_jsonl,

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from otel_experiments._opening import open_reader
 from otel_experiments.errors import (
     AmbiguousRunError,
     ExperimentNotFoundError,
@@ -16,7 +17,7 @@ from otel_experiments.errors import (
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.search import MetricField, ParamField, RunField, TagField
-from otel_experiments.query import Reader, open_reader
+from otel_experiments.query import Reader
 from otel_experiments.semconv import attributes
 from otel_experiments.store import open_store
 

@@ -20,7 +20,7 @@ def test_every_documented_expression_is_understood(expression):
 
 def test_the_documented_expressions_run_against_a_store(jobs_path):
     """Each line of the table finds runs or none, and never fails."""
-    from otel_experiments.query import open_reader
+    from otel_experiments._opening import open_reader
 
     assert len(EXPRESSIONS) > 15
     with open_reader(jobs_path) as reader:

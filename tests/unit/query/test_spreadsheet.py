@@ -6,7 +6,7 @@ import io
 import pytest
 
 import otel_experiments as ox
-from otel_experiments.query import open_reader
+from otel_experiments._opening import open_reader
 from otel_experiments.query.export import points_to_csv, runs_to_csv
 from otel_experiments.query.spreadsheet import defused
 

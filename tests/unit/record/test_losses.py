@@ -85,7 +85,7 @@ def test_losses_belong_to_the_run_that_had_them(forgiving):
     two.log({"loss": 1.0})
     ox.shutdown()
 
-    from otel_experiments.query import open_reader
+    from otel_experiments._opening import open_reader
 
     reader = open_reader("experiments.db")
     assert counted(reader.run("one")) == {("metric value", "a"): 1}
@@ -112,7 +112,7 @@ os.kill(os.getpid(), signal.SIGKILL)
         capture_output=True,
     )
 
-    from otel_experiments.query import open_reader
+    from otel_experiments._opening import open_reader
 
     assert process.returncode == -signal.SIGKILL
     run = open_reader(store).run("killed")

@@ -87,7 +87,7 @@ def test_scalars_of_numpy_are_numbers(recording, read):
 )
 def test_what_is_no_number_is_counted_once_logged_and_takes_nothing_with_it(forgiving, caplog, bad, why):
     """The other values of the call are kept; the loss is counted each time and told once, with what can be done."""
-    from otel_experiments.query import open_reader
+    from otel_experiments._opening import open_reader
 
     with ox.start_run("r") as run:
         for _ in range(3):
@@ -107,7 +107,7 @@ def test_what_is_no_number_is_counted_once_logged_and_takes_nothing_with_it(forg
 )
 def test_a_step_that_is_none_keeps_the_value_at_the_next_step(forgiving, caplog, bad):
     """No point is lost for its step."""
-    from otel_experiments.query import open_reader
+    from otel_experiments._opening import open_reader
 
     with ox.start_run("r") as run:
         run.log({"loss": 1.0}, step=4)
@@ -120,7 +120,7 @@ def test_a_step_that_is_none_keeps_the_value_at_the_next_step(forgiving, caplog,
 
 def test_an_empty_metric_name_costs_only_itself(forgiving, caplog):
     """The nameless value is lost and told, its neighbour is kept."""
-    from otel_experiments.query import open_reader
+    from otel_experiments._opening import open_reader
 
     with ox.start_run("r") as run:
         run.log({"": 1.0, "kept": 2.0}, step=3)

@@ -295,7 +295,7 @@ def test_a_store_reached_by_a_link_has_the_same_journals(store_path, directory, 
     link = tmp_path / "elsewhere" / "link.db"
     link.symlink_to(store_path)
 
-    assert merge_journals(str(link)) == []
+    assert merge_journals(link) == []
 
     with open_store(store_path, read_only=True, create=False) as store:
         assert steps(store) == [0.0, 1.0, 2.0, 3.0, 4.0]
@@ -308,7 +308,7 @@ def test_a_long_merge_is_told_and_goes_on_to_its_end(store_path, directory, monk
     fill(writer, 300_000)
     writer.close()
 
-    assert merge_journals(str(store_path)) == []
+    assert merge_journals(store_path) == []
 
     with open_store(store_path, read_only=True) as store:
         assert steps(store) == [float(s) for s in range(300_000)]

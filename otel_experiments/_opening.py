@@ -1,0 +1,60 @@
+"""From where a store is to a reader over all that was recorded for it: collected first, then read."""
+
+from __future__ import annotations
+
+from os import PathLike
+
+from otel_experiments.collect.opening import WHOLE_TEXT, collected, earlier_damages, open_collected
+from otel_experiments.errors import IncompleteReadWarning
+from otel_experiments.model.store_location import StoreLocation
+from otel_experiments.query import Reader
+from otel_experiments.store import Store
+from otel_experiments.store.reader_warning import warn_reader
+
+_KEPT = "What is readable around it is there; the file is kept: otel-experiments doctor"
+
+
+def open_reader(location: str | PathLike[str] | StoreLocation, *, is_network: bool | None = None) -> Reader:
+    """Return a reader over the store at `location`: a path, `sqlite://PATH`, `file:PATH` or `memory://`.
+
+    What processes have recorded and not stored is merged first, or gathered in memory where the store takes
+    nothing (locked, read-only, full disk); an `IncompleteReadWarning` says what could be had neither way.
+
+    `is_network`: whether the store lies on a network filesystem; found out when not given. There the journals
+    are the truth, and what they hold is gathered in memory.
+
+    Raises:
+        StorePathError: `location` names no place for a store.
+        StoreNotFoundError: there is no store.
+        StoreIncompleteError: there is the beginning of one, copied without the rest.
+        StoreError: it cannot be read: not ours, newer than this release, locked.
+    """
+    where = location if isinstance(location, StoreLocation) else StoreLocation.parse(location)
+    store, notes = open_collected(where.require_store(), is_network=is_network)
+    return _reader(store, notes, where)
+
+
+def reader_over(store: Store) -> Reader:
+    """Return a reader over a store that this process has open, with what others have recorded for it."""
+    whole, notes = collected(store)
+    return _reader(whole, notes, StoreLocation.parse(store.location))
+
+
+def _reader(store: Store, notes: list[str], where: StoreLocation) -> Reader:
+    reader = Reader(store, notes=notes, location=str(where), find_problems=lambda: earlier_damages(where))
+    _warn(reader)
+    return reader
+
+
+def _warn(reader: Reader) -> None:
+    if not reader.notes:
+        return
+    from otel_experiments.journal.scan import UNFINISHED  # noqa: PLC0415 - who has a note has it already
+
+    for note in reader.notes:
+        if UNFINISHED in note:
+            continue  # a process was killed before it wrote that: nobody was told that it is recorded
+        whole = note.startswith(WHOLE_TEXT)
+        text = note if whole else f"{WHOLE_TEXT}{reader.location!r} may not be whole: {note}.\n  {_KEPT}"
+        reader.note_problem(text)
+        warn_reader(text, IncompleteReadWarning)

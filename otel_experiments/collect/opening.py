@@ -1,0 +1,123 @@
+"""From where a store is to a store, open for reading, with all that was recorded for it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from otel_experiments.collect.journal_place import damaged_journals, has_segments, journal_directory
+from otel_experiments.errors import StoreError, StoreIncompleteError, StoreNotFoundError, StoreReadOnlyError
+from otel_experiments.model.store_location import StoreLocation
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.paths import is_regular
+from otel_experiments.store import UNSETTLED, Store, open_store
+from otel_experiments.store.filesystem import is_network_filesystem
+
+WHOLE_TEXT = "What is read from "
+"""What a note begins with that needs nothing before it to be understood."""
+
+_COPIED = (
+    WHOLE_TEXT
+    + "{path!r} may not be whole: the file was copied while a process recorded into it, or after it "
+    "was killed, without {path}-wal and {path}.journals beside it.\n"
+    "  Copy all three again, or read the original once (otel-experiments runs): then the one file holds all."
+)
+
+
+def open_collected(where: StoreLocation, *, is_network: bool | None = None) -> tuple[Store, list[str]]:
+    """Return the store at `where` with all that was recorded for it, and what is to be said about it.
+
+    What processes have recorded and not stored is merged first, or gathered in memory where the store takes
+    nothing (locked, read-only, full disk).
+
+    `is_network`: whether the store lies on a network filesystem; found out when not given. There the journals
+    are the truth, and what they hold is gathered in memory.
+
+    Raises:
+        StoreNotFoundError: there is no store.
+        StoreIncompleteError: there is the beginning of one, copied without the rest.
+        StoreError: it cannot be read: not ours, newer than this release, locked.
+    """
+    path = where.path
+    if path is None:
+        return open_store(where, read_only=True), []
+    if is_network_filesystem(path.parent) if is_network is None else is_network:
+        from otel_experiments.collect.gather import gather_journals  # noqa: PLC0415 - as below
+
+        return gather_journals(path)
+    return _local_store(path)
+
+
+def collected(store: Store) -> tuple[Store, list[str]]:
+    """Return a store that this process has open with what others have recorded for it, and what is to be said."""
+    path = StoreLocation.parse(store.location).path
+    if path is None or not is_regular(path) or not has_segments(journal_directory(path)):
+        return store, []
+    from otel_experiments.collect.gather import read_whole  # noqa: PLC0415 - as below
+
+    return read_whole(store)
+
+
+def earlier_damages(where: StoreLocation) -> list[str]:
+    """Return what earlier merges could not read of the journals beside a store, one text each."""
+    path = where.path
+    damaged = [] if path is None or not is_regular(path) else damaged_journals(journal_directory(path))
+    if not damaged:
+        return []
+    many = (
+        f"{len(damaged)} journals, {damaged[0]} first," if len(damaged) > 1 else f"the journal {damaged[0]}"
+    )
+    return [
+        f"An earlier merge could not read all of {many} beside {str(where)!r}. Delete what needs no report"
+    ]
+
+
+def _local_store(path: Path) -> tuple[Store, list[str]]:
+    # Opened first: a store that is not ours is said before any journal is touched.
+    log_bytes = _size(f"{path}-wal")
+    try:
+        store = open_store(path, read_only=True, create=False)
+    except (StoreNotFoundError, StoreIncompleteError):  # deleted, perhaps, while a process recorded into it
+        if not has_segments(journal_directory(path)):
+            raise
+        return _recorded_store(path)
+    except StoreReadOnlyError:  # an older release's, which this user may not bring up to the newest schema
+        from otel_experiments.collect.gather import read_older  # noqa: PLC0415 - as below
+
+        return read_older(path)
+    if not has_segments(journal_directory(path)):
+        if log_bytes:
+            from otel_experiments.collect.gather import settle_store  # noqa: PLC0415 - after a kill only
+
+            settle_store(path)
+        elif store.journal_offset(UNSETTLED):
+            return store, [_COPIED.format(path=str(path))]
+        return store, []
+    from otel_experiments.collect.gather import read_whole  # noqa: PLC0415 - 6 ms, if nothing is to be merged
+
+    whole, notes = read_whole(store)
+    if whole is not store:
+        store.close()
+    return whole, notes
+
+
+def _recorded_store(path: Path) -> tuple[Store, list[str]]:
+    """Return a store that is made of journals alone: in its file, or in memory where none can be made."""
+    from otel_experiments.collect.gather import gather_journals, merge_journals  # noqa: PLC0415 - as above
+
+    try:
+        damages = merge_journals(path)
+        return open_store(path, read_only=True, create=False), damages
+    except (StoreError, OSError) as error:
+        if is_interruption(error):
+            raise
+        return gather_journals(path)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - no Path need be made of it
+    except (OSError, ValueError) as error:
+        if is_interruption(error):
+            raise
+        return 0
