@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, cast
@@ -22,9 +23,11 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.trace import format_span_id, format_trace_id
 
 from otel_experiments.codec.from_sdk import resource_from_sdk, run_id_of, scope_from_sdk
-from otel_experiments.codec.plain import is_plain_number, plain_number, plain_value
+from otel_experiments.codec.number import is_plain_number, plain_number
+from otel_experiments.codec.plain import plain_value
 from otel_experiments.model.instrument import InstrumentKind, InstrumentPoint
 from otel_experiments.model.span import Attributes, Resource, Scope
+from otel_experiments.process.interruption import is_interruption
 
 
 def plain_metrics(data: MetricsData) -> MetricsData:
@@ -70,10 +73,20 @@ def _is_plain(point: DataPointT) -> bool:
 
 
 def _plain_point(point: DataPointT) -> DataPointT:
-    changes: dict[str, Any] = {name: plain_number(getattr(point, name)) for name in _numbers(point)}
+    changes: dict[str, Any] = {name: _number_or_nan(getattr(point, name)) for name in _numbers(point)}
     attributes: Any = plain_value(point.attributes or {})
-    exemplars = [replace(exemplar, value=plain_number(exemplar.value)) for exemplar in point.exemplars]
+    exemplars = [replace(exemplar, value=_number_or_nan(exemplar.value)) for exemplar in point.exemplars]
     return replace(point, **changes, attributes=attributes, exemplars=exemplars)
+
+
+def _number_or_nan(value: object) -> int | float:
+    """Return the number, or NaN for what is none: the other points of the collection are kept."""
+    try:
+        return plain_number(value)
+    except Exception as error:  # an instrument takes any object
+        if is_interruption(error):
+            raise
+        return math.nan
 
 
 def instrument_points_from_sdk(data: MetricsData) -> Iterator[InstrumentPoint]:

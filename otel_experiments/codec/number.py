@@ -6,6 +6,7 @@ loss that requires gradients. So scalars of array libraries are asked for their 
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any, Final, cast
 
@@ -16,6 +17,7 @@ PLAIN: Final[set[type]] = {float, int, bool}
 NO_NUMBERS: Final = frozenset({str, bytes, type(None), list, tuple, dict, set, complex})
 """Types that are none, told without an exception: telling where one comes from takes 0.1 ms."""
 _REAL_KINDS: Final = frozenset("fiub")
+_INT64: Final = 2**63
 _NO_NUMBERS: Final = frozenset("cmM")
 """Kinds of numpy's types: complex numbers, lengths of time, dates."""
 
@@ -26,9 +28,12 @@ def number_of(value: Any) -> float:  # whatever user code logs
     Raises:
         Exception: it is no number; any kind, since any object may be passed.
     """
-    kind = type(value)
-    if kind in PLAIN:
+    if type(value) in PLAIN:
         return float(value)
+    return float(_python_number(value))
+
+
+def _python_number(value: Any) -> int | float:  # as above
     if isinstance(value, (str, bytes, bytearray, memoryview)):
         raise TypeError(value)  # float("0.5") is a number, but a text is none
     try:
@@ -39,6 +44,33 @@ def number_of(value: Any) -> float:  # whatever user code logs
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _number(value)
+
+
+def plain_number(value: object) -> int | float:
+    """Return a number of any library as Python's; integers stay integers as long as 64 bits hold them.
+
+    A larger one becomes the nearest float, or an infinity: neither OTLP nor the column of a store has room for it.
+
+    Raises:
+        Exception: it is no number; any kind, since any object may be passed.
+    """
+    if is_plain_number(value):
+        return value  # type: ignore[return-value] # an int or a float
+    if isinstance(value, (int, float)):  # of an enum, of numpy
+        number = value if isinstance(value, bool) else int(value) if isinstance(value, int) else float(value)
+    else:
+        number = _python_number(value)
+    if isinstance(number, float) or is_plain_number(int(number)):
+        return number
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
+def is_plain_number(value: object) -> bool:
+    """Tell whether `plain_number` would change nothing."""
+    return type(value) is float or (type(value) is int and -_INT64 <= value < _INT64)
 
 
 def why_none(value: object) -> str:
@@ -57,7 +89,7 @@ def _may_be_a_warning(error: Exception) -> bool:
     return isinstance(error, Warning) or getattr(warnings.showwarning, "__module__", None) != "warnings"
 
 
-def _number(value: Any) -> float:  # as above
+def _number(value: Any) -> int | float:  # as above
     if _kind_of(value) in _NO_NUMBERS or (
         type(value).__module__.startswith("numpy.ma") and bool(cast("Any", value).mask)
     ):
@@ -68,9 +100,9 @@ def _number(value: Any) -> float:  # as above
         method = getattr(value, name, None)
         if callable(method):
             found = method()
-            if type(found) in PLAIN:
+            if type(found) in {float, int, bool}:
                 _remember(value)
-                return float(found)
+                return cast("int | float", found)
             if isinstance(found, (complex, str, bytes)):
                 raise TypeError(value)
             if type(found) is not type(value) and callable(getattr(found, "item", None)):

@@ -5,14 +5,15 @@ import re
 from pathlib import Path
 
 import otel_experiments
-from otel_experiments.record.base import gate, room
+from otel_experiments.codec import plain
+from otel_experiments.record.base import gate, room, value_loss
 from otel_experiments.record.params import source as param_source
-from otel_experiments.record.params import value as param_value
 
 PACKAGE = Path(otel_experiments.__file__).parent
 PAGE = PACKAGE.parent / "docs" / "explanation" / "nothing-in-silence.md"
 BY_NAME = {
-    room.AFTER_THE_END, room.JOURNAL_FULL, param_value.TEXT_CUT, param_value.TEXT_CHANGED, param_value.KEPT_AS_TEXT,
+    room.AFTER_THE_END, room.JOURNAL_FULL, plain.TEXT_CUT, plain.TEXT_CHANGED, plain.KEPT_AS_TEXT,
+    value_loss.NAME_TWICE,
     param_source.LEFT_OUT, *map(gate.kind_after_the_end, gate.KINDS),
 }  # fmt: skip
 

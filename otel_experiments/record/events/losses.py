@@ -32,6 +32,7 @@ _REASONS: Final = {
     **{kind_after_the_end(kind): MlLossReason.NOT_RECORDING for kind in KINDS},
     "text cut": MlLossReason.CHANGED,
     "text changed": MlLossReason.CHANGED,
+    "attribute name": MlLossReason.CHANGED,
     "kept as text": MlLossReason.CHANGED,
     "metric step": MlLossReason.CHANGED,
     "attributes": MlLossReason.TOO_LARGE,

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_experiments.codec.plain import plain_number
+from otel_experiments.codec.number import plain_number
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter

@@ -12,14 +12,16 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final, cast
 
+from otel_experiments.codec.plain import PARAM_LIMITS
 from otel_experiments.codec.text import shown, text_of
 from otel_experiments.errors import InvalidNameError, RecordingError
 from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.base.names import clean_name
+from otel_experiments.record.base.value_loss import Tell, tell_nobody
 from otel_experiments.record.params.source import as_mapping
-from otel_experiments.record.params.value import MAX_DEPTH, ParamTyper, Tell, tell_nobody
+from otel_experiments.record.params.value import param_value
 
 MAX_ATTRIBUTE_CHARS: Final = 1_000
 MAX_ATTRIBUTE_ITEMS: Final = 100
@@ -79,7 +81,9 @@ def _flatten(
                 raise
             refuse(error, _count(value, above))
             continue
-        is_followed = type(value) not in _SIMPLE and id(value) not in above and len(above) <= MAX_DEPTH
+        is_followed = (
+            type(value) not in _SIMPLE and id(value) not in above and len(above) < PARAM_LIMITS.max_depth
+        )
         nested = _nested(value, name, tell) if is_followed else None
         if nested is not None:
             _flatten(nested, f"{name}.", flat, refuse, tell, (*above, id(value)))
@@ -89,9 +93,7 @@ def _flatten(
             what = f"Param {shown(full)} came twice, by its dotted name and nested; the first value is lost"
             tell("param name", full, f"{what}. Give them two names")
         flat[full] = (
-            cast("ParamValue", value)
-            if type(value) in _KEPT_AS_IS
-            else ParamTyper(full, tell).of(value, above)
+            cast("ParamValue", value) if type(value) in _KEPT_AS_IS else param_value(value, full, tell, above)
         )
 
 

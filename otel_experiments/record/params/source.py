@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 from otel_experiments.codec.text import shown
 from otel_experiments.errors import RecordingError
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.record.params.value import Tell, tell_nobody
+from otel_experiments.record.base.value_loss import Tell, tell_nobody
 
 LEFT_OUT: Final = "param left out"
 

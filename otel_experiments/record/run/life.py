@@ -12,6 +12,7 @@ from opentelemetry import context as context_api
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span, Status, StatusCode
 
+from otel_experiments.codec.plain import TEXT_CUT
 from otel_experiments.codec.text import shown, text_of
 from otel_experiments.errors import IllegalTransitionError
 from otel_experiments.journal import encode
@@ -22,7 +23,6 @@ from otel_experiments.record.base.current import active_runs, detach, ended_insi
 from otel_experiments.record.base.gate import FINISHED, PAUSED
 from otel_experiments.record.base.other_trackers import end_of, no_attribute, tell_unknown
 from otel_experiments.record.params.config import Config
-from otel_experiments.record.params.value import TEXT_CUT
 from otel_experiments.record.pipeline.pipeline import FlushReport
 from otel_experiments.record.run.endings import Ending, ending_of
 from otel_experiments.record.run.last_exception import LastException

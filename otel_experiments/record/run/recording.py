@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Never, cast, get_args
 
-from otel_experiments.codec.plain import plain_number, plain_value
+from otel_experiments.codec.number import plain_number
+from otel_experiments.codec.plain import plain_value
 from otel_experiments.codec.text import shown, text_of
 from otel_experiments.errors import ConfigurationError, InvalidNameError
 from otel_experiments.journal import encode
@@ -17,11 +18,12 @@ from otel_experiments.record.base.names import clean_name
 from otel_experiments.record.base.other_trackers import tell_unknown, tell_without_effect
 from otel_experiments.record.base.room import why_not_kept
 from otel_experiments.record.base.span_limits import MAX_ATTRIBUTES
+from otel_experiments.record.base.value_loss import Tell, tell_nobody, told_of
 from otel_experiments.record.metrics.instruments import OwnInstruments
 from otel_experiments.record.metrics.points import PointRecorder
 from otel_experiments.record.params.config import Config
 from otel_experiments.record.params.flatten import flatten_params
-from otel_experiments.record.params.value import KEPT_AS_TEXT, Tell, kept_tag, tell_nobody
+from otel_experiments.record.params.value import kept_tag
 from otel_experiments.record.pipeline.pipeline import Pipeline
 from otel_experiments.record.spans.scopes import ScopedRun
 from otel_experiments.semconv import metrics
@@ -209,16 +211,10 @@ class Recording(ScopedRun):
             self.gate.refuse("event")
             return
         with self.guard:
-
-            def tell(large: object) -> None:
-                what = (
-                    f"A value of event {shown(event_name)}, of type {type(large).__name__}, is kept as a text"
-                )
-                self.guard.lost(KEPT_AS_TEXT, f"{what}: it is large", name=text_of(event_name))
-
+            on_loss = told_of(event_name, self._tell_changed, subject="A value of event")
             redactor = self.pipeline.redactor
-            body = plain_value(body, on_text=tell)
-            attributes = cast("Mapping[str, Any]", plain_value(attributes or {}, on_text=tell))
+            body = plain_value(body, on_loss=on_loss)
+            attributes = cast("Mapping[str, Any]", plain_value(attributes or {}, on_loss=on_loss))
             excess = len(attributes) - MAX_ATTRIBUTES + ("" in attributes)
             if excess > 0 or "" in attributes:
                 self.guard.lost(

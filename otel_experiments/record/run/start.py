@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 
+from otel_experiments.codec.plain import TEXT_CHANGED
 from otel_experiments.codec.text import clean_text, shown
 from otel_experiments.errors import ConfigurationError, RunInUseError
 from otel_experiments.journal.owner import current_owner, is_alive
@@ -26,8 +27,8 @@ from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.names import clean_name
 from otel_experiments.record.base.ranks import Rank, find_place
 from otel_experiments.record.base.settings import Settings
+from otel_experiments.record.base.value_loss import Tell
 from otel_experiments.record.params.flatten import flatten_params
-from otel_experiments.record.params.value import TEXT_CHANGED, Tell
 from otel_experiments.record.pipeline.pipeline import Pipeline
 from otel_experiments.record.pipeline.providers import RunProviders
 from otel_experiments.record.run import exits

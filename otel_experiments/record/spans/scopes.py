@@ -19,13 +19,13 @@ from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.trace import Link, Span, Status, StatusCode, Tracer
 
-from otel_experiments.codec.plain import plain_value
+from otel_experiments.codec.plain import SCALARS, plain_value
 from otel_experiments.codec.text import shown, text_of
 from otel_experiments.process.bytecode import begins_uninterrupted
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.lanes import current_lane, next_sequence
 from otel_experiments.record.base.current import RUN_KEY, detach
-from otel_experiments.record.params.value import KEPT_AS_TEXT
+from otel_experiments.record.base.value_loss import told_of
 from otel_experiments.record.spans.adoption import look_again
 from otel_experiments.record.spans.span_attributes import EXCEPTION_EVENT, exception_attributes
 from otel_experiments.semconv import attributes as attr
@@ -333,16 +333,14 @@ def _size_bytes(path: str) -> int | None:
 
 
 def plain_attribute(guard: RunGuard, key: str, value: Any) -> AttributeValue:
-    """Return the value of an attribute as OpenTelemetry knows it; a large array becomes a text, which is told."""
+    """Return the value of an attribute as OpenTelemetry knows it; what is not kept exactly is told."""
+    if type(value) in SCALARS:
+        return value  # type: ignore[no-any-return] # one of the types of an AttributeValue
 
-    def tell(large: object) -> None:
-        guard.lost(
-            KEPT_AS_TEXT,
-            f"The attribute {shown(key)}, of type {type(large).__name__}, is too large for a span; it is kept as a text",
-            name=text_of(key),
-        )
+    def tell(kind: str, name: str, what: str) -> None:
+        guard.lost(kind, what, name=name)
 
-    return plain_value(value, on_text=tell)
+    return plain_value(value, on_loss=told_of(key, tell, subject="The attribute"))
 
 
 def plain_attributes(guard: RunGuard, attributes: Mapping[str, Any]) -> dict[str, Any]:

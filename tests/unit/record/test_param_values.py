@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import otel_experiments as ox
+from otel_experiments.codec.plain import PARAM_LIMITS
 from otel_experiments.record.params.flatten import flatten_params
-from otel_experiments.record.params.value import MAX_ITEMS, MAX_TEXT_CHARS
 
 
 class Lazy(collections.abc.Sequence):
@@ -62,7 +62,7 @@ LARGE = [
     pytest.param(range(10**8), "range(0, 100000000)", id="large range"),
     pytest.param(range(10**30), f"range(0, {10**30})", id="range that has no len"),
     pytest.param([0] * 10**6, "<list of 1,000,000 items: [0, 0, 0, ...]>", id="list"),
-    pytest.param((0,) * (MAX_ITEMS + 1), "<tuple of 10,001 items: [0, 0, 0, ...]>", id="tuple"),
+    pytest.param((0,) * (PARAM_LIMITS.max_items + 1), "<tuple of 10,001 items: [0, 0, 0, ...]>", id="tuple"),
     pytest.param(set(range(20_000)), "<set of 20,000 items>", id="set"),
     pytest.param(dict.fromkeys(range(20_000)).values(), "<dict_values of 20,000 items>", id="values of a dict"),
     pytest.param(collections.deque(range(20_000)), "<deque of 20,000 items>", id="deque"),
@@ -113,7 +113,7 @@ def test_a_sequence_without_end_ends():
     told = []
     flat = flatten_params({"endless": Endless()}, tell=lambda *what: told.append(what))
 
-    assert flat["endless"] == list(range(MAX_ITEMS))
+    assert flat["endless"] == list(range(PARAM_LIMITS.max_items))
     assert [(kind, name) for kind, name, _ in told] == [("text cut", "endless")]
 
 
@@ -163,14 +163,14 @@ def test_two_params_of_one_dotted_name_are_told(forgiving, caplog):
 
 def test_texts_that_are_cut_or_changed_are_told_by_name(forgiving, caplog):
     """A prompt of 150,000 characters is cut, NUL and half surrogate pairs are replaced: once each in the log."""
-    long = "x" * (MAX_TEXT_CHARS + 50_000)
+    long = "x" * (PARAM_LIMITS.max_text_chars + 50_000)
     with ox.start_run("r", config={"prompt": long, "nul": "a\0b"}, tags={"note": long}) as run:
         for _ in range(3):
             run.log_params({"prompt": long, "inside": ["short", long]})
             run.set_tags({"note": long, "bad": "a\udce9", "fine": "x"})
 
     stored = ox.run("r")
-    assert len(stored.params["prompt"]) == len(stored.tags["note"]) == MAX_TEXT_CHARS
+    assert len(stored.params["prompt"]) == len(stored.tags["note"]) == PARAM_LIMITS.max_text_chars
     assert stored.params["nul"] == "a\ufffdb"
     assert stored.tags["bad"] == "a?"
     assert {(loss.kind, loss.name, loss.count) for loss in stored.losses} == {
