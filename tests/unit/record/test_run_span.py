@@ -314,9 +314,13 @@ def test_what_has_no_text_raises_nothing():
     span.set_attributes({"d": loop})
     span.add_event("event", {"mute": Mute()})
 
-    assert (span.attributes["a"], span.attributes["b"], span.attributes["c"]) == ("<Mute>", 2, "<Mute>")
+    assert (span.attributes["a"], span.attributes["b"], span.attributes["c"]) == (
+        "<Mute without a text>",
+        2,
+        "<Mute without a text>",
+    )
     assert span.attributes["d"][0] == 1
-    assert dict(span.events[0].attributes) == {"mute": "<Mute>"}
+    assert dict(span.events[0].attributes) == {"mute": "<Mute without a text>"}
 
 
 def test_everything_public_of_the_sdks_span_can_be_read():
