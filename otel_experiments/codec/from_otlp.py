@@ -29,6 +29,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, TracesData
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 
 from otel_experiments.codec.from_sdk import run_id_of
+from otel_experiments.codec.histogram import histogram_mapping
 from otel_experiments.errors import TelemetryDecodeError
 from otel_experiments.model.instrument import InstrumentKind, InstrumentPoint
 from otel_experiments.model.log import LogRecord
@@ -219,23 +220,13 @@ def _exemplar(exemplar: Exemplar) -> Attributes:
 
 
 def _histogram(point: HistogramDataPoint | ExponentialHistogramDataPoint) -> Attributes:
-    common: dict[str, AttributeValue] = {
-        "count": point.count,
-        "sum": point.sum if point.HasField("sum") else None,
-        "min": point.min if point.HasField("min") else None,
-        "max": point.max if point.HasField("max") else None,
-    }
-    if isinstance(point, HistogramDataPoint):
-        return common | {
-            "bucket_counts": list(point.bucket_counts),
-            "explicit_bounds": list(point.explicit_bounds),
-        }
-    return common | {
-        "scale": point.scale,
-        "zero_count": point.zero_count,
-        "positive": {"offset": point.positive.offset, "bucket_counts": list(point.positive.bucket_counts)},
-        "negative": {"offset": point.negative.offset, "bucket_counts": list(point.negative.bucket_counts)},
-    }
+    return histogram_mapping(
+        point,
+        total=point.sum if point.HasField("sum") else None,
+        least=point.min if point.HasField("min") else None,
+        most=point.max if point.HasField("max") else None,
+        is_exponential=isinstance(point, ExponentialHistogramDataPoint),
+    )
 
 
 def _log_record(record: LogRecordMessage, resource: Resource, scope: Scope) -> LogRecord:

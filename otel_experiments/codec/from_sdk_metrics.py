@@ -23,6 +23,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.trace import format_span_id, format_trace_id
 
 from otel_experiments.codec.from_sdk import resource_from_sdk, run_id_of, scope_from_sdk
+from otel_experiments.codec.histogram import histogram_mapping
 from otel_experiments.codec.number import is_plain_number, plain_number
 from otel_experiments.codec.plain import plain_value
 from otel_experiments.model.instrument import InstrumentKind, InstrumentPoint
@@ -144,15 +145,10 @@ def _describe(metric: Metric) -> tuple[InstrumentKind, int, bool]:
 
 
 def _histogram(point: HistogramDataPoint | ExponentialHistogramDataPoint) -> Attributes:
-    common: dict[str, Any] = {"count": point.count, "sum": point.sum, "min": point.min, "max": point.max}
-    if isinstance(point, HistogramDataPoint):
-        return common | {
-            "bucket_counts": list(point.bucket_counts),
-            "explicit_bounds": list(point.explicit_bounds),
-        }
-    return common | {
-        "scale": point.scale,
-        "zero_count": point.zero_count,
-        "positive": {"offset": point.positive.offset, "bucket_counts": list(point.positive.bucket_counts)},
-        "negative": {"offset": point.negative.offset, "bucket_counts": list(point.negative.bucket_counts)},
-    }
+    return histogram_mapping(
+        point,
+        total=point.sum,
+        least=point.min,
+        most=point.max,
+        is_exponential=isinstance(point, ExponentialHistogramDataPoint),
+    )
