@@ -35,6 +35,8 @@ _EXAMPLE_TYPES: Mapping[str, tuple[type, ...]] = {
     "double": (int, float),
     "boolean": (bool,),
 }
+GOLDEN_ROLES = frozenset({"config", "identity", "index", "metric", "volatile"})
+_NUMBER_ROLES = frozenset({"index", "metric"})
 _OUR_ROOT = "ml"
 OPERATION_KEY = "ml.operation.name"
 """The enum whose every member has to tell a span."""
@@ -167,6 +169,20 @@ def _fits(kind: str, value: object) -> bool:
     if kind not in _EXAMPLE_TYPES:
         return kind == "any"
     return isinstance(value, _EXAMPLE_TYPES[kind]) and isinstance(value, bool) == (kind == "boolean")
+
+
+def _golden_roles_are_given(vocabulary: Vocabulary) -> Iterator[Breach]:
+    for attribute in vocabulary.attributes:
+        role = attribute.golden_role
+        if not role:
+            why = "does not say what a golden comparison does with it; annotate it with golden: config if it is compared"
+        elif role not in GOLDEN_ROLES:
+            why = f"has the golden role {role!r}, not one of {sorted(GOLDEN_ROLES)}"
+        elif role in _NUMBER_ROLES and attribute.type not in {"int", "double"}:
+            why = f"has the golden role {role!r} but is no number"
+        else:
+            continue
+        yield Breach("golden_role", attribute.file, attribute.key, why)
 
 
 def _enums_are_well_formed(vocabulary: Vocabulary) -> Iterator[Breach]:
@@ -336,6 +352,7 @@ RULES: tuple[Callable[[Vocabulary], Iterator[Breach]], ...] = (
     _definitions_are_complete,
     _attribute_types_are_known,
     _examples_are_given_and_fit,
+    _golden_roles_are_given,
     _enums_are_well_formed,
     _references_resolve,
     _metrics_are_well_formed,

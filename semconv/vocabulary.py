@@ -56,7 +56,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute as defined. `type` is `enum` where members are given; `upstream` a schema URL or empty."""
+    """An attribute as defined. `type` is `enum` where members are given; `upstream` a schema URL or empty.
+
+    `golden_role` says what a golden comparison does with the attribute; empty where nothing is said.
+    """
 
     key: str
     type: str
@@ -67,6 +70,7 @@ class Attribute:
     members: tuple[Member, ...]
     is_closed: bool
     is_unbounded: bool
+    golden_role: str
     upstream: str
     deprecated: str
     file: str
@@ -256,6 +260,7 @@ def _attribute(node: Node, file: str) -> Attribute:
         members=members,
         is_closed=_annotation(node, "closed") is True,
         is_unbounded=_annotation(node, "cardinality") == "unbounded",
+        golden_role=str(_annotation(node, "golden") or ""),
         upstream=_upstream(node),
         deprecated=_deprecation(node),
         file=file,

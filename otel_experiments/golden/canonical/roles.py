@@ -3,6 +3,9 @@
 A role is declared, or told from the attribute's name and the type of its value: identities become labels,
 configuration is compared, indices align, metrics become curves, what varies by nature is left out. Source: golden
 trace design, sections 3.1 and 3.2.
+
+The roles of the vocabulary's attributes are annotations in `semconv/model`; what is listed here are names that other
+programs give to their attributes.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from typing import Final, Literal
 from otel_experiments.errors import GoldenRuleError
 from otel_experiments.golden.canonical.measured_name import is_measured_attribute
 from otel_experiments.semconv import attributes as attr
+from otel_experiments.semconv import golden_roles
 
 NumericTypes = Literal["strict", "loose"]
 """Whether int 1 and float 1.0 are two values (strict) or one (loose)."""
@@ -36,15 +40,7 @@ DEFAULTS_VERSION: Final = 1
 """Version of the default roles below; a golden names the one it was made with."""
 
 _INDEX: Final = (
-    attr.ML_EPOCH_INDEX,
-    attr.ML_STEP_INDEX,
-    attr.ML_BATCH_INDEX,
-    attr.ML_STAGE_INDEX,
-    attr.ML_PIPELINE_STAGE_INDEX,
-    attr.ML_ENSEMBLE_MEMBER_INDEX,
-    attr.ML_HEDGE_ATTEMPT_INDEX,
-    attr.ML_DISTRIBUTED_RANK,
-    attr.ML_DISTRIBUTED_LOCAL_RANK,
+    *golden_roles.INDEX,
     "epoch",
     "step",
     "global_step",
@@ -67,8 +63,7 @@ _INDEX: Final = (
     "*_idx",
 )
 _METRIC: Final = (
-    attr.ML_ANOMALY_VALUE,
-    attr.GEN_AI_EVALUATION_SCORE_VALUE,
+    *golden_roles.METRIC,
     "loss",
     "acc",
     "accuracy",
@@ -90,37 +85,8 @@ _METRIC: Final = (
     "*grad_norm",
     "*perplexity",
 )
-_IDENTITY: Final = (
-    attr.GEN_AI_CONVERSATION_ID,
-    attr.GEN_AI_TOOL_CALL_ID,
-    attr.ML_PIPELINE_RUN_ID,
-    attr.ML_RUN_PARENT_ID,
-)
 _VOLATILE: Final = (
-    attr.ML_SPAN_LANE,
-    attr.ML_SPAN_SEQUENCE,
-    attr.ML_SPAN_CPU_TIME,
-    attr.ML_RUN_ID,
-    attr.ML_RUN_NAME,
-    attr.ML_RUN_SPANS_STARTED,
-    attr.ML_RUN_SPANS_ENDED,
-    attr.ML_RUN_SPANS_DROPPED,
-    attr.ML_RUN_NEIGHBOUR_CPU_UTILIZATION,
-    attr.ML_TRACE_CHUNK_INDEX,
-    attr.ML_CHECKPOINT_SIZE,
-    attr.GEN_AI_RESPONSE_ID,
-    attr.PROCESS_PID,
-    attr.PROCESS_PARENT_PID,
-    attr.PROCESS_COMMAND_ARGS,
-    attr.PROCESS_CREATION_TIME,
-    attr.PROCESS_WORKING_DIRECTORY,
-    attr.PROCESS_OWNER,
-    attr.PROCESS_EXECUTABLE_PATH,
-    attr.SERVICE_INSTANCE_ID,
-    attr.TELEMETRY_SDK_VERSION,
-    attr.CODE_LINE_NUMBER,
-    attr.CODE_FILE_PATH,
-    attr.EXCEPTION_STACKTRACE,
+    *golden_roles.VOLATILE,
     "host.*",
     "os.*",
     "thread.*",
@@ -256,6 +222,6 @@ _DEFAULTS: Final = _Group(
         (Role.VOLATILE, _VOLATILE),
         (Role.METRIC, _METRIC),
         (Role.INDEX, _INDEX),
-        (Role.IDENTITY, _IDENTITY),
+        (Role.IDENTITY, golden_roles.IDENTITY),
     )
 )

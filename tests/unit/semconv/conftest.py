@@ -19,18 +19,19 @@ attributes:
     type:
       members:
         - {id: run, value: run, brief: A run., stability: development}
-    annotations: {closed: true}
+    annotations: {golden: config, closed: true}
   - key: ml.run.id
     type: string
     stability: development
     brief: Identity of the run.
     examples: ["0af7651916cd43dd8448eb211c80319c"]
-    annotations: {cardinality: unbounded}
+    annotations: {golden: volatile, cardinality: unbounded}
   - key: ml.model.name
     type: string
     stability: development
     brief: Name of the model.
     examples: ["resnet"]
+    annotations: {golden: config}
 spans:
   - type: ml.run
     kind: internal

@@ -16,6 +16,7 @@ ATTRIBUTE = """
         stability: development
         brief: An attribute.
         examples: {examples}
+        annotations: {{golden: config}}
 """
 
 
@@ -66,10 +67,13 @@ def test_the_real_vocabulary_breaks_no_policy(root: Path) -> None:
         pytest.param("bad_enum", "brief: A run., stability: development}", "stability: development}", id="member-without-brief"),
         pytest.param("bad_enum", "brief: A run., stability: development}", "brief: A run.}", id="member-without-stability"),
         pytest.param("bad_enum", "stability: development}\n    annotations", "stability: development}\n        - {id: run, value: other, brief: Again., stability: development}\n    annotations", id="member-twice"),
-        pytest.param("bad_enum", 'examples: ["resnet"]', 'examples: ["resnet"]\n    annotations: {closed: true}', id="closed-but-no-enum"),
-        pytest.param("cardinality", "annotations: {cardinality: unbounded}", "note: None.", id="id-not-annotated"),
+        pytest.param("bad_enum", "{golden: config}", "{golden: config, closed: true}", id="closed-but-no-enum"),
+        pytest.param("cardinality", "golden: volatile, cardinality: unbounded", "golden: volatile", id="id-not-annotated"),
         pytest.param("cardinality", "- {ref: ml.model.name, requirement_level: {cond", "- {ref: ml.run.id, requirement_level: {cond", id="run-id-on-a-metric"),
-        pytest.param("cardinality", 'examples: ["resnet"]', 'examples: ["resnet"]\n    annotations: {cardinality: unbounded}', id="annotated-attribute-on-a-metric"),
+        pytest.param("cardinality", "{golden: config}", "{golden: config, cardinality: unbounded}", id="annotated-attribute-on-a-metric"),
+        pytest.param("golden_role", "annotations: {golden: config}", "note: None.", id="no-golden-role"),
+        pytest.param("golden_role", "{golden: config}", "{golden: label}", id="unknown-golden-role"),
+        pytest.param("golden_role", "{golden: config}", "{golden: index}", id="text-as-index"),
         pytest.param("bad_kind", "kind: internal", "kind: inner", id="unknown-span-kind"),
         pytest.param("no_match", "values: [run]", "values: []", id="span-told-by-nothing"),
         pytest.param("no_match", "values: [run]", "values: [run, walk]", id="span-told-by-no-member"),
@@ -79,7 +83,7 @@ def test_the_real_vocabulary_breaks_no_policy(root: Path) -> None:
         pytest.param("bad_span_name", "{ml.operation.name} {ml.model.name}", "{ml.operation.name} {ml.run.id}", id="unbounded-span-name"),
         pytest.param("bad_span_name", "{ml.operation.name} {ml.model.name}", "{ml.operation.name} {ml.other.name}", id="span-name-of-nothing"),
         pytest.param("no_reason", "unit: s", "unit: s\n    deprecated: {reason: obsoleted}", id="deprecated-without-note"),
-        pytest.param("root", 'examples: ["resnet"]', 'examples: ["resnet"]\n    annotations: {upstream: {schema_url: "https://example.org/1.0.0"}}', id="our-name-defined-elsewhere"),
+        pytest.param("root", "{golden: config}", '{golden: config, upstream: {schema_url: "https://example.org/1.0.0"}}', id="our-name-defined-elsewhere"),
     ],
 )  # fmt: skip
 def test_a_changed_definition_is_refused(make_model: MakeModel, code: str, old: str, new: str) -> None:

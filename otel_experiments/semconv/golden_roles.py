@@ -1,0 +1,68 @@
+# Generated from semconv/model by semconv/generate.py. Do not edit: change the YAML and run it again.
+"""What a golden comparison does with the vocabulary's attributes; those in none of these are configuration."""
+
+from typing import Final
+
+INDEX: Final[tuple[str, ...]] = (
+    "ml.batch.index",
+    "ml.distributed.local_rank",
+    "ml.distributed.rank",
+    "ml.ensemble.member.index",
+    "ml.epoch.index",
+    "ml.hedge.attempt.index",
+    "ml.hedge.winner.index",
+    "ml.metric.step",
+    "ml.pipeline.stage.index",
+    "ml.stage.index",
+    "ml.step.index",
+)
+"""Numbers that say which round of a loop a span is."""
+
+METRIC: Final[tuple[str, ...]] = ("gen_ai.evaluation.score.value", "ml.anomaly.value")
+"""Numbers that are compared as a curve."""
+
+IDENTITY: Final[tuple[str, ...]] = (
+    "gen_ai.conversation.id",
+    "gen_ai.tool.call.id",
+    "ml.pipeline.run.id",
+    "ml.run.parent.id",
+)
+"""Ids: which spans share one is compared, not its value."""
+
+VOLATILE: Final[tuple[str, ...]] = (
+    "code.file.path",
+    "code.line.number",
+    "exception.stacktrace",
+    "gen_ai.response.id",
+    "host.arch",
+    "host.id",
+    "host.name",
+    "ml.checkpoint.size",
+    "ml.run.id",
+    "ml.run.name",
+    "ml.run.neighbour.cpu.utilization",
+    "ml.run.spans.dropped",
+    "ml.run.spans.ended",
+    "ml.run.spans.started",
+    "ml.span.cpu_time",
+    "ml.span.lane",
+    "ml.span.sequence",
+    "ml.syscall.duration",
+    "ml.trace.chunk.index",
+    "os.description",
+    "os.name",
+    "os.type",
+    "os.version",
+    "process.command_args",
+    "process.creation.time",
+    "process.executable.path",
+    "process.owner",
+    "process.parent_pid",
+    "process.pid",
+    "process.working_directory",
+    "service.instance.id",
+    "telemetry.sdk.version",
+    "thread.id",
+    "thread.name",
+)
+"""What differs from run to run, and is left out."""
