@@ -264,7 +264,7 @@ def noise(runs: int, count: int) -> None:
             fails = waits = 0
             for _ in range(runs):
                 comparison = compare(goldens[name], record(program))
-                shares.append(comparison.timing.machine.candidate_neighbours or 0.0)
+                shares.append(comparison.timing.machine.candidate_host_load or 0.0)
                 fails += comparison.verdict != "pass"
                 waits += any(one.code == "waiting" for one in comparison.findings)
                 for one in comparison.failures:

@@ -872,6 +872,17 @@ Examples: 1, 2
 Stability: development
 """
 
+ML_RUN_HOST_LOAD_CPU_UTILIZATION: Final = "ml.run.host_load.cpu.utilization"
+"""Share (0 to 1) of the machine's processors that other programs used while the run was recorded.
+
+Type: float
+Examples: 0.02, 0.67
+Stability: development
+Never an attribute of a metric.
+
+Time that the hypervisor gave to other machines (steal) counts as theirs; the run's own child processes, and the other ranks of its job on this machine, do not. Left out where the run was too short to tell, or the platform does not say, as all but Linux.
+"""
+
 ML_RUN_ID: Final = "ml.run.id"
 """Identity of the run; equal to the trace id of its root trace, 32 lower-case hex digits.
 
@@ -888,17 +899,6 @@ Type: str
 Examples: "resnet-7", "calm-otter"
 Stability: development
 Never an attribute of a metric.
-"""
-
-ML_RUN_NEIGHBOUR_CPU_UTILIZATION: Final = "ml.run.neighbour.cpu.utilization"
-"""Share (0 to 1) of the machine's processors that other programs used while the run was recorded.
-
-Type: float
-Examples: 0.02, 0.67
-Stability: development
-Never an attribute of a metric.
-
-Time that the hypervisor gave to other machines (steal) counts as theirs; the run's own child processes, and the other ranks of its job on this machine, do not. Left out where the run was too short to tell, or the platform does not say, as all but Linux.
 """
 
 ML_RUN_PARENT_ID: Final = "ml.run.parent.id"

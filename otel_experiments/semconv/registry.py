@@ -820,6 +820,14 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         examples=(1, 2),
     ),
     AttributeDef(
+        name="ml.run.host_load.cpu.utilization",
+        type="double",
+        brief="Share (0 to 1) of the machine's processors that other programs used while the run was recorded.",
+        stability="development",
+        examples=(0.02, 0.67),
+        is_unbounded=True,
+    ),
+    AttributeDef(
         name="ml.run.id",
         type="string",
         brief="Identity of the run; equal to the trace id of its root trace, 32 lower-case hex digits.",
@@ -833,14 +841,6 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         brief="Name of the run for people; need not be unique.",
         stability="development",
         examples=("resnet-7", "calm-otter"),
-        is_unbounded=True,
-    ),
-    AttributeDef(
-        name="ml.run.neighbour.cpu.utilization",
-        type="double",
-        brief="Share (0 to 1) of the machine's processors that other programs used while the run was recorded.",
-        stability="development",
-        examples=(0.02, 0.67),
         is_unbounded=True,
     ),
     AttributeDef(

@@ -368,7 +368,7 @@ ML_RUN: Final = SpanDef(
         "ml.run.spans.started": "conditionally_required",
         "ml.run.spans.ended": "conditionally_required",
         "ml.run.spans.dropped": "conditionally_required",
-        "ml.run.neighbour.cpu.utilization": "recommended",
+        "ml.run.host_load.cpu.utilization": "recommended",
         "ml.distributed.rank": "conditionally_required",
         "ml.distributed.local_rank": "recommended",
         "ml.distributed.world_size": "recommended",

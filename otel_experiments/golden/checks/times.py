@@ -79,12 +79,12 @@ def _measure(form: Form) -> TimingRun:
         stages[path] = samples[0] if len(samples) == 1 else _combine(samples)
     roots = [at for at, above in enumerate(columns.parent) if above < 0]
     root_ns = sum(columns.end_ns[at] - columns.start_ns[at] for at in roots)
-    return TimingRun(stages, float(root_ns) if roots else None, _neighbours(form, roots))
+    return TimingRun(stages, float(root_ns) if roots else None, _host_load(form, roots))
 
 
-def _neighbours(form: Form, roots: Sequence[int]) -> float | None:
+def _host_load(form: Form, roots: Sequence[int]) -> float | None:
     """Return what the run's root says of other programs; of several roots the highest."""
-    said = [form.spans[at].attributes.get(attributes.ML_RUN_NEIGHBOUR_CPU_UTILIZATION) for at in roots]
+    said = [form.spans[at].attributes.get(attributes.ML_RUN_HOST_LOAD_CPU_UTILIZATION) for at in roots]
     return max((float(value) for value in said if isinstance(value, int | float)), default=None)
 
 

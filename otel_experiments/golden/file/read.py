@@ -485,7 +485,9 @@ def _timing_runs(
     if head["runs"] != count:
         message = f"{head['runs']} runs, and {count} durations"
         raise ValueError(message)
-    neighbours = list(head.get("neighbours") or [None] * count)
+    loads = list(
+        head.get("host_load") or head.get("neighbours") or [None] * count
+    )  # the second is its older name
     stages: list[dict[str, StageSample]] = [{} for _ in range(count)]
     for row in rows:
         counts = list(row["count"])
@@ -496,8 +498,8 @@ def _timing_runs(
             if sample is not None:
                 stages[run][str(row["path"])] = replace(sample, lower=lower[run], upper=upper[run])
     return [
-        TimingRun(own, None if root is None else float(root), None if neighbour is None else float(neighbour))
-        for own, root, neighbour in zip(stages, roots, neighbours, strict=True)
+        TimingRun(own, None if root is None else float(root), None if load is None else float(load))
+        for own, root, load in zip(stages, roots, loads, strict=True)
     ]
 
 

@@ -203,8 +203,8 @@ def write_stats(golden: Golden) -> str:
         "root_ns": [None if run.root_ns is None else round(run.root_ns) for run in runs],
         "host": dict(sorted(golden.fingerprint.items())),
     }
-    if any(run.neighbours is not None for run in runs):
-        head["neighbours"] = [None if run.neighbours is None else round(run.neighbours, 3) for run in runs]
+    if any(run.host_load is not None for run in runs):
+        head["host_load"] = [None if run.host_load is None else round(run.host_load, 3) for run in runs]
     lines = [json.dumps(head, ensure_ascii=False)]
     lines += (
         json.dumps(_stage(path, runs), ensure_ascii=False)

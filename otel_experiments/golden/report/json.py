@@ -96,8 +96,8 @@ def _timing(comparison: Comparison) -> dict[str, object] | None:
         "stages_tested": report.tested,
         "machine_factor": _number(report.machine.wall),
         "is_uniform": report.machine.is_uniform,
-        "golden_neighbours": report.machine.golden_neighbours,
-        "candidate_neighbours": report.machine.candidate_neighbours,
+        "golden_host_load": report.machine.golden_host_load,
+        "candidate_host_load": report.machine.candidate_host_load,
         "is_crowded": report.machine.is_crowded,
         "is_advisory": report.is_advisory,
     }

@@ -92,7 +92,7 @@ def compare_timing(
     sides = {path: _sides(path, golden, candidate, settings) for path in paths}
     wall = {path: _wall_column(side) for path, side in sides.items()}
     cpu = {path: column for path, side in sides.items() if (column := _cpu_column(side)) is not None}
-    machine = _with_neighbours(_machine_factor(wall, cpu, settings), golden, candidate, settings)
+    machine = _with_host_load(_machine_factor(wall, cpu, settings), golden, candidate, settings)
     least_ns = _least_impact_ns(golden, settings)
     wall_factor = machine.wall if machine.is_uniform else 1.0
     cpu_factor = _cpu_divisor(machine, settings)
@@ -223,29 +223,29 @@ def _machine_factor(
     )
 
 
-def _with_neighbours(
+def _with_host_load(
     machine: MachineFactor,
     golden: Sequence[TimingRun],
     candidate: Sequence[TimingRun],
     settings: TimingSettings,
 ) -> MachineFactor:
     """Add what other programs did meanwhile; goldens that do not tell are taken to have been alone."""
-    ours = [run.neighbours for run in golden if run.neighbours is not None]
-    theirs = [run.neighbours for run in candidate if run.neighbours is not None]
+    ours = [run.host_load for run in golden if run.host_load is not None]
+    theirs = [run.host_load for run in candidate if run.host_load is not None]
     if not theirs:
         return machine
     golden_share = median(ours) if ours else None
     share = median(theirs)
     return replace(
         machine,
-        golden_neighbours=golden_share,
-        candidate_neighbours=share,
+        golden_host_load=golden_share,
+        candidate_host_load=share,
         is_crowded=share - (golden_share or 0.0) >= settings.crowded_excess,
     )
 
 
 def _cpu_divisor(machine: MachineFactor, settings: TimingSettings) -> float:
-    """Return what CPU times are divided by: neighbours cost caches and clock speed too, not only turns."""
+    """Return what CPU times are divided by: other programs cost caches and clock speed too, not only turns."""
     if machine.cpu is None or machine.cpu <= 1.0:
         return 1.0
     is_disturbed = machine.is_uniform or machine.is_crowded or machine.wall >= settings.disturbed_ratio

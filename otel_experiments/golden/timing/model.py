@@ -43,13 +43,13 @@ class StageSample:
 class TimingRun:
     """All stages of one run by canonical path; `root_ns` is the duration of the whole run.
 
-    `neighbours` is the share (0 to 1) of the machine's processors that other programs used meanwhile, None where
+    `host_load` is the share (0 to 1) of the machine's processors that other programs used meanwhile, None where
     that was not recorded.
     """
 
     stages: Mapping[str, StageSample]
     root_ns: float | None = None
-    neighbours: float | None = None
+    host_load: float | None = None
 
     def total_ns(self) -> float:
         """Return how long the run took; the sum of all self times when its root is not known."""
@@ -65,7 +65,7 @@ class TimingSettings:
     Units: `prior_std` and `cpu_prior_std` are standard deviations of log time from run to run (0.03 is 3 %);
     `floor_ns` is added to every time, so that stages of almost no length have no wild ratios. A machine whose
     stages rose by `disturbed_ratio` in the middle is disturbed: there CPU time counts from `disturbed_cpu_ratio`
-    on, because neighbours were measured to cost memory-bound stages up to 1.4x in CPU time. A machine on which
+    on, because other programs were measured to cost memory-bound stages up to 1.4x in CPU time. A machine on which
     other programs used `crowded_excess` more of the processors than beside the goldens is crowded: there CPU time
     counts from `crowded_cpu_ratio` on, because programs that share a core were measured to cost 1.9x, and stages
     that wait for others in turns 2.4x. A run has to gain `impact_ratio` of its length or
@@ -158,22 +158,22 @@ class MachineFactor:
     `is_uniform` says that the stages agree on a wall factor beyond the tolerated ratio; the stages were then
     compared after dividing by it. `stage_count` is how many could tell; below 3 both factors are 1.0.
     `is_crowded` says that other programs used more of the processors beside the candidate than beside the goldens:
-    `candidate_neighbours` and `golden_neighbours` are the shares, None where they were not recorded.
+    `candidate_host_load` and `golden_host_load` are the shares, None where they were not recorded.
     """
 
     wall: float = 1.0
     cpu: float | None = None
     stage_count: int = 0
     is_uniform: bool = False
-    golden_neighbours: float | None = None
-    candidate_neighbours: float | None = None
+    golden_host_load: float | None = None
+    candidate_host_load: float | None = None
     is_crowded: bool = False
 
     @property
     def crowd(self) -> str:
         """What other programs did, as a clause."""
-        used = f"other programs used {self.candidate_neighbours or 0.0:.0%} of the machine's processors"
-        return f"{used} (golden {self.golden_neighbours or 0.0:.0%})"
+        used = f"other programs used {self.candidate_host_load or 0.0:.0%} of the machine's processors"
+        return f"{used} (golden {self.golden_host_load or 0.0:.0%})"
 
 
 @dataclass(frozen=True, slots=True)

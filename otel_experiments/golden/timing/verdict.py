@@ -126,7 +126,7 @@ def _judge_slower(
 def _judge_cpu_alone(
     facts: StageFacts, cpu: TimeTest, machine: MachineFactor, candidate_runs: int, settings: TimingSettings
 ) -> tuple[bool, str]:
-    """Say whether CPU time fails alone: where golden runs beside neighbours hide from a test that wall time rose.
+    """Say whether CPU time fails alone: where golden runs beside other programs hide from a test that wall time rose.
 
     Wall time has to point the same way: clearly, or at all where no run's CPU time contradicts.
     """
@@ -181,7 +181,7 @@ def _is_unexplained(facts: StageFacts, machine: MachineFactor, settings: TimingS
     ratio = (facts.least_candidate_ns + floor_ns) / (facts.highest_golden_ns + floor_ns)
     if ratio < settings.unexplained_ratio or facts.wall.impact_ns < settings.unexplained_ns:
         return False
-    used_ns = (machine.candidate_neighbours or 0.0) * facts.candidate_run_ns if machine.is_crowded else 0.0
+    used_ns = (machine.candidate_host_load or 0.0) * facts.candidate_run_ns if machine.is_crowded else 0.0
     return facts.least_candidate_ns - facts.highest_golden_ns > used_ns
 
 

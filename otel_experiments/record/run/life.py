@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from otel_experiments.process.lanes import LaneClock
     from otel_experiments.record.run.run import Run
     from otel_experiments.record.spans.loops import Loops
-    from otel_experiments.record.system.neighbours import NeighbourClock
+    from otel_experiments.record.system.host_load import HostLoadClock
 
 MAX_REASON_CHARS = 10_000
 _GRACE_NS: Final = 60 * 10**9
@@ -61,7 +61,7 @@ class RunLife(Recording):
     _started_spans: int
     _ended_spans: int
     _lane_clock: LaneClock | None
-    _neighbour_clock: NeighbourClock | None
+    _host_load_clock: HostLoadClock | None
 
     def __init__(self) -> None:
         self._state = RunState.PENDING
@@ -339,9 +339,9 @@ class RunLife(Recording):
         cpu_ns = None if self._lane_clock is None else self._lane_clock.read_ns()
         if cpu_ns is not None:
             span.set_attribute(attr.ML_SPAN_CPU_TIME, cpu_ns)
-        neighbours = None if self._neighbour_clock is None else self._neighbour_clock.read()
-        if neighbours is not None:
-            span.set_attribute(attr.ML_RUN_NEIGHBOUR_CPU_UTILIZATION, round(neighbours, 4))
+        host_load = None if self._host_load_clock is None else self._host_load_clock.read()
+        if host_load is not None:
+            span.set_attribute(attr.ML_RUN_HOST_LOAD_CPU_UTILIZATION, round(host_load, 4))
         if reason:
             span.set_attribute(attr.ML_RUN_REASON, reason[:1000])
         try:

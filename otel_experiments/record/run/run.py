@@ -34,7 +34,7 @@ from otel_experiments.record.run.recording import Recording
 from otel_experiments.record.run.work import Work
 from otel_experiments.record.spans import loops
 from otel_experiments.record.spans.scopes import place_of, run_context
-from otel_experiments.record.system.neighbours import NeighbourClock
+from otel_experiments.record.system.host_load import HostLoadClock
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import events, values
 from otel_experiments.semconv.definitions import MetricDef
@@ -125,7 +125,7 @@ class Run(RunLife, Work):
         self._trace_bytes = 0
         self._token: object | None = None
         self._lane_clock: LaneClock | None = None
-        self._neighbour_clock: NeighbourClock | None = None
+        self._host_load_clock: HostLoadClock | None = None
         self.otel_span: Span = trace.INVALID_SPAN
         self._context = context_api.get_current()
         self.loops = loops.Loops(self)
@@ -146,7 +146,7 @@ class Run(RunLife, Work):
         check_transition(self.id, self._state, RunState.RUNNING)
         given = _Given({}, {})
         with self.guard:
-            self._neighbour_clock = NeighbourClock()
+            self._host_load_clock = HostLoadClock()
             self._lane_clock = LaneClock()
             given = self._given()
             now_ns = self._stamp_ns()

@@ -117,7 +117,7 @@ def test_a_file_read_and_written_again_is_the_same(programs, runs):
     assert (write_golden(again), write_stats(again)) == (text, stats)
 
 
-def test_times_read_back_with_neighbours_and_quartiles(programs):
+def test_times_read_back_with_host_load_and_quartiles(programs):
     """A stage whose spans vary much keeps its quartiles, others do without; company is kept as a share a run."""
     golden = golden_of(programs, small(programs), runs=2)
     wide = summarise_stage([5e6, 60e6] * 8, [4e6, 50e6] * 8)
@@ -129,12 +129,23 @@ def test_times_read_back_with_neighbours_and_quartiles(programs):
 
     again, _ = read_stats(text)
 
-    assert [run.neighbours for run in again] == [0.123, None]
+    assert [run.host_load for run in again] == [0.123, None]
     for run in again:
         assert run.stages["run/wide"].upper.wall_ns == wide.upper.wall_ns
         assert run.stages["run/wide"].lower.cpu_ns == wide.lower.cpu_ns
         assert run.stages["run/wide"].upper.wall_error == pytest.approx(wide.upper.wall_error, abs=1e-5)
         assert run.stages["run/steady"].upper is None
+
+
+def test_host_load_is_read_under_its_older_name(programs):
+    """Times that were written when host load was called neighbours count it as before."""
+    golden = golden_of(programs, small(programs), runs=2)
+    golden.timing = [TimingRun({}, 1e9, share) for share in (0.123, None)]
+    text = write_stats(golden).replace('"host_load"', '"neighbours"')
+
+    again, _ = read_stats(text)
+
+    assert [run.host_load for run in again] == [0.123, None]
 
 
 def test_a_golden_from_a_file_compares_like_the_one_from_runs(programs):

@@ -73,7 +73,7 @@ def run(programs, program, seed=77):
     return programs.run_program(program, programs.Conditions(seed=seed, noise=0.01, jitter=0.01))
 
 
-def two_kinds(*, longer=1.0, neighbours=0.0):
+def two_kinds(*, longer=1.0, host_load=0.0):
     """Return a run beside others, with a stage whose calls take 56 or 5 ms each, and CPU time alike."""
     at, calls = 1_000_000, [56_000_000, 5_000_000] * 18
     random.Random(1).shuffle(calls)
@@ -82,7 +82,7 @@ def two_kinds(*, longer=1.0, neighbours=0.0):
         own = round(taken * longer) + number * 1_000
         spans.append(span(number, "split", at, at + own, parent=1, **{"ml.span.cpu_time": own}))
         at += own
-    share = {"ml.run.neighbour.cpu.utilization": neighbours}
+    share = {"ml.run.host_load.cpu.utilization": host_load}
     return CapturedRun([span(1, "run", 0, at, **share), *spans], environment={"python": "3.11"})
 
 
@@ -190,8 +190,8 @@ def test_json_reports_keep_to_the_published_schema(changed, equal, added, golden
 
 def test_reports_say_which_times_were_compared_beside_whom():
     """A stage compared at a quartile is not shown as one at its median, and what others used is in the report."""
-    golden = make_golden([two_kinds(neighbours=0.1)], name=NAME)
-    comparison = compare(golden, [two_kinds(longer=3.0, neighbours=0.5)])
+    golden = make_golden([two_kinds(host_load=0.1)], name=NAME)
+    comparison = compare(golden, [two_kinds(longer=3.0, host_load=0.5)])
 
     plain = to_plain(comparison)
 
@@ -201,7 +201,7 @@ def test_reports_say_which_times_were_compared_beside_whom():
     assert "wall upper quartile 56 -> 168 ms" in render_text(comparison)
     assert "(upper quartiles)" in render_html(comparison)
     timing = plain["timing"]
-    assert (timing["golden_neighbours"], timing["candidate_neighbours"]) == (0.1, 0.5)
+    assert (timing["golden_host_load"], timing["candidate_host_load"]) == (0.1, 0.5)
     assert timing["is_crowded"]
     check_schema(json.loads(render_json(comparison)))
 

@@ -254,7 +254,7 @@ def test_neighbours_alone_are_not_slower_code():
 
 def crowded(run, share=0.67):
     """Return the run as it is recorded beside other programs."""
-    return replace(run, neighbours=share)
+    return replace(run, host_load=share)
 
 
 @pytest.mark.parametrize(

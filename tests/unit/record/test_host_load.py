@@ -11,20 +11,20 @@ import psutil
 import pytest
 
 import otel_experiments as ox
-from otel_experiments.record.system import neighbours
+from otel_experiments.record.system import host_load
 from otel_experiments.record.system.cgroup import read_limits
-from otel_experiments.record.system.neighbours import NeighbourClock, Sample, Usage
+from otel_experiments.record.system.host_load import HostLoadClock, Sample, Usage
 
 CPUS = os.cpu_count() or 1
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-SHARE = "ml.run.neighbour.cpu.utilization"
+SHARE = "ml.run.host_load.cpu.utilization"
 MAIN = {"1": Usage(began=5, own=30, waited=0)}
 
 
 def share(*readings):
     """Return the share between two readings, each (ticks of all processors, busy ones, use by process)."""
     samples = iter([Sample(0.0, 0.0, *reading) for reading in readings])
-    return NeighbourClock(lambda: next(samples)).read()
+    return HostLoadClock(lambda: next(samples)).read()
 
 
 def test_what_the_run_did_not_use_others_did():
@@ -47,7 +47,7 @@ def test_a_share_lies_between_nothing_and_all():
 
 def test_a_moment_tells_nothing():
     """Below what ticks of 10 ms can tell there is no share; from there on there is one."""
-    least = round(neighbours.MIN_WHOLE_S * os.sysconf("SC_CLK_TCK"))
+    least = round(host_load.MIN_WHOLE_S * os.sysconf("SC_CLK_TCK"))
 
     assert share((0, 0, MAIN), (least - 1, 0, MAIN)) is None
     assert share((0, 0, MAIN), (least, 0, MAIN)) == 0
@@ -57,7 +57,7 @@ def test_a_platform_that_does_not_tell_gives_no_share():
     """Without a reading at the start or at the end there is none."""
     sample = Sample(0.0, 0.0, 100, 100, MAIN)
     for readings in ([None, sample], [sample, None]):
-        assert NeighbourClock(iter(readings).__next__).read() is None
+        assert HostLoadClock(iter(readings).__next__).read() is None
 
 
 def test_a_pool_counts_with_what_it_does_in_the_run():
@@ -89,11 +89,11 @@ def test_a_process_with_the_id_of_one_that_is_gone_began_from_nothing():
 
 def test_a_forked_child_makes_a_reading_of_its_own():
     """What the parent had used at its last reading is not the child's."""
-    clock = NeighbourClock()
-    assert neighbours._latest is not None
+    clock = HostLoadClock()
+    assert host_load._latest is not None
     child = os.fork()
     if child == 0:
-        os._exit(0 if neighbours._latest is None and clock is not None else 1)
+        os._exit(0 if host_load._latest is None and clock is not None else 1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
@@ -164,7 +164,7 @@ class Company:
 
     def __init__(self, used_s):
         self._used_s = used_s
-        self._clock, self._began_s, self._before_s = NeighbourClock(), time.monotonic(), used_s()
+        self._clock, self._began_s, self._before_s = HostLoadClock(), time.monotonic(), used_s()
 
     def read(self):
         """Return both shares; of all that there is, the two cannot be more, whoever else burns processors."""
@@ -187,7 +187,7 @@ def test_other_programs_are_neighbours():
 @of_a_whole_machine
 def test_own_children_are_no_neighbours():
     """Workers of the run, whether they began before it or in it, are the run itself; others here may use the rest."""
-    clock, began_s = NeighbourClock(), time.monotonic()
+    clock, began_s = HostLoadClock(), time.monotonic()
     with burning(as_children=True, count=4 * CPUS) as workers:
         company = Company(workers.used_s)
         workers.work(0.5 * CPUS)
@@ -212,13 +212,13 @@ def test_own_work_is_no_neighbour():
 
 RANK = """
 import os, psutil, time
-from otel_experiments.record.system.neighbours import NeighbourClock
+from otel_experiments.record.system.host_load import HostLoadClock
 if os.environ["RANK"] != "0":
     while True: sum(range(10_000))
 others = [one for one in psutil.Process(os.getppid()).children() if one.pid != os.getpid()]
 used = lambda: sum(sum(one.cpu_times()[:2]) for one in others)
 while used() < 0.2: pass
-clock, began_s, began = NeighbourClock(), used(), time.monotonic()
+clock, began_s, began = HostLoadClock(), used(), time.monotonic()
 while used() < began_s + 0.5: pass
 print(clock.read(), (used() - began_s) / (os.cpu_count() * (time.monotonic() - began)))
 """
@@ -263,7 +263,7 @@ def test_many_small_runs_share_a_reading(recording):
     began = time.monotonic()
     for _ in range(300):
         with ox.start_run("small"):
-            seen.add(neighbours._latest.taken_s)
+            seen.add(host_load._latest.taken_s)
     elapsed_s = time.monotonic() - began
 
     assert len(seen) <= elapsed_s / 0.01 + 2

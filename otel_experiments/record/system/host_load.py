@@ -56,7 +56,7 @@ class Sample:
 _latest: Sample | None = None
 
 
-class NeighbourClock:
+class HostLoadClock:
     """The share of the machine's processors that other programs used since the clock was made."""
 
     __slots__ = ("_began", "_read")
