@@ -22,7 +22,6 @@ from otel_experiments.model.store_location import DEFAULT_STORE
 from otel_experiments.process.fork import need_in_children
 from otel_experiments.process.notice import tell
 from otel_experiments.process.paths import is_folder
-from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.propagation import RUN_ID_VARIABLE, Membership, read_membership
 from otel_experiments.record.base.ranks import RanksMode, checked_mode, find_rank
@@ -31,6 +30,7 @@ from otel_experiments.record.otlp.start import start_otlp
 from otel_experiments.record.pipeline.pipeline import FlushReport, Pipeline
 from otel_experiments.record.run import exits
 from otel_experiments.record.run.children import CHILDREN_NEED
+from otel_experiments.record.run.current import active_runs
 from otel_experiments.record.run.run import Run
 from otel_experiments.record.run.start import (
     Before,
@@ -38,7 +38,6 @@ from otel_experiments.record.run.start import (
     create_run,
     system_clock,
     unknown_run,
-    version,
 )
 from otel_experiments.record.spans.threads import thread_id_processors
 from otel_experiments.store import Store, open_store
@@ -199,7 +198,7 @@ def _build(
         span_processors=[*thread_id_processors(os.environ), *span_processors],
     )
     if settings.enabled:
-        start_otlp(made, version=version(), is_stored=store is not None)
+        made.otlp = start_otlp(settings, made.guard, made.known_runs, is_stored=store is not None)
     made_of.append(made)
     drain.before_round = made.before_drain
     need_in_children(*CHILDREN_NEED)

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry import context as context_api
 
-from otel_experiments.errors import NoActiveRunError
 from otel_experiments.process.bytecode import begins_uninterrupted
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
 
 if TYPE_CHECKING:
-    from otel_experiments.record.run.run import Run
+    from otel_experiments.record.base.ports import RunPort
 
 _logger: Final = logging.getLogger("otel_experiments")
 RUN_KEY: Final = context_api.create_key("otel-experiments-run")
 
-active_runs: Final[dict[str, Run]] = {}
+active_runs: Final[dict[str, RunPort]] = {}
 """The runs started and not finished in this process, by id, oldest first."""
 
 ended_inside: Final[set[str]] = set()
@@ -53,7 +52,7 @@ def restore(token: Any, here: context_api.Context) -> None:  # as above
         context_api.attach(here)
 
 
-def find_run(context: context_api.Context | None = None) -> Run | None:
+def find_run(context: context_api.Context | None = None) -> RunPort | None:
     """Return the run that is current in `context` (by default the caller's).
 
     None when there is no run, or several and the context names none of them.
@@ -71,18 +70,6 @@ def find_run(context: context_api.Context | None = None) -> Run | None:
 
 def refuse_span() -> None:
     """Count a span that comes where the current run has ended."""
-    run = cast("Run | None", context_api.get_value(RUN_KEY)) if ended_inside else None
+    run = cast("RunPort | None", context_api.get_value(RUN_KEY)) if ended_inside else None
     if run is not None and run.id in ended_inside:
         run.gate.refuse("span")
-
-
-def current_run() -> Run:
-    """Return the current run.
-
-    Raises:
-        NoActiveRunError: none is active, or several are and this thread or task was started outside of them.
-    """
-    run = find_run()
-    if run is None:
-        raise NoActiveRunError(action="current_run()", active=[run.name for run in active_runs.values()])
-    return run

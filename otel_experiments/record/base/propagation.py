@@ -19,7 +19,7 @@ from otel_experiments.model.store_location import STORE_VARIABLE
 from otel_experiments.semconv import attributes as attr
 
 if TYPE_CHECKING:
-    from otel_experiments.record.run.run import Run
+    from otel_experiments.record.base.ports import RunPort
 
 RUN_ID_VARIABLE: Final = "OTEL_EXPERIMENTS_RUN_ID"
 RUN_NAME_VARIABLE: Final = "OTEL_EXPERIMENTS_RUN_NAME"
@@ -55,7 +55,7 @@ def traceparent(context: SpanContext) -> str:
     return f"00-{trace.format_trace_id(context.trace_id)}-{trace.format_span_id(context.span_id)}-{flags:02x}"
 
 
-def environment_of(run: Run) -> dict[str, str]:
+def environment_of(run: RunPort) -> dict[str, str]:
     """Return the variables with which another process joins `run`.
 
     Raises:

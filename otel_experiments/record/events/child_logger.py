@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import context as context_api
 from opentelemetry._logs import Logger
 
-from otel_experiments.record.spans.span_attributes import exception_attributes
+from otel_experiments.record.base.exceptions import exception_attributes
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LogRecord

@@ -10,9 +10,8 @@ from opentelemetry.trace import format_span_id, format_trace_id
 from otel_experiments.codec.from_sdk import resource_from_sdk
 from otel_experiments.journal.encode import encode_log_record
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.span import AttributeValue, Scope
-from otel_experiments.record.pipeline.providers import SCOPE_NAME
-from otel_experiments.semconv import SCHEMA_URL
+from otel_experiments.model.span import AttributeValue
+from otel_experiments.record.base.scope import stored_scope
 
 if TYPE_CHECKING:
     from otel_experiments.journal.writer import JournalWriter
@@ -31,7 +30,6 @@ class OwnEvents:
     def __init__(self, journal: JournalWriter, references: References) -> None:
         self._journal = journal
         self._references = references
-        self._scope: Scope | None = None
 
     def write(
         self,
@@ -46,11 +44,7 @@ class OwnEvents:
         is_warning: bool = True,
     ) -> bool:
         """Write one event; False when no disk takes it."""
-        if self._scope is None:
-            from otel_experiments.record.run.start import version  # noqa: PLC0415 - it imports the pipeline
-
-            self._scope = Scope(SCOPE_NAME, version(), SCHEMA_URL)
-        scope_value = self._scope
+        scope_value = stored_scope()
         resource = self._references.resource(run.resource, lambda: resource_from_sdk(run.resource))
         scope = self._references.scope(scope_value, lambda: scope_value)
         record = LogRecord(

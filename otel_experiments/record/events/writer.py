@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from otel_experiments.model.span import AttributeValue
-    from otel_experiments.record.pipeline.pipeline import Pipeline
+    from otel_experiments.record.base.ports import PipelinePort
 
 
 class EventWriter:
     """Writes the events of one run."""
 
-    def __init__(self, pipeline: Pipeline, resource: Resource, scope: InstrumentationScope) -> None:
+    def __init__(self, pipeline: PipelinePort, resource: Resource, scope: InstrumentationScope) -> None:
         self._pipeline = pipeline
         self._resource = resource
         self._scope = scope

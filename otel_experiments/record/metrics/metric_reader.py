@@ -18,7 +18,7 @@ from otel_experiments.journal.encode import encode_instrument_points
 from otel_experiments.model.instrument import InstrumentPoint
 
 if TYPE_CHECKING:
-    from otel_experiments.record.pipeline.pipeline import Pipeline
+    from otel_experiments.record.base.ports import PipelinePort
 
 MAX_HELD: Final = 20_000
 """Data points of system metrics that wait for a collection; the oldest go first. The store keeps all."""
@@ -27,7 +27,7 @@ MAX_HELD: Final = 20_000
 class RunMetricReader(MetricReader):
     """Collects one run's instruments."""
 
-    def __init__(self, pipeline: Pipeline, resource: Resource) -> None:
+    def __init__(self, pipeline: PipelinePort, resource: Resource) -> None:
         super().__init__()
         self._pipeline = pipeline
         self._resource = resource
@@ -42,10 +42,7 @@ class RunMetricReader(MetricReader):
         self.collect()
         otlp = self._pipeline.otlp
         if otlp is not None:
-            from otel_experiments.record.otlp.points import instrument_points_to_metrics  # noqa: PLC0415 - OTLP only
-
-            held = [self._held.popleft() for _ in range(len(self._held))]
-            otlp.hold_collection(instrument_points_to_metrics(held, self._resource))
+            otlp.hold_points([self._held.popleft() for _ in range(len(self._held))], self._resource)
 
     def _receive_metrics(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any

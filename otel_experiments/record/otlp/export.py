@@ -16,9 +16,11 @@ from functools import partial
 from typing import Any, Final
 
 from opentelemetry.sdk.metrics.export import ResourceMetrics
+from opentelemetry.sdk.resources import Resource
 
 from otel_experiments.codec.to_sdk import log_records_to_sdk, spans_to_sdk
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock
 from otel_experiments.model.span import Span
@@ -31,7 +33,11 @@ from otel_experiments.record.otlp.answer import Outcome
 from otel_experiments.record.otlp.backoff import Backoff
 from otel_experiments.record.otlp.client import GrpcClient
 from otel_experiments.record.otlp.environment import Destination, SendingPlan
-from otel_experiments.record.otlp.points import merge_collections, points_to_metrics
+from otel_experiments.record.otlp.points import (
+    instrument_points_to_metrics,
+    merge_collections,
+    points_to_metrics,
+)
 from otel_experiments.record.otlp.queue import (
     Queue,
     block_bytes,
@@ -105,6 +111,10 @@ class OtlpExport:
     def hold_collection(self, collections: Sequence[ResourceMetrics]) -> None:
         """Send what was collected from a run's instruments. Returns at once."""
         self._put("data points of instruments", collections)
+
+    def hold_points(self, points: Sequence[InstrumentPoint], resource: Resource) -> None:
+        """Send data points of instruments. Returns at once."""
+        self.hold_collection(instrument_points_to_metrics(points, resource))
 
     def flush(self, *, timeout_s: float) -> bool:
         """Send what waits; True when the endpoints have taken everything, since the start, within the time."""

@@ -29,12 +29,9 @@ from otel_experiments.codec.to_sdk import scope_to_sdk
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.metric import PointBlock
 from otel_experiments.record.base.known_runs import KnownRun, KnownRuns
-from otel_experiments.record.pipeline.providers import SCOPE_NAME
-from otel_experiments.semconv import SCHEMA_URL
+from otel_experiments.record.base.scope import sdk_scope
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.metrics import ML_METRIC_VALUE
-
-_SCOPE = InstrumentationScope(SCOPE_NAME, "", SCHEMA_URL)
 
 
 def points_to_metrics(blocks: Sequence[PointBlock], known: KnownRuns) -> MetricsData:
@@ -50,7 +47,7 @@ def points_to_metrics(blocks: Sequence[PointBlock], known: KnownRuns) -> Metrics
                 unit=ML_METRIC_VALUE.unit,
                 data=Gauge(data_points=points),
             )
-            made.append(_resource_metrics([metric], run.resource, _SCOPE))
+            made.append(_resource_metrics([metric], run.resource, sdk_scope()))
     return MetricsData(resource_metrics=made)
 
 

@@ -7,27 +7,31 @@ import warnings
 from typing import TYPE_CHECKING
 
 from otel_experiments.record.base.notices import say_once
+from otel_experiments.record.base.scope import version
 from otel_experiments.record.otlp.environment import SDK_DISABLED, is_sdk_disabled, read_plan
 from otel_experiments.record.otlp.grpc_forks import without_fork_handlers
 
 if TYPE_CHECKING:
-    from otel_experiments.record.pipeline.pipeline import Pipeline
+    from otel_experiments.record.base.guard import Guard
+    from otel_experiments.record.base.known_runs import KnownRuns
+    from otel_experiments.record.base.settings import Settings
+    from otel_experiments.record.otlp.export import OtlpExport
 
 
-def start_otlp(pipeline: Pipeline, *, version: str, is_stored: bool) -> None:
-    """Let a pipeline send what the environment asks for; say once what of it cannot be used."""
+def start_otlp(
+    settings: Settings, guard: Guard, known_runs: KnownRuns, *, is_stored: bool
+) -> OtlpExport | None:
+    """Return what sends as the environment asks, None where it does not; say once what of it cannot be used."""
     if is_sdk_disabled(os.environ):
         say_once(SDK_DISABLED)
-        return
-    plan = read_plan(pipeline.settings.otlp, os.environ)
+        return None
+    plan = read_plan(settings.otlp, os.environ)
     for notice in plan.notices:
         say_once(notice)
-    if plan.destinations:
-        with without_fork_handlers():
-            with warnings.catch_warnings():  # importing the SDK's logs puts a filter in front of the user's
-                from otel_experiments.record.otlp.export import OtlpExport  # noqa: PLC0415 - see above
+    if not plan.destinations:
+        return None
+    with without_fork_handlers():
+        with warnings.catch_warnings():  # importing the SDK's logs puts a filter in front of the user's
+            from otel_experiments.record.otlp.export import OtlpExport  # noqa: PLC0415 - see above
 
-            export = OtlpExport(
-                plan, pipeline.guard, pipeline.known_runs, is_stored=is_stored, version=version
-            )
-        pipeline.attach_otlp(export)
+        return OtlpExport(plan, guard, known_runs, is_stored=is_stored, version=version())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from otel_experiments.model.run import ParamValue
 
 if TYPE_CHECKING:
-    from otel_experiments.record.run.run import Run
+    from otel_experiments.record.base.ports import ParamSink
 
 
 class Config(Mapping[str, Any]):
@@ -19,7 +19,7 @@ class Config(Mapping[str, Any]):
 
     __slots__ = ("_flat", "_prefix", "_run")
 
-    def __init__(self, run: Run, flat: dict[str, ParamValue], prefix: str = "") -> None:
+    def __init__(self, run: ParamSink, flat: dict[str, ParamValue], prefix: str = "") -> None:
         object.__setattr__(self, "_run", run)
         object.__setattr__(self, "_flat", flat)
         object.__setattr__(self, "_prefix", prefix)

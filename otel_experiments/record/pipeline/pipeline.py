@@ -49,8 +49,8 @@ from otel_experiments.record.system.system_metrics import SystemMetrics
 
 if TYPE_CHECKING:
     from otel_experiments.model.rank_config import RankConfig
+    from otel_experiments.record.base.ports import RunPort
     from otel_experiments.record.otlp.export import OtlpExport
-    from otel_experiments.record.run.run import Run
 
 _LOOK_S: Final = 0.5
 """How often the ticker looks for what has become of the process: its global provider, its process group."""
@@ -109,6 +109,7 @@ class Pipeline:
         settings: what `configure` resolved.
         has_telemetry: whether there are spans, events and instruments: `OTEL_SDK_DISABLED` turns them off, and
             leaves points, params, tags and states.
+        otlp: what sends by OTLP as well; None where it is off.
         journal: where the runs write.
         guard: what recording lost.
         redactor: takes secrets out of what is recorded.
@@ -184,10 +185,6 @@ class Pipeline:
         """Whether this process is a forked child that got the pipeline from its parent."""
         return os.getpid() != self.pid
 
-    def attach_otlp(self, otlp: OtlpExport) -> None:
-        """Send to OTLP as well, from now on."""
-        self.otlp = otlp
-
     def after_stored(self, batch: WriteBatch) -> None:
         """Tell of anomalies in what was just stored, and send it; called by the drain. Never raises."""
         with self.guard:
@@ -215,7 +212,7 @@ class Pipeline:
             with self.guard:
                 run.hand_over_measurements()
 
-    def admit(self, run: Run) -> None:
+    def admit(self, run: RunPort) -> None:
         """Know a run that has started, and see that the thread runs which gives signs of life and collects metrics."""
         look_again()
         context = run.otel_span.get_span_context()
@@ -316,7 +313,7 @@ class Pipeline:
         with self.guard, self.journal.last_words():
             self.losses.write_all()
 
-    def before_last_collection(self, run: Run) -> None:
+    def before_last_collection(self, run: RunPort) -> None:
         """Take a run's last sample of system metrics."""
         if self._system is not None:
             self._system.sample_last(run)
@@ -357,7 +354,7 @@ class Pipeline:
                 next_collection_s = now_s + collection_s
                 self._collect_metrics()
 
-    def _active_runs(self) -> list[Run]:
+    def _active_runs(self) -> list[RunPort]:
         return [run for run in list(active_runs.values()) if run.pipeline is self]
 
     def _collect_metrics(self) -> None:

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import threading
 import warnings
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry.metrics import Meter, MeterProvider, NoOpMeter, NoOpMeterProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import INVALID_SPAN, NoOpTracer, Span, Tracer
 
 from otel_experiments.record.base.gate import Gate
+from otel_experiments.record.base.scope import SCOPE_NAME, sdk_scope, version
 from otel_experiments.record.base.sdk_locks import fork_safe, renew_lock
 from otel_experiments.record.base.sound_environment import sound_environment
 from otel_experiments.record.events.writer import EventWriter
@@ -33,13 +32,6 @@ if TYPE_CHECKING:
 
     from otel_experiments.record.metrics.metric_reader import RunMetricReader
     from otel_experiments.record.pipeline.pipeline import Pipeline
-
-SCOPE_NAME = "otel_experiments"
-
-
-@lru_cache(maxsize=1)
-def _own_scope(version: str) -> InstrumentationScope:
-    return InstrumentationScope(SCOPE_NAME, version, SCHEMA_URL)
 
 
 class _FirstTraceId(IdGenerator):
@@ -114,12 +106,10 @@ class RunProviders:
         pipeline: Pipeline,
         resource: Resource,
         run_id: str,
-        version: str,
         *,
         root_span_id: int | None = None,
     ) -> None:
         self._pipeline = pipeline
-        self._version = version
         self._lock = threading.RLock()
         self.is_in_child = pipeline.is_inherited
         self.resource = resource
@@ -134,19 +124,19 @@ class RunProviders:
                 id_generator=_FirstTraceId(int(run_id, 16), pipeline.id_generator, root_span_id),
                 span_limits=pipeline.span_limits,
             )
-            self.tracer: Tracer = self.tracer_provider.get_tracer(SCOPE_NAME, version, SCHEMA_URL)
+            self.tracer: Tracer = self.tracer_provider.get_tracer(SCOPE_NAME, version(), SCHEMA_URL)
         make_source = SpanSource
         if not pipeline.has_telemetry:
             self.tracer, make_source = NoOpTracer(), SilentSpanSource
         self.spans = make_source(
             resource=resource,
-            scope=_own_scope(version),
+            scope=sdk_scope(),
             limits=pipeline.span_limits,
             ids=pipeline.id_generator,
             journal=pipeline.journal_processor,
             user=pipeline.user_processors,
         )
-        self.events = EventWriter(pipeline, resource, _own_scope(version))
+        self.events = EventWriter(pipeline, resource, sdk_scope())
         self._meter_provider: MeterProvider | None = None
         self._logger_provider: LoggerProvider | None = None
         self.reader: RunMetricReader | None = None
@@ -187,13 +177,13 @@ class RunProviders:
     def meter(self) -> Meter:
         """The meter of this package's own instruments; of no use in a forked child, where nobody collects."""
         if self.is_in_child:
-            return NoOpMeter(SCOPE_NAME, self._version, SCHEMA_URL)
-        return self.meter_provider.get_meter(SCOPE_NAME, self._version, SCHEMA_URL)
+            return NoOpMeter(SCOPE_NAME, version(), SCHEMA_URL)
+        return self.meter_provider.get_meter(SCOPE_NAME, version(), SCHEMA_URL)
 
     @property
     def user_meter(self) -> Meter:
         """A meter for the instruments of user code, which may be used in a forked child and measure nothing there."""
-        idle = NoOpMeter(SCOPE_NAME, self._version, SCHEMA_URL)
+        idle = NoOpMeter(SCOPE_NAME, version(), SCHEMA_URL)
         return ForkSafeMeter(self.meter, idle, self._is_refused)
 
     def _is_refused(self, name: str) -> bool:
@@ -230,5 +220,5 @@ class RunProviders:
         if self.is_in_child:
             from otel_experiments.record.events.child_logger import ChildLogger  # noqa: PLC0415 - imported before a fork
 
-            return ChildLogger(SCOPE_NAME, self._version, SCHEMA_URL, self.events, self._pipeline.guard)
-        return self.logger_provider.get_logger(SCOPE_NAME, self._version, SCHEMA_URL)
+            return ChildLogger(SCOPE_NAME, version(), SCHEMA_URL, self.events, self._pipeline.guard)
+        return self.logger_provider.get_logger(SCOPE_NAME, version(), SCHEMA_URL)

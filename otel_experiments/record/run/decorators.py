@@ -17,7 +17,8 @@ from opentelemetry import trace as trace_api
 
 from otel_experiments.codec.text import shown
 from otel_experiments.errors import ConfigurationError
-from otel_experiments.record.base.current import active_runs, ended_inside, find_run, refuse_span, restore
+from otel_experiments.record.base.current import ended_inside, refuse_span, restore
+from otel_experiments.record.run.current import active_runs, find_run
 from otel_experiments.record.run.run import Run
 from otel_experiments.record.spans.scopes import Scope
 from otel_experiments.semconv import attributes as attr

@@ -15,8 +15,8 @@ import threading
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
-from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.pipeline.pipeline import Pipeline
+from otel_experiments.record.run.current import active_runs
 from otel_experiments.record.run.last_exception import find_notebook
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from opentelemetry.trace import INVALID_SPAN
 
 from otel_experiments.errors import NoActiveRunError
 from otel_experiments.model.run import RunState
-from otel_experiments.record.base.current import active_runs, find_run
 from otel_experiments.record.pipeline.pipeline import FlushReport
+from otel_experiments.record.run.current import active_runs, find_run
 from otel_experiments.record.run.run import Run
 from otel_experiments.record.spans.scopes import Scope
 

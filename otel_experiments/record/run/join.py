@@ -24,7 +24,7 @@ from otel_experiments.record.pipeline.providers import RunProviders
 from otel_experiments.record.run import exits
 from otel_experiments.record.run.endings import Ending
 from otel_experiments.record.run.run import Run, RunIdentity
-from otel_experiments.record.run.start import run_attributes, version
+from otel_experiments.record.run.start import run_attributes
 from otel_experiments.record.spans.adoption import adopt_global_provider
 from otel_experiments.record.spans.scopes import mark_failed, run_context
 from otel_experiments.semconv import SCHEMA_URL, values
@@ -144,7 +144,7 @@ def joined(
     known = RunIdentity(identity.run_id, identity.name, identity.experiment)
     found = {key: value for key, value in run_attributes(known).items() if value != ""}
     resource = pipeline.base_resource.merge(Resource({**found, **(attributes or {})}, SCHEMA_URL))
-    providers = RunProviders(pipeline, resource, first_trace, version())
+    providers = RunProviders(pipeline, resource, first_trace)
     if pipeline.has_telemetry:
         adopt_global_provider()
     exits.watch_process()

@@ -287,7 +287,7 @@ class RunLife(Recording):
                 self._set_state(ending.state, reason=ending.reason, error_type=ending.error_type)
             if self._token is not None:
                 ended_inside.add(self.id)
-            if active_runs.get(self.id) is self:
+            if cast("object", active_runs.get(self.id)) is self:
                 del active_runs[self.id]
 
     def end_by_signal(self, name: str) -> None:

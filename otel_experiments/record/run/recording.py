@@ -25,6 +25,7 @@ from otel_experiments.record.params.config import Config
 from otel_experiments.record.params.flatten import flatten_params
 from otel_experiments.record.params.value import kept_tag
 from otel_experiments.record.pipeline.pipeline import Pipeline
+from otel_experiments.record.pipeline.providers import RunProviders
 from otel_experiments.record.spans.scopes import ScopedRun
 from otel_experiments.semconv import metrics
 
@@ -42,6 +43,7 @@ class Recording(ScopedRun):
     """What a run offers for writing things down. Nothing here raises into training code."""
 
     pipeline: Pipeline
+    providers: RunProviders
     config: Config
     _points: PointRecorder
     instruments: OwnInstruments

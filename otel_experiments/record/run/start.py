@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import metadata
 from typing import Any, Final, cast
 
 from opentelemetry import trace
@@ -22,7 +21,6 @@ from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
 from otel_experiments.process import lanes, notice
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.record.base.current import active_runs, find_run
 from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.names import clean_name
 from otel_experiments.record.base.ranks import Rank, find_place
@@ -32,6 +30,7 @@ from otel_experiments.record.params.flatten import flatten_params
 from otel_experiments.record.pipeline.pipeline import Pipeline
 from otel_experiments.record.pipeline.providers import RunProviders
 from otel_experiments.record.run import exits
+from otel_experiments.record.run.current import active_runs, find_run
 from otel_experiments.record.run.recording import clean_tags
 from otel_experiments.record.run.run import Run, RunIdentity
 from otel_experiments.record.spans.adoption import adopt_global_provider
@@ -57,19 +56,6 @@ _UNKNOWN: Final = model.Run("", "", "", model.RunState.PENDING, created_ns=0, at
 _FRESH_NS: Final = 60 * 10**9
 _BETWEEN_BEATS_NS: Final = 20 * 10**9
 """So long after its last sign of life a run may have set params and tags."""
-
-_version: str | None = None
-
-
-def version() -> str:
-    """Return the version of this package."""
-    global _version  # noqa: PLW0603 - read once
-    if _version is None:
-        try:
-            _version = metadata.version("otel-experiments")
-        except metadata.PackageNotFoundError:
-            _version = "0"
-    return _version
 
 
 def make_name() -> str:
@@ -194,7 +180,7 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     resource = pipeline.base_resource.merge(Resource(attributes, SCHEMA_URL))
     root_span_id = int(rank.root_span_id, 16) if rank is not None else None
     run = _class_of(rank)(
-        pipeline, identity, RunProviders(pipeline, resource, run_id, version(), root_span_id=root_span_id)
+        pipeline, identity, RunProviders(pipeline, resource, run_id, root_span_id=root_span_id)
     )
     _told(run, changes)
     if before is not None:

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar, cast
 
 from otel_experiments.codec.text import text_of
-from otel_experiments.record.spans.loops import Loops, counted
-from otel_experiments.record.spans.scopes import CheckpointScope, Scope, ScopedRun, plain_attributes
+from otel_experiments.record.spans.loops import LoopedRun, Loops, counted
+from otel_experiments.record.spans.scopes import CheckpointScope, Scope, plain_attributes
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import metrics, values
 
 Item = TypeVar("Item")
 
 
-class Work(ScopedRun):
+class Work(LoopedRun):
     """What a run offers for its inside: stages, epochs, steps, batches, evaluations, checkpoints, inference."""
 
     loops: Loops

@@ -29,7 +29,7 @@ from otel_experiments.record.spans.processors import with_attributes
 from otel_experiments.semconv import attributes as attr
 
 if TYPE_CHECKING:
-    from otel_experiments.record.pipeline.pipeline import Pipeline
+    from otel_experiments.record.base.ports import PipelinePort
 
 _MAX_OPEN: Final = 65_536
 _MAX_DEPTH: Final = 8
@@ -53,7 +53,7 @@ class AdoptingSpanProcessor(SpanProcessor):
     """
 
     def __init__(self) -> None:
-        self._stamps: dict[tuple[int, int], tuple[_Stamp, weakref.ref[Pipeline]]] = {}
+        self._stamps: dict[tuple[int, int], tuple[_Stamp, weakref.ref[PipelinePort]]] = {}
 
     def on_start(self, span: Span, parent_context: context_api.Context | None = None) -> None:
         """Stamp a span that starts inside a run."""
@@ -112,7 +112,7 @@ class AdoptingSpanProcessor(SpanProcessor):
             self._tell(pipeline, run_id, span, error)
 
     @staticmethod
-    def _tell(pipeline: Pipeline | None, run_id: str, span: ReadableSpan, error: Exception) -> None:
+    def _tell(pipeline: PipelinePort | None, run_id: str, span: ReadableSpan, error: Exception) -> None:
         name = getattr(span, "name", "")
         if pipeline is None:
             tell(

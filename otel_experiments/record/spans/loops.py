@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
@@ -17,17 +17,36 @@ from opentelemetry.trace import Link, Span
 
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.lanes import current_lane, next_sequence
-from otel_experiments.record.spans.scopes import Scope, run_context
+from otel_experiments.record.spans.scopes import Scope, ScopedRun, run_context
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import values
 from otel_experiments.semconv.definitions import MetricDef
 
-if TYPE_CHECKING:
-    from otel_experiments.record.run.run import Run
-
 Item = TypeVar("Item")
 MAX_TRACE_SPANS: Final = 10_000
 MAX_TRACE_BYTES: Final = 3_000_000
+
+
+class LoopedRun(ScopedRun, Protocol):
+    """What loops need of their run."""
+
+    @property
+    def trace_size(self) -> tuple[int, int]:
+        """How many spans ended in the run so far, and their bytes."""
+        ...
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this process is a forked child and the run its parent's."""
+        ...
+
+    def epoch(self, index: int, *, count: int | None = None, phase: str | None = None) -> Scope:
+        """Open one pass over the data."""
+        ...
+
+    def step(self, index: int) -> Scope:
+        """Open one update of the model."""
+        ...
 
 
 def counted(items: int | Iterable[Item]) -> Iterable[Item]:
@@ -43,7 +62,7 @@ def counted(items: int | Iterable[Item]) -> Iterable[Item]:
 class Loops:
     """The loops of one run."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: LoopedRun) -> None:
         self._run = run
         self._chunk: Span | None = None
         self._chunk_index = 0

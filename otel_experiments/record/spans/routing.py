@@ -22,7 +22,7 @@ from otel_experiments.record.base.sound_environment import sound_environment
 from otel_experiments.record.spans.adoption import adopt_global_provider
 
 if TYPE_CHECKING:
-    from otel_experiments.record.run.run import Run
+    from otel_experiments.record.base.ports import RunPort
 
 
 class RoutingTracerProvider(TracerProvider):
@@ -45,9 +45,9 @@ class _RoutingTracer(Tracer):
     def __init__(self, *library: Any) -> None:
         self._library = library
         self._idle = NoOpTracer()
-        self._tracers: WeakKeyDictionary[Run, Tracer] = WeakKeyDictionary()
+        self._tracers: WeakKeyDictionary[RunPort, Tracer] = WeakKeyDictionary()
 
-    def _tracer(self, run: Run) -> Tracer:
+    def _tracer(self, run: RunPort) -> Tracer:
         found = self._tracers.get(run)
         if found is None:
             found = self._tracers[run] = run.providers.get_tracer(*self._library)

@@ -27,13 +27,12 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 
 from otel_experiments.codec.text import text_of
 from otel_experiments.process.notice import tell
+from otel_experiments.record.base.exceptions import EXCEPTION_EVENT, exception_attributes
 from otel_experiments.record.base.span_limits import MAX_ATTRIBUTES, OWN_ATTRIBUTES
 from otel_experiments.record.spans.span_attributes import (
-    EXCEPTION_EVENT,
     bounded,
     clean_attribute,
     clean_attributes,
-    exception_attributes,
 )
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import values

@@ -25,9 +25,10 @@ from otel_experiments.process.bytecode import begins_uninterrupted
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.lanes import current_lane, next_sequence
 from otel_experiments.record.base.current import RUN_KEY, detach
+from otel_experiments.record.base.exceptions import EXCEPTION_EVENT, error_type, exception_attributes
+from otel_experiments.record.base.ports import ProvidersPort
 from otel_experiments.record.base.value_loss import told_of
 from otel_experiments.record.spans.adoption import look_again
-from otel_experiments.record.spans.span_attributes import EXCEPTION_EVENT, exception_attributes
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.definitions import MetricDef
 
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from otel_experiments.model.span import AttributeValue
     from otel_experiments.record.base.gate import Gate
     from otel_experiments.record.base.guard import RunGuard
-    from otel_experiments.record.pipeline.pipeline import Pipeline
-    from otel_experiments.record.pipeline.providers import RunProviders
+    from otel_experiments.record.base.ports import PipelinePort
+    from otel_experiments.record.spans.run_span import SpanSource
 
 _NOT_FAILURES: Final = (GeneratorExit,)
 _thread_time_ns = time.thread_time_ns
@@ -60,15 +61,26 @@ def _count_fork() -> None:
 os.register_at_fork(after_in_child=_count_fork)
 
 
+class ScopeProviders(ProvidersPort, Protocol):
+    """What a scope needs of its run's providers."""
+
+    @property
+    def spans(self) -> SpanSource:
+        """What makes the spans of scopes."""
+        ...
+
+
 class ScopedRun(Protocol):
     """What a scope needs of its run."""
 
     id: str
-    pipeline: Pipeline
+    experiment: str
+    pipeline: PipelinePort
     tracer: Tracer
-    providers: RunProviders
+    providers: ScopeProviders
     guard: RunGuard
     gate: Gate
+    otel_span: Span
 
     def log(
         self,
@@ -350,8 +362,7 @@ def plain_attributes(guard: RunGuard, attributes: Mapping[str, Any]) -> dict[str
 
 def mark_failed(span: Span, error: BaseException) -> None:
     """Set status, `error.type` and the exception event of a span that an exception left."""
-    kind = type(error)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    name = error_type(error)
     span.set_attribute(attr.ERROR_TYPE, name)
     try:
         span.record_exception(error)

@@ -1,23 +1,18 @@
-"""What spans say of values and exceptions of the user's: as the SDK says it, and where it would raise, what is left."""
+"""What spans say of values of the user's: as the SDK says it, and where it would raise, what is left."""
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.util import BoundedList
 
 from otel_experiments.codec.plain import plain_value
-from otel_experiments.codec.text import text_of
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.semconv import attributes as attr
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes, AttributeValue
-
-EXCEPTION_EVENT: Final = "exception"
 
 
 def clean_attribute(key: str, value: AttributeValue, max_length: int | None) -> BoundedAttributes:
@@ -52,14 +47,3 @@ def bounded(items: list[Any], dropped: int) -> Sequence[Any]:
     made = BoundedList.from_seq(None, items)
     made.dropped = dropped
     return made
-
-
-def exception_attributes(exception: BaseException) -> dict[str, AttributeValue]:
-    """Return what the event of an exception says, whatever its `__str__` does."""
-    kind = type(exception)
-    is_builtin = not kind.__module__ or kind.__module__ == "builtins"
-    return {
-        attr.EXCEPTION_TYPE: kind.__qualname__ if is_builtin else f"{kind.__module__}.{kind.__qualname__}",
-        attr.EXCEPTION_MESSAGE: text_of(exception),
-        attr.EXCEPTION_STACKTRACE: "".join(traceback.format_exception(exception)),
-    }

@@ -21,13 +21,11 @@ from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.span import Scope
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
-from otel_experiments.record.pipeline.providers import SCOPE_NAME
+from otel_experiments.record.base.scope import stored_scope
 from otel_experiments.record.system.reading import Reading
-from otel_experiments.semconv import SCHEMA_URL
 
 if TYPE_CHECKING:
-    from otel_experiments.record.pipeline.pipeline import Pipeline
-    from otel_experiments.record.run.run import Run
+    from otel_experiments.record.base.ports import PipelinePort, RunPort
 
 logger: Final = logging.getLogger("otel_experiments")
 
@@ -60,18 +58,19 @@ class SystemMetrics:
         look_s: how often `tick` is to be called, in seconds.
     """
 
-    def __init__(self, pipeline: Pipeline, *, interval_s: float) -> None:
+    def __init__(self, pipeline: PipelinePort, *, interval_s: float) -> None:
         self.look_s = min(FIRST_SAMPLE_S, interval_s)
         self._pipeline = pipeline
         self._interval_s = interval_s
         self._sources: list[Source] | None = None
         self._scope = Scope()
         self._sampled: set[str] = set()
-        self._ended: weakref.WeakSet[Run] = weakref.WeakSet()  # which are active until their end is written
+        self._ended: weakref.WeakSet[RunPort] = weakref.WeakSet()
+        """The runs that are still active though their last sample is taken."""
         self._next_s = 0.0
         self._lock = threading.RLock()
 
-    def tick(self, runs: Sequence[Run]) -> None:
+    def tick(self, runs: Sequence[RunPort]) -> None:
         """Sample if it is time: for all `runs`, or between two times for those that have no sample yet."""
         now_s = time.monotonic()
         with self._lock:
@@ -85,7 +84,7 @@ class SystemMetrics:
             if runs:
                 self._record(runs)
 
-    def sample_last(self, run: Run) -> None:
+    def sample_last(self, run: RunPort) -> None:
         """Sample for a run that is about to end, unless it has no sample at all or the ticker is at it."""
         if run.id not in self._sampled:
             return
@@ -103,9 +102,7 @@ class SystemMetrics:
     def _sample(self) -> list[InstrumentPoint]:
         """Return the data points of now, of no run yet."""
         if self._sources is None:
-            from otel_experiments.record.run.start import version  # noqa: PLC0415 - it imports the pipeline
-
-            self._scope = Scope(SCOPE_NAME, version(), SCHEMA_URL)
+            self._scope = stored_scope()
             self._sources = default_sources()
         now_ns = time.time_ns()
         points: list[InstrumentPoint] = []
@@ -119,7 +116,7 @@ class SystemMetrics:
                 tell(logger, "%s cannot be read: %r", type(source).__name__, error, level=logging.DEBUG)
         return points
 
-    def _record(self, runs: Sequence[Run]) -> None:
+    def _record(self, runs: Sequence[RunPort]) -> None:
         sampled = self._sample()
         references = self._pipeline.references
         scope = references.scope(self._scope, lambda: self._scope)

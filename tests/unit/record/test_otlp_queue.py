@@ -1,5 +1,7 @@
 """What waits for OTLP: bounded, in order, in requests that gRPC takes."""
 
+from importlib import metadata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -169,6 +171,17 @@ def test_points_are_split_without_loss_and_never_estimated_too_small(points):
 def test_points_of_a_run_that_nobody_knows_are_left_out():
     """What another process has recorded is not ours to send."""
     assert points_to_metrics([block(3, ["a"])], KnownRuns()).resource_metrics == []
+
+
+def test_points_leave_under_the_scope_with_the_version_of_this_package():
+    """A backend that tells versions of an instrumentation apart does so for metric points as for everything else."""
+    known = KnownRuns()
+    known.add(RUN, KnownRun(SdkResource({}), 1, 2))
+
+    (resource,) = encode_metrics(points_to_metrics([block(3, ["a"])], known)).resource_metrics
+
+    (scope,) = (part.scope for part in resource.scope_metrics)
+    assert (scope.name, scope.version) == ("otel_experiments", metadata.version("otel-experiments"))
 
 
 def test_only_so_many_runs_are_remembered():
