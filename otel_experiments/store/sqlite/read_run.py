@@ -7,12 +7,13 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from otel_experiments.codec.values import load_attributes, load_value
-from otel_experiments.model.run import Experiment, Owner, ParamValue, Run, RunState
+from otel_experiments.codec.values import load_value
+from otel_experiments.model.run import Experiment, ParamValue, Run
 from otel_experiments.model.search import RunQuery
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.semantics.run import StoredRun
 from otel_experiments.store.semantics.search import check
+from otel_experiments.store.sqlite.run_columns import RUN_COLUMNS, mended, run_of
 from otel_experiments.store.sqlite.schema import LARGEST_INTEGER
 from otel_experiments.store.sqlite.search import Bound, Statement
 from otel_experiments.store.sqlite.unreadable import (
@@ -22,24 +23,6 @@ from otel_experiments.store.sqlite.unreadable import (
     damaged,
     readable,
     tell,
-)
-
-RUN_COLUMNS: Final = (
-    "runs.run_id, experiment, runs.name, state, created_ns, started_ns, ended_ns, paused_ns, paused_total_ns, "
-    "paused_count, paused_dropped_count, heartbeat_ns, reason, error_type, owner_host, owner_boot_id, owner_pid, "
-    "owner_start_ticks, parent_run_id, group_name, hypothesis, condition, description, attempt, root_span_id, "
-    "resources.attributes"
-)
-
-_COLUMN_NAMES: Final = RUN_COLUMNS.split(", ")
-_STATES: Final = frozenset(map(str, RunState))
-_INTEGERS: Final[dict[str, int | None]] = {
-    "created_ns": 0, "paused_total_ns": 0, "paused_count": 0, "paused_dropped_count": 0, "attempt": 1,
-    "started_ns": None, "ended_ns": None, "paused_ns": None, "heartbeat_ns": None, "owner_pid": None,
-    "owner_start_ticks": None,
-}  # fmt: skip
-_TEXTS: Final = frozenset(
-    {"runs.name", "reason", "error_type", "group_name", "hypothesis", "condition", "description"}
 )
 
 # Index: the primary key of runs, once a run of the page.
@@ -73,33 +56,6 @@ _TAGS: Final = """
 """
 
 
-def run_of(row: Sequence[object]) -> Run:
-    """Return the run of a row of RUN_COLUMNS."""
-    (
-        run_id, experiment, name, state, created_ns, started_ns, ended_ns, paused_ns, paused_total_ns,
-        paused_count, paused_dropped_count, heartbeat_ns, reason, error_type, owner_host, owner_boot_id,
-        owner_pid, owner_start_ticks, parent_run_id, group, hypothesis, condition, description, attempt,
-        root_span_id, resource,
-    ) = row  # fmt: skip
-    check_numbers(
-        created_ns, started_ns, ended_ns, paused_ns, paused_total_ns, paused_count, paused_dropped_count,
-        heartbeat_ns, owner_pid, owner_start_ticks, attempt,
-    )  # fmt: skip
-    check_texts(
-        run_id, experiment or "", name, reason, error_type, owner_host or "", owner_boot_id or "",
-        parent_run_id or "", group, hypothesis, condition, description, root_span_id or "",
-    )  # fmt: skip
-    owner = None if owner_host is None else Owner(owner_host, owner_boot_id, owner_pid, owner_start_ticks)  # type: ignore[arg-type]
-    return Run(
-        run_id=run_id, experiment=experiment or "", name=name, state=RunState(state), created_ns=created_ns,  # type: ignore[arg-type]
-        started_ns=started_ns, ended_ns=ended_ns, paused_ns=paused_ns, paused_total_ns=paused_total_ns,  # type: ignore[arg-type]
-        paused_count=paused_count, paused_dropped_count=paused_dropped_count, heartbeat_ns=heartbeat_ns,  # type: ignore[arg-type]
-        reason=reason, error_type=error_type, owner=owner, parent_run_id=parent_run_id, group=group,  # type: ignore[arg-type]
-        hypothesis=hypothesis, condition=condition, description=description, attempt=attempt,  # type: ignore[arg-type]
-        root_span_id=root_span_id, resource={} if resource is None else load_attributes(resource),  # type: ignore[arg-type]
-    )  # fmt: skip
-
-
 def stored_run_of(row: Sequence[object]) -> StoredRun:
     """Return the run of a row of RUN_COLUMNS, state_ns, record_ns; what cannot be read of it is mended.
 
@@ -111,20 +67,8 @@ def stored_run_of(row: Sequence[object]) -> StoredRun:
     except ABOUT_CONTENT as error:
         if is_interruption(error):
             raise
-        run = run_of([_mended(column, value) for column, value in enumerate(row[:-2])])
+        run = run_of(mended(row[:-2]))
     return StoredRun(run, state_ns, record_ns)
-
-
-def _mended(column: int, value: object) -> object:
-    """Return the column of RUN_COLUMNS as it is, or what stands for nothing where it is not of its kind."""
-    name = _COLUMN_NAMES[column]
-    if name == "state":
-        return value if value in _STATES else str(RunState.RUNNING)
-    if name == "resources.attributes":
-        return None
-    if name in _INTEGERS:
-        return value if isinstance(value, int) else _INTEGERS[name]
-    return value if isinstance(value, str) else ("" if name in _TEXTS else None)
 
 
 def find_run_ids(

@@ -32,15 +32,16 @@ from otel_experiments.model.search import (
     TagField,
 )
 from otel_experiments.store.semantics.search import comparable, kind_of
+from otel_experiments.store.sqlite.run_columns import COLUMNS
 
 _FALSE: Final = "0"
 
 _DURATION: Final = "max(0, coalesce(ended_ns, paused_ns, heartbeat_ns) - started_ns - paused_total_ns) / 1e9"
 _TEXT_COLUMNS: Final = {
-    "run_id": "runs.run_id", "name": "runs.name", "experiment": "runs.experiment", "group": "runs.group_name",
-    "condition": "runs.condition", "hypothesis": "runs.hypothesis", "reason": "runs.reason",
-    "error_type": "runs.error_type", "parent_run_id": "runs.parent_run_id",
-}  # fmt: skip
+    column.field: f"runs.{column.name}"
+    for column in COLUMNS
+    if column.kind == "text" and "." not in column.field
+}
 _NUMBER_COLUMNS: Final = {
     "created": "runs.created_ns / 1e9", "started": "runs.started_ns / 1e9", "ended": "runs.ended_ns / 1e9",
     "duration": _DURATION, "attempt": "runs.attempt",

@@ -21,30 +21,11 @@ from otel_experiments.store.semantics.run import (
 )
 from otel_experiments.store.semantics.search import comparable
 from otel_experiments.store.semantics.summary import direction_of
-from otel_experiments.store.sqlite.read_run import RUN_COLUMNS, stored_run_of
+from otel_experiments.store.sqlite.read_run import stored_run_of
+from otel_experiments.store.sqlite.run_columns import RUN_COLUMNS, STORED, UPSERT_RUN, row_of
 from otel_experiments.store.sqlite.write_origin import OriginWriter
 
-_SELECT_RUN: Final = f"select {RUN_COLUMNS}, state_ns, record_ns from runs left join resources using (resource_id) where run_id = ?"
-_UPSERT_RUN: Final = """
-    insert into runs (
-      run_id, experiment, name, state, created_ns, started_ns, ended_ns, paused_ns, paused_total_ns,
-      paused_count, paused_dropped_count, heartbeat_ns, reason, error_type, owner_host, owner_boot_id,
-      owner_pid, owner_start_ticks, parent_run_id, group_name, hypothesis, condition, description, attempt,
-      root_span_id, resource_id, state_ns, record_ns
-    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    on conflict (run_id) do update set
-      experiment = excluded.experiment, name = excluded.name, state = excluded.state,
-      created_ns = excluded.created_ns, started_ns = excluded.started_ns, ended_ns = excluded.ended_ns,
-      paused_ns = excluded.paused_ns, paused_total_ns = excluded.paused_total_ns,
-      paused_count = excluded.paused_count, paused_dropped_count = excluded.paused_dropped_count,
-      heartbeat_ns = excluded.heartbeat_ns, reason = excluded.reason, error_type = excluded.error_type,
-      owner_host = excluded.owner_host, owner_boot_id = excluded.owner_boot_id,
-      owner_pid = excluded.owner_pid, owner_start_ticks = excluded.owner_start_ticks,
-      parent_run_id = excluded.parent_run_id, group_name = excluded.group_name,
-      hypothesis = excluded.hypothesis, condition = excluded.condition, description = excluded.description,
-      attempt = excluded.attempt, root_span_id = excluded.root_span_id, resource_id = excluded.resource_id,
-      state_ns = excluded.state_ns, record_ns = excluded.record_ns
-"""
+_SELECT_RUN: Final = f"select {RUN_COLUMNS}, {', '.join(STORED)} from runs left join resources using (resource_id) where run_id = ?"
 _UPSERT_EXPERIMENT: Final = """
     insert into experiments (name, created_ns) values (?, ?)
     on conflict (name) do update set created_ns = min(created_ns, excluded.created_ns)
@@ -159,26 +140,13 @@ class RunWriter:
         return None if row is None else stored_run_of(row)
 
     def _save(self, connection: sqlite3.Connection, stored: StoredRun) -> None:
-        run, owner = stored.run, stored.run.owner
-        experiment = None
+        run = stored.run
         if not stored.is_placeholder:
-            experiment = clean_text(run.experiment)
-            connection.execute(_UPSERT_EXPERIMENT, (experiment, run.created_ns))
+            connection.execute(_UPSERT_EXPERIMENT, (clean_text(run.experiment), run.created_ns))
         resource_id = None
         if run.resource:
             resource_id, _ = self._origins.resource(connection, Resource(run.resource))  # type: ignore[arg-type]
-        texts = map(clean_text, (run.group, run.hypothesis, run.condition, run.description))
-        connection.execute(
-            _UPSERT_RUN,
-            (
-                run.run_id, experiment, clean_text(run.name), str(run.state), run.created_ns, run.started_ns,
-                run.ended_ns, run.paused_ns, run.paused_total_ns, run.paused_count, run.paused_dropped_count,
-                run.heartbeat_ns, clean_text(run.reason), clean_text(run.error_type),
-                owner and owner.host, owner and owner.boot_id, owner and owner.pid, owner and owner.start_ticks,
-                run.parent_run_id, *texts, run.attempt, run.root_span_id, resource_id,
-                stored.state_ns, stored.record_ns,
-            ),
-        )  # fmt: skip
+        connection.execute(UPSERT_RUN, row_of(stored, resource_id))
 
 
 def definitions_of(connection: sqlite3.Connection, run_id: str) -> list[tuple[str, Direction | None]]:
