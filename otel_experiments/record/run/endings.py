@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from otel_experiments.codec.text import shown, text_of
 from otel_experiments.model.run import RunState
+from otel_experiments.record.base.exceptions import error_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,6 @@ def ending_of(error: BaseException | None, signal_name: str = "") -> Ending:
     """
     if error is None:
         return Ending(RunState.SUCCEEDED)
-    kind = type(error).__qualname__
     if isinstance(error, SystemExit):
         return _ending_of_exit(error, signal_name)
     if isinstance(error, GeneratorExit):
@@ -39,16 +39,18 @@ def ending_of(error: BaseException | None, signal_name: str = "") -> Ending:
     if _is_interrupt(error):
         return Ending(RunState.CANCELLED, KeyboardInterrupt.__name__, error, KeyboardInterrupt.__name__)
     if _is_cancellation(error):
-        return Ending(RunState.CANCELLED, text_of(error) or kind, error, kind)
-    return Ending(RunState.FAILED, text_of(error), error, kind)
+        return Ending(
+            RunState.CANCELLED, text_of(error) or type(error).__qualname__, error, error_type(error)
+        )
+    return Ending(RunState.FAILED, text_of(error), error, error_type(error))
 
 
 def _ending_of_exit(error: SystemExit, signal_name: str) -> Ending:
     if signal_name:
-        return Ending(RunState.CANCELLED, signal_name, error, type(error).__qualname__)
+        return Ending(RunState.CANCELLED, signal_name, error, error_type(error))
     if error.code is None or error.code == 0:
         return Ending(RunState.SUCCEEDED, "sys.exit(0)")
-    return Ending(RunState.FAILED, f"sys.exit({shown(error.code)})", error, type(error).__qualname__)
+    return Ending(RunState.FAILED, f"sys.exit({shown(error.code)})", error, error_type(error))
 
 
 def _is_interrupt(error: BaseException) -> bool:

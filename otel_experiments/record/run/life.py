@@ -20,6 +20,7 @@ from otel_experiments.journal.owner import is_alive
 from otel_experiments.model.batch import RunStateChange
 from otel_experiments.model.run import Owner, RunState, check_transition
 from otel_experiments.record.base.current import active_runs, detach, ended_inside
+from otel_experiments.record.base.exceptions import error_type
 from otel_experiments.record.base.gate import FINISHED, PAUSED
 from otel_experiments.record.base.other_trackers import end_of, no_attribute, tell_unknown
 from otel_experiments.record.params.config import Config
@@ -152,7 +153,7 @@ class RunLife(Recording):
     def fail(self, error: BaseException | str) -> FlushReport:
         """End the run as failed, with an exception or a text as the reason."""
         if isinstance(error, BaseException):
-            return self._end(Ending(RunState.FAILED, text_of(error), error, type(error).__qualname__))
+            return self._end(Ending(RunState.FAILED, text_of(error), error, error_type(error)))
         return self._end(Ending(RunState.FAILED, error))
 
     def cancel(self, reason: str = "") -> FlushReport:

@@ -47,7 +47,7 @@ ENDINGS = {
     "os.kill(os.getpid(), signal.SIGINT); time.sleep(60)": (-2, INTERRUPTED, None),
     "asyncio.run(interrupted())": (-2, INTERRUPTED, None),
     "raise BaseExceptionGroup('both', [KeyboardInterrupt()])": (1, INTERRUPTED, None),
-    "asyncio.run(cancelled())": (1, ("cancelled", "CancelledError", "CancelledError"), None),
+    "asyncio.run(cancelled())": (1, ("cancelled", "CancelledError", "asyncio.exceptions.CancelledError"), None),
     "os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)": (-15, ("cancelled", "SIGTERM", ""), None),
     "sys.exit(0)": (0, ("succeeded", "sys.exit(0)", ""), ("succeeded", "the process ended", "")),
     # A limit: without a block, nothing tells of the exit status.
@@ -135,7 +135,9 @@ asyncio.run(main())
     script(body).end(-2 if ending == "interrupt" else 1)
 
     assert ended(read().run("r")) == (
-        INTERRUPTED if ending == "interrupt" else ("cancelled", "CancelledError", "CancelledError")
+        INTERRUPTED
+        if ending == "interrupt"
+        else ("cancelled", "CancelledError", "asyncio.exceptions.CancelledError")
     )
 
 

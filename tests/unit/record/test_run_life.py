@@ -1,5 +1,6 @@
 """A run from its start to its end: states, reasons, names, resume."""
 
+import asyncio
 import re
 import signal
 import threading
@@ -44,6 +45,27 @@ def test_an_exception_fails_the_run_and_passes_through_untouched(recording, read
     )
     assert root.attributes["error.type"] == "ZeroDivisionError"
     assert "by zero" in root.events[0].attributes["exception.stacktrace"]
+
+
+class DivergedError(Exception):
+    """An error of the user's own."""
+
+
+def test_the_row_of_a_failed_run_names_the_error_as_its_span_does(recording, read):
+    """`error_type` of a run and `error.type` of its span are one name, with the module, however the run has failed."""
+    with pytest.raises(DivergedError), ox.start_run("body"):
+        raise DivergedError("nan")
+    ox.start_run("fail").fail(DivergedError("nan"))
+    with pytest.raises(asyncio.CancelledError), ox.start_run("task"):
+        raise asyncio.CancelledError
+
+    for name, kind in (
+        ("body", f"{__name__}.DivergedError"),
+        ("fail", f"{__name__}.DivergedError"),
+        ("task", "asyncio.exceptions.CancelledError"),
+    ):
+        stored = read(name)
+        assert (stored.record.error_type, stored.spans[0].attributes["error.type"]) == (kind, kind)
 
 
 @pytest.mark.parametrize(
