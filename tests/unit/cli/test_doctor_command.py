@@ -12,6 +12,11 @@ import textwrap
 
 import pytest
 
+from otel_experiments.cli.doctor.store import check_journals
+from otel_experiments.collect.journal_place import journal_directory
+from otel_experiments.journal.format import HEADER_SIZE_BYTES, unpack_header
+from otel_experiments.journal.writer import JournalWriter
+from otel_experiments.model.batch import JournalAdvance, WriteBatch
 from otel_experiments.store import open_store
 from otel_experiments.store.filesystem import filesystem_of
 
@@ -173,6 +178,28 @@ def test_a_journal_of_a_dead_process_is_told_with_what_merges_it(copied):
     assert code == 0
     assert "of processes that are gone" in found["note", "journals"][0]
     assert "Nothing is lost" in found["note", "journals"][0]
+
+
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_only_bytes_that_are_not_stored_wait(tmp_path, is_stored):
+    """What a living process has written counts from where the store has it on, and none of it is a dead one's."""
+    path = tmp_path / "experiments.db"
+    writer = JournalWriter(journal_directory(path))
+    writer.append(b"x" * 3000)
+    (segment,) = journal_directory(path).glob("*.oxj")
+    header = unpack_header(segment.read_bytes()[:HEADER_SIZE_BYTES], path=str(segment))
+    with open_store(path) as store:
+        if is_stored:
+            end = HEADER_SIZE_BYTES + 8 + 3000
+            store.apply(WriteBatch(journal=[JournalAdvance(header.segment_id, 0, end)]))
+        (finding,) = check_journals(path, store)
+    writer.close()
+
+    waiting = "0 B" if is_stored else "3.01 kB"
+    assert (finding.level, finding.text) == (
+        "ok",
+        f"1 segments, 1 of living processes, {waiting} not stored yet.",
+    )
 
 
 def test_reading_brings_in_what_a_killed_process_left(copied):

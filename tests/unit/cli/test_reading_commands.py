@@ -5,10 +5,12 @@ import re
 
 import pytest
 
-from otel_experiments.model.batch import ParamSet, TagSet, WriteBatch
+from otel_experiments.cli.terminal.columns import choose
+from otel_experiments.model.batch import MetricDefinition, ParamSet, TagSet, WriteBatch
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
+from otel_experiments.query import Reader
 from otel_experiments.store import open_store
 
 
@@ -21,6 +23,25 @@ def test_runs_are_a_table_of_80_columns_with_what_tells_them_apart(terminal):
     assert [line.split()[1] for line in lines[2:7]] == ["succeeded", "succeeded", "failed", "lost", "running"]
     assert lines[-1] == "5 of 5 runs"
     assert all(len(line) <= 80 for line in lines)
+
+
+def test_metrics_on_unseen_data_are_shown_first(tmp_path):
+    """Of the metrics that are said to be better low or high, those of validation, tests and evaluations come first."""
+    names = ["aa", "ab", "eval_x", "test_x", "val_x", "zz"]
+    run_id = "ab" * 16
+    with open_store(tmp_path / "experiments.db") as store:
+        points = PointBlock(
+            run_id, tuple(map(SeriesKey, names)), [0.0], [1], tuple([float(i)] for i in range(6))
+        )
+        told = [MetricDefinition(run_id, name, "min") for name in names if name != "val_x"]
+        store.apply(
+            WriteBatch(
+                runs=[Run(run_id, "e", "r", RunState.SUCCEEDED, 1)], points=[points], metric_definitions=told
+            )
+        )
+        columns = choose(Reader(store).runs(), room=1000)
+
+    assert [column.name for column in columns] == ["eval_x", "test_x", "aa", "ab", "zz", "val_x"]
 
 
 def test_runs_take_columns_order_limit_and_a_search(terminal):

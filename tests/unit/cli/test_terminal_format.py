@@ -23,6 +23,17 @@ def test_numbers_keep_about_four_digits(value, text):
     assert fmt.number(value) == text
 
 
+@given(st.text(max_size=12), st.integers(0, 12), st.sampled_from(["…", "..."]))
+def test_a_shortened_text_never_overflows(text, width, ellipsis):
+    """It has at most so many characters, is whole where it fits, and begins as the text does."""
+    cut = fmt.shorten(text, width, ellipsis=ellipsis)
+
+    assert len(cut) <= max(width, len(ellipsis))
+    assert cut == text if len(text) <= width else cut.endswith(ellipsis)
+    assert text.startswith(cut.removesuffix(ellipsis))
+    assert len(text) <= width or width < len(ellipsis) or len(cut) == width
+
+
 @given(st.floats(-1e300, 1e300))
 def test_a_shown_number_is_close_to_the_number_and_short(value):
     """What is shown is within a thousandth of the number and fits into a column."""

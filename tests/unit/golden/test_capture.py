@@ -22,6 +22,7 @@ from otel_experiments.capture import (
     capture_store,
     record_here,
 )
+from otel_experiments.capture.grouping import group_spans
 from otel_experiments.errors import (
     CommandFailedError,
     EmptyTraceError,
@@ -34,6 +35,7 @@ from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.trace import MetricSeries
 from otel_experiments.golden.compare import compare
 from otel_experiments.golden.policy import Policy
+from otel_experiments.model.span import Span
 
 PROGRAM = """
 import sys
@@ -104,6 +106,32 @@ def test_child_runs_are_told_apart_whatever_their_names():
         ("run#2:loss", 0.25), ("run:loss", 0.5), ("trial#2:loss", 0.25), ("trial:loss", 0.5),
     ]  # fmt: skip
     assert compare(make_golden([first]), [second], policy=Policy(timing="off")).findings == ()
+
+
+def test_spans_of_other_libraries_belong_to_the_run_whose_trace_they_are_in():
+    """A span without a run's id goes with the run of its trace, wherever it comes; one of no run's trace stays alone."""
+
+    def made(trace, own, run_id, start):
+        return Span(trace * 32, own * 16, "work", start, start + 1, run_id=run_id)
+
+    mine, other = made("a", "1", "a" * 32, 20), made("b", "2", "d" * 32, 30)  # the other in a chunk trace
+    early, late, alone = made("a", "3", None, 10), made("b", "4", None, 40), made("c", "5", None, 50)
+
+    assert group_spans([early, mine, other, late, alone]) == [[early, mine], [other, late], [alone]]
+
+
+@pytest.mark.parametrize(("count", "more"), [(5, ""), (6, ", ...")])
+def test_many_runs_of_a_store_are_not_all_named(tmp_path, count, more):
+    """Five names tell which runs there are; beyond them it is said that there are more."""
+    ox.configure(store=tmp_path / "runs.db", system_metrics_s=0, capture_git=False)
+    for number in range(count):
+        train(f"r{number}")
+    ox.shutdown()
+
+    with pytest.raises(GoldenRuleError) as caught:
+        capture_store(tmp_path / "runs.db")
+
+    assert f"{count} were recorded: 'r0', 'r1', 'r2', 'r3', 'r4'{more}.\n" in str(caught.value)
 
 
 def test_spans_of_a_given_provider_are_captured():

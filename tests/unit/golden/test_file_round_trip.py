@@ -439,3 +439,56 @@ def test_a_golden_without_variants_is_refused():
         make_golden([])
     with pytest.raises(GoldenInvalidError, match="no spans"):
         compare(Golden([]), [])
+
+
+def loops(*columns, **attributes):
+    """Return a run with an epoch for each column, whose steps have these numbers."""
+    spans = [Span("1" * 32, f"{1:016x}", "run", 0, 10**9, attributes=attributes)]
+    for epoch, column in enumerate(columns):
+        own = len(spans) + 1
+        start = own * 1000
+        spans.append(
+            Span(
+                "1" * 32, f"{own:016x}", "epoch", start, start + 900, parent_span_id=f"{1:016x}",
+                attributes={"ml.epoch.index": epoch},
+            )
+        )  # fmt: skip
+        for at, number in enumerate(column):
+            place = {"ml.step.index": number}
+            spans.append(
+                Span(
+                    "1" * 32, f"{len(spans) + 1:016x}", "step", start + at, start + at + 1,
+                    parent_span_id=f"{own:016x}", attributes=place,
+                )
+            )  # fmt: skip
+    return CapturedRun(spans)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ([0, 1, 2], [3, 4, 5]), ([0, 1, 3], [4, 5, 6]), ([0, 2, 4], [6, 8, 10]), ([0, 0, 0], [1, 1, 1]),
+        ([2, 1, 0], [2, 1, 0]), ([0, 1, 2], [2, 3, 4]), ([5, 6, 7], [8, 9, 10]), ([0, 1, 2], [0, 1, 2]), ([0, -1, -2], [0, 1, 2]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_step_numbers_of_any_kind_read_back(columns):
+    """Numbers that count on are written as a step; with a gap, a repetition or backwards they are written out."""
+    run = loops(*columns)
+
+    golden = read_golden(write_golden(make_golden([run], rules=Rules(index=frozenset({"ml.step.index"})))))
+
+    assert compare(golden, [run]).failures == ()
+    for at, other in enumerate([0, 1]):
+        changed = [list(column) for column in columns]
+        changed[other][1] += 70
+        assert compare(golden, [loops(*changed)]).failures, at
+
+
+def test_spans_with_and_without_content_keep_theirs(programs):
+    """A root without attributes above spans that have some, and the other way round, read back as they were."""
+    for run in (loops([0, 1]), loops([0, 1], team="vision"), loops([])):
+        golden = read_golden(write_golden(make_golden([run])))
+
+        assert compare(golden, [run]).failures == ()
+        assert write_golden(golden) == write_golden(make_golden([run]))

@@ -103,6 +103,21 @@ def test_worker_init_joins_nothing_twice(process):
         assert ox.current_run() is run
 
 
+def test_a_run_that_a_member_starts_inside_is_another_one(process, monkeypatch):
+    """The first `start_run` of a process that was told a run joins it; inside of that, a new run is a run."""
+    with ox.start_run("base") as base:
+        told = base.environment()
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+
+    with ox.start_run("ignored") as joined, ox.start_run("inner") as inner:
+        pass
+
+    assert joined.id == base.id
+    assert inner.id != base.id
+    assert ox.run("inner").state == "succeeded"
+
+
 def test_a_run_joined_without_a_parent_has_a_span_of_its_own(process):
     """Told only the id of a run, a process records under a root of its own in the run's trace."""
     with ox.start_run("base") as run:

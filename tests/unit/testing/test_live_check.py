@@ -80,6 +80,12 @@ def told(advice: list) -> list[tuple[str, str, str]]:
     return [(str(one.level), one.code, one.attribute) for one in advice]
 
 
+def with_layers(count: int) -> Span:
+    """Return a run span with a parameter of so many entries."""
+    attributes = {"ml.operation.name": "run", "ml.hyperparameter.layers": [1] * count}
+    return replace(STAGE, name="run mnist", attributes=attributes)
+
+
 @pytest.mark.parametrize(
     "span",
     [
@@ -88,6 +94,7 @@ def told(advice: list) -> list[tuple[str, str, str]]:
             replace(STAGE, name="run mnist", attributes={"ml.operation.name": "run", "ml.hyperparameter.lr": 0.1, "ml.hyperparameter.layers": [1, 2], "ml.run.tag.owner": "ada"}),
             id="run-with-parameters-and-tags",
         ),
+        pytest.param(with_layers(1000), id="array-of-the-greatest-length"),
         pytest.param(replace(STAGE, name="epoch", attributes={"ml.operation.name": "epoch", "ml.epoch.index": 0, "ml.phase": "train"}), id="epoch"),
         pytest.param(replace(STAGE, name="save_checkpoint", attributes={"ml.operation.name": "save_checkpoint", "ml.checkpoint.name": "best"}), id="checkpoint"),
         pytest.param(replace(STAGE, name="my own name", attributes={"ml.operation.name": "trace", "code.function.name": "f"}), id="function-with-a-name-of-its-own"),
@@ -127,6 +134,7 @@ def test_good_spans_get_no_advice(span: Span) -> None:
         pytest.param(with_attributes(STAGE, ml__epoch__index=1), ("improvement", "unlisted_attribute", "ml.epoch.index"), id="attribute-of-another-span"),
         pytest.param(replace(STAGE, status=StatusCode.ERROR), ("improvement", "missing_attribute", "error.type"), id="error-without-type"),
         pytest.param(with_attributes(STAGE, ml__dataset__version="é" * 513), ("improvement", "too_long", "ml.dataset.version"), id="long-string"),
+        pytest.param(with_layers(1001), ("improvement", "too_long", "ml.hyperparameter.layers"), id="long-array"),
         pytest.param(with_attributes(STAGE, BatchSize=1), ("information", "invalid_format", "BatchSize"), id="capitals"),
         pytest.param(with_attributes(STAGE, team="vision"), ("information", "missing_namespace", "team"), id="no-namespace"),
         pytest.param(replace(STAGE, events=(Event("ml.checkpoint.lost", 1),)), ("violation", "undefined_event", ""), id="unknown-span-event"),
