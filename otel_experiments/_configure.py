@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from otel_experiments import _active
 from otel_experiments._storage import Discard, StoredPipeline
@@ -32,6 +32,7 @@ from otel_experiments.record.run import exits
 from otel_experiments.record.run.children import CHILDREN_NEED
 from otel_experiments.record.run.current import active_runs
 from otel_experiments.record.run.run import Run
+from otel_experiments.record.run.spec import RunSpec, given_facts
 from otel_experiments.record.run.start import (
     Before,
     base_resource,
@@ -270,38 +271,28 @@ def start_run(  # noqa: PLR0913 - each argument is one fact about the run
         raise ConfigurationError(
             f"resume={resume!r} cannot be used: it is of type {type(resume).__name__}.\n  Pass the id of a stored run."
         )
-    return begin_run(
-        None if resume is None else resumed_run(resume),
-        name=name,
-        experiment=experiment,
-        config=config,
-        tags=tags,
-        group=group,
-        hypothesis=hypothesis,
-        condition=condition,
-        description=description,
-        seed=seed,
-        parent=parent,
-        pending=pending,
-        ranks=ranks,
-    )
+    facts = given_facts(group=group, condition=condition, hypothesis=hypothesis, description=description)
+    given = RunSpec(
+        name=name, experiment=experiment, config=config, tags=tags, facts=facts, seed=seed, parent=parent, pending=pending
+    )  # fmt: skip
+    return begin_run(None if resume is None else resumed_run(resume), given, ranks=ranks)
 
 
 def begin_run(
-    before: Before | None, *, ranks: RanksMode | None = None, run_id: str = "", **given: Any
+    before: Before | None, spec: RunSpec, *, ranks: RanksMode | None = None, run_id: str = ""
 ) -> Run:
-    """Start a run, or go on with `before`; `run_id` is the id of a new one, `given` the arguments of `create_run`."""
+    """Start a run, or go on with `before`; `run_id` is the id of a new one."""
     process = pipeline()
-    experiment, place = given["experiment"] or process.settings.experiment, None
+    experiment, place = spec.experiment or process.settings.experiment, None
     if before is None:
         membership = read_membership(os.environ)
         if membership is not None and membership.run_id not in active_runs:
-            return _join_as_worker(process, membership, given["config"], given["tags"])
+            return _join_as_worker(process, membership, spec.config, spec.tags)
         mode = process.settings.ranks if ranks is None else checked_mode(ranks)
-        place = find_rank(os.environ, experiment, given["name"], mode)
+        place = find_rank(os.environ, experiment, spec.name, mode)
         if run_id and place is None:
             before = unknown_run(run_id)
-    return create_run(process, before=before, rank=place, **given)
+    return create_run(process, spec, before=before, rank=place)
 
 
 def join_run(environ: Mapping[str, str] | None = None) -> Run:

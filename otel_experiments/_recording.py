@@ -19,6 +19,7 @@ from otel_experiments.record.run.current import active_runs, current_run, find_r
 from otel_experiments.record.run.decorators import make_run_decorator, stage, step, trace
 from otel_experiments.record.run.fluent import Fluent
 from otel_experiments.record.run.run import Run
+from otel_experiments.record.run.spec import RunSpec, given_facts
 from otel_experiments.record.run.start import Before
 
 __all__ = [
@@ -94,16 +95,14 @@ def init(  # noqa: PLR0913 - the shape people know
     before, run_id = _resumed(id, resume, experiment or project, name)
     started = _configure.begin_run(
         before,
-        name=name if name is not None or before is not None else id,
-        experiment=experiment or project,
-        config=other.config_of(config, config_include_keys, config_exclude_keys),
-        tags=other.tags_of(tags, job_type),
-        group=group,
-        hypothesis=None,
-        condition=None,
-        description=notes,
-        seed=seed,
-        parent=None,
+        RunSpec(
+            name=name if name is not None or before is not None else id,
+            experiment=experiment or project,
+            config=other.config_of(config, config_include_keys, config_exclude_keys),
+            tags=other.tags_of(tags, job_type),
+            facts=given_facts(group=group, description=notes),
+            seed=seed,
+        ),
         ranks=ranks,
         run_id=run_id,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 
 import click
 from rich.console import Console
@@ -15,6 +16,7 @@ from otel_experiments.cli.session import open_session
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import badge, is_unicode, make_console, state_style
 from otel_experiments.cli.terminal.span_tree import plain_tree, print_tree
+from otel_experiments.model.run import RunFacts
 from otel_experiments.model.span import Span
 from otel_experiments.query import RunView
 from otel_experiments.query.fold import FoldedNode, fold
@@ -106,10 +108,7 @@ def _print_header(console: Console, run: RunView, spans: Sequence[Span]) -> None
         )
         console.print(Text(f"{dropped:,} {what} not recorded because of it", style="dim"))
     for heading, text in (
-        ("group", record.group),
-        ("condition", record.condition),
-        ("hypothesis", record.hypothesis),
-        ("description", record.description),
+        *((one.name, getattr(record, one.name)) for one in fields(RunFacts)),
         ("tags", ", ".join(f"{key}={text}" if text else key for key, text in sorted(run.tags.items()))),
     ):
         if text:

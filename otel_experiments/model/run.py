@@ -75,6 +75,19 @@ class Owner:
     start_ticks: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """The texts that a user gives of a run, each "" where none was given.
+
+    A field here is a field of `Run`, an argument of `start_run` and an attribute of the resource.
+    """
+
+    group: str = ""
+    condition: str = ""
+    hypothesis: str = ""
+    description: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One execution of an experiment, as the store knows it.

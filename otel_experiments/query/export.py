@@ -9,13 +9,24 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Protocol
 
+from otel_experiments.model.run import RunFacts
 from otel_experiments.model.span import Span
 from otel_experiments.query.metrics_view import SeriesView
 from otel_experiments.query.natural import natural_key
-from otel_experiments.query.plain import json_line, plain, plain_number, plain_run, plain_span, plain_step
+from otel_experiments.query.plain import (
+    Plain,
+    json_line,
+    plain,
+    plain_number,
+    plain_run,
+    plain_span,
+    plain_step,
+    run_fields,
+)
 from otel_experiments.query.reader import Reader
 from otel_experiments.query.run_view import RunView
 from otel_experiments.query.spans_view import SpansView
@@ -23,7 +34,7 @@ from otel_experiments.query.spreadsheet import defused
 
 RUN_COLUMNS = (
     "run_id", "experiment", "name", "state", "reason", "error_type", "created", "started", "ended",
-    "duration_s", "group", "condition", "hypothesis", "parent_run_id", "attempt",
+    "duration_s", *(one.name for one in fields(RunFacts)), "parent_run_id", "attempt",
 )  # fmt: skip
 POINT_COLUMNS = ("run_id", "metric", "phase", "step", "time_unix_nano", "value", "rank")
 SERIES_STATS = (
@@ -141,24 +152,12 @@ def _series(reader: Reader, runs: Sequence[RunView], glob: str) -> Iterator[tupl
 
 
 def _cells(run: RunView) -> dict[str, object]:
-    record = run.record
-    cells: dict[str, object] = {
-        "run_id": run.id,
-        "experiment": run.experiment,
-        "name": run.name,
-        "state": str(run.state),
-        "reason": run.reason,
-        "error_type": run.error_type,
+    times: dict[str, Plain] = {
         "created": _iso(run.created_ns),
         "started": _iso(run.started_ns),
         "ended": _iso(run.ended_ns),
-        "duration_s": run.duration_s,
-        "group": record.group,
-        "condition": record.condition,
-        "hypothesis": record.hypothesis,
-        "parent_run_id": record.parent_run_id,
-        "attempt": record.attempt,
     }
+    cells: dict[str, object] = dict(run_fields(run, times))
     cells.update({f"tags.{key}": value for key, value in run.tags.items()})
     cells.update({f"params.{key}": _cell(value) for key, value in run.params.flat.items()})
     for series in run.metrics.all():

@@ -11,8 +11,10 @@ import base64
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import TypeAlias
 
+from otel_experiments.model.run import RunFacts
 from otel_experiments.model.span import Span
 from otel_experiments.query.metrics_view import SeriesView
 from otel_experiments.query.run_view import RunView
@@ -73,8 +75,8 @@ def plain_series(series: SeriesView) -> dict[str, Plain]:
     }
 
 
-def plain_run(run: RunView) -> dict[str, Plain]:
-    """Return a run with its params (nested), tags and summaries; without points, spans and resource."""
+def run_fields(run: RunView, times: Mapping[str, Plain]) -> dict[str, Plain]:
+    """Return what is known of a run itself, with its times in the form of the output."""
     record = run.record
     return {
         "run_id": run.id,
@@ -83,15 +85,23 @@ def plain_run(run: RunView) -> dict[str, Plain]:
         "state": str(run.state),
         "reason": run.reason,
         "error_type": run.error_type,
+        **times,
+        "duration_s": run.duration_s,
+        **{one.name: getattr(record, one.name) for one in fields(RunFacts)},
+        "parent_run_id": record.parent_run_id,
+        "attempt": record.attempt,
+    }
+
+
+def plain_run(run: RunView) -> dict[str, Plain]:
+    """Return a run with its params (nested), tags and summaries; without points, spans and resource."""
+    times: dict[str, Plain] = {
         "created_unix_nano": run.created_ns,
         "started_unix_nano": run.started_ns,
         "ended_unix_nano": run.ended_ns,
-        "duration_s": run.duration_s,
-        "group": record.group,
-        "condition": record.condition,
-        "hypothesis": record.hypothesis,
-        "parent_run_id": record.parent_run_id,
-        "attempt": record.attempt,
+    }
+    return {
+        **run_fields(run, times),
         "params": plain(run.params),
         "tags": plain(run.tags),
         "lost_count": run.lost_count,

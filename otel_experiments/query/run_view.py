@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from otel_experiments.model.metric import Series
-from otel_experiments.model.run import ParamValue, Run, RunState
+from otel_experiments.model.run import ParamValue, Run, RunFacts, RunState
 from otel_experiments.model.search import (
     MetricField,
     MetricStat,
@@ -250,7 +251,7 @@ class RunView:
         told = told_by_ranks(store, self.id)
         if not told:
             return []
-        facts = {name: getattr(run, name) for name in ("group", "hypothesis", "condition", "description")}
+        facts = {one.name: getattr(run, one.name) for one in fields(RunFacts)}
         if any("seed" in one.facts for one in told):
             facts["seed"] = seed_of(store, run)
         return find_differences(self.params.flat, self.tags, facts, told)

@@ -44,10 +44,8 @@ FUNCTION_LINES = 60
 LONGER_FUNCTIONS = {
     "golden/compare.py:compare": "the order of the parts of a comparison, one call each",
     "golden/timing/compare.py:compare_timing": "the order of the parts of the timing rule, one call each",
-    "_configure.py:start_run": "each argument is one fact about the run, declared, documented and handed on",
     "_recording.py:init": "as above, and those of other trackers' init",
     "record/metrics/points.py:log": "the hot path: each part of it in a function of its own is a call more",
-    "record/run/start.py:create_run": "the same arguments, each cleaned or taken from the run that goes on",
 }
 
 ATTICS = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from otel_experiments.codec.text import shown
 from otel_experiments.errors import ConfigurationError
@@ -83,7 +83,7 @@ def end_of(state: object, exit_code: object) -> tuple[object, str]:
     return RunState.SUCCEEDED if state is None else state, ""
 
 
-def tags_of(tags: object, job_type: str | None) -> object:
+def tags_of(tags: Any, job_type: str | None) -> Any:  # whatever was passed; `clean_tags` refuses what is none
     """Return the tags with the type of job among them."""
     if job_type is None or not (tags is None or isinstance(tags, Iterable)):
         return tags

@@ -8,6 +8,7 @@ told; where it differs, rank 0 says so when the run ends, and readers show it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from otel_experiments.record.pipeline.providers import RunProviders
 
-FACTS = ("group", "hypothesis", "condition", "description", "seed")
+FACTS = (*(one.name for one in fields(model.RunFacts)), "seed")
 """What `start_run` is told of a run beside config and tags, and what differs between ranks only by mistake or seed."""
 _MAX_TOLD = 20
 """So many differences are named in the log; readers show all."""
@@ -63,7 +64,7 @@ class LeadingRun(Run):
         found = find_differences(
             redactor.mapping(self.config.flat, "param"),
             redactor.mapping(self._identity.tags, "tag"),
-            {name: getattr(self._identity, name) for name in FACTS},
+            _facts_of(self._identity),
             storage.told_by_ranks(self.id),
         )
         if found:
@@ -105,7 +106,7 @@ class RankRun(JoinedRun):
         """Record what this rank was told when it started."""
         redactor, identity = self.pipeline.redactor, self._identity
         self._keep(encode.encode_run(self._provisional()), "The run's record")
-        facts = {name: getattr(identity, name) for name in FACTS}
+        facts = _facts_of(identity)
         self._write_told(
             redactor.mapping(identity.params, "param"),
             redactor.mapping(identity.tags, "tag"),
@@ -158,6 +159,10 @@ class RankRun(JoinedRun):
 def rank_worker(rank: int) -> Callable[..., JoinedRun]:
     """Return what makes the run as a worker of a rank records it: as that rank does."""
     return partial(RankRun, rank=rank) if rank else JoinedRun
+
+
+def _facts_of(identity: RunIdentity) -> dict[str, ParamValue]:
+    return asdict(identity.facts) | {"seed": identity.seed}
 
 
 def join_as_rank(pipeline: Pipeline, rank: Rank, identity: RunIdentity) -> Run:

@@ -6,7 +6,7 @@ import itertools
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
 
@@ -58,10 +58,7 @@ class RunIdentity:
     run_id: str
     name: str
     experiment: str
-    group: str = ""
-    hypothesis: str = ""
-    condition: str = ""
-    description: str = ""
+    facts: model.RunFacts = field(default_factory=model.RunFacts)
     parent_run_id: str | None = None
     seed: int | None = None
     attempt: int = 1
@@ -204,13 +201,10 @@ class Run(RunLife, Work):
             heartbeat_ns=now_ns,
             owner=self._owner,
             parent_run_id=identity.parent_run_id,
-            group=identity.group,
-            hypothesis=identity.hypothesis,
-            condition=identity.condition,
-            description=identity.description,
             attempt=identity.attempt,
             root_span_id=trace.format_span_id(context.span_id) if context.is_valid else None,
             resource=cast("Mapping[str, object]", dict(self.providers.resource.attributes)),
+            **asdict(identity.facts),
         )
         journal.append(encode.encode_run(record))
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 
-from otel_experiments.codec.plain import TEXT_CHANGED
 from otel_experiments.codec.text import clean_text, shown
 from otel_experiments.errors import ConfigurationError, RunInUseError
 from otel_experiments.journal.owner import current_owner, is_alive
@@ -33,6 +32,7 @@ from otel_experiments.record.run import exits
 from otel_experiments.record.run.current import active_runs, find_run
 from otel_experiments.record.run.recording import clean_tags
 from otel_experiments.record.run.run import Run, RunIdentity
+from otel_experiments.record.run.spec import RunSpec, fact_attributes, merged_facts
 from otel_experiments.record.spans.adoption import adopt_global_provider
 from otel_experiments.record.system import environment
 from otel_experiments.record.system.git import git_attributes
@@ -106,24 +106,10 @@ def unknown_run(run_id: str) -> Before:
     return Before(replace(_UNKNOWN, run_id=run_id), {})
 
 
-def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
-    pipeline: Pipeline,
-    *,
-    name: str | None,
-    experiment: str | None,
-    config: object,
-    tags: Mapping[str, object] | Iterable[str] | None,
-    group: str | None,
-    hypothesis: str | None,
-    condition: str | None,
-    description: str | None,
-    seed: int | None,
-    parent: Run | None,
-    before: Before | None = None,
-    rank: Rank | None = None,
-    pending: bool = False,
+def create_run(
+    pipeline: Pipeline, spec: RunSpec, *, before: Before | None = None, rank: Rank | None = None
 ) -> Run:
-    """Make a run on the pipeline and start it, or (`pending`) only write it down.
+    """Make a run on the pipeline and start it, or (where `spec` is pending) only write it down.
 
     What is not given is taken from `before`, the run that goes on, if there is one. `rank` is the place of this
     process among those that record the run with it.
@@ -131,47 +117,13 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     Raises:
         ConfigurationError: a name that cannot be used, params that are no mapping.
     """
-    known = before.record if before is not None else _UNKNOWN
-    _check_unused(known)
-    run_id = known.run_id or (rank.run_id if rank is not None else "")
-    name = name if name is not None else known.name or None
-    experiment = clean_name(
-        (known.experiment or pipeline.settings.experiment) if experiment is None else experiment,
-        "experiment name",
-    )
-    enclosing = parent if parent is not None else find_run()
-    _check_parent(enclosing)
-    _check_texts(group=group, hypothesis=hypothesis, condition=condition, description=description)
-    run_id = run_id or trace.format_trace_id(pipeline.id_generator.generate_trace_id())
+    _check_unused(before.record if before is not None else _UNKNOWN)
     changes: list[tuple[str, str, str]] = []
 
     def tell(kind: str, name: str, what: str) -> None:
         changes.append((kind, name, what))
 
-    _tell_texts(tell, group=group, hypothesis=hypothesis, condition=condition, description=description)
-    try:
-        params = flatten_params(config, tell=tell) if config is not None else {}
-    except TypeError as error:
-        if is_interruption(error):
-            raise
-        raise ConfigurationError(str(error)) from error.__cause__
-    identity = RunIdentity(
-        run_id=run_id,
-        name=clean_name(name, "run name") if name is not None else _made_up(rank),
-        experiment=experiment,
-        group=group or known.group,
-        hypothesis=hypothesis or known.hypothesis,
-        condition=condition or known.condition,
-        description=description or known.description,
-        parent_run_id=enclosing.id if enclosing is not None else known.parent_run_id,
-        seed=seed,
-        attempt=known.attempt + 1,
-        params=params,
-        tags=clean_tags(tags, tell=tell) if tags is not None else {},
-        first_started_ns=known.started_ns,
-        worked_ns=round((before.duration_s if before is not None else 0.0) * 1e9),
-        not_before_ns=_latest_ns(known, pipeline.clock()),
-    )
+    identity = _identity_of(pipeline, spec, before, rank, tell)
     if rank is not None and rank.number:
         from otel_experiments.record.run.rank_run import join_as_rank  # noqa: PLC0415 - only in distributed jobs
 
@@ -179,18 +131,16 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     attributes = run_attributes(identity) | (rank.attributes if rank is not None else {})
     resource = pipeline.base_resource.merge(Resource(attributes, SCHEMA_URL))
     root_span_id = int(rank.root_span_id, 16) if rank is not None else None
-    run = _class_of(rank)(
-        pipeline, identity, RunProviders(pipeline, resource, run_id, root_span_id=root_span_id)
-    )
-    _told(run, changes)
+    providers = RunProviders(pipeline, resource, identity.run_id, root_span_id=root_span_id)
+    run = _told(_class_of(rank)(pipeline, identity, providers), changes)
     if before is not None:
-        run.config.merge({**before.params, **params})
+        run.config.merge({**before.params, **identity.params})
     if pipeline.has_telemetry:
         adopt_global_provider()
     if rank is not None:
         lanes.set_rank(rank.number)
     exits.watch_process()
-    if pending:
+    if spec.pending:
         return run.announce()
     around = trace.get_current_span().get_span_context()
     try:
@@ -198,6 +148,40 @@ def create_run(  # noqa: PLR0913 - the arguments of start_run, one by one
     except BaseException as error:
         run.abandon(error)
         raise
+
+
+def _identity_of(
+    pipeline: Pipeline, spec: RunSpec, before: Before | None, rank: Rank | None, tell: Tell
+) -> RunIdentity:
+    """Return what the run is: what is given, else what is known of the run that goes on, else what is made up."""
+    known = before.record if before is not None else _UNKNOWN
+    name = spec.name if spec.name is not None else known.name or None
+    experiment = known.experiment or pipeline.settings.experiment
+    experiment = clean_name(experiment if spec.experiment is None else spec.experiment, "experiment name")
+    enclosing = spec.parent if spec.parent is not None else find_run()
+    _check_parent(enclosing)
+    run_id = known.run_id or (rank.run_id if rank is not None else "")
+    facts = merged_facts(spec.facts, known, tell)
+    try:
+        params = flatten_params(spec.config, tell=tell) if spec.config is not None else {}
+    except TypeError as error:
+        if is_interruption(error):
+            raise
+        raise ConfigurationError(str(error)) from error.__cause__
+    return RunIdentity(
+        run_id=run_id or trace.format_trace_id(pipeline.id_generator.generate_trace_id()),
+        name=clean_name(name, "run name") if name is not None else _made_up(rank),
+        experiment=experiment,
+        facts=facts,
+        parent_run_id=enclosing.id if enclosing is not None else known.parent_run_id,
+        seed=spec.seed,
+        attempt=known.attempt + 1,
+        params=params,
+        tags=clean_tags(spec.tags, tell=tell) if spec.tags is not None else {},
+        first_started_ns=known.started_ns,
+        worked_ns=round((before.duration_s if before is not None else 0.0) * 1e9),
+        not_before_ns=_latest_ns(known, pipeline.clock()),
+    )
 
 
 def _told(run: Run, changes: Sequence[tuple[str, str, str]]) -> Run:
@@ -259,20 +243,6 @@ def _latest_ns(known: model.Run, now_ns: int) -> int:
     return latest_ns + _BETWEEN_BEATS_NS if latest_ns >= now_ns else 0
 
 
-def _check_texts(**given: object) -> None:
-    for field, text in given.items():
-        if text is not None and not isinstance(text, str):
-            raise ConfigurationError(
-                f"{field}={shown(text)} is of type {type(text).__name__}, not a text.\n  Pass a str."
-            )
-
-
-def _tell_texts(tell: Tell, **given: str | None) -> None:
-    for field, text in given.items():
-        if text and clean_text(text) != text:
-            tell(TEXT_CHANGED, field, f"The text of {field} is no valid Unicode; `?` is kept for what is not")
-
-
 def run_attributes(identity: RunIdentity) -> dict[str, Any]:
     """Return what identifies experiment and run on the resource."""
     attributes: dict[str, Any] = {
@@ -281,15 +251,9 @@ def run_attributes(identity: RunIdentity) -> dict[str, Any]:
         attr.ML_RUN_NAME: identity.name,
         attr.ML_RUN_ATTEMPT: identity.attempt,
     }
-    optional = {
-        attr.ML_EXPERIMENT_GROUP: identity.group,
-        attr.ML_EXPERIMENT_HYPOTHESIS: identity.hypothesis,
-        attr.ML_EXPERIMENT_CONDITION: identity.condition,
-        attr.ML_EXPERIMENT_DESCRIPTION: identity.description,
-        attr.ML_RUN_PARENT_ID: identity.parent_run_id,
-    }
-    attributes.update({key: value[:1000] for key, value in optional.items() if value})
-    return attributes
+    if identity.parent_run_id:
+        attributes[attr.ML_RUN_PARENT_ID] = identity.parent_run_id
+    return attributes | fact_attributes(identity.facts)
 
 
 Clock = Callable[[], int]

@@ -1,0 +1,73 @@
+"""What a user says of a run when it starts, checked once and carried whole from `start_run` to the run's record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Final
+
+from otel_experiments.codec.plain import TEXT_CHANGED
+from otel_experiments.codec.text import clean_text, shown
+from otel_experiments.errors import ConfigurationError
+from otel_experiments.model.run import Run as RunRecord
+from otel_experiments.model.run import RunFacts
+from otel_experiments.record.base.value_loss import Tell
+from otel_experiments.semconv import attributes as attr
+
+if TYPE_CHECKING:
+    from otel_experiments.record.run.run import Run
+
+FACT_ATTRIBUTES: Final[Mapping[str, str]] = {
+    "group": attr.ML_EXPERIMENT_GROUP,
+    "condition": attr.ML_EXPERIMENT_CONDITION,
+    "hypothesis": attr.ML_EXPERIMENT_HYPOTHESIS,
+    "description": attr.ML_EXPERIMENT_DESCRIPTION,
+}
+"""By field of `RunFacts` the attribute of the resource that holds it."""
+_MAX_ATTRIBUTE_CHARS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """What a user says of a run; see `start_run` for the meaning of each. None is not given."""
+
+    name: str | None = None
+    experiment: str | None = None
+    config: object = None
+    tags: Mapping[str, object] | Iterable[str] | None = None
+    facts: RunFacts = field(default_factory=RunFacts)
+    seed: int | None = None
+    parent: Run | None = None
+    pending: bool = False
+
+
+def given_facts(**given: str | None) -> RunFacts:
+    """Return the texts that were given of a run, one argument for each field of `RunFacts`.
+
+    Raises:
+        ConfigurationError: one of them is no text.
+    """
+    for name, text in given.items():
+        if text is not None and not isinstance(text, str):
+            raise ConfigurationError(
+                f"{name}={shown(text)} is of type {type(text).__name__}, not a text.\n  Pass a str."
+            )
+    return RunFacts(**{name: text for name, text in given.items() if text})
+
+
+def merged_facts(given: RunFacts, known: RunRecord, tell: Tell) -> RunFacts:
+    """Return what is given, and what is `known` of a run that goes on where nothing is; tell of changed texts."""
+    merged: dict[str, str] = {}
+    for one in fields(RunFacts):
+        text: str = getattr(given, one.name)
+        if clean_text(text) != text:
+            what = f"The text of {one.name} is no valid Unicode; `?` is kept for what is not"
+            tell(TEXT_CHANGED, one.name, what)
+        merged[one.name] = text or getattr(known, one.name)
+    return RunFacts(**merged)
+
+
+def fact_attributes(facts: RunFacts) -> dict[str, str]:
+    """Return the facts as attributes of the run's resource."""
+    found = {key: getattr(facts, name) for name, key in FACT_ATTRIBUTES.items()}
+    return {key: text[:_MAX_ATTRIBUTE_CHARS] for key, text in found.items() if text}
