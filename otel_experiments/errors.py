@@ -55,6 +55,7 @@ attributes and make the text: what happened, to which object, what was found ins
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 
 
 def _counted(count: int, noun: str) -> str:
@@ -430,16 +431,28 @@ class MissingToolError(OtelExperimentsError, OSError):
         )
 
 
+class GoldenExitCode(IntEnum):
+    """What golden checks exit with; the numbers are never changed. The command line says what each means."""
+
+    EQUAL = 0
+    CHANGED = 1
+    MISSING = 2
+    INVALID = 3
+    NO_CANDIDATE = 4
+    CONFIGURATION = 5
+    UNDECIDED = 6
+
+
 class GoldenError(OtelExperimentsError):
     """Two traces cannot be compared; `exit_code` is what the command line ends with."""
 
-    exit_code: int = 5
+    exit_code: GoldenExitCode = GoldenExitCode.CONFIGURATION
 
 
 class GoldenMissingError(GoldenError, LookupError):
     """There is no golden to compare with."""
 
-    exit_code = 2
+    exit_code = GoldenExitCode.MISSING
 
     def __init__(self, *, path: str, update: str) -> None:
         self.path = path
@@ -452,7 +465,7 @@ class GoldenMissingError(GoldenError, LookupError):
 class GoldenInvalidError(GoldenError, ValueError):
     """A golden file cannot be trusted: unreadable, conflicted, edited by hand, empty, or newer than we are."""
 
-    exit_code = 3
+    exit_code = GoldenExitCode.INVALID
 
     def __init__(self, *, path: str, line: int | None, found: str, fix: str) -> None:
         self.path, self.line, self.found = path, line, found
@@ -463,7 +476,7 @@ class GoldenInvalidError(GoldenError, ValueError):
 class IncompleteTraceError(GoldenError, ValueError):
     """A trace lacks spans or points, so that comparing it would show losses as changes."""
 
-    exit_code = 4
+    exit_code = GoldenExitCode.NO_CANDIDATE
 
     def __init__(
         self,
@@ -481,7 +494,7 @@ class IncompleteTraceError(GoldenError, ValueError):
 class EmptyTraceError(GoldenError, ValueError):
     """A trace without spans was to be compared; it is never equal to anything."""
 
-    exit_code = 4
+    exit_code = GoldenExitCode.NO_CANDIDATE
 
     def __init__(self, *, run: str) -> None:
         self.run = run
@@ -494,7 +507,7 @@ class EmptyTraceError(GoldenError, ValueError):
 class NonFiniteGoldenError(GoldenError, ValueError):
     """A metric of a run that is to become a golden holds NaN or infinity."""
 
-    exit_code = 4
+    exit_code = GoldenExitCode.NO_CANDIDATE
 
     def __init__(self, *, metric: str, index: float, value: float, last_finite: float | None) -> None:
         self.metric, self.index, self.value, self.last_finite = metric, index, value, last_finite
@@ -508,7 +521,7 @@ class NonFiniteGoldenError(GoldenError, ValueError):
 class CommandFailedError(GoldenError):
     """The command whose run was to be captured was not started, or did not end well."""
 
-    exit_code = 4
+    exit_code = GoldenExitCode.NO_CANDIDATE
 
     def __init__(
         self,
@@ -524,7 +537,7 @@ class CommandFailedError(GoldenError):
 class UnstableRunsError(GoldenError):
     """Runs that are to become one golden do different things, or would fail against it."""
 
-    exit_code = 4
+    exit_code = GoldenExitCode.NO_CANDIDATE
 
     def __init__(self, *, golden: str, runs: int, behaviours: int, differences: Sequence[str] = ()) -> None:
         self.golden, self.runs, self.behaviours = golden, runs, behaviours
@@ -540,8 +553,6 @@ class UnstableRunsError(GoldenError):
 
 class GoldenRuleError(GoldenError, ValueError):
     """A rule, a policy or a tolerance of a golden comparison cannot be used."""
-
-    exit_code = 5
 
     def __init__(self, *, rule: str, why: str, fix: str) -> None:
         self.rule = rule

@@ -7,28 +7,18 @@ imported when the command is.
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import IntEnum
 from typing import Any, TypeVar
 
 import click
 
-from otel_experiments.errors import (
-    ConfigurationError,
-    JournalError,
-    MissingPackageError,
-    MissingToolError,
-    OtelExperimentsError,
-    OtelExperimentsWarning,
-    QueryError,
-    RunError,
-    StoreError,
-)
+from otel_experiments.cli.exit import MEANINGS, ExitCode, describe_codes, exit_code_of
+from otel_experiments.cli.lazy_group import LazyGroup, in_modules
+from otel_experiments.errors import OtelExperimentsError, OtelExperimentsWarning
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -50,74 +40,16 @@ _COMMANDS = {
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
-class ExitCode(IntEnum):
-    """What the command line exits with; documented in docs/reference/cli.md, never renumbered."""
+class Root(LazyGroup):
+    """The group of all commands; it prints errors of ours without a traceback."""
 
-    OK = 0
-    UNEXPECTED = 1
-    USAGE = 2
-    STORE = 3
-    NOT_FOUND = 4
-    QUERY = 5
-    MISSING_PACKAGE = 6
-    MISSING_TOOL = 7
-    INTERRUPTED = 130
+    table = in_modules("otel_experiments.cli", _COMMANDS)
 
-
-_CODES: tuple[tuple[type[OtelExperimentsError], ExitCode], ...] = (
-    (MissingPackageError, ExitCode.MISSING_PACKAGE),
-    (MissingToolError, ExitCode.MISSING_TOOL),
-    (ConfigurationError, ExitCode.USAGE),
-    (RunError, ExitCode.NOT_FOUND),
-    (StoreError, ExitCode.STORE),
-    (JournalError, ExitCode.STORE),
-    (QueryError, ExitCode.QUERY),
-)
-
-
-def exit_code_of(error: OtelExperimentsError) -> ExitCode:
-    """Return the exit code that an error of ours stands for."""
-    for kind, code in _CODES:
-        if isinstance(error, kind):
-            return code
-    return ExitCode.UNEXPECTED
-
-
-class Root(click.Group):
-    """A group that imports a command when it is used and prints errors of ours without a traceback."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the commands in the order of the documentation."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
-        """Return the command, imported now; None for a name there is not."""
-        if cmd_name not in _COMMANDS:
-            return None
-        found: click.Command = importlib.import_module(f"otel_experiments.cli.{cmd_name}").command
-        return found
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is meant; for one that there is not, say what does it here.
-
-        Raises:
-            click.UsageError: there is no such command.
-        """
-        typed = args[0]
-        if typed in _COMMANDS or typed.startswith("-"):
-            return super().resolve_command(ctx, args)
+    def hint_for(self, typed: str) -> str:
+        """Return the command of ours that does what other tools' commands of the name do."""
         from otel_experiments.cli.other_words import hint_for  # noqa: PLC0415 - only to explain a mistake
 
-        hint = hint_for(typed, list(_COMMANDS))
-        shown = _printable(repr(typed))
-        raise click.UsageError(f"No such command {shown}." + (f"\n  {hint}" if hint else ""), ctx)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """List the commands from the table above, without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+        return hint_for(typed, list(_COMMANDS))
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; what it raises on purpose becomes text on stderr and an exit code."""
@@ -215,10 +147,25 @@ def json_option(command: _Command) -> _Command:
     )
 
 
+def page_options(default: int, *, limit_help: str = "At most so many.") -> Callable[[_Command], _Command]:
+    """Give a command `--limit` and `--offset`: which part of a list is shown."""
+
+    def give(command: _Command) -> _Command:
+        count = click.IntRange(min=0)
+        command = click.option("--offset", type=count, default=0, help="Leave out so many at the start.")(
+            command
+        )
+        return click.option("-n", "--limit", type=count, default=default, show_default=True, help=limit_help)(
+            command
+        )
+
+    return give
+
+
 @click.group(
     cls=Root,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 unexpected, 2 usage, 3 store, 4 not found, 5 query, 6 missing package, 7 missing program, 130 interrupted.",
+    epilog=describe_codes(MEANINGS),
 )
 @click.version_option(package_name="otel-experiments")
 @store_option

@@ -6,7 +6,7 @@ import click
 from rich.cells import cell_len
 from rich.text import Text
 
-from otel_experiments.cli.root import json_option, store_option
+from otel_experiments.cli.root import json_option, page_options, store_option
 from otel_experiments.cli.session import FIRST_RUN, open_session
 from otel_experiments.cli.terminal import columns as col
 from otel_experiments.cli.terminal import format as fmt
@@ -36,15 +36,7 @@ _LOST = "losses"
 )
 @click.option("--experiment", metavar="NAME", help="Only runs of this experiment.")
 @click.option("--columns", metavar="FIELDS", help="Columns to show, e.g. 'params.lr, metrics.loss.min'.")
-@click.option(
-    "-n",
-    "--limit",
-    type=click.IntRange(min=0),
-    default=DEFAULT_LIMIT,
-    show_default=True,
-    help="At most so many.",
-)
-@click.option("--offset", type=click.IntRange(min=0), default=0, help="Leave out so many at the start.")
+@page_options(DEFAULT_LIMIT)
 @click.option("--all", "is_all", is_flag=True, help="No limit.")
 @json_option
 @click.pass_context

@@ -11,7 +11,8 @@ from typing import TypeAlias
 import click
 from rich.text import Text
 
-from otel_experiments.cli.root import ExitCode, json_option
+from otel_experiments.cli.exit import ExitCode
+from otel_experiments.cli.root import json_option
 from otel_experiments.cli.terminal.console import make_console
 from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.query.plain import json_line

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from otel_experiments._opening import open_reader
-from otel_experiments.cli.root import ExitCode, named_store
+from otel_experiments.cli.exit import ExitCode
+from otel_experiments.cli.root import named_store
 from otel_experiments.errors import StoreNotFoundError
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query import Reader

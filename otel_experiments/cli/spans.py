@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from otel_experiments.cli.root import json_option, store_option
+from otel_experiments.cli.root import json_option, page_options, store_option
 from otel_experiments.cli.session import open_session
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import make_console
@@ -49,15 +49,7 @@ DEFAULT_LIMIT = 100
 )
 @click.option("--errors", "is_errors", is_flag=True, help="Only spans that failed.")
 @click.option("--tree", "is_tree", is_flag=True, help="As trees, with repeated siblings folded.")
-@click.option(
-    "-n",
-    "--limit",
-    type=click.IntRange(min=0),
-    default=DEFAULT_LIMIT,
-    show_default=True,
-    help="At most so many; the tree takes all.",
-)
-@click.option("--offset", type=click.IntRange(min=0), default=0, help="Leave out so many at the start.")
+@page_options(DEFAULT_LIMIT, limit_help="At most so many; the tree takes all.")
 @json_option
 @click.pass_context
 def command(  # noqa: PLR0913 - one argument an option

@@ -10,7 +10,7 @@ import click
 from rich.text import Text
 
 from otel_experiments.capture.syscalls import SyscallCapture, read_system_calls, store_syscalls
-from otel_experiments.cli.root import ExitCode, named_store, store_option
+from otel_experiments.cli.root import named_store, store_option
 from otel_experiments.cli.session import store_location
 from otel_experiments.cli.terminal.console import make_console
 from otel_experiments.cli.terminal.format import clean
@@ -137,6 +137,3 @@ def _score(baseline: list[SystemCall], output: Path) -> None:
         f"\nsyscall match {score.syscall_match:.3f}   timing variance {score.timing_variance:.3f}   "
         f"outcome {score.semantic_equiv:.3f}   overall {score.overall():.3f}"
     )
-
-
-__all__ = ["ExitCode", "command"]

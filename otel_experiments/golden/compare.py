@@ -7,12 +7,12 @@ to 8.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final, Literal
 
-from otel_experiments.errors import EmptyTraceError, GoldenInvalidError, IncompleteTraceError
+from otel_experiments.errors import EmptyTraceError, GoldenExitCode, GoldenInvalidError, IncompleteTraceError
 from otel_experiments.golden.baseline import Golden, Variant, variants_for
 from otel_experiments.golden.canonical.canonicalize import canonicalize
 from otel_experiments.golden.canonical.form import Form, Node, NodeType, program_order
@@ -34,7 +34,12 @@ from otel_experiments.golden.timing.model import TimingReport, TimingRun
 
 Verdict = Literal["pass", "fail", "error", "inconclusive"]
 
-_EXIT_CODES: Final = {"pass": 0, "fail": 1, "error": 4, "inconclusive": 6}
+_EXIT_CODES: Final[Mapping[Verdict, GoldenExitCode]] = {
+    "pass": GoldenExitCode.EQUAL,
+    "fail": GoldenExitCode.CHANGED,
+    "error": GoldenExitCode.NO_CANDIDATE,
+    "inconclusive": GoldenExitCode.UNDECIDED,
+}
 _MAX_SCORED_SPANS: Final = 300_000
 """Beyond, two differing sequences take longer to score than to compare, and the score decides nothing."""
 
@@ -72,7 +77,7 @@ class Comparison:
         return tuple(finding for finding in self.findings if finding.severity == "fail")
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> GoldenExitCode:
         """What a command line ends with: 0 equal, 1 changed, 4 nothing to compare, 6 not decided."""
         return _EXIT_CODES[self.verdict]
 

@@ -17,7 +17,8 @@ from otel_experiments.cli.doctor.environment import (
 )
 from otel_experiments.cli.doctor.finding import Finding
 from otel_experiments.cli.doctor.store import check_store
-from otel_experiments.cli.root import ExitCode, json_option, named_store, store_option
+from otel_experiments.cli.exit import ExitCode
+from otel_experiments.cli.root import json_option, named_store, store_option
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import is_unicode, make_console
 from otel_experiments.errors import ConfigurationError, StorePathError

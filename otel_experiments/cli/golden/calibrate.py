@@ -14,8 +14,12 @@ from otel_experiments.cli.golden.options import (
     print_report,
     rules_options,
     select_option,
+    source_option,
+    timing_option,
+    tolerance_option,
 )
 from otel_experiments.cli.root import json_option, store_option
+from otel_experiments.errors import GoldenExitCode
 from otel_experiments.golden.canonical.roles import Rules
 from otel_experiments.golden.curves.compare import CurveSettings
 from otel_experiments.golden.policy import Policy, PolicyName, TimingMode
@@ -28,20 +32,14 @@ from otel_experiments.query.plain import json_line
 
 @click.command("calibrate", cls=CommandAfterDashes)
 @store_option
-@click.option(
-    "--from", "sources", multiple=True, metavar="SOURCE", help="Where the runs are; as for capture."
-)
+@source_option("Where the runs are; as for capture.")
 @click.option(
     "--runs", type=click.IntRange(min=3), default=5, show_default=True, help="Run COMMAND so many times."
 )
 @select_option
 @policy_option
-@click.option(
-    "--timing", type=click.Choice(["fail", "advisory", "off"]), help="What slower stages do. Default: fail."
-)
-@click.option(
-    "--rtol", multiple=True, metavar="METRIC=NUMBER", help="Relative tolerance of a metric; repeatable."
-)
+@timing_option
+@tolerance_option("rtol", "Relative")
 @rules_options
 @json_option
 @click.pass_context
@@ -54,17 +52,13 @@ def calibrate(  # noqa: PLR0913 - one argument an option
     policy: PolicyName | None,
     timing: TimingMode | None,
     rtol: tuple[str, ...],
-    volatile: tuple[str, ...],
-    index: tuple[str, ...],
-    metric: tuple[str, ...],
-    unordered: tuple[str, ...],
+    rules: Rules,
     as_json: bool,
 ) -> None:
     """Run COMMAND several times, compare each run with a golden of the others, and propose what would mend failures.
 
     Ends with 1 when equal runs failed: a golden of these rules would fail without a cause.
     """
-    rules = Rules(volatile=volatile, index=index, metric=metric, unordered=unordered)
     found = gather_runs(ctx, sources, runs=runs, select=select, name="run")
     curves = {
         name: CurveSettings(mode="tolerance", rtol=value) for name, value in parse_tolerances(rtol).items()
@@ -76,7 +70,7 @@ def calibrate(  # noqa: PLR0913 - one argument an option
         ignore=read_project_rules(Path.cwd()),
     )
     print_report(json_line(_plain(result)) if as_json else _text(result))
-    ctx.exit(1 if result.false_alarms else 0)
+    ctx.exit(GoldenExitCode.CHANGED if result.false_alarms else GoldenExitCode.EQUAL)
 
 
 def _text(result: Calibration) -> str:

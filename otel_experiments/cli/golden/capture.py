@@ -11,10 +11,13 @@ from otel_experiments.cli.golden.options import (
     CommandAfterDashes,
     command_behind_dashes,
     folder_option,
+    force_option,
     gather_runs,
+    nonfinite_option,
     policy_option,
     rules_options,
     select_option,
+    source_option,
 )
 from otel_experiments.cli.root import store_option
 from otel_experiments.cli.terminal.format import clean
@@ -36,13 +39,7 @@ from otel_experiments.goldens.stable import require_stable
 @click.command("capture", cls=CommandAfterDashes)
 @store_option
 @click.argument("name")
-@click.option(
-    "--from",
-    "sources",
-    multiple=True,
-    metavar="SOURCE",
-    help="A stored run, a store, or a file of telemetry (OTLP JSON, JSON Lines, protobuf); repeatable.",
-)
+@source_option("A stored run, a store, or a file of telemetry (OTLP JSON, JSON Lines, protobuf); repeatable.")
 @click.option(
     "--runs", type=click.IntRange(min=1), default=1, show_default=True, help="Run COMMAND so many times."
 )
@@ -50,7 +47,7 @@ from otel_experiments.goldens.stable import require_stable
 @folder_option
 @policy_option
 @rules_options
-@click.option("--allow-nonfinite", is_flag=True, help="Accept metrics that are NaN or infinite.")
+@nonfinite_option
 @click.option("--reason", metavar="TEXT", help="Why runs of different structure are all right.")
 @click.option(
     "--variant",
@@ -68,10 +65,7 @@ def capture(  # noqa: PLR0913 - one argument an option
     select: str | None,
     folder: Path | None,
     policy: PolicyName | None,
-    volatile: tuple[str, ...],
-    index: tuple[str, ...],
-    metric: tuple[str, ...],
-    unordered: tuple[str, ...],
+    rules: Rules,
     allow_nonfinite: bool,
     reason: str | None,
     variant: str | None,
@@ -93,7 +87,6 @@ def capture(  # noqa: PLR0913 - one argument an option
     if path.exists() and not is_replacing:
         raise _already_there(name, path)
     golden_paths.require_writable(path)
-    rules = Rules(volatile=volatile, index=index, metric=metric, unordered=unordered)
     found = gather_runs(ctx, sources, runs=runs, select=select, name=name)
     ignore = read_project_rules(Path.cwd())
     made = make_golden(
@@ -169,17 +162,15 @@ def _with_reason(golden: Golden, reason: str | None) -> Golden:
 @click.command("update", cls=CommandAfterDashes)
 @store_option
 @click.argument("name")
-@click.option(
-    "--from", "sources", multiple=True, metavar="SOURCE", help="Where the new runs are; as for capture."
-)
+@source_option("Where the new runs are; as for capture.")
 @click.option(
     "--runs", type=click.IntRange(min=1), help="Run COMMAND so many times. Default: as the golden has runs."
 )
 @select_option
 @folder_option
 @click.option("--timing", is_flag=True, help="Take the new times too.")
-@click.option("--allow-nonfinite", is_flag=True, help="Accept metrics that are NaN or infinite.")
-@click.option("--force", is_flag=True, help="Also in CI, where nothing is written otherwise.")
+@nonfinite_option
+@force_option
 @click.pass_context
 def update(  # noqa: PLR0913 - one argument an option
     ctx: click.Context,

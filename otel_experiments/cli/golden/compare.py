@@ -23,6 +23,8 @@ from otel_experiments.cli.golden.options import (
     policy_option,
     print_report,
     select_option,
+    timing_option,
+    tolerance_option,
 )
 from otel_experiments.cli.root import store_option
 from otel_experiments.cli.session import store_location
@@ -79,15 +81,9 @@ _SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 @select_option
 @folder_option
 @policy_option
-@click.option(
-    "--timing", type=click.Choice(["fail", "advisory", "off"]), help="What slower stages do. Default: fail."
-)
-@click.option(
-    "--rtol", multiple=True, metavar="METRIC=NUMBER", help="Relative tolerance of a metric; repeatable."
-)
-@click.option(
-    "--atol", multiple=True, metavar="METRIC=NUMBER", help="Absolute tolerance of a metric; repeatable."
-)
+@timing_option
+@tolerance_option("rtol", "Relative")
+@tolerance_option("atol", "Absolute")
 @click.option(
     "--target",
     multiple=True,

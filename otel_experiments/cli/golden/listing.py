@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from otel_experiments.cli.golden.capture import refuse_in_ci
-from otel_experiments.cli.golden.options import folder_option, select_option
+from otel_experiments.cli.golden.options import folder_option, force_option, select_option
 from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.cli.session import store_location
 from otel_experiments.cli.terminal.console import make_console
@@ -92,7 +92,7 @@ def _row(path: Path) -> dict[str, str | int | bool | None]:
 @click.command("upgrade")
 @click.argument("names", nargs=-1)
 @folder_option
-@click.option("--force", is_flag=True, help="Also in CI, where nothing is written otherwise.")
+@force_option
 def upgrade(*, names: tuple[str, ...], folder: Path | None, force: bool) -> None:
     """Rewrite goldens of an older format, all or NAMES; what they accept stays the same.
 
@@ -115,7 +115,7 @@ def upgrade(*, names: tuple[str, ...], folder: Path | None, force: bool) -> None
 @click.command("prune")
 @folder_option
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
-@click.option("--force", is_flag=True, help="Also in CI, where nothing is written otherwise.")
+@force_option
 def prune(*, folder: Path | None, dry_run: bool, force: bool) -> None:
     """Delete times and pending files without their golden, and ignore rules past their last day.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 import click
 
@@ -12,7 +13,9 @@ from otel_experiments.capture import capture_command
 from otel_experiments.cli.root import drop_output
 from otel_experiments.cli.session import store_location
 from otel_experiments.errors import GoldenRuleError
+from otel_experiments.golden.canonical.roles import Rules
 from otel_experiments.golden.canonical.trace import CapturedRun
+from otel_experiments.golden.policy import PolicyName, TimingMode
 from otel_experiments.goldens.options import parse_target
 from otel_experiments.goldens.sources import read_runs
 
@@ -64,27 +67,66 @@ def policy_option(command: _Command) -> _Command:
     """Give a command `--policy`."""
     return click.option(
         "--policy",
-        type=click.Choice(["strict", "structural", "statistical"]),
+        type=click.Choice(get_args(PolicyName)),
         help="How findings are judged. Default: as the golden says.",
     )(command)
 
 
-def rules_options(command: _Command) -> _Command:
-    """Give a command the declarations of roles and orders: `--volatile`, `--unordered`, ..."""
-    for name, brief in (
-        (
-            "volatile",
-            "Attribute that is left out, or metric whose values are; as a report prints it, or a glob; repeatable.",
-        ),
-        ("index", "Attribute that counts, such as a step; repeatable."),
-        (
-            "metric",
-            "Attribute that is measured and compared as a curve, or metric whose values count; repeatable.",
-        ),
-        ("unordered", "Path whose children have no order; repeatable."),
-    ):
-        command = click.option(f"--{name}", multiple=True, metavar="NAME", help=brief)(command)
-    return command
+def source_option(brief: str) -> Callable[[_Command], _Command]:
+    """Give a command `--from`: where the runs are that it takes, if no command records them."""
+    return click.option("--from", "sources", multiple=True, metavar="SOURCE", help=brief)
+
+
+def timing_option(command: _Command) -> _Command:
+    """Give a command `--timing`: what slower stages do."""
+    return click.option(
+        "--timing",
+        type=click.Choice(get_args(TimingMode)),
+        help="What slower stages do. Default: fail.",
+    )(command)
+
+
+def tolerance_option(name: str, kind: str) -> Callable[[_Command], _Command]:
+    """Give a command `--rtol` or `--atol`: how much a metric may differ."""
+    return click.option(
+        f"--{name}", multiple=True, metavar="METRIC=NUMBER", help=f"{kind} tolerance of a metric; repeatable."
+    )
+
+
+def force_option(command: _Command) -> _Command:
+    """Give a command that writes goldens `--force`."""
+    return click.option("--force", is_flag=True, help="Also in CI, where nothing is written otherwise.")(
+        command
+    )
+
+
+def nonfinite_option(command: _Command) -> _Command:
+    """Give a command that makes goldens `--allow-nonfinite`."""
+    return click.option("--allow-nonfinite", is_flag=True, help="Accept metrics that are NaN or infinite.")(
+        command
+    )
+
+
+_RULES: Final = {
+    "volatile": "Attribute that is left out, or metric whose values are; as a report prints it, or a glob; repeatable.",
+    "index": "Attribute that counts, such as a step; repeatable.",
+    "metric": "Attribute that is measured and compared as a curve, or metric whose values count; repeatable.",
+    "unordered": "Path whose children have no order; repeatable.",
+}
+
+
+def rules_options(command: Callable[..., object]) -> Callable[..., object]:
+    """Give a command the declarations of roles and orders (`--volatile`, ...), which it takes as one `rules`."""
+
+    @functools.wraps(command)
+    def with_rules(*arguments: Any, **options: Any) -> object:  # what click hands over
+        declared = {name: options.pop(name) for name in _RULES}
+        return command(*arguments, rules=Rules(**declared), **options)
+
+    given: Callable[..., object] = with_rules
+    for name, brief in _RULES.items():
+        given = click.option(f"--{name}", multiple=True, metavar="NAME", help=brief)(given)
+    return given
 
 
 def print_report(text: str) -> None:

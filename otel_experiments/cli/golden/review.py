@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from otel_experiments.cli.golden.capture import refuse_in_ci
-from otel_experiments.cli.golden.options import folder_option
+from otel_experiments.cli.golden.options import folder_option, force_option
 from otel_experiments.errors import GoldenRuleError
 from otel_experiments.goldens import paths as golden_paths
 from otel_experiments.goldens.explain import explain as explain_finding
@@ -22,7 +22,7 @@ from otel_experiments.goldens.sources import default_folder, golden_path
 @click.option("--accept", "choice", flag_value="accept", help="Accept all without asking.")
 @click.option("--reject", "choice", flag_value="reject", help="Reject all without asking.")
 @click.option("--list", "choice", flag_value="list", help="Print the differences and change nothing.")
-@click.option("--force", is_flag=True, help="Also in CI, where nothing is written otherwise.")
+@force_option
 def review(*, names: tuple[str, ...], folder: Path | None, choice: str | None, force: bool) -> None:
     """Step through pending goldens (`*.otg.new`), all or those of NAMES: accept, reject, skip, show."""
     pending = _pending(names, folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
-from otel_experiments.cli.root import ExitCode, root
+from otel_experiments.cli.root import root
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -37,15 +37,6 @@ def test_no_option_is_documented_that_there_is_not(name):
     options = {option for one in command.params if isinstance(one, click.Option) for option in one.opts}
 
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", section(name))) <= options
-
-
-def test_the_table_of_exit_codes_is_complete():
-    """The documented codes are those of the program."""
-    table = section("Exit codes")
-
-    assert [int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)] == [
-        int(code) for code in ExitCode
-    ]
 
 
 def test_every_command_has_its_section():
