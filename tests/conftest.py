@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from otel_experiments.errors import StoreError
 from otel_experiments.goldens.options import CI_VARIABLES
@@ -26,6 +27,10 @@ MADE_UP = tuple(
     )
 )
 """Tests whose stores hold telemetry that was made up rather than recorded."""
+
+# No property is a matter of time: a machine that others use is slow, and the code that it runs is not wrong.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what it runs in the background so, and every process of a test would inherit it.

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_experiments.golden.baseline import make_golden
@@ -38,7 +38,7 @@ def load(name):
 
 generate = load("generate")
 SEEDS = st.integers(0, 10**9)
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=40)
 
 
 def grown(seed, *, lanes="lanes"):

@@ -146,7 +146,7 @@ def metrics_of(series, rng):
 
 CHILDREN = st.lists(st.tuples(st.integers(1, 4), WHIMS), min_size=1, max_size=3)
 THOROUGH = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
 
@@ -174,7 +174,7 @@ def test_a_golden_passes_the_runs_it_was_made_of(shape, policy, children, series
         assert [failures(one, run, Policy(policy, timing="off")) for run in runs] == [[]] * count
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 24), st.floats(1.0, 20.0), st.integers(0, 10**6))
 def test_a_golden_passes_its_slow_run_too(count, factor, seed):
     """One of many runs that the machine was slow for is a run of the golden still; another one as slow fails."""

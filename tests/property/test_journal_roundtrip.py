@@ -149,7 +149,7 @@ def declared(resource, scope):
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(RUNS, max_size=3), st.lists(STATES, max_size=3))
 def test_runs_and_their_states_come_back(runs, states):
     """A run's record and its changes of state are read as they were written."""
@@ -167,7 +167,7 @@ def test_runs_and_their_states_come_back(runs, states):
     assert repr(batch.state_changes) == repr(states)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.dictionaries(TEXTS, VALUES), st.dictionaries(TEXTS, st.none() | TEXTS), TIMES)
 def test_params_tags_and_definitions_come_back(params, tags, time_ns):
     """Params of any value, tags and metric definitions are read as they were written."""
@@ -187,7 +187,7 @@ def test_params_tags_and_definitions_come_back(params, tags, time_ns):
     assert [(beat.run_id, beat.time_ns) for beat in batch.heartbeats] == [("r", time_ns)]
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(SPANS)
 def test_a_span_comes_back(span):
     """A span, ended or open, with events, links, resource and scope is read as it was written."""
@@ -199,7 +199,7 @@ def test_a_span_comes_back(span):
     assert repr(batch.spans) == repr([span])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(LOGS, st.lists(INSTRUMENTS, min_size=1, max_size=2))
 def test_log_records_and_instrument_points_come_back(record, points):
     """Events, log records and data points of instruments are read as they were written."""
@@ -229,7 +229,7 @@ KEYSETS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(KEYSETS, st.data())
 def test_points_come_back_in_the_order_of_each_series(keysets, data):
     """Each series holds its points in recording order, bit by bit, also where key sets share a series."""

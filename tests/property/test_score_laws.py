@@ -53,7 +53,7 @@ def naive_lcs(a, b):
 
 
 @pytest.mark.parametrize("band", [1, 3, 256])
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(a=TEXTS, b=TEXTS)
 def test_subsequence_is_that_of_the_table(band, a, b):
     """The bit-parallel length is the table's, from the narrowest first band to none."""
@@ -65,7 +65,7 @@ def test_subsequence_is_that_of_the_table(band, a, b):
         lcs._FIRST_BAND = usual
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(a=TEXTS, b=TEXTS, extra=st.integers(0, 4))
 def test_subsequence_laws(a, b, extra):
     """It is symmetric, at most the shorter length, all of an equal list, and grows by one with a common end."""
@@ -87,7 +87,7 @@ def test_subsequence_of_long_lists_with_rare_items():
     assert lcs_length(a, b) == naive_lcs(a, b)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(ours=CALLS, theirs=CALLS)
 def test_seed_score_is_symmetric_and_bounded(ours, theirs):
     """In mode seed all three parts lie in 0 to 1 and do not depend on which trace is the baseline."""
@@ -99,7 +99,7 @@ def test_seed_score_is_symmetric_and_bounded(ours, theirs):
     assert 0 <= score.overall() <= 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(ours=traces(), theirs=traces())
 def test_span_score_is_bounded_and_symmetric_but_for_time(ours, theirs):
     """In mode spans sequence and outcome are symmetric, outcome never beats sequence, all lie in 0 to 1."""
@@ -111,7 +111,7 @@ def test_span_score_is_bounded_and_symmetric_but_for_time(ours, theirs):
     assert 0 <= score.overall() <= 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(trace=traces(), seed=st.randoms(use_true_random=False))
 def test_a_trace_scores_one_against_itself(trace, seed):
     """score(a, a) is 1, 0, 1 to the last bit, also when the spans with distinct starts come shuffled."""

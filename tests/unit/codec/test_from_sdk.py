@@ -144,7 +144,7 @@ def only_span(encoded):
 
 
 @given(sdk_spans())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_span_is_what_the_sdks_encoder_makes_of_it(sdk_span):
     """Ids, kind, times, status, attributes, events, links, dropped counts, resource and scope are the same."""
     resource, scope, encoded = only_span(encode_spans([sdk_span]))
@@ -188,7 +188,7 @@ def test_a_span_is_what_the_sdks_encoder_makes_of_it(sdk_span):
 
 
 @given(sdk_spans())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_span_comes_back_as_it_went_in(sdk_span):
     """Model and back: the SDK's encoder makes the same bytes of both."""
     (again,) = spans_to_sdk([span_from_sdk(sdk_span)])
@@ -254,7 +254,7 @@ def test_nothing_becomes_nothing():
         scope=st.builds(Scope, texts, texts),
     )
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_log_record_leaves_as_it_is_stored(record):
     """Every field of a log record is in what the SDK's encoder makes of it, and comes back from it."""
     (sdk_record,) = log_records_to_sdk([record])

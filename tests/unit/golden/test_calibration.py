@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_experiments.golden.baseline import make_golden
@@ -117,7 +117,7 @@ def applied(proposals):
     return accepted
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from(WHIMS), max_size=4, unique=True), st.integers(0, 10**6))
 def test_what_is_proposed_makes_equal_runs_pass(whims, seed):
     """Whatever varies, the runs pass each other's golden once all proposals are applied, and a steady program needs none."""

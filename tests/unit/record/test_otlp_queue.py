@@ -67,7 +67,6 @@ def test_beyond_its_bound_the_oldest_go_and_are_counted():
 
 
 @given(st.lists(st.one_of(st.integers(1, 5), st.sampled_from(["take", "back"])), max_size=40))
-@settings(deadline=None)
 def test_what_is_put_comes_out_once_and_in_order(actions):
     """Whatever is put back and taken again: nothing doubles, nothing is reordered, losses are the oldest."""
     queue, next_item, taken, out = make_queue(), 0, [], []
@@ -106,7 +105,7 @@ def test_what_is_put_comes_out_once_and_in_order(actions):
         ),
     )
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_spans_size_is_never_estimated_too_small(span):
     """What the estimate says is at least what the encoded span takes."""
     (resource,) = encode_spans(spans_to_sdk([span])).resource_spans
@@ -126,7 +125,7 @@ def test_a_spans_size_is_never_estimated_too_small(span):
         attributes=attributes,
     )
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_log_records_size_is_never_estimated_too_small(record):
     """As for spans."""
     (resource,) = encode_logs(log_records_to_sdk([record])).resource_logs

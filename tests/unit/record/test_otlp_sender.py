@@ -72,7 +72,7 @@ def flush(sender, timeout_s=30.0):
     st.lists(st.sampled_from(sorted(ANSWERS)), max_size=40),
     st.lists(st.integers(1, 30), min_size=1, max_size=5),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_item_is_sent_once_or_counted(answers, portions):
     """Two queues, any answers: what did not arrive was counted, nothing arrives twice, the order stays."""
     endpoint, guard = Endpoint(ANSWERS[name] for name in answers), Guard()

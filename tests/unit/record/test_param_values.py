@@ -216,7 +216,7 @@ LEAVES = (
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     st.recursive(NUMBERS, lambda inner: st.dictionaries(NAMES, inner, max_size=3), max_leaves=6).filter(
         lambda v: isinstance(v, dict)
@@ -240,7 +240,7 @@ def test_whatever_is_logged_comes_out_or_is_counted(forgiving, values):
         assert sorted(map(str, found)) == sorted(str(float(value)) for value in expected)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
         NAMES.filter(str.strip),

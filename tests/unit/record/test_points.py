@@ -232,7 +232,7 @@ def test_automatic_steps_are_unique_when_sets_of_names_are_forgotten(recording, 
     assert sorted(step for step, _ in history(read("r"), "m")) == [float(i) for i in range(1200)]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(

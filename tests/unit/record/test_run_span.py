@@ -108,7 +108,7 @@ def both(name, attributes, *, links=(), has_parent=True, limits=None):
     return theirs, ours
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     attributes=ATTRIBUTES,
     links=st.lists(st.tuples(CONTEXTS, st.none() | ATTRIBUTES), max_size=3),

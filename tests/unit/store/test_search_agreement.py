@@ -6,7 +6,7 @@ import math
 import string
 from dataclasses import replace
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_experiments.model.batch import MetricDefinition, ParamSet, RunStateChange, TagSet, WriteBatch
@@ -138,7 +138,7 @@ def opened(batch: WriteBatch) -> tuple[Store, Store]:
     return stores
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(
     batch=batches(),
     queries=st.lists(st.builds(RunQuery, st.none() | expressions, orders, st.none() | st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=8),
@@ -155,7 +155,7 @@ def test_sql_and_python_agree_on_any_search(batch, queries, live):
             assert sqlite.count_runs(query, live_run_ids=live) == memory.count_runs(query, live_run_ids=live)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(batch=batches())
 def test_both_stores_keep_the_same(batch):
     """Runs, experiments, params, tags and summaries are the same however they are kept."""
@@ -171,7 +171,7 @@ def test_both_stores_keep_the_same(batch):
             assert sqlite.resolve_run_ids(prefix) == memory.resolve_run_ids(prefix)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(first=batches(), second=batches())
 def test_what_arrives_twice_is_kept_once(first, second):
     """Whatever a batch says of runs, params and tags, applying it again changes nothing."""
@@ -203,7 +203,7 @@ points = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(batches_of_points=st.lists(points, max_size=4), is_sorted=st.booleans(), buckets=st.integers(1, 20))
 def test_both_stores_thin_a_series_alike(batches_of_points, is_sorted, buckets):
     """A band is the same whether it is made of chunks or of all points."""
