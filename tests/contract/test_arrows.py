@@ -1,9 +1,12 @@
 """Who may import whom: the layers of ARCHITECTURE.md, and the rules that layers cannot express."""
 
 import ast
+import importlib
+import inspect
 import re
 import subprocess
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -68,17 +71,105 @@ def test_nothing_inside_imports_the_public_face(path):
     assert faces == []
 
 
+def private_uses(path):
+    """Yield (line, dotted name) of every private name of OpenTelemetry that a module imports or reads from a module."""
+    bound = {}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            for alias in node.names:
+                known_as = alias.asname or (alias.name if module else alias.name.partition(".")[0])
+                bound[known_as] = f"{module}{alias.name if alias.asname or module else known_as}"
+    for line, name in imports_of(path):
+        if re.match(r"opentelemetry\.", name) and re.search(r"\._[a-z]", name):
+            yield line, name
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute) and re.match(r"_[^_]", node.attr):
+            root = node.value
+            while isinstance(root, ast.Attribute | ast.Call):
+                root = root.func if isinstance(root, ast.Call) else root.value
+            origin = bound.get(root.id, "") if isinstance(root, ast.Name) else ""
+            if origin.startswith("opentelemetry"):
+                yield node.lineno, f"{origin}: {ast.unparse(node)}"
+
+
 def test_private_names_of_opentelemetry_are_used_in_one_module_at_most():
-    """What may break with any release of the SDK is gathered in one place, if there is any."""
+    """What may break with any release of the SDK is gathered in one place, imported or read from a module alike."""
     users = {}
     for path in MODULES:
-        for line, name in imports_of(path):
-            is_private = re.match(r"opentelemetry\.", name) and re.search(r"\._[a-z]", name)
-            if is_private and not STABLE_DESPITE_THE_UNDERSCORE.match(name):
+        for line, name in private_uses(path):
+            if not STABLE_DESPITE_THE_UNDERSCORE.match(name):
                 users.setdefault(path.relative_to(PACKAGE).as_posix(), []).append(f"line {line}: {name}")
 
     assert len(MAY_USE_PRIVATE_NAMES) <= 1
     assert {name: lines for name, lines in users.items() if name not in MAY_USE_PRIVATE_NAMES} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "uses"),
+    [
+        ("from opentelemetry.util._decorator import _agnosticcontextmanager", 1),
+        ("from opentelemetry import context as c\nc.set_value(c._SUPPRESS_INSTRUMENTATION_KEY, True)", 1),
+        ("import opentelemetry.context\nopentelemetry.context._SUPPRESS_INSTRUMENTATION_KEY", 1),
+        ("from opentelemetry.sdk.trace import TracerProvider\nTracerProvider()._active_span_processor", 1),
+        ("from opentelemetry import trace\ntrace.get_tracer_provider().get_tracer('x').__class__", 0),
+        ("import sys\nsys._getframe(0)", 0),
+    ],
+)
+def test_a_private_name_is_seen_however_it_is_reached(tmp_path, text, uses):
+    """An import, an attribute of a module and one of what a call returns are all uses."""
+    path = tmp_path / "module.py"
+    path.write_text(text, encoding="utf-8")
+
+    assert len(list(private_uses(path))) == uses
+
+
+def names_of_self(tree):
+    """Return the private names that a class body defines, or that its methods reach through `self`."""
+    return {
+        node.attr if isinstance(node, ast.Attribute) else node.name
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self")
+        or isinstance(node, ast.FunctionDef)
+        if re.match(r"_[^_]", node.attr if isinstance(node, ast.Attribute) else node.name)
+    }
+
+
+def tree_of(made):
+    """Return the syntax tree of a class; an empty one where it was made without source, as for protobuf."""
+    try:
+        return ast.parse(textwrap.dedent(inspect.getsource(made)))
+    except OSError:
+        return ast.Module([], [])
+
+
+def classes_over_opentelemetry():
+    """Yield (module's path, class, its private names, those of the OpenTelemetry classes above it)."""
+    for path in MODULES:
+        if not any(name.startswith("opentelemetry") for _, name in imports_of(path)):
+            continue
+        module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        for made in vars(module).values():
+            if not isinstance(made, type) or made.__module__ != module.__name__:
+                continue
+            above = [base for base in made.__mro__[1:] if base.__module__.startswith("opentelemetry")]
+            if above:
+                theirs = set()
+                for base in above:
+                    theirs |= names_of_self(tree_of(base))
+                    theirs -= getattr(base, "__abstractmethods__", frozenset())
+                yield path, made, names_of_self(tree_of(made)), theirs
+
+
+def test_no_class_uses_the_private_names_of_an_opentelemetry_class_above_it():
+    """A subclass neither reads nor replaces what the SDK keeps for itself; methods that it has to write are its own."""
+    shared = {
+        f"{path.relative_to(PACKAGE).as_posix()}: {made.__name__}": sorted(ours & theirs)
+        for path, made, ours, theirs in classes_over_opentelemetry()
+        if ours & theirs
+    }
+
+    assert shared == {}
 
 
 def test_architecture_draws_the_arrows_that_are_enforced():

@@ -6,13 +6,25 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from opentelemetry import context as context_api
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.util._decorator import _agnosticcontextmanager
 
 agnostic_context_manager = _agnosticcontextmanager
 """The SDK's own: what it returns decorates functions and coroutine functions, too."""
 
 _GLOBAL: Final = "_TRACER_PROVIDER"
+_SUPPRESSED: Final[str | None] = vars(context_api).get("_SUPPRESS_INSTRUMENTATION_KEY")
+
+
+def without_instrumentation() -> Context:
+    """Return the current context, in which instrumentation of libraries makes no spans.
+
+    It is the current one itself where the API has no key for that any more.
+    """
+    here = context_api.get_current()
+    return here if _SUPPRESSED is None else context_api.set_value(_SUPPRESSED, True, here)
 
 
 def _ask_the_api() -> object:

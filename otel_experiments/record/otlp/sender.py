@@ -16,6 +16,7 @@ from opentelemetry import context as context_api
 
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.base.guard import Guard
+from otel_experiments.record.base.otel_internals import without_instrumentation
 from otel_experiments.record.otlp.answer import Outcome
 from otel_experiments.record.otlp.backoff import Backoff
 from otel_experiments.record.otlp.queue import Queue
@@ -178,7 +179,7 @@ class SignalSender:
 
     def _work(self) -> None:
         # Without this, instrumentation of gRPC would make spans of sending spans. Source: the SDK's processors.
-        context_api.attach(context_api.set_value(context_api._SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: SLF001
+        context_api.attach(without_instrumentation())
         while True:
             with self._mutex:
                 while not self._is_stopping and (pause_s := self._pause_s()) != 0:

@@ -145,9 +145,9 @@ class RunSpan(ReadableSpan, trace.Span):
     """An open or ended span of a run. Ended, it is recorded; it then takes no more, and says so in the log."""
 
     __slots__ = (
-        "_events",
+        "_happened",
         "_is_open",
-        "_links",
+        "_linked",
         "_own",
         "_source",
         "context",
@@ -190,8 +190,8 @@ class RunSpan(ReadableSpan, trace.Span):
         self.end_time = None
         self.status = _UNSET
         self.dropped_attributes = self.dropped_events = self.dropped_links = 0
-        self._events: list[Event] = _NO_EVENTS
-        self._links: list[Link] = _NO_LINKS
+        self._happened: list[Event] = _NO_EVENTS
+        self._linked: list[Link] = _NO_LINKS
         self._is_open = {True: True}
         self._own = attributes
         if (
@@ -212,12 +212,12 @@ class RunSpan(ReadableSpan, trace.Span):
     @property
     def events(self) -> Sequence[Event]:
         """The events so far."""
-        return tuple(self._events)
+        return tuple(self._happened)
 
     @property
     def links(self) -> Sequence[Link]:
         """The links so far."""
-        return tuple(self._links)
+        return tuple(self._linked)
 
     @property
     def resource(self) -> Resource:
@@ -296,10 +296,10 @@ class RunSpan(ReadableSpan, trace.Span):
         cleaned = clean_attributes(attributes, limits.max_attribute_length, limits.max_event_attributes)
         event = Event(name, cleaned, timestamp)
         with _changing:
-            if limits.max_events is not None and len(self._events) >= limits.max_events:
-                self._events = self._events[1:]
+            if limits.max_events is not None and len(self._happened) >= limits.max_events:
+                self._happened = self._happened[1:]
                 self.dropped_events += 1
-            self._events = [*self._events, event]
+            self._happened = [*self._happened, event]
 
     def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
         """Add a link to another span; one that points nowhere and says nothing is left out."""
@@ -312,10 +312,10 @@ class RunSpan(ReadableSpan, trace.Span):
             context, clean_attributes(attributes, limits.max_attribute_length, limits.max_link_attributes)
         )
         with _changing:
-            if limits.max_links is not None and len(self._links) >= limits.max_links:
-                self._links = self._links[1:]
+            if limits.max_links is not None and len(self._linked) >= limits.max_links:
+                self._linked = self._linked[1:]
                 self.dropped_links += 1
-            self._links = [*self._links, link]
+            self._linked = [*self._linked, link]
 
     def update_name(self, name: str) -> None:
         """Give the span another name."""
@@ -353,11 +353,11 @@ class RunSpan(ReadableSpan, trace.Span):
                 self.end_time = end_ns if end_ns > self.start_time else self.start_time  # noqa: FURB136 - half of max()
             if source.user is not None:
                 source.user.on_end(self.snapshot())
-            source.journal.on_ended(self, self._own.copy(), has_more=bool(self._events or self._links))
+            source.journal.on_ended(self, self._own.copy(), has_more=bool(self._happened or self._linked))
         except BaseException:  # a signal handler's: it is recorded all the same; twice is once
             self._is_open.clear()
             self.end_time = self.end_time or end_time or time.time_ns()
-            source.journal.on_ended(self, self._own.copy(), has_more=bool(self._events or self._links))
+            source.journal.on_ended(self, self._own.copy(), has_more=bool(self._happened or self._linked))
             raise
 
     def snapshot(self) -> ReadableSpan:
@@ -370,8 +370,8 @@ class RunSpan(ReadableSpan, trace.Span):
             self.parent,
             self.resource,
             attributes,
-            bounded(self._events, self.dropped_events),
-            bounded(self._links, self.dropped_links),
+            bounded(self._happened, self.dropped_events),
+            bounded(self._linked, self.dropped_links),
             self.kind,
             status=self.status,
             start_time=self.start_time,

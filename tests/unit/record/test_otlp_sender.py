@@ -5,6 +5,7 @@ import time
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from otel_experiments.record.base.guard import Guard
 from otel_experiments.record.otlp.answer import Outcome
@@ -93,6 +94,25 @@ def test_every_item_is_sent_once_or_counted(answers, portions):
     assert sum(guard.losses.values()) == lost
     assert sum(queue.sent_count for queue in queues) == len(endpoint.got)
     assert lost == 0 or {"too large", "odd item", "never"} & set(answers)
+
+
+def test_sending_makes_no_spans_of_instrumented_libraries():
+    """Instrumentation of gRPC, which would make a span for each request that sends spans, is off while we send."""
+    seen = []
+
+    class Watching(Endpoint):
+        def send(self, entries):
+            seen.append(is_instrumentation_enabled())
+            return super().send(entries)
+
+    endpoint = Watching([])
+    queue = make_queue("points", endpoint)
+    sender = make_sender(endpoint, [queue])
+    sender.put(queue, range(3))
+    flush(sender)
+    sender.stop()
+
+    assert (endpoint.got, seen, is_instrumentation_enabled()) == ([0, 1, 2], [False], True)
 
 
 def test_queues_of_one_signal_take_turns():
