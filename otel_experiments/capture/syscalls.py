@@ -14,9 +14,9 @@ from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.run import Run
 from otel_experiments.model.search import RunQuery, SpanQuery
 from otel_experiments.model.span import Scope, Span
+from otel_experiments.model.span_index import label_of
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.semconv import SCHEMA_URL
-from otel_experiments.semconv import attributes as attr
 from otel_experiments.store import open_store
 from otel_experiments.syscalls import Trace, fold_calls, parse_strace
 
@@ -41,7 +41,7 @@ class SyscallCapture:
         names: list[str] = []
         above = self._parents.get(span.parent_span_id or "")
         while above is not None and len(names) < 50:
-            names.append(_label(above))
+            names.append(label_of(above))
             above = self._parents.get(above.parent_span_id or "")
         return "/".join(reversed(names))
 
@@ -112,11 +112,3 @@ def _runs_of(trace: Trace, runs: Sequence[Run]) -> list[Run]:
         for run in runs
         if run.owner is not None and run.owner.pid in threads and run.created_ns >= first_ns
     ]
-
-
-def _label(span: Span) -> str:
-    for key in (attr.ML_EPOCH_INDEX, attr.ML_STEP_INDEX, attr.ML_BATCH_INDEX):
-        index = span.attributes.get(key)
-        if isinstance(index, int):
-            return f"{span.name}[{index}]"
-    return span.name

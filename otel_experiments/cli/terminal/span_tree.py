@@ -1,4 +1,7 @@
-"""The folded span tree as lines: who called what, how often, how long."""
+"""The folded span tree as lines: who called what, how often, how long.
+
+Names stand without their index; reports that name one pass of a loop say it as `model/span_index.py` does.
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from otel_experiments.golden.findings.codes import CODES, GROUPS, SEVERITIES, Code, Group, Severity
+from otel_experiments.model.span_index import index_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Example:
     @property
     def index_text(self) -> str:
         """The index as a report shows it: `epoch=1 step=17`."""
-        return " ".join(f"{_counted(key)}={_short(value)}" for key, value in self.index)
+        return index_text(self.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +111,6 @@ def sort_findings(findings: Iterable[Finding], positions: Mapping[str, int] | No
         )
 
     return sorted(findings, key=position)
-
-
-def _counted(key: str) -> str:
-    """Return what an index counts: `epoch` for `ml.epoch.index`, `batch` for `batch_idx`."""
-    *above, last = key.split(".")
-    if last in {"index", "idx"}:
-        return above[-1] if above else last
-    return last.removesuffix("_index").removesuffix("_idx") or last
-
-
-def _short(value: float) -> str:
-    return str(int(value)) if value == int(value) else f"{value:g}"
 
 
 def _plain(value: float) -> float | str:
