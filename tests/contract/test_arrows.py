@@ -186,6 +186,18 @@ def test_architecture_draws_the_arrows_that_are_enforced():
     assert [line.strip() for line in drawn if line.strip()] == layers
 
 
+def test_architecture_says_the_rules_that_are_enforced():
+    """The column of what a package may not import is generated from the contracts; `.ci/architecture.py` writes it."""
+    answer = subprocess.run(
+        [sys.executable, ROOT / ".ci" / "architecture.py", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
 def test_architecture_names_the_folders_that_exist():
     """The tree of ARCHITECTURE.md lists every package and module of the first level, and nothing else."""
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
