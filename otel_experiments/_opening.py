@@ -41,20 +41,22 @@ def reader_over(store: Store) -> Reader:
 
 
 def _reader(store: Store, notes: list[str], where: StoreLocation) -> Reader:
-    reader = Reader(store, notes=notes, location=str(where), find_problems=lambda: earlier_damages(where))
+    reader = Reader(
+        store, notes=notes, location=str(where), find_problems=lambda: earlier_damages(where, noted=notes)
+    )
     _warn(reader)
     return reader
 
 
 def _warn(reader: Reader) -> None:
-    if not reader.notes:
-        return
-    from otel_experiments.journal.scan import UNFINISHED  # noqa: PLC0415 - who has a note has it already
+    if reader.notes:
+        from otel_experiments.journal.scan import UNFINISHED  # noqa: PLC0415 - who has a note has it already
 
-    for note in reader.notes:
-        if UNFINISHED in note:
-            continue  # a process was killed before it wrote that: nobody was told that it is recorded
-        whole = note.startswith(WHOLE_TEXT)
-        text = note if whole else f"{WHOLE_TEXT}{reader.location!r} may not be whole: {note}.\n  {_KEPT}"
-        reader.note_problem(text)
+        for note in reader.notes:
+            if UNFINISHED in note:
+                continue  # a process was killed before it wrote that: no caller was promised that it is recorded
+            whole = note.startswith(WHOLE_TEXT)
+            text = note if whole else f"{WHOLE_TEXT}{reader.location!r} may not be whole: {note}.\n  {_KEPT}"
+            reader.note_problem(text)
+    for text in reader.read_problems():
         warn_reader(text, IncompleteReadWarning)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from otel_experiments.collect.journal_place import damaged_journals, has_segments, journal_directory
 from otel_experiments.errors import StoreError, StoreIncompleteError, StoreNotFoundError, StoreReadOnlyError
+from otel_experiments.journal.names import DAMAGED_SUFFIX, SEGMENT_SUFFIX
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_regular
@@ -58,18 +60,29 @@ def collected(store: Store) -> tuple[Store, list[str]]:
     return read_whole(store)
 
 
-def earlier_damages(where: StoreLocation) -> list[str]:
-    """Return what earlier merges could not read of the journals beside a store, one text each."""
+def earlier_damages(where: StoreLocation, *, noted: Sequence[str] = ()) -> list[str]:
+    """Return what earlier merges could not read of the journals beside a store, one text each.
+
+    `noted`: texts about the merge of this reader; the journals that they name are left out.
+    """
     path = where.path
-    damaged = [] if path is None or not is_regular(path) else damaged_journals(journal_directory(path))
-    if not damaged:
+    if path is None or not is_regular(path):
         return []
-    many = (
-        f"{len(damaged)} journals, {damaged[0]} first," if len(damaged) > 1 else f"the journal {damaged[0]}"
-    )
+    names = [name for name in damaged_journals(journal_directory(path)) if not _is_named(name, noted)]
+    if not names:
+        return []
+    is_one = len(names) == 1
+    journals = f"the journal {names[0]}" if is_one else f"{len(names)} journals, {names[0]} first,"
+    end = "the file is" if is_one else "the files are"
     return [
-        f"An earlier merge could not read all of {many} beside {str(where)!r}. Delete what needs no report"
+        f"{WHOLE_TEXT}{str(where)!r} may not be whole: an earlier merge could not read all of {journals} beside it.\n"
+        + f"  This warning ends when {end} gone: otel-experiments doctor"
     ]
+
+
+def _is_named(damaged_journal: str, texts: Sequence[str]) -> bool:
+    name = damaged_journal.removesuffix(DAMAGED_SUFFIX) + SEGMENT_SUFFIX
+    return any(name in text for text in texts)
 
 
 def _local_store(path: Path) -> tuple[Store, list[str]]:

@@ -365,21 +365,64 @@ def test_a_user_who_may_only_read_reads_a_store_of_an_older_release(tmp_path):
     assert store.read_bytes() == before
 
 
-def test_a_journal_that_is_damaged_is_told_by_readers_and_by_the_doctor(killed):
-    """Bytes that a disk has changed cost what they held: Python and the command line say so, the doctor later too."""
+@pytest.fixture
+def damaged(killed):
+    """Return the store of a killed run, whose journal lost some bytes to a disk."""
     (segment,) = killed.with_name("experiments.db.journals").iterdir()
     spoilt = bytearray(segment.read_bytes())
     spoilt[60_000:60_004] = b"\xff\xff\xff\xff"
     segment.write_bytes(spoilt)
+    return killed
 
-    with pytest.warns(IncompleteReadWarning, match="may not be whole") as told, open_reader(killed) as reader:
+
+def test_a_damaged_journal_is_reported_by_readers_and_by_the_doctor(damaged):
+    """Bytes that a disk has changed cost what they held: Python and the command line say so, the doctor later too."""
+    with (
+        pytest.warns(IncompleteReadWarning, match="may not be whole") as told,
+        open_reader(damaged) as reader,
+    ):
         count = reader.run("killed").metrics["loss"].count
-    looked = command(killed, "doctor", "--json")
+    (kept,) = damaged.with_name("experiments.db.journals").iterdir()
+    looked = command(damaged, "doctor", "--json")
 
     assert COUNT - 100 < count < COUNT
     assert {one.filename for one in told} == {__file__}
-    assert segment.stem in str(told[0].message)
+    assert len(told) == 1
+    assert kept.stem in str(told[0].message)
     assert "not all could be read and stored" in looked.stdout
+
+
+RECORDING = """
+import sys, warnings
+import otel_experiments as ox
+
+ox.configure(store=sys.argv[1], system_metrics_s=0, capture_git=False)
+with ox.start_run("next"):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert len(ox.runs()) == 2
+print([str(one.message) for one in told])
+"""
+
+
+def test_readers_after_the_merge_of_a_damaged_journal_warn_too(damaged):
+    """Each later reader warns once, in Python and in each command, until the file with the damaged journal is gone."""
+    assert command(damaged, "runs").returncode == 0
+    (kept,) = damaged.with_name("experiments.db.journals").iterdir()
+    assert kept.suffix == ".damaged"
+
+    found = json.loads(python(LOOK, damaged).stdout)
+    printed = {line[0]: command(damaged, *line).stderr for line in COMMANDS}
+    recording = python(RECORDING, damaged).stdout
+
+    for name, (count, told) in found.items():
+        assert COUNT - 100 < count or name == "ox.experiments"
+        assert [one[1:] for one in told] == [["IncompleteReadWarning", "<string>"]], name
+        assert f"could not read all of the journal {kept.name}" in told[0][0]
+    assert {name: text.count(kept.name) for name, text in printed.items()} == dict.fromkeys(printed, 1)
+    assert recording.count(kept.name) == 1
+    kept.unlink()
+    assert command(damaged, "runs").stderr == ""
 
 
 def test_a_frame_that_a_kill_cut_short_is_no_loss(killed):

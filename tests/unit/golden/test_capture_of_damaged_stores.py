@@ -12,7 +12,8 @@ import otel_experiments as ox
 from otel_experiments._opening import open_reader
 from otel_experiments.capture import capture_run, capture_store
 from otel_experiments.cli.root import root
-from otel_experiments.errors import IncompleteReadWarning, IncompleteTraceError
+from otel_experiments.errors import IncompleteReadWarning, IncompleteTraceError, SearchWarning
+from otel_experiments.store.reader_warning import collect_incomplete, warn_reader
 
 DAMAGES = {
     "run of a child": "update runs set state = 'COMPLETED' where name = 'trial'",
@@ -124,9 +125,93 @@ def test_a_damaged_journal_refuses_now_and_later(recorded, tmp_path):
     ):
         capture_store(path, select="other")
     (folder / "0001.oxj").rename(folder / "0001.damaged")
-    with pytest.raises(IncompleteTraceError, match=r"0001\.damaged"):
+    (folder / "notes.txt").touch()
+    with (
+        pytest.warns(IncompleteReadWarning, match=r"0001\.damaged"),
+        pytest.raises(IncompleteTraceError, match=r"0001\.damaged"),
+    ):
         capture_store(path, select="other")
-    with open_reader(path) as reader, pytest.raises(IncompleteTraceError, match=r"0001\.damaged"):
-        capture_run(reader.run("other"))
+    with pytest.warns(IncompleteReadWarning, match=r"the journal 0001\.damaged"):
+        reader = open_reader(path)
+    with reader:
+        other = reader.run("other")
+        assert len(other.read_anew().read_problems()) == 1
+        with pytest.raises(IncompleteTraceError, match=r"0001\.damaged"):
+            capture_run(other)
     (folder / "0001.damaged").unlink()
     assert capture_store(path, select="other").name == "other"
+
+
+def test_what_was_read_before_of_a_child_refuses_all_the_same(spoil):
+    """A child run whose series were read, and left out with a warning, is no whole run later either."""
+    path = spoil("update series set count = 'many' where name = 'loss'")
+
+    with open_reader(path) as reader:
+        runs = {run.name: run for run in reader.runs()}
+        with pytest.warns(IncompleteReadWarning):
+            assert runs["trial"].metrics.all() == []
+        with (
+            pytest.warns(IncompleteReadWarning),
+            pytest.raises(IncompleteTraceError, match="table series cannot be read"),
+        ):
+            capture_run(runs["sweep"], children=[runs["trial"]])
+
+
+WITHOUT_RUNS = "update spans set run_id = null; delete from runs"
+
+
+def test_spans_without_a_run_that_were_read_in_part_are_refused(recorded, tmp_path):
+    """A store of spans alone, one of which or one of whose journals cannot be read, gives no golden."""
+    path = tmp_path / "x.db"
+    shutil.copy(recorded, path)
+    connection = sqlite3.connect(path)
+    connection.executescript(f"pragma foreign_keys = off; {WITHOUT_RUNS}")
+    connection.execute(
+        "delete from spans where trace_id <> (select trace_id from spans where name = 'stage fit')"
+    )
+    connection.commit()
+    assert capture_store(path).spans
+    folder = tmp_path / "x.db.journals"
+    folder.mkdir()
+    (folder / "0001.damaged").touch()
+
+    with pytest.warns(IncompleteReadWarning), pytest.raises(IncompleteTraceError, match=r"0001\.damaged"):
+        capture_store(path)
+    (folder / "0001.damaged").unlink()
+    connection.execute("update spans set kind = 77 where name = 'stage fit'")
+    connection.commit()
+    connection.close()
+    with (
+        pytest.warns(IncompleteReadWarning),
+        pytest.raises(IncompleteTraceError, match="table spans cannot be read"),
+    ):
+        capture_store(path)
+
+
+def test_the_refusal_names_three_rows_and_counts_the_others(spoil):
+    """An error about many rows stays short, and names no row twice."""
+    path = spoil("update spans set kind = 77")
+
+    with (
+        pytest.warns(IncompleteReadWarning),
+        pytest.raises(IncompleteTraceError, match=r"cannot be read.*; 1 more\.\n") as raised,
+    ):
+        capture_store(path, select="sweep")
+
+    assert len(raised.value.problems) == 4
+    assert len(set(raised.value.problems)) == 4
+
+
+def test_what_lacks_is_collected_by_every_block_around_it():
+    """A block collects what is read in it, blocks in it included, and neither other warnings nor later ones."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with collect_incomplete() as outer:
+            with collect_incomplete() as inner:
+                warn_reader("a row", IncompleteReadWarning)
+                warn_reader("a hint", SearchWarning)
+            warn_reader("another row", IncompleteReadWarning)
+        warn_reader("a third row", IncompleteReadWarning)
+
+    assert inner == ["a row"]
+    assert outer == ["a row", "another row"]
