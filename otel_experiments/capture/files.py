@@ -130,6 +130,8 @@ def _families(groups: Sequence[_Group]) -> list[tuple[_Group, list[_Group]]]:
         while root.parent_id in by_id and root.parent_id not in seen:
             seen.add(root.parent_id)
             root = by_id[root.parent_id]
+        if root.parent_id in by_id:
+            root = group  # runs that are each other's parents have no outermost one
         family = families.setdefault(id(root), (root, []))
         if root is not group:
             family[1].append(group)
