@@ -187,22 +187,34 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def search_pattern(pattern: str, text: object) -> bool:
-    """Return whether the pattern is found in the text. SQLite calls it for `text regexp pattern`."""
+    """Return whether the pattern is found in the text. SQLite calls it for `text regexp pattern`.
+
+    The text may come as bytes: SQLite ends the statement where it cannot make a `str` of an argument.
+    """
+    if isinstance(text, bytes):
+        try:
+            text = text.decode()
+        except UnicodeDecodeError:
+            return False  # reading the row itself warns
     return isinstance(text, str) and _compiled(pattern).search(text) is not None
 
 
-def json_list_contains(value_json: str, wanted_json: str) -> bool:
+def json_list_contains(value_json: bytes, wanted_json: str) -> bool:
     """Return whether the stored list contains the stored value. SQLite calls it as `ox_list_contains`."""
-    elements, wanted = load_value(value_json), load_value(wanted_json)
+    try:
+        elements = load_value(value_json.decode())
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return False  # reading the row itself warns
+    wanted = load_value(wanted_json)
     return isinstance(elements, list) and any(_is_equal(element, wanted) for element in elements)
 
 
-def json_attribute_is(attributes_json: str, key: str, wanted_json: str) -> bool:
+def json_attribute_is(attributes_json: bytes, key: str, wanted_json: str) -> bool:
     """Return whether the attribute has this value. SQLite calls it as `ox_attribute_is`."""
     try:
-        attributes = load_value(attributes_json)
+        attributes = load_value(attributes_json.decode())
     except (ValueError, TypeError, KeyError, AttributeError):
-        return False  # whoever reads the row itself is told
+        return False  # reading the row itself warns
     return isinstance(attributes, dict) and attribute_is(attributes, key, load_value(wanted_json))
 
 

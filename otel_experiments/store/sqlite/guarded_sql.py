@@ -9,6 +9,7 @@ from typing import Final
 
 from otel_experiments.errors import QueryError
 from otel_experiments.store.protocol import Row
+from otel_experiments.store.sqlite.reading import is_not_utf8
 
 _ALLOWED: Final = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
@@ -64,10 +65,18 @@ def run_guarded(
         except (sqlite3.Error, sqlite3.Warning, OverflowError, ValueError, TypeError) as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CORRUPT}:
                 raise
+            if is_not_utf8(error):
+                raise
             if refused:
                 raise QueryError(
                     f"The statement was refused: it would {refused[0]}. The store's SQL only reads.\n"
                     "  Ask with one select statement; docs/reference/schema.md shows the tables."
+                ) from error
+            if "user-defined function raised exception" in str(error):
+                raise QueryError(
+                    "The statement cannot be run: a function that it calls was given a value that it does not take, "
+                    "such as a text that is not UTF-8 or a pattern that is no regular expression.\n"
+                    "  Give it bytes: cast(name as blob) regexp 'PATTERN'."
                 ) from error
             raise QueryError(
                 f"The statement cannot be run: {str(error).rstrip('.')}.\n"

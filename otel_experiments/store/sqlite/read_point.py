@@ -13,7 +13,13 @@ from otel_experiments.model.metric import Band, Points, Series, SeriesKey, Summa
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.semantics.band import BandBuilder, Stretch
 from otel_experiments.store.sqlite.chunk import decode_floats, decode_times
-from otel_experiments.store.sqlite.unreadable import ABOUT_CONTENT, check_numbers, check_texts, tell
+from otel_experiments.store.sqlite.unreadable import (
+    ABOUT_CONTENT,
+    check_numbers,
+    check_texts,
+    sql_literal,
+    tell,
+)
 
 SUMMARY_COLUMNS: Final = (
     "count, nan_count, finite_count, finite_sum, first_step, last, last_step, last_time_ns, minimum, "
@@ -86,7 +92,7 @@ def series(
         except ABOUT_CONTENT as error:
             if is_interruption(error):
                 raise
-            key = f"run_id = {run_id!r} and name = {metric!r} and phase = {phase!r} and rank = {rank!r}"
+            key = f"run_id = {run_id!r} and name = {sql_literal(metric)} and phase = {sql_literal(phase)} and rank = {rank}"
             tell(connection, "series", key, error)
     return found
 
@@ -150,6 +156,7 @@ def band(connection: sqlite3.Connection, run_id: str, key: SeriesKey, buckets: i
             continue
         row = connection.execute(_STRETCH_DATA, (series_id, seq)).fetchone()
         try:
+            check_numbers(row[6])
             steps, values = _decoded(row)
         except ABOUT_CONTENT as error:
             if is_interruption(error):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from otel_experiments.codec.values import load_value
@@ -22,6 +22,7 @@ from otel_experiments.store.sqlite.unreadable import (
     check_texts,
     damaged,
     readable,
+    sql_literal,
     tell,
 )
 
@@ -80,7 +81,7 @@ def find_run_ids(
         QueryError: the expression compares what cannot be compared.
     """
     sql, parameters = find_statement(query, live_run_ids)
-    return [run_id for (run_id,) in connection.execute(sql, parameters)]
+    return _run_ids(connection, connection.execute(sql, parameters))
 
 
 def find_runs(
@@ -139,15 +140,22 @@ def run_by_id(connection: sqlite3.Connection, run_id: str) -> Run | None:
 
 
 def _run_key(row: Sequence[object]) -> str:
-    return f"run_id = {row[0]!r}"
+    return f"run_id = {sql_literal(row[0])}"
 
 
 def resolve_run_ids(connection: sqlite3.Connection, prefix_or_name: str, limit: int) -> list[str]:
     """Return the ids that start with the text or belong to runs of this name, newest first."""
     prefix = prefix_or_name.lower()
     beyond = f"{prefix}\U0010ffff"
-    rows = connection.execute(_RESOLVE, (prefix, beyond, prefix_or_name, limit))
-    return [run_id for (run_id,) in rows]
+    return _run_ids(connection, connection.execute(_RESOLVE, (prefix, beyond, prefix_or_name, limit)))
+
+
+def _run_ids(connection: sqlite3.Connection, rows: Iterable[Sequence[object]]) -> list[str]:
+    def make(row: Sequence[object]) -> str:
+        check_texts(row[0])
+        return str(row[0])
+
+    return readable(connection, rows, make, table="runs", key=_run_key)
 
 
 def experiments(connection: sqlite3.Connection) -> list[Experiment]:
@@ -159,7 +167,9 @@ def experiments(connection: sqlite3.Connection) -> list[Experiment]:
         return Experiment(*row)  # type: ignore[arg-type]
 
     rows = connection.execute(_EXPERIMENTS)
-    return readable(connection, rows, make, table="experiments", key=lambda row: f"name = {row[0]!r}")
+    return readable(
+        connection, rows, make, table="experiments", key=lambda row: f"name = {sql_literal(row[0])}"
+    )
 
 
 def params(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
@@ -172,7 +182,7 @@ def params(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, 
         except ABOUT_CONTENT as error:
             if is_interruption(error):
                 raise
-            tell(connection, "params", f"run_id = {run_id!r} and key = {key!r}", error)
+            tell(connection, "params", f"run_id = {run_id!r} and key = {sql_literal(key)}", error)
     return found
 
 
@@ -186,7 +196,7 @@ def tags(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, di
         except ABOUT_CONTENT as error:
             if is_interruption(error):
                 raise
-            tell(connection, "tags", f"run_id = {run_id!r} and key = {key!r}", error)
+            tell(connection, "tags", f"run_id = {run_id!r} and key = {sql_literal(key)}", error)
     return found
 
 

@@ -19,7 +19,14 @@ from otel_experiments.model.search import SpanQuery
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.sqlite.schema import LARGEST_INTEGER
-from otel_experiments.store.sqlite.unreadable import ABOUT_CONTENT, check_numbers, check_texts, readable, tell
+from otel_experiments.store.sqlite.unreadable import (
+    ABOUT_CONTENT,
+    check_numbers,
+    check_texts,
+    readable,
+    sql_literal,
+    tell,
+)
 
 _SPAN_COLUMNS: Final = (
     "trace_id, span_id, name, start_ns, end_ns, parent_span_id, kind, status, status_message, attributes, "
@@ -72,7 +79,7 @@ def span_statement(query: SpanQuery) -> tuple[str, list[Bound]]:
         prefix = re.split(r"[*?\[]", glob, maxsplit=1)[0]
         if prefix:
             add("name >= ? and name < ?", prefix, f"{prefix}\U0010ffff")
-        add("name regexp ?", rf"\A{translate(glob)}")
+        add("cast(name as blob) regexp ?", rf"\A{translate(glob)}")
     add("end_ns - start_ns >= ?", query.min_duration_ns)
     add("end_ns - start_ns <= ?", query.max_duration_ns)
     if query.is_error is not None:
@@ -81,7 +88,7 @@ def span_statement(query: SpanQuery) -> tuple[str, list[Bound]]:
         # The substring test spares the parsing of almost all spans that do not have the key.
         if key.isascii() and not key.startswith("$"):
             add("instr(attributes, ?) > 0", dump_value(key))
-        add("ox_attribute_is(attributes, ?, ?)", clean_text(key), dump_value(value))
+        add("ox_attribute_is(cast(attributes as blob), ?, ?)", clean_text(key), dump_value(value))
     where = " and ".join(conditions) or "1"
     limit = -1 if query.limit is None else min(query.limit, LARGEST_INTEGER)
     parameters.extend((limit, min(query.offset, LARGEST_INTEGER)))
@@ -128,7 +135,9 @@ def spans(connection: sqlite3.Connection, query: SpanQuery) -> list[Span]:
             trace_state, flags, dropped_attributes_count, dropped_events_count, dropped_links_count, run_id,
             resource_id, scope_id,
         ) = row  # fmt: skip
-        check_texts(trace_id, span_id, name, status_message, trace_state)
+        check_texts(
+            trace_id, span_id, name, status_message, trace_state, parent_span_id or "", run_id or ""
+        )  # fmt: skip
         check_numbers(start_ns, end_ns, flags)
         return Span(
             trace_id=trace_id, span_id=span_id, name=name, start_ns=start_ns, end_ns=end_ns,
@@ -144,7 +153,7 @@ def spans(connection: sqlite3.Connection, query: SpanQuery) -> list[Span]:
 
 
 def _span_key(row: Sequence[object]) -> str:
-    return f"trace_id = {row[0]!r} and span_id = {row[1]!r}"
+    return f"trace_id = {sql_literal(row[0])} and span_id = {sql_literal(row[1])}"
 
 
 def log_statement(run_id: str | None, event_name: str | None) -> tuple[str, list[Bound]]:
@@ -165,7 +174,7 @@ def log_records(
             time_ns, observed_time_ns, event_name_, severity_number, severity_text, body, attributes, trace_id,
             span_id, flags, dropped, run_id_, resource_id, scope_id,
         ) = row  # fmt: skip
-        check_texts(event_name_, severity_text)
+        check_texts(event_name_, severity_text, trace_id or "", span_id or "", run_id_ or "")
         check_numbers(time_ns, observed_time_ns, severity_number)
         return LogRecord(
             time_ns=time_ns, observed_time_ns=observed_time_ns, event_name=event_name_,
@@ -176,7 +185,13 @@ def log_records(
         )  # fmt: skip
 
     def key(row: Sequence[Any]) -> str:
-        return f"time_ns = {row[0]!r} and event_name = {row[2]!r} and run_id is {row[11]!r}"
+        return " and ".join(
+            (
+                f"time_ns = {sql_literal(row[0])}",
+                f"event_name = {sql_literal(row[2])}",
+                f"run_id is {sql_literal(row[11])}",
+            )
+        )
 
     return readable(connection, rows, make, table="log_records", key=key)
 
@@ -200,7 +215,7 @@ def instrument_points(
             name_, kind, time_ns, start_ns, unit, description, value, value_is_nan, histogram, is_monotonic,
             temporality, flags, attributes, exemplars, run_id_, resource_id, scope_id,
         ) = row  # fmt: skip
-        check_texts(name_, kind, unit, description)
+        check_texts(name_, kind, unit, description, run_id_ or "")
         check_numbers(time_ns, start_ns, value)
         return InstrumentPoint(
             name=name_, kind=kind, time_ns=time_ns, start_ns=start_ns, unit=unit, description=description,
@@ -212,7 +227,13 @@ def instrument_points(
         )  # fmt: skip
 
     def key(row: Sequence[Any]) -> str:
-        return f"name = {row[0]!r} and time_ns = {row[2]!r} and run_id is {row[14]!r}"
+        return " and ".join(
+            (
+                f"name = {sql_literal(row[0])}",
+                f"time_ns = {sql_literal(row[2])}",
+                f"run_id is {sql_literal(row[14])}",
+            )
+        )
 
     return readable(connection, rows, make, table="instrument_points", key=key)
 
@@ -230,6 +251,7 @@ class _Origins:
         if found is None:
             sql = "select attributes, schema_url from resources where resource_id = ?"
             attributes, schema_url = self._connection.execute(sql, (resource_id,)).fetchone()
+            check_texts(schema_url)
             found = self._resources[resource_id] = Resource(load_attributes(attributes), schema_url)
         return found
 
@@ -238,6 +260,7 @@ class _Origins:
         if found is None:
             sql = "select name, version, schema_url, attributes from scopes where scope_id = ?"
             name, version, schema_url, attributes = self._connection.execute(sql, (scope_id,)).fetchone()
+            check_texts(name, version, schema_url)
             found = Scope(name, version, schema_url, load_attributes(attributes))
             self._scopes[scope_id] = found
         return found

@@ -25,13 +25,18 @@ def read(
         try:
             return ask(connection, *args, **kwargs)
         except sqlite3.OperationalError as error:
-            if is_interruption(error) or _NOT_UTF8 not in str(error):
+            if is_interruption(error) or not is_not_utf8(error):
                 raise
         connection.text_factory = _text_or_bytes  # one call a text: only where one needs it
         try:
             return ask(connection, *args, **kwargs)
         finally:
             connection.text_factory = str
+
+
+def is_not_utf8(error: Exception) -> bool:
+    """Tell whether SQLite refused to make a `str` of a text."""
+    return isinstance(error, sqlite3.OperationalError) and _NOT_UTF8 in str(error)
 
 
 def _text_or_bytes(raw: bytes) -> str | bytes:

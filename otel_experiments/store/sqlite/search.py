@@ -248,7 +248,7 @@ class Statement:
         in_list = self._param_where(
             key,
             "value_number is null and value_text is null and type = 'list' "
-            f"and ox_list_contains(value_json, {self.bind(dump_value(wanted))})",
+            f"and ox_list_contains(cast(value_json as blob), {self.bind(dump_value(wanted))})",
         )
         if not isinstance(wanted, str):
             return in_list
@@ -289,7 +289,7 @@ class Statement:
         if operator == "contains":
             return f"instr({column}, {self.bind(wanted)}) > 0"
         if operator == "matches":
-            return f"{column} is not null and {column} regexp {self.bind(wanted)}"
+            return f"{column} is not null and cast({column} as blob) regexp {self.bind(wanted)}"
         return f"{column} {_SQL_OPERATORS[operator]} {self.bind(wanted)}"
 
     def _among(self, column: str, operator: str, values: Sequence[str | float]) -> str:

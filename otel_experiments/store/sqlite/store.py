@@ -117,8 +117,7 @@ class SqliteStore:
 
     def resolve_run_ids(self, prefix_or_name: str, *, limit: int = 10) -> list[str]:
         """Return the ids of runs whose id starts with the text or whose name is the text, newest first."""
-        with self._database.reading() as connection:
-            return _read_run.resolve_run_ids(connection, prefix_or_name, limit)
+        return read(self._database, _read_run.resolve_run_ids, prefix_or_name, limit)
 
     def params(self, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
         """Return the flat params (dotted keys) of each run; runs without any map to an empty dict."""
@@ -171,11 +170,12 @@ class SqliteStore:
     ) -> tuple[list[str], list[Row]]:
         """Run one read-only SQL statement over the documented schema; returns column names and rows.
 
+        A text that is not UTF-8 comes as bytes.
+
         Raises:
             QueryError: the statement is wrong or writes.
         """
-        with self._database.reading() as connection:
-            return run_guarded(connection, statement, parameters)
+        return read(self._database, run_guarded, statement, parameters)
 
     def copied_to_memory(self) -> SqliteStore:
         """Return a store in memory that holds what this one holds now."""

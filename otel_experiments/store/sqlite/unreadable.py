@@ -58,6 +58,13 @@ def damaged(connection: sqlite3.Connection, table: str, key: str, error: Excepti
     return StoreDamagedError(path=_path(connection), found=_row(table, key, error), fix=_look(table, key))
 
 
+def sql_literal(value: object) -> str:
+    """Return the value of a column as SQL."""
+    if isinstance(value, bytes):  # a text that is not UTF-8
+        return f"cast(x'{value.hex()}' as text)"
+    return "null" if value is None else repr(value)
+
+
 def check_numbers(*values: object) -> None:
     """Let numbers and nothing pass.
 
