@@ -74,10 +74,8 @@ def earlier_damages(where: StoreLocation, *, noted: Sequence[str] = ()) -> list[
     is_one = len(names) == 1
     journals = f"the journal {names[0]}" if is_one else f"{len(names)} journals, {names[0]} first,"
     end = "the file is" if is_one else "the files are"
-    return [
-        f"{WHOLE_TEXT}{str(where)!r} may not be whole: an earlier merge could not read all of {journals} beside it.\n"
-        + f"  This warning ends when {end} gone: otel-experiments doctor"
-    ]
+    lack = f"{WHOLE_TEXT}{str(where)!r} may not be whole: an earlier merge could not read all of {journals} beside it."
+    return [f"{lack}\n  This warning ends when {end} gone: otel-experiments doctor"]
 
 
 def _is_named(damaged_journal: str, texts: Sequence[str]) -> bool:

@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 import otel_experiments as ox
+from otel_experiments._opening import open_reader
 from otel_experiments.cli.root import root
 from otel_experiments.errors import IncompleteReadWarning, QueryError, RunNotFoundError, StoreDamagedError
 from otel_experiments.model.search import SpanQuery
-from otel_experiments.query import open_reader
 from otel_experiments.store import open_store
 
 TABLES = (
