@@ -19,7 +19,7 @@ from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal.file_mode import file_mode_of
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.store_location import DEFAULT_STORE
-from otel_experiments.process.fork import need_in_children
+from otel_experiments.process.fork import at_fork, need_in_children
 from otel_experiments.process.notice import tell
 from otel_experiments.process.paths import is_folder
 from otel_experiments.record.base.guard import logger
@@ -356,7 +356,7 @@ def _reset_in_child() -> None:
     _lock = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_reset_in_child)
+at_fork(after_in_child=_reset_in_child)
 
 
 def known_pipeline() -> Pipeline | None:

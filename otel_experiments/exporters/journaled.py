@@ -31,6 +31,7 @@ from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import Resource, Scope, Span
 from otel_experiments.model.store_location import STORE_VARIABLE, StoreLocation
+from otel_experiments.process.fork import at_fork
 from otel_experiments.store import Store, open_store
 
 MODE_VARIABLE: Final = "OTEL_EXPERIMENTS_STORE_MODE"
@@ -160,4 +161,4 @@ def _reset_in_child() -> None:
     _lock = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_reset_in_child)
+at_fork(after_in_child=_reset_in_child)

@@ -13,7 +13,6 @@ import os
 import secrets
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from otel_experiments.journal.limits import DescriptorReserve, lacks_descriptors
 from otel_experiments.journal.owner import current_owner
 from otel_experiments.journal.segment import LAST_WORDS_BYTES, Segment, frame_size_bytes
 from otel_experiments.model.run import Owner
+from otel_experiments.process.fork import ResetInChild
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_there
 
@@ -39,8 +39,6 @@ _CAUTIOUS_SEGMENTS: Final = 16
 
 Declaration = tuple[object, Callable[[], bytes]]
 """What a frame refers to: a key, unique in the writer, and the frame that declares it."""
-
-_writers: weakref.WeakSet[JournalWriter] = weakref.WeakSet()
 
 
 class JournalWriter:
@@ -302,9 +300,4 @@ class SilentJournal(JournalWriter):
         return True
 
 
-def _restart_writers_in_child() -> None:
-    for writer in list(_writers):
-        writer._restart_in_child()  # noqa: SLF001 - the module's own class
-
-
-os.register_at_fork(after_in_child=_restart_writers_in_child)
+_writers: Final = ResetInChild(JournalWriter._restart_in_child)  # noqa: SLF001 - the module's own class

@@ -1,22 +1,79 @@
-"""What is imported before a fork, so that a forked child imports nothing.
+"""What this package does when the process forks: one hook, over everything that asks for a call.
 
-Another thread of the parent may be in the middle of an import when the process forks. The child then has a half imported
-module and the lock of a thread that is not there, and waits for it for ever. So what a child may need is imported in the
-parent when it forks (`subprocess` and `posix_spawn` do not), once.
+Functions are called in the order in which they asked, those before the fork in the opposite one, as `os.register_at_fork`
+does it. What one raises keeps none of the others from its call. Instances are known by weak references, so that whatever
+asks may be freed. Where processes cannot fork there is no hook, and nothing else changes.
 
-What is named here must start no thread and register no handler of forks at its import: other such handlers hold their
-locks already (that of `concurrent.futures` is one).
+A forked child imports nothing. Another thread of the parent may be in the middle of an import when the process forks. The
+child then has a half imported module and the lock of a thread that is not there, and waits for it for ever. So what a child
+may need is imported in the parent when it forks (`subprocess` and `posix_spawn` do not), once. What is named for it must
+start no thread and register no handler of forks at its import: other such handlers hold their locks already (that of
+`concurrent.futures` is one).
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import weakref
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final, Generic, TypeVar
 
 from otel_experiments.process.interruption import is_interruption
 
+Call = Callable[[], None]
+Instance = TypeVar("Instance")
+
+_before: Final[list[Call]] = []
+_in_parent: Final[list[Call]] = []
+_in_child: Final[list[Call]] = []
 _needed: list[str] = []
 _imported: set[str] = set()
+
+
+def at_fork(
+    *, before: Call | None = None, after_in_parent: Call | None = None, after_in_child: Call | None = None
+) -> None:
+    """Have these called at every fork of the process, for good: functions of a module, say."""
+    for call, calls in ((before, _before), (after_in_parent, _in_parent), (after_in_child, _in_child)):
+        if call is not None:
+            calls.append(call)
+
+
+class ResetInChild(Generic[Instance]):
+    """The instances of a class that `reset` makes usable in a forked child, in the order in which they were added.
+
+    An instance is forgotten when nothing else refers to it.
+    """
+
+    def __init__(self, reset: Callable[[Instance], None]) -> None:
+        self._reset = reset
+        self._instances: dict[int, weakref.ref[Instance]] = {}
+        at_fork(after_in_child=self._reset_all)
+
+    def add(self, instance: Instance) -> None:
+        """Reset this one, too."""
+        key, instances = id(instance), self._instances
+        instances[key] = weakref.ref(instance, lambda _: instances.pop(key, None))
+
+    def __len__(self) -> int:
+        return len(self._instances)
+
+    def _reset_all(self) -> None:
+        alive = [refer() for refer in list(self._instances.values())]
+        _call_all(partial(self._reset, one) for one in alive if one is not None)
+
+
+def _call_all(calls: Iterator[Call]) -> None:
+    is_done = False
+    try:
+        for call in calls:
+            call()
+        is_done = True
+    finally:
+        if not is_done:
+            _call_all(calls)
 
 
 def need_in_children(*modules: str) -> None:
@@ -41,5 +98,10 @@ def _import(name: str) -> None:
             raise
 
 
+at_fork(before=_import_needed)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_import_needed)
+    os.register_at_fork(
+        before=lambda: _call_all(reversed(_before)),
+        after_in_parent=lambda: _call_all(iter(_in_parent)),
+        after_in_child=lambda: _call_all(iter(_in_child)),
+    )

@@ -8,12 +8,13 @@ Source: decision on lanes in the golden-trace design; cost below one microsecond
 from __future__ import annotations
 
 import itertools
-import os
 import sys
 import threading
 import time
 from typing import Final
 from weakref import WeakKeyDictionary
+
+from otel_experiments.process.fork import at_fork
 
 sequence: Final = itertools.count()
 """The per-process counter of started spans."""
@@ -100,4 +101,4 @@ def _rename_in_child() -> None:
     _task_lanes.clear()
 
 
-os.register_at_fork(before=_number_child, after_in_child=_rename_in_child)
+at_fork(before=_number_child, after_in_child=_rename_in_child)

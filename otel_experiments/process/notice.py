@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 
+from otel_experiments.process.fork import at_fork
 from otel_experiments.process.interruption import Swallowing, is_interruption
 
 _is_forked = False
@@ -53,5 +54,4 @@ def _note_fork() -> None:
     _is_forked = True
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
+at_fork(after_in_child=_note_fork)

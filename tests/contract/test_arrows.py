@@ -54,6 +54,18 @@ def test_imports_go_downward(tmp_path):
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
+def test_forks_are_watched_in_one_place():
+    """`process/fork.py` has the one hook, guarded for platforms that cannot fork; all others ask it."""
+    users = [
+        path.relative_to(PACKAGE).as_posix()
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "register_at_fork"
+    ]
+
+    assert users == ["process/fork.py"]
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_nothing_inside_imports_the_public_face(path):
     """The root package is for users; a module inside imports the module that it means."""

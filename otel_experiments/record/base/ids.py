@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import random
-import weakref
+from typing import Final
 
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-_generators: weakref.WeakSet[PrivateIdGenerator] = weakref.WeakSet()
+from otel_experiments.process.fork import ResetInChild
 
 
 class PrivateIdGenerator(IdGenerator):
@@ -42,9 +42,4 @@ class PrivateIdGenerator(IdGenerator):
         self._random.seed(os.urandom(32))
 
 
-def _reseed_in_child() -> None:
-    for generator in list(_generators):
-        generator.reseed()
-
-
-os.register_at_fork(after_in_child=_reseed_in_child)
+_generators: Final = ResetInChild(PrivateIdGenerator.reseed)

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
+from otel_experiments.process.fork import at_fork
+
 _COUNTS: Final = tuple(
     f"OTEL_{what}_LIMIT"
     for what in (
@@ -37,7 +39,7 @@ def _reset_in_child() -> None:
     _lock = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_reset_in_child)
+at_fork(after_in_child=_reset_in_child)
 
 
 def unusable_variables(environ: Mapping[str, str]) -> dict[str, str]:

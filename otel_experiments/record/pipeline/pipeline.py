@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from otel_experiments.journal.limits import reason_of
 from otel_experiments.journal.writer import JournalWriter, SilentJournal
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
+from otel_experiments.process.fork import ResetInChild
 from otel_experiments.process.notice import tell
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.declared import References
@@ -384,12 +384,4 @@ class Pipeline:
         self._stop = threading.Event()
 
 
-_pipelines: weakref.WeakSet[Pipeline] = weakref.WeakSet()
-
-
-def _reset_pipelines_in_child() -> None:
-    for pipeline in list(_pipelines):
-        pipeline._reset_in_child()  # noqa: SLF001 - the module's own class
-
-
-os.register_at_fork(after_in_child=_reset_pipelines_in_child)
+_pipelines: Final = ResetInChild(Pipeline._reset_in_child)  # noqa: SLF001 - the module's own class

@@ -18,6 +18,7 @@ from otel_experiments.journal import encode
 from otel_experiments.model import run as model
 from otel_experiments.model.run import ParamValue, RunState, check_transition
 from otel_experiments.process.bytecode import begins_uninterrupted
+from otel_experiments.process.fork import at_fork
 from otel_experiments.process.lanes import LaneClock
 from otel_experiments.record.base import propagation
 from otel_experiments.record.base.current import RUN_KEY, active_runs, detach, ended_inside
@@ -377,4 +378,4 @@ def _reset_runs_in_child() -> None:
         run.reset_in_child()
 
 
-os.register_at_fork(after_in_child=_reset_runs_in_child)
+at_fork(after_in_child=_reset_runs_in_child)

@@ -8,7 +8,6 @@ ids, exporters. What wraps an SDK provider is looked through. Nothing is install
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 
 from otel_experiments.codec.text import shown
+from otel_experiments.process.fork import at_fork
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.lanes import current_lane, next_sequence
 from otel_experiments.process.notice import tell
@@ -241,4 +241,4 @@ def _reset_in_child() -> None:
     _lock = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_reset_in_child)
+at_fork(after_in_child=_reset_in_child)

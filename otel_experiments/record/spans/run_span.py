@@ -11,7 +11,6 @@ Sources: OpenTelemetry specification, trace API, Span; trace SDK, limits.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 import warnings
@@ -26,6 +25,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationInfo
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from otel_experiments.codec.text import text_of
+from otel_experiments.process.fork import at_fork
 from otel_experiments.process.notice import tell
 from otel_experiments.record.base.exceptions import EXCEPTION_EVENT, exception_attributes
 from otel_experiments.record.base.span_limits import MAX_ATTRIBUTES, OWN_ATTRIBUTES
@@ -67,7 +67,7 @@ def _reset_in_child() -> None:
     _changing = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_reset_in_child)
+at_fork(after_in_child=_reset_in_child)
 
 
 class SpanSource:

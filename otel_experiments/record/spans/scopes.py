@@ -22,6 +22,7 @@ from opentelemetry.trace import Link, Span, Status, StatusCode, Tracer
 from otel_experiments.codec.plain import SCALARS, plain_value
 from otel_experiments.codec.text import shown, text_of
 from otel_experiments.process.bytecode import begins_uninterrupted
+from otel_experiments.process.fork import at_fork
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.lanes import current_lane, next_sequence
 from otel_experiments.record.base.current import RUN_KEY, detach
@@ -58,7 +59,7 @@ def _count_fork() -> None:
     fork_generation += 1
 
 
-os.register_at_fork(after_in_child=_count_fork)
+at_fork(after_in_child=_count_fork)
 
 
 class ScopeProviders(ProvidersPort, Protocol):

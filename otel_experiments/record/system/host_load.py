@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from otel_experiments.process.fork import at_fork
 from otel_experiments.process.interruption import Swallowing, is_interruption
 from otel_experiments.record.base.ranks import find_place, is_rank
 
@@ -173,5 +174,4 @@ def _forget_in_child() -> None:
     _latest = None
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_in_child)
+at_fork(after_in_child=_forget_in_child)

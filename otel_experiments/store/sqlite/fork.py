@@ -10,13 +10,13 @@ keep that close from touching the files.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 import weakref
 from typing import Final, Protocol
 
 from otel_experiments.errors import StoreForkedError
+from otel_experiments.process.fork import at_fork
 
 _PATIENCE_S: Final = 0.1
 """How long a fork waits for a transaction to end. Only a child that opens the store needs it, which few do."""
@@ -95,8 +95,8 @@ def survive_forks(forkable: Forkable) -> None:
     """Make forks of this process safe for the connections of `forkable`, as long as it lives."""
     with _process.lock:
         _process.forkables.add(forkable)
-        if not _process.is_hooked and hasattr(os, "register_at_fork"):
-            os.register_at_fork(
+        if not _process.is_hooked:
+            at_fork(
                 before=_process.before,
                 after_in_parent=_process.after_in_parent,
                 after_in_child=_process.after_in_child,
