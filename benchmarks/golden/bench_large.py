@@ -28,7 +28,7 @@ from rows import row
 from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.canonicalize import canonicalize
 from otel_experiments.golden.canonical.trace import CapturedRun
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.file import read_golden, write_golden, write_stats
 from otel_experiments.golden.match.ledger import Ledger
 from otel_experiments.golden.match.matcher import match_forms

@@ -82,7 +82,7 @@ def compare_file(path, text):
     from otel_experiments.capture import capture_file
     from otel_experiments.golden.baseline import make_golden
     from otel_experiments.golden.canonical.roles import Rules
-    from otel_experiments.golden.compare import compare
+    from otel_experiments.golden.comparison import compare
     from otel_experiments.golden.file import read_golden, write_golden
 
     started = time.perf_counter()

@@ -41,7 +41,7 @@ import otel_experiments as ox
 from otel_experiments.capture import record_here
 from otel_experiments.golden.baseline import Golden, make_golden
 from otel_experiments.golden.canonical.trace import CapturedRun
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.file import read_golden, write_golden, write_stats
 from otel_experiments.golden.policy import Policy
 from otel_experiments.golden.timing.compare import StageSample, TimingRun, compare_timing

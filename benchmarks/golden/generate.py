@@ -25,7 +25,7 @@ from programs import Conditions, Par, Ranks, Work, run_program, walk
 from rows import row
 
 from otel_experiments.golden.baseline import make_golden
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.file import read_golden, write_golden, write_stats
 from otel_experiments.model.span import SpanKind, StatusCode
 

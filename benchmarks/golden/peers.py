@@ -20,7 +20,7 @@ from generate import EXPECTED, make_golden, make_runs, read_golden, write_golden
 
 from otel_experiments.golden.canonical.normalize import normalize_text
 from otel_experiments.golden.canonical.roles import Role, Roles
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.score.equivalence import compare_traces
 from otel_experiments.golden.score.literal import OBSERVABLE, SystemCall
 from otel_experiments.model.tree import build_forest

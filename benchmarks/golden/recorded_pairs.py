@@ -26,7 +26,7 @@ from recorded_programs import Fork, Log, Loop, Program, Work, expand, record, se
 from rows import row
 
 from otel_experiments.golden.baseline import make_golden
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.file import read_golden, write_golden
 from otel_experiments.golden.policy import Policy
 

@@ -21,7 +21,7 @@ from otel_experiments.capture import LiveCapture
 from otel_experiments.errors import GoldenError, GoldenMissingError, GoldenRuleError
 from otel_experiments.golden.canonical.roles import Rules
 from otel_experiments.golden.canonical.trace import CapturedRun
-from otel_experiments.golden.compare import Comparison
+from otel_experiments.golden.comparison import Comparison
 from otel_experiments.golden.policy import IgnoreRule, PolicyName, TimingMode
 from otel_experiments.goldens.check import Again, Checked, check, parts_to_accept
 from otel_experiments.goldens.options import CheckOptions, Part

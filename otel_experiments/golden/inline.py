@@ -19,7 +19,7 @@ from otel_experiments.golden.canonical.form import EventForm, Form, Node, NodeTy
 from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
 from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.canonical.values import Value
-from otel_experiments.golden.compare import Comparison, incomplete_findings, verdict_of
+from otel_experiments.golden.comparison import Comparison, incomplete_findings, verdict_of
 from otel_experiments.golden.file.scan import OtgSyntaxError, Scanner
 from otel_experiments.golden.file.tree import OutlineLine, TreeError, read_outline
 from otel_experiments.golden.findings import Code, sort_findings

@@ -14,7 +14,7 @@ from otel_experiments.golden.canonical.canonicalize import canonicalize
 from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
 from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.checks.times import measure_run
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.findings import Finding
 from otel_experiments.golden.policy import IgnoreRule, Policy
 from otel_experiments.goldens.remedy import Accepted, Remedy, remedies_of

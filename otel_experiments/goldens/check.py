@@ -19,7 +19,7 @@ from otel_experiments.golden.canonical.canonicalize import canonicalize
 from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
 from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.checks.rule_use import find_unused_rules
-from otel_experiments.golden.compare import Comparison, compare
+from otel_experiments.golden.comparison import Comparison, compare
 from otel_experiments.golden.file import update_golden
 from otel_experiments.golden.policy import Policy
 from otel_experiments.goldens import paths as golden_paths

@@ -7,7 +7,7 @@ from otel_experiments.exporters.golden import GoldenSpanExporter
 from otel_experiments.golden import inline
 from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
 from otel_experiments.golden.canonical.trace import CapturedRun
-from otel_experiments.golden.compare import Comparison
+from otel_experiments.golden.comparison import Comparison
 from otel_experiments.query import RunView
 
 Traced = CapturedRun | RunView | LiveCapture | GoldenSpanExporter

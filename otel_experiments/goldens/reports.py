@@ -6,7 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Literal
 
-from otel_experiments.golden.compare import Comparison
+from otel_experiments.golden.comparison import Comparison
 from otel_experiments.golden.report.escape import marker
 from otel_experiments.golden.report.text import render_text
 from otel_experiments.goldens.paths import write_text

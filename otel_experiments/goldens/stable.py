@@ -9,7 +9,7 @@ from typing import Final
 from otel_experiments.errors import UnstableRunsError
 from otel_experiments.golden.baseline import Golden, make_golden
 from otel_experiments.golden.canonical.trace import CapturedRun
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.file import read_golden, write_golden
 from otel_experiments.golden.findings import Finding
 from otel_experiments.golden.policy import IgnoreRule, Policy

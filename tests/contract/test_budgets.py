@@ -42,7 +42,7 @@ LARGER_CLASSES = {
 
 FUNCTION_LINES = 60
 LONGER_FUNCTIONS = {
-    "golden/compare.py:compare": "the order of the parts of a comparison, one call each",
+    "golden/comparison.py:compare": "the order of the parts of a comparison, one call each",
     "golden/timing/compare.py:compare_timing": "the order of the parts of the timing rule, one call each",
     "_recording.py:init": "as above, and those of other trackers' init",
     "record/metrics/points.py:log": "the hot path: each part of it in a function of its own is a call more",

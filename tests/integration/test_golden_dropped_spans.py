@@ -11,7 +11,7 @@ from otel_experiments.errors import IncompleteTraceError
 from otel_experiments.exporters.golden import GoldenSpanExporter
 from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.trace import CapturedRun
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 
 
 class SlowExporter(GoldenSpanExporter):

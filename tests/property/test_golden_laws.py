@@ -14,7 +14,7 @@ from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.canonicalize import canonicalize
 from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.canonical.values import encode_value, show_value
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.file import read_golden, write_golden, write_stats
 from otel_experiments.golden.file.scan import Scanner, show_index
 from otel_experiments.golden.match.ledger import Ledger

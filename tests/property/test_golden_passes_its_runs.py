@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from otel_experiments.errors import GoldenError
 from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.file import read_golden, write_golden, write_stats
 from otel_experiments.golden.policy import Policy
 from otel_experiments.model.span import Event, Link, Span, StatusCode

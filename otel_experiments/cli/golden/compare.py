@@ -31,7 +31,7 @@ from otel_experiments.cli.session import store_location
 from otel_experiments.errors import OtelExperimentsError
 from otel_experiments.golden.baseline import Golden
 from otel_experiments.golden.canonical.trace import CapturedRun
-from otel_experiments.golden.compare import Comparison
+from otel_experiments.golden.comparison import Comparison
 from otel_experiments.golden.policy import PolicyName, TimingMode
 from otel_experiments.golden.report.refusal import annotate_refusal, render_refusal_markdown
 from otel_experiments.goldens.check import compare_confirmed, parts_to_accept

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from otel_experiments.golden.canonical.form import Form, NodeType
-from otel_experiments.golden.compare import Comparison
+from otel_experiments.golden.comparison import Comparison
 from otel_experiments.golden.findings import Code
 from otel_experiments.golden.report.escape import (
     clip,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from otel_experiments.golden.checks.curves import CurveView
-from otel_experiments.golden.compare import Comparison
+from otel_experiments.golden.comparison import Comparison
 from otel_experiments.golden.findings import Finding, Severity
 from otel_experiments.golden.number_text import show_p, show_ratio, show_time
 from otel_experiments.golden.report.difference import Piece, find_change, show_change, show_value

@@ -9,7 +9,7 @@ from typing import Final, get_args
 
 from otel_experiments.golden.canonical.form import Form
 from otel_experiments.golden.checks.curves import CurveView
-from otel_experiments.golden.compare import Comparison
+from otel_experiments.golden.comparison import Comparison
 from otel_experiments.golden.findings import Severity
 from otel_experiments.golden.report.text import headline
 

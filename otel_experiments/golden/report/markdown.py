@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from otel_experiments.golden.compare import Comparison
+from otel_experiments.golden.comparison import Comparison
 from otel_experiments.golden.findings import Finding
 from otel_experiments.golden.report.escape import code_block, code_span, marker
 from otel_experiments.golden.report.text import count_noun, describe, excerpt, place_of

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from otel_experiments.golden.canonical.form import Form, Node, NodeType
-from otel_experiments.golden.compare import Comparison
+from otel_experiments.golden.comparison import Comparison
 from otel_experiments.golden.findings import Code, Finding
 from otel_experiments.golden.report.difference import show_change, show_value
 from otel_experiments.golden.report.escape import show_hidden

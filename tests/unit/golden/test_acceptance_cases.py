@@ -10,7 +10,7 @@ from otel_experiments.errors import GoldenInvalidError
 from otel_experiments.golden.baseline import Golden, make_golden
 from otel_experiments.golden.canonical.roles import Rules
 from otel_experiments.golden.canonical.trace import CapturedRun
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.policy import IgnoreRule, Policy
 from otel_experiments.golden.timing.model import TimingSettings
 from otel_experiments.model.span import SpanKind, StatusCode

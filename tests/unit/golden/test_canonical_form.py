@@ -12,7 +12,7 @@ from otel_experiments.golden.canonical.form import NodeType
 from otel_experiments.golden.canonical.normalize import normalize_text
 from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Role, Roles, Rules
 from otel_experiments.golden.canonical.trace import CapturedRun, SpanCounts, require_complete
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.file import write_golden
 from otel_experiments.goldens.reports import render
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, StatusCode

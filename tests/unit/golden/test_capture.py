@@ -33,7 +33,7 @@ from otel_experiments.errors import (
 from otel_experiments.exporters.golden import GoldenSpanExporter
 from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.trace import MetricSeries
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.policy import Policy
 from otel_experiments.model.span import Span
 

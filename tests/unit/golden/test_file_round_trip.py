@@ -10,7 +10,7 @@ from otel_experiments.errors import GoldenInvalidError, GoldenRuleError, NonFini
 from otel_experiments.golden.baseline import Golden, Variant, make_golden
 from otel_experiments.golden.canonical.roles import Rules
 from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.file import read_golden, update_golden, write_golden, write_stats
 from otel_experiments.golden.file.read import read_stats
 from otel_experiments.golden.file.write import text_digest

@@ -6,7 +6,7 @@ from otel_experiments.capture import capture_file
 from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.long_text import LONGEST_CHARS, shorten_attributes, shorten_text
 from otel_experiments.golden.canonical.trace import CapturedRun
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.file import read_golden, write_golden
 from otel_experiments.model.span import Span
 

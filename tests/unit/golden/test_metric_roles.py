@@ -8,7 +8,7 @@ from otel_experiments.errors import NonFiniteGoldenError
 from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
 from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.curves.compare import CurveSettings
 from otel_experiments.golden.file import read_golden, write_golden
 from otel_experiments.golden.policy import IgnoreRule, Policy

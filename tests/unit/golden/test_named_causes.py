@@ -8,7 +8,7 @@ from opentelemetry.trace import Status, StatusCode
 import otel_experiments as ox
 from otel_experiments.capture import record_here
 from otel_experiments.golden.baseline import make_golden
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.findings import Example
 from otel_experiments.golden.policy import Policy
 from otel_experiments.golden.report.text import render_text

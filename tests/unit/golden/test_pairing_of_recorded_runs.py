@@ -4,7 +4,7 @@ import pytest
 
 from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.trace import CapturedRun
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.file import read_golden, write_golden
 from otel_experiments.golden.policy import Policy
 from otel_experiments.model.span import Event, Span, StatusCode

@@ -3,7 +3,7 @@
 import pytest
 
 from otel_experiments.golden.baseline import make_golden
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.policy import Policy
 
 

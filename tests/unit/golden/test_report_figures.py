@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.number_text import (
     show_chance,
     show_growth,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.trace import CapturedRun
-from otel_experiments.golden.compare import Comparison, compare
+from otel_experiments.golden.comparison import Comparison, compare
 from otel_experiments.golden.file.write import write_golden
 from otel_experiments.golden.findings import Example, Finding
 from otel_experiments.golden.policy import IgnoreRule, Policy

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.checks.curves import CurveView
-from otel_experiments.golden.compare import Comparison, compare
+from otel_experiments.golden.comparison import Comparison, compare
 from otel_experiments.golden.curves.compare import Curve
 from otel_experiments.golden.findings import Finding
 from otel_experiments.golden.policy import Policy

@@ -6,7 +6,7 @@ import pytest
 
 from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.report.html import render_html
 from otel_experiments.golden.report.text import render_text
 

@@ -9,7 +9,7 @@ from otel_experiments.errors import UnstableRunsError
 from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.roles import DEFAULT_RULES
 from otel_experiments.golden.canonical.trace import CapturedRun
-from otel_experiments.golden.compare import compare
+from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.file import read_golden, write_golden
 from otel_experiments.golden.policy import IgnoreRule, Policy
 from otel_experiments.goldens.stable import require_stable
