@@ -102,10 +102,11 @@ def test_zero_turns_them_off(tmp_path, monkeypatch, how):
 def test_several_runs_at_once_get_the_same_sample(tmp_path):
     """Two runs that are active together have points of the same times and values."""
     python(
-        "import time, otel_experiments as ox\n"
+        "import otel_experiments as ox\n"
+        "from otel_experiments._configure import active_store\n"
         "ox.configure(store='x.db', system_metrics_s=0.3, on_error='raise')\n"
         "runs = [ox.start_run('a'), ox.start_run('b')]\n"
-        "time.sleep(1.2)\n"
+        "while len({point.time_ns for point in active_store().instrument_points()}) < 5: runs[0].flush()\n"
         "[run.finish() for run in runs]\n"
         "ox.shutdown()\n"
     )
@@ -145,17 +146,22 @@ def test_random_states_are_untouched():
 
 
 def test_a_forked_child_samples_nothing(tmp_path):
-    """All points are the parent's: a child that lives for many sample times adds none of its own."""
+    """All points are the parent's: a child that lives while many samples are taken adds none of its own."""
     python(
         "import os, time, otel_experiments as ox\n"
+        "from otel_experiments._configure import active_store\n"
+        "samples = lambda: len({point.time_ns for point in active_store().instrument_points()})\n"
         "ox.configure(store='x.db', system_metrics_s=0.1)\n"
         "run = ox.start_run('a')\n"
-        "time.sleep(0.5)\n"
+        "while samples() < 3: run.flush()\n"
+        "reader, writer = os.pipe()\n"
         "pid = os.fork()\n"
         "if pid == 0:\n"
         "    run.log({'child': 1.0})\n"
-        "    time.sleep(1)\n"
+        "    os.read(reader, 1)\n"
         "    os._exit(0)\n"
+        "while samples() < 10: run.flush()\n"
+        "os.write(writer, b'.')\n"
         "os.waitpid(pid, 0)\n"
         "run.finish(); ox.shutdown()\n"
     )
@@ -204,10 +210,12 @@ def receiver(monkeypatch):
 def test_otlp_gets_all_samples_and_all_points(receiver, distance_s):
     """Every sample and every logged point arrives once, whether or not an instrument has anything to tell."""
     python(
-        "import time, otel_experiments as ox\n"
+        "import otel_experiments as ox\n"
+        "from otel_experiments._configure import active_store\n"
         f"ox.configure(store='x.db', system_metrics_s={distance_s}, exit_timeout_s=3)\n"
         "run = ox.start_run('a')\n"
-        "[(run.log({'loss': float(i)}), time.sleep(0.1)) for i in range(12)]\n"
+        "[(run.log({'loss': float(i)}), run.flush()) for i in range(12)]\n"
+        f"while {distance_s} and len({{one.time_ns for one in active_store().instrument_points()}}) < 5: run.flush()\n"
         "run.finish(); ox.shutdown()\n"
     )
 
