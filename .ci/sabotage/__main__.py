@@ -27,11 +27,10 @@ from change import (
     changed_lines,
     earlier,
     git,
-    is_generated,
     modules_within,
 )
-from explained import ExplainedError, module_name, read_explained
-from mutant import Mutant, mutants_of
+from explained import ExplainedError, read_explained, stale_entries
+from mutant import Mutant, read_mutants
 from nearness import Nearness
 from reach import Reach, ReachError, measure_reach
 from trial import Copy, Outcome
@@ -80,11 +79,6 @@ def candidates(root: Path, options: argparse.Namespace) -> tuple[str, list[Mutan
     return f"the lines of the newest {commits} commits", found
 
 
-def read_mutants(root: Path, path: PurePosixPath, lines: set[int] | None) -> list[Mutant]:
-    """Return the mutants of a module, as it is on disk."""
-    return mutants_of(path, (root / path).read_text(encoding="utf-8"), lines)
-
-
 def mutants_since(root: Path, base: str) -> list[Mutant]:
     """Return the mutants of the lines that are not in `base`."""
     return [
@@ -101,18 +95,6 @@ def drawn(mutants: list[Mutant], most: int, chance: random.Random) -> list[Mutan
         seen[mutant.path, mutant.line] += 1
         rounds.append((seen[mutant.path, mutant.line], mutant))
     return [mutant for _, mutant in sorted(rounds, key=lambda pair: pair[0])][:most]
-
-
-def stale_entries(root: Path, reasons: dict[str, str]) -> list[str]:
-    """Return the keys of explained mutants whose code is gone."""
-    names = {module_name(key) for key in reasons}
-    keys = {
-        mutant.key
-        for file in sorted((root / PACKAGE).rglob("*.py"))
-        if file.name in names and not is_generated(path := PurePosixPath(file.relative_to(root)))
-        for mutant in read_mutants(root, path, None)
-    }
-    return [key for key in reasons if key not in keys]
 
 
 def chosen_tests(mutant: Mutant, reach: Reach, nearness: Nearness) -> list[str]:

@@ -6,7 +6,10 @@ number and no folder, so that it stays when code moves; an entry whose code is g
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+from change import PACKAGE, is_generated
+from mutant import read_mutants
 
 
 class ExplainedError(Exception):
@@ -41,6 +44,13 @@ def read_explained(path: Path) -> dict[str, str]:
     return reasons
 
 
-def module_name(key: str) -> str:
-    """Return the file name of the module that a key speaks of."""
-    return key.split(" ", 1)[0]
+def stale_entries(root: Path, reasons: dict[str, str]) -> list[str]:
+    """Return the keys of explained mutants whose code is gone."""
+    names = {key.partition(" ")[0] for key in reasons}
+    keys = {
+        mutant.key
+        for file in sorted((root / PACKAGE).rglob("*.py"))
+        if file.name in names and not is_generated(path := PurePosixPath(file.relative_to(root)))
+        for mutant in read_mutants(root, path, None)
+    }
+    return [key for key in reasons if key not in keys]

@@ -13,7 +13,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TypeGuard
 
 FLIPPED = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
@@ -58,6 +58,11 @@ def mutants_of(path: PurePosixPath, text: str, lines: set[int] | None = None) ->
         (mutant for mutant in found if lines is None or mutant.line in lines),
         key=lambda mutant: (mutant.line, mutant.operator, mutant.after),
     )
+
+
+def read_mutants(root: Path, path: PurePosixPath, lines: set[int] | None) -> list[Mutant]:
+    """Return the mutants of a module, as it is on disk."""
+    return mutants_of(path, (root / path).read_text(encoding="utf-8"), lines)
 
 
 class _Module:

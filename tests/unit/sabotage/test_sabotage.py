@@ -2,10 +2,13 @@
 
 import dataclasses
 import shutil
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+import otel_experiments
+
+ROOT = Path(otel_experiments.__file__).parent.parent
 BOUNDARY = "size.py is_large | return size > 10 => return size >= 10"
 WITHIN = ("--within", "otel_experiments/room/size.py")
 
@@ -50,6 +53,13 @@ def test_an_explanation_of_code_that_is_gone_is_an_error(checkout):
     assert result.returncode == 1
     assert "code that is gone" in result.stdout
     assert "return a > 1 => return a >= 1" in result.stdout
+
+
+def test_every_explanation_of_this_checkout_is_of_code_that_is_there(tool):
+    """The file that explains survivors follows the code: an entry goes with its line."""
+    reasons = tool["explained"].read_explained(ROOT / "tests/sabotage_explained.txt")
+
+    assert tool["explained"].stale_entries(ROOT, reasons) == []
 
 
 @pytest.mark.parametrize(
