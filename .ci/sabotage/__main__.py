@@ -36,7 +36,7 @@ from reach import Reach, ReachError, measure_reach
 from trial import Copy, Outcome
 
 EXPLAINED = "tests/sabotage_explained.txt"
-MAP_SHARE = 0.4
+MAP_SHARE = 0.5
 """How much of the time goes at most into finding out which tests reach which line."""
 MOST_TESTS_S = 20.0
 """How long the tests of one mutant take at most, by their last run; the nearest and quickest are taken."""
@@ -178,6 +178,10 @@ def sabotage(root: Path, options: argparse.Namespace) -> int:
             f"{len(reach.seconds)} tests near {len(modules)} modules in {time.monotonic() - begin:.0f} s",
             flush=True,
         )
+        if reach.is_cut:
+            print(
+                "the time was over before all of these tests had run: one of the others may catch a survivor"
+            )
         if reach.failed:
             print("left out, since they fail without a change:", *sorted(reach.failed), sep="\n  ")
         report = try_all(copies, mutants, reach, nearness, begin + options.budget_s)

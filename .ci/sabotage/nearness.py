@@ -9,7 +9,7 @@ import ast
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-FAR = 3
+FAR = 4
 
 
 def imported_names(path: Path) -> set[str]:
@@ -73,11 +73,14 @@ class Nearness:
         imports, folders = self._imports[test], module.parts[1:-1]
         if dotted(module) in imports or test.stem.removeprefix("test_").startswith(module.stem.strip("_")):
             return 0
-        if set(folders) & set(test.parts) or public_names(self._root / module) & self._names[test]:
-            return 1
+        has_names = bool(public_names(self._root / module) & self._names[test])
         if "integration" in test.parts:
-            return FAR
-        return 2 if imports & self._users.get(dotted(module), set()) or not folders else FAR
+            return 2 if has_names or set(folders) & set(test.parts) else FAR
+        if has_names:
+            return 1
+        if set(folders) & set(test.parts):
+            return 2
+        return 3 if imports & self._users.get(dotted(module), set()) or not folders else FAR
 
     def near(self, modules: list[PurePosixPath]) -> list[PurePosixPath]:
         """Return the test files near any of the modules: the nearest first, those with processes last."""

@@ -28,6 +28,8 @@ class Reach:
     at_import: set[tuple[PurePosixPath, int]] = field(default_factory=set)
     seconds: dict[str, float] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
+    is_cut: bool = False
+    """Whether the time was over before all tests had run: a survivor may be caught by one that did not."""
 
     def tests_of(self, path: PurePosixPath, line: int) -> set[str]:
         """Return the tests that pass and reach a line; for one that runs at import, all that reach its module."""
@@ -93,6 +95,7 @@ def measure_reach(
         reach.add(copy, written)
         reach.seconds |= written["seconds"]
         reach.failed |= set(written["failed"])
+        reach.is_cut |= written["is_cut"]
     if not reach.seconds and running:
         raise ReachError(running[0][3].read_text(encoding="utf-8")[-3000:])
     return reach

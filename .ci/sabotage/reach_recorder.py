@@ -53,5 +53,10 @@ def pytest_unconfigure() -> None:
     lines = {name: data.contexts_by_lineno(name) for name in data.measured_files()}
     for test in skipped - failed:
         del seconds_by_test[test]
-    result = {"lines": lines, "seconds": seconds_by_test, "failed": sorted(failed)}
+    result = {
+        "lines": lines,
+        "seconds": seconds_by_test,
+        "failed": sorted(failed),
+        "is_cut": time.monotonic() > DEADLINE,
+    }
     Path(os.environ["SABOTAGE_REACH"]).write_text(json.dumps(result), encoding="utf-8")
