@@ -13,7 +13,7 @@ ParamValue = str | bool | int | float | None | Sequence["ParamValue"] | Mapping[
 
 
 class RunState(StrEnum):
-    """The states of a run. LOST is never stored: it is what a reader sees of a run whose process is gone."""
+    """The states of a run. LOST is never stored: `query/liveness.py` computes it of a run whose process is gone."""
 
     PENDING = "pending"
     RUNNING = "running"

@@ -1,5 +1,7 @@
 """What a run's state is now: the stored state, or LOST when the process that should drive it is gone.
 
+Why a run is marked lost is decided here, and only here.
+
 The store keeps only what was written; this is the one place where a reader adds what it can see itself.
 """
 

@@ -1,7 +1,8 @@
 """Every setting of ours in one table: argument of `configure` > environment variable > default.
 
 OpenTelemetry's own variables (`OTEL_EXPORTER_OTLP_*`, `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,
-`OTEL_SDK_DISABLED`, `OTEL_BSP_*`, `OTEL_METRIC_EXPORT_INTERVAL`) keep their meaning and are not repeated here.
+`OTEL_SDK_DISABLED`, `OTEL_BSP_*`, `OTEL_METRIC_EXPORT_INTERVAL`) keep their meaning and are not repeated here:
+`record/otlp/environment.py` reads them, docs/reference/settings.md says what each of them rules.
 The environment is read when `Settings.resolve` is called, never at import.
 """
 

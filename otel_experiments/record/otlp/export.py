@@ -57,7 +57,7 @@ MAX_HELD: Final = 65_536
 """Spans, and log records, and data points of instruments, that wait in memory. The store keeps all."""
 MAX_HELD_POINTS: Final = 2_000_000
 """Metric points that wait in memory; they are held as columns."""
-POINTS_PER_REQUEST: Final = 10_000
+POINTS_PER_REQUEST: Final = 10_000  # whatever OTEL_BSP_MAX_EXPORT_BATCH_SIZE says, which is about spans
 _SUSPECT_WAIT_S: Final = 1.0
 """How long the end of a process waits for an endpoint that did not answer when it was asked last."""
 _STOP_S: Final = 0.5
