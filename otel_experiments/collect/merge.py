@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
+from otel_experiments.collect.hand_over import HandOver
 from otel_experiments.collect.segment_file import SegmentFile
 from otel_experiments.errors import JournalError, JournalMovedError, StoreError
 from otel_experiments.journal.limits import lacks_descriptors
@@ -72,8 +73,7 @@ class JournalMerger:
     whose drainer is gone. `scope="all"`: besides, whatever other processes of this machine have written so
     far, which is safe at any time because the offsets are part of the transaction.
 
-    `keeps_segments`: on a network filesystem the journals stay the truth, so nothing is deleted, and the
-    journals of others are nobody's to drain.
+    `keeps_segments`: on a network filesystem journals stay: none is deleted, and those of others are not drained.
     """
 
     def __init__(
@@ -87,7 +87,6 @@ class JournalMerger:
         self._keeps_segments = keeps_segments
         self._sink = sink
         self._directory = directory
-        self._on_batch = on_batch
         self._me = current_owner()
         self.is_own_journal_closed = False
         self._open: dict[str, SegmentFile] = {}
@@ -96,6 +95,7 @@ class JournalMerger:
         self._alive: dict[Owner, bool | None] = {}
         self._caught_up: set[str] = set()
         self._damaged: set[str] = set()
+        self._hand_over = HandOver(on_batch, sink.journal_offset)
         self._is_torn = False  # cut off in the middle of reading: a decoder may hold half of a batch
 
     def merge(self, *, scope: MergeScope = "own", deadline_s: float | None = None) -> MergeReport:
@@ -110,6 +110,7 @@ class JournalMerger:
         room_bytes = BATCH_BYTES
         behind: set[str] | None = None
         self._caught_up.clear()
+        self._hand_over.hand_on_late()
         while True:
             self._alive.clear()
             try:
@@ -197,15 +198,18 @@ class JournalMerger:
 
         `BATCH_BYTES` unless there is a record about that the store cannot take: it is closed in on.
         """
+        self._hand_over.expect(batch, [advance for _, advance in advances])
         try:
             self._sink.apply(batch)
         except JournalMovedError as moved:
+            self._hand_over.forget()
             self._caught_up.clear()
             self._let_go(f"{moved.segment_id}{SEGMENT_SUFFIX}")
             return BATCH_BYTES - 1  # less than all: look again, from where the other process stopped
         except Exception as error:
             if is_interruption(error):
                 raise
+            self._hand_over.forget()
             if not _is_about_content(error):
                 raise
             self._caught_up.clear()
@@ -216,8 +220,7 @@ class JournalMerger:
         for segment, advance in advances:
             segment.offset = advance.end_offset
             report.stored_bytes += advance.end_offset - advance.start_offset
-        if self._on_batch is not None:
-            self._on_batch(batch)
+        self._hand_over.hand_on()
         return min(room_bytes * _SHRINK, BATCH_BYTES)
 
     def _step_over(

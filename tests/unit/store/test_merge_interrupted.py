@@ -85,3 +85,40 @@ def test_what_cuts_a_merge_off_leaves_it_and_each_point_is_stored_once(kind, sto
     for name in NAMES:
         assert list(store.points(RUN_ID, SeriesKey(name)).steps) == list(range(total)), name
     writer.close()
+
+
+@pytest.mark.parametrize("moment", ["before the transaction", "after the transaction"])
+def test_what_is_stored_when_a_merge_is_cut_off_is_handed_on_by_the_next(moment, store, tmp_path):
+    """Ctrl-C round the transaction that stores a batch keeps none of its points from being sent, and none goes twice."""
+    directory = journal_directory(tmp_path / "experiments.db")
+    writer = JournalWriter(directory)
+    handed = []
+    sink = CutOff(store, moment)
+    merger = JournalMerger(sink, directory, on_batch=handed.append)
+    fill(writer, 0, 5)
+
+    with pytest.raises(KeyboardInterrupt):
+        merger.merge()
+    fill(writer, 5, 5)
+    merger.merge()
+
+    steps = [step for batch in handed for block in batch.points for step in block.steps]
+    assert sorted(steps) == sorted(list(range(10)) * len(NAMES))
+    assert list(store.points(RUN_ID, SeriesKey("loss")).steps) == list(range(10))
+    writer.close()
+
+
+class CutOff:
+    """A sink in which Ctrl-C comes at the first transaction."""
+
+    def __init__(self, store, moment):
+        self._store, self._moment = store, moment
+        self.journal_offset = store.journal_offset
+
+    def apply(self, batch):
+        """Store the batch, or not, and raise the first time."""
+        moment, self._moment = self._moment, None
+        if moment != "before the transaction":
+            self._store.apply(batch)
+        if moment is not None:
+            raise KeyboardInterrupt
