@@ -341,7 +341,7 @@ def _join_as_worker(
     config: object,
     tags: Mapping[str, object] | Iterable[str] | None,
 ) -> Run:
-    from otel_experiments.record.run.join import join_as_worker  # noqa: PLC0415 - only in processes that join
+    from otel_experiments.record.run.worker import join_as_worker  # noqa: PLC0415 - only in processes that join
 
     run = join_as_worker(process, membership)
     if config is not None:

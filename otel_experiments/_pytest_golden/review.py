@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from otel_experiments._pytest_golden.session import is_interactive
 from otel_experiments.goldens.review import review_pending
 
 
@@ -19,8 +19,13 @@ def review_in_terminal(config: pytest.Config, pending: Sequence[Path]) -> None:
     if manager is not None:
         manager.suspend_global_capture(in_=True)
     try:
-        if is_interactive():
+        if _is_interactive():
             review_pending(pending, ask=input, say=print)
     finally:
         if manager is not None:
             manager.resume_global_capture()
+
+
+def _is_interactive() -> bool:
+    """Tell whether somebody can answer."""
+    return sys.stdin.isatty() and sys.stdout.isatty()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
@@ -207,8 +206,3 @@ class GoldenSession:
             return os.path.relpath(path, self.config.invocation_params.dir)
         except ValueError:  # another drive
             return str(path)
-
-
-def is_interactive() -> bool:
-    """Tell whether somebody can answer."""
-    return sys.stdin.isatty() and sys.stdout.isatty()

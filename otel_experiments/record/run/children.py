@@ -16,7 +16,7 @@ CHILDREN_NEED: Final = (
     "opentelemetry._logs",
     "opentelemetry.trace.propagation.tracecontext",
     "otel_experiments.record.events.child_logger",
-    "otel_experiments.record.run.join",
+    "otel_experiments.record.run.worker",
     "otel_experiments.store.sqlite.write_batch",
     "otel_experiments.store.sqlite.write_telemetry",
     "otel_experiments.store.sqlite.read_telemetry",

@@ -6,7 +6,6 @@ distributed job do beyond that is in `rank_run`.
 
 from __future__ import annotations
 
-import multiprocessing.process
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,13 +17,12 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext
 from otel_experiments.model.run import RunState
 from otel_experiments.process import lanes
 from otel_experiments.record.base.current import active_runs
-from otel_experiments.record.base.propagation import Membership
 from otel_experiments.record.pipeline.pipeline import Pipeline
 from otel_experiments.record.pipeline.providers import RunProviders
 from otel_experiments.record.run import exits
 from otel_experiments.record.run.endings import Ending
-from otel_experiments.record.run.run import Run, RunIdentity
-from otel_experiments.record.run.start import run_attributes
+from otel_experiments.record.run.identity import RunIdentity, run_attributes
+from otel_experiments.record.run.run import Run
 from otel_experiments.record.spans.adoption import adopt_global_provider
 from otel_experiments.record.spans.scopes import mark_failed, run_context
 from otel_experiments.semconv import SCHEMA_URL, values
@@ -98,33 +96,6 @@ class JoinedRun(Run):
             if ending.error is not None:
                 mark_failed(self.otel_span, ending.error)
             self.otel_span.end(self.pipeline.clock())
-
-
-def join_as_worker(pipeline: Pipeline, membership: Membership) -> Run:
-    """Return the run that this process was told of, ready to record."""
-    identity = RunIdentity(membership.run_id, membership.name, membership.experiment)
-    rank = membership.rank
-    if rank is not None:
-        lanes.set_rank(rank)
-    if multiprocessing.process.parent_process() is not None and not pipeline.is_inherited:
-        numbers = multiprocessing.process.current_process()._identity  # noqa: SLF001 - the number that the parent counts
-        lanes.set_child(numbers[-1] if numbers else 0, rank)
-    parent = membership.parent
-    # The run's trace id is for spans without a parent; there are none where a parent is told.
-    first_trace = (
-        membership.run_id
-        if parent is None
-        else trace.format_trace_id(pipeline.id_generator.generate_trace_id())
-    )
-    part = "worker" if parent is None else None
-    if rank is None:
-        return joined(pipeline, identity, first_trace, parent, part, make=JoinedRun)
-    from otel_experiments.record.run.rank_run import rank_worker  # noqa: PLC0415 - only in distributed jobs
-
-    attributes = {attr.ML_DISTRIBUTED_RANK: rank}
-    return joined(
-        pipeline, identity, first_trace, parent, part, attributes=attributes, make=rank_worker(rank)
-    )
 
 
 def joined(

@@ -35,7 +35,7 @@ from otel_experiments.semconv import metrics, values
 
 if TYPE_CHECKING:
     from otel_experiments.process.lanes import LaneClock
-    from otel_experiments.record.run.run import Run
+    from otel_experiments.record.base.ports import RunPort
     from otel_experiments.record.spans.loops import Loops
     from otel_experiments.record.system.host_load import HostLoadClock
 
@@ -282,7 +282,7 @@ class RunLife(Recording):
             if not self._is_last_collected:
                 self._is_last_collected = True
                 with self.guard:
-                    self.pipeline.before_last_collection(cast("Run", self))
+                    self.pipeline.before_last_collection(cast("RunPort", self))
                     self.collect_metrics()
             with self.guard:
                 self._set_state(ending.state, reason=ending.reason, error_type=ending.error_type)

@@ -25,8 +25,9 @@ from otel_experiments.record.base.ranks import Rank
 from otel_experiments.record.base.room import why_not_kept
 from otel_experiments.record.pipeline.pipeline import FlushReport, Pipeline
 from otel_experiments.record.run.endings import Ending
+from otel_experiments.record.run.identity import RunIdentity
 from otel_experiments.record.run.join import JoinedRun, joined
-from otel_experiments.record.run.run import Run, RunIdentity
+from otel_experiments.record.run.run import Run
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import events
 

@@ -6,7 +6,7 @@ import itertools
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
 
@@ -30,6 +30,7 @@ from otel_experiments.record.params.flatten import attribute_of_param
 from otel_experiments.record.pipeline.pipeline import FlushReport, Pipeline
 from otel_experiments.record.pipeline.providers import RunProviders
 from otel_experiments.record.run.endings import ending_of
+from otel_experiments.record.run.identity import RunIdentity
 from otel_experiments.record.run.life import RunLife
 from otel_experiments.record.run.recording import Recording
 from otel_experiments.record.run.work import Work
@@ -50,26 +51,6 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 MAX_HYPERPARAMETERS = 100
 """How many params the run span carries as attributes; all of them are in the event with the config."""
-
-
-@dataclass(slots=True)
-class RunIdentity:
-    """What a run is told at its start; see `start_run` for the meaning of each."""
-
-    run_id: str
-    name: str
-    experiment: str
-    facts: model.RunFacts = field(default_factory=model.RunFacts)
-    parent_run_id: str | None = None
-    seed: int | None = None
-    attempt: int = 1
-    params: dict[str, ParamValue] = field(default_factory=dict)
-    tags: dict[str, str | None] = field(default_factory=dict)
-    first_started_ns: int | None = None
-    """When the first attempt started, and how long all earlier ones worked: the run's duration is that of all."""
-    worked_ns: int = 0
-    not_before_ns: int = 0
-    """What is written of this attempt is never of an earlier time, though the clock may have been set back."""
 
 
 class _Given(NamedTuple):

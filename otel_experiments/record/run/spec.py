@@ -15,7 +15,7 @@ from otel_experiments.record.base.value_loss import Tell
 from otel_experiments.semconv import attributes as attr
 
 if TYPE_CHECKING:
-    from otel_experiments.record.run.run import Run
+    from otel_experiments.record.base.ports import RunPort
 
 FACT_ATTRIBUTES: Final[Mapping[str, str]] = {
     "group": attr.ML_EXPERIMENT_GROUP,
@@ -37,7 +37,7 @@ class RunSpec:
     tags: Mapping[str, object] | Iterable[str] | None = None
     facts: RunFacts = field(default_factory=RunFacts)
     seed: int | None = None
-    parent: Run | None = None
+    parent: RunPort | None = None
     pending: bool = False
 
 

@@ -30,9 +30,10 @@ from otel_experiments.record.pipeline.pipeline import Pipeline
 from otel_experiments.record.pipeline.providers import RunProviders
 from otel_experiments.record.run import exits
 from otel_experiments.record.run.current import active_runs, find_run
+from otel_experiments.record.run.identity import RunIdentity, run_attributes
 from otel_experiments.record.run.recording import clean_tags
-from otel_experiments.record.run.run import Run, RunIdentity
-from otel_experiments.record.run.spec import RunSpec, fact_attributes, merged_facts
+from otel_experiments.record.run.run import Run
+from otel_experiments.record.run.spec import RunSpec, merged_facts
 from otel_experiments.record.spans.adoption import adopt_global_provider
 from otel_experiments.record.system import environment
 from otel_experiments.record.system.git import git_attributes
@@ -241,19 +242,6 @@ def _latest_ns(known: model.Run, now_ns: int) -> int:
     """Return the time before which nothing may be written of the next attempt; 0 where the clock was not set back."""
     latest_ns = max(known.created_ns, known.started_ns or 0, known.ended_ns or 0, known.heartbeat_ns or 0)
     return latest_ns + _BETWEEN_BEATS_NS if latest_ns >= now_ns else 0
-
-
-def run_attributes(identity: RunIdentity) -> dict[str, Any]:
-    """Return what identifies experiment and run on the resource."""
-    attributes: dict[str, Any] = {
-        attr.ML_EXPERIMENT_NAME: identity.experiment,
-        attr.ML_RUN_ID: identity.run_id,
-        attr.ML_RUN_NAME: identity.name,
-        attr.ML_RUN_ATTEMPT: identity.attempt,
-    }
-    if identity.parent_run_id:
-        attributes[attr.ML_RUN_PARENT_ID] = identity.parent_run_id
-    return attributes | fact_attributes(identity.facts)
 
 
 Clock = Callable[[], int]

@@ -1,0 +1,44 @@
+"""What a run is told at its start, and what of it is on the resource."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from otel_experiments.model import run as model
+from otel_experiments.model.run import ParamValue
+from otel_experiments.record.run.spec import fact_attributes
+from otel_experiments.semconv import attributes as attr
+
+
+@dataclass(slots=True)
+class RunIdentity:
+    """What a run is told at its start; see `start_run` for the meaning of each."""
+
+    run_id: str
+    name: str
+    experiment: str
+    facts: model.RunFacts = field(default_factory=model.RunFacts)
+    parent_run_id: str | None = None
+    seed: int | None = None
+    attempt: int = 1
+    params: dict[str, ParamValue] = field(default_factory=dict)
+    tags: dict[str, str | None] = field(default_factory=dict)
+    first_started_ns: int | None = None
+    """When the first attempt started, and how long all earlier ones worked: the run's duration is that of all."""
+    worked_ns: int = 0
+    not_before_ns: int = 0
+    """What is written of this attempt is never of an earlier time, though the clock may have been set back."""
+
+
+def run_attributes(identity: RunIdentity) -> dict[str, Any]:
+    """Return what identifies experiment and run on the resource."""
+    attributes: dict[str, Any] = {
+        attr.ML_EXPERIMENT_NAME: identity.experiment,
+        attr.ML_RUN_ID: identity.run_id,
+        attr.ML_RUN_NAME: identity.name,
+        attr.ML_RUN_ATTEMPT: identity.attempt,
+    }
+    if identity.parent_run_id:
+        attributes[attr.ML_RUN_PARENT_ID] = identity.parent_run_id
+    return attributes | fact_attributes(identity.facts)
