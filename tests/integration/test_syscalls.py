@@ -108,7 +108,7 @@ def test_which_step_started_to_write_a_hundred_times_more(tmp_path):
         "step 0": 1000, "step 1": 1000, "step 2": 1000, "step 3": 100_000, "step 4": 1000, "stage load": 7,
     }  # fmt: skip
     first = answer.stdout.split("most bytes\n")[1].splitlines()[0].split()
-    assert (first[0], first[2], first[3], first[-1]) == ("100000", "1000x", "write", "default/step[3]")
+    assert (first[0], first[2], first[3], first[-1]) == ("100000", "1000x", "write", "default/step=3")
 
 
 @needs_strace
