@@ -1,11 +1,13 @@
 """A run from its start to its end: states, reasons, names, resume."""
 
 import asyncio
+import contextvars
 import re
 import signal
 import threading
 
 import pytest
+from opentelemetry import context as context_api
 
 import otel_experiments as ox
 from otel_experiments.errors import (
@@ -16,6 +18,7 @@ from otel_experiments.errors import (
     RunNotFoundError,
 )
 from otel_experiments.model.run import LEGAL_TRANSITIONS, RunState, check_transition
+from otel_experiments.record.base.current import ended_inside
 
 
 def test_a_body_that_ends_makes_a_succeeded_run(recording, read):
@@ -412,3 +415,67 @@ def test_spans_that_end_after_recording_are_told_as_such(forgiving, caplog):
     assert [record.getMessage().partition(" (")[0] for record in caplog.records] == [
         "Spans are lost: recording has ended"
     ]
+
+
+@pytest.mark.parametrize(
+    ("has_block", "is_cut", "state"),
+    [
+        (True, True, "cancelled"),
+        (True, False, "succeeded"),
+        (False, True, "succeeded"),
+        (False, False, "succeeded"),
+    ],
+)
+def test_the_end_of_the_process_cancels_what_its_block_had_not_ended(
+    recording, read, has_block, is_cut, state
+):
+    """A block that the end cuts off had more to do; a run without a block had whatever it has."""
+
+    def record():
+        run = ox.start_run("r")
+        run = run.__enter__() if has_block else run.stay()
+        run.end_unfinished("the process ended", is_cut=is_cut)
+
+    contextvars.copy_context().run(record)
+
+    assert read("r").state == state
+    assert read("r").record.reason == (
+        "the process ended before the run's block did" if state == "cancelled" else "the process ended"
+    )
+    ended_inside.clear()  # a process that ends has no more blocks
+
+
+def test_a_run_that_stays_leaves_the_context_as_it_found_it(recording):
+    """After its end the caller's context is the one of before, and nothing is remembered of the run."""
+    before = context_api.get_current()
+    run = ox.start_run("r").stay()
+    inside = context_api.get_current()
+    run.finish()
+
+    assert inside is not before
+    assert context_api.get_current() is before
+    assert ended_inside == set()
+
+
+def test_a_run_that_stays_takes_away_no_context_of_others(recording):
+    """What a library has attached since is not the run's to undo."""
+
+    def record():
+        run = ox.start_run("r").stay()
+        context_api.attach(context_api.set_value("theirs", 1))
+        theirs = context_api.get_current()
+        run.finish()
+        return context_api.get_current() is theirs
+
+    assert contextvars.copy_context().run(record)
+    assert ended_inside == set()
+
+
+def test_a_run_that_was_finished_in_its_block_is_remembered_until_the_block_is_left(recording):
+    """What comes in between is refused as coming after the end; afterwards it is any code without a run."""
+    with ox.start_run("r") as run:
+        run.finish()
+        inside = set(ended_inside)
+
+    assert inside == {run.id}
+    assert ended_inside == set()
