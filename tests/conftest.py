@@ -18,6 +18,7 @@ MADE_UP = tuple(
     TESTS / folder
     for folder in (
         "unit/store",
+        "unit/collect",
         "unit/query",
         "unit/cli",
         "unit/codec",

@@ -1,0 +1,69 @@
+"""What a reader gets where it may not write the store: a copy in memory with what journals hold."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from otel_experiments.collect import gather
+from otel_experiments.collect.gather import gather_journals, read_older
+from otel_experiments.collect.journal_place import journal_directory
+from otel_experiments.errors import StoreNotFoundError, StoreReadOnlyError
+from otel_experiments.journal import encode
+from otel_experiments.journal.writer import JournalWriter
+from otel_experiments.model.run import Run, RunState
+from otel_experiments.model.search import RunQuery
+from otel_experiments.store import open_store
+
+OLDER = Path(__file__).parents[2] / "data/store_v1.db"
+RUN = Run("ab" * 16, "digits", "mlp", RunState.RUNNING, 5, 5)
+
+
+@pytest.fixture
+def recorded(store_path):
+    """Return the path of a store of which only a journal is there yet."""
+    writer = JournalWriter(journal_directory(store_path))
+    writer.append(encode.encode_run(RUN))
+    yield store_path
+    writer.close()
+
+
+def test_journals_alone_make_a_store(recorded):
+    """Beside a store that was never made they are read into memory, and stay as they are."""
+    before = {path.name: path.read_bytes() for path in journal_directory(recorded).iterdir()}
+
+    store, problems = gather_journals(recorded)
+
+    assert [run.name for run in store.find_runs(RunQuery())] == ["mlp"]
+    assert problems == []
+    assert not recorded.exists()
+    assert {path.name: path.read_bytes() for path in journal_directory(recorded).iterdir()} == before
+
+
+def test_without_journals_there_is_no_store(store_path):
+    """Neither a place without a folder nor one whose folder is a file is taken for an empty store."""
+    with pytest.raises(StoreNotFoundError):
+        gather_journals(store_path)
+    journal_directory(store_path).write_text("no folder")
+    with pytest.raises(StoreNotFoundError):
+        gather_journals(store_path)
+
+
+@pytest.mark.parametrize(("room", "is_copied"), [(0, True), (1, True), (-1, False)])
+def test_an_older_store_is_copied_up_to_a_size(store_path, monkeypatch, room, is_copied):
+    """What fits into the bound is read in memory with all its runs; what is larger has to be upgraded first."""
+    shutil.copy(OLDER, store_path)
+    monkeypatch.setattr(gather, "MOST_COPIED_BYTES", store_path.stat().st_size + room)
+    with open_store(shutil.copy(OLDER, store_path.with_name("upgraded.db"))) as upgraded:
+        expected = upgraded.count_runs(RunQuery())
+    before = store_path.read_bytes()
+
+    if is_copied:
+        store, problems = read_older(store_path)
+        assert (store.count_runs(RunQuery()), problems) == (expected, [])
+        assert expected > 0
+    else:
+        with pytest.raises(StoreReadOnlyError, match="be upgraded"):
+            read_older(store_path)
+
+    assert store_path.read_bytes() == before
