@@ -26,8 +26,9 @@ from otel_experiments.golden.checks.times import check_times, excuse_own_run, me
 from otel_experiments.golden.findings import Code, Finding, sort_findings
 from otel_experiments.golden.match.content_diff import OwnTolerance
 from otel_experiments.golden.match.ledger import Ledger
-from otel_experiments.golden.match.matcher import Matched, match_forms
+from otel_experiments.golden.match.matcher import match_forms
 from otel_experiments.golden.match.shapes import ranks_of
+from otel_experiments.golden.match.state import Matched
 from otel_experiments.golden.policy import Policy, apply_rules
 from otel_experiments.golden.score.equivalence import EquivalenceScore, measure_slowdown, score_sequences
 from otel_experiments.golden.timing.model import TimingReport, TimingRun

@@ -23,7 +23,7 @@ LARGER_MODULES = {
     "golden/file/read.py": "one parser: each line kind of the file format is a method",
     "golden/inline.py": "the grammar of goldens written in tests: parser and matcher together",
     "golden/match/unmatched.py": "the last stages of matching, which share the ledger of what is unmatched",
-    "golden/match/matcher.py": "the stages of matching in their order; each keeps the pairs of the ones before",
+    "golden/match/matcher.py": "the stages that compare pairs, in their order",
     "golden/match/pairing.py": "the levels of likeness beside the passes that use them, in their order",
     "golden/file/lines.py": "one function a line kind of the file format",
     "golden/file/tree.py": "templates out of and into the file, the two directions side by side",

@@ -12,7 +12,7 @@ from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
 from otel_experiments.golden.curves.compare import Curve, CurveFinding, CurveReport, compare_curve
 from otel_experiments.golden.findings import Code, Example, Finding
 from otel_experiments.golden.match.ledger import location_of
-from otel_experiments.golden.match.matcher import Matched, Pair
+from otel_experiments.golden.match.state import Matched, Pair
 from otel_experiments.golden.policy import Policy
 
 CurveKey = tuple[str, str]

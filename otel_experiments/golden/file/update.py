@@ -15,7 +15,8 @@ from otel_experiments.golden.canonical.form import Form, Number
 from otel_experiments.golden.canonical.trace import MetricSeries
 from otel_experiments.golden.match.content_diff import EXACT, diff_owns
 from otel_experiments.golden.match.ledger import Ledger
-from otel_experiments.golden.match.matcher import Matched, Pair, match_forms
+from otel_experiments.golden.match.matcher import match_forms
+from otel_experiments.golden.match.state import Matched, Pair
 from otel_experiments.golden.policy import Policy
 
 

@@ -6,9 +6,8 @@ is met once. Emits differences into a `Ledger`; judges nothing. Source: golden t
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from otel_experiments.golden.canonical.form import (
@@ -16,21 +15,17 @@ from otel_experiments.golden.canonical.form import (
     Node,
     NodeType,
     Number,
-    Own,
     extend_path,
     join_path,
-    round_floats,
 )
-from otel_experiments.golden.canonical.values import Value, is_unbounded
+from otel_experiments.golden.canonical.values import is_unbounded
 from otel_experiments.golden.findings import Code
-from otel_experiments.golden.match.content_diff import EXACT, OwnChange, OwnTolerance, diff_owns, number_alike
+from otel_experiments.golden.match.content_diff import EXACT, OwnChange, OwnTolerance, diff_owns
 from otel_experiments.golden.match.ledger import Ledger, Places
-from otel_experiments.golden.match.order import check_order
-from otel_experiments.golden.match.pairing import Pairing, pair_slots
-from otel_experiments.golden.match.schema_moves import move_attributes
 from otel_experiments.golden.match.shapes import number_shapes
-from otel_experiments.golden.match.slots import Side, Slot, long_rests
-from otel_experiments.golden.match.unmatched import Instances, Leftover, report_leftovers, resolve_leftovers
+from otel_experiments.golden.match.slots import long_rests
+from otel_experiments.golden.match.state import Instances, Leftover, Matched, MatchState, Pair
+from otel_experiments.golden.match.unmatched import report_leftovers, resolve_leftovers
 
 _LONG_QUEUE_NS: Final = 50_000_000
 """Tasks that take less together, the longest left out, may all land on one worker by chance. Units: nanoseconds.
@@ -42,107 +37,58 @@ in some at 16 ms.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Instances of a golden template and the instances of a candidate's template that they are."""
-
-    golden: Node
-    golden_at: Instances
-    candidate: Node
-    candidate_at: Instances
-    path: str
-
-
-@dataclass(slots=True)
-class Matched:
-    """What a comparison of structure leaves for the comparison of numbers."""
-
-    pairs: list[Pair] = field(default_factory=list)
-    """Matched spans, by template."""
-    removed_paths: dict[str, Node] = field(default_factory=dict)
-    """Paths that the candidate lacks altogether, with the golden's template."""
-    changed_paths: set[str] = field(default_factory=set)
-    """Paths at which spans were lost or won: shorter curves there are a consequence."""
-    equal_count: int = 0
-    """Matched spans of equal name, kind and status."""
-
-
 def match_forms(golden: Form, candidate: Form, ledger: Ledger, *, tolerance: OwnTolerance = EXACT) -> Matched:
     """Compare the structure and the spans of two forms; differences go to the ledger."""
-    matcher = _Matcher(golden, candidate, ledger, tolerance)
-    matcher.run()
-    return matcher.matched
+    state = MatchState(golden, candidate, ledger, tolerance)
+    _Matcher(state).run()
+    return state.matched
 
 
 class _Matcher:
-    def __init__(self, golden: Form, candidate: Form, ledger: Ledger, tolerance: OwnTolerance) -> None:
-        self.golden, self.candidate = golden, candidate
-        self.ledger = ledger
-        self.tolerance = tolerance
-        self.common: list[Own] = []
-        numbers: dict[Own, int] = {}
-        moved = move_attributes(golden.owns, golden.schemas, candidate.schemas, candidate.owns)
-        ours = [self._number(own, numbers) for own in moved]
-        known = len(self.common)
-        theirs = [self._number(own, numbers) for own in candidate.owns]
-        if any(round_floats(own) for own in self.common[known:]):  # else all floats are those of the golden
-            first = number_alike(self.common, tolerance)
-            ours, theirs = [first[own] for own in ours], [first[own] for own in theirs]
-        self.ours, self.theirs = Side(golden, ours), Side(candidate, theirs)
-        self.matched = Matched()
-        self.leftovers: list[Leftover] = []
+    """The stages that compare pairs, over the state that those which explain what is left share."""
+
+    def __init__(self, state: MatchState) -> None:
+        self.state = state
         self.index_changes: dict[tuple[str, str], list[tuple[Number, Number, Pair, int]]] = {}
         self._changes: dict[tuple[int, int], list[OwnChange]] = {}
-        self._queue: deque[Pair] = deque()
         self._single_ids = 0
-        self.has_lanes = golden.order == "lanes" == candidate.order
-
-    def _number(self, own: Own, numbers: dict[Own, int]) -> int:
-        number = numbers.setdefault(own, len(self.common))
-        if number == len(self.common):
-            self.common.append(own)
-        return number
 
     def run(self) -> None:
-        number_shapes(self.golden, self.candidate)
-        self._queue.append(Pair(self.golden.top, range(1), self.candidate.top, range(1), ""))
-        while self._queue:
-            while self._queue:
-                self._compare(self._queue.popleft())
-            resolve_leftovers(self)
-        counts = self._matched_counts()
-        report_leftovers(self, counts)
-        for left in self.leftovers:
-            self.matched.changed_paths.add(left.path)
+        number_shapes(self.state.golden, self.state.candidate)
+        self.state.waiting.append(
+            Pair(self.state.golden.top, range(1), self.state.candidate.top, range(1), "")
+        )
+        while self.state.waiting:
+            while self.state.waiting:
+                self._compare(self.state.waiting.popleft())
+            resolve_leftovers(self.state)
+        counts = self.state.matched_counts()
+        report_leftovers(self.state, counts)
+        for left in self.state.leftovers:
+            self.state.matched.changed_paths.add(left.path)
             if left.is_removed and not left.is_settled and not counts[left.path]:
-                self.matched.removed_paths[left.path] = left.slot.node
+                self.state.matched.removed_paths[left.path] = left.slot.node
         self._report_indices()
         self._report_labels()
-
-    def _matched_counts(self) -> Counter[str]:
-        counts: Counter[str] = Counter()
-        for pair in self.matched.pairs:
-            counts[pair.path] += len(pair.golden_at)
-        return counts
 
     # --- one pair of templates ---------------------------------------------------------------------------------
 
     def _compare(self, pair: Pair) -> None:
         ours, theirs = pair.golden, pair.candidate
         if ours.type is NodeType.SPAN:
-            self.matched.pairs.append(pair)
+            self.state.matched.pairs.append(pair)
             if ours.kind != theirs.kind:
-                self.ledger.note(
+                self.state.ledger.note(
                     Code.KIND,
                     pair.path,
                     golden=kind_name(ours.kind),
                     candidate=kind_name(theirs.kind),
                     count=len(pair.golden_at),
-                    places=Places(self.candidate, theirs, pair.candidate_at),
+                    places=Places(self.state.candidate, theirs, pair.candidate_at),
                 )
             different = self._compare_owns(pair)
             is_same = ours.name == theirs.name and ours.kind == theirs.kind
-            self.matched.equal_count += len(pair.golden_at) - different if is_same else 0
+            self.state.matched.equal_count += len(pair.golden_at) - different if is_same else 0
             self._compare_indices(pair)
         elif ours.type is NodeType.PAR:
             self._compare_widths(pair)
@@ -155,7 +101,7 @@ class _Matcher:
         """Report how the spans differ themselves; return how many differ in status."""
         ours = _select(pair.golden.own, pair.golden_at)
         theirs = _select(pair.candidate.own, pair.candidate_at)
-        golden_numbers, candidate_numbers = self.ours.own_numbers, self.theirs.own_numbers
+        golden_numbers, candidate_numbers = self.state.ours.own_numbers, self.state.theirs.own_numbers
         different: dict[tuple[int, int], list[OwnChange]] = {}
         statuses = 0
         for couple, count in Counter(zip(ours, theirs, strict=True)).items():
@@ -174,9 +120,9 @@ class _Matcher:
             if found is not None:
                 found.append(instance)
         for couple, changes in different.items():
-            places = Places(self.candidate, pair.candidate, where[couple])
+            places = Places(self.state.candidate, pair.candidate, where[couple])
             for change in changes:
-                self.ledger.note(
+                self.state.ledger.note(
                     change.code,
                     pair.path,
                     key=change.key,
@@ -191,7 +137,7 @@ class _Matcher:
     def _changes_between(self, key: tuple[int, int], pair: Pair) -> list[OwnChange]:
         changes = self._changes.get(key)
         if changes is None:
-            changes = diff_owns(self.common[key[0]], self.common[key[1]], self.tolerance)
+            changes = diff_owns(self.state.common[key[0]], self.state.common[key[1]], self.state.tolerance)
             self._changes[key] = changes
         if pair.golden.name != pair.candidate.name:
             return [change for change in changes if not _is_of_name(change, pair)]
@@ -216,41 +162,41 @@ class _Matcher:
                 else:
                     self.index_changes.setdefault((pair.path, key), []).append((old, new, pair, at))
             for code, instances in lost.items():
-                self.ledger.note(
+                self.state.ledger.note(
                     code,
                     pair.path,
                     key=key,
                     detail="an index",
                     count=len(instances),
-                    places=Places(self.candidate, pair.candidate, instances),
+                    places=Places(self.state.candidate, pair.candidate, instances),
                 )
 
     def _is_open(self, pair: Pair, at: int, key: str) -> bool:
         """Whether the golden takes any value under a key, and maybe none, in one instance of a pair."""
-        own = self.golden.owns[pair.golden.own[pair.golden_at[at]]]
+        own = self.state.golden.owns[pair.golden.own[pair.golden_at[at]]]
         return any(name == key and is_unbounded(value) for name, value in own.attributes)
 
     def _compare_widths(self, pair: Pair) -> None:
         """Report work that was spread over lanes and is done by one now, though its tasks are long enough."""
         ours, theirs = pair.golden, pair.candidate
-        if not self.has_lanes or ours.lanes < 2 or theirs.lanes != 1:
+        if not self.state.has_lanes or ours.lanes < 2 or theirs.lanes != 1:
             return
         lane = theirs.children[0]
         durations = sorted(
             (span.end_ns or span.start_ns) - span.start_ns
             for child in lane.children
             for instance in range(min(child.size, 1_000))
-            if (span := self.candidate.span_at(child, instance)) is not None
+            if (span := self.state.candidate.span_at(child, instance)) is not None
         )
         if sum(durations[:-1]) >= _LONG_QUEUE_NS:
-            self.ledger.note(
+            self.state.ledger.note(
                 Code.SERIALISED,
                 pair.path,
                 golden=f"{ours.lanes} lanes",
                 candidate="1 lane",
                 detail=", ".join(dict.fromkeys(child.name for child in lane.children)),
                 count=len(pair.golden_at),
-                places=Places(self.candidate, lane.children[0], [0]),
+                places=Places(self.state.candidate, lane.children[0], [0]),
             )
 
     def _descend(self, pair: Pair) -> None:
@@ -262,7 +208,7 @@ class _Matcher:
             if ours.type is NodeType.PAR:
                 self._descend_parallel(pair, ours, theirs, path)
                 continue
-            self._queue.append(
+            self.state.waiting.append(
                 Pair(
                     ours,
                     _below(pair.golden_at, ours.count),
@@ -276,13 +222,13 @@ class _Matcher:
         """Go on inside a parallel block: lane by lane where the contents are equal, else matched anew."""
         groups: dict[tuple[object, object] | None, list[int]] = {}
         for at, (old, new) in enumerate(zip(pair.golden_at, pair.candidate_at, strict=True)):
-            before, after = self.ours.content(ours, old), self.theirs.content(theirs, new)
+            before, after = self.state.ours.content(ours, old), self.state.theirs.content(theirs, new)
             groups.setdefault(None if before == after else (before, after), []).append(at)
         for key, members in groups.items():
             golden_at = [pair.golden_at[at] for at in members]
             candidate_at = [pair.candidate_at[at] for at in members]
             if key is None:
-                self._queue.append(Pair(ours, golden_at, theirs, candidate_at, path))
+                self.state.waiting.append(Pair(ours, golden_at, theirs, candidate_at, path))
             else:
                 self._compare_widths(Pair(ours, golden_at, theirs, candidate_at, path))
                 self._match_group([ours], golden_at, [theirs], candidate_at, path)
@@ -310,15 +256,15 @@ class _Matcher:
         self, ours: Sequence[Node], old: int, theirs: Sequence[Node], new: int
     ) -> tuple[object, ...]:
         """Return what instances of a pair have to share to be matched in one go."""
-        before, golden_base = self.ours.index_pattern(ours, old)
-        after, candidate_base = self.theirs.index_pattern(theirs, new)
+        before, golden_base = self.state.ours.index_pattern(ours, old)
+        after, candidate_base = self.state.theirs.index_pattern(theirs, new)
         shift = tuple(
             (key, dict(candidate_base).get(key, 0) - value)  # type: ignore[call-overload] # pairs of key and number
             for key, value in golden_base  # type: ignore[attr-defined] # as above
         )
         parallel = [
             side.content(child, at)
-            for side, children, at in ((self.ours, ours, old), (self.theirs, theirs, new))
+            for side, children, at in ((self.state.ours, ours, old), (self.state.theirs, theirs, new))
             for child in children
             if child.type is NodeType.PAR
         ]
@@ -335,15 +281,15 @@ class _Matcher:
         old, new = golden_at[0], candidate_at[0]
         golden_limits = long_rests(ours, old, theirs, new)
         candidate_limits = long_rests(theirs, new, ours, old)
-        golden_slots = self.ours.slots(ours, old, golden_limits)
-        candidate_slots = self.theirs.slots(theirs, new, candidate_limits)
-        pairing = self.match_slots(golden_slots, golden_at, candidate_slots, candidate_at, path)
+        golden_slots = self.state.ours.slots(ours, old, golden_limits)
+        candidate_slots = self.state.theirs.slots(theirs, new, candidate_limits)
+        pairing = self.state.match_slots(golden_slots, golden_at, candidate_slots, candidate_at, path)
         for is_removed, side, limits, at in (
-            (True, self.ours, golden_limits, golden_at),
-            (False, self.theirs, candidate_limits, candidate_at),
+            (True, self.state.ours, golden_limits, golden_at),
+            (False, self.state.theirs, candidate_limits, candidate_at),
         ):
             for node, laid_out in limits.items():
-                self.leftovers.append(
+                self.state.leftovers.append(
                     Leftover(
                         is_removed=is_removed,
                         path=join_path(path, node),
@@ -358,85 +304,10 @@ class _Matcher:
                     )
                 )
 
-    def match_slots(
-        self,
-        golden_slots: Sequence[Slot],
-        golden_at: Instances,
-        candidate_slots: Sequence[Slot],
-        candidate_at: Instances,
-        path: str,
-    ) -> Pairing:
-        """Match children of one parent (in all its instances) and go on with what was matched."""
-        pairing = pair_slots(golden_slots, candidate_slots, has_lanes=self.has_lanes, owns=self.common)
-        check_order(
-            pairing,
-            self.ledger,
-            path=path,
-            candidate=self.candidate,
-            parents=candidate_at,
-            has_lanes=self.has_lanes,
-        )
-        self._queue_pairs(pairing, golden_at, candidate_at, path)
-        for side, positions, slots, at in (
-            (True, pairing.removed, golden_slots, golden_at),
-            (False, pairing.added, candidate_slots, candidate_at),
-        ):
-            for position in positions:
-                slot = slots[position]
-                self.leftovers.append(
-                    Leftover(
-                        is_removed=side,
-                        path=join_path(path, slot.node),
-                        parent_path=path,
-                        slot=slot,
-                        instances=slot.instances(at),
-                        pairing=pairing,
-                        position=position,
-                        golden_parents=golden_at,
-                        candidate_parents=candidate_at,
-                    )
-                )
-        return pairing
-
-    def _queue_pairs(
-        self, pairing: Pairing, golden_at: Instances, candidate_at: Instances, path: str
-    ) -> None:
-        """Queue the matched slots; neighbours of the same templates go together."""
-        runs: dict[tuple[Node, Node], tuple[list[Slot], list[Slot]]] = {}
-        for at, place in pairing.pairs:
-            ours, theirs = pairing.golden[at], pairing.candidate[place]
-            run = runs.setdefault((ours.node, theirs.node), ([], []))
-            run[0].append(ours)
-            run[1].append(theirs)
-        for (ours_node, theirs_node), (ours_run, theirs_run) in runs.items():
-            self._queue.append(
-                Pair(
-                    ours_node,
-                    _spread(ours_run, golden_at),
-                    theirs_node,
-                    _spread(theirs_run, candidate_at),
-                    join_path(path, ours_node),
-                )
-            )
-
-    def queue(
-        self, ours: Node, golden_at: Instances, theirs: Node, candidate_at: Instances, path: str
-    ) -> None:
-        """Compare these instances too."""
-        self._queue.append(Pair(ours, golden_at, theirs, candidate_at, path))
-
-    def status_of(self, slot: Slot) -> int:
-        """Return the status code of a slot's span."""
-        return self.common[slot.own].status
-
-    def attributes_of(self, slot: Slot) -> tuple[tuple[str, Value], ...]:
-        """Return the compared attributes of a slot's span."""
-        return self.common[slot.own].attributes
-
     # --- indices and labels ------------------------------------------------------------------------------------
 
     def _report_indices(self) -> None:
-        disturbed = {left.path for left in self.leftovers}
+        disturbed = {left.path for left in self.state.leftovers}
         for (path, key), changes in self.index_changes.items():
             if path in disturbed:
                 continue  # one iteration more or less moves all later numbers; the count says so
@@ -444,11 +315,11 @@ class _Matcher:
             theirs = Counter(new for _, new, _, _ in changes)
             missing, extra = list((ours - theirs).elements()), list((theirs - ours).elements())
             pair, at = changes[0][2], changes[0][3]
-            places = Places(self.candidate, pair.candidate, [pair.candidate_at[at]])
+            places = Places(self.state.candidate, pair.candidate, [pair.candidate_at[at]])
             known = set(_index_values(pair, key))
             twice = [value for value in extra if value in known or extra.count(value) > 1][:100]
             if twice:
-                self.ledger.note(
+                self.state.ledger.note(
                     Code.DUPLICATE_INDEX,
                     path,
                     key=key,
@@ -457,7 +328,7 @@ class _Matcher:
                     places=places,
                 )
             if missing:
-                self.ledger.note(
+                self.state.ledger.note(
                     Code.MISSING_INDEX,
                     path,
                     key=key,
@@ -467,7 +338,7 @@ class _Matcher:
                     places=places,
                 )
             elif not twice:
-                self.ledger.note(
+                self.state.ledger.note(
                     Code.REORDERED,
                     path,
                     key=key,
@@ -481,9 +352,9 @@ class _Matcher:
         """Report ids that were one id in the golden and are two now, or the other way round."""
         forward: dict[int, int] = {}
         backward: dict[int, int] = {}
-        for pair in self.matched.pairs:
+        for pair in self.state.matched.pairs:
             ours, theirs = pair.golden.labels, pair.candidate.labels
-            if not (ours or theirs) or is_ambiguous(self.golden, pair.golden):
+            if not (ours or theirs) or is_ambiguous(self.state.golden, pair.golden):
                 continue
             for key in {**ours, **theirs}:
                 for at, (old_at, new_at) in enumerate(zip(pair.golden_at, pair.candidate_at, strict=True)):
@@ -491,14 +362,14 @@ class _Matcher:
                     new = theirs[key][new_at] if key in theirs else ()
                     if self._is_open(pair, at, key) or self._is_consistent(old, new, forward, backward):
                         continue
-                    self.ledger.note(
+                    self.state.ledger.note(
                         Code.ATTR,
                         pair.path,
                         key=key,
                         golden=_labels(old),
                         candidate=_labels(new),
                         detail="the same id is no longer used in the same places",
-                        places=Places(self.candidate, pair.candidate, [new_at]),
+                        places=Places(self.state.candidate, pair.candidate, [new_at]),
                     )
 
     def _is_consistent(
@@ -515,9 +386,9 @@ class _Matcher:
             self._single_ids += 1  # an id that occurs once is unlike any other
             before, after = ours or -self._single_ids, theirs or -self._single_ids
             if ours and forward.setdefault(ours, after) != after:
-                return bool(self.leftovers)  # its other use may have gone with a span that is reported
+                return bool(self.state.leftovers)  # its other use may have gone with a span that is reported
             if theirs and backward.setdefault(theirs, before) != before:
-                return bool(self.leftovers)
+                return bool(self.state.leftovers)
         return True
 
 
@@ -552,15 +423,6 @@ def _below(instances: Instances, count: int) -> Instances:
     if count == 1:
         return instances
     return [instance * count + at for instance in instances for at in range(count)]
-
-
-def _spread(slots: Sequence[Slot], parents: Instances) -> Instances:
-    """Return the instances of some slots of one node, parent by parent."""
-    stride = slots[0].stride
-    offsets = [slot.offset for slot in slots]
-    if isinstance(parents, range) and offsets == list(range(stride)):
-        return range(parents.start * stride, parents.stop * stride)
-    return [parent * stride + offset for parent in parents for offset in offsets]
 
 
 def _rest_of(node: Node, laid_out: int, parents: Instances) -> Instances:

@@ -13,8 +13,9 @@ from otel_experiments.golden.canonical.form import EventForm, Form, Node, NodeTy
 from otel_experiments.golden.canonical.values import Value
 from otel_experiments.golden.findings import Code, Finding
 from otel_experiments.golden.match.ledger import Ledger
-from otel_experiments.golden.match.matcher import Pair, is_ambiguous, match_forms
+from otel_experiments.golden.match.matcher import is_ambiguous, match_forms
 from otel_experiments.golden.match.pattern import Seen, is_open, pattern_of, varies, widened
+from otel_experiments.golden.match.state import Pair
 
 _MAX_ROUNDS = 3
 _WIDENED = frozenset({Code.ATTR, Code.ATTR_TYPE, Code.ATTR_ADDED, Code.ATTR_REMOVED, Code.ATTR_RENAMED})

@@ -9,18 +9,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
-from otel_experiments.golden.canonical.form import Form, Node, NodeType, join_path
+from otel_experiments.golden.canonical.form import Node, NodeType, join_path
 from otel_experiments.golden.canonical.values import Value
 from otel_experiments.golden.findings import Code, Example
-from otel_experiments.golden.match.ledger import MAX_EXAMPLES, Ledger, Places
-from otel_experiments.golden.match.pairing import Pairing, likeness
+from otel_experiments.golden.match.ledger import MAX_EXAMPLES, Places
+from otel_experiments.golden.match.pairing import likeness
 from otel_experiments.golden.match.slots import SEQUENTIAL, Side, Slot
+from otel_experiments.golden.match.state import Leftover, MatchState
 from otel_experiments.semconv import attributes as attr
-
-Instances = Sequence[int]
 
 MAX_RENAMES: Final = 200
 """Unmatched children of one parent beyond this are not tried as renames: the work is their product."""
@@ -32,62 +30,6 @@ _LEAST_STEM: Final = 3
 _ALIKE: Final = 0.5
 """What was wrapped still has at least this share of its children. As GumTree's threshold."""
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-
-
-@dataclass(slots=True, eq=False)
-class Leftover:
-    """A child without a partner, in all instances of its parent that were matched in one go."""
-
-    is_removed: bool
-    path: str
-    parent_path: str
-    slot: Slot
-    instances: Instances
-    pairing: Pairing
-    position: int
-    golden_parents: Instances
-    candidate_parents: Instances
-    is_settled: bool = False
-    """Explained, so that it is neither added nor removed."""
-    is_rest: bool = False
-    """The turns of a long loop that were not laid out: they are counted, and nothing else explains them."""
-
-
-class MatchState(Protocol):
-    """What the explanations need of the matcher."""
-
-    golden: Form
-    candidate: Form
-    has_lanes: bool
-    ledger: Ledger
-    ours: Side
-    theirs: Side
-    leftovers: list[Leftover]
-
-    def queue(
-        self, ours: Node, golden_at: Instances, theirs: Node, candidate_at: Instances, path: str
-    ) -> None:
-        """Compare these instances too."""
-        ...
-
-    def match_slots(
-        self,
-        golden_slots: Sequence[Slot],
-        golden_at: Instances,
-        candidate_slots: Sequence[Slot],
-        candidate_at: Instances,
-        path: str,
-    ) -> Pairing:
-        """Match two lists of children."""
-        ...
-
-    def status_of(self, slot: Slot) -> int:
-        """Return the status code of a slot's span."""
-        ...
-
-    def attributes_of(self, slot: Slot) -> tuple[tuple[str, Value], ...]:
-        """Return the compared attributes of a slot's span."""
-        ...
 
 
 def resolve_leftovers(state: MatchState) -> None:
@@ -272,13 +214,13 @@ def _find_retries(state: MatchState, group: Sequence[Leftover]) -> None:
         tries = _tries(left)
         if not tries and left.slot.block != SEQUENTIAL:
             if left.is_removed not in tasks:
-                tasks[left.is_removed] = _parallel_tasks(_slots_beside(left))
+                tasks[left.is_removed] = _parallel_tasks(left.slots)
             tries = _parallel_tries(state, left, tasks[left.is_removed])
-        slots = _slots_beside(left)
+        slots = left.slots
         if not any(state.status_of(slots[at]) == _ERROR for at in tries):
             continue
         left.is_settled = True
-        matched = left.pairing.match if left.is_removed else left.pairing.back
+        matched = left.partners
         more = f"{1 + sum(matched[at] < 0 for at in tries)} tries"
         before, after = (more, "1 try") if left.is_removed else ("1 try", more)
         state.ledger.note(
@@ -294,9 +236,7 @@ def _find_retries(state: MatchState, group: Sequence[Leftover]) -> None:
 
 def _tries(left: Leftover) -> list[int]:
     """Return the positions of the neighbours of a leftover that have its name, with it; empty when none of them was matched."""
-    is_removed = left.is_removed
-    slots = left.pairing.golden if is_removed else left.pairing.candidate
-    matched = left.pairing.match if is_removed else left.pairing.back
+    slots, matched = left.slots, left.partners
     found = [left.position]
     is_known = False
     for step in (-1, 1):
@@ -315,10 +255,6 @@ def _tries(left: Leftover) -> list[int]:
     return found if is_known else []
 
 
-def _slots_beside(left: Leftover) -> Sequence[Slot]:
-    return left.pairing.golden if left.is_removed else left.pairing.candidate
-
-
 def _parallel_tasks(slots: Sequence[Slot]) -> dict[Hashable, list[int]]:
     """Return the positions of parallel work by block, name and index: the same task of the same block."""
     tasks: dict[Hashable, list[int]] = {}
@@ -334,8 +270,8 @@ def _parallel_tries(state: MatchState, left: Leftover, tasks: Mapping[Hashable, 
     A worker that repeats itself has a strand for each repetition, so that tries are no neighbours there. They
     have the same attributes, but for what the failed one says of its failure.
     """
-    slots = _slots_beside(left)
-    matched = left.pairing.match if left.is_removed else left.pairing.back
+    slots = left.slots
+    matched = left.partners
     own = set(state.attributes_of(left.slot))
     others = []
     for at in tasks.get((left.slot.block, left.slot.label, left.slot.index), ())[:_MAX_TASKS]:
@@ -408,9 +344,9 @@ def _note_lane_change(state: MatchState, left: Leftover, target: Leftover, after
     worker, caller = (left, target) if was_parallel else (target, left)
     if not caller.parent_path.startswith(f"{worker.parent_path}/"):
         return False
-    matched = worker.pairing.match if worker.is_removed else worker.pairing.back
-    block = [at for at, slot in enumerate(_slots_beside(worker)) if slot.block == worker.slot.block]
-    strands = {_slots_beside(worker)[at].strand for at in block}
+    matched = worker.partners
+    block = [at for at, slot in enumerate(worker.slots) if slot.block == worker.slot.block]
+    strands = {worker.slots[at].strand for at in block}
     if len(strands) < 2 or any(matched[at] >= 0 for at in block):
         return False  # the workers are still there: this one piece was moved
     lanes, inline = f"{len(strands)} lanes", "the caller's lane"
