@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
-import signal
 import subprocess
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
@@ -18,6 +15,7 @@ from otel_experiments.capture.environment import describe_here
 from otel_experiments.capture.stored import capture_store
 from otel_experiments.errors import CommandFailedError, EmptyTraceError, GoldenRuleError, RunNotFoundError
 from otel_experiments.golden.canonical.trace import CapturedRun
+from otel_experiments.process.sigterm import handle_sigterm
 from otel_experiments.record.base.propagation import RUN_ID_VARIABLE, TRACEPARENT_VARIABLE
 from otel_experiments.record.base.settings import SETTINGS
 
@@ -46,7 +44,10 @@ def capture_command(
     """
     captured = []
     for _ in range(runs):
-        with _sigterm_unwinds(), tempfile.TemporaryDirectory(prefix="otel-experiments-golden-") as folder:
+        with (
+            handle_sigterm(_exit_by_sigterm),
+            tempfile.TemporaryDirectory(prefix="otel-experiments-golden-") as folder,
+        ):
             store = Path(folder) / "golden.db"
             run_command(command, capture_environment(store, environ))
             if not store.exists():
@@ -108,19 +109,6 @@ def run_command(command: Sequence[str], environ: Mapping[str, str]) -> None:
         raise CommandFailedError(command=shown, ended=ended)
 
 
-@contextlib.contextmanager
-def _sigterm_unwinds() -> Iterator[None]:
-    """Let a SIGTERM that nobody handles raise SystemExit, so that what is open is closed and put away."""
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, _exit_by_sigterm)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
 def _exit_by_sigterm(number: int, _frame: FrameType | None) -> NoReturn:
+    """Raise SystemExit, so that what is open is closed and put away."""
     raise SystemExit(128 + number)

@@ -8,13 +8,13 @@ import shlex
 import shutil
 import signal
 import subprocess
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final, Literal
 
 from otel_experiments.errors import CommandFailedError, MissingToolError
+from otel_experiments.process.sigterm import handle_sigterm
 from otel_experiments.record.base.propagation import THREAD_IDS_VARIABLE
 
 Calls = Literal["io", "all"]
@@ -76,7 +76,10 @@ def record_command(
     # strace ends itself by the signal that ended the command, and passes Ctrl-C on to it.
     before = signal.getsignal(signal.SIGINT)
     try:
-        with subprocess.Popen(whole, env=told) as tracer, _sigterm_for_children_of(tracer):  # noqa: S603 - it is the user's own
+        with (
+            subprocess.Popen(whole, env=told) as tracer,  # noqa: S603 - it is the user's own
+            handle_sigterm(_hand_on_to_children_of(tracer)),
+        ):
             try:
                 code = tracer.wait()
             except BaseException:
@@ -93,21 +96,12 @@ def record_command(
     return 128 - code if code < 0 else code
 
 
-@contextlib.contextmanager
-def _sigterm_for_children_of(tracer: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Hand a SIGTERM that nobody handles on to what strace runs; strace itself ignores it."""
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
+def _hand_on_to_children_of(tracer: subprocess.Popen[bytes]) -> Callable[[int, FrameType | None], None]:
+    """Return a handler that hands a signal on to what strace runs; strace itself ignores it."""
 
     def hand_on(number: int, _frame: FrameType | None) -> None:
         with contextlib.suppress(OSError):  # it has ended meanwhile
             for child in Path(f"/proc/{tracer.pid}/task/{tracer.pid}/children").read_text().split():
                 os.kill(int(child), number)
 
-    signal.signal(signal.SIGTERM, hand_on)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return hand_on
