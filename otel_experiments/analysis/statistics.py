@@ -20,11 +20,6 @@ _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 /
 """Coefficients of the Stirling series of log gamma. Source: Abramowitz and Stegun, 6.1.41."""
 
 
-def student_t_cdf(t: float, degrees_of_freedom: float) -> float:
-    """Return P(T <= t) of Student's t; NaN when t is NaN."""
-    return student_t_survival(-t, degrees_of_freedom)
-
-
 def student_t_survival(t: float, degrees_of_freedom: float) -> float:
     """Return P(T > t) of Student's t, exact in the far tail where 1 - cdf would round to 0.
 
@@ -45,11 +40,6 @@ def student_t_survival(t: float, degrees_of_freedom: float) -> float:
         degrees_of_freedom / 2, 0.5, x=degrees_of_freedom / total, complement=square / total
     )
     return half if t >= 0 else 1.0 - half
-
-
-def student_t_quantile(p: float, degrees_of_freedom: float) -> float:
-    """Return the t with P(T <= t) = p; -inf and inf at p = 0 and 1."""
-    return -student_t_upper_quantile(p, degrees_of_freedom)
 
 
 @lru_cache(maxsize=256)  # a comparison asks for the same level once for each of its paths
@@ -166,11 +156,6 @@ def squares_about_mean(values: Sequence[float]) -> float:
 def sample_std(values: Sequence[float]) -> float:
     """Return the standard deviation with divisor n - 1; NaN of fewer than two values."""
     return math.sqrt(squares_about_mean(values) / (len(values) - 1)) if len(values) > 1 else math.nan
-
-
-def population_std(values: Sequence[float]) -> float:
-    """Return the standard deviation with divisor n; NaN of nothing."""
-    return math.sqrt(squares_about_mean(values) / len(values)) if values else math.nan
 
 
 def percentile(values: Sequence[float], ratio: float) -> float:

@@ -29,7 +29,6 @@ FORMAT_VERSION: Final = 2
 HEADER_SIZE_BYTES: Final = 256
 FRAME_HEADER: Final = struct.Struct("<II")
 FRAME_HEADER_SIZE_BYTES: Final = FRAME_HEADER.size
-MAX_PAYLOAD_BYTES: Final = 1 << 30
 
 # magic, version, header size, segment number, pid, start ticks, created ns, drainer pid, drainer ticks,
 # size of the file, 1 if every frame is synced to the disk, boot id (64), host (64), writer id (32), crc32 of

@@ -128,11 +128,3 @@ class Experiment:
     name: str
     created_ns: int
     run_count: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """One parameter: a dotted key (nested mappings are flattened, lists are kept whole) and its typed value."""
-
-    key: str
-    value: ParamValue

@@ -14,7 +14,6 @@ class SpanNode:
 
     span: Span
     children: list[SpanNode] = field(default_factory=list)
-    is_orphan: bool = False
 
     def walk(self) -> Iterator[tuple[int, SpanNode]]:
         """Yield (depth, node) for this node and all below it, parents first."""
@@ -44,7 +43,6 @@ def build_forest(spans: Iterable[Span]) -> list[SpanNode]:
             continue
         parent = nodes.get((span.trace_id, span.parent_span_id))
         if parent is None:
-            node.is_orphan = True
             roots.append(node)
         else:
             parent.children.append(node)
@@ -54,7 +52,6 @@ def build_forest(spans: Iterable[Span]) -> list[SpanNode]:
             continue
         span = node.span
         nodes[span.trace_id, span.parent_span_id or ""].children.remove(node)
-        node.is_orphan = True
         roots.append(node)
         reached.update(id(below) for _, below in node.walk())
     roots.sort(key=lambda node: node.span.start_ns)

@@ -17,7 +17,6 @@ from otel_experiments.model.search import (
     MetricField,
     Not,
     Or,
-    Order,
     ParamField,
     RunField,
     SearchField,
@@ -57,11 +56,6 @@ def format_search(expression: Expression) -> str:  # noqa: PLR0911 (one return a
             return " and ".join(map(_inside, operands))
         case Or(operands):
             return " or ".join(map(_inside, operands))
-
-
-def format_order(order: Order) -> str:
-    """Return the sort key as the parser reads it: a leading minus means descending."""
-    return ("-" if order.is_descending else "") + format_field(order.field)
 
 
 def fields_of(expression: Expression | None) -> Iterator[SearchField]:

@@ -209,14 +209,6 @@ class Form:
         """Return the captured span of an instance; None in a form that was read from a file."""
         return self.spans[node.spans[instance]] if node.spans else None
 
-    def spans_by_path(self) -> dict[str, list[int]]:
-        """Return the positions of the captured spans by canonical path."""
-        found: dict[str, list[int]] = {}
-        for path, node in self.walk():
-            if node.type is NodeType.SPAN:
-                found.setdefault(path, []).extend(node.spans)
-        return found
-
 
 def program_order(golden: Form, candidate: Form) -> dict[str, int]:
     """Return the place of each canonical path in the program; what is new comes behind what is before it there."""

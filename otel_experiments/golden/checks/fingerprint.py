@@ -29,7 +29,7 @@ def compare_fingerprints(
 
     A key that only one side has counts as a difference when the other side has a fingerprint at all: a golden
     that names its CPU and a candidate that does not are not known to be the same machine. When one side has
-    recorded nothing, nothing is known and the result is empty (`is_comparable` tells the two apart).
+    recorded nothing, nothing is known and the result is empty.
     """
     if not golden or not candidate:
         return ()
@@ -40,11 +40,6 @@ def compare_fingerprints(
         if ours != theirs:
             differences.append(FingerprintDifference(key, ours, theirs))
     return tuple(differences)
-
-
-def is_comparable(golden: Mapping[str, object], candidate: Mapping[str, object]) -> bool:
-    """Tell whether times of the two may fail a check: both recorded, and in agreement."""
-    return bool(golden) and bool(candidate) and not compare_fingerprints(golden, candidate)
 
 
 def advisory_reasons(differences: Sequence[FingerprintDifference]) -> tuple[str, ...]:

@@ -22,8 +22,8 @@ from otel_experiments.golden.curves.align import (
     same_nonfinite,
 )
 from otel_experiments.golden.curves.band import DEFAULT_BAND, BandSettings, measure_band
+from otel_experiments.golden.curves.growth import measure_growth
 from otel_experiments.golden.curves.pace import Direction, compare_pace
-from otel_experiments.golden.curves.shape import Shape, measure_growth, measure_shape
 from otel_experiments.golden.findings import Code
 from otel_experiments.golden.number_text import show_growth, show_p
 
@@ -105,12 +105,9 @@ class CurveReport:
 
     mode: CurveMode
     findings: tuple[CurveFinding, ...]
-    compared: int
-    nearest: int
     max_deviation: float
     max_relative: float
     growth: float | None
-    shape: Shape | None = None
 
     @property
     def has_failed(self) -> bool:
@@ -146,25 +143,19 @@ def compare_curve(
             for near, curve in zip(per_candidate, candidate, strict=True)
         ),
     ]
-    shape = None
     if mode in {"exact", "tolerance"}:
         findings += _first(_find_diverged(near, mode, settings) for near in per_candidate)
     elif mode == "band":
         findings += _find_outside(golden, candidate, settings)
     elif mode == "convergence":
         findings += _find_pace(golden, candidate, settings)
-    else:
-        shape = measure_shape(*worst.aligned.columns)
     pairs = worst.finite_pairs()
     return CurveReport(
         mode=mode,
         findings=tuple(findings),
-        compared=len(worst.aligned.indexes),
-        nearest=worst.golden,
         max_deviation=max((abs(theirs - ours) for _, ours, theirs in pairs), default=0.0),
         max_relative=max((_relative(ours, theirs) for _, ours, theirs in pairs), default=0.0),
         growth=measure_growth(pairs),
-        shape=shape,
     )
 
 

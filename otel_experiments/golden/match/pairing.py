@@ -301,9 +301,13 @@ def _weights(slot: Slot, others: Sequence[Slot]) -> list[float]:
 
 def likeness(ours: Node, theirs: Node) -> float:
     """Return Dice's coefficient of the children's names, 1 for two leaves."""
-    before, after = Counter(_names(ours)), Counter(_names(theirs))
-    total = sum(before.values()) + sum(after.values())
-    return 2 * sum((before & after).values()) / total if total else 1.0
+    return share_in_common(Counter(_names(ours)), Counter(_names(theirs)), of_nothing=1.0)
+
+
+def share_in_common(before: Counter[str], after: Counter[str], *, of_nothing: float) -> float:
+    """Return Dice's coefficient of two multisets of names; `of_nothing` where both are empty."""
+    total = before.total() + after.total()
+    return 2 * (before & after).total() / total if total else of_nothing
 
 
 def _names(node: Node) -> Iterator[str]:

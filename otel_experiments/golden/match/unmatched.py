@@ -15,7 +15,7 @@ from otel_experiments.golden.canonical.form import Node, NodeType, join_path
 from otel_experiments.golden.canonical.values import Value
 from otel_experiments.golden.findings import Code, Example
 from otel_experiments.golden.match.ledger import MAX_EXAMPLES, Places
-from otel_experiments.golden.match.pairing import likeness
+from otel_experiments.golden.match.pairing import likeness, share_in_common
 from otel_experiments.golden.match.slots import SEQUENTIAL, Side, Slot
 from otel_experiments.golden.match.state import Leftover, MatchState
 from otel_experiments.semconv import attributes as attr
@@ -427,7 +427,7 @@ def _rename_score(state: MatchState, ours: Sequence[Leftover], theirs: Sequence[
     if before.node.kind != after.node.kind or before.node.name == after.node.name:
         return 0
     score = 0
-    if (before.node.children or after.node.children) and _dice(before.node, after.node) >= 0.5:
+    if (before.node.children or after.node.children) and _is_alike_below(before.node, after.node):
         score += 1
     ours_attributes, theirs_attributes = state.attributes_of(before), state.attributes_of(after)
     keys = _own_keys(before.node.name, ours_attributes)
@@ -462,10 +462,9 @@ def _share_a_word(ours: Sequence[str], theirs: Sequence[str]) -> bool:
     )
 
 
-def _dice(before: Node, after: Node) -> float:
+def _is_alike_below(before: Node, after: Node) -> bool:
     ours, theirs = _names_below(before), _names_below(after)
-    total = sum(ours.values()) + sum(theirs.values())
-    return 2 * sum((ours & theirs).values()) / total if total else 0.0
+    return share_in_common(ours, theirs, of_nothing=0.0) >= _ALIKE
 
 
 def _names_below(node: Node) -> Counter[str]:

@@ -196,7 +196,3 @@ class TimingReport:
     def has_failed(self) -> bool:
         """Whether a stage fails under the structural policy."""
         return any(stage.fails for stage in self.stages)
-
-    def of_code(self, code: TimingCode) -> tuple[StageVerdict, ...]:
-        """Return the verdicts of one code."""
-        return tuple(stage for stage in self.stages if stage.code == code)

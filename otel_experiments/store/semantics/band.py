@@ -16,6 +16,7 @@ from math import ceil
 from operator import le
 
 from otel_experiments.model.metric import Band
+from otel_experiments.store.semantics.summary import extremes
 
 _EXACT = 2**53
 """Below it every integer is a float64 of its own."""
@@ -125,7 +126,7 @@ class BandBuilder:
                 bucket = bisect_right(edges, steps[start], bucket) - 1
                 continue
             inside = numbers[start:stop]
-            low, high = _extremes(inside) if has_nan else (min(inside), max(inside))
+            low, high = extremes(inside) if has_nan else (min(inside), max(inside))
             if stride:
                 from_step, to_step = float(first + stride * start), float(first + stride * (stop - 1))
             else:
@@ -170,11 +171,6 @@ class BandBuilder:
             last,
             known[5] + count,
         )
-
-
-def _extremes(values: Sequence[float]) -> tuple[float, float]:
-    numbers = [value for value in values if not math.isnan(value)]
-    return (min(numbers), max(numbers)) if numbers else (math.nan, math.nan)
 
 
 def _edges(low: float, high: float, buckets: int) -> list[float]:

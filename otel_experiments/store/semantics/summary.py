@@ -56,7 +56,7 @@ def as_times(column: Sequence[int]) -> array[int]:
     return array("q", column)
 
 
-def extremes(values: array[float]) -> tuple[float, float]:
+def extremes(values: Sequence[float]) -> tuple[float, float]:
     """Return (minimum, maximum) without NaN; NaN for both when nothing else is there.
 
     Shape: values [n], n >= 1.
