@@ -5,11 +5,16 @@ Nothing is compared here, and nothing incomplete is let through: every function 
 
 from __future__ import annotations
 
-from otel_experiments.capture.command import capture_command
-from otel_experiments.capture.exported import capture_exported
-from otel_experiments.capture.files import capture_file, is_telemetry_file
-from otel_experiments.capture.live import LiveCapture, record_here
-from otel_experiments.capture.stored import capture_run, capture_store
+from typing import TYPE_CHECKING
+
+from otel_experiments._face import lazy_names
+
+if TYPE_CHECKING:
+    from otel_experiments.capture.command import capture_command
+    from otel_experiments.capture.exported import capture_exported
+    from otel_experiments.capture.files import capture_file, is_telemetry_file
+    from otel_experiments.capture.live import LiveCapture, record_here
+    from otel_experiments.capture.stored import capture_run, capture_store
 
 __all__ = [
     "LiveCapture",
@@ -21,3 +26,18 @@ __all__ = [
     "is_telemetry_file",
     "record_here",
 ]
+
+if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt name for granted
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "LiveCapture": "live",
+            "capture_command": "command",
+            "capture_exported": "exported",
+            "capture_file": "files",
+            "capture_run": "stored",
+            "capture_store": "stored",
+            "is_telemetry_file": "files",
+            "record_here": "live",
+        },
+    )

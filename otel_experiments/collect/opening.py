@@ -12,8 +12,9 @@ from otel_experiments.journal.names import DAMAGED_SUFFIX, SEGMENT_SUFFIX
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_regular
-from otel_experiments.store import UNSETTLED, Store, open_store
+from otel_experiments.store import Store, open_store
 from otel_experiments.store.filesystem import is_network_filesystem
+from otel_experiments.store.sqlite.settled import UNSETTLED
 
 WHOLE_TEXT = "What is read from "
 """What a note begins with that needs nothing before it to be understood."""

@@ -10,7 +10,9 @@ name is imported on first use; nothing here needs a third party.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from otel_experiments._face import lazy_names
 
 if TYPE_CHECKING:
     from otel_experiments.golden.baseline import Golden, make_golden
@@ -76,16 +78,5 @@ _MODULES: Final = {
     "write_golden": "file",
 }
 
-
 if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt name for granted
-
-    def __getattr__(name: str) -> Any:
-        if name not in _MODULES:
-            message = f"module {__name__!r} has no attribute {name!r}"
-            raise AttributeError(message)
-        from importlib import import_module  # noqa: PLC0415 - lazy on purpose
-
-        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+    __getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from otel_experiments._face import lazy_names
 from otel_experiments.query.metrics_view import MetricsView, NumpyPoints, SeriesView
 from otel_experiments.query.params_view import ParamsView
 from otel_experiments.query.reader import Reader, Table
@@ -26,10 +27,10 @@ __all__ = [
     "parse_search",
 ]
 
+if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt name for granted
+    # With the model of spans 4 ms, which few readers need.
+    __getattr__, _ = lazy_names(__name__, {"SpansView": "spans_view"})
 
-def __getattr__(name: str) -> Any:  # a class or nothing
-    if name == "SpansView":  # with the model of spans 4 ms, which few readers need
-        from otel_experiments.query.spans_view import SpansView  # noqa: PLC0415 - as above
 
-        return SpansView
-    raise AttributeError(name)
+def __dir__() -> list[str]:
+    return __all__

@@ -1,7 +1,9 @@
-"""Where telemetry is kept. Knows no OpenTelemetry."""
+"""Where telemetry is kept. Knows no OpenTelemetry.
+
+`open_store` opens the store at an address; a `Store` takes batches and answers questions about runs.
+"""
 
 from otel_experiments.store.location import open_store
 from otel_experiments.store.protocol import Row, Store
-from otel_experiments.store.sqlite.settled import UNSETTLED
 
-__all__ = ["UNSETTLED", "Row", "Store", "open_store"]
+__all__ = ["Row", "Store", "open_store"]

@@ -87,6 +87,20 @@ def test_the_exporters_load_no_command_line(imported):
     assert set(state["modules"]) & (HEAVY - {"sqlite3"}) == set()
 
 
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("from otel_experiments.testing import SteppingClock", HEAVY | {"opentelemetry"}),
+        ("from otel_experiments.exporters import StoreSpanExporter", HEAVY - {"sqlite3"}),
+        ("import otel_experiments.capture, otel_experiments.goldens", HEAVY | {"opentelemetry"}),
+        ("from otel_experiments.goldens import find_pending", HEAVY | {"opentelemetry"}),
+    ],
+)
+def test_a_name_of_a_package_costs_no_other(imported, statement, absent):
+    """Importing one public name of a package loads nothing that only its other names need."""
+    assert set(imported(statement)["modules"]) & absent == set()
+
+
 def test_importing_costs_little_beside_opentelemetry(bytecode):
     """`import otel_experiments` takes less CPU time than the parts of OpenTelemetry's SDK that it is made for."""
 

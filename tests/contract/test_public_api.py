@@ -1,12 +1,16 @@
-"""The names that users may import, reviewed one by one.
+"""The names that users may import and the members that they may use, reviewed one by one.
 
-`public_names.txt` beside this file is the list. A name joins it when a reviewer has looked at it; it leaves it
-only after a deprecation.
+`public_names.txt` in this folder is the list: packages, their names, and the members of their classes. A name joins it
+when a reviewer has looked at it; it leaves it only after a deprecation. What is not on it is private, with or without
+an underscore. `python tests/contract/test_public_api.py` prints what the code has now.
 """
 
 import ast
+import difflib
+import importlib
 import inspect
 import pickle
+import re
 import subprocess
 import sys
 import textwrap
@@ -17,27 +21,143 @@ import pytest
 import otel_experiments as ox
 
 HERE = Path(__file__).parent
-REVIEWED = (HERE / "public_names.txt").read_text(encoding="utf-8").split()
+ROOT = HERE.parent.parent
+LIST = HERE / "public_names.txt"
+REVIEWED = LIST.read_text(encoding="utf-8").splitlines()
+FACES = [line for line in REVIEWED if line and not line.startswith(" ")]
+WITHOUT_DOCSTRING = {"CODES", "Row", "Traced"}
+"""Public names of aliases and data, to which Python gives no docstring."""
+
+
+def names_of(face):
+    """Return the public names of a package, sorted."""
+    module = importlib.import_module(face)
+    if hasattr(module, "__all__"):
+        return sorted(module.__all__)
+    here = (name for name, value in vars(module).items() if getattr(value, "__module__", "") == face)
+    return sorted(name for name in here if not name.startswith("_"))
+
+
+def assigned_in(cls):
+    """Yield the attributes that the methods of a class assign to `self`."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Store)
+            and ast.unparse(node.value) == "self"
+        ):
+            yield node.attr
+
+
+def members_of(cls):
+    """Return what a class of ours offers without an underscore, inherited from classes of ours included, sorted."""
+    ours = [base for base in cls.__mro__ if base.__module__.partition(".")[0] == "otel_experiments"]
+    names = {
+        name for base in ours for name in (*vars(base), *inspect.get_annotations(base), *assigned_in(base))
+    }
+    return sorted(name for name in names if not name.startswith("_"))
+
+
+def public_lines():
+    """Yield the list as the code has it now."""
+    for face in FACES:
+        yield face
+        for name in names_of(face):
+            yield f"    {name}"
+            value = getattr(importlib.import_module(face), name)
+            if inspect.isclass(value):
+                yield from (f"        {member}" for member in members_of(value))
 
 
 def test_the_public_names_are_the_reviewed_ones():
-    """`otel_experiments.__all__` holds the names of public_names.txt, no more and no fewer."""
-    assert sorted(ox.__all__) == sorted(REVIEWED), "edit tests/contract/public_names.txt once reviewed"
+    """The packages offer the names and members of public_names.txt, no more and no fewer."""
+    difference = difflib.unified_diff(
+        REVIEWED, list(public_lines()), "reviewed", "the code", lineterm="", n=100
+    )
+
+    assert not (text := "\n".join(difference)), f"edit {LIST.name} once reviewed:\n{text}"
 
 
-@pytest.mark.parametrize("name", ox.__all__)
-def test_every_public_name_can_be_imported_and_says_what_it_is(name):
+def test_every_package_for_users_is_listed():
+    """A package at the top of the tree that gathers names for users has its names on the list."""
+    package = Path(ox.__file__).parent
+    gathering = {
+        f"otel_experiments.{path.parent.name}"
+        for path in package.glob("*/__init__.py")
+        if re.search(r"^__all__ = ", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+
+    assert gathering - {"otel_experiments.syscalls"} <= set(FACES)
+
+
+PUBLIC = [(face, name) for face in FACES for name in names_of(face)]
+
+
+@pytest.mark.parametrize(("face", "name"), PUBLIC, ids=[".".join(pair) for pair in PUBLIC])
+def test_every_public_name_can_be_imported_and_says_what_it_is(face, name):
     """Each public name leads to something of ours with a docstring of its own."""
-    value = getattr(ox, name)
+    if name in WITHOUT_DOCSTRING:
+        pytest.skip("is an alias or data")
+    value = getattr(importlib.import_module(face), name)
 
     doc = inspect.getdoc(value)
     assert doc, f"{name} has no docstring"
     assert doc != inspect.getdoc(type(value)) or inspect.isclass(value)
 
 
-def test_dir_lists_every_public_name():
-    """Completion in a shell offers what `__all__` lists."""
-    assert set(ox.__all__) <= set(dir(ox))
+@pytest.mark.parametrize("face", FACES)
+def test_dir_lists_every_public_name(face):
+    """Completion in a shell offers what is public."""
+    assert set(names_of(face)) <= set(dir(importlib.import_module(face)))
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_misspelt_name_of_a_package_is_told_as_python_tells_it(face):
+    """A name that a package has not raises AttributeError that names the module and the name."""
+    module = importlib.import_module(face)
+
+    with pytest.raises(AttributeError, match=f"module '{face}' has no attribute 'strat_run'"):
+        _ = module.strat_run
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_type_checkers_see_the_names_of_each_package(face):
+    """What a package imports on first use, type checkers find imported in it, so that users' code keeps its types."""
+    path = Path(importlib.import_module(face).__file__)
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    seen = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    } | {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+
+    assert set(names_of(face)) <= seen
+
+
+SHOWN_TO_USERS = [
+    *ROOT.glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
+    *(ROOT / "examples").rglob("*.py"),
+    ROOT / "tests" / "typing" / "user_code.py",
+]
+
+
+@pytest.mark.parametrize("path", SHOWN_TO_USERS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_users_are_shown_public_names_only(path):
+    """What documentation and examples import is on the list of public names."""
+    text = path.read_text(encoding="utf-8")
+    public = {f"{face}.{name}" for face, name in PUBLIC} | set(FACES)
+    shown = {
+        f"{module}.{name.split()[0]}"
+        for module, names in re.findall(
+            r"^ *from (otel_experiments[\w.]*) import \(?([\w, ]+|[\w,\s]+\))", text, re.MULTILINE
+        )
+        for name in names.strip(") \n,").split(",")
+    }
+
+    assert shown <= public
 
 
 def test_errors_need_no_import_of_their_own():
@@ -108,3 +228,7 @@ def test_a_name_of_nobody_is_a_plain_attribute_error():
     assert not hasattr(ox, "nothing")
     with pytest.raises(AttributeError, match=r"^module 'otel_experiments' has no attribute 'nothing'$"):
         _ = ox.nothing
+
+
+if __name__ == "__main__":
+    print(*public_lines(), sep="\n")

@@ -4,11 +4,18 @@ A line with a comment `# error: [code]` has to be refused with that code; every 
 """
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import assert_type
 
 import otel_experiments as ox
-from otel_experiments.query import RunView
-from otel_experiments.record.spans.scopes import Scope
+from otel_experiments.capture import capture_exported, capture_run, record_here
+from otel_experiments.exporters import GoldenSpanExporter, StoreSpanExporter
+from otel_experiments.golden import compare_traces
+from otel_experiments.goldens import find_pending, load_golden
+from otel_experiments.query import Reader, RunView
+from otel_experiments.record import FlushReport, Scope
+from otel_experiments.store import Store, open_store
+from otel_experiments.testing import LiveCheck, LiveCheckSpanProcessor, SteppingClock, assert_trace
 
 
 @ox.run
@@ -127,3 +134,21 @@ assert_type(ox.runs("params.lr < 1", limit=3), list[RunView])
 ox.runs(limit="3")  # error: [arg-type]
 ox.configure(store="runs.db", on_error="raise", exit_timeout_s=2)
 ox.strat_run()  # error: [attr-defined]
+
+assert_type(ox.open_reader("runs.db"), Reader)
+assert_type(open_store("memory://"), Store)
+assert_type(run.finish(), FlushReport)
+assert_type(SteppingClock()(), int)
+SteppingClock(start="now")  # error: [call-arg]
+LiveCheckSpanProcessor(LiveCheck())
+LiveCheckSpanProcessor("strict")  # error: [arg-type]
+StoreSpanExporter("runs.db")
+exporter = GoldenSpanExporter("spans.pb")
+capture_exported("spans.pb")  # error: [arg-type]
+with record_here() as capture:
+    pass
+assert_trace(capture, "run")
+assert_trace(capture_run(stored), 3)  # error: [arg-type]
+assert_type(find_pending([Path()]), list[Path])
+load_golden("train.otg")  # error: [arg-type]
+compare_traces([], [], mode="seeds")  # error: [call-overload]

@@ -18,8 +18,9 @@ from otel_experiments.journal.names import SEGMENT_SUFFIX
 from otel_experiments.journal.owner import is_alive
 from otel_experiments.journal.scan import scan
 from otel_experiments.model.store_location import StoreLocation
-from otel_experiments.store import UNSETTLED, Store, open_store
+from otel_experiments.store import Store, open_store
 from otel_experiments.store.filesystem import NETWORK_FILESYSTEMS, filesystem_of
+from otel_experiments.store.sqlite.settled import UNSETTLED
 
 _LITTLE_ROOM_BYTES = 1_000_000_000
 _LARGE_STORE_BYTES = 500_000_000
