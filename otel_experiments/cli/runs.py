@@ -57,8 +57,8 @@ def command(  # noqa: PLR0913 - one argument an option
     Expressions are in Python's syntax: and, or, not, parentheses, ==, <, in, name.contains("x"),
     isnan(metrics.loss), exists(params.lr), state == "failed", created > "2026-01-31".
     """
-    chosen = None if columns is None else list(parse_fields(columns))
     reader = open_session(ctx)
+    chosen = None if columns is None else list(parse_fields(columns, meant=reader.meant))
     chosen = None if chosen is None else reader.check_fields(chosen)
     found = reader.runs(
         where, order=order, experiment=experiment, limit=None if is_all else limit, offset=offset

@@ -138,7 +138,9 @@ class Reader:
             raise QueryError(f"A page has limit {limit} and offset {offset}.\n  Neither may be below zero.")
         expression = self._where(where, experiment)
         teller = None if order is None else self._teller
-        orders = () if order is None or teller is None else teller.orders(parse_order(order))
+        orders = (
+            () if order is None or teller is None else teller.orders(parse_order(order, meant=self.meant))
+        )
         query = RunQuery(expression, orders, limit, offset)
         liveness = Liveness(self._clock())
         found = self._store.find_runs(query, live_run_ids=self._live_ids(liveness, expression, orders))
@@ -259,6 +261,10 @@ class Reader:
         columns, rows = self._store.sql(statement, parameters)
         return Table(tuple(columns), rows)
 
+    def meant(self, name: str) -> str:
+        """Return the param, metric or tag of the newest runs that a misspelt name may mean; empty when none is like it."""
+        return self._teller.meant(name)
+
     def close(self) -> None:
         """Let go of the store; safe to call twice."""
         self._store.close()
@@ -279,7 +285,7 @@ class Reader:
         return SearchTeller(self._store)
 
     def _where(self, where: str | Expression | None, experiment: str | None) -> Expression | None:
-        expression = parse_search(where) if isinstance(where, str) else where
+        expression = parse_search(where, meant=self.meant) if isinstance(where, str) else where
         if any(isinstance(one, MetricField) and one.stat in _OF_BEST for one in fields_of(expression)):
             assert expression is not None
             expression = self._teller.expression(expression)

@@ -13,7 +13,7 @@ import ast
 import math
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeGuard, get_args
 
 from otel_experiments.errors import SearchSyntaxError
@@ -68,18 +68,22 @@ MAX_DEPTH = 100
 """Levels of nesting, far below where Python's own recursion would end."""
 
 
-def parse_search(text: str) -> Expression:
-    """Return the search that the expression means.
+Meant = Callable[[str], str]
+"""Returns the field that a name without `params.`, `metrics.` or `tags.` may mean; an empty text when there is none."""
+
+
+def parse_search(text: str, *, meant: Meant | None = None) -> Expression:
+    """Return the search that the expression means; `meant` is asked when a name is no field, to explain the error.
 
     Raises:
         SearchSyntaxError: the text is anything else; the error points at the column and says what to write.
     """
-    parser = _Parser(text)
+    parser = _Parser(text, meant)
     return parser.expression(parser.tree(), 0)
 
 
-def parse_order(text: str | Sequence[str]) -> tuple[Order, ...]:
-    """Return the sort keys of `"-metrics.loss.min, params.lr"` or of a sequence of such texts.
+def parse_order(text: str | Sequence[str], *, meant: Meant | None = None) -> tuple[Order, ...]:
+    """Return the sort keys of `"-metrics.loss.min, params.lr"` or of a sequence of such texts; `meant` as above.
 
     Raises:
         SearchSyntaxError: a key is not a field, with or without a leading minus.
@@ -87,20 +91,20 @@ def parse_order(text: str | Sequence[str]) -> tuple[Order, ...]:
     texts = [text] if isinstance(text, str) else list(text)
     orders: list[Order] = []
     for one in texts:
-        parser = _Parser(one)
+        parser = _Parser(one, meant)
         orders.extend(parser.orders(parser.tree()))
     return tuple(orders)
 
 
-def parse_fields(text: str | Sequence[str]) -> tuple[SearchField, ...]:
-    """Return the fields of `"params.lr, metrics.loss.min"` or of a sequence of such texts.
+def parse_fields(text: str | Sequence[str], *, meant: Meant | None = None) -> tuple[SearchField, ...]:
+    """Return the fields of `"params.lr, metrics.loss.min"` or of a sequence of such texts; `meant` as above.
 
     Raises:
         SearchSyntaxError: one of them is not a field.
     """
     fields: list[SearchField] = []
     for one in [text] if isinstance(text, str) else text:
-        parser = _Parser(one)
+        parser = _Parser(one, meant)
         node = parser.tree()
         fields.extend(map(parser.field, node.elts if isinstance(node, ast.Tuple) else [node]))
     return tuple(fields)
@@ -119,8 +123,9 @@ def parse_field(text: str) -> SearchField:
 class _Parser:
     """One expression on its way from text to search tree."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, meant: Meant | None = None) -> None:
         self._source = Source(text)
+        self._meant = meant
         self._conditions = 0
 
     def tree(self) -> ast.expr:
@@ -360,11 +365,13 @@ class _Parser:
 
     def _unknown_name(self, node: ast.Name) -> SearchSyntaxError:
         known = _ELSEWHERE.get(node.id.lower())
-        hint = (
-            f"Here it is called {known}. "
-            if known
-            else _suggest(node.id, [*RUN_FIELDS, *_NAMESPACES, *_FUNCTIONS, "True", "False", "None"])
-        )
+        stored = "" if known or self._meant is None else self._meant(node.id)
+        if known:
+            hint = f"Here it is called {known}. "
+        elif stored:
+            hint = f"Did you mean {stored}? "
+        else:
+            hint = _suggest(node.id, [*RUN_FIELDS, *_NAMESPACES, *_FUNCTIONS, "True", "False", "None"])
         return self._source.error(
             f"There is no field {node.id!r}.",
             hint

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, get_args
 
 from otel_experiments.errors import SearchWarning
 from otel_experiments.model.metric import Direction
@@ -27,6 +27,7 @@ from otel_experiments.model.search import (
     Order,
     ParamField,
     RunField,
+    RunFieldName,
     RunQuery,
     SearchField,
     TagField,
@@ -104,6 +105,17 @@ class SearchTeller:
                 continue
             if not (isinstance(field, MetricField) and self._is_undirected(field)):  # said before the search
                 self._tell(None, field, "no comparison with it matches")
+
+    def meant(self, name: str) -> str:
+        """Return the field of the newest runs that is most like a name without `params.`, `metrics.` or `tags.`."""
+        by_name: dict[str, SearchField] = {}
+        for field in self._known():
+            by_name.setdefault(_name(field), field)
+        near = closest(name, list(by_name))
+        own = closest(name, get_args(RunFieldName))
+        if near is None or (own is not None and closest(name, [near, own]) == own):
+            return ""
+        return short(by_name[near])
 
     def tell_unknown(self, fields: Sequence[SearchField]) -> None:
         """Warn of fields that are to be shown and that no run of the store has."""

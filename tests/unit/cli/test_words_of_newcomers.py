@@ -3,8 +3,11 @@
 import re
 
 import pytest
+from click.testing import CliRunner
 
+import otel_experiments as ox
 from otel_experiments._opening import open_reader
+from otel_experiments.cli.root import root
 from otel_experiments.errors import SearchSyntaxError, SearchWarning
 from otel_experiments.model.batch import MetricDefinition, ParamSet, WriteBatch
 from otel_experiments.model.metric import PointBlock, SeriesKey
@@ -210,6 +213,38 @@ def test_a_search_says_what_it_could_not_do_as_asked(undirected, recwarn, order,
     assert len(texts) == (said is not None), texts
     assert said is None or said in texts[0]
     assert {one.filename for one in recwarn} <= {__file__}
+
+
+BARE = [
+    ("lsos", "metrics.loss"),
+    ("loss", "metrics.loss"),
+    ("acc", "metrics.acc"),
+    ("lr", "params.lr"),
+    ("nmae", "name"),
+    ("xyzzy", None),
+    ("status", "state"),
+]
+
+
+@pytest.mark.parametrize(("name", "expected"), BARE)
+@pytest.mark.parametrize("arguments", [["--sort"], ["--where"], ["--columns"]])
+def test_a_misspelt_bare_name_gets_the_closest_field(tmp_path, name, expected, arguments):
+    """`--sort lsos`, a search and a choice of columns by it name the metric, param or field that is most like it."""
+    path = tmp_path / "x.db"
+    ox.configure(store=path, system_metrics_s=0, capture_git=False)
+    with ox.start_run("first", config={"lr": 0.1}) as run:
+        run.log({"loss": 0.5, "acc": 1.0}, step=1)
+    ox.shutdown()
+
+    text = f"{name} > 1" if arguments == ["--where"] else name
+    result = CliRunner().invoke(root, ["--store", str(path), "runs", *arguments, text])
+
+    assert result.exit_code == 5
+    assert f"There is no field {name!r}." in result.stderr
+    if expected is None:
+        assert "Did you mean" not in result.stderr
+    else:
+        assert f"{'Here it is called' if name == 'status' else 'Did you mean'} {expected}" in result.stderr
 
 
 @pytest.mark.parametrize("option", ["--order", "--sort"])
