@@ -14,7 +14,7 @@ from otel_experiments.cli.session import open_session
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.chart import chart
 from otel_experiments.cli.terminal.console import is_unicode, make_console
-from otel_experiments.cli.terminal.table import Column, print_table
+from otel_experiments.cli.terminal.table import Column, print_table, room_beside
 from otel_experiments.query import RunView, SeriesView
 from otel_experiments.query.plain import json_line, plain, plain_series, plain_step
 
@@ -134,13 +134,15 @@ def series_label(series: SeriesView) -> str:
     return label if series.rank == series.ranks[0] else f"{label} rank {series.rank}"
 
 
+_COURSE = "course"
+
+
 def print_series(console: Console, found: Sequence[SeriesView]) -> None:
     """Print the summaries: last, extremes with their steps, the course as a sparkline.
 
     The extreme that is better, where a direction was declared, is printed bold. Ranks whose series are not shown are
-    counted below.
+    counted below. The course is left out where the line has no room for it.
     """
-    spark_width = max(8, min(24, console.width - 66))
     rows: list[list[str | Text]] = []
     for series in found:
         count = Text(fmt.number(series.count))
@@ -153,9 +155,6 @@ def print_series(console: Console, found: Sequence[SeriesView]) -> None:
                 fmt.number(series.last),
                 Text(_at(series.min, series.min_step), style="bold" if series.direction == "min" else ""),
                 Text(_at(series.max, series.max_step), style="bold" if series.direction == "max" else ""),
-                fmt.sparkline(
-                    series.band(buckets=spark_width).last, width=spark_width, is_unicode=is_unicode(console)
-                ),
             ]
         )
     layout = [
@@ -164,8 +163,13 @@ def print_series(console: Console, found: Sequence[SeriesView]) -> None:
         Column("last", is_right=True),
         Column("min @ step", is_right=True),
         Column("max @ step", is_right=True),
-        Column("course"),
     ]
+    spark_width = min(max(8, min(24, console.width - 66)), room_beside(console, layout, rows))
+    if spark_width >= len(_COURSE):
+        layout.append(Column(_COURSE))
+        for row, series in zip(rows, found, strict=True):
+            course = series.band(buckets=spark_width).last
+            row.append(fmt.sparkline(course, width=spark_width, is_unicode=is_unicode(console)))
     print_table(console, layout, rows)
     hidden = {rank for series in found for rank in series.ranks} - {series.rank for series in found}
     if hidden:

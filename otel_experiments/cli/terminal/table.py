@@ -71,6 +71,18 @@ def table_lines(
         yield _line(columns, row, widths, ellipsis)
 
 
+def room_beside(console: Console, columns: Sequence[Column], rows: Sequence[Sequence[str | Text]]) -> int:
+    """Return how wide one more column can be once the elastic ones have given way; below 0 where even these have no room."""
+    widths = [cell_len(column.heading) for column in columns]
+    for row in rows:
+        widths = [max(width, cell_len(str(cell))) for width, cell in zip(widths, row, strict=True)]
+    least = [
+        min(width, _NARROWEST) if column.is_elastic else min(width, column.max_width or width)
+        for width, column in zip(widths, columns, strict=True)
+    ]
+    return console.width - sum(least) - len(GAP) * len(columns)
+
+
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Text]], room: int) -> list[int]:
     widths = []
     for i, column in enumerate(columns):

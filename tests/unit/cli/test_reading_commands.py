@@ -514,6 +514,18 @@ def test_a_width_that_no_table_can_have_hides_nothing(terminal, command, columns
     assert {"runs": "6 of 6 runs", "doctor": "0 problems"}[command] in result.stdout
 
 
+WITH_COURSE = 55
+
+
+@pytest.mark.parametrize("columns", [50, 55, 60, 61, 64, 66, 70, 80, 100, 140])
+def test_the_table_of_metrics_is_as_wide_as_the_terminal_at_most(terminal, columns):
+    """The course is drawn where there is room for it; nothing else is cut but long names."""
+    out = terminal.text("metrics", "mlp-a", COLUMNS=str(columns))
+
+    assert max(map(len, out.splitlines())) <= columns
+    assert ("course" in out) == (columns >= WITH_COURSE)
+
+
 def test_the_heading_of_short_names_is_whole(tmp_path, empty_terminal, jobs):
     """Names of one letter leave room for the heading above them."""
     batch = WriteBatch(runs=[dataclasses.replace(run, name="a") for run in jobs.batch.runs])
