@@ -208,11 +208,19 @@ class Recording(ScopedRun):
         self.guard.lost(kind, what, name=name)
 
     def emit(self, event_name: str, body: Any = None, attributes: Mapping[str, Any] | None = None) -> None:
-        """Record an event of the run: a log record with a name. `body` is any value, unlimited in size."""
+        """Record an event of the run: a log record with a name. `body` is any value, unlimited in size.
+
+        An event whose name is empty or not a text is not recorded; a warning and the run's losses say so.
+        """
         if self.gate.is_closed:
             self.gate.refuse("event")
             return
         with self.guard:
+            try:
+                event_name = clean_name(event_name, "event name")
+            except InvalidNameError as error:
+                self._refuse_name(error)
+                return
             on_loss = told_of(event_name, self._tell_changed, subject="A value of event")
             redactor = self.pipeline.redactor
             body = plain_value(body, on_loss=on_loss)
@@ -256,7 +264,7 @@ class Recording(ScopedRun):
                 if self.providers.is_in_child:
                     self.guard.lost(
                         "instrument",
-                        "run.count was called in a forked process, where nobody collects; count in the process that "
+                        "run.count was called in a forked process, where no metric is collected; count in the process that "
                         "started the run",
                         name=definition.name,
                     )

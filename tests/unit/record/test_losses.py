@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,6 +37,35 @@ def test_a_loss_is_told_once_for_each_name(forgiving, caplog):
         "The value of metric 'grads'",
     ]
     assert counted(ox.run("r")) == {("metric value", "note"): 1, ("metric value", "grads"): 100}
+
+
+@pytest.mark.parametrize("name", ["", "  ", None, 7])
+def test_an_event_without_a_name_is_refused_and_counted(forgiving, caplog, name):
+    """`emit` with an empty name, or with what is no text, records nothing, warns once, and the run counts each call."""
+    with ox.start_run("r") as run:
+        run.emit(name, {"a": 1})
+        run.emit(name, {"a": 2})
+        run.emit("known", {"a": 3})
+
+    (text,) = [record.getMessage() for record in caplog.records]
+    assert text.startswith(f"The event name {str(name)!r} cannot be used: it is ")
+    assert "\n  " in text
+    (((kind, _), count),) = counted(ox.run("r")).items()
+    assert (kind, count) == ("name", 2)
+    with ox.open_reader() as reader:
+        names = [one.event_name for one in reader.store.log_records(run_id=run.id)]
+    assert set(names) == {"known", ML_TELEMETRY_LOSS.name}
+
+
+def test_an_event_with_a_name_that_is_too_long_is_kept_under_a_shorter_one():
+    """A name beyond the limit of names is cut as other names are, and what the event holds is kept."""
+    with ox.start_run("r") as run:
+        run.emit("e" * 5000, {"a": 1})
+
+    with ox.open_reader() as reader:
+        (event,) = reader.store.log_records(run_id=run.id)
+    assert re.fullmatch("e+~[0-9a-f]{8}", event.event_name)
+    assert event.body == {"a": 1}
 
 
 def test_names_without_end_are_counted_together(forgiving, caplog):
