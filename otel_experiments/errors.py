@@ -122,7 +122,7 @@ class RecordingError(OtelExperimentsError):
         self.kind, self.name, self.what = kind, name, what
         super().__init__(
             f"{what} ({kind})\n"
-            '  Correct the call, or let recording count and tell it: configure(on_error="log"), the default.'
+            '  Correct the call, or let recording count and report it: configure(on_error="log"), the default.'
         )
 
 

@@ -189,7 +189,7 @@ def _print_ranks(console: Console, run: RunView, limit: int | None) -> None:
     """Say where ranks of the run were told other params and tags than the run has."""
     lines = [fmt.clean(str(difference)) for difference in run.rank_differences]
     if lines:
-        _heading(console, "ranks were told different things")
+        _heading(console, "ranks were started with different values")
         for line in lines[:limit]:
             console.print(Text(line, style="yellow"))
         _say_more(console, len(lines), limit)

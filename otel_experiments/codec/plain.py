@@ -194,7 +194,7 @@ class Plainer:
         for item in items:
             if self._items_left <= 0:
                 if self._on_loss is not None:
-                    self._on_loss(ITEMS_CUT, items, "has more items than it said; the first are kept")
+                    self._on_loss(ITEMS_CUT, items, "has more items than its length; the first are kept")
                 return
             self._items_left -= 1
             yield item

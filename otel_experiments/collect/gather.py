@@ -151,8 +151,8 @@ def _merge(merger: JournalMerger, location: str) -> MergeReport:
         if report.is_cut:
             tell(
                 logger,
-                "Much was recorded into %r that is not stored yet: it is stored first, then read. It takes as long as "
-                "it takes; Ctrl-C loses nothing.",
+                "Much was recorded into %r that is not stored yet: it is stored before anything is read. "
+                "This has no time limit; Ctrl-C ends it and loses nothing.",
                 location,
             )
             damages = report.damages

@@ -193,7 +193,7 @@ def require_reasons(golden: Golden) -> None:
         if not variant.reason:
             raise GoldenRuleError(
                 rule=f"variant {variant.name}",
-                why="it has no reason, so nobody will know later why two behaviours are right",
+                why="it has no reason, so a reader cannot see later why two behaviours are right",
                 fix="Give it one, or make the program do the same in every run.",
             )
 

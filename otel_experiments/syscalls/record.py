@@ -91,7 +91,7 @@ def record_command(
         raise CommandFailedError(
             command=shown,
             ended="was not started, or strace may not watch it",
-            fix="What strace said is above; in a container ptrace has to be allowed (--cap-add=SYS_PTRACE).",
+            fix="The message of strace is above; in a container ptrace has to be allowed (--cap-add=SYS_PTRACE).",
         )
     return 128 - code if code < 0 else code
 

@@ -37,7 +37,7 @@ TEXTS = {
         },
         (
             "The value of metric 'note' is not a number: 'warm'. (metric value)\n"
-            '  Correct the call, or let recording count and tell it: configure(on_error="log"), the default.'
+            '  Correct the call, or let recording count and report it: configure(on_error="log"), the default.'
         ),
     ),
     "MissingPackageError": (

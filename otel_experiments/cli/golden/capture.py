@@ -124,7 +124,7 @@ def _with_variant(
     if not reason:
         raise GoldenRuleError(
             rule=f"variant {name}",
-            why="it has no reason, so nobody will know later why it does otherwise here",
+            why="it has no reason, so a reader cannot see later why the behaviour differs here",
             fix="Give one: --reason TEXT",
         )
     made = make_golden(runs, name=golden.name, rules=golden.rules, allow_nonfinite=allow_nonfinite)

@@ -90,7 +90,7 @@ class Guard:
                 is_first = False
         if is_first:
             text = f"More than {MAX_NAMES_TOLD} names have lost something" if is_last else _text(what)
-            tell(logger, "%s (further cases are only counted: %s)", text, kind)
+            tell(logger, "%s (further losses of the kind %r are counted, not reported)", text, kind)
         if run_id and count and self.ledger is not None:
             self.ledger.add(run_id, kind, name, count)
 

@@ -190,7 +190,7 @@ class RunProviders:
         if self.is_in_child:
             self._pipeline.guard.lost(
                 "instrument",
-                f"Instrument {name!r} measures nothing in a forked process, where nobody collects; count in the "
+                f"Instrument {name!r} measures nothing in a forked process, where no metric is collected; count in the "
                 "process that started the run, or log the value as a metric",
                 name=name,
             )

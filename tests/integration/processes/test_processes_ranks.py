@@ -133,7 +133,7 @@ def test_show_names_what_ranks_were_told_differently(job, store_path):
         subprocess.run([*command, "--json"], env=environ, capture_output=True, timeout=60, check=True).stdout
     )
 
-    assert "ranks were told different things" in shown
+    assert "ranks were started with different values" in shown
     assert "device = 'cuda:0', but 'cuda:1' on rank 1" in shown
     assert found["rank_differences"][0] == {
         "kind": "param", "key": "device", "value": "cuda:0",
