@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from otel_experiments import errors as errors
     from otel_experiments._reading import experiments, open_reader, run, runs, sql
     from otel_experiments._recording import (
+        Recorder,
         Run,
         configure,
         current_run,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Recorder",
     "Run",
     "RunState",
     "configure",

@@ -8,6 +8,7 @@ from typing import Never
 
 from otel_experiments import _configure
 from otel_experiments._configure import configure, join_run, shutdown, start_run, worker_init
+from otel_experiments._recorder import Recorder
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.model.run import RunState
 from otel_experiments.model.search import Comparison, RunField
@@ -23,7 +24,7 @@ from otel_experiments.record.run.spec import RunSpec, given_facts
 from otel_experiments.record.run.start import Before
 
 __all__ = [
-    "Run", "configure", "current_run", "finish", "init", "join_run", "log", "log_params", "run_decorator", "set_tag",
+    "Recorder", "Run", "configure", "current_run", "finish", "init", "join_run", "log", "log_params", "run_decorator", "set_tag",
     "set_tags", "shutdown", "span", "stage", "start_run", "step", "trace", "worker_init",
 ]  # fmt: skip
 

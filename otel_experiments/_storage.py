@@ -14,6 +14,28 @@ from otel_experiments.store import Store
 
 if TYPE_CHECKING:
     from otel_experiments.model.rank_config import RankConfig
+    from otel_experiments.record.pipeline.pipeline import Pipeline
+
+
+class Wiring:
+    """What a drain calls of the pipeline, which is made after it; nothing before they are connected."""
+
+    def __init__(self) -> None:
+        self._pipeline: Pipeline | None = None
+
+    def connect(self, pipeline: Pipeline) -> None:
+        """Let `pipeline` hear of the drain from now on."""
+        self._pipeline = pipeline
+
+    def before_round(self) -> None:
+        """Let the pipeline do what is to be done before a round."""
+        if self._pipeline is not None:
+            self._pipeline.before_drain()
+
+    def after_stored(self, batch: WriteBatch) -> None:
+        """Show the pipeline what was stored."""
+        if self._pipeline is not None:
+            self._pipeline.after_stored(batch)
 
 
 class Discard:

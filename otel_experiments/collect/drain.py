@@ -38,11 +38,18 @@ _MOST_DAMAGES: Final = 100
 class Drain:
     """Drains one journal directory into one store.
 
+    Args:
+        sink: the store.
+        directory: where the journals are.
+        interval_s: seconds between two rounds that nobody asked for.
+        on_batch: called with each batch that was stored.
+        before_round: called before each look at the journals.
+        keeps_segments: whether journals stay when they are stored.
+
     Attributes:
         last_error: what the store said last when it did not take a batch; None when all is well.
         refused_since_s: since when (of time.monotonic) it has not; None when all is well.
         damages: what could not be read, one text a place.
-        before_round: called before each look at the journals, where it is set.
     """
 
     def __init__(
@@ -52,12 +59,13 @@ class Drain:
         *,
         interval_s: float,
         on_batch: Callable[[WriteBatch], None] | None = None,
+        before_round: Callable[[], None] | None = None,
         keeps_segments: bool = False,
     ) -> None:
         self._merger = JournalMerger(sink, directory, on_batch=on_batch, keeps_segments=keeps_segments)
         self._directory = directory
         self._interval_s = interval_s
-        self.before_round: Callable[[], None] | None = None
+        self._before_round = before_round
         self._bell = Bell()
         self._is_stopping = False
         self._lock = threading.RLock()
@@ -134,8 +142,8 @@ class Drain:
             if not self._lock.acquire(timeout=max(deadline_s - time.monotonic(), 0.001)):
                 return MergeReport(is_complete=False)
             self._works_in = me
-            if self.before_round is not None:
-                self.before_round()
+            if self._before_round is not None:
+                self._before_round()
             report = self._merger.merge(scope=scope, deadline_s=deadline_s)
         except Exception as error:  # the thread must live; the journal keeps everything
             if is_interruption(error):

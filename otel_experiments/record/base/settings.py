@@ -8,11 +8,12 @@ The environment is read when `Settings.resolve` is called, never at import.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, TypeVar, cast
 
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal.file_mode import parse_file_mode
@@ -26,6 +27,7 @@ _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 
 OnError = Literal["log", "raise"]
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,40 @@ SETTINGS: Final[Mapping[str, Setting]] = {
 """The table. Its order is that of the reference page."""
 
 
+class GivenSettings(TypedDict, total=False):
+    """The settings as arguments of `configure` and `Recorder`: each may be left out, or None; see `SETTINGS`."""
+
+    store: str | os.PathLike[str] | None
+    store_mode: str | int | None
+    project: str | None
+    experiment: str | None
+    enabled: bool | None
+    durability: str | None
+    otlp: bool | None
+    set_global: bool | None
+    exit_timeout_s: float | None
+    heartbeat_s: float | None
+    drain_s: float | None
+    network_filesystem: bool | None
+    capture_git: bool | None
+    redact_secrets: bool | None
+    system_metrics_s: float | None
+    ranks: str | None
+    on_error: str | None
+
+
+def takes_settings(function: _Function) -> _Function:
+    """Let `help` and editors at run time show each setting as an argument of a function with `**settings`."""
+    signature = inspect.signature(function)
+    parameters = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
+    parameters += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in GivenSettings.__annotations__.items()
+    ]
+    function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return function
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Resolved settings of one process; see `SETTINGS` for what each means."""
@@ -246,6 +282,8 @@ def _parsed(setting: Setting, text: str) -> object:
 def _checked(name: str, setting: Setting, value: object) -> object:
     if isinstance(value, os.PathLike):
         value = os.fspath(cast("os.PathLike[str]", value))
+    if name == "store_mode" and isinstance(value, int) and not isinstance(value, bool):
+        value = f"{value:04o}"
     expected = setting.default
     try:
         if isinstance(expected, bool) or name in {"otlp", "network_filesystem"}:
@@ -264,3 +302,4 @@ def _checked(name: str, setting: Setting, value: object) -> object:
 
 
 assert {f.name for f in fields(Settings)} == set(SETTINGS), "the table and the class have the same names"
+assert set(GivenSettings.__annotations__) == set(SETTINGS), "and so have the arguments"

@@ -159,7 +159,7 @@ def _identity_of(
     name = spec.name if spec.name is not None else known.name or None
     experiment = known.experiment or pipeline.settings.experiment
     experiment = clean_name(experiment if spec.experiment is None else spec.experiment, "experiment name")
-    enclosing = spec.parent if spec.parent is not None else find_run()
+    enclosing = spec.parent if spec.parent is not None else _enclosing_run(pipeline)
     _check_parent(enclosing)
     run_id = known.run_id or (rank.run_id if rank is not None else "")
     facts = merged_facts(spec.facts, known, tell)
@@ -190,6 +190,13 @@ def _told(run: Run, changes: Sequence[tuple[str, str, str]]) -> Run:
     for kind, about, what in changes:
         run.guard.lost(kind, what, name=about)
     return run
+
+
+def _enclosing_run(pipeline: Pipeline) -> Run | None:
+    """Return the current run, unless it is kept elsewhere: no reader of this store would find it."""
+    run = find_run()
+    is_elsewhere = run is not None and run.pipeline.journal.directory != pipeline.journal.directory
+    return None if is_elsewhere else run
 
 
 def _made_up(rank: Rank | None) -> str:

@@ -1,0 +1,289 @@
+"""The composition root: settings become a pipeline, a store and a drain; the only place where they meet."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self, Unpack
+
+from otel_experiments._storage import Discard, StoredPipeline, Wiring
+from otel_experiments.collect.drain import Drain
+from otel_experiments.collect.gather import gather_journals
+from otel_experiments.collect.journal_place import journal_directory
+from otel_experiments.errors import ConfigurationError
+from otel_experiments.journal.file_mode import file_mode_of
+from otel_experiments.model.store_location import DEFAULT_STORE
+from otel_experiments.process.fork import need_in_children
+from otel_experiments.process.notice import tell
+from otel_experiments.process.paths import is_folder
+from otel_experiments.record.base.guard import logger
+from otel_experiments.record.base.propagation import Membership, read_membership
+from otel_experiments.record.base.ranks import RanksMode, checked_mode, find_rank
+from otel_experiments.record.base.settings import GivenSettings, Settings, takes_settings
+from otel_experiments.record.otlp.start import start_otlp
+from otel_experiments.record.pipeline.pipeline import FlushReport, Pipeline
+from otel_experiments.record.run import exits
+from otel_experiments.record.run.children import CHILDREN_NEED
+from otel_experiments.record.run.current import active_runs
+from otel_experiments.record.run.run import Run
+from otel_experiments.record.run.spec import RunSpec, given_facts
+from otel_experiments.record.run.start import (
+    Before,
+    base_resource,
+    create_run,
+    system_clock,
+    unknown_run,
+)
+from otel_experiments.record.spans.threads import thread_id_processors
+from otel_experiments.store import Store, open_store
+from otel_experiments.store.filesystem import is_network_filesystem
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+_BUSY_TIMEOUT_S: Final = 1.0
+"""How long one transaction of the drain waits for another process; it tries again, and nobody waits for it."""
+
+
+class Recorder:
+    """Records runs into one store: the settings, the pipeline and the store of what `configure` sets up, as an object.
+
+    A process may have several at once, each with a store of its own; `start_run` and its like use the one that
+    `configure` made. Use it with `with`, or call `shutdown`.
+
+    Args:
+        id_generator: makes the ids of runs and spans; by default they are drawn without the global `random`.
+        clock: nanoseconds since the Unix epoch; by default the system's.
+        span_processors: get the spans of all runs as well.
+        **settings: as `configure` takes them; the environment and the defaults say what is not given.
+
+    Raises:
+        ConfigurationError: a setting that cannot be used.
+        StoreError: the store cannot be used: a directory, not writable, not a store, of a newer release.
+    """
+
+    @takes_settings
+    def __init__(
+        self,
+        *,
+        id_generator: IdGenerator | None = None,
+        clock: Callable[[], int] | None = None,
+        span_processors: Sequence[SpanProcessor] = (),
+        **settings: Unpack[GivenSettings],
+    ) -> None:
+        self._set_up(Settings.resolve(**settings), id_generator, clock, span_processors)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return a recorder with settings that are resolved."""
+        made = cls.__new__(cls)
+        made._set_up(settings)  # noqa: SLF001 - its own method
+        return made
+
+    def _set_up(
+        self,
+        settings: Settings,
+        id_generator: IdGenerator | None = None,
+        clock: Callable[[], int] | None = None,
+        span_processors: Sequence[SpanProcessor] = (),
+    ) -> None:
+        path = settings.store_path
+        is_shared_disk = path is not None and _is_network(settings, path)
+        is_stored = settings.enabled and settings.is_stored and not is_shared_disk
+        self.store = _open(settings, path) if is_stored else None
+        temporary: Path | None = None
+        if path is not None or not settings.enabled:
+            directory = journal_directory(path or Path(DEFAULT_STORE))
+        else:
+            directory = temporary = Path(tempfile.mkdtemp(prefix="otel-experiments-"))
+        wiring = Wiring()
+        drain = Drain(
+            self.store or Discard(),
+            directory,
+            interval_s=settings.drain_s,
+            on_batch=wiring.after_stored,
+            before_round=wiring.before_round,
+            keeps_segments=is_shared_disk,
+        )
+        self.pipeline = Pipeline(
+            settings,
+            directory,
+            base_resource=base_resource(settings),
+            storage=StoredPipeline(drain, self.store, temporary),
+            id_generator=id_generator,
+            clock=clock or system_clock,
+            span_processors=[*thread_id_processors(os.environ), *span_processors],
+        )
+        if settings.enabled:
+            self.pipeline.otlp = start_otlp(
+                settings, self.pipeline.guard, self.pipeline.known_runs, is_stored=is_stored
+            )
+        wiring.connect(self.pipeline)
+        need_in_children(*CHILDREN_NEED)
+        if settings.enabled:
+            drain.start()
+        if settings.set_global:
+            from otel_experiments.record.spans.routing import install_global_provider  # noqa: PLC0415 - rarely wanted
+
+            install_global_provider()
+        exits.watch(self.pipeline)
+
+    @property
+    def settings(self) -> Settings:
+        """What the arguments, the environment and the defaults gave."""
+        return self.pipeline.settings
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+    def shutdown(self) -> FlushReport | None:
+        """Finish the open runs, store and export everything, and let go; None in a forked child. Safe to call twice."""
+        if self.pipeline.is_inherited:
+            return None
+        for run in list(active_runs.values()):
+            if run.pipeline is self.pipeline:
+                run.finish()
+        exits.forget(self.pipeline)
+        return self.pipeline.close()
+
+    def current_store(self) -> Store | None:
+        """Return the store that is recorded into, up to date; None when there is none."""
+        path = self.settings.store_path
+        if self.pipeline.is_inherited:  # a forked child reads what its parent records
+            from otel_experiments._opening import open_reader  # noqa: PLC0415 - only in children that read
+
+            return None if path is None else open_reader(path).store
+        self.pipeline.store_now(timeout_s=self.settings.exit_timeout_s)
+        if self.store is None and path is not None and is_folder(journal_directory(path)):
+            return gather_journals(path)[0]
+        return self.store
+
+    def start_run(  # noqa: PLR0913 - each argument is one fact about the run
+        self,
+        name: str | None = None,
+        *,
+        experiment: str | None = None,
+        config: object = None,
+        tags: Mapping[str, object] | Iterable[str] | None = None,
+        group: str | None = None,
+        hypothesis: str | None = None,
+        condition: str | None = None,
+        description: str | None = None,
+        seed: int | None = None,
+        parent: Run | None = None,
+        resume: str | None = None,
+        pending: bool = False,
+        ranks: RanksMode | None = None,
+    ) -> Run:
+        """Start a run; use it with `with`, or call its `finish()`.
+
+        Args:
+            name: what people call the run; made up (`keen-heron-417`) when not given. Need not be unique.
+            experiment: what is studied; runs of one experiment are compared.
+            config: params: a mapping (nested as you like), Namespace, dataclass or pydantic model.
+            tags: a mapping, or names whose value is empty.
+            group: runs that belong together.
+            hypothesis: what the experiment is to show.
+            condition: which arm of a comparison this run is, such as `control`.
+            description: more about it, as a text.
+            seed: the random seed, recorded, not set.
+            parent: the run that this one is part of; by default the current run.
+            resume: the id of a stored run (or a unique prefix of it) to go on with, as its next attempt; what is
+                not given here stays as it was.
+            pending: only write the run down, as pending; `with run:` or `run.start()` starts it.
+            ranks: whether the processes of a job record this run together: `auto` (the ranks of torchrun or of a
+                process group that exists do), `join` (all that a launcher numbers), `separate`; by default the setting.
+
+        Raises:
+            ConfigurationError: a name or config that cannot be used.
+            StoreError: the store can never take the run; raised here, before training starts. A store that is
+                only locked, or a disk that is only full, raises nothing: the journal waits.
+            RunNotFoundError: there is no run to resume.
+            AmbiguousRunError: several runs have the name, or ids that begin so.
+        """
+        if resume is not None and not isinstance(resume, str):
+            raise ConfigurationError(
+                f"resume={resume!r} cannot be used: it is of type {type(resume).__name__}.\n  Pass the id of a stored run."
+            )
+        facts = given_facts(group=group, condition=condition, hypothesis=hypothesis, description=description)
+        given = RunSpec(
+            name=name, experiment=experiment, config=config, tags=tags, facts=facts, seed=seed, parent=parent, pending=pending
+        )  # fmt: skip
+        return self.begin_run(None if resume is None else self.resumed_run(resume), given, ranks=ranks)
+
+    def begin_run(
+        self, before: Before | None, spec: RunSpec, /, *, ranks: RanksMode | None = None, run_id: str = ""
+    ) -> Run:
+        """Start a run, or go on with `before`; `run_id` is the id of a new one."""
+        experiment, place = spec.experiment or self.settings.experiment, None
+        if before is None:
+            membership = read_membership(os.environ)
+            if membership is not None and membership.run_id not in active_runs:
+                return self.join_as_worker(membership, spec.config, spec.tags)
+            mode = self.settings.ranks if ranks is None else checked_mode(ranks)
+            place = find_rank(os.environ, experiment, spec.name, mode)
+            if run_id and place is None:
+                before = unknown_run(run_id)
+        return create_run(self.pipeline, spec, before=before, rank=place)
+
+    def join_as_worker(
+        self,
+        membership: Membership,
+        config: object = None,
+        tags: Mapping[str, object] | Iterable[str] | None = None,
+    ) -> Run:
+        """Join the run that another process started."""
+        from otel_experiments.record.run.worker import join_as_worker  # noqa: PLC0415 - only in processes that join
+
+        run = join_as_worker(self.pipeline, membership)
+        if config is not None:
+            run.log_params(config)
+        if tags is not None:
+            run.set_tags(tags)
+        return run
+
+    def resumed_run(self, wanted: str) -> Before:
+        """Return the run that is to go on: by id, by the beginning of one, or by a name that only one run has.
+
+        Raises:
+            ConfigurationError: there is no store.
+            RunNotFoundError: there is none.
+            AmbiguousRunError: there are several.
+        """
+        from otel_experiments.query import Reader  # noqa: PLC0415 - only when resuming
+
+        store = self.current_store()
+        if store is None:
+            raise ConfigurationError(
+                f"Run {wanted!r} cannot be resumed: this process keeps no store.\n  Configure one: configure(store=PATH)."
+            )
+        found = Reader(store).only_run(wanted)
+        return Before(found.record, dict(found.params.flat), found.duration_s or 0.0)
+
+
+def _open(settings: Settings, path: Path | None) -> Store:
+    return open_store(
+        path or settings.location,
+        busy_timeout_s=_BUSY_TIMEOUT_S,
+        file_mode=file_mode_of(settings.store_mode, path) if settings.store_mode else None,
+    )
+
+
+def _is_network(settings: Settings, path: Path) -> bool:
+    if settings.network_filesystem is not None:
+        return settings.network_filesystem
+    is_network = is_network_filesystem(path.parent)
+    if is_network:
+        text = "%s is on a network filesystem: runs stay in their journals, readers gather them."
+        tell(logger, text, path, level=logging.INFO)
+    return is_network
