@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 import otel_experiments as ox
+from otel_experiments.record.run.machine import FOR_THE_MACHINE
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -56,6 +57,7 @@ def members_of(cls):
     names = {
         name for base in ours for name in (*vars(base), *inspect.get_annotations(base), *assigned_in(base))
     }
+    names -= FOR_THE_MACHINE if issubclass(cls, ox.Run) else set()
     return sorted(name for name in names if not name.startswith("_"))
 
 
@@ -106,6 +108,18 @@ def test_every_public_name_can_be_imported_and_says_what_it_is(face, name):
     assert doc != inspect.getdoc(type(value)) or inspect.isclass(value)
 
 
+def test_dir_of_a_run_shows_what_users_call(tmp_path):
+    """Completion after `run.` offers the members on the list, and none that only other parts of this package use."""
+    ox.configure(store=tmp_path / "runs.db")
+    try:
+        with ox.start_run("tiny") as run:
+            offered = {name for name in dir(run) if not name.startswith("_")}
+    finally:
+        ox.shutdown()
+
+    assert offered == set(members_of(ox.Run))
+
+
 @pytest.mark.parametrize("face", FACES)
 def test_dir_lists_every_public_name(face):
     """Completion in a shell offers what is public."""
@@ -134,6 +148,37 @@ def test_type_checkers_see_the_names_of_each_package(face):
     } | {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
 
     assert set(names_of(face)) <= seen
+
+
+AS_IN_OTHER_TRACKERS = {"log", "Run.log", "Scope.log", "CheckpointScope.log", "Run.define_metric"}
+"""Calls written for other trackers give these arguments by position."""
+
+
+def callables():
+    """Yield the public functions and methods, by name."""
+    for face, name in PUBLIC:
+        value = getattr(importlib.import_module(face), name)
+        if inspect.isfunction(value):
+            yield name, value
+        elif inspect.isclass(value):
+            for member in members_of(value):
+                if inspect.isfunction(method := getattr(value, member, None)):
+                    yield f"{name}.{member}", method
+
+
+@pytest.mark.parametrize(
+    ("name", "function"), [pair for pair in callables() if pair[0] not in AS_IN_OTHER_TRACKERS]
+)
+def test_few_arguments_are_given_by_position(name, function):
+    """A public function takes at most three arguments by position, so that a call says what its values are."""
+    parameters = inspect.signature(function).parameters.values()
+    by_position = [
+        one.name
+        for one in parameters
+        if one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD} and one.name != "self"
+    ]
+
+    assert len(by_position) <= 3
 
 
 SHOWN_TO_USERS = [

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar, cast
 
 from otel_experiments.codec.text import text_of
+from otel_experiments.record.run.machine import FOR_THE_MACHINE
 from otel_experiments.record.spans.loops import LoopedRun, Loops, counted
 from otel_experiments.record.spans.scopes import CheckpointScope, Scope, plain_attributes
 from otel_experiments.semconv import attributes as attr
@@ -18,6 +19,9 @@ class Work(LoopedRun):
     """What a run offers for its inside: stages, epochs, steps, batches, evaluations, checkpoints, inference."""
 
     loops: Loops
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in FOR_THE_MACHINE]
 
     def _plain(self, attributes: dict[str, Any]) -> dict[str, Any]:
         return plain_attributes(self.guard, attributes)
