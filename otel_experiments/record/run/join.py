@@ -23,6 +23,7 @@ from otel_experiments.record.run import exits
 from otel_experiments.record.run.endings import Ending
 from otel_experiments.record.run.identity import RunIdentity, run_attributes
 from otel_experiments.record.run.run import Run
+from otel_experiments.record.run.states import UnwrittenStates
 from otel_experiments.record.spans.adoption import adopt_global_provider
 from otel_experiments.record.spans.scopes import mark_failed, run_context
 from otel_experiments.semconv import SCHEMA_URL, values
@@ -53,6 +54,7 @@ class JoinedRun(Run):
         part: str | None,
     ) -> None:
         super().__init__(pipeline, identity, providers)
+        self._states = UnwrittenStates()
         self._remote = parent
         self._part = part
 
@@ -81,15 +83,6 @@ class JoinedRun(Run):
         active_runs.setdefault(self.id, self)
         self.pipeline.admit(self)
         return self
-
-    def beat(self) -> None:
-        """Say nothing: whether the run lives is its owner's to tell."""
-
-    def end_by_signal(self, name: str) -> None:
-        """Say nothing: the run goes on without this process."""
-
-    def _announce(self, state: RunState, *, reason: str = "", error_type: str = "") -> None:
-        """Say nothing: the state is the owner's to tell."""
 
     def _end_span(self, ending: Ending) -> None:
         if self._part is not None:

@@ -15,7 +15,6 @@ from opentelemetry.trace import Span, Status, StatusCode
 from otel_experiments.codec.plain import TEXT_CUT
 from otel_experiments.codec.text import shown, text_of
 from otel_experiments.errors import IllegalTransitionError
-from otel_experiments.journal import encode
 from otel_experiments.journal.owner import is_alive
 from otel_experiments.model.batch import RunStateChange
 from otel_experiments.model.run import Owner, RunState, check_transition
@@ -36,6 +35,9 @@ from otel_experiments.semconv import metrics, values
 if TYPE_CHECKING:
     from otel_experiments.process.lanes import LaneClock
     from otel_experiments.record.base.ports import RunPort
+    from otel_experiments.record.run.counters import Counters
+    from otel_experiments.record.run.pauses import Pauses
+    from otel_experiments.record.run.states import States
     from otel_experiments.record.spans.loops import Loops
     from otel_experiments.record.system.host_load import HostLoadClock
 
@@ -59,8 +61,9 @@ class RunLife(Recording):
     _attempt: int
     _token: object | None
     _context: context_api.Context
-    _started_spans: int
-    _ended_spans: int
+    _pauses: Pauses
+    _counters: Counters
+    _states: States
     _lane_clock: LaneClock | None
     _host_load_clock: HostLoadClock | None
 
@@ -68,10 +71,6 @@ class RunLife(Recording):
         self._state = RunState.PENDING
         self._lock = threading.RLock()
         self._generation = scope_module.fork_generation
-        self._paused_at_ns = 0
-        self._paused_total_ns = 0
-        self._away_ns = 0  # of that, the time between the attempts
-        self._paused_count = 0
         self._noted_signal = ""
         self.last_exception = LastException(self._progress)
         self._ending: Ending | None = None
@@ -171,8 +170,7 @@ class RunLife(Recording):
         """
         with self._lock:
             check_transition(self.id, self._state, RunState.PAUSED)
-            self._paused_at_ns = self.pipeline.clock()
-            self._paused_count += 1
+            self._pauses.begin()
             self._take_nothing(PAUSED)
             self._set_state(RunState.PAUSED)
 
@@ -194,16 +192,11 @@ class RunLife(Recording):
         self.gate.close(reason)
         self._points.is_gated = True
 
-    def _paused_ns(self) -> int:
-        """Return the length of all pauses so far; a clock that is set back in one makes none shorter."""
-        now_ns = self.pipeline.clock() if self._state is RunState.PAUSED else self._paused_at_ns
-        return self._paused_total_ns + max(0, now_ns - self._paused_at_ns)
-
     def _settle_pause(self) -> None:
-        self._paused_total_ns, self._paused_at_ns = self._paused_ns(), self.pipeline.clock()
+        self._pauses.settle(is_on=self._state is RunState.PAUSED)
 
     def _progress(self) -> object:
-        return self._started_spans, self._points.reach()
+        return self._counters.started_spans, self._points.reach()
 
     def end_unfinished(
         self, reason: str = "", *, error: BaseException | None = None, is_cut: bool = False
@@ -332,8 +325,8 @@ class RunLife(Recording):
         span.set_attributes(
             {
                 attr.ML_RUN_RESULT: _RESULTS[state],
-                attr.ML_RUN_SPANS_STARTED: self._started_spans,
-                attr.ML_RUN_SPANS_ENDED: self._ended_spans + 1,
+                attr.ML_RUN_SPANS_STARTED: self._counters.started_spans,
+                attr.ML_RUN_SPANS_ENDED: self._counters.ended_spans + 1,
                 attr.ML_RUN_SPANS_DROPPED: self.guard.losses.get("span", 0),
             }
         )
@@ -369,20 +362,20 @@ class RunLife(Recording):
             self.pipeline.wake()
 
     def _announce(self, state: RunState, *, reason: str = "", error_type: str = "") -> None:
-        self.pipeline.journal.append(
-            encode.encode_state(
-                RunStateChange(
-                    run_id=self.id,
-                    state=state,
-                    time_ns=self._stamp_ns(),
-                    reason=reason[:MAX_REASON_CHARS],
-                    error_type=error_type,
-                    paused_total_ns=self._paused_total_ns if state is RunState.PAUSED else self._paused_ns(),
-                    paused_count=self._paused_count,
-                    paused_dropped_count=self.gate.refused.total(),
-                    attempt=self._attempt,
-                    owner=self._owner if self._is_taken_over else None,
-                )
+        self._states.write(
+            RunStateChange(
+                run_id=self.id,
+                state=state,
+                time_ns=self._stamp_ns(),
+                reason=reason[:MAX_REASON_CHARS],
+                error_type=error_type,
+                paused_total_ns=self._pauses.settled_ns
+                if state is RunState.PAUSED
+                else self._pauses.total_ns(is_on=self._state is RunState.PAUSED),
+                paused_count=self._pauses.count,
+                paused_dropped_count=self.gate.refused.total(),
+                attempt=self._attempt,
+                owner=self._owner if self._is_taken_over else None,
             )
         )
 
@@ -393,7 +386,7 @@ class RunLife(Recording):
             if self._signalled_ns is not None and abs(now_ns - self._signalled_ns) > _GRACE_NS:
                 self._signalled_ns = None
                 self._announce(self._state)
-            self.pipeline.journal.append(encode.encode_heartbeat(self.id, now_ns))
+            self._states.beat(self.id, now_ns)
 
 
 def _session_id() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
@@ -29,10 +29,13 @@ from otel_experiments.record.params.config import Config
 from otel_experiments.record.params.flatten import attribute_of_param
 from otel_experiments.record.pipeline.pipeline import FlushReport, Pipeline
 from otel_experiments.record.pipeline.providers import RunProviders
+from otel_experiments.record.run.counters import Counters
 from otel_experiments.record.run.endings import ending_of
 from otel_experiments.record.run.identity import RunIdentity
 from otel_experiments.record.run.life import RunLife
+from otel_experiments.record.run.pauses import Pauses
 from otel_experiments.record.run.recording import Recording
+from otel_experiments.record.run.states import States, WrittenStates
 from otel_experiments.record.run.work import Work
 from otel_experiments.record.spans import loops
 from otel_experiments.record.spans.scopes import place_of, run_context
@@ -99,9 +102,11 @@ class Run(RunLife, Work):
         )
         if type(self).log is Recording.log:  # the hot path: a call less
             self.log = self._points.log  # type: ignore[method-assign] # the same signature
-        self._started_spans = 0
-        self._ended_spans = 0
-        self._trace_bytes = 0
+        self._pauses = Pauses(pipeline.clock)
+        self._counters = counters = Counters()
+        self.count_started_span = counters.count_started  # a call less for each span
+        self.count_ended_span = counters.count_ended
+        self._states: States = WrittenStates(pipeline.journal)
         self._token: object | None = None
         self._lane_clock: LaneClock | None = None
         self._host_load_clock: HostLoadClock | None = None
@@ -137,12 +142,11 @@ class Run(RunLife, Work):
                 links=links,
                 start_time=now_ns,
             )
-            self._started_spans += 1
+            self._counters.started_spans += 1
             self._context = trace.set_span_in_context(self.otel_span, run_context(self, root_context))
             self._set_state(RunState.RUNNING, is_announced=False)
             if self._identity.first_started_ns is not None:
-                self._away_ns = max(0, now_ns - self._identity.first_started_ns - self._identity.worked_ns)
-                self._paused_total_ns = self._away_ns
+                self._pauses.start_after(now_ns - self._identity.first_started_ns - self._identity.worked_ns)
             self._write_record(given, started_ns=now_ns)
         if not self.pipeline.settings.enabled:
             self._take_nothing()
@@ -179,7 +183,7 @@ class Run(RunLife, Work):
             state=self._state,
             created_ns=self._created_ns,
             started_ns=started_ns and (identity.first_started_ns or started_ns),
-            paused_total_ns=self._paused_total_ns,
+            paused_total_ns=self._pauses.settled_ns,
             heartbeat_ns=now_ns,
             owner=self._owner,
             parent_run_id=identity.parent_run_id,
@@ -278,31 +282,21 @@ class Run(RunLife, Work):
             return context
         return trace.set_span_in_context(self.otel_span, run_context(self, context))
 
-    def count_started_span(self) -> None:
-        """Count a span of the run."""
-        self._started_spans += 1
-
-    def count_ended_span(self, size_bytes: int) -> None:
-        """Count an ended span of the run and its size."""
-        self._ended_spans += 1
-        self._trace_bytes += size_bytes
-
     @property
     def trace_size(self) -> tuple[int, int]:
         """How many spans ended in the run so far, and their bytes."""
-        return self._ended_spans, self._trace_bytes
+        return self._counters.ended_spans, self._counters.trace_bytes
 
     def take_step_index(self, caller: object) -> int:
         """Return the number of the next call of a function decorated with `step`, from 0 on."""
-        counters: dict[int, Iterator[int]] = self.__dict__.setdefault("_step_counters", {})
-        return next(counters.setdefault(id(caller), itertools.count()))
+        return self._counters.next_step(caller)
 
     def record_duration(self, definition: MetricDef, span: Span) -> None:
         """Record how long a scope took, pauses left out, for live dashboards; without OTLP the span says it."""
         if self.pipeline.otlp is None or self.providers.is_in_child:
             return
         ended = cast("Any", span)
-        paused_ns = self._paused_total_ns - self._away_ns if span is self.otel_span else 0
+        paused_ns = self._pauses.of_attempt_ns if span is self.otel_span else 0
         found = ended.attributes
         self.instruments.tell(
             definition,

@@ -11,7 +11,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Never, Protocol
 
@@ -82,6 +82,7 @@ class ScopedRun(Protocol):
     guard: RunGuard
     gate: Gate
     otel_span: Span
+    count_started_span: Callable[[], None]
 
     def log(
         self,
@@ -99,10 +100,6 @@ class ScopedRun(Protocol):
 
     def context_here(self) -> context_api.Context:
         """Return the caller's context when it is inside this run, else the run's own."""
-        ...
-
-    def count_started_span(self) -> None:
-        """Count a span of the run."""
         ...
 
     def record_duration(self, definition: MetricDef, span: Span) -> None:
