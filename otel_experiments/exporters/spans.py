@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_experiments.codec.from_sdk import span_from_sdk
-from otel_experiments.exporters.journaled import shared_store
-from otel_experiments.process.interruption import is_interruption
-from otel_experiments.process.notice import tell
-from otel_experiments.record.base.guard import logger
+from otel_experiments.exporters.base import StoreExporter
+from otel_experiments.exporters.journaled import JournaledStore
 
 
-class StoreSpanExporter(SpanExporter):
+class StoreSpanExporter(StoreExporter[Sequence[ReadableSpan]], SpanExporter):
     """Keeps spans in a store. Entry point `otel_experiments` of `opentelemetry_traces_exporter`.
 
     Args:
@@ -25,29 +22,20 @@ class StoreSpanExporter(SpanExporter):
         StoreError: the store cannot be used.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        self._target = shared_store(path)
-        self._is_shut_down = False
-
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Keep the spans: when SUCCESS comes back, SIGKILL loses none of them. Never raises."""
-        if self._is_shut_down:
-            return SpanExportResult.FAILURE
-        try:
-            is_kept = self._target.write_spans([span_from_sdk(span) for span in spans])
-        except Exception as error:  # an exporter answers with a result
-            if is_interruption(error):
-                raise
-            tell(logger, "%d spans were not stored: %r", len(spans), error)
-            return SpanExportResult.FAILURE
-        return SpanExportResult.SUCCESS if is_kept else SpanExportResult.FAILURE
+        return SpanExportResult.SUCCESS if self._keep(spans) else SpanExportResult.FAILURE
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Move what was exported into the store; True when all of it went in time."""
-        return self._target.flush(timeout_s=timeout_millis / 1000)
+        return self._flush(timeout_millis)
 
     def shutdown(self) -> None:
         """Flush and let go of the store; safe to call twice."""
-        if not self._is_shut_down:
-            self._is_shut_down = True
-            self._target.release()
+        self._shut_down()
+
+    def _write(self, target: JournaledStore, batch: Sequence[ReadableSpan]) -> bool:
+        return target.write_spans([span_from_sdk(span) for span in batch])
+
+    def _shown(self, batch: Sequence[ReadableSpan]) -> str:
+        return f"{len(batch)} spans were"
