@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import click
 from rich.text import Text
 
+from otel_experiments.cli.doctor.diagnosis import Diagnosis
 from otel_experiments.cli.doctor.environment import (
     check_instrumentation,
     check_otlp,
     check_settings,
     check_versions,
 )
-from otel_experiments.cli.doctor.finding import Finding
 from otel_experiments.cli.doctor.store import check_store
 from otel_experiments.cli.exit import ExitCode
 from otel_experiments.cli.root import json_option, named_store, store_option
@@ -50,7 +50,7 @@ def command(ctx: click.Context, *, is_deep: bool, as_json: bool) -> None:
         ctx.exit(ExitCode.STORE)
 
 
-def diagnose(location: str | None, *, is_deep: bool = False) -> Iterator[Finding]:
+def diagnose(location: str | None, *, is_deep: bool = False) -> Iterator[Diagnosis]:
     """Yield everything that the doctor has to say, as it is found.
 
     Args:
@@ -64,18 +64,18 @@ def diagnose(location: str | None, *, is_deep: bool = False) -> Iterator[Finding
     except (ConfigurationError, StorePathError) as error:
         text, _, fix = str(error).partition("\n")
         subject = "store" if isinstance(error, StorePathError) else "settings"
-        yield Finding("problem", subject, text, fix.strip())
+        yield Diagnosis("problem", subject, text, fix.strip())
         return
     yield from check_settings(settings, os.environ)
     yield from check_instrumentation(settings)
     if settings.is_stored:
         yield from check_store(settings.location, path, is_deep=is_deep)
     else:
-        yield Finding("note", "store", "The settings say none: nothing is kept locally.")
+        yield Diagnosis("note", "store", "The settings say none: nothing is kept locally.")
     yield from check_otlp(settings, os.environ)
 
 
-def _print(findings: list[Finding]) -> None:
+def _print(findings: list[Diagnosis]) -> None:
     console = make_console()
     width = max(len(one.subject) for one in findings)
     for one in findings:

@@ -7,7 +7,7 @@ import platform
 import socket
 from collections.abc import Iterator, Mapping
 
-from otel_experiments.cli.doctor.finding import Finding
+from otel_experiments.cli.doctor.diagnosis import Diagnosis
 from otel_experiments.record.base.propagation import (
     RANK_VARIABLE,
     RUN_ID_VARIABLE,
@@ -28,24 +28,24 @@ _HANDED_ON = {RUN_ID_VARIABLE, RUN_NAME_VARIABLE, RANK_VARIABLE, THREAD_IDS_VARI
 _MAX_NAMES = 5
 
 
-def check_versions() -> Iterator[Finding]:
+def check_versions() -> Iterator[Diagnosis]:
     """Yield the versions that a bug report needs."""
     versions = []
     for package in _PACKAGES:
         try:
             versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
-            yield Finding(
+            yield Diagnosis(
                 "problem",
                 "versions",
                 f"{package} is not installed.",
                 "pip install --force-reinstall otel-experiments",
             )
-    yield Finding("ok", "versions", f"Python {platform.python_version()}, {', '.join(versions)}.")
+    yield Diagnosis("ok", "versions", f"Python {platform.python_version()}, {', '.join(versions)}.")
     try:
         importlib.metadata.version("scikit-learn")
     except importlib.metadata.PackageNotFoundError:
-        yield Finding(
+        yield Diagnosis(
             "note",
             "versions",
             "scikit-learn is not installed; only the demo needs it.",
@@ -53,43 +53,43 @@ def check_versions() -> Iterator[Finding]:
         )
 
 
-def check_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+def check_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Diagnosis]:
     """Yield what the settings in force mean for recording."""
     given = [
         f"{one.variable}={environ[one.variable]}" for one in SETTINGS.values() if environ.get(one.variable)
     ]
-    yield Finding(
+    yield Diagnosis(
         "ok", "settings", f"From the environment: {', '.join(given)}." if given else "All defaults."
     )
     known = {one.variable for one in SETTINGS.values()}
     for name in environ:
         if name.startswith("OTEL_EXPERIMENTS_") and name not in known | _HANDED_ON:
-            yield Finding(
+            yield Diagnosis(
                 "warning",
                 "settings",
                 f"{name} is not a setting of ours.",
                 f"There are: {', '.join(sorted(known))}",
             )
     if not settings.enabled:
-        yield Finding(
+        yield Diagnosis(
             "warning", "settings", "Recording is turned off.", f"unset {SETTINGS['enabled'].variable}"
         )
     if is_sdk_disabled(environ):
-        yield Finding("warning", "settings", SDK_DISABLED, "unset OTEL_SDK_DISABLED")
+        yield Diagnosis("warning", "settings", SDK_DISABLED, "unset OTEL_SDK_DISABLED")
 
 
-def check_instrumentation(settings: Settings) -> Iterator[Finding]:
+def check_instrumentation(settings: Settings) -> Iterator[Diagnosis]:
     """Yield whether spans of the instrumented libraries that are installed can land in a run."""
     names = sorted({one.name for one in importlib.metadata.entry_points(group="opentelemetry_instrumentor")})
     if not names:
         return
     shown = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
     if settings.set_global:
-        yield Finding(
+        yield Diagnosis(
             "ok", "libraries", f"Spans of instrumented libraries ({shown}) land in the current run."
         )
         return
-    yield Finding(
+    yield Diagnosis(
         "note",
         "libraries",
         f"Spans of instrumented libraries ({shown}) land in runs only where the program has set an SDK "
@@ -98,21 +98,21 @@ def check_instrumentation(settings: Settings) -> Iterator[Finding]:
     )
 
 
-def check_otlp(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+def check_otlp(settings: Settings, environ: Mapping[str, str]) -> Iterator[Diagnosis]:
     """Yield where OTLP goes, what of the environment cannot be used, and whether anything listens there."""
     if is_sdk_disabled(environ):
-        yield Finding("ok", "otlp", "OTEL_SDK_DISABLED=true: nothing leaves this machine.")
+        yield Diagnosis("ok", "otlp", "OTEL_SDK_DISABLED=true: nothing leaves this machine.")
         return
     if settings.otlp is False:
         if read_plan(True, environ).destinations:
-            yield Finding("note", "otlp", "Endpoints are set, but OTEL_EXPERIMENTS_OTLP turns sending off.")
+            yield Diagnosis("note", "otlp", "Endpoints are set, but OTEL_EXPERIMENTS_OTLP turns sending off.")
         else:
-            yield Finding("ok", "otlp", "No endpoint is set: nothing leaves this machine.")
+            yield Diagnosis("ok", "otlp", "No endpoint is set: nothing leaves this machine.")
         return
     plan = read_plan(settings.otlp, environ)
     for notice in plan.notices:
         is_endpoint = "_ENDPOINT=" in notice.partition(" cannot be used")[0]
-        yield Finding("problem" if is_endpoint else "warning", "otlp", notice)
+        yield Diagnosis("problem" if is_endpoint else "warning", "otlp", notice)
     signals: dict[Address, list[str]] = {}
     for signal, destination in plan.destinations.items():
         signals.setdefault(destination.address, []).append(signal)
@@ -121,24 +121,24 @@ def check_otlp(settings: Settings, environ: Mapping[str, str]) -> Iterator[Findi
     if not plan.notices and not signals:
         is_set = any(name.endswith("_ENDPOINT") and environ[name] for name in _otlp_variables(environ))
         why = "OTEL_*_EXPORTER says none" if is_set else "No endpoint is set"
-        yield Finding("ok", "otlp", f"{why}: nothing leaves this machine.")
+        yield Diagnosis("ok", "otlp", f"{why}: nothing leaves this machine.")
 
 
 def _otlp_variables(environ: Mapping[str, str]) -> list[str]:
     return [name for name in environ if name.startswith("OTEL_EXPORTER_OTLP_")]
 
 
-def _check_endpoint(address: Address, signals: str) -> Finding:
+def _check_endpoint(address: Address, signals: str) -> Diagnosis:
     if not address.host:
-        return Finding("ok", "otlp", f"{signals}: {address.target} is set; only gRPC can ask it.")
+        return Diagnosis("ok", "otlp", f"{signals}: {address.target} is set; only gRPC can ask it.")
     try:
         with socket.create_connection((address.host, address.port), timeout=_CONNECT_TIMEOUT_S):
             pass
     except OSError as error:
-        return Finding(
+        return Diagnosis(
             "warning",
             "otlp",
             f"Nothing answers at {address.target} ({error.strerror or error}), where {signals} would go.",
             "Runs are stored locally all the same. Start the collector, or unset OTEL_EXPORTER_OTLP_ENDPOINT.",
         )
-    return Finding("ok", "otlp", f"{signals}: {address.target} answers.")
+    return Diagnosis("ok", "otlp", f"{signals}: {address.target} answers.")

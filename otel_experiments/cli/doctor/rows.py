@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 
-from otel_experiments.cli.doctor.finding import Finding
+from otel_experiments.cli.doctor.diagnosis import Diagnosis
 from otel_experiments.errors import IncompleteReadWarning
 from otel_experiments.model.search import RunQuery, SpanQuery
 from otel_experiments.store import Store
@@ -14,7 +14,7 @@ _SHOWN = 5
 _SPANS = 20_000
 
 
-def check_rows(store: Store, *, is_deep: bool) -> Iterator[Finding]:
+def check_rows(store: Store, *, is_deep: bool) -> Iterator[Diagnosis]:
     """Yield what is to be said about rows that cannot be read; `is_deep`: of all tables, else of runs only."""
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", IncompleteReadWarning)
@@ -25,12 +25,12 @@ def check_rows(store: Store, *, is_deep: bool) -> Iterator[Finding]:
     texts = [str(one.message) for one in told if issubclass(one.category, IncompleteReadWarning)]
     for text in dict.fromkeys(texts[:_SHOWN]):
         found, _, fix = text.partition("\n")
-        yield Finding("problem", "rows", found, fix.strip())
+        yield Diagnosis("problem", "rows", found, fix.strip())
     if len(texts) > _SHOWN:
-        yield Finding("problem", "rows", f"{len(texts) - _SHOWN} more rows cannot be read.")
+        yield Diagnosis("problem", "rows", f"{len(texts) - _SHOWN} more rows cannot be read.")
     if not texts:
         what = "Every row" if is_deep else "Every row of a run"
-        yield Finding("ok", "rows", f"{what} can be read.")
+        yield Diagnosis("ok", "rows", f"{what} can be read.")
 
 
 def _read_everything(store: Store, run_ids: list[str]) -> None:

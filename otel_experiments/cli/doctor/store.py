@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from otel_experiments.cli.doctor.finding import Finding
+from otel_experiments.cli.doctor.diagnosis import Diagnosis
 from otel_experiments.cli.doctor.rows import check_rows
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.collect.journal_place import damaged_journals, has_segments, journal_directory
@@ -28,7 +28,7 @@ _LOCK_WAIT_S = 0.5
 _ELSEWHERE = "Name another place: --store PATH or OTEL_EXPERIMENTS_STORE=PATH"
 
 
-def check_store(location: StoreLocation, path: Path | None, *, is_deep: bool) -> Iterator[Finding]:
+def check_store(location: StoreLocation, path: Path | None, *, is_deep: bool) -> Iterator[Diagnosis]:
     """Yield what is to be said about the store at `location`, whose file is `path` (None: it has none)."""
     if path is None:
         try:
@@ -36,7 +36,7 @@ def check_store(location: StoreLocation, path: Path | None, *, is_deep: bool) ->
         except StoreError as error:
             yield _problem("store", error)
             return
-        yield Finding("note", "store", f"{str(location)!r} has no file; nothing of it can be checked.")
+        yield Diagnosis("note", "store", f"{str(location)!r} has no file; nothing of it can be checked.")
         return
     yield from _check_folder(path)
     log_bytes = _size(path.with_name(f"{path.name}-wal"))
@@ -56,7 +56,7 @@ def check_store(location: StoreLocation, path: Path | None, *, is_deep: bool) ->
             if is_deep or size <= _LARGE_STORE_BYTES:
                 yield from check_rows(store, is_deep=is_deep)
             runs = sum(experiment.run_count for experiment in store.experiments())
-            yield Finding("ok", "store", f"{str(path)!r}: {runs} run{'s' * (runs != 1)}, {fmt.size(size)}.")
+            yield Diagnosis("ok", "store", f"{str(path)!r}: {runs} run{'s' * (runs != 1)}, {fmt.size(size)}.")
             if (
                 not log_bytes
                 and store.journal_offset(UNSETTLED)
@@ -71,7 +71,7 @@ def check_store(location: StoreLocation, path: Path | None, *, is_deep: bool) ->
         yield from check_journals(path, store)
 
 
-def _check_losses(store: Store) -> Iterator[Finding]:
+def _check_losses(store: Store) -> Iterator[Diagnosis]:
     losses = store.losses()
     if not losses:
         return
@@ -81,7 +81,7 @@ def _check_losses(store: Store) -> Iterator[Finding]:
             counts[loss.kind] += loss.count
     runs = f"{len(losses)} run{'s' * (len(losses) != 1)}"
     shown = ", ".join(f"{kind} {count:,}" for kind, count in counts.most_common(5))
-    yield Finding(
+    yield Diagnosis(
         "note",
         "losses",
         f"{runs} did not keep everything as it was given: {shown}{', ...' if len(counts) > 5 else ''}.",
@@ -89,21 +89,21 @@ def _check_losses(store: Store) -> Iterator[Finding]:
     )
 
 
-def _none_yet(path: Path) -> Finding:
+def _none_yet(path: Path) -> Diagnosis:
     text = f"There is none at {str(path)!r} yet"
     folder = _nearest_folder(path)
     if not folder.is_dir():
-        return Finding(
+        return Diagnosis(
             "problem", "store", f"{text}, and none can be made: {str(folder)!r} is no folder.", _ELSEWHERE
         )
     if not os.access(folder, os.W_OK | os.X_OK):
-        return Finding(
+        return Diagnosis(
             "problem",
             "store",
             f"{text}, and none can be made: {str(folder)!r} may not be written.",
             f"chmod u+wx {folder}, or record elsewhere: OTEL_EXPERIMENTS_STORE=PATH",
         )
-    return Finding("note", "store", f"{text}.", "The first run makes it: otel-experiments demo")
+    return Diagnosis("note", "store", f"{text}.", "The first run makes it: otel-experiments demo")
 
 
 def _nearest_folder(path: Path) -> Path:
@@ -114,8 +114,8 @@ def _nearest_folder(path: Path) -> Path:
     return folder
 
 
-def _copied(path: Path) -> Finding:
-    return Finding(
+def _copied(path: Path) -> Diagnosis:
+    return Diagnosis(
         "warning",
         "store",
         "The file was copied while a process recorded into it, or after it was killed, without "
@@ -124,12 +124,12 @@ def _copied(path: Path) -> Finding:
     )
 
 
-def _problem(subject: str, error: Exception) -> Finding:
+def _problem(subject: str, error: Exception) -> Diagnosis:
     text, _, fix = str(error).partition("\n")
-    return Finding("problem", subject, text, fix.strip())
+    return Diagnosis("problem", subject, text, fix.strip())
 
 
-def check_journals(path: Path, store: Store | None) -> Iterator[Finding]:
+def check_journals(path: Path, store: Store | None) -> Iterator[Diagnosis]:
     """Yield what is to be said about the journals of the store at `path`; `store` tells what it holds of them."""
     directory = journal_directory(path)
     yield from _check_damaged(directory)
@@ -138,7 +138,7 @@ def check_journals(path: Path, store: Store | None) -> Iterator[Finding]:
     except FileNotFoundError:
         segments = []
     except OSError as error:
-        yield Finding(
+        yield Diagnosis(
             "problem",
             "journals",
             f"{str(directory)!r} cannot be read ({error.strerror}).",
@@ -146,7 +146,7 @@ def check_journals(path: Path, store: Store | None) -> Iterator[Finding]:
         )
         return
     if not segments:
-        yield Finding("ok", "journals", "None: everything recorded is in the store.")
+        yield Diagnosis("ok", "journals", "None: everything recorded is in the store.")
         return
     pending_bytes = dead_bytes = live_count = 0
     for segment in segments:
@@ -161,7 +161,7 @@ def check_journals(path: Path, store: Store | None) -> Iterator[Finding]:
         pending_bytes += max(0, end - offset)
         dead_bytes += 0 if is_live else max(0, end - offset)
         for damage in damages:
-            yield Finding(
+            yield Diagnosis(
                 "warning",
                 "journals",
                 f"{segment.name}: {damage}.",
@@ -170,17 +170,17 @@ def check_journals(path: Path, store: Store | None) -> Iterator[Finding]:
     text = f"{len(segments)} segments, {live_count} of living processes, {fmt.size(pending_bytes)} not stored yet."
     if dead_bytes:
         fix = "Nothing is lost: the next command that opens the store merges it, e.g. otel-experiments runs"
-        yield Finding(
+        yield Diagnosis(
             "note", "journals", f"{text} {fmt.size(dead_bytes)} are of processes that are gone.", fix
         )
     else:
-        yield Finding("ok", "journals", text)
+        yield Diagnosis("ok", "journals", text)
 
 
-def _check_damaged(directory: Path) -> Iterator[Finding]:
+def _check_damaged(directory: Path) -> Iterator[Diagnosis]:
     names = damaged_journals(directory)
     if names:
-        yield Finding(
+        yield Diagnosis(
             "warning",
             "journals",
             f"Of {len(names)} journal{'s' * (len(names) != 1)} not all could be read and stored: {names[0]}"
@@ -201,11 +201,11 @@ def _look_at(path: Path, store: Store | None) -> tuple[int, int, bool, list[str]
     return start, found.end_offset, is_live, damages
 
 
-def _check_folder(path: Path) -> Iterator[Finding]:
+def _check_folder(path: Path) -> Iterator[Diagnosis]:
     folder = _nearest_folder(path)
     filesystem = filesystem_of(folder)
     if filesystem.startswith(NETWORK_FILESYSTEMS):
-        yield Finding(
+        yield Diagnosis(
             "warning",
             "disk",
             f"{str(folder)!r} is on a network filesystem ({filesystem}), where SQLite's locks cannot be trusted: "
@@ -215,49 +215,49 @@ def _check_folder(path: Path) -> Iterator[Finding]:
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        yield Finding(
+        yield Diagnosis(
             "problem", "disk", f"{str(folder)!r} cannot be looked at ({error.strerror}).", f"ls -ld {folder}"
         )
         return
     text = f"{fmt.size(free)} free in {str(folder)!r}."
     if free >= _LITTLE_ROOM_BYTES:
-        yield Finding("ok", "disk", text)
+        yield Diagnosis("ok", "disk", text)
     else:
         fix = "Make room, or name a store on another disk: OTEL_EXPERIMENTS_STORE=PATH"
-        yield Finding("warning", "disk", text, fix)
+        yield Diagnosis("warning", "disk", text, fix)
 
 
-def _check_database(store: Store, size: int, *, is_deep: bool) -> Iterator[Finding]:
+def _check_database(store: Store, size: int, *, is_deep: bool) -> Iterator[Diagnosis]:
     schema, mode, version = (
         str(store.sql(question)[1][0][0])
         for question in ("pragma user_version", "pragma journal_mode", "select sqlite_version()")
     )
-    yield Finding("ok", "schema", f"Version {schema}, SQLite {version}, journal mode {mode}.")
+    yield Diagnosis("ok", "schema", f"Version {schema}, SQLite {version}, journal mode {mode}.")
     if mode != "wal":
-        yield Finding(
+        yield Diagnosis(
             "warning",
             "schema",
             f"The journal mode is {mode}, not wal: readers and the writer wait for each other.",
             "The next run that records into the store switches it back, unless the filesystem cannot do it.",
         )
     if size > _LARGE_STORE_BYTES and not is_deep:
-        yield Finding(
+        yield Diagnosis(
             "note", "integrity", "Not checked: the store is large.", "otel-experiments doctor --deep"
         )
         return
     answers = [str(row[0]) for row in store.sql("pragma quick_check(5)")[1]]
     if answers == ["ok"]:
-        yield Finding("ok", "integrity", "The database is whole.")
+        yield Diagnosis("ok", "integrity", "The database is whole.")
     else:
         fix = "Copy the file away, then save what can be read: sqlite3 BROKEN '.recover' | sqlite3 NEW"
         found = fmt.shorten("; ".join(" ".join(answer.split()) for answer in answers), 200)
-        yield Finding("problem", "integrity", f"The database is damaged: {found}", fix)
+        yield Diagnosis("problem", "integrity", f"The database is damaged: {found}", fix)
 
 
-def _check_writing(location: StoreLocation, path: Path) -> Finding:
+def _check_writing(location: StoreLocation, path: Path) -> Diagnosis:
     for one in (path, path.parent):
         if not os.access(one, os.W_OK):
-            return Finding(
+            return Diagnosis(
                 "warning",
                 "writing",
                 f"{str(one)!r} may not be written: reading works, recording here does not.",
@@ -268,13 +268,13 @@ def _check_writing(location: StoreLocation, path: Path) -> Finding:
     except StoreError as error:
         return _problem("writing", error)
     if is_locked:
-        return Finding(
+        return Diagnosis(
             "warning",
             "writing",
             "Another process holds the write lock just now.",
             f"Recorded data waits in the journals meanwhile. Who holds it: fuser {path}",
         )
-    return Finding("ok", "writing", "The store can be written.")
+    return Diagnosis("ok", "writing", "The store can be written.")
 
 
 def _is_locked(location: StoreLocation) -> bool:

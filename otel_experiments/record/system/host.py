@@ -17,7 +17,7 @@ import psutil
 
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.system.cgroup import read_limits
-from otel_experiments.record.system.reading import Reading
+from otel_experiments.record.system.measurement import Measurement
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import metrics, values
 
@@ -78,7 +78,7 @@ class ProcessSource:
         self._shares = _Shares()
         self._highest: dict[str, float] = {}
 
-    def read(self) -> Iterator[Reading]:
+    def read(self) -> Iterator[Measurement]:
         """Yield the readings of the process."""
         limits = read_limits()
         total = self._total()
@@ -90,25 +90,27 @@ class ProcessSource:
             values.CpuMode.SYSTEM: self._never_less("system", total["system"]),
         }
         for mode, seconds in modes.items():
-            yield Reading(metrics.PROCESS_CPU_TIME, seconds, {attr.CPU_MODE: mode}, self._since_ns)
+            yield Measurement(metrics.PROCESS_CPU_TIME, seconds, {attr.CPU_MODE: mode}, self._since_ns)
         for mode, share in self._shares.since_last(modes, cpu_count).items():
-            yield Reading(metrics.PROCESS_CPU_UTILIZATION, share, {attr.CPU_MODE: mode})
+            yield Measurement(metrics.PROCESS_CPU_UTILIZATION, share, {attr.CPU_MODE: mode})
         memory_limit = psutil.virtual_memory().total
         if limits.memory_bytes is not None:
             memory_limit = min(memory_limit, limits.memory_bytes)
-        yield Reading(metrics.PROCESS_MEMORY_USAGE, int(total["rss"]), {}, self._since_ns)
-        yield Reading(metrics.PROCESS_MEMORY_VIRTUAL, int(total["vms"]), {}, self._since_ns)
-        yield Reading(metrics.PROCESS_MEMORY_UTILIZATION, total["rss"] / memory_limit)
-        yield Reading(metrics.PROCESS_THREAD_COUNT, int(total["threads"]), {}, self._since_ns)
+        yield Measurement(metrics.PROCESS_MEMORY_USAGE, int(total["rss"]), {}, self._since_ns)
+        yield Measurement(metrics.PROCESS_MEMORY_VIRTUAL, int(total["vms"]), {}, self._since_ns)
+        yield Measurement(metrics.PROCESS_MEMORY_UTILIZATION, total["rss"] / memory_limit)
+        yield Measurement(metrics.PROCESS_THREAD_COUNT, int(total["threads"]), {}, self._since_ns)
         if "files" in total:
-            yield Reading(metrics.PROCESS_UNIX_FILE_DESCRIPTOR_COUNT, int(total["files"]), {}, self._since_ns)
+            yield Measurement(
+                metrics.PROCESS_UNIX_FILE_DESCRIPTOR_COUNT, int(total["files"]), {}, self._since_ns
+            )
         for direction in values.DiskIoDirection:
             if direction in total:
                 size = int(self._never_less(direction, total[direction]))
-                yield Reading(
+                yield Measurement(
                     metrics.PROCESS_DISK_IO, size, {attr.DISK_IO_DIRECTION: direction}, self._since_ns
                 )
-        yield Reading(metrics.PROCESS_UPTIME, time.time() - self._since_ns / 1e9)
+        yield Measurement(metrics.PROCESS_UPTIME, time.time() - self._since_ns / 1e9)
 
     def _total(self) -> dict[str, float]:
         total = _use_of(self._self)
@@ -134,23 +136,23 @@ class HostSource:
         self._shares = _Shares()
         self._cpu_count = _cpu_count()
 
-    def read(self) -> Iterator[Reading]:
+    def read(self) -> Iterator[Measurement]:
         """Yield the readings of the host; idle devices and modes are left out."""
         yield from self._cpu()
         memory = _memory_states()
         whole = sum(memory.values())
-        yield Reading(metrics.SYSTEM_MEMORY_LIMIT, whole, {}, self._since_ns)
+        yield Measurement(metrics.SYSTEM_MEMORY_LIMIT, whole, {}, self._since_ns)
         for state, size in memory.items():
             attributes = {attr.SYSTEM_MEMORY_STATE: state}
-            yield Reading(metrics.SYSTEM_MEMORY_USAGE, size, attributes, self._since_ns)
-            yield Reading(metrics.SYSTEM_MEMORY_UTILIZATION, size / whole, attributes)
+            yield Measurement(metrics.SYSTEM_MEMORY_USAGE, size, attributes, self._since_ns)
+            yield Measurement(metrics.SYSTEM_MEMORY_UTILIZATION, size / whole, attributes)
         for device, disk in (psutil.disk_io_counters(perdisk=True) or {}).items():
             if disk.read_bytes + disk.write_bytes and not device.startswith(_VIRTUAL_DISKS):
                 for direction, size in (
                     (values.DiskIoDirection.READ, disk.read_bytes),
                     (values.DiskIoDirection.WRITE, disk.write_bytes),
                 ):
-                    yield Reading(
+                    yield Measurement(
                         metrics.SYSTEM_DISK_IO,
                         size,
                         {attr.DISK_IO_DIRECTION: direction, attr.SYSTEM_DEVICE: device},
@@ -162,24 +164,24 @@ class HostSource:
                     (values.NetworkIoDirection.RECEIVE, network.bytes_recv),
                     (values.NetworkIoDirection.TRANSMIT, network.bytes_sent),
                 ):
-                    yield Reading(
+                    yield Measurement(
                         metrics.SYSTEM_NETWORK_IO,
                         size,
                         {attr.NETWORK_IO_DIRECTION: way, attr.NETWORK_INTERFACE_NAME: interface},
                         self._since_ns,
                     )
 
-    def _cpu(self) -> Iterator[Reading]:
+    def _cpu(self) -> Iterator[Measurement]:
         times = psutil.cpu_times()
         modes = {
             mode: sum(getattr(times, name, 0.0) for name in names) for mode, names in _HOST_MODES.items()
         }
         modes = {mode: seconds for mode, seconds in modes.items() if seconds}
-        yield Reading(metrics.SYSTEM_CPU_LOGICAL_COUNT, self._cpu_count, {}, self._since_ns)
+        yield Measurement(metrics.SYSTEM_CPU_LOGICAL_COUNT, self._cpu_count, {}, self._since_ns)
         for mode, seconds in modes.items():
-            yield Reading(metrics.SYSTEM_CPU_TIME, seconds, {attr.CPU_MODE: mode}, self._since_ns)
+            yield Measurement(metrics.SYSTEM_CPU_TIME, seconds, {attr.CPU_MODE: mode}, self._since_ns)
         for mode, share in self._shares.since_last(modes, self._cpu_count).items():
-            yield Reading(metrics.SYSTEM_CPU_UTILIZATION, share, {attr.CPU_MODE: mode})
+            yield Measurement(metrics.SYSTEM_CPU_UTILIZATION, share, {attr.CPU_MODE: mode})
 
 
 def _cpu_count() -> int:

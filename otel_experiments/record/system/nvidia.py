@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
-from otel_experiments.record.system.reading import Reading
+from otel_experiments.record.system.measurement import Measurement
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import metrics, values
 
@@ -49,7 +49,7 @@ class NvidiaSource:
                 raise
             tell(logger, "GPUs are not read: %r", error, level=logging.DEBUG)
 
-    def read(self) -> Iterator[Reading]:
+    def read(self) -> Iterator[Measurement]:
         """Yield the readings of each GPU."""
         nvml = self._nvml
         if nvml is None:
@@ -73,14 +73,14 @@ def _string(text: str | bytes) -> str:
     return text.decode() if isinstance(text, bytes) else text
 
 
-def _utilization(nvml: Any, handle: Any, identity: dict[str, str]) -> Iterator[Reading]:
+def _utilization(nvml: Any, handle: Any, identity: dict[str, str]) -> Iterator[Measurement]:
     percent = nvml.nvmlDeviceGetUtilizationRates(handle).gpu
-    yield Reading(
+    yield Measurement(
         metrics.HW_GPU_UTILIZATION, percent / 100, {**identity, attr.HW_GPU_TASK: values.HwGpuTask.GENERAL}
     )
 
 
-def _video(nvml: Any, handle: Any, identity: dict[str, str]) -> Iterator[Reading]:
+def _video(nvml: Any, handle: Any, identity: dict[str, str]) -> Iterator[Measurement]:
     """Yield how busy encoder and decoder are, where they are busy at all: training rarely uses them."""
     for task, read in (
         (values.HwGpuTask.ENCODER, nvml.nvmlDeviceGetEncoderUtilization),
@@ -88,27 +88,27 @@ def _video(nvml: Any, handle: Any, identity: dict[str, str]) -> Iterator[Reading
     ):
         percent = read(handle)[0]
         if percent:
-            yield Reading(metrics.HW_GPU_UTILIZATION, percent / 100, {**identity, attr.HW_GPU_TASK: task})
+            yield Measurement(metrics.HW_GPU_UTILIZATION, percent / 100, {**identity, attr.HW_GPU_TASK: task})
 
 
-def _memory(nvml: Any, handle: Any, identity: dict[str, str]) -> Iterator[Reading]:
+def _memory(nvml: Any, handle: Any, identity: dict[str, str]) -> Iterator[Measurement]:
     memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-    yield Reading(metrics.HW_GPU_MEMORY_USAGE, memory.used, identity)
-    yield Reading(metrics.HW_GPU_MEMORY_LIMIT, memory.total, identity)
+    yield Measurement(metrics.HW_GPU_MEMORY_USAGE, memory.used, identity)
+    yield Measurement(metrics.HW_GPU_MEMORY_LIMIT, memory.total, identity)
     if memory.total:
-        yield Reading(metrics.HW_GPU_MEMORY_UTILIZATION, memory.used / memory.total, identity)
+        yield Measurement(metrics.HW_GPU_MEMORY_UTILIZATION, memory.used / memory.total, identity)
 
 
-def _power(nvml: Any, handle: Any, identity: dict[str, str]) -> Iterator[Reading]:
+def _power(nvml: Any, handle: Any, identity: dict[str, str]) -> Iterator[Measurement]:
     milliwatts = nvml.nvmlDeviceGetPowerUsage(handle)
-    yield Reading(metrics.HW_POWER, milliwatts / 1e3, {**identity, attr.HW_TYPE: values.HwType.GPU})
+    yield Measurement(metrics.HW_POWER, milliwatts / 1e3, {**identity, attr.HW_TYPE: values.HwType.GPU})
 
 
-def _energy(nvml: Any, handle: Any, identity: dict[str, str]) -> Iterator[Reading]:
+def _energy(nvml: Any, handle: Any, identity: dict[str, str]) -> Iterator[Measurement]:
     millijoules = nvml.nvmlDeviceGetTotalEnergyConsumption(handle)
-    yield Reading(metrics.HW_ENERGY, millijoules / 1e3, {**identity, attr.HW_TYPE: values.HwType.GPU})
+    yield Measurement(metrics.HW_ENERGY, millijoules / 1e3, {**identity, attr.HW_TYPE: values.HwType.GPU})
 
 
-def _temperature(nvml: Any, handle: Any, identity: dict[str, str]) -> Iterator[Reading]:
+def _temperature(nvml: Any, handle: Any, identity: dict[str, str]) -> Iterator[Measurement]:
     degrees = nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)
-    yield Reading(metrics.HW_TEMPERATURE, degrees, identity)
+    yield Measurement(metrics.HW_TEMPERATURE, degrees, identity)

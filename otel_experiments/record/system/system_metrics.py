@@ -22,7 +22,7 @@ from otel_experiments.model.span import Scope
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
 from otel_experiments.record.base.scope import stored_scope
-from otel_experiments.record.system.reading import Reading
+from otel_experiments.record.system.measurement import Measurement
 
 if TYPE_CHECKING:
     from otel_experiments.record.base.ports import PipelinePort, RunPort
@@ -38,7 +38,7 @@ CUMULATIVE: Final = 2
 class Source(Protocol):
     """What can be read: the process, the host, the GPUs."""
 
-    def read(self) -> Iterator[Reading]:
+    def read(self) -> Iterator[Measurement]:
         """Yield the readings of now."""
         ...
 
@@ -135,7 +135,7 @@ class SystemMetrics:
                     run.providers.reader.hold(points)
 
 
-def _point(reading: Reading, now_ns: int, scope: Scope) -> InstrumentPoint:
+def _point(reading: Measurement, now_ns: int, scope: Scope) -> InstrumentPoint:
     definition = reading.definition
     is_sum = definition.instrument in {"counter", "updowncounter"}
     return InstrumentPoint(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from otel_experiments.store.sqlite.schema import APPLICATION_ID
 
 
-class Owner(NamedTuple):
+class DatabaseOwner(NamedTuple):
     """What a database says of itself; `tables` are read of another program's only."""
 
     application_id: int
@@ -16,7 +16,7 @@ class Owner(NamedTuple):
     tables: tuple[str, ...]
 
 
-def read_owner(connection: sqlite3.Connection) -> Owner:
+def read_owner(connection: sqlite3.Connection) -> DatabaseOwner:
     """Return whose a database is, read in one transaction: between two, another process may have made the store."""
     is_alone = not connection.in_transaction
     if is_alone:
@@ -29,4 +29,4 @@ def read_owner(connection: sqlite3.Connection) -> Owner:
     finally:
         if is_alone and connection.in_transaction:
             connection.execute("rollback")
-    return Owner(application_id, int(version), tuple(tables))
+    return DatabaseOwner(application_id, int(version), tuple(tables))

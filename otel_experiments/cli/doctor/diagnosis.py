@@ -9,7 +9,7 @@ Level = Literal["ok", "note", "warning", "problem"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """One line of the doctor's answer. `fix` says what to do; empty where nothing is to be done."""
 
     level: Level

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from otel_experiments.semconv.definitions import MetricDef
 
 
-class Reading(NamedTuple):
+class Measurement(NamedTuple):
     """A number, which metric of the vocabulary it is, and since when it counts (0 for what does not count)."""
 
     definition: MetricDef
