@@ -238,7 +238,7 @@ def test_a_process_group_that_comes_after_the_run_is_said_by_the_ranks_above_0(s
     """The runs stay apart, and the log of rank 1 says why and what to do; rank 0 may well be the only one to record."""
     pytest.importorskip("torch", reason="torch is not installed")
     environ = {**SRUN, "SLURM_NTASKS": "2"}
-    text = f"from otel_experiments.record import ranks\n{LATE}"
+    text = f"from otel_experiments.record.base import ranks\n{LATE}"
     started = [script(text, **environ, SLURM_PROCID=str(rank)) for rank in range(2)]
     logs = [one.end()[1] for one in started]
 
