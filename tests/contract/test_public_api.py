@@ -181,6 +181,34 @@ def test_few_arguments_are_given_by_position(name, function):
     assert len(by_position) <= 3
 
 
+@pytest.mark.parametrize(("face", "name"), PUBLIC, ids=[".".join(pair) for pair in PUBLIC])
+def test_every_public_name_is_documented(face, name):
+    """A public name stands on a reference page, and its package on the page of packages."""
+    pages = {page.name: page.read_text(encoding="utf-8") for page in (ROOT / "docs/reference").glob("*.md")}
+    pages["README.md"] = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert f"`{face}`" in pages["api.md"]
+    assert any(re.search(rf"\b{name}\b", text) for text in pages.values())
+
+
+def test_no_public_name_is_hidden_by_a_module():
+    """A public name stays what it is after every module of the package was imported."""
+    script = (
+        "import importlib, pkgutil, types\n"
+        f"for face in {[face for face in FACES[1:] if '.' not in face.partition('.')[2]]}:\n"
+        "    module = importlib.import_module(face)\n"
+        "    for one in pkgutil.iter_modules(getattr(module, '__path__', [])):\n"
+        "        importlib.import_module(f'{face}.{one.name}')\n"
+        "    for name in getattr(module, '__all__', []):\n"
+        "        if isinstance(getattr(module, name), types.ModuleType):\n"
+        "            print(face, name)"
+    )
+
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert answer.stdout == ""
+
+
 SHOWN_TO_USERS = [
     *ROOT.glob("*.md"),
     *(ROOT / "docs").rglob("*.md"),
