@@ -1,4 +1,4 @@
-"""docs/reference/cli.md says what the command line does: every command, option and exit code."""
+"""docs/reference/cli.md and golden.md say what the command line does: every command, option and exit code."""
 
 import re
 from pathlib import Path
@@ -12,6 +12,14 @@ PAGE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 CONTEXT = click.Context(root)
 COMMANDS = root.list_commands(CONTEXT)
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+
+GOLDEN = root.get_command(CONTEXT, "golden")
+GOLDEN_COMMANDS = GOLDEN.list_commands(CONTEXT)
+GOLDEN_SECTION = re.search(
+    r"^## On the command line\n(.*?)(?=^## )", (PAGE.parent / "golden.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+)[1]  # fmt: skip
+GOLDEN_ROWS = {row[1]: row[0] for row in re.finditer(r"^\| `([a-z]+)\b.*$", GOLDEN_SECTION, re.MULTILINE)}
 
 
 def section(name):
@@ -36,7 +44,40 @@ def test_no_option_is_documented_that_there_is_not(name):
     command = root.get_command(CONTEXT, name)
     options = {option for one in command.params if isinstance(one, click.Option) for option in one.opts}
 
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", section(name))) <= options
+    assert set(OPTION.findall(section(name))) <= options
+
+
+def options_of(command):
+    """Return the long options of a command."""
+    return {
+        option
+        for one in command.params
+        if isinstance(one, click.Option)
+        for option in one.opts
+        if option.startswith("--")
+    }
+
+
+def test_every_command_of_golden_has_its_row():
+    """The commands stand in the table in the order in which help lists them."""
+    assert list(GOLDEN_ROWS) == GOLDEN_COMMANDS
+
+
+@pytest.mark.parametrize("name", GOLDEN_COMMANDS)
+def test_every_option_of_a_golden_command_is_documented(name):
+    """Each option is in the row of its command, or in the text below the table where several commands have it."""
+    command = GOLDEN.get_command(CONTEXT, name)
+    documented = set(OPTION.findall(GOLDEN_SECTION))
+
+    assert options_of(command) - documented == set()
+
+
+@pytest.mark.parametrize("name", GOLDEN_COMMANDS)
+def test_no_option_of_golden_is_documented_that_there_is_not(name):
+    """Each option named in a row is one of the command's."""
+    command = GOLDEN.get_command(CONTEXT, name)
+
+    assert set(OPTION.findall(GOLDEN_ROWS[name])) <= options_of(command)
 
 
 def test_every_command_has_its_section():
