@@ -24,14 +24,19 @@ def named(page):
 
 
 def symbols_of(path):
-    """Return the names that a module binds at its top level."""
-    found = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    """Return the names that a module binds at its top level, and `Class.name` of what its classes have."""
+    return set(bound_in(ast.parse(path.read_text(encoding="utf-8")).body))
+
+
+def bound_in(body):
+    """Yield the names that statements bind; those in a class after its name and a dot."""
+    for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            found.add(node.name)
+            yield node.name
+        if isinstance(node, ast.ClassDef):
+            yield from (f"{node.name}.{name}" for name in bound_in(node.body))
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        found |= {target.id for target in targets if isinstance(target, ast.Name)}
-    return found
+        yield from (target.id for target in targets if isinstance(target, ast.Name))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

@@ -2,7 +2,9 @@
 
 Codes are API: they are in JSON, JUnit, annotations and ignore rules, and are only ever added. Adding one is a member
 of `Code` and its row of `CODES`; policies, the order of reports, `golden explain`, `golden calibrate` and the tests of
-the JSON schema and the reference page take what they need from the row. Source: golden trace design, section 4.2.
+the JSON schema and the reference page take what they need from the row. Not from the row: `CurveCode` and `TimingCode`
+list what curves and times can find, and a few rules name single codes (`Policy._time_severity`, `match/merge.py`,
+`comparison.py`, `inline.py`, JUnit's and GitHub's reports). `docs/contributing` has the list.
 """
 
 from __future__ import annotations
