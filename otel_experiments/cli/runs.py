@@ -18,7 +18,7 @@ from otel_experiments.query.plain import json_line, plain_run
 from otel_experiments.query.search import parse_fields
 
 DEFAULT_LIMIT = 20
-_LOST = "losses"
+_LOSSES = "losses"
 """The column that is there where runs did not keep everything as it was given."""
 
 
@@ -84,7 +84,7 @@ def print_runs(
     durations = [fmt.duration(run.duration_s) for run in runs]
     duration_width = max(4, *map(len, durations))
     lost = [f"{run.lost_count:,}" if run.lost_count else "" for run in runs]
-    lost_width = max(map(len, [*lost, _LOST])) + 2 if any(lost) else 0
+    lost_width = max(map(len, [*lost, _LOSSES])) + 2 if any(lost) else 0
     if columns is None:
         room = console.width - state_width - name_width - duration_width - lost_width - 8 - 4 - 8
         columns = col.choose(runs, room=room)
@@ -106,7 +106,7 @@ def print_runs(
         Column("id", style="dim"),
         Column("age", is_right=True),
         Column("time", is_right=True),
-        *([Column(_LOST, is_right=True)] if lost_width else []),
+        *([Column(_LOSSES, is_right=True)] if lost_width else []),
         *(Column(col.heading(field, runs), is_right=True, max_width=col.MAX_CELL + 8) for field in columns),
     ]
     print_table(console, layout, rows)

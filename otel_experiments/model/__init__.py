@@ -1,5 +1,5 @@
 """What every other part speaks: frozen dataclasses made of the standard library.
 
 Nothing here reads a file, opens a connection or knows OpenTelemetry's SDK, so that golden comparison,
-queries, the store and the web page can be tested without any of them.
+queries and the store can be tested without any of them.
 """

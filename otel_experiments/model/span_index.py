@@ -1,4 +1,8 @@
-"""Which pass of a loop a span is, as every part shows it: `epoch=3`, `epoch=1 step=17`. Pure."""
+"""Which pass of a loop a span is, as findings and lists of system calls say it: `epoch=3`, `epoch=1 step=17`. Pure.
+
+Trees of spans fold the passes and leave the index out; golden files write it with names of their own
+(`golden/file/scan.py`).
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 A loss has a kind (a short fixed text: what sort of thing was not recorded as it was given), a name where it has one (the
 metric, param, tag or attribute), and the run it belongs to. It is counted in this process, and in the run itself
-(`record/events/losses.py`), so that who looks at the run sees what it lacks.
+(`record/events/losses.py`), so that who looks at the run sees what it lacks. `lost` here is never the state
+`RunState.LOST`, which is of a run whose process is gone (`query/liveness.py`).
 
 What is not ours to swallow passes: KeyboardInterrupt, and whatever a signal handler of the program raised while our
 code was running (`is_interruption`). No lock is held while anything is said, and the lock may be taken again by the

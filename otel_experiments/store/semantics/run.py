@@ -1,7 +1,7 @@
 """What becomes of a stored run when a record, a state change or a heartbeat about it arrives.
 
 Journals of several processes arrive in any order and more than once. The rules here make the result the same
-whatever the order, and are shared by both stores. A run that was named by other rows before its own record
+whatever the order, and are shared by all stores. A run that was named by other rows before its own record
 arrived is a placeholder: state pending, no name, no experiment.
 """
 
