@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, Unpack
 
-from otel_experiments._storage import Discard, StoredPipeline, Wiring
+from otel_experiments._pipeline_storage import Discard, StoredPipeline, Wiring
 from otel_experiments.collect.drain import Drain
 from otel_experiments.collect.gather import gather_journals
 from otel_experiments.collect.journal_place import journal_directory
