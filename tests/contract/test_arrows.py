@@ -83,6 +83,26 @@ def test_nothing_inside_imports_the_public_face(path):
     assert faces == []
 
 
+MAY_IMPORT_WHAT_THE_FACE_OFFERS = {
+    "_reading": {"__init__.py"},
+    "_recording": {"__init__.py", "_reading.py"},
+}
+"""Besides integrations, which record through `_recording` as a user would."""
+
+
+@pytest.mark.parametrize(("gathered", "may"), MAY_IMPORT_WHAT_THE_FACE_OFFERS.items())
+def test_what_the_face_gathers_is_imported_by_the_face_and_integrations(gathered, may):
+    """A module inside imports a function where it is defined, as ARCHITECTURE.md says of these two."""
+    importing = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in MODULES
+        for _, name in imports_of(path)
+        if name.startswith(f"otel_experiments.{gathered}")
+    }
+
+    assert {path for path in importing if not path.startswith("integrations/")} == may
+
+
 def private_uses(path):
     """Yield (line, dotted name) of every private name of OpenTelemetry that a module imports or reads from a module."""
     bound = {}
