@@ -53,6 +53,12 @@ with ox.start_run("long") as run, run.stage("load"):
 """
 
 
+def take_sigterm_as_usual():
+    """Undo what a shell or supervisor above the tests may have set: an ignored or blocked SIGTERM is inherited."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
 def start(tmp_path, *arguments, path=None):
     """Start the command line's `trace` in a process of its own."""
     (tmp_path / "program.py").write_text(PROGRAM)
@@ -65,6 +71,7 @@ def start(tmp_path, *arguments, path=None):
     return subprocess.Popen(
         [sys.executable, "-c", script, "trace", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=tmp_path,
+        preexec_fn=take_sigterm_as_usual,  # noqa: PLW1509 - it takes no lock
     )  # fmt: skip
 
 
