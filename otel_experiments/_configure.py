@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, Unpack
 
 from otel_experiments import _active
-from otel_experiments._recorder import Recorder
+from otel_experiments._recorder import Recorder, close_storage, finish_runs
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.process.fork import at_fork
 from otel_experiments.record.base.propagation import RUN_ID_VARIABLE, read_membership
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_changes = threading.RLock()
+"""Held by what sets up or lets go, also while an endpoint that takes nothing is waited for; taken before `_lock`."""
 _lock = threading.RLock()
+"""Held to record and to read, and never while an endpoint is waited for."""
 _recorder: Recorder | None = None
 
 
@@ -56,18 +59,44 @@ def configure(
         StoreError: the store cannot be used: a directory, not writable, not a store, of a newer release.
     """
     Settings.resolve(**settings)  # what cannot be used leaves what was set up before
-    with _lock:
-        shutdown()
-        made = Recorder(id_generator=id_generator, clock=clock, span_processors=span_processors, **settings)
-        return _use(made).pipeline
+    return _replaced_by(
+        lambda: Recorder(id_generator=id_generator, clock=clock, span_processors=span_processors, **settings)
+    )
 
 
 def shutdown() -> FlushReport | None:
     """Finish the open runs, store and export everything, and let go; None when nothing was set up."""
+    with _changes:
+        _finish_runs()
+        with _lock:
+            export = _let_go()
+        return None if export is None else export()
+
+
+def _replaced_by(make: Callable[[], Recorder]) -> Pipeline:
+    """Let go of what is set up, and use what `make` makes; only what is left to export is waited for without the lock."""
+    with _changes:
+        _finish_runs()
+        export: Callable[[], FlushReport] | None = None
+        try:
+            with _lock:
+                export = _let_go()
+                return _use(make()).pipeline
+        finally:
+            if export is not None:
+                export()
+
+
+def _finish_runs() -> None:
+    recorder = _recorder
+    if recorder is not None:
+        finish_runs(recorder)
+
+
+def _let_go() -> Callable[[], FlushReport] | None:
     global _recorder
-    with _lock:
-        recorder, _recorder = _recorder, None
-        return None if recorder is None else recorder.shutdown()
+    recorder, _recorder = _recorder, None
+    return None if recorder is None else close_storage(recorder)
 
 
 def recorder() -> Recorder:
@@ -154,9 +183,7 @@ def known_pipeline() -> Pipeline | None:
 
 def rebuild(settings: Settings) -> Pipeline:
     """Shut down what is set up, and set up recording anew."""
-    with _lock:
-        shutdown()
-        return _use(Recorder.of(settings)).pipeline
+    return _replaced_by(lambda: Recorder.of(settings))
 
 
 def _use(made: Recorder) -> Recorder:
@@ -167,8 +194,8 @@ def _use(made: Recorder) -> Recorder:
 
 
 def _reset_in_child() -> None:
-    global _lock  # noqa: PLW0603 - another thread may have held it at the fork
-    _lock = threading.RLock()
+    global _changes, _lock  # another thread may have held them at the fork
+    _changes, _lock = threading.RLock(), threading.RLock()
 
 
 at_fork(after_in_child=_reset_in_child)

@@ -148,13 +148,9 @@ class Recorder:
 
     def shutdown(self) -> FlushReport | None:
         """Finish the open runs, store and export everything, and let go; None in a forked child. Safe to call twice."""
-        if self.pipeline.is_inherited:
-            return None
-        for run in list(active_runs.values()):
-            if run.pipeline is self.pipeline:
-                run.finish()
-        exits.forget(self.pipeline)
-        return self.pipeline.close()
+        finish_runs(self)
+        export = close_storage(self)
+        return None if export is None else export()
 
     def current_store(self) -> Store | None:
         """Return the store that is recorded into, up to date; None when there is none."""
@@ -287,3 +283,19 @@ def _is_network(settings: Settings, path: Path) -> bool:
         text = "%s is on a network filesystem: runs stay in their journals, readers gather them."
         tell(logger, text, path, level=logging.INFO)
     return is_network
+
+
+def finish_runs(recorder: Recorder) -> None:
+    """Finish the open runs of a recorder, unless they are those of the parent of this process."""
+    for run in list(active_runs.values()):
+        if run.pipeline is recorder.pipeline and not run.pipeline.is_inherited:
+            run.finish()
+
+
+def close_storage(recorder: Recorder) -> Callable[[], FlushReport] | None:
+    """Store what is left and let go; return what exports the rest, or None in a forked child."""
+    if recorder.pipeline.is_inherited:
+        return None
+    finish_runs(recorder)  # another thread may have started one meanwhile
+    exits.forget(recorder.pipeline)
+    return recorder.pipeline.close_storage()

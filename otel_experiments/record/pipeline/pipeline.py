@@ -278,15 +278,19 @@ class Pipeline:
 
     def close(self, *, timeout_s: float | None = None) -> FlushReport:
         """Store and export what is left within the exit budget and stop all threads; safe to call twice."""
+        return self.close_storage(timeout_s=timeout_s)()
+
+    def close_storage(self, *, timeout_s: float | None = None) -> Callable[[], FlushReport]:
+        """Store what is left and stop recording; return what exports the rest, which an endpoint may hold up."""
         budget_s = self.settings.exit_timeout_s if timeout_s is None else timeout_s
         deadline_s = time.monotonic() + budget_s
         if not self._is_closed:
             self.write_losses()
         if self._is_closed or self.is_inherited:
-            return FlushReport(is_stored=True, is_exported=True, lost=dict(self.guard.losses))
+            return lambda: FlushReport(is_stored=True, is_exported=True, lost=dict(self.guard.losses))
         self._is_closed = True
         self._stop.set()
-        is_exported, is_stored = True, True
+        is_stored = True
         self._collect_metrics()
         if self.storage is not None:
             self._drain(budget_s / 4)
@@ -300,6 +304,10 @@ class Pipeline:
                     self.storage.last_error or "no time left",
                     self.journal.directory,
                 )
+        return lambda: self._close_exports(budget_s, deadline_s, is_stored=is_stored)
+
+    def _close_exports(self, budget_s: float, deadline_s: float, *, is_stored: bool) -> FlushReport:
+        is_exported = True
         self._user_processors.shut_down_within((deadline_s - time.monotonic()) / 2)
         if self.otlp is not None:
             left_s = max(0.1, deadline_s - time.monotonic())
