@@ -108,6 +108,33 @@ def test_what_is_stored_when_a_merge_is_cut_off_is_handed_on_by_the_next(moment,
     writer.close()
 
 
+def test_what_cannot_be_handed_on_keeps_nothing_after_it_out_of_the_store(store, tmp_path):
+    """A receiver of what is stored fails once: its error comes out, and later merges store and hand on what follows."""
+    directory = journal_directory(tmp_path / "experiments.db")
+    writer = JournalWriter(directory)
+    handed = []
+    error = ValueError("not this batch")
+
+    def receive(batch):
+        handed.append(batch)
+        if len(handed) == 1:
+            raise error
+
+    merger = JournalMerger(store, directory, on_batch=receive)
+    fill(writer, 0, 5)
+
+    with pytest.raises(ValueError, match="not this batch") as caught:
+        merger.merge()
+    fill(writer, 5, 5)
+    merger.merge()
+
+    steps = [[step for block in batch.points for step in block.steps] for batch in handed]
+    assert caught.value is error
+    assert [sorted(set(each)) for each in steps] == [list(range(5)), list(range(5, 10))]
+    assert list(store.points(RUN_ID, SeriesKey("loss")).steps) == list(range(10))
+    writer.close()
+
+
 class CutOff:
     """A sink in which Ctrl-C comes at the first transaction."""
 
