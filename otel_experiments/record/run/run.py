@@ -90,6 +90,7 @@ class Run(RunLife, Work):
         self._attempt = identity.attempt
         super().__init__()
         self._created_ns: int | None = None
+        self._due_ns: int | None = None  # when a start began whose record is not written
         self._stamped_ns = identity.not_before_ns
         self._pid = os.getpid()
         highest = pipeline.storage.highest_steps(self.id) if identity.attempt > 1 and pipeline.storage else {}
@@ -117,7 +118,9 @@ class Run(RunLife, Work):
     def announce(self) -> Self:
         """Write the run down as pending: it is known, and has not started. `start_run(pending=True)` has done it."""
         with self.guard:
-            self._write_record(self._given(), started_ns=None)
+            given = self._given()
+            self._due_ns = self._stamp_ns()
+            self._write_record(given, started_ns=None)
             self.pipeline.wake()
         return self
 
@@ -135,6 +138,7 @@ class Run(RunLife, Work):
             given = self._given()
             now_ns = self._stamp_ns()
             root_context = context_api.Context()
+            self._due_ns = now_ns
             self.otel_span = self.tracer.start_span(
                 f"run {self.experiment}",
                 root_context,
@@ -148,6 +152,7 @@ class Run(RunLife, Work):
             if self._identity.first_started_ns is not None:
                 self._pauses.start_after(now_ns - self._identity.first_started_ns - self._identity.worked_ns)
             self._write_record(given, started_ns=now_ns)
+            self._due_ns = None
         if not self.pipeline.settings.enabled:
             self._take_nothing()
             return self
@@ -225,8 +230,13 @@ class Run(RunLife, Work):
         return self
 
     def abandon(self, error: BaseException) -> None:
-        """End a run whose start an exception cut short, so that nobody has it in hand."""
-        if self._state is RunState.RUNNING:
+        """End a run whose start an exception cut short, so that no caller has it; what is not written yet is never known."""
+        if self._due_ns is not None:
+            if self._state is RunState.PENDING:
+                self._set_state(RunState.RUNNING, is_announced=False)
+            with self.guard:
+                self._write_record(self._given(), started_ns=self._due_ns)
+        if self._state is not RunState.PENDING:
             self._end(ending_of(error), is_awaited=False)
 
     @begins_uninterrupted

@@ -141,10 +141,10 @@ def create_run(
     if rank is not None:
         lanes.set_rank(rank.number)
     exits.watch_process()
-    if spec.pending:
-        return run.announce()
     around = trace.get_current_span().get_span_context()
     try:
+        if spec.pending:
+            return run.announce()
         return run.start(links=(trace.Link(around),) if around.is_valid else ())
     except BaseException as error:
         run.abandon(error)

@@ -190,6 +190,54 @@ def test_ctrl_c_at_any_moment_of_the_end_leaves_a_run_that_has_ended(way, script
     assert [run.name for run in runs if root_ends(run) != [True]] == []
 
 
+@pytest.mark.parametrize("pending", [False, True])
+def test_an_alarm_at_any_moment_of_a_start_leaves_no_run_pending(pending, script, read):
+    """A timeout at each call that `start_run` makes passes on to the program; what is known of the run has failed."""
+    body = f"""
+    setup(drain_s=30.0)
+    ox.start_run("warm").finish()
+    error = TimeoutError("too slow")
+
+    def handler(number, frame):
+        raise error
+
+    signal.signal(signal.SIGALRM, handler)
+
+    def interrupt_at(moment):
+        passed = 0
+
+        def look(frame, event, argument):
+            nonlocal passed
+            passed += event in ("call", "c_return")  # where the interpreter looks for signals
+            if passed == moment:
+                sys.setprofile(None)
+                reached.append(moment)
+                signal.raise_signal(signal.SIGALRM)
+
+        return look
+
+    moment, reached, kept = 0, [], []
+    while len(reached) == moment and moment < 3000:
+        moment += 1
+        sys.setprofile(interrupt_at(moment))
+        try:
+            ox.start_run(f"moment {{moment}}", config={{"lr": 0.1}}, tags=["a"], pending={pending})
+            sys.setprofile(None)
+            kept.append(moment)
+        except TimeoutError as raised:
+            assert raised is error
+            error.__traceback__ = None
+    acknowledge(moment, *kept)
+    """
+    out, _ = script(body).end()
+
+    _, *kept = map(int, out.split())
+    names = {f"moment {moment}" for moment in kept}
+    states = {run.name: str(run.state) for run in read().runs() if run.name not in names | {"warm"}}
+    assert len(states) > 10
+    assert {name: state for name, state in states.items() if state != "failed"} == {}
+
+
 CHILDREN = {
     # what a child of multiprocessing does after `init`: state, reason, error type
     "pass": ("succeeded", "the process ended", ""),
