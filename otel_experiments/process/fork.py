@@ -8,12 +8,15 @@ A forked child imports nothing. Another thread of the parent may be in the middl
 child then has a half imported module and the lock of a thread that is not there, and waits for it for ever. So what a child
 may need is imported in the parent when it forks (`subprocess` and `posix_spawn` do not), once. What is named for it must
 start no thread and register no handler of forks at its import: other such handlers hold their locks already (that of
-`concurrent.futures` is one).
+`concurrent.futures` is one). `logging` is imported here, before the hook is registered, so that the hook comes before that
+of `logging`, which takes the lock that a module of another thread's import may wait for.
 """
 
 from __future__ import annotations
 
 import importlib
+import itertools
+import logging  # noqa: F401 - for its own hook to be registered before ours
 import os
 import weakref
 from collections.abc import Callable, Iterator
@@ -98,10 +101,15 @@ def _import(name: str) -> None:
             raise
 
 
-at_fork(before=_import_needed)
+def _before_fork() -> None:
+    _call_all(
+        itertools.chain((_import_needed,), reversed(_before))
+    )  # an import waits for threads: no lock is held yet
+
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=lambda: _call_all(reversed(_before)),
+        before=_before_fork,
         after_in_parent=lambda: _call_all(iter(_in_parent)),
         after_in_child=lambda: _call_all(iter(_in_child)),
     )

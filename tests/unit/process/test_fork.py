@@ -92,3 +92,33 @@ def test_recording_works_where_the_interpreter_cannot_fork(tmp_path):
     printed, _ = run(WITHOUT_FORKS, tmp_path)
 
     assert printed.split() == ["succeeded", "True"]
+
+
+BESIDE_LOGGING = """
+import os, sys, threading
+from otel_experiments.process.fork import at_fork
+
+def log():
+    import logging
+    logging.getLogger("another")
+
+def another_thread_logs():
+    thread = threading.Thread(target=log, daemon=True)
+    thread.start()
+    thread.join(timeout=20)
+    print("waits" if thread.is_alive() else "goes on", flush=True)
+
+at_fork(before=another_thread_logs)
+pid = os.fork()
+if pid == 0:
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot fork here")
+def test_what_is_done_before_a_fork_holds_up_no_thread_that_logs(tmp_path):
+    """The lock of `logging` is free: another thread's import may want it, and a fork may wait for that import."""
+    printed, _ = run(BESIDE_LOGGING, tmp_path)
+
+    assert printed == "goes on\n"
