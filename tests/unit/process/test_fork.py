@@ -94,6 +94,28 @@ def test_recording_works_where_the_interpreter_cannot_fork(tmp_path):
     assert printed.split() == ["succeeded", "True"]
 
 
+IMPORTS_FIRST = """
+import os, sys
+from otel_experiments.process.fork import at_fork, need_in_children
+at_fork(before=lambda: print("takes a lock", flush=True))
+need_in_children("needed")
+pid = os.fork()
+if pid == 0:
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
+def test_what_children_need_is_imported_before_any_lock_is_taken(tmp_path):
+    """An import may wait for a thread, which may wait for a lock that is held during a fork."""
+    (tmp_path / "needed.py").write_text('print("imports", flush=True)')
+
+    printed, _ = run(IMPORTS_FIRST, tmp_path)
+
+    assert printed.splitlines() == ["imports", "takes a lock"]
+
+
 BESIDE_LOGGING = """
 import os, sys, threading
 from otel_experiments.process.fork import at_fork
@@ -116,7 +138,7 @@ os.waitpid(pid, 0)
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot fork here")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
 def test_what_is_done_before_a_fork_holds_up_no_thread_that_logs(tmp_path):
     """The lock of `logging` is free: another thread's import may want it, and a fork may wait for that import."""
     printed, _ = run(BESIDE_LOGGING, tmp_path)
