@@ -6,8 +6,8 @@ Source: opentelemetry-proto, trace.proto, logs.proto, metrics.proto.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.resources import Resource as SdkResource
@@ -21,6 +21,7 @@ from opentelemetry.trace import SpanKind as SdkSpanKind
 from opentelemetry.trace import StatusCode as SdkStatusCode
 
 from otel_experiments.codec.from_sdk import IS_REMOTE_FLAG
+from otel_experiments.codec.number import is_plain_number, plain_number
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import Attributes, Event, Link, Resource, Scope, Span, SpanKind
 
@@ -32,6 +33,8 @@ Made = TypeVar("Made")
 
 _TRACE_FLAGS = 0xFF
 """The part of a span's flags that travels in the context. Source: trace.proto, SpanFlags."""
+
+_ALWAYS_FIT: Final = frozenset({str, float, bool, bytes, type(None)})
 
 
 class _Once(Generic[Source, Made]):
@@ -50,13 +53,16 @@ class _Once(Generic[Source, Made]):
 
 def resource_to_sdk(resource: Resource) -> SdkResource:
     """Return the resource."""
-    return SdkResource(cast("Any", resource.attributes), resource.schema_url or None)
+    return SdkResource(cast("Any", _fitting(resource.attributes)), resource.schema_url or None)
 
 
 def scope_to_sdk(scope: Scope) -> InstrumentationScope:
     """Return the instrumentation scope."""
     return InstrumentationScope(
-        scope.name, scope.version or None, scope.schema_url or None, cast("Any", scope.attributes) or None
+        scope.name,
+        scope.version or None,
+        scope.schema_url or None,
+        cast("Any", _fitting(scope.attributes)) or None,
     )
 
 
@@ -115,7 +121,7 @@ def _log_record(record: LogRecord, resource: SdkResource, scope: Instrumentation
         context=Context(),
         severity_text=record.severity_text or None,
         severity_number=SeverityNumber(record.severity_number) if record.severity_number else None,
-        body=cast("Any", record.body),
+        body=cast("Any", _fit(record.body)),
         attributes=cast("Any", _attributes(record.attributes, record.dropped_attributes_count)),
         event_name=record.event_name or None,
     )
@@ -126,11 +132,36 @@ def _log_record(record: LogRecord, resource: SdkResource, scope: Instrumentation
 
 
 def _attributes(attributes: Attributes, dropped_count: int) -> object:
+    fitting = _fitting(attributes)
     if not dropped_count:
-        return attributes
-    bounded = BoundedAttributes(attributes=cast("Any", attributes))
+        return fitting
+    bounded = BoundedAttributes(attributes=cast("Any", fitting))
     bounded.dropped = dropped_count
     return bounded
+
+
+def _fitting(attributes: Attributes) -> Attributes:
+    """Return attributes that OTLP has room for: integers beyond 64 bits become the nearest float.
+
+    Source: common.proto, AnyValue. The SDK's encoder leaves such an attribute out; the store keeps it exactly.
+    """
+    for value in attributes.values():
+        kind = type(value)
+        if kind not in _ALWAYS_FIT and not (kind is int and is_plain_number(value)):
+            return cast("Attributes", {name: _fit(value) for name, value in attributes.items()})
+    return attributes
+
+
+def _fit(value: object) -> object:
+    if type(value) in _ALWAYS_FIT:
+        return value
+    if isinstance(value, int):
+        return plain_number(value)
+    if isinstance(value, Mapping):
+        return {key: _fit(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_fit(inner) for inner in value]
+    return value
 
 
 def _bounded(items: list[Any], dropped_count: int) -> Sequence[Any]:
