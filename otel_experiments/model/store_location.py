@@ -182,7 +182,7 @@ def _refuse_words(address: str, text: str) -> None:
     """Refuse a bare word that is meant for something else than a file of that name."""
     word = text.lower()
     here = f"For a file of that name: ./{text}."
-    if word in _MEMORY_WORDS or text.endswith(f"/{SQLITE_MEMORY}"):
+    if word in _MEMORY_WORDS or text == f"/{SQLITE_MEMORY}":  # of sqlite:///:memory:
         why, fix = "it is a word, not a path", f"Did you mean {MEMORY}? {here}"
     elif word in _NOTHING_WORDS:
         why = "it is a word, not a path"

@@ -90,7 +90,9 @@ def test_the_checkout_is_never_changed(checkout):
     assert result.returncode == 0, result.stdout + result.stderr
     assert "0 survived" in result.stdout
     assert checkout.git("status", "--porcelain") == before
-    assert not list(checkout.root.rglob("*.pyc"))
+    assert not [
+        path for path in checkout.root.rglob("*.pyc") if ".ci" not in path.parts
+    ]  # the tool may have its own
 
 
 def test_a_test_that_fails_without_a_change_is_left_out(checkout):
