@@ -166,6 +166,10 @@ def _path_of_uri(text: str, rest: str) -> str:
 def _file(address: str, text: str) -> Path:
     if not text.strip():
         raise StorePathError(path=address, why="it is empty", fix=f"Give a path such as {DEFAULT_STORE}.")
+    if "\0" in text:
+        raise StorePathError(
+            path=address, why="no file has a NUL in its name", fix="Give the path without it."
+        )
     _refuse_words(address, text)
     expanded = os.path.expanduser(text)  # noqa: PTH111 - Path drops the ./ that makes a ~ a name
     if text.startswith("~") and expanded == text:

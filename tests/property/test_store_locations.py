@@ -25,6 +25,8 @@ def parse(address):
 
 
 @given(ADDRESSES)
+@example("~\0")
+@example("a\0b")
 def test_what_a_location_is_written_as_means_the_same_place(address):
     """`parse(str(location))` is the location: it can be handed to other processes, and shown to be typed again."""
     location = parse(address)
