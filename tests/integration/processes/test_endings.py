@@ -170,7 +170,8 @@ def test_ctrl_c_at_any_moment_of_the_end_leaves_a_run_that_has_ended(way, script
         try:
             with ox.start_run(f"moment {{moment}}") as run:
                 run.log({{"loss": 1.0}})
-                sys.setprofile(interrupt_at(moment))
+                look = interrupt_at(moment)  # held: CPython goes on to use one that is dropped while the collector runs
+                sys.setprofile(look)
                 {leave}
         except KeyboardInterrupt:
             pass
@@ -219,7 +220,8 @@ def test_an_alarm_at_any_moment_of_a_start_leaves_no_run_pending(pending, script
     moment, reached, kept = 0, [], []
     while len(reached) == moment and moment < 3000:
         moment += 1
-        sys.setprofile(interrupt_at(moment))
+        look = interrupt_at(moment)  # held, as above
+        sys.setprofile(look)
         try:
             ox.start_run(f"moment {{moment}}", config={{"lr": 0.1}}, tags=["a"], pending={pending})
             sys.setprofile(None)
