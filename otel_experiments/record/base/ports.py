@@ -5,36 +5,21 @@ What is read is a property here, so that a class may have it narrower.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.metrics import MeterProvider
-    from opentelemetry.sdk.metrics.export import ResourceMetrics
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import SpanLimits, SpanProcessor
     from opentelemetry.trace import Span, Tracer
 
     from otel_experiments.journal.writer import JournalWriter
-    from otel_experiments.model.instrument import InstrumentPoint
     from otel_experiments.record.base.declared import References
     from otel_experiments.record.base.gate import Gate
     from otel_experiments.record.base.guard import Guard, RunGuard
     from otel_experiments.record.base.settings import Settings
-
-
-class MetricSender(Protocol):
-    """What sends metrics by OTLP."""
-
-    def hold_collection(self, collections: Sequence[ResourceMetrics]) -> None:
-        """Send what instruments aggregated."""
-        ...
-
-    def hold_points(self, points: Sequence[InstrumentPoint], resource: Resource) -> None:
-        """Send data points of instruments."""
-        ...
 
 
 class PipelinePort(Protocol):
@@ -76,25 +61,12 @@ class PipelinePort(Protocol):
         ...
 
     @property
-    def otlp(self) -> MetricSender | None:
-        """What sends by OTLP; None where it is off."""
-        ...
-
-    @property
     def store_path(self) -> Path | None:
         """The store's file; None for stores without one."""
         ...
 
     def clock(self) -> int:
         """Return the time in nanoseconds since 1970."""
-        ...
-
-
-class HeldMetrics(Protocol):
-    """What keeps data points until the next collection."""
-
-    def hold(self, points: Sequence[InstrumentPoint]) -> None:
-        """Send these with the next collection."""
         ...
 
 
@@ -109,11 +81,6 @@ class ProvidersPort(Protocol):
     @property
     def meter_provider(self) -> MeterProvider:
         """The run's meter provider, made when it is asked for."""
-        ...
-
-    @property
-    def reader(self) -> HeldMetrics | None:
-        """What collects the run's instruments; None as long as there is no meter provider."""
         ...
 
     def get_tracer(self, *library: Any) -> Tracer:

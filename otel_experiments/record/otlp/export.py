@@ -15,10 +15,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from opentelemetry.sdk.metrics.export import ResourceMetrics
-from opentelemetry.sdk.resources import Resource
-
 from otel_experiments.codec.to_sdk import log_records_to_sdk, spans_to_sdk
+from otel_experiments.codec.to_sdk_metrics import instrument_points_to_sdk
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
@@ -33,18 +31,13 @@ from otel_experiments.record.otlp.answer import Outcome
 from otel_experiments.record.otlp.backoff import Backoff
 from otel_experiments.record.otlp.client import GrpcClient
 from otel_experiments.record.otlp.environment import Destination, SendingPlan
-from otel_experiments.record.otlp.points import (
-    instrument_points_to_metrics,
-    merge_collections,
-    points_to_metrics,
-)
+from otel_experiments.record.otlp.points import points_to_metrics
 from otel_experiments.record.otlp.queue import (
     Queue,
     block_bytes,
     block_points,
-    collection_bytes,
-    collection_points,
     halve_block,
+    instrument_point_bytes,
     log_record_bytes,
     one,
     span_bytes,
@@ -107,14 +100,10 @@ class OtlpExport:
         if "metric points" in self._ways:
             blocks = [block for block in batch.points if known.get(block.run_id) is not None]
             self._put("metric points", [piece for block in blocks for piece in split_block(block)])
-
-    def hold_collection(self, collections: Sequence[ResourceMetrics]) -> None:
-        """Send what was collected from a run's instruments. Returns at once."""
-        self._put("data points of instruments", collections)
-
-    def hold_points(self, points: Sequence[InstrumentPoint], resource: Resource) -> None:
-        """Send data points of instruments. Returns at once."""
-        self.hold_collection(instrument_points_to_metrics(points, resource))
+        self._put(
+            "data points of instruments",
+            [point for point in batch.instrument_points if self._is_ours(point)],
+        )
 
     def flush(self, *, timeout_s: float) -> bool:
         """Send what waits; True when the endpoints have taken everything, since the start, within the time."""
@@ -192,21 +181,21 @@ class OtlpExport:
             max_request=POINTS_PER_REQUEST,
             halve=halve_block,
         )
-        collections = Queue[ResourceMetrics](
+        measured = Queue[InstrumentPoint](
             "data points of instruments",
-            lambda held: send(merge_collections(held)),
-            weight=collection_points,
-            size=collection_bytes,
+            lambda held: send(instrument_points_to_sdk(held)),
+            weight=one,
+            size=instrument_point_bytes,
             max_held=MAX_HELD,
             max_request=POINTS_PER_REQUEST,
         )
-        return points, collections
+        return points, measured
 
     @property
     def _kept(self) -> str:
         return "the store has them" if self._is_stored else "no store has them"
 
-    def _is_ours(self, record: Span | LogRecord) -> bool:
+    def _is_ours(self, record: Span | LogRecord | InstrumentPoint) -> bool:
         # What an application's own provider made goes where the application sends it, not there again.
         return self._known.get(record.resource.attributes.get(attr.ML_RUN_ID)) is not None
 

@@ -9,24 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any, cast
 
 from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
-    AggregationTemporality,
     Gauge,
     Metric,
     MetricsData,
     NumberDataPoint,
     ResourceMetrics,
     ScopeMetrics,
-    Sum,
 )
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from otel_experiments.codec.to_sdk import scope_to_sdk
-from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.metric import PointBlock
 from otel_experiments.record.base.known_runs import KnownRun, KnownRuns
 from otel_experiments.record.base.scope import sdk_scope
@@ -49,65 +44,6 @@ def points_to_metrics(blocks: Sequence[PointBlock], known: KnownRuns) -> Metrics
             )
             made.append(_resource_metrics([metric], run.resource, sdk_scope()))
     return MetricsData(resource_metrics=made)
-
-
-def instrument_points_to_metrics(
-    points: Sequence[InstrumentPoint], resource: Resource
-) -> list[ResourceMetrics]:
-    """Return data points of numbers, all of one scope, as the SDK would have collected them."""
-    if not points:
-        return []
-    by_name: dict[str, list[InstrumentPoint]] = {}
-    for point in points:
-        by_name.setdefault(point.name, []).append(point)
-    made = []
-    for name, group in by_name.items():
-        first = group[0]
-        data_points = [
-            NumberDataPoint(
-                attributes=cast("Any", point.attributes),  # our attributes are the SDK's
-                start_time_unix_nano=point.start_ns,
-                time_unix_nano=point.time_ns,
-                value=point.value if point.value is not None else 0,
-            )
-            for point in group
-        ]
-        data = (
-            Gauge(data_points=data_points)
-            if first.kind == "gauge"
-            else Sum(
-                data_points=data_points,
-                aggregation_temporality=AggregationTemporality(first.temporality),
-                is_monotonic=first.is_monotonic,
-            )
-        )
-        made.append(Metric(name=name, description=first.description, unit=first.unit, data=data))
-    return [_resource_metrics(made, resource, scope_to_sdk(points[0].scope))]
-
-
-def merge_collections(collections: Sequence[ResourceMetrics]) -> MetricsData:
-    """Return the collections as one request.
-
-    The SDK's encoder keeps only the last of several parts of one resource or scope, so there is one of each.
-    """
-    resources: dict[Resource, dict[InstrumentationScope, list[Metric]]] = {}
-    for collection in collections:
-        scopes = resources.setdefault(collection.resource, {})
-        for part in collection.scope_metrics:
-            scopes.setdefault(part.scope, []).extend(part.metrics)
-    return MetricsData(
-        resource_metrics=[
-            ResourceMetrics(
-                resource=resource,
-                scope_metrics=[
-                    ScopeMetrics(scope=scope, metrics=metrics, schema_url=scope.schema_url or "")
-                    for scope, metrics in scopes.items()
-                ],
-                schema_url=resource.schema_url,
-            )
-            for resource, scopes in resources.items()
-        ]
-    )
 
 
 def _resource_metrics(

@@ -7,8 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
-from opentelemetry.sdk.metrics.export import ResourceMetrics
-
+from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock
 from otel_experiments.model.span import Attributes, AttributeValue, Span
@@ -214,21 +213,12 @@ def halve_block(block: PointBlock) -> list[PointBlock]:
     return [block]
 
 
-def collection_points(collection: ResourceMetrics) -> int:
-    """Count the data points of a collection."""
-    return sum(len(metric.data.data_points) for scope in collection.scope_metrics for metric in scope.metrics)
-
-
-def collection_bytes(collection: ResourceMetrics) -> int:
-    """Estimate the size of a collection in a request."""
-    size = 4000
-    for scope in collection.scope_metrics:
-        for metric in scope.metrics:
-            size += 200 + len(metric.description or "") * 4
-            for point in metric.data.data_points:
-                buckets: Any = getattr(point, "bucket_counts", ())
-                size += 100 + 16 * len(buckets) + _attributes_bytes(point.attributes or {})
-    return size
+def instrument_point_bytes(point: InstrumentPoint) -> int:
+    """Estimate the size of an instrument's data point in a request, with what says which metric it is of."""
+    texts = 4 * (len(point.name) + len(point.description) + len(point.unit))
+    buckets = 0 if point.histogram is None else _attributes_bytes(point.histogram)
+    exemplars = sum(80 + _attributes_bytes(exemplar) for exemplar in point.exemplars)
+    return 150 + texts + buckets + exemplars + _attributes_bytes(point.attributes)
 
 
 def _attributes_bytes(attributes: Attributes | Any) -> int:  # the SDK's attributes are ours

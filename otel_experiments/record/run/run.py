@@ -326,7 +326,7 @@ class Run(RunLife, Work):
         self.emit(events.ML_CHECKPOINT_SAVED.name, None, found)
 
     def collect_metrics(self) -> None:
-        """Collect the run's instruments and send its points, if there is anybody to send them to."""
+        """Collect the run's instruments."""
         caller = threading.get_ident()
         if self.pipeline.is_inherited or caller in self._collecting:
             return  # a forked child has no exporters of its own; the SDK's locks cannot be taken twice
@@ -338,7 +338,7 @@ class Run(RunLife, Work):
                 self.hand_over_measurements()
                 reader = self.providers.reader
                 if reader is not None:
-                    reader.collect_all()
+                    reader.collect()
         finally:
             self._collecting.discard(caller)
 

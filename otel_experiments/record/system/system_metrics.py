@@ -129,10 +129,6 @@ class SystemMetrics:
                 encode_instrument_points(points, [resource.number] * count, [scope.number] * count),
                 [resource.declaration, scope.declaration],
             )
-            if self._pipeline.otlp is not None:
-                _ = run.providers.meter_provider  # which makes the reader
-                if run.providers.reader is not None:
-                    run.providers.reader.hold(points)
 
 
 def _point(reading: Measurement, now_ns: int, scope: Scope) -> InstrumentPoint:
