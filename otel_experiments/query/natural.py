@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import Final
 
-_DIGITS = re.compile(r"([0-9]+)")
+_DIGITS: Final = re.compile(r"([0-9]+)")
+_NAMES_HELD: Final = 4096  # the runs of a page have the same names, mostly
 
 
+@lru_cache(maxsize=_NAMES_HELD)
 def natural_key(name: str) -> tuple[tuple[str, int, str], ...]:
     """Return a sort key by which runs of digits in names compare as numbers, and names that differ never tie."""
     parts = _DIGITS.split(name)

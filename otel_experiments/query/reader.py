@@ -145,7 +145,7 @@ class Reader:
         liveness = Liveness(self._clock())
         found = self._store.find_runs(query, live_run_ids=self._live_ids(liveness, expression, orders))
         if found and teller is not None:
-            teller.tell_unsorted(expression, orders)
+            teller.tell_unsorted(expression, orders, found[0])
         elif not found and not offset and limit != 0:
             if experiment is not None:
                 self._check_experiment(experiment)

@@ -92,10 +92,18 @@ class SearchTeller:
         """Return the field, or what is guessed to be meant by the best value of a metric without a direction."""
         return self._field(field) if isinstance(field, MetricField) else field
 
-    def tell_unsorted(self, where: Expression | None, orders: Sequence[Order]) -> None:
-        """Warn of sort keys that none of the runs has which are sorted by them."""
+    def tell_unsorted(self, where: Expression | None, orders: Sequence[Order], first: Run) -> None:
+        """Warn of sort keys that none of the runs has which match.
+
+        Args:
+            where: which runs match.
+            orders: the sort keys.
+            first: one of them, the first of the page. It mostly has the keys, since runs that lack one come last;
+                then the search is not made again.
+        """
+        it: Expression = Comparison(RunField("run_id"), "==", first.run_id)
         for order in orders:
-            if not self._has(where, order.field):
+            if not self._has(it, order.field) and not self._has(where, order.field):
                 self._tell(where, order.field, "that sort key changes nothing")
 
     def tell_unmatched(self, where: Expression | None) -> None:

@@ -35,6 +35,7 @@ from otel_experiments.store.semantics.search import comparable, kind_of
 from otel_experiments.store.sqlite.run_columns import COLUMNS
 
 _FALSE: Final = "0"
+_ALWAYS: Final = "1"
 
 _DURATION: Final = "max(0, coalesce(ended_ns, paused_ns, heartbeat_ns) - started_ns - paused_total_ns) / 1e9"
 _TEXT_COLUMNS: Final = {
@@ -53,7 +54,7 @@ class _Stat:
     """How a metric's number is read: `exists` tells the missing from the NaN, which is NULL."""
 
     expression: str
-    exists: str = "1"
+    exists: str = _ALWAYS
 
 
 _PLACE: Final = "case rank when 0 then phase else phase || char(0) || printf('%010d', rank) end"
@@ -199,7 +200,14 @@ class Statement:
             case TagField(key):
                 return self._tag_where(key, "value is not null")  # a removed tag is NULL
             case MetricField():
-                return self._metric_where(wanted, "1")
+                return self._metric_exists(wanted)
+
+    def _metric_exists(self, wanted: MetricField) -> str:
+        if _STATS[wanted.stat].exists != _ALWAYS:
+            return self._metric_where(wanted, "1")
+        # Each series of that name has the number: no need to find the one that is meant. Index: series_by_name.
+        in_phase = "" if wanted.phase is None else f" and phase = {self.bind(wanted.phase)}"
+        return f"runs.run_id in (select run_id from series where name = {self.bind(wanted.name)}{in_phase})"
 
     def _is_nan(self, wanted: SearchField) -> str:
         match wanted:

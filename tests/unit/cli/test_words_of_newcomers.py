@@ -169,6 +169,7 @@ def undirected(tmp_path):
             for name in names:
                 values = [float(i), float(i + 1)]
                 batch.points.append(PointBlock(one, (SeriesKey(name),), [0.0, 1.0], [1, 2], (values,)))
+        batch.points.append(PointBlock(ids[0], (SeriesKey("rare"),), [0.0], [1], ([1.0],)))
         store.apply(batch)
     return path
 
@@ -181,6 +182,7 @@ SAID = [
     ("metrics.xyz.best", None, "cba", "Ask for metrics.xyz.min or metrics.xyz.max"),
     ("-metrics.told.best", None, "cba", None),
     ("-metrics.acc.max", None, "cba", None),
+    ("-metrics.acc.max, metrics.rare", None, "cba", None),  # the first run has none of it
     ("params.LR", None, "cba", "Did you mean params.lr?"),
     ("params.beta", None, "cba", "Did you mean params.optim.beta?"),
     ("params.BETA", None, "cba", "Did you mean params.optim.beta?"),

@@ -762,6 +762,20 @@ def test_a_metric_without_a_phase_asked_takes_the_series_without_one_first(store
     assert matching("", 1.0) == []
 
 
+@pytest.mark.parametrize("stat", ["last", "best", "max_step"])
+def test_a_run_has_a_metric_in_the_phases_in_which_it_was_logged(store, stat):
+    """`exists` with a phase asks for that phase; without one any will do."""
+    val = SeriesKey("loss", "val")
+    definition = MetricDefinition(RUN, "loss", "min")
+    store.apply(
+        WriteBatch(metric_definitions=[definition], points=[PointBlock(RUN, (val,), [0.0], [1], ([1.0],))])
+    )
+
+    phases = [None, "val", "", "train"]
+    wanted = [RunQuery(where=Exists(MetricField("loss", stat, phase))) for phase in phases]
+    assert list(map(store.count_runs, wanted)) == [1, 1, 0, 0]
+
+
 def test_ranks_have_series_of_their_own(store):
     """Points that two ranks record under one name and phase stay apart: histories, summaries, thinned charts."""
     zero, one = SeriesKey("loss"), SeriesKey("loss", rank=1)
