@@ -8,7 +8,8 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final, Literal
@@ -21,6 +22,7 @@ Calls = Literal["io", "all"]
 """`io`: files, descriptors, network and processes; `all`: memory and waiting as well, several times as many."""
 
 _IO: Final = "trace=%file,%desc,%network,%process,%ipc"
+_START_PAUSE_S: Final = 0.001
 
 
 def find_strace() -> str:
@@ -75,11 +77,10 @@ def record_command(
     whole = [strace, *options, "--", *command]
     # strace ends itself by the signal that ended the command, and passes Ctrl-C on to it.
     before = signal.getsignal(signal.SIGINT)
+    sigterm = _SigtermOfTheCommand()
     try:
-        with (
-            subprocess.Popen(whole, env=told) as tracer,  # noqa: S603 - it is the user's own
-            handle_sigterm(_hand_on_to_children_of(tracer)),
-        ):
+        with handle_sigterm(sigterm), subprocess.Popen(whole, env=told) as tracer:  # noqa: S603 - it is the user's own
+            sigterm.hand_on_from(tracer.pid)
             try:
                 code = tracer.wait()
             except BaseException:
@@ -96,12 +97,51 @@ def record_command(
     return 128 - code if code < 0 else code
 
 
-def _hand_on_to_children_of(tracer: subprocess.Popen[bytes]) -> Callable[[int, FrameType | None], None]:
-    """Return a handler that hands a signal on to what strace runs; strace itself ignores it."""
+class _SigtermOfTheCommand:
+    """A handler that hands a SIGTERM on to what strace runs, at any time from before strace is there.
 
-    def hand_on(number: int, _frame: FrameType | None) -> None:
-        with contextlib.suppress(OSError):  # it has ended meanwhile
-            for child in Path(f"/proc/{tracer.pid}/task/{tracer.pid}/children").read_text().split():
-                os.kill(int(child), number)
+    strace ignores it. What it forks is the command only from `execve` on: before, it is a copy of strace that waits or
+    ends without running the command.
+    """
 
-    return hand_on
+    def __init__(self) -> None:
+        self._tracer: int | None = None
+        self._waiting: int | None = None
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        """Hand the signal on as soon as the command runs."""
+        self._waiting = number
+        if self._tracer is not None:
+            self.hand_on_from(self._tracer)
+
+    def hand_on_from(self, tracer: int) -> None:
+        """Know the process of strace, and hand on what came before."""
+        self._tracer = tracer
+        number, self._waiting = self._waiting, None
+        while number is not None and not _has_ended(tracer):
+            command = _command_of(tracer)
+            if command is not None:
+                with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                    os.kill(command, number)
+                return
+            time.sleep(_START_PAUSE_S)
+
+
+def _has_ended(tracer: int) -> bool:
+    """Return whether the process has ended; its exit code stays for `Popen.wait`, which may be interrupted here."""
+    try:
+        return os.waitid(os.P_PID, tracer, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # `wait` has seen it
+        return True
+
+
+def _command_of(tracer: int) -> int | None:
+    """Return the process that strace has started and that runs the command by now."""
+    try:
+        own = Path(f"/proc/{tracer}/cmdline").read_bytes()
+        for child in Path(f"/proc/{tracer}/task/{tracer}/children").read_text().split():
+            if Path(f"/proc/{child}/cmdline").read_bytes() not in {own, b""}:
+                return int(child)
+    except OSError:  # one of them has ended meanwhile
+        return None
+    return None

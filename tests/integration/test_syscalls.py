@@ -142,6 +142,44 @@ def test_sigterm_ends_the_traced_command_and_its_calls_are_kept(tmp_path):
         assert run.spans.named("syscall write")
 
 
+SLOW_STRACE = """#!/bin/sh
+echo $$ > started
+read line < go
+exec {strace} "$@"
+"""
+
+
+@needs_strace
+def test_sigterm_before_the_command_runs_ends_it_as_soon_as_it_does(tmp_path):
+    """A SIGTERM while strace still starts is the command's all the same: it is not left to run to its end."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "strace").write_text(SLOW_STRACE.format(strace=shutil.which("strace")))
+    (tools / "strace").chmod(0o755)
+    os.mkfifo(tmp_path / "started")
+    os.mkfifo(tmp_path / "go")
+    process = start(
+        tmp_path, "--syscalls", "--keep", "calls", "--", "sleep", "30", path=f"{tools}:{os.environ['PATH']}"
+    )
+    try:
+        tracer = int((tmp_path / "started").read_text())
+        process.send_signal(signal.SIGTERM)
+        while f"{1 << (signal.SIGTERM - 1):016x}" in Path(f"/proc/{process.pid}/status").read_text():
+            assert process.poll() is None  # pending until Python has taken it
+        (tmp_path / "go").write_text("now\n")
+        _, err = process.communicate(timeout=20)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            process.communicate()
+
+    assert (process.returncode, "Traceback" in err) == (143, False), err
+    assert not Path(f"/proc/{tracer}").exists()
+    calls = (tmp_path / "calls").read_text()
+    assert "execve" in calls
+    assert "+++ killed by SIGTERM +++" in calls
+
+
 @needs_strace
 def test_the_seeds_score_has_real_calls(tmp_path):
     """Two recordings of the same program match better than one of a program that writes elsewhere more."""
