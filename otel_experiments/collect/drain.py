@@ -21,6 +21,7 @@ from otel_experiments.model.batch import WriteBatch
 from otel_experiments.process.bell import Bell
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
+from otel_experiments.process.thread_signals import leave_signals_to_the_program
 
 logger: Final = logging.getLogger("otel_experiments")
 _LONGEST_PAUSE_S: Final = 5.0
@@ -127,6 +128,7 @@ class Drain:
         return is_drained
 
     def _work(self) -> None:
+        leave_signals_to_the_program()
         pause_s = self._interval_s
         while not self._is_stopping:
             self._bell.wait(pause_s)

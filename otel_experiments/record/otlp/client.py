@@ -24,6 +24,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServ
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceStub
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
+from otel_experiments.process.thread_signals import threads_leave_signals
 from otel_experiments.record.otlp.answer import Outcome, judge_refusal
 from otel_experiments.record.otlp.environment import Destination
 
@@ -91,7 +92,7 @@ class GrpcClient:
         self._disconnect()
 
     def _connect(self) -> Callable[..., Any]:
-        with self._lock:
+        with self._lock, threads_leave_signals():
             self._channel = channel = _open_channel(self.destination, self._user_agent)
         if self._is_closed:
             self._disconnect()

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from opentelemetry import context as context_api
 
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.thread_signals import leave_signals_to_the_program
 from otel_experiments.record.base.guard import Guard
 from otel_experiments.record.base.otel_internals import without_instrumentation
 from otel_experiments.record.otlp.answer import Outcome
@@ -178,6 +179,7 @@ class SignalSender:
             self._thread = thread
 
     def _work(self) -> None:
+        leave_signals_to_the_program()
         # Without this, instrumentation of gRPC would make spans of sending spans. Source: the SDK's processors.
         context_api.attach(without_instrumentation())
         while True:

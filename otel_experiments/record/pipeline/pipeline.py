@@ -25,6 +25,7 @@ from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.process.fork import ResetInChild
 from otel_experiments.process.notice import tell
+from otel_experiments.process.thread_signals import blocking_only, leave_signals_to_the_program
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.declared import References
 from otel_experiments.record.base.guard import Guard, logger
@@ -335,6 +336,7 @@ class Pipeline:
         return is_stored
 
     def _tick(self) -> None:
+        inherited = leave_signals_to_the_program()
         settings = self.settings
         collection_s = self.otlp.metric_interval_s if self.otlp is not None else 60.0
         look_s = self._system.look_s if self._system is not None else _LOOK_S
@@ -360,7 +362,8 @@ class Pipeline:
                         self._system.tick(self._active_runs())
             if now_s >= next_collection_s:
                 next_collection_s = now_s + collection_s
-                self._collect_metrics()
+                with blocking_only(inherited):
+                    self._collect_metrics()
 
     def _active_runs(self) -> list[RunPort]:
         return [run for run in list(active_runs.values()) if run.pipeline is self]

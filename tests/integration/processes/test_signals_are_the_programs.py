@@ -138,3 +138,61 @@ def test_an_exception_of_a_signal_handler_leaves_the_call_and_nothing_acknowledg
         assert run.metrics["loss"].count >= done
     if call == "stage":
         assert sum(span.name == "stage inner" for span in run.spans) >= done
+
+
+@pytest.mark.parametrize("otlp", [False, True], ids=["store", "store and OTLP"])
+def test_no_thread_of_ours_takes_a_signal_of_the_program(otlp, script, read):
+    """A program that blocks a signal to wait for it later still gets it: recording's threads let it pass."""
+    body = """
+    setup(otlp={otlp}, exit_timeout_s=1.0)
+    with ox.start_run("waiting") as run:
+        run.log({{"loss": 1.0}})
+        run.flush(timeout_s=5)  # by then every thread is at work
+        ours = [thread.name for thread in threading.enumerate() if thread.name.startswith("otel-experiments")]
+        asked = {{signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGALRM, signal.SIGCHLD}}
+        signal.pthread_sigmask(signal.SIG_BLOCK, asked)
+        for number in asked:
+            os.kill(os.getpid(), number)
+        pending = signal.sigpending()
+        for number in asked:
+            signal.signal(number, signal.SIG_IGN)  # which forgets what is pending
+        acknowledge(json.dumps([len(ours), sorted(asked - pending)]))
+    """
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"} if otlp else {}
+
+    out, _ = script(body.format(otlp=otlp), **environ).end()
+
+    threads, taken = json.loads(out)
+    assert threads >= (3 if otlp else 2)
+    assert taken == []
+    assert read().run("waiting").state == "succeeded"
+
+
+def test_what_a_callback_of_the_program_starts_takes_signals(script):
+    """A callback of an instrument that runs in a thread of ours starts processes that SIGTERM ends."""
+    body = """
+    import subprocess
+
+    seen = []
+
+    def ask(options):
+        if threading.current_thread().name == "otel-experiments-ticker" and not seen:
+            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+            child.terminate()
+            seen.append(child.wait())
+            rung.set()
+        return ()
+
+    rung = threading.Event()
+    setup(otlp=True, exit_timeout_s=1.0)
+    with ox.start_run("asking") as run:
+        run.meter.create_observable_gauge("lib.temperature", [ask])
+        assert rung.wait(timeout=40)
+        acknowledge(seen)
+    """
+
+    out, _ = script(
+        body, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", OTEL_METRIC_EXPORT_INTERVAL="100"
+    ).end()
+
+    assert json.loads(out) == [-15]
