@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,26 @@ def live_vocabulary(request, isolated_process, tmp_path):
 def store_path(tmp_path):
     """Return a path at which there is no store yet."""
     return tmp_path / "experiments.db"
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print which real programs the tests used, what came back from each, and which cannot be had here."""
+    properties = [
+        value
+        for report in terminalreporter.stats.get("", ())
+        if getattr(report, "when", None) == "teardown"
+        for value in report.user_properties
+    ]
+    versions = dict(value for name, value in properties if name == "backend_version")
+    missing = dict(value for name, value in properties if name == "backend_missing")
+    skipped = Counter(value[0] for name, value in properties if name == "backend_missing")
+    if not versions and not missing:
+        return
+    terminalreporter.section("real programs")
+    for name, version in sorted(versions.items()):
+        counts = [value for key, value in properties if key == "backend_counts" and value[0] == name]
+        spans, points = sum(count[1] for count in counts), sum(count[2] for count in counts)
+        back = f": {spans:,} spans and {points:,} points came back, all that were sent" if counts else ""
+        terminalreporter.line(f"{name} {version}{back}")
+    for name, reason in sorted(missing.items()):
+        terminalreporter.line(f"{name} is missing, {skipped[name]} tests are skipped: {reason}")

@@ -1,0 +1,100 @@
+"""Fixtures that start the real programs of `.ci/backends`, or skip with the reason why one cannot be had."""
+
+import functools
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+for folder in (str(HERE), str(ROOT / ".ci/backends")):
+    if folder not in sys.path:
+        sys.path.append(
+            folder
+        )  # modules beside this one, and the one that says where built programs are kept
+
+import programs  # noqa: E402 - found by the lines above
+from real_programs import CONFIGS, Collector, Jaeger, Prometheus, VictoriaMetrics  # noqa: E402
+
+
+@functools.cache
+def kept(name):
+    """Return where a program is kept, or why it is not."""
+    program = next(program for program in programs.PROGRAMS if program.name == name)
+    return programs.find(program, folder=FOLDER, go=programs.go_version())
+
+
+FOLDER = programs.kept_folder()
+
+
+@pytest.fixture
+def binary(record_property):
+    """Return a function that returns the file of a program; where it cannot be had the test is skipped."""
+
+    def find(name):
+        found = kept(name)
+        if found.file is None:
+            record_property("backend_missing", (name, found.reason))
+            pytest.skip(f"{name} cannot be had here: {found.reason}")
+        record_property("backend_version", (name, found.program.version))
+        return found.file
+
+    return find
+
+
+@pytest.fixture
+def came_back(record_property):
+    """Return a function that notes for the summary how many spans or points a backend gave back."""
+
+    def note(backend, *, spans=0, points=0):
+        record_property("backend_counts", (backend, spans, points))
+
+    return note
+
+
+@pytest.fixture
+def start(binary, tmp_path):
+    """Return a function that starts a program in a folder of its own; all are stopped after the test."""
+    started = []
+
+    def run(server):
+        started.append(server)
+        return server.start()
+
+    yield run
+    for server in reversed(started):
+        server.stop()
+
+
+@pytest.fixture
+def make_collector(binary, start, tmp_path):
+    """Return a function that starts the Collector with files of `collector-config/` and variables."""
+    made = []
+
+    def make(*configs, **environment):
+        made.append(configs)
+        folder = tmp_path / f"collector{len(made)}"
+        return start(
+            Collector(binary("collector"), folder, [CONFIGS / name for name in configs], environment)
+        )
+
+    return make
+
+
+@pytest.fixture
+def jaeger(binary, start, tmp_path):
+    """Return a running Jaeger."""
+    return start(Jaeger(binary("jaeger"), tmp_path / "jaeger"))
+
+
+@pytest.fixture
+def victoriametrics(binary, start, tmp_path):
+    """Return a running VictoriaMetrics."""
+    return start(VictoriaMetrics(binary("victoriametrics"), tmp_path / "victoriametrics"))
+
+
+@pytest.fixture
+def prometheus(binary, start, tmp_path):
+    """Return a running Prometheus 3."""
+    return start(Prometheus(binary("prometheus"), tmp_path / "prometheus"))
