@@ -16,7 +16,15 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped] # no stubs of it
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # as above
 from grpc import StatusCode
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+_RESPONSES: Final[dict[str, tuple[Any, str]]] = {
+    "traces": (ExportTraceServiceResponse, "rejected_spans"),
+    "metrics": (ExportMetricsServiceResponse, "rejected_data_points"),
+    "logs": (ExportLogsServiceResponse, "rejected_log_records"),
+}
 _RETRY_INFO: Final = "google.rpc.retryinfo-bin"
 _STATUS_DETAILS: Final = "grpc-status-details-bin"
 _PASSING: Final = frozenset(
@@ -47,6 +55,7 @@ _ABOUT_TRANSPORT: Final = re.compile(
 )
 _NOBODY_ANSWERS: Final = re.compile(r"failed to connect|DNS resolution failed|name resolution", re.IGNORECASE)
 _MOST_SAID: Final = 200
+_NO_RESPONSE: Final = "it answered that all is well, with a text that is no response of OTLP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,25 @@ class Outcome:
     delay_s: float | None = None
     rejected_count: int = 0
     detail: str = ""
+
+
+def read_response(signal: str, body: bytes) -> Outcome:
+    """Return what the response of a request that succeeded comes to: all of it is taken, or a part.
+
+    Args:
+        signal: `traces`, `metrics` or `logs`.
+        body: the message `Export*ServiceResponse`, encoded.
+    """
+    message, rejected = _RESPONSES[signal]
+    try:
+        partial = message.FromString(body).partial_success
+    except DecodeError:
+        return Outcome(is_taken=True, detail=_NO_RESPONSE)
+    return Outcome(
+        is_taken=True,
+        rejected_count=max(0, int(getattr(partial, rejected))),
+        detail=" ".join(str(partial.error_message).split())[:_MOST_SAID],
+    )
 
 
 def judge_refusal(

@@ -1,7 +1,7 @@
 """One attempt to send one OTLP request over gRPC, and what became of it.
 
-The SDK's encoders make the requests; endpoint, headers, credentials and compression come from a `Destination`. The
-SDK's exporters are not used: their retry draws from the global `random` at each failure, which would change the
+A request comes as the bytes that are sent, whoever encoded it, and leaves by gRPC's generic call; endpoint, headers,
+credentials and compression come from a `Destination`. The SDK's exporters are not used: their retry draws from the global `random` at each failure, which would change the
 experiment, logs a line for each of its tries, does not tell a refusal that lasts from one that passes, and an
 environment meant for other programs makes them raise.
 """
@@ -17,26 +17,21 @@ from importlib.metadata import entry_points
 from typing import Any, Final, cast
 
 import grpc
-from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
-from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceStub
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
 from otel_experiments.process.thread_signals import threads_leave_signals
-from otel_experiments.record.otlp.answer import Outcome, judge_refusal
+from otel_experiments.record.otlp.answer import Outcome, judge_refusal, read_response
 from otel_experiments.record.otlp.environment import Destination
 
 _LONGEST_RECONNECT_MS: Final = 2_000
 _PROBE_S: Final = 5.0
 _CLOSED: Final = Outcome(is_taken=False, is_passing=True, is_unreachable=True, detail="it was shut down")
 
-_KINDS: Final[dict[str, tuple[Any, Callable[[Any], Any], str]]] = {
-    "traces": (TraceServiceStub, encode_spans, "rejected_spans"),
-    "metrics": (MetricsServiceStub, encode_metrics, "rejected_data_points"),
-    "logs": (LogsServiceStub, encode_logs, "rejected_log_records"),
+_METHODS: Final = {
+    "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+    "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
 }
+"""Source: opentelemetry-proto, collector/*/v1/*_service.proto."""
 
 
 class GrpcClient:
@@ -50,7 +45,6 @@ class GrpcClient:
 
     def __init__(self, destination: Destination, *, user_agent: str) -> None:
         self.destination = destination
-        self._stub, self._encode, self._rejected = _KINDS[destination.signal]
         self._user_agent = user_agent
         self._is_closed = False
         self._has_tls = destination.address.is_plain
@@ -58,14 +52,10 @@ class GrpcClient:
         self._channel: grpc.Channel | None = None
         self._export = self._connect()
 
-    def send(self, data: object) -> Outcome:
-        """Try once to send the spans, log records or metrics of one request."""
+    def send(self, body: bytes) -> Outcome:
+        """Try once to send one encoded request."""
         if self._is_closed:
             return _CLOSED
-        try:
-            request = self._encode(data)
-        except Exception as error:  # noqa: BLE001 - what cannot be encoded now never can
-            return Outcome(is_taken=False, is_divisible=True, detail=f"it cannot be encoded: {error!r}")
         start_s = time.monotonic()
         if self._channel is None:
             self._export = self._connect()
@@ -73,18 +63,13 @@ class GrpcClient:
             return refusal
         try:
             response = self._export(
-                request, metadata=self.destination.headers, timeout=self.destination.timeout_s
+                body, metadata=self.destination.headers, timeout=self.destination.timeout_s
             )
         except grpc.RpcError as error:
             return self._refused(error, time.monotonic() - start_s)
         except ValueError as error:  # "Cannot invoke RPC on closed channel!": `close` came in between
             return Outcome(is_taken=False, is_passing=True, is_unreachable=True, detail=str(error))
-        partial = response.partial_success
-        return Outcome(
-            is_taken=True,
-            rejected_count=max(0, int(getattr(partial, self._rejected))),
-            detail=" ".join(str(partial.error_message).split())[:200],
-        )
+        return read_response(self.destination.signal, response)
 
     def close(self) -> None:
         """Close the channel, which ends a request that still waits for its answer. Safe to call twice."""
@@ -96,7 +81,8 @@ class GrpcClient:
             self._channel = channel = _open_channel(self.destination, self._user_agent)
         if self._is_closed:
             self._disconnect()
-        return cast("Callable[..., Any]", self._stub(channel).Export)
+        # By name: a method that is registered with the channel is a call into gRPC's core, at exit one into freed memory.
+        return cast("Callable[..., Any]", channel.unary_unary(_METHODS[self.destination.signal], None, None))
 
     def _disconnect(self) -> None:
         with self._lock:

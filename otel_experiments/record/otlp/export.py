@@ -15,6 +15,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.metrics.export import MetricsData
+
 from otel_experiments.codec.to_sdk import log_records_to_sdk, spans_to_sdk
 from otel_experiments.codec.to_sdk_metrics import instrument_points_to_sdk
 from otel_experiments.model.batch import WriteBatch
@@ -163,18 +168,18 @@ class OtlpExport:
         self._ways.update({queue.noun: (sender, queue) for queue in queues})
 
     def _queues(
-        self, signal: str, send: Callable[[object], Outcome], plan: SendingPlan
+        self, signal: str, send: Callable[[bytes], Outcome], plan: SendingPlan
     ) -> tuple[Queue[Any], ...]:
         plain = partial(
             Queue[Any], weight=one, max_held=plan.max_held or MAX_HELD, max_request=plan.max_request
         )
         if signal == "traces":
-            return (plain("spans", lambda spans: send(spans_to_sdk(spans)), size=span_bytes),)
+            return (plain("spans", lambda spans: send(_spans_request(spans)), size=span_bytes),)
         if signal == "logs":
-            return (plain("log records", lambda logs: send(log_records_to_sdk(logs)), size=log_record_bytes),)
+            return (plain("log records", lambda logs: send(_logs_request(logs)), size=log_record_bytes),)
         points = Queue[PointBlock](
             "metric points",
-            lambda blocks: send(points_to_metrics(blocks, self._known)),
+            lambda blocks: send(_metrics_request(points_to_metrics(blocks, self._known))),
             weight=block_points,
             size=block_bytes,
             max_held=MAX_HELD_POINTS,
@@ -183,7 +188,7 @@ class OtlpExport:
         )
         measured = Queue[InstrumentPoint](
             "data points of instruments",
-            lambda held: send(instrument_points_to_sdk(held)),
+            lambda held: send(_metrics_request(instrument_points_to_sdk(held))),
             weight=one,
             size=instrument_point_bytes,
             max_held=MAX_HELD,
@@ -238,3 +243,15 @@ class OtlpExport:
                     "; ".join(dict.fromkeys(details)),
                     self._kept.capitalize(),
                 )
+
+
+def _spans_request(spans: Sequence[Span]) -> bytes:
+    return encode_spans(spans_to_sdk(spans)).SerializeToString()
+
+
+def _logs_request(log_records: Sequence[LogRecord]) -> bytes:
+    return encode_logs(log_records_to_sdk(log_records)).SerializeToString()
+
+
+def _metrics_request(metrics: MetricsData) -> bytes:
+    return encode_metrics(metrics).SerializeToString()

@@ -8,8 +8,12 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
 
-from otel_experiments.record.otlp.answer import judge_refusal, read_retry_info
+from otel_experiments.record.otlp.answer import judge_refusal, read_response, read_retry_info
 
 TOO_LARGE = [
     "Received message larger than max (5000000 vs. 4194304)",
@@ -116,3 +120,24 @@ def test_trailers_of_any_bytes_are_read_without_an_error(trailers):
     has_retry_info, delay_s = read_retry_info(trailers)
 
     assert has_retry_info or delay_s is None
+
+
+@pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
+def test_a_response_that_is_none_of_otlp_still_says_that_the_request_is_taken(signal):
+    """A server that answers success with another text has the request; what is odd about it is in the detail."""
+    outcome = read_response(signal, b"<html>")
+
+    assert outcome.is_taken
+    assert outcome.rejected_count == 0
+    assert "no response of OTLP" in outcome.detail
+
+
+def test_a_partial_success_counts_what_was_rejected_with_its_reason():
+    """The response of each signal has a count of its kind of item, and a message."""
+    body = ExportTraceServiceResponse(
+        partial_success=ExportTracePartialSuccess(rejected_spans=3, error_message="too\n old")
+    ).SerializeToString()
+
+    outcome = read_response("traces", body)
+
+    assert (outcome.is_taken, outcome.rejected_count, outcome.detail) == (True, 3, "too old")
