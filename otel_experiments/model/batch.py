@@ -9,6 +9,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import Direction, PointBlock
 from otel_experiments.model.run import Owner, ParamValue, Run, RunState
 from otel_experiments.model.span import Span
+from otel_experiments.model.unsent import Unsent
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,9 @@ class WriteBatch:
 
     Applying a batch is idempotent but for `points`, whose exactly-once delivery rests on `journal`: a store
     refuses the whole batch when a segment's stored offset is not the advance's `start_offset`.
+
+    What comes from a journal (`journal` is not empty) counts as not sent in every row of `Unsent` that its runs have,
+    until `unsent` writes such a row anew, or `sent` removes it.
     """
 
     runs: list[Run] = field(default_factory=list)
@@ -99,6 +103,8 @@ class WriteBatch:
     log_records: list[LogRecord] = field(default_factory=list)
     instrument_points: list[InstrumentPoint] = field(default_factory=list)
     journal: list[JournalAdvance] = field(default_factory=list)
+    unsent: list[Unsent] = field(default_factory=list)
+    sent: list[Unsent] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__slots__)

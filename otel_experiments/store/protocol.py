@@ -6,9 +6,11 @@ process that records, or of whether a run's process is alive: readers compute th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
+
+from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal
 
 if TYPE_CHECKING:  # most readers need few of them, and making dataclasses takes a third of a millisecond each
     from otel_experiments.model.batch import WriteBatch
@@ -19,6 +21,8 @@ if TYPE_CHECKING:  # most readers need few of them, and making dataclasses takes
     from otel_experiments.model.run import Experiment, ParamValue, Run
     from otel_experiments.model.search import RunQuery, SpanQuery
     from otel_experiments.model.span import Span
+    from otel_experiments.model.stored_page import StoredPage
+    from otel_experiments.model.unsent import Unsent
 
 Row = tuple[str | int | float | bytes | None, ...]
 
@@ -121,6 +125,24 @@ class Store(Protocol):
         self, *, run_id: str | None = None, name: str | None = None
     ) -> list[InstrumentPoint]:
         """Return data points of OTel instruments by time."""
+        ...
+
+    def unsent(self, run_ids: Sequence[str] | None = None) -> list[Unsent]:
+        """Return what destinations have not taken of these runs (None: all), by run and signal.
+
+        Rows whose `since_ns` is `NOTHING_NS` are of processes that have sent everything so far.
+        """
+        ...
+
+    def stored_pages(
+        self, run_id: str, signal: Signal, *, since_ns: int = LEAST_NS, until_ns: int = NOTHING_NS
+    ) -> Iterator[StoredPage]:
+        """Yield what is stored of one signal of a run from `since_ns` to before `until_ns`, page by page.
+
+        In the order of time: ended spans by their end, but those without a parent first; log records; metric points
+        (one block a series in each page) and data points of instruments. A page is small enough to be held in memory.
+        What is stored while the pages are read may be in them or not.
+        """
         ...
 
     def sql(

@@ -16,8 +16,8 @@ IN_THE_ROOT = {
 MAY_COME = {".github", ".gitattributes", "collector-config"}
 """What may be added without a change of this test."""
 
-DATABASES = {"tests/data/store_v1.db"}
-"""Test data that is a database on purpose: a store of the first schema."""
+DATABASES = {"tests/data/store_v1.db", "tests/data/store_v2.db"}
+"""Test data that is a database on purpose: a store of each former schema."""
 
 
 @pytest.fixture(scope="module")

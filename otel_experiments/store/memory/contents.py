@@ -15,6 +15,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import Direction, PointBlock, SeriesKey, Summary
 from otel_experiments.model.run import Run
 from otel_experiments.model.span import Attributes, Resource, Scope, Span
+from otel_experiments.model.unsent import Unsent
 from otel_experiments.store.semantics.identity import (
     instrument_point_hash,
     log_record_hash,
@@ -30,6 +31,7 @@ from otel_experiments.store.semantics.run import (
 )
 from otel_experiments.store.semantics.span import latest_forms
 from otel_experiments.store.semantics.summary import Axis, as_floats, direction_of, merge, summarize
+from otel_experiments.store.semantics.unsent import arrivals, joined, key_of
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class Contents:
     log_records: dict[str, LogRecord] = field(default_factory=dict)
     instrument_points: dict[str, InstrumentPoint] = field(default_factory=dict)
     segments: dict[str, int] = field(default_factory=dict)
+    unsent: dict[tuple[object, ...], Unsent] = field(default_factory=dict)
 
 
 def apply(contents: Contents, batch: WriteBatch) -> None:
@@ -73,6 +76,8 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
     for run_id, _, axis, _ in columns:
         _ensure(contents, news, run_id, axis.times_ns[0])
     _take_telemetry(contents, news, batch)
+    for row in batch.unsent:
+        _ensure(contents, news, row.run_id, row.noted_ns)
 
     contents.segments = segments
     contents.runs.update(news.runs)
@@ -90,6 +95,19 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
     _define(contents, batch.metric_definitions)
     for run_id, key, axis, values in columns:
         _append(contents, run_id, key, axis, values)
+    _note_unsent(contents, batch)
+
+
+def _note_unsent(contents: Contents, batch: WriteBatch) -> None:
+    if batch.journal and contents.unsent:
+        arrived = arrivals(batch)
+        for key, row in contents.unsent.items():
+            arrival = arrived.get((row.run_id, row.signal))
+            if arrival is not None and not row.is_push:
+                contents.unsent[key] = joined(row, arrival)
+    contents.unsent.update((key_of(row), row) for row in batch.unsent)
+    for row in batch.sent:
+        contents.unsent.pop(key_of(row), None)
 
 
 def _define(contents: Contents, definitions: Iterable[MetricDefinition]) -> None:

@@ -29,10 +29,13 @@ from otel_experiments.model.search import (
     TagField,
 )
 from otel_experiments.model.span import Span, StatusCode
+from otel_experiments.model.stored_page import StoredPage
+from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal, Unsent
 from otel_experiments.semconv.events import ML_TELEMETRY_LOSS
 from otel_experiments.store.memory import contents as _memory_contents
 from otel_experiments.store.memory.contents import Contents
 from otel_experiments.store.memory.losses import add_up
+from otel_experiments.store.memory.pages import stored_pages
 from otel_experiments.store.protocol import Row
 from otel_experiments.store.semantics.band import BandBuilder, Stretch, finite_steps
 from otel_experiments.store.semantics.run import StoredRun
@@ -218,6 +221,20 @@ class MemoryStore:
                 if run_id in {None, point.run_id} and name in {None, point.name}
             ]
             return sorted(found, key=lambda point: point.time_ns)
+
+    def unsent(self, run_ids: Sequence[str] | None = None) -> list[Unsent]:
+        """Return what destinations have not taken of these runs (None: all)."""
+        with self._open() as contents:
+            wanted = None if run_ids is None else set(run_ids)
+            found = [row for row in contents.unsent.values() if wanted is None or row.run_id in wanted]
+            return sorted(found, key=lambda row: (row.run_id, row.signal, row.destination))
+
+    def stored_pages(
+        self, run_id: str, signal: Signal, *, since_ns: int = LEAST_NS, until_ns: int = NOTHING_NS
+    ) -> Iterator[StoredPage]:
+        """Yield what is stored of one signal of a run, page by page. See `Store.stored_pages`."""
+        with self._open() as contents:
+            return iter(list(stored_pages(contents, run_id, signal, since_ns, until_ns)))
 
     def sql(
         self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()

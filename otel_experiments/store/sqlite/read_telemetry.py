@@ -98,8 +98,26 @@ def span_statement(query: SpanQuery) -> tuple[str, list[Bound]]:
 
 def spans(connection: sqlite3.Connection, query: SpanQuery) -> list[Span]:
     """Return the spans that the query asks for, ordered by start."""
-    sql, parameters = span_statement(query)
-    rows = connection.execute(sql, parameters).fetchall()
+    return _spans(connection, connection.execute(*span_statement(query)).fetchall())
+
+
+def spans_by_key(connection: sqlite3.Connection, keys: Sequence[int]) -> list[Span]:
+    """Return the spans of these rows, in this order."""
+    return _spans(connection, _rows_by_key(connection, _SPAN_COLUMNS, "spans", "span_key", keys))
+
+
+def _rows_by_key(
+    connection: sqlite3.Connection, columns: str, table: str, key: str, keys: Sequence[int]
+) -> list[Any]:
+    # Index: the table's primary key, one step a row.
+    sql = f"""
+        select {columns} from (select key place, value row_key from json_each(?)) wanted
+        cross join {table} on {key} = row_key order by place
+    """
+    return connection.execute(sql, (json.dumps(list(keys)),)).fetchall()
+
+
+def _spans(connection: sqlite3.Connection, rows: Sequence[Any]) -> list[Span]:
     origins = _Origins(connection)
     keys = [(row[0], row[1]) for row in rows]
     events: dict[tuple[str, str], list[Event]] = defaultdict(list)
@@ -166,8 +184,18 @@ def log_records(
     connection: sqlite3.Connection, run_id: str | None, event_name: str | None
 ) -> list[LogRecord]:
     """Return log records by time."""
+    return _log_records(connection, connection.execute(*log_statement(run_id, event_name)).fetchall())
+
+
+def log_records_by_key(connection: sqlite3.Connection, keys: Sequence[int]) -> list[LogRecord]:
+    """Return the log records of these rows, in this order."""
+    return _log_records(
+        connection, _rows_by_key(connection, _LOG_COLUMNS, "log_records", "log_record_id", keys)
+    )
+
+
+def _log_records(connection: sqlite3.Connection, rows: Sequence[Any]) -> list[LogRecord]:
     origins = _Origins(connection)
-    rows = connection.execute(*log_statement(run_id, event_name)).fetchall()
 
     def make(row: Sequence[Any]) -> LogRecord:
         (
@@ -207,8 +235,17 @@ def instrument_points(
     connection: sqlite3.Connection, run_id: str | None, name: str | None
 ) -> list[InstrumentPoint]:
     """Return data points of instruments by time."""
+    return _instrument_points(connection, connection.execute(*instrument_statement(run_id, name)).fetchall())
+
+
+def instrument_points_by_key(connection: sqlite3.Connection, keys: Sequence[int]) -> list[InstrumentPoint]:
+    """Return the data points of these rows, in this order."""
+    rows = _rows_by_key(connection, _INSTRUMENT_COLUMNS, "instrument_points", "instrument_point_id", keys)
+    return _instrument_points(connection, rows)
+
+
+def _instrument_points(connection: sqlite3.Connection, rows: Sequence[Any]) -> list[InstrumentPoint]:
     origins = _Origins(connection)
-    rows = connection.execute(*instrument_statement(run_id, name)).fetchall()
 
     def make(row: Sequence[Any]) -> InstrumentPoint:
         (

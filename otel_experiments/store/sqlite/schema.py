@@ -329,7 +329,27 @@ _V2 = (
     """,
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2)
+_V3 = (
+    """
+    create table unsent (
+      run_id text not null references runs (run_id) on delete cascade,
+      signal text not null check (signal in ('traces', 'metrics', 'logs')),
+      destination text not null,
+      owner_host text not null,
+      owner_boot_id text not null,
+      owner_pid integer not null,
+      owner_start_ticks integer not null,
+      since_ns integer not null,
+      count integer not null,
+      reason text not null,
+      is_push integer not null,
+      noted_ns integer not null,
+      primary key (run_id, signal, destination, owner_host, owner_boot_id, owner_pid, owner_start_ticks)
+    ) without rowid
+    """,
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2, _V3)
 """Migration i leads from schema version i to i + 1."""
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)

@@ -7,11 +7,12 @@ need, and everything that writes, is imported when it is asked for.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal
 from otel_experiments.store.protocol import Row
 from otel_experiments.store.sqlite import read_point as _read_point
 from otel_experiments.store.sqlite import read_run as _read_run
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from otel_experiments.model.run import Experiment, ParamValue, Run
     from otel_experiments.model.search import RunQuery, SpanQuery
     from otel_experiments.model.span import Span
+    from otel_experiments.model.stored_page import StoredPage
+    from otel_experiments.model.unsent import Unsent
     from otel_experiments.store.sqlite.write_batch import BatchWriter
 
 
@@ -164,6 +167,20 @@ class SqliteStore:
         from otel_experiments.store.sqlite import read_telemetry as _read_telemetry  # noqa: PLC0415 - 4 ms that few need
 
         return read(self._database, _read_telemetry.instrument_points, run_id, name)
+
+    def unsent(self, run_ids: Sequence[str] | None = None) -> list[Unsent]:
+        """Return what destinations have not taken of these runs (None: all)."""
+        from otel_experiments.store.sqlite import unsent as _unsent  # noqa: PLC0415 - as above
+
+        return read(self._database, _unsent.unsent, run_ids)
+
+    def stored_pages(
+        self, run_id: str, signal: Signal, *, since_ns: int = LEAST_NS, until_ns: int = NOTHING_NS
+    ) -> Iterator[StoredPage]:
+        """Yield what is stored of one signal of a run, page by page. See `Store.stored_pages`."""
+        from otel_experiments.store.sqlite.pages import stored_pages  # noqa: PLC0415 - as above
+
+        return stored_pages(self._database, run_id, signal, since_ns=since_ns, until_ns=until_ns)
 
     def sql(
         self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.store.sqlite.unsent import join_arrivals, write_unsent
 from otel_experiments.store.sqlite.write_origin import OriginWriter
 from otel_experiments.store.sqlite.write_point import PointWriter
 from otel_experiments.store.sqlite.write_run import RunWriter
@@ -35,14 +36,7 @@ class BatchWriter:
             self._origins.forget()
             self._runs.forget()
         advance_segments(connection, batch.journal)
-        if batch.runs or batch.state_changes or batch.heartbeats:
-            self._runs.write_runs(connection, batch.runs, batch.state_changes, batch.heartbeats)
-        if batch.params:
-            self._runs.write_params(connection, batch.params)
-        if batch.tags:
-            self._runs.write_tags(connection, batch.tags)
-        if batch.metric_definitions:
-            self._runs.write_definitions(connection, batch.metric_definitions)
+        self._write_runs(connection, batch)
         if batch.points:
             self._points.write(connection, batch.points)
         if batch.spans:
@@ -51,3 +45,22 @@ class BatchWriter:
             self._telemetry.write_log_records(connection, batch.log_records)
         if batch.instrument_points:
             self._telemetry.write_instrument_points(connection, batch.instrument_points)
+        self._note_unsent(connection, batch)
+
+    def _write_runs(self, connection: sqlite3.Connection, batch: WriteBatch) -> None:
+        if batch.runs or batch.state_changes or batch.heartbeats:
+            self._runs.write_runs(connection, batch.runs, batch.state_changes, batch.heartbeats)
+        if batch.params:
+            self._runs.write_params(connection, batch.params)
+        if batch.tags:
+            self._runs.write_tags(connection, batch.tags)
+        if batch.metric_definitions:
+            self._runs.write_definitions(connection, batch.metric_definitions)
+
+    def _note_unsent(self, connection: sqlite3.Connection, batch: WriteBatch) -> None:
+        if batch.journal:
+            join_arrivals(connection, batch)
+        for row in batch.unsent:
+            self._runs.ensure(connection, row.run_id, row.noted_ns)
+        if batch.unsent or batch.sent:
+            write_unsent(connection, batch.unsent, batch.sent)

@@ -19,10 +19,12 @@ from otel_experiments.model.search import (
     SpanQuery,
     TagField,
 )
+from otel_experiments.store.sqlite import pages as _pages
 from otel_experiments.store.sqlite import read_loss as _read_loss
 from otel_experiments.store.sqlite import read_point as _read_point
 from otel_experiments.store.sqlite import read_run as _read_run
 from otel_experiments.store.sqlite import read_telemetry as _read_telemetry
+from otel_experiments.store.sqlite import unsent as _unsent
 from otel_experiments.store.sqlite import write_axis as _write_axis
 from otel_experiments.store.sqlite import write_point as _write_point
 from otel_experiments.store.sqlite.store import SqliteStore
@@ -124,6 +126,14 @@ def test_spans_are_found_by_index(store, query, index):
         (_read_telemetry._LINKS, ("[]",), ["SEARCH span_links USING PRIMARY KEY (trace_id=? AND span_id=?)"]),
         (*_read_telemetry.log_statement(RUN, None), ["log_records_by_run (run_id=?)"]),
         (*_read_telemetry.log_statement(None, "e"), ["log_records_by_event (event_name=?)"]),
+        (_pages._ROOT_KEYS, (RUN, 1, 2), ["spans_by_run (run_id=?)"]),
+        (_pages._SPAN_KEYS, (RUN, 1, 2), ["spans_by_run (run_id=?)"]),
+        (_pages._LOG_KEYS, (RUN, 1, 2), ["log_records_by_run (run_id=? AND time_ns>? AND time_ns<?)"]),
+        (_pages._INSTRUMENT_KEYS, (RUN, 1, 2), ["instrument_points_by_run (run_id=?)"]),
+        (_pages._AXES, (RUN,), ["axes_by_run (run_id=?)", "chunks_by_axis (axis_id=?)"]),
+        (_pages._CHUNKS, (RUN,), ["(run_id=?)", "(series_id=?)", "axes USING INTEGER PRIMARY KEY"]),
+        (_pages._CHUNK, (1, 1), ["(series_id=? AND seq=?)"]),
+        (_unsent._JOIN, (1, 1, RUN, "logs"), ["SEARCH unsent USING PRIMARY KEY (run_id=? AND signal=?)"]),
         (_read_loss.LOSSES, ("$", "$", "$", "$", "e", "[]"), ["log_records_by_event (event_name=?)"]),
         (*_read_telemetry.instrument_statement(RUN, "n"), ["instrument_points_by_run (run_id=? AND name=?)"]),
         (*_read_telemetry.instrument_statement(None, "n"), ["instrument_points_by_name (name=?)"]),

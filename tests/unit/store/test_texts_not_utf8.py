@@ -11,12 +11,15 @@ import otel_experiments as ox
 from otel_experiments._opening import open_reader
 from otel_experiments.cli.root import root
 from otel_experiments.errors import IncompleteReadWarning, QueryError, RunNotFoundError, StoreDamagedError
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.run import Owner
 from otel_experiments.model.search import SpanQuery
+from otel_experiments.model.unsent import SIGNALS, Unsent
 from otel_experiments.store import open_store
 
 TABLES = (
     "axes", "chunks", "experiments", "instrument_points", "log_records", "metric_definitions", "params", "resources",
-    "runs", "scopes", "segments", "series", "span_events", "span_links", "spans", "tags",
+    "runs", "scopes", "segments", "series", "span_events", "span_links", "spans", "tags", "unsent",
 )  # fmt: skip
 SEARCHES = (
     'params.opt.matches("a.*")', "params.layers.contains(1)", 'params.opt.contains("a")', 'params.opt == "adam"',
@@ -46,7 +49,11 @@ def recorded(tmp_path_factory):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 run.log({"": 1.0})
+        run_id = run.id
     ox.shutdown()
+    row = Unsent(run_id, "logs", "127.0.0.1:4317", Owner("host", "boot", 1, 1), 5, 1, "it was shut down")
+    with open_store(path) as store:
+        store.apply(WriteBatch(unsent=[row]))
     return path
 
 
@@ -77,7 +84,13 @@ def ask_everything(path):
     """Ask every question; errors that name a row or say that a run is not there are answers too."""
     asked = []
     with open_reader(path) as reader:
-        asked += [reader.runs, reader.experiments, reader.store.losses, reader.store.log_records]
+        asked += [
+            reader.runs,
+            reader.experiments,
+            reader.store.losses,
+            reader.store.unsent,
+            reader.store.log_records,
+        ]
         asked += [reader.store.instrument_points, lambda: list(reader.spans), lambda: reader.run("go")]
         asked += [lambda one=one: reader.runs(one) for one in SEARCHES]
         asked += [lambda one=one: reader.runs(order=one) for one in ORDERS]
@@ -97,6 +110,8 @@ def ask_everything(path):
                 series.points()
                 series.band(buckets=2)
             reader.store.losses([run.id])
+            for signal in SIGNALS:
+                list(reader.store.stored_pages(run.id, signal))
 
 
 @pytest.mark.parametrize("table", TABLES)

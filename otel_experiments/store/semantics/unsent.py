@@ -1,0 +1,62 @@
+"""What a batch adds to what destinations have not taken yet: the same in every store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.unsent import Signal, Unsent
+from otel_experiments.semconv import attributes as attr
+
+
+@dataclass(slots=True)
+class Arrival:
+    """How many items of one signal of a run a batch has, and the earliest of their times."""
+
+    since_ns: int
+    count: int
+
+
+def arrivals(batch: WriteBatch) -> dict[tuple[str, Signal], Arrival]:
+    """Return what the batch has of each run and signal that is sent by OTLP.
+
+    That is what the run's own providers made: its resource names the run. Only ended spans are sent.
+    """
+    found: dict[tuple[str, Signal], Arrival] = {}
+    for run_id, signal, time_ns, count in _items(batch):
+        known = found.get((run_id, signal))
+        if known is None:
+            found[run_id, signal] = Arrival(time_ns, count)
+        else:
+            known.count += count
+            known.since_ns = min(known.since_ns, time_ns)
+    return found
+
+
+def joined(row: Unsent, arrival: Arrival) -> Unsent:
+    """Return the row after items have arrived that nobody has sent yet."""
+    return replace(row, since_ns=min(row.since_ns, arrival.since_ns), count=row.count + arrival.count)
+
+
+def key_of(row: Unsent) -> tuple[object, ...]:
+    """Return what makes two rows the same row."""
+    return (row.run_id, row.signal, row.destination, row.owner)
+
+
+def _items(batch: WriteBatch) -> Iterator[tuple[str, Signal, int, int]]:
+    for span in batch.spans:
+        run_id = span.resource.attributes.get(attr.ML_RUN_ID)
+        if span.end_ns is not None and isinstance(run_id, str):
+            yield run_id, "traces", span.end_ns, 1
+    for record in batch.log_records:
+        run_id = record.resource.attributes.get(attr.ML_RUN_ID)
+        if isinstance(run_id, str):
+            yield run_id, "logs", record.time_ns, 1
+    for block in batch.points:
+        if len(block.times_ns):
+            yield block.run_id, "metrics", min(block.times_ns), len(block.times_ns) * len(block.keys)
+    for point in batch.instrument_points:
+        run_id = point.resource.attributes.get(attr.ML_RUN_ID)
+        if isinstance(run_id, str):
+            yield run_id, "metrics", point.time_ns, 1
