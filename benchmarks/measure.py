@@ -113,14 +113,20 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
-def child(code: str, *arguments: str, python: str = sys.executable, cwd: Path | None = None) -> str:
+def child(
+    code: str,
+    *arguments: str,
+    python: str = sys.executable,
+    cwd: Path | None = None,
+    environment: dict[str, str] | None = None,
+) -> str:
     """Run code in a fresh process and return what it prints."""
     done = subprocess.run(
         [python, "-c", code, *arguments],
         capture_output=True,
         text=True,
         cwd=cwd,
-        env=plain_environment(),
+        env=plain_environment() | (environment or {}),
         check=False,
     )
     if done.returncode != 0:

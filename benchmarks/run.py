@@ -21,7 +21,17 @@ from pathlib import Path
 
 from measure import HERE, Figure, line, number, plain_environment
 
-SCRIPTS = ("log_call", "span_call", "ingest", "loss", "read", "small_runs", "start_and_end", "growth")
+SCRIPTS = (
+    "log_call",
+    "span_call",
+    "ingest",
+    "loss",
+    "read",
+    "small_runs",
+    "start_and_end",
+    "growth",
+    "otlp_out",
+)
 PACKAGES = ("otel-experiments", "opentelemetry-sdk", "protobuf", "grpcio", "psutil")
 PEER_PACKAGES = ("trackio", "wandb", "mlflow", "tensorboardX", "aim")
 MEASURED = HERE / "results.json"

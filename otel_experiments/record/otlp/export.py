@@ -15,13 +15,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
-from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.sdk.metrics.export import MetricsData
-
-from otel_experiments.codec.to_sdk import log_records_to_sdk, spans_to_sdk
-from otel_experiments.codec.to_sdk_metrics import instrument_points_to_sdk
+from otel_experiments.codec.otlp.instruments import instrument_points_to_request
+from otel_experiments.codec.otlp.logs import log_records_to_request
+from otel_experiments.codec.otlp.spans import spans_to_request
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
@@ -36,7 +32,7 @@ from otel_experiments.record.otlp.answer import Outcome
 from otel_experiments.record.otlp.backoff import Backoff
 from otel_experiments.record.otlp.client import GrpcClient
 from otel_experiments.record.otlp.environment import Destination, SendingPlan
-from otel_experiments.record.otlp.points import points_to_metrics
+from otel_experiments.record.otlp.points import encode_points
 from otel_experiments.record.otlp.queue import (
     Queue,
     block_bytes,
@@ -174,12 +170,14 @@ class OtlpExport:
             Queue[Any], weight=one, max_held=plan.max_held or MAX_HELD, max_request=plan.max_request
         )
         if signal == "traces":
-            return (plain("spans", lambda spans: send(_spans_request(spans)), size=span_bytes),)
+            return (plain("spans", lambda spans: send(spans_to_request(spans)), size=span_bytes),)
         if signal == "logs":
-            return (plain("log records", lambda logs: send(_logs_request(logs)), size=log_record_bytes),)
+            return (
+                plain("log records", lambda logs: send(log_records_to_request(logs)), size=log_record_bytes),
+            )
         points = Queue[PointBlock](
             "metric points",
-            lambda blocks: send(_metrics_request(points_to_metrics(blocks, self._known))),
+            lambda blocks: send(encode_points(blocks, self._known)),
             weight=block_points,
             size=block_bytes,
             max_held=MAX_HELD_POINTS,
@@ -188,7 +186,7 @@ class OtlpExport:
         )
         measured = Queue[InstrumentPoint](
             "data points of instruments",
-            lambda held: send(_metrics_request(instrument_points_to_sdk(held))),
+            lambda held: send(instrument_points_to_request(held)),
             weight=one,
             size=instrument_point_bytes,
             max_held=MAX_HELD,
@@ -243,15 +241,3 @@ class OtlpExport:
                     "; ".join(dict.fromkeys(details)),
                     self._kept.capitalize(),
                 )
-
-
-def _spans_request(spans: Sequence[Span]) -> bytes:
-    return encode_spans(spans_to_sdk(spans)).SerializeToString()
-
-
-def _logs_request(log_records: Sequence[LogRecord]) -> bytes:
-    return encode_logs(log_records_to_sdk(log_records)).SerializeToString()
-
-
-def _metrics_request(metrics: MetricsData) -> bytes:
-    return encode_metrics(metrics).SerializeToString()

@@ -5,18 +5,19 @@ from importlib import metadata
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
-from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.resources import Resource as SdkResource
 
-from otel_experiments.codec.to_sdk import log_records_to_sdk, spans_to_sdk
+from otel_experiments.codec.otlp.logs import log_records_to_request
+from otel_experiments.codec.otlp.spans import spans_to_request
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.span import Event, Link, Span
 from otel_experiments.record.base.known_runs import MAX_KNOWN, KnownRun, KnownRuns
 from otel_experiments.record.otlp.answer import Outcome
-from otel_experiments.record.otlp.points import points_to_metrics
+from otel_experiments.record.otlp.points import encode_points
 from otel_experiments.record.otlp.queue import (
     MAX_REQUEST_BYTES,
     Queue,
@@ -27,6 +28,7 @@ from otel_experiments.record.otlp.queue import (
     span_bytes,
     split_block,
 )
+from otel_experiments.semconv import SCHEMA_URL
 
 RUN = "a" * 32
 texts = st.text(st.characters(codec="utf-8"), max_size=40)
@@ -108,7 +110,7 @@ def test_what_is_put_comes_out_once_and_in_order(actions):
 @settings(max_examples=100)
 def test_a_spans_size_is_never_estimated_too_small(span):
     """What the estimate says is at least what the encoded span takes."""
-    (resource,) = encode_spans(spans_to_sdk([span])).resource_spans
+    (resource,) = ExportTraceServiceRequest.FromString(spans_to_request([span])).resource_spans
     (scope,) = resource.scope_spans
 
     assert span_bytes(span) >= scope.spans[0].ByteSize() + 8
@@ -128,7 +130,7 @@ def test_a_spans_size_is_never_estimated_too_small(span):
 @settings(max_examples=100)
 def test_a_log_records_size_is_never_estimated_too_small(record):
     """As for spans."""
-    (resource,) = encode_logs(log_records_to_sdk([record])).resource_logs
+    (resource,) = ExportLogsServiceRequest.FromString(log_records_to_request([record])).resource_logs
     (scope,) = resource.scope_logs
 
     assert log_record_bytes(record) >= scope.log_records[0].ByteSize() + 8
@@ -139,6 +141,11 @@ def block(rows, names, phase=""):
     steps = [float(i) for i in range(rows)]
     keys = tuple(SeriesKey(name, phase) for name in names)
     return PointBlock(RUN, keys, steps, [2**60 + i for i in range(rows)], tuple(steps for _ in keys))
+
+
+def points_sent(blocks, known):
+    """Return what a receiver reads of a request with the points, by resource."""
+    return ExportMetricsServiceRequest.FromString(encode_points(blocks, known)).resource_metrics
 
 
 @pytest.mark.parametrize(
@@ -162,14 +169,14 @@ def test_points_are_split_without_loss_and_never_estimated_too_small(points):
     assert [step for piece in pieces for step in piece.steps] == points.steps
     assert max(map(block_points, pieces)) <= 1000
     for piece in pieces:
-        (resource,) = encode_metrics(points_to_metrics([piece], known)).resource_metrics
+        (resource,) = points_sent([piece], known)
         (metric,) = resource.scope_metrics[0].metrics
         assert block_bytes(piece) >= sum(point.ByteSize() + 8 for point in metric.gauge.data_points)
 
 
 def test_points_of_a_run_that_nobody_knows_are_left_out():
     """What another process has recorded is not ours to send."""
-    assert points_to_metrics([block(3, ["a"])], KnownRuns()).resource_metrics == []
+    assert encode_points([block(3, ["a"])], KnownRuns()) == b""
 
 
 def test_points_leave_under_the_scope_with_the_version_of_this_package():
@@ -177,10 +184,25 @@ def test_points_leave_under_the_scope_with_the_version_of_this_package():
     known = KnownRuns()
     known.add(RUN, KnownRun(SdkResource({}), 1, 2))
 
-    (resource,) = encode_metrics(points_to_metrics([block(3, ["a"])], known)).resource_metrics
+    (resource,) = points_sent([block(3, ["a"])], known)
 
-    (scope,) = (part.scope for part in resource.scope_metrics)
-    assert (scope.name, scope.version) == ("otel_experiments", metadata.version("otel-experiments"))
+    (part,) = resource.scope_metrics
+    assert (part.scope.name, part.schema_url) == ("otel_experiments", SCHEMA_URL)
+    assert part.scope.version == metadata.version("otel-experiments")
+
+
+def test_a_series_leaves_in_one_piece():
+    """Points of a series that was cut for the queue meet again in a request, in the order of recording."""
+    known = KnownRuns()
+    known.add(RUN, KnownRun(SdkResource({}), 1, 2))
+
+    (resource,) = points_sent(list(split_block(block(1500, ["a", "b"]))), known)
+
+    points = resource.scope_metrics[0].metrics[0].gauge.data_points
+    assert [point.attributes[0].value.string_value for point in points] == ["a"] * 1500 + ["b"] * 1500
+    steps = [point.exemplars[0].filtered_attributes[0].value.double_value for point in points]
+    assert steps == [*map(float, range(1500))] * 2
+    assert {point.exemplars[0].trace_id for point in points} == {bytes(15) + b"\1"}
 
 
 def test_only_so_many_runs_are_remembered():

@@ -115,6 +115,26 @@ def test_sending_makes_no_spans_of_instrumented_libraries():
     assert (endpoint.got, seen, is_instrumentation_enabled()) == ([0, 1, 2], [False], True)
 
 
+def test_one_item_that_cannot_be_encoded_costs_no_other(caplog):
+    """It is counted and told with the reason; what was in a request with it arrives."""
+    endpoint, guard = Endpoint([]), Guard()
+
+    def send(entries):
+        if 5 in entries:
+            raise ValueError("5 has no form in OTLP")
+        return endpoint.send(entries)
+
+    queue = Queue("spans", send, weight=one, size=lambda n: 5_000, max_held=100, max_request=8)
+    sender = make_sender(endpoint, [queue], guard)
+    sender.put(queue, range(12))
+    flush(sender)
+    sender.stop()
+
+    assert endpoint.got == [number for number in range(12) if number != 5]
+    assert (queue.lost_count, guard.losses) == (1, {"otlp spans": 1})
+    assert "did not take 1 span: it cannot be encoded: ValueError('5 has no form in OTLP')" in caplog.text
+
+
 def test_queues_of_one_signal_take_turns():
     """A long queue is not emptied before the others are looked at."""
     endpoint = Endpoint([])
