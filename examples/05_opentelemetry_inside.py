@@ -20,7 +20,7 @@ def library_code(tracer: trace.Tracer) -> int:
 
 
 with ox.start_run("plain-otel", experiment="examples") as run:
-    rows = library_code(run.providers.get_tracer("a.library"))
+    rows = library_code(run.tracer_provider.get_tracer("a.library"))
     run.meter.create_counter("dataset.samples", unit="{sample}").add(rows)
     run.emit("dataset.checked", {"rows": rows})
 

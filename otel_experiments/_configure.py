@@ -13,11 +13,11 @@ from otel_experiments import _active
 from otel_experiments._recorder import Recorder, close_storage, finish_runs
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.process.fork import at_fork
+from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.propagation import RUN_ID_VARIABLE, read_membership
 from otel_experiments.record.base.settings import GivenSettings, Settings, takes_settings
 from otel_experiments.record.pipeline.pipeline import FlushReport, Pipeline
-from otel_experiments.record.run.current import active_runs
-from otel_experiments.record.run.run import Run
+from otel_experiments.record.run.run import Run, make_current
 from otel_experiments.store import Store
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def worker_init(environ: Mapping[str, str], worker: object = None) -> None:  # n
     """
     membership = read_membership(environ)
     if membership is None or membership.run_id not in active_runs:
-        join_run(environ).stay()
+        make_current(join_run(environ))
 
 
 def known_pipeline() -> Pipeline | None:

@@ -20,6 +20,7 @@ from otel_experiments.model.store_location import DEFAULT_STORE
 from otel_experiments.process.fork import need_in_children
 from otel_experiments.process.notice import tell
 from otel_experiments.process.paths import is_folder
+from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.propagation import Membership, read_membership
 from otel_experiments.record.base.ranks import RanksMode, checked_mode, find_rank
@@ -28,7 +29,7 @@ from otel_experiments.record.otlp.start import start_otlp
 from otel_experiments.record.pipeline.pipeline import FlushReport, Pipeline
 from otel_experiments.record.run import exits
 from otel_experiments.record.run.children import CHILDREN_NEED
-from otel_experiments.record.run.current import active_runs
+from otel_experiments.record.run.current import face_of
 from otel_experiments.record.run.run import Run
 from otel_experiments.record.run.spec import RunSpec, given_facts
 from otel_experiments.record.run.start import (
@@ -289,7 +290,7 @@ def finish_runs(recorder: Recorder) -> None:
     """Finish the open runs of a recorder, unless they are those of the parent of this process."""
     for run in list(active_runs.values()):
         if run.pipeline is recorder.pipeline and not run.pipeline.is_inherited:
-            run.finish()
+            face_of(run).finish()
 
 
 def close_storage(recorder: Recorder) -> Callable[[], FlushReport] | None:

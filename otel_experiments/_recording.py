@@ -13,13 +13,14 @@ from otel_experiments.errors import ConfigurationError
 from otel_experiments.model.run import RunState
 from otel_experiments.model.search import Comparison, RunField
 from otel_experiments.record.base import other_trackers as other
+from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.ranks import RanksMode
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.record.pipeline.pipeline import Pipeline
-from otel_experiments.record.run.current import active_runs, current_run, find_run
+from otel_experiments.record.run.current import current_run, find_run
 from otel_experiments.record.run.decorators import make_run_decorator, stage, step, trace
 from otel_experiments.record.run.fluent import Fluent
-from otel_experiments.record.run.run import Run
+from otel_experiments.record.run.run import Run, make_current
 from otel_experiments.record.run.spec import RunSpec, given_facts
 from otel_experiments.record.run.start import Before
 
@@ -107,7 +108,7 @@ def init(  # noqa: PLR0913 - the shape people know
         ranks=ranks,
         run_id=run_id,
     )
-    return started.stay()
+    return make_current(started)
 
 
 def _switch_recording(*, is_on: bool) -> bool:

@@ -34,7 +34,7 @@ LARGER_MODULES = {
 CLASS_LINES = 300
 LARGER_CLASSES = {
     "store/sqlite/database.py:Database": "the locks of one file, and every method that takes them; forks need them together",
-    "record/run/life.py:RunLife": "the ways to end side by side; half of it is docstrings",
+    "record/run/run.py:Run": "all that users call on a run, documented in one place; no method does more than hand on",
     "golden/canonical/canonicalize.py:_Canonicalizer": "one pass; its tables are shared by every step",
     "golden/match/matcher.py:_Matcher": "one method a stage of matching",
     "query/search.py:_Parser": "one method a rule of the grammar",

@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 
 import otel_experiments as ox
-from otel_experiments.record.run.machine import FOR_THE_MACHINE
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -53,17 +52,11 @@ def assigned_in(cls):
 
 def members_of(cls):
     """Return what a class of ours offers without an underscore, inherited from classes of ours included, sorted."""
-    names = bound_in(cls)
-    names -= FOR_THE_MACHINE if issubclass(cls, ox.Run) else set()
-    return sorted(name for name in names if not name.startswith("_"))
-
-
-def bound_in(cls):
-    """Return every name that a class of ours binds, inherited from classes of ours included."""
     ours = [base for base in cls.__mro__ if base.__module__.partition(".")[0] == "otel_experiments"]
-    return {
+    names = {
         name for base in ours for name in (*vars(base), *inspect.get_annotations(base), *assigned_in(base))
     }
+    return sorted(name for name in names if not name.startswith("_"))
 
 
 def public_lines():
@@ -84,11 +77,6 @@ def test_the_public_names_are_the_reviewed_ones():
     )
 
     assert not (text := "\n".join(difference)), f"edit {LIST.name} once reviewed:\n{text}"
-
-
-def test_what_is_hidden_of_a_run_exists():
-    """A member that is gone stays on no list, where a later public member of its name would be hidden."""
-    assert bound_in(ox.Run) >= FOR_THE_MACHINE
 
 
 def test_every_package_for_users_is_listed():
@@ -119,7 +107,7 @@ def test_every_public_name_can_be_imported_and_says_what_it_is(face, name):
 
 
 def test_dir_of_a_run_shows_what_users_call(tmp_path):
-    """Completion after `run.` offers the members on the list, and none that only other parts of this package use."""
+    """Completion after `run.` offers the members on the list, and a run has no other attributes without an underscore."""
     ox.configure(store=tmp_path / "runs.db")
     try:
         with ox.start_run("tiny") as run:

@@ -272,7 +272,7 @@ def test_the_provider_of_a_run_is_not_adopted(configure, install, read):
     """Who makes the run's own provider the global one gets each span once."""
     configure()
     with ox.start_run("r") as run:
-        install(run.providers.tracer_provider)
+        install(run.tracer_provider)
         with run.stage("load"):
             foreign()
 

@@ -97,7 +97,7 @@ class ParamSink(Protocol):
 
 
 class RunPort(Protocol):
-    """What is needed of a run that is active in this process; see `Run` for the meaning of each."""
+    """What is needed of a run that is active in this process; see `RunCore` for the meaning of each."""
 
     @property
     def id(self) -> str:
@@ -112,6 +112,11 @@ class RunPort(Protocol):
     @property
     def experiment(self) -> str:
         """The name of the run's experiment."""
+        ...
+
+    @property
+    def parts(self) -> Any:  # a `RunParts`, a class that is above this module
+        """The run's parts, for `run` and what is above it."""
         ...
 
     @property
@@ -157,8 +162,4 @@ class RunPort(Protocol):
 
     def count_ended_span(self, size_bytes: int) -> None:
         """Count an ended span of the run and its size."""
-        ...
-
-    def reset_in_child(self) -> None:
-        """Replace locks after a fork."""
         ...

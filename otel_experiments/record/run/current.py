@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, cast
+from typing import TYPE_CHECKING
 
 from otel_experiments.errors import NoActiveRunError
 from otel_experiments.record.base import current
+from otel_experiments.record.run.parts import parts_of
 from otel_experiments.record.run.run import Run
 
-active_runs: Final = cast("dict[str, Run]", current.active_runs)
-"""The runs started and not finished in this process, by id, oldest first."""
+if TYPE_CHECKING:
+    from otel_experiments.record.base.ports import RunPort
 
-find_run: Final = cast("Callable[[], Run | None]", current.find_run)
-"""The run that is current for the caller; None when there is none, or several and the context names none of them."""
+
+def face_of(run: RunPort) -> Run:
+    """Return the run that users have, of one in the registry of active runs or in a context."""
+    return parts_of(run).core.face  # type: ignore[no-any-return] # a Run: nothing else is made of parts
+
+
+def find_run() -> Run | None:
+    """Return the run that is current for the caller.
+
+    None when there is none, or several and the context names none of them.
+    """
+    run = current.find_run()
+    return None if run is None else face_of(run)
 
 
 def current_run() -> Run:
@@ -24,5 +35,7 @@ def current_run() -> Run:
     """
     run = find_run()
     if run is None:
-        raise NoActiveRunError(action="current_run()", active=[run.name for run in active_runs.values()])
+        raise NoActiveRunError(
+            action="current_run()", active=[run.name for run in current.active_runs.values()]
+        )
     return run

@@ -13,20 +13,19 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iter
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from opentelemetry import context as context_api
-from opentelemetry import trace as trace_api
 
 from otel_experiments.codec.text import shown
 from otel_experiments.errors import ConfigurationError
-from otel_experiments.record.base.current import ended_inside, refuse_span, restore
-from otel_experiments.record.run.current import active_runs, find_run
+from otel_experiments.record.base.current import active_runs, ended_inside, find_run, refuse_span, restore
+from otel_experiments.record.run.parts import RunParts, parts_of
 from otel_experiments.record.run.run import Run
-from otel_experiments.record.spans.scopes import Scope
+from otel_experiments.record.spans.scopes import Scope, context_inside
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import values
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Open = Callable[[Run], Scope]
+Open = Callable[[RunParts], Scope]
 
 
 def wrap(function: Callable[..., Any], wrapper: Callable[..., Any]) -> Any:  # the same type as `function`
@@ -57,7 +56,7 @@ def _scoped_function(function: Callable[P, R], open_scope: Open) -> Callable[P, 
         if run is None:
             refuse_span()
             return function(*args, **kwargs)
-        with open_scope(run):
+        with open_scope(parts_of(run)):
             return function(*args, **kwargs)
 
     return call
@@ -81,7 +80,7 @@ def _scoped(function: Callable[P, R], open_scope: Open) -> Callable[P, R]:
         if run is None:
             refuse_span()
             return wrapped(*args, **kwargs)
-        with open_scope(run):
+        with open_scope(parts_of(run)):
             return wrapped(*args, **kwargs)
 
     return cast("Callable[P, R]", wrap(function, call))
@@ -94,7 +93,7 @@ async def _call_async(
     if run is None:
         refuse_span()
         return await wrapped(*args, **kwargs)
-    with open_scope(run):
+    with open_scope(parts_of(run)):
         return await wrapped(*args, **kwargs)
 
 
@@ -110,7 +109,7 @@ def _call_generator(
     made = wrapped(*args, **kwargs)
     if run is None:
         refuse_span()
-    return made if run is None else drive(open_scope(run), made)
+    return made if run is None else drive(open_scope(parts_of(run)), made)
 
 
 def _drive(scope: Scope, inner: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
@@ -119,7 +118,7 @@ def _drive(scope: Scope, inner: Generator[Any, Any, Any]) -> Generator[Any, Any,
     scope.__enter__()
     try:
         scope.leave_context()
-        context = trace_api.set_span_in_context(scope.span, scope.run.context_here())
+        context = context_inside(scope)
         resume: Callable[[], Any] = functools.partial(next, inner)
         while True:
             here, token = context_api.get_current(), None
@@ -150,7 +149,7 @@ async def _drive_async(scope: Scope, inner: AsyncGenerator[Any, Any]) -> AsyncGe
     scope.__enter__()
     try:
         scope.leave_context()
-        context = trace_api.set_span_in_context(scope.span, scope.run.context_here())
+        context = context_inside(scope)
         resume: Callable[[], Awaitable[Any]] = inner.__anext__
         while True:
             here, token = context_api.get_current(), None
@@ -218,7 +217,7 @@ def trace(
             **_code_attributes(decorated),
             **attributes,
         }
-        return _scoped(decorated, lambda run: Scope(run, title, fixed.copy()))
+        return _scoped(decorated, lambda parts: Scope(parts.core, title, fixed.copy()))
 
     return decorate if function is None else decorate(function)
 
@@ -235,7 +234,7 @@ def stage(
     def decorate(decorated: Callable[P, R]) -> Callable[P, R]:
         title = _title(decorated, name, "__name__")
         code = _code_attributes(decorated)
-        return _scoped(decorated, lambda run: run.stage(title, **code, **attributes))
+        return _scoped(decorated, lambda parts: parts.work.stage(title, **code, **attributes))
 
     return decorate if function is None else decorate(function)
 
@@ -252,7 +251,11 @@ def step(
     def decorate(decorated: Callable[P, R]) -> Callable[P, R]:
         _title(decorated, None)
         code = _code_attributes(decorated)
-        return _scoped(decorated, lambda run: run.step(run.take_step_index(decorated), **code, **attributes))
+
+        def open_step(parts: RunParts) -> Scope:
+            return parts.work.step(parts.core.counters.next_step(decorated), **code, **attributes)
+
+        return _scoped(decorated, open_step)
 
     return decorate if function is None else decorate(function)
 

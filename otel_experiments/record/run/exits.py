@@ -13,14 +13,11 @@ import signal
 import sys
 import threading
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from otel_experiments.record.pipeline.pipeline import Pipeline
-from otel_experiments.record.run.current import active_runs
 from otel_experiments.record.run.last_exception import find_notebook
-
-if TYPE_CHECKING:
-    from otel_experiments.record.run.run import Run
+from otel_experiments.record.run.parts import RunParts, active_parts
 
 _pipelines: list[Pipeline] = []
 _is_registered = False
@@ -69,15 +66,15 @@ def watch_process() -> None:
 
 
 def _look_at_cell(_: object = None) -> None:
-    for run in list(active_runs.values()):
-        run.last_exception.note()
+    for run in active_parts():
+        run.life.last_exception.note()
 
 
 def _end_runs_of_child() -> None:
     """End the runs of a child of `multiprocessing`, which is about to leave; its exception is still under way."""
     error = sys.exc_info()[1]
-    for run in list(active_runs.values()):
-        if not run.is_inherited:
+    for run in active_parts():
+        if not run.core.is_inherited:
             _end(run, error)
 
 
@@ -85,13 +82,13 @@ def _close_all() -> None:
     for pipeline in _pipelines:
         pipeline.is_exiting = True
     try:
-        _end_all([run for run in active_runs.values() if run.take_over()])
+        _end_all([run for run in active_parts() if run.life.take_over()])
     finally:
         for pipeline in _pipelines:
             pipeline.close()
 
 
-def _end_all(runs: list[Run]) -> None:
+def _end_all(runs: list[RunParts]) -> None:
     """End the runs; Ctrl-C goes on when every one has its end."""
     while runs:
         run = runs.pop()
@@ -103,8 +100,8 @@ def _end_all(runs: list[Run]) -> None:
             raise
 
 
-def _end(run: Run, error: BaseException | None) -> None:
-    run.end_unfinished("the process ended", error=error, is_cut=True)
+def _end(run: RunParts, error: BaseException | None) -> None:
+    run.life.end_unfinished("the process ended", error=error, is_cut=True)
 
 
 def _watch_sigterm() -> None:
@@ -123,13 +120,13 @@ def _unwatch_sigterm() -> None:
 
 def _on_sigterm(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
     is_chained = signal.getsignal(signal.SIGTERM) is not _on_sigterm
-    for run in list(active_runs.values()):
-        if run.is_inherited:
+    for run in active_parts():
+        if run.core.is_inherited:
             continue
         if is_chained:
-            run.note_signal("SIGTERM")
+            run.life.note_signal("SIGTERM")
         else:
-            run.end_by_signal("SIGTERM")
+            run.life.end_by_signal("SIGTERM")
     if is_chained:
         return
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

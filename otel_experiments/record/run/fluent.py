@@ -9,9 +9,9 @@ from opentelemetry.trace import INVALID_SPAN
 
 from otel_experiments.errors import NoActiveRunError
 from otel_experiments.model.run import RunState
+from otel_experiments.record.base.current import active_runs, find_run
 from otel_experiments.record.pipeline.pipeline import FlushReport
-from otel_experiments.record.run.current import active_runs, find_run
-from otel_experiments.record.run.run import Run
+from otel_experiments.record.run.parts import RunParts, parts_of
 from otel_experiments.record.spans.scopes import Scope
 
 
@@ -39,11 +39,13 @@ class Fluent:
     def __init__(self, is_enabled: Callable[[], bool]) -> None:
         self._is_enabled = is_enabled
 
-    def _run(self, action: str) -> Run | None:
+    def _run(self, action: str) -> RunParts | None:
         run = find_run()
-        if run is None and self._is_enabled():
+        if run is not None:
+            return parts_of(run)
+        if self._is_enabled():
             raise NoActiveRunError(action=action, active=[run.name for run in active_runs.values()])
-        return run
+        return None
 
     def log(
         self,
@@ -63,7 +65,7 @@ class Fluent:
         """
         run = self._run("log()")
         if run is not None:
-            run.log(values, step, commit, sync, epoch=epoch, phase=phase, **unknown)
+            run.core.log(values, step, commit, sync, epoch=epoch, phase=phase, **unknown)
 
     def log_params(self, params: object) -> None:
         """Record params of the current run; see `Run.log_params`.
@@ -73,7 +75,7 @@ class Fluent:
         """
         run = self._run("log_params()")
         if run is not None:
-            run.log_params(params)
+            run.recording.log_params(params)
 
     def set_tag(self, key: str, value: object = "") -> None:
         """Set a tag of the current run; None removes it.
@@ -83,7 +85,7 @@ class Fluent:
         """
         run = self._run("set_tag()")
         if run is not None:
-            run.set_tag(key, value)
+            run.recording.set_tag(key, value)
 
     def set_tags(self, tags: Mapping[str, object] | Iterable[str]) -> None:
         """Set tags of the current run.
@@ -93,7 +95,7 @@ class Fluent:
         """
         run = self._run("set_tags()")
         if run is not None:
-            run.set_tags(tags)
+            run.recording.set_tags(tags)
 
     def span(self, name: str, **attributes: Any) -> Scope:
         """Open a span of the current run for any piece of work: `with ox.span("load", rows=3) as load:`.
@@ -102,12 +104,12 @@ class Fluent:
             NoActiveRunError: there is no current run.
         """
         run = self._run("span()")
-        return cast("Scope", _NoScope()) if run is None else run.span(name, **attributes)
+        return cast("Scope", _NoScope()) if run is None else run.work.trace(name, **attributes)
 
     def finish(
         self,
         state: RunState | str | int | None = RunState.SUCCEEDED,
-        quiet: bool | None = None,  # noqa: FBT001 - as in other trackers
+        quiet: bool | None = None,  # noqa: ARG002, FBT001 - as in other trackers
         *,
         reason: str = "",
         exit_code: int | None = None,
@@ -121,8 +123,9 @@ class Fluent:
         run = find_run()
         if run is None:
             return None
-        report = run.finish(state, quiet, reason=reason, exit_code=exit_code, **unknown)
-        run.leave()
+        life = parts_of(run).life
+        report = life.finish(state, reason, exit_code, unknown)
+        life.leave()
         return report
 
     def finish_unfinished(self) -> None:
@@ -131,6 +134,7 @@ class Fluent:
         A run whose `with` block goes on stays: it ends with the block.
         """
         run = find_run()
-        if run is not None and not run.is_in_block:
-            run.end_unfinished()
-            run.leave()
+        life = None if run is None else parts_of(run).life
+        if life is not None and not life.is_in_block:
+            life.end_unfinished()
+            life.leave()

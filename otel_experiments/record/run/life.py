@@ -1,209 +1,166 @@
-"""The life of a run: its states, its pauses, and how it ends, whatever ends it."""
+"""The life of a run: its states, its pauses, its block, and how it ends, whatever ends it."""
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Never, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from opentelemetry import context as context_api
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import Span, Status, StatusCode
 
 from otel_experiments.codec.plain import TEXT_CUT
-from otel_experiments.codec.text import shown, text_of
+from otel_experiments.codec.text import text_of
 from otel_experiments.errors import IllegalTransitionError
-from otel_experiments.journal.owner import is_alive
 from otel_experiments.model.batch import RunStateChange
-from otel_experiments.model.run import Owner, RunState, check_transition
+from otel_experiments.model.run import RunState, check_transition
 from otel_experiments.record.base.current import active_runs, detach, ended_inside
-from otel_experiments.record.base.exceptions import error_type
 from otel_experiments.record.base.gate import FINISHED, PAUSED
-from otel_experiments.record.base.other_trackers import end_of, no_attribute, tell_unknown
-from otel_experiments.record.params.config import Config
+from otel_experiments.record.base.other_trackers import end_of, tell_unknown
 from otel_experiments.record.pipeline.pipeline import FlushReport
+from otel_experiments.record.run.core import RunCore
 from otel_experiments.record.run.endings import Ending, ending_of
 from otel_experiments.record.run.last_exception import LastException
-from otel_experiments.record.run.recording import Recording
-from otel_experiments.record.spans import scopes as scope_module
-from otel_experiments.record.spans.scopes import mark_failed
-from otel_experiments.semconv import attributes as attr
-from otel_experiments.semconv import metrics, values
+from otel_experiments.record.run.life_cycle import LifeCycle
+from otel_experiments.record.spans.loops import Loops
 
 if TYPE_CHECKING:
-    from otel_experiments.process.lanes import LaneClock
-    from otel_experiments.record.base.ports import RunPort
-    from otel_experiments.record.run.counters import Counters
-    from otel_experiments.record.run.pauses import Pauses
-    from otel_experiments.record.run.states import States
-    from otel_experiments.record.spans.loops import Loops
-    from otel_experiments.record.system.host_load import HostLoadClock
+    from opentelemetry.trace import Link
 
 MAX_REASON_CHARS = 10_000
 _GRACE_NS: Final = 60 * 10**9
 """A process that is still there so long after a signal that ends processes lives on."""
-_RESULTS: Mapping[RunState, values.MlRunResult] = {
-    RunState.SUCCEEDED: values.MlRunResult.SUCCESS,
-    RunState.FAILED: values.MlRunResult.ERROR,
-    RunState.CANCELLED: values.MlRunResult.CANCELLATION,
-}
 
 
-class RunLife(Recording):
-    """What a run is in time. `Run` adds how it starts and what it records."""
+class RunLife:
+    """What a run is in time. What a process does at each turn is its `LifeCycle`'s: the owner's, or a joined one.
 
-    name: str
-    otel_span: Span
-    _config: Config
-    loops: Loops
-    _attempt: int
-    _token: object | None
-    _context: context_api.Context
-    _pauses: Pauses
-    _counters: Counters
-    _states: States
-    _lane_clock: LaneClock | None
-    _host_load_clock: HostLoadClock | None
+    Attributes:
+        last_exception: the exceptions of the run's time that nothing caught.
+        is_in_block: whether the run's `with` block is on.
+    """
 
-    def __init__(self) -> None:
-        self._state = RunState.PENDING
+    def __init__(self, core: RunCore, cycle: LifeCycle, loops: Loops) -> None:
+        self._core = core
+        self._cycle = cycle
+        self._loops = loops
         self._lock = threading.RLock()
-        self._generation = scope_module.fork_generation
         self._noted_signal = ""
         self.last_exception = LastException(self._progress)
         self._ending: Ending | None = None
         self._is_span_written = self._is_last_collected = False
         self._signalled_ns: int | None = None
-        self._owner: Owner | None = None
-        self._session_id = _session_id()
-        self._is_taken_over = self.is_in_block = False
+        self._token: object | None = None
+        self.is_in_block = False
 
-    def collect_metrics(self) -> None:
-        """Collect the run's instruments and send its points, if there is anybody to send them to."""
-        raise NotImplementedError
+    def start(self, links: Sequence[Link] = ()) -> None:
+        """Start the run, or this process's part of it, and make it active; see `Run.start`."""
+        core, cycle = self._core, self._cycle
+        check_transition(core.id, core.state, RunState.RUNNING)
+        with core.guard:
+            cycle.open_span(links)
+            self._set_state(RunState.RUNNING, is_announced=False)
+            cycle.write_start()
+        if not core.pipeline.settings.enabled:
+            self._take_nothing()
+            return
+        if cycle.is_owner:
+            active_runs[core.id] = core
+        else:
+            active_runs.setdefault(core.id, core)
+        core.pipeline.admit(core)
+        cycle.after_start()
 
-    def __repr__(self) -> str:
-        return f"Run({shown(self.name)}, id={self.id!r}, state={str(self.state)!r})"
+    def abandon(self, error: BaseException) -> None:
+        """End a run whose start an exception cut short, so that no caller has it; what is not written yet is never known."""
+        core = self._core
+        if self._cycle.is_start_cut:
+            if core.state is RunState.PENDING:
+                self._set_state(RunState.RUNNING, is_announced=False)
+            with core.guard:
+                self._cycle.write_cut_start()
+        if core.state is not RunState.PENDING:
+            self.end(ending_of(error), is_awaited=False)
 
-    if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt name for granted
+    def enter(self) -> None:
+        """Begin the run's `with` block: make the run current."""
+        if self._core.state is RunState.PENDING:
+            self.start()
+        here = context_api.get_current()
+        try:
+            self._token = context_api.attach(self._core.context)
+        except BaseException as error:  # a signal handler's: `with` calls no `__exit__` then
+            self._token = None
+            if context_api.get_current() is not here:
+                context_api.attach(here)
+            self.abandon(error)
+            raise
+        self.is_in_block = True
 
-        def __getattr__(self, name: str) -> object:
-            raise AttributeError(no_attribute(name), name=name, obj=self)
+    def leave_block(self, error: BaseException | None) -> None:
+        """End the run's `with` block, which `error` left, and the run. Where it was interrupted, call it again."""
+        core = self._core
+        self.is_in_block = False
+        ended_inside.discard(core.id)
+        try:
+            if self._token is not None and not core.is_inherited:
+                detach(self._token)
+            self._token = None
+        finally:
+            with core.guard:
+                self.end(ending_of(error, self._noted_signal), is_awaited=False)
 
-    @property
-    def config(self) -> Config:
-        """The params, with attribute access; a mapping that is assigned is added to them, as by `update`."""
-        return self._config
+    def stay(self) -> None:
+        """Make the run current in the caller's context until it ends, without `with`: what `init` does."""
+        self.enter()
+        self.is_in_block = False
 
-    @config.setter
-    def config(self, params: Mapping[str, Any]) -> None:
-        self.log_params(params)
-
-    @property
-    def state(self) -> RunState:
-        """The run's state as this process knows it."""
-        return self._state
-
-    @property
-    def is_active(self) -> bool:
-        """Whether the run still records."""
-        return not self._state.is_terminal
-
-    @property
-    def is_inherited(self) -> bool:
-        """Whether this process is a forked child and the run its parent's."""
-        return self._generation != scope_module.fork_generation
-
-    @property
-    def refused_count(self) -> int:
-        """How many items came while the run was paused or after its end, and were not recorded."""
-        return self.gate.refused.total()
-
-    @property
-    def refused(self) -> Mapping[str, int]:
-        """How many came of each kind: point, event, log record, param, tag, span, ..."""
-        return dict(self.gate.refused)
-
-    def finish(
-        self,
-        state: RunState | str | int | None = RunState.SUCCEEDED,
-        quiet: bool | None = None,  # noqa: ARG002, FBT001 - as in other trackers
-        *,
-        reason: str = "",
-        exit_code: int | None = None,
-        **unknown: Never,
-    ) -> FlushReport:
-        """End the run and wait (within the exit budget) until the store has it; later calls change nothing.
-
-        A number as the state, or `exit_code`, is the exit code of a program: 0 is succeeded, another failed.
-
-        Raises:
-            IllegalTransitionError: `state` is not succeeded, failed or cancelled.
-        """
-        tell_unknown(self.guard, "run.finish", unknown)
-        wanted, why = end_of(state, exit_code)
-        wanted, reason = self._terminal(wanted), reason or why
-        if self._state is RunState.PENDING:
-            check_transition(self.id, self._state, wanted)
-        return self._end(Ending(wanted, reason))
-
-    def fail(self, error: BaseException | str) -> FlushReport:
-        """End the run as failed, with an exception or a text as the reason."""
-        if isinstance(error, BaseException):
-            return self._end(Ending(RunState.FAILED, text_of(error), error, error_type(error)))
-        return self._end(Ending(RunState.FAILED, error))
-
-    def cancel(self, reason: str = "") -> FlushReport:
-        """End the run as cancelled."""
-        return self._end(Ending(RunState.CANCELLED, reason))
+    def leave(self) -> None:
+        """Undo `stay` where the caller's context is still the one that it made."""
+        token, self._token = self._token, None
+        ended_inside.discard(self._core.id)
+        if token is not None and context_api.get_current() is self._core.context:
+            detach(token)
 
     def pause(self) -> None:
-        """Record nothing until `resume`; pauses are in no duration.
-
-        Points, events, log records, params, tags and new spans that come meanwhile are counted by kind (`refused`)
-        and not recorded. Spans that are open may end; samples of the machine go on.
-
-        Raises:
-            IllegalTransitionError: the run is not running.
-        """
+        """Record nothing until `resume`; see `Run.pause`."""
+        core = self._core
         with self._lock:
-            check_transition(self.id, self._state, RunState.PAUSED)
-            self._pauses.begin()
+            check_transition(core.id, core.state, RunState.PAUSED)
+            core.pauses.begin()
             self._take_nothing(PAUSED)
             self._set_state(RunState.PAUSED)
 
     def resume(self) -> None:
-        """Record again.
-
-        Raises:
-            IllegalTransitionError: the run is not paused.
-        """
+        """Record again; see `Run.resume`."""
+        core = self._core
         with self._lock:
-            if self._state is not RunState.PAUSED:
-                check_transition(self.id, self._state, RunState.RUNNING)
+            if core.state is not RunState.PAUSED:
+                check_transition(core.id, core.state, RunState.RUNNING)
             self._settle_pause()
             self._set_state(RunState.RUNNING)
-            self.gate.open()
-            self._points.is_gated = False
+            core.gate.open()
+            core.points.is_gated = False
 
-    def _take_nothing(self, reason: str = "") -> None:
-        self.gate.close(reason)
-        self._points.is_gated = True
-
-    def _settle_pause(self) -> None:
-        self._pauses.settle(is_on=self._state is RunState.PAUSED)
-
-    def _progress(self) -> object:
-        return self._counters.started_spans, self._points.reach()
+    def finish(
+        self, state: object, reason: str, exit_code: int | None, unknown: Mapping[str, object]
+    ) -> FlushReport:
+        """End the run as the program says; see `Run.finish`."""
+        core = self._core
+        tell_unknown(core.guard, "run.finish", unknown)
+        wanted, why = end_of(state, exit_code)
+        ending = Ending(self._terminal(wanted), reason or why)
+        if core.state is RunState.PENDING:
+            check_transition(core.id, core.state, ending.state)
+        return self.end(ending)
 
     def end_unfinished(
         self, reason: str = "", *, error: BaseException | None = None, is_cut: bool = False
     ) -> FlushReport:
-        """End a run that nobody has finished, as what is known of the program says.
+        """End a run that the program has not finished, as what is known of the program says.
 
-        Failed with `error`, or else with the exception that nobody caught and after which the run did nothing; cancelled
+        Failed with `error`, or else with the exception that nothing caught and after which the run did nothing; cancelled
         where its block was still on (`is_cut`) or a signal was to stop it; else succeeded.
         """
         error = error if error is not None else self.last_exception.find()
@@ -215,7 +172,84 @@ class RunLife(Recording):
             ending = Ending(RunState.CANCELLED, f"{reason} before the run's block did")
         else:
             ending = Ending(RunState.SUCCEEDED, reason)
-        return self._end(ending)
+        return self.end(ending)
+
+    def end(self, ending: Ending, *, is_awaited: bool = True) -> FlushReport:
+        """End the run; whatever interrupts it, Ctrl-C say, the first word on how it ends is written down."""
+        core = self._core
+        if core.state.is_terminal or not self.take_over(is_leaving=True):
+            return core.pipeline.flush(timeout_s=0.0)
+        if type(ending.reason) is not str:  # a user's, who may pass anything
+            ending = replace(ending, reason=text_of(ending.reason) if ending.reason else "")
+        ending = replace(ending, reason=core.pipeline.redactor.text(ending.reason))
+        if len(ending.reason) > MAX_REASON_CHARS:
+            what = f"The reason why the run ended has {len(ending.reason):,} characters; {MAX_REASON_CHARS:,} are kept"
+            core.guard.lost(TEXT_CUT, what, name="reason")
+        try:
+            self._write_end(ending)
+        except BaseException:
+            self._write_end(ending)
+            raise
+        if not self.is_in_block:
+            self.leave()
+        report = core.pipeline.flush_ended_run(is_awaited=is_awaited)
+        with core.guard:
+            self._cycle.after_end()
+        return report
+
+    def end_by_signal(self, name: str) -> None:
+        """Write down that a signal which is about to end the process cancels the run; nothing is waited for.
+
+        It is not the last word. The process may live on (the kernel spares process 1 of a container): then the run
+        is still on, and whatever ends it is written over this.
+        """
+        core, ending = self._core, self._ending or Ending(RunState.CANCELLED, name)
+        if not core.state.is_terminal:
+            with core.guard, core.pipeline.journal.last_words():
+                self._signalled_ns = core.pipeline.clock()
+                self._announce(ending.state, reason=ending.reason, error_type=ending.error_type)
+
+    def note_signal(self, name: str) -> None:
+        """Know of a signal that the program handles itself: a `sys.exit` that follows it is a stop, no failure."""
+        self._noted_signal = name
+
+    def take_over(self, *, is_leaving: bool = False) -> bool:
+        """Make the run this process's own where it was inherited from one that is gone; True when it may end it."""
+        core = self._core
+        if not core.is_inherited:
+            return True
+        if core.state.is_terminal or not self._cycle.take_over(is_leaving=is_leaving):
+            return False
+        with core.guard:
+            self._announce(core.state)
+        return True
+
+    def beat(self) -> None:
+        """Give a sign of life."""
+        core = self._core
+        with core.guard:
+            now_ns = core.pipeline.clock()
+            if self._signalled_ns is not None and abs(now_ns - self._signalled_ns) > _GRACE_NS:
+                self._signalled_ns = None
+                self._announce(core.state)
+            self._cycle.beat(now_ns)
+
+    def reset_in_child(self) -> None:
+        """Replace the lock, which another thread of the parent may have held at the fork."""
+        self._lock = threading.RLock()
+        self._core.pipeline.journal.call_on_roll(
+            self.take_over
+        )  # now and then, as a daemon does its first work
+
+    def _progress(self) -> object:
+        return self._core.counters.started_spans, self._core.points.reach()
+
+    def _take_nothing(self, reason: str = "") -> None:
+        self._core.gate.close(reason)
+        self._core.points.is_gated = True
+
+    def _settle_pause(self) -> None:
+        self._core.pauses.settle(is_on=self._core.state is RunState.PAUSED)
 
     def _terminal(self, state: object) -> RunState:
         try:
@@ -224,170 +258,68 @@ class RunLife(Recording):
             wanted = RunState.PENDING
         if not wanted.is_terminal:
             raise IllegalTransitionError(
-                run_id=self.id,
-                current=str(self._state),
+                run_id=self._core.id,
+                current=str(self._core.state),
                 requested=str(state),
-                allowed=sorted(str(s) for s in _RESULTS),
+                allowed=sorted(str(end) for end in (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED)),
             )
         return wanted
 
-    def _end(self, ending: Ending, *, is_awaited: bool = True) -> FlushReport:
-        """End the run; whatever interrupts it, Ctrl-C say, the first word on how it ends is written down."""
-        if self._state.is_terminal or not self.take_over(is_leaving=True):
-            return self.pipeline.flush(timeout_s=0.0)
-        if type(ending.reason) is not str:  # a user's, who may pass anything
-            ending = replace(ending, reason=text_of(ending.reason) if ending.reason else "")
-        ending = replace(ending, reason=self.pipeline.redactor.text(ending.reason))
-        if len(ending.reason) > MAX_REASON_CHARS:
-            what = f"The reason why the run ended has {len(ending.reason):,} characters; {MAX_REASON_CHARS:,} are kept"
-            self.guard.lost(TEXT_CUT, what, name="reason")
-        try:
-            self._write_end(ending)
-        except BaseException:
-            self._write_end(ending)
-            raise
-        if not self.is_in_block:
-            self.leave()
-        return self.pipeline.flush_ended_run(is_awaited=is_awaited)
-
-    def leave(self) -> None:
-        """Undo `stay` where the caller's context is still the one that it made."""
-        token, self._token = self._token, None
-        ended_inside.discard(self.id)
-        if token is not None and context_api.get_current() is self._context:
-            detach(token)
-
     def _write_end(self, ending: Ending) -> None:
         """Take every step of the end that has not been taken."""
+        core = self._core
         with self._lock:
-            if self._state.is_terminal:
+            if core.state.is_terminal:
                 return
             ending = self._ending = self._ending or ending
-            with self.guard, self.pipeline.journal.last_words():
-                self.loops.close()
+            with core.guard, core.pipeline.journal.last_words():
+                self._loops.close()
                 self._settle_pause()
-                if self.otel_span.is_recording():
-                    self._end_span(ending)
-                elif isinstance(self.otel_span, ReadableSpan) and not self._is_span_written:
-                    self.pipeline.journal_processor.on_end(self.otel_span)
+                if core.otel_span.is_recording():
+                    self._cycle.end_span(ending)
+                elif isinstance(core.otel_span, ReadableSpan) and not self._is_span_written:
+                    core.pipeline.journal_processor.on_end(core.otel_span)
                 self._is_span_written = True
-            self._take_nothing(FINISHED if self.pipeline.settings.enabled else "")
+            self._take_nothing(FINISHED if core.pipeline.settings.enabled else "")
             if not self._is_last_collected:
                 self._is_last_collected = True
-                with self.guard:
-                    self.pipeline.before_last_collection(cast("RunPort", self))
-                    self.collect_metrics()
-            with self.guard:
+                with core.guard:
+                    core.pipeline.before_last_collection(core)
+                    core.collect_metrics()
+            with core.guard:
                 self._set_state(ending.state, reason=ending.reason, error_type=ending.error_type)
             if self._token is not None:
-                ended_inside.add(self.id)
-            if cast("object", active_runs.get(self.id)) is self:
-                del active_runs[self.id]
-
-    def end_by_signal(self, name: str) -> None:
-        """Write down that a signal which is about to end the process cancels the run; nothing is waited for.
-
-        It is not the last word. The process may live on (the kernel spares process 1 of a container): then the run
-        is still on, and whatever ends it is written over this.
-        """
-        ending = self._ending or Ending(RunState.CANCELLED, name)
-        if not self._state.is_terminal:
-            with self.guard, self.pipeline.journal.last_words():
-                self._signalled_ns = self.pipeline.clock()
-                self._announce(ending.state, reason=ending.reason, error_type=ending.error_type)
-
-    def note_signal(self, name: str) -> None:
-        """Know of a signal that the program handles itself: a `sys.exit` that follows it is a stop, no failure."""
-        self._noted_signal = name
-
-    def take_over(self, *, is_leaving: bool = False) -> bool:
-        """Make the run this process's own where it was inherited from one that is gone; True when it is.
-
-        A program that becomes a daemon forks, ends, and goes on in the child, in a session of its own. A worker whose
-        parent was killed is told from it by the session, unless it leaves the run's block or ends the run (`is_leaving`).
-        """
-        if not self.is_inherited:
-            return True
-        if self._owner is None or self._state.is_terminal:
-            return False
-        if not (is_leaving or _session_id() != self._session_id) or is_alive(self._owner) is not False:
-            return False
-        self._generation = scope_module.fork_generation
-        self._owner = self.pipeline.journal.owner
-        self._is_taken_over = True
-        with self.guard:
-            self._announce(self._state)
-        return True
-
-    def _end_span(self, ending: Ending) -> None:
-        span, state, error = self.otel_span, ending.state, ending.error
-        reason = ending.reason
-        span.set_attributes(
-            {
-                attr.ML_RUN_RESULT: _RESULTS[state],
-                attr.ML_RUN_SPANS_STARTED: self._counters.started_spans,
-                attr.ML_RUN_SPANS_ENDED: self._counters.ended_spans + 1,
-                attr.ML_RUN_SPANS_DROPPED: self.guard.losses.get("span", 0),
-            }
-        )
-        cpu_ns = None if self._lane_clock is None else self._lane_clock.read_ns()
-        if cpu_ns is not None:
-            span.set_attribute(attr.ML_SPAN_CPU_TIME, cpu_ns)
-        host_load = None if self._host_load_clock is None else self._host_load_clock.read()
-        if host_load is not None:
-            span.set_attribute(attr.ML_RUN_HOST_LOAD_CPU_UTILIZATION, round(host_load, 4))
-        if reason:
-            span.set_attribute(attr.ML_RUN_REASON, reason[:1000])
-        try:
-            if error is not None:
-                mark_failed(span, error)
-            elif state is RunState.FAILED:
-                span.set_attribute(attr.ERROR_TYPE, "failed")
-                span.set_status(Status(StatusCode.ERROR, reason[:1000]))
-            elif state is RunState.SUCCEEDED:
-                span.set_status(Status(StatusCode.OK))
-        finally:
-            span.end(self.pipeline.clock())
-        self.record_duration(metrics.ML_RUN_DURATION, span)
+                ended_inside.add(core.id)
+            if active_runs.get(core.id) is core:
+                del active_runs[core.id]
 
     def _set_state(
         self, state: RunState, *, reason: str = "", error_type: str = "", is_announced: bool = True
     ) -> None:
+        core = self._core
         with self._lock:
-            check_transition(self.id, self._state, state)
+            check_transition(core.id, core.state, state)
             if is_announced:
                 self._announce(state, reason=reason, error_type=error_type)
-            self._state = state
-        if is_announced and not state.is_terminal:  # whoever ends a run stores it himself
-            self.pipeline.wake()
+            core.state = state
+        if is_announced and not state.is_terminal:  # the caller that ends a run flushes it
+            core.pipeline.wake()
 
     def _announce(self, state: RunState, *, reason: str = "", error_type: str = "") -> None:
-        self._states.write(
+        core = self._core
+        self._cycle.write_state(
             RunStateChange(
-                run_id=self.id,
+                run_id=core.id,
                 state=state,
-                time_ns=self._stamp_ns(),
+                time_ns=core.stamp_ns(),
                 reason=reason[:MAX_REASON_CHARS],
                 error_type=error_type,
-                paused_total_ns=self._pauses.settled_ns
+                paused_total_ns=core.pauses.settled_ns
                 if state is RunState.PAUSED
-                else self._pauses.total_ns(is_on=self._state is RunState.PAUSED),
-                paused_count=self._pauses.count,
-                paused_dropped_count=self.gate.refused.total(),
-                attempt=self._attempt,
-                owner=self._owner if self._is_taken_over else None,
+                else core.pauses.total_ns(is_on=core.state is RunState.PAUSED),
+                paused_count=core.pauses.count,
+                paused_dropped_count=core.gate.refused.total(),
+                attempt=core.identity.attempt,
+                owner=self._cycle.new_owner,
             )
         )
-
-    def beat(self) -> None:
-        """Give a sign of life."""
-        with self.guard:
-            now_ns = self.pipeline.clock()
-            if self._signalled_ns is not None and abs(now_ns - self._signalled_ns) > _GRACE_NS:
-                self._signalled_ns = None
-                self._announce(self._state)
-            self._states.beat(self.id, now_ns)
-
-
-def _session_id() -> int:
-    return os.getsid(0) if hasattr(os, "getsid") else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from otel_experiments.codec.plain import TEXT_CHANGED
 from otel_experiments.codec.text import clean_text, shown
@@ -13,9 +13,6 @@ from otel_experiments.model.run import Run as RunRecord
 from otel_experiments.model.run import RunFacts
 from otel_experiments.record.base.value_loss import Tell
 from otel_experiments.semconv import attributes as attr
-
-if TYPE_CHECKING:
-    from otel_experiments.record.base.ports import RunPort
 
 FACT_ATTRIBUTES: Final[Mapping[str, str]] = {
     "group": attr.ML_EXPERIMENT_GROUP,
@@ -37,7 +34,7 @@ class RunSpec:
     tags: Mapping[str, object] | Iterable[str] | None = None
     facts: RunFacts = field(default_factory=RunFacts)
     seed: int | None = None
-    parent: RunPort | None = None
+    parent: object = None  # a `Run`, which `create_run` checks
     pending: bool = False
 
 

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
@@ -20,6 +20,7 @@ from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
 from otel_experiments.process import lanes, notice
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.record.base.current import active_runs, find_run
 from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.names import clean_name
 from otel_experiments.record.base.ranks import Rank, find_place
@@ -29,8 +30,11 @@ from otel_experiments.record.params.flatten import flatten_params
 from otel_experiments.record.pipeline.pipeline import Pipeline
 from otel_experiments.record.pipeline.providers import RunProviders
 from otel_experiments.record.run import exits
-from otel_experiments.record.run.current import active_runs, find_run
+from otel_experiments.record.run.core import RunCore
+from otel_experiments.record.run.given_values import GivenValues, RunValues
 from otel_experiments.record.run.identity import RunIdentity, run_attributes
+from otel_experiments.record.run.own_life import OwnLife
+from otel_experiments.record.run.parts import RunParts
 from otel_experiments.record.run.recording import clean_tags
 from otel_experiments.record.run.run import Run
 from otel_experiments.record.run.spec import RunSpec, merged_facts
@@ -39,6 +43,9 @@ from otel_experiments.record.system import environment
 from otel_experiments.record.system.git import git_attributes
 from otel_experiments.semconv import SCHEMA_URL
 from otel_experiments.semconv import attributes as attr
+
+if TYPE_CHECKING:
+    from otel_experiments.record.base.ports import RunPort
 
 _ADJECTIVES: Final = (
     "amber", "bold", "brisk", "calm", "clear", "crisp", "deft", "eager", "fair", "fleet", "gentle", "glad",
@@ -128,14 +135,20 @@ def create_run(
     if rank is not None and rank.number:
         from otel_experiments.record.run.rank_run import join_as_rank  # noqa: PLC0415 - only in distributed jobs
 
-        return _told(join_as_rank(pipeline, rank, identity), changes)
+        run = join_as_rank(pipeline, rank, identity)
+        _tell(pipeline, identity, changes)
+        return run
     attributes = run_attributes(identity) | (rank.attributes if rank is not None else {})
     resource = pipeline.base_resource.merge(Resource(attributes, SCHEMA_URL))
     root_span_id = int(rank.root_span_id, 16) if rank is not None else None
     providers = RunProviders(pipeline, resource, identity.run_id, root_span_id=root_span_id)
-    run = _told(_class_of(rank)(pipeline, identity, providers), changes)
+    core = RunCore(pipeline, identity, providers)
+    cycle, given = _as_owner(core, rank)
+    parts = RunParts(core, cycle, given)
+    run = Run(parts)
+    _tell(pipeline, identity, changes)
     if before is not None:
-        run.config.merge({**before.params, **identity.params})
+        parts.recording.config.merge({**before.params, **identity.params})
     if pipeline.has_telemetry:
         adopt_global_provider()
     if rank is not None:
@@ -144,10 +157,11 @@ def create_run(
     around = trace.get_current_span().get_span_context()
     try:
         if spec.pending:
-            return run.announce()
+            cycle.announce()
+            return run
         return run.start(links=(trace.Link(around),) if around.is_valid else ())
     except BaseException as error:
-        run.abandon(error)
+        parts.life.abandon(error)
         raise
 
 
@@ -159,8 +173,7 @@ def _identity_of(
     name = spec.name if spec.name is not None else known.name or None
     experiment = known.experiment or pipeline.settings.experiment
     experiment = clean_name(experiment if spec.experiment is None else spec.experiment, "experiment name")
-    enclosing = spec.parent if spec.parent is not None else _enclosing_run(pipeline)
-    _check_parent(enclosing)
+    parent_id = _parent_id(pipeline, spec.parent)
     run_id = known.run_id or (rank.run_id if rank is not None else "")
     facts = merged_facts(spec.facts, known, tell)
     try:
@@ -174,7 +187,7 @@ def _identity_of(
         name=clean_name(name, "run name") if name is not None else _made_up(rank),
         experiment=experiment,
         facts=facts,
-        parent_run_id=enclosing.id if enclosing is not None else known.parent_run_id,
+        parent_run_id=parent_id if parent_id is not None else known.parent_run_id,
         seed=spec.seed,
         attempt=known.attempt + 1,
         params=params,
@@ -185,14 +198,14 @@ def _identity_of(
     )
 
 
-def _told(run: Run, changes: Sequence[tuple[str, str, str]]) -> Run:
+def _tell(pipeline: Pipeline, identity: RunIdentity, changes: Sequence[tuple[str, str, str]]) -> None:
     """Tell what was not kept exactly of what the run was given."""
+    guard = pipeline.guard.of_run(identity.run_id)
     for kind, about, what in changes:
-        run.guard.lost(kind, what, name=about)
-    return run
+        guard.lost(kind, what, name=about)
 
 
-def _enclosing_run(pipeline: Pipeline) -> Run | None:
+def _enclosing_run(pipeline: Pipeline) -> RunPort | None:
     """Return the current run, unless it is kept elsewhere: no reader of this store would find it."""
     run = find_run()
     is_elsewhere = run is not None and run.pipeline.journal.directory != pipeline.journal.directory
@@ -203,20 +216,29 @@ def _made_up(rank: Rank | None) -> str:
     return make_name() if rank is None or not rank.number else ""  # rank 0 names the run
 
 
-def _class_of(rank: Rank | None) -> type[Run]:
+def _as_owner(core: RunCore, rank: Rank | None) -> tuple[OwnLife, GivenValues]:
     if rank is None:
-        return Run
-    from otel_experiments.record.run.rank_run import LeadingRun  # noqa: PLC0415 - only in distributed jobs
+        return OwnLife(core), RunValues(core)
+    from otel_experiments.record.run.rank_run import as_leader  # noqa: PLC0415 - only in distributed jobs
 
-    return LeadingRun
+    return as_leader(core)
 
 
-def _check_parent(parent: object) -> None:
-    if parent is not None and not isinstance(parent, Run):
+def _parent_id(pipeline: Pipeline, parent: object) -> str | None:
+    """Return the id of the run that was given as the parent, else of the current run; None where there is none.
+
+    Raises:
+        ConfigurationError: the parent is not a run.
+    """
+    if parent is None:
+        enclosing = _enclosing_run(pipeline)
+        return None if enclosing is None else enclosing.id
+    if not isinstance(parent, Run):
         raise ConfigurationError(
             f"parent={shown(parent)} is of type {type(parent).__name__}, not a run.\n"
             "  Pass what start_run returned, or leave it out: the current run is the parent."
         )
+    return parent.id
 
 
 def _check_unused(known: model.Run) -> None:

@@ -1,4 +1,4 @@
-"""The pieces of work that a run opens, each a span of its own type."""
+"""The pieces of work that a run opens, each a span of its own type. `Run` has the documentation of each."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar, cast
 
 from otel_experiments.codec.text import text_of
-from otel_experiments.record.run.machine import FOR_THE_MACHINE
-from otel_experiments.record.spans.loops import LoopedRun, Loops, counted
+from otel_experiments.record.run.core import RunCore
+from otel_experiments.record.spans.loops import Loops, counted
 from otel_experiments.record.spans.scopes import CheckpointScope, Scope, plain_attributes
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import metrics, values
@@ -15,16 +15,15 @@ from otel_experiments.semconv import metrics, values
 Item = TypeVar("Item")
 
 
-class Work(LoopedRun):
-    """What a run offers for its inside: stages, epochs, steps, batches, evaluations, checkpoints, inference."""
+class Work:
+    """The part of a run that opens scopes: stages, epochs, steps, batches, evaluations, checkpoints, inference."""
 
-    loops: Loops
-
-    def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if name not in FOR_THE_MACHINE]
+    def __init__(self, core: RunCore, loops: Loops) -> None:
+        self._core = core
+        self._loops = loops
 
     def _plain(self, attributes: dict[str, Any]) -> dict[str, Any]:
-        return plain_attributes(self.guard, attributes)
+        return plain_attributes(self._core.guard, attributes)
 
     def stage(self, name: str, *, index: int | None = None, **attributes: Any) -> Scope:
         """Open a named part of the run: loading, training, exporting."""
@@ -37,7 +36,7 @@ class Work(LoopedRun):
         }
         if index is not None:
             found[attr.ML_STAGE_INDEX] = index
-        return Scope(self, f"stage {name}", found, duration=metrics.ML_STAGE_DURATION)
+        return Scope(self._core, f"stage {name}", found, duration=metrics.ML_STAGE_DURATION)
 
     def epoch(
         self, index: int, *, count: int | None = None, phase: str | None = None, **attributes: Any
@@ -52,7 +51,7 @@ class Work(LoopedRun):
             found[attr.ML_EPOCH_COUNT] = count
         if phase is not None:
             found[attr.ML_PHASE] = phase
-        return Scope(self, "epoch", found, duration=metrics.ML_EPOCH_DURATION)
+        return Scope(self._core, "epoch", found, duration=metrics.ML_EPOCH_DURATION)
 
     def step(
         self, index: int, *, epoch: int | None = None, batch_size: int | None = None, **attributes: Any
@@ -67,7 +66,7 @@ class Work(LoopedRun):
             found[attr.ML_EPOCH_INDEX] = epoch
         if batch_size is not None:
             found[attr.ML_BATCH_SIZE] = batch_size
-        return self.loops.chunked("step", found, metrics.ML_STEP_DURATION)
+        return self._loops.chunked("step", found, metrics.ML_STEP_DURATION)
 
     def batch(self, index: int, *, size: int | None = None, **attributes: Any) -> Scope:
         """Open the work on one batch."""
@@ -78,15 +77,25 @@ class Work(LoopedRun):
         }
         if size is not None:
             found[attr.ML_BATCH_SIZE] = size
-        return self.loops.chunked("batch", found, None)
+        return self._loops.chunked("batch", found, None)
 
-    def epochs(self, epochs: int | Iterable[int], *, phase: str | None = None) -> Iterator[int]:
-        """Yield the indices of the epochs, each inside its own span: `for epoch in run.epochs(3): ...`."""
-        return self.loops.epochs(epochs, phase)
+    def epochs(self, epochs: int | Iterable[int], phase: str | None) -> Iterator[int]:
+        """Yield each epoch's index inside its span."""
+        indices = counted(epochs)
+        count = len(indices) if isinstance(indices, (range, list, tuple)) else None
+        for index in indices:
+            with self.epoch(index, count=count, phase=phase):
+                yield index
 
-    def steps(self, steps: int | Iterable[Item], *, spans: bool = False, start: int = 0) -> Iterator[Item]:
-        """Yield the items of a loop over steps; with `spans=True` each inside a span of its own."""
-        return self.loops.steps(cast("Iterable[Item]", counted(steps)), spans=spans, start=start)
+    def steps(self, steps: int | Iterable[Item], *, spans: bool, start: int) -> Iterator[Item]:
+        """Yield each item, inside a step span where wanted."""
+        items = cast("Iterable[Item]", counted(steps))
+        if not spans:
+            yield from items
+            return
+        for index, item in enumerate(items, start):
+            with self.step(index):
+                yield item
 
     def evaluation(
         self,
@@ -109,7 +118,7 @@ class Work(LoopedRun):
         }
         found |= {key: value for key, value in optional.items() if value is not None}
         return Scope(
-            self,
+            self._core,
             f"evaluate {name}" if name else "evaluate",
             found | self._plain(attributes),
             duration=metrics.ML_EVALUATION_DURATION,
@@ -132,7 +141,10 @@ class Work(LoopedRun):
         if step is not None:
             found[attr.ML_STEP_INDEX] = step
         return CheckpointScope(
-            self, str(operation), found | self._plain(attributes), duration=metrics.ML_CHECKPOINT_DURATION
+            self._core,
+            str(operation),
+            found | self._plain(attributes),
+            duration=metrics.ML_CHECKPOINT_DURATION,
         )
 
     def inference(self, model: str, *, batch_size: int | None = None, **attributes: Any) -> Scope:
@@ -146,17 +158,16 @@ class Work(LoopedRun):
         if batch_size is not None:
             found[attr.ML_BATCH_SIZE] = batch_size
         return Scope(
-            self, f"infer {model}", found | self._plain(attributes), duration=metrics.ML_INFERENCE_DURATION
+            self._core,
+            f"infer {model}",
+            found | self._plain(attributes),
+            duration=metrics.ML_INFERENCE_DURATION,
         )
-
-    def span(self, name: str, **attributes: Any) -> Scope:
-        """Open a span for any piece of work: `with run.span("load", rows=3) as load:`; `trace` is the same."""
-        return self.trace(name, **attributes)
 
     def trace(self, name: str, **attributes: Any) -> Scope:
         """Open a span for any other piece of work."""
         return Scope(
-            self,
+            self._core,
             name,
             {
                 attr.ML_OPERATION_NAME: values.MlOperationName.TRACE,

@@ -9,8 +9,9 @@ from opentelemetry import trace
 from otel_experiments.process import lanes
 from otel_experiments.record.base.propagation import Membership
 from otel_experiments.record.pipeline.pipeline import Pipeline
+from otel_experiments.record.run.given_values import RunValues
 from otel_experiments.record.run.identity import RunIdentity
-from otel_experiments.record.run.join import JoinedRun, joined
+from otel_experiments.record.run.join import JoinedLife, joined_core, start_joined
 from otel_experiments.record.run.run import Run
 from otel_experiments.semconv import attributes as attr
 
@@ -32,11 +33,11 @@ def join_as_worker(pipeline: Pipeline, membership: Membership) -> Run:
         else trace.format_trace_id(pipeline.id_generator.generate_trace_id())
     )
     part = "worker" if parent is None else None
-    if rank is None:
-        return joined(pipeline, identity, first_trace, parent, part, make=JoinedRun)
-    from otel_experiments.record.run.rank_run import rank_worker  # noqa: PLC0415 - only in distributed jobs
+    attributes = None if rank is None else {attr.ML_DISTRIBUTED_RANK: rank}
+    core = joined_core(pipeline, identity, first_trace, attributes)
+    cycle = JoinedLife(core, parent=parent, part=part)
+    if not rank:
+        return start_joined(core, cycle, RunValues(core))
+    from otel_experiments.record.run.rank_run import RankValues  # noqa: PLC0415 - only in distributed jobs
 
-    attributes = {attr.ML_DISTRIBUTED_RANK: rank}
-    return joined(
-        pipeline, identity, first_trace, parent, part, attributes=attributes, make=rank_worker(rank)
-    )
+    return start_joined(core, cycle, RankValues(core, rank))

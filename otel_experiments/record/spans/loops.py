@@ -1,4 +1,4 @@
-"""Loops over epochs and steps, and the chunk traces that long runs are cut into.
+"""The chunk traces that long runs are cut into.
 
 Tempo drops what goes beyond 5 MB of one trace, and Jaeger chokes on it. So when a run's trace has
 `MAX_TRACE_SPANS` spans or `MAX_TRACE_BYTES`, further step and batch spans go to chunk traces of that size: each
@@ -8,7 +8,7 @@ has a root span linked to the run span, and the run span is linked to it. Short 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from opentelemetry import context as context_api
@@ -17,7 +17,8 @@ from opentelemetry.trace import Link, Span
 
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.lanes import current_lane, next_sequence
-from otel_experiments.record.spans.scopes import Scope, ScopedRun, run_context
+from otel_experiments.record.spans.scoped_run import ScopedRun
+from otel_experiments.record.spans.scopes import Scope, run_context
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import values
 from otel_experiments.semconv.definitions import MetricDef
@@ -28,7 +29,7 @@ MAX_TRACE_BYTES: Final = 3_000_000
 
 
 class LoopedRun(ScopedRun, Protocol):
-    """What loops need of their run."""
+    """What chunk traces need of their run."""
 
     @property
     def trace_size(self) -> tuple[int, int]:
@@ -38,14 +39,6 @@ class LoopedRun(ScopedRun, Protocol):
     @property
     def is_inherited(self) -> bool:
         """Whether this process is a forked child and the run its parent's."""
-        ...
-
-    def epoch(self, index: int, *, count: int | None = None, phase: str | None = None) -> Scope:
-        """Open one pass over the data."""
-        ...
-
-    def step(self, index: int) -> Scope:
-        """Open one update of the model."""
         ...
 
 
@@ -60,30 +53,13 @@ def counted(items: int | Iterable[Item]) -> Iterable[Item]:
 
 
 class Loops:
-    """The loops of one run."""
+    """The chunk traces of one run."""
 
     def __init__(self, run: LoopedRun) -> None:
         self._run = run
         self._chunk: Span | None = None
         self._chunk_index = 0
         self._chunk_from = (0, 0)
-
-    def epochs(self, epochs: int | Iterable[int], phase: str | None) -> Iterator[int]:
-        """Yield each epoch's index inside its span."""
-        indices = counted(epochs)
-        count = len(indices) if isinstance(indices, (range, list, tuple)) else None
-        for index in indices:
-            with self._run.epoch(index, count=count, phase=phase):
-                yield index
-
-    def steps(self, items: Iterable[Item], *, spans: bool, start: int) -> Iterator[Item]:
-        """Yield each item, inside a step span where wanted."""
-        if not spans:
-            yield from items
-            return
-        for index, item in enumerate(items, start):
-            with self._run.step(index):
-                yield item
 
     def chunked(self, name: str, attributes: dict[str, Any], duration: MetricDef | None) -> Scope:
         """Return the scope of a step or batch: in the run's trace, or in the present chunk trace."""

@@ -11,13 +11,13 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Never, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Never
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
-from opentelemetry.trace import Link, Span, Status, StatusCode, Tracer
+from opentelemetry.trace import Link, Span, Status, StatusCode
 
 from otel_experiments.codec.plain import SCALARS, plain_value
 from otel_experiments.codec.text import shown, text_of
@@ -27,7 +27,6 @@ from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.lanes import current_lane, next_sequence
 from otel_experiments.record.base.current import RUN_KEY, detach
 from otel_experiments.record.base.exceptions import EXCEPTION_EVENT, error_type, exception_attributes
-from otel_experiments.record.base.ports import ProvidersPort
 from otel_experiments.record.base.value_loss import told_of
 from otel_experiments.record.spans.adoption import look_again
 from otel_experiments.semconv import attributes as attr
@@ -37,10 +36,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from otel_experiments.model.span import AttributeValue
-    from otel_experiments.record.base.gate import Gate
     from otel_experiments.record.base.guard import RunGuard
-    from otel_experiments.record.base.ports import PipelinePort
-    from otel_experiments.record.spans.run_span import SpanSource
+    from otel_experiments.record.spans.scoped_run import ScopedRun
 
 _NOT_FAILURES: Final = (GeneratorExit,)
 _thread_time_ns = time.thread_time_ns
@@ -60,55 +57,6 @@ def _count_fork() -> None:
 
 
 at_fork(after_in_child=_count_fork)
-
-
-class ScopeProviders(ProvidersPort, Protocol):
-    """What a scope needs of its run's providers."""
-
-    @property
-    def spans(self) -> SpanSource:
-        """What makes the spans of scopes."""
-        ...
-
-
-class ScopedRun(Protocol):
-    """What a scope needs of its run."""
-
-    id: str
-    experiment: str
-    pipeline: PipelinePort
-    tracer: Tracer
-    providers: ScopeProviders
-    guard: RunGuard
-    gate: Gate
-    otel_span: Span
-    count_started_span: Callable[[], None]
-
-    def log(
-        self,
-        values: Mapping[str, Any],
-        step: float | None = None,
-        commit: bool | None = None,  # noqa: FBT001 - as in other trackers
-        sync: bool | None = None,  # noqa: FBT001 - as above
-        *,
-        epoch: float | None = None,
-        phase: str | None = None,
-        **unknown: Never,
-    ) -> None:
-        """Record metric points."""
-        ...
-
-    def context_here(self) -> context_api.Context:
-        """Return the caller's context when it is inside this run, else the run's own."""
-        ...
-
-    def record_duration(self, definition: MetricDef, span: Span) -> None:
-        """Record how long a scope took."""
-        ...
-
-    def note_checkpoint(self, attributes: Mapping[str, Any], path: str, size: int | None) -> None:
-        """Record the event of a saved checkpoint."""
-        ...
 
 
 class Scope:
@@ -151,9 +99,9 @@ class Scope:
         self.span: Span = trace.INVALID_SPAN
 
     @property
-    def run(self) -> ScopedRun:
+    def run(self) -> Any:  # a `Run`, a class that is above this module
         """The run that the scope belongs to."""
-        return self._run
+        return self._run.face
 
     def set_attribute(self, key: str, value: Any) -> None:  # whatever OpenTelemetry accepts
         """Set an attribute of the scope's span."""
@@ -319,6 +267,11 @@ class CheckpointScope(Scope):
             self.span.set_attribute(attr.ML_CHECKPOINT_SIZE, size)
         if error is None:
             self._run.note_checkpoint(self._attributes, self._path, size)
+
+
+def context_inside(scope: Scope) -> context_api.Context:
+    """Return the caller's context with the scope's span as the current one."""
+    return trace.set_span_in_context(scope.span, scope._run.context_here())  # noqa: SLF001 - `run` is for users
 
 
 def _size_bytes(path: str) -> int | None:

@@ -262,7 +262,7 @@ def test_a_run_of_a_multiprocessing_child_ends_with_the_child(method, script, re
         if shape == "init":
             ox.init(name=f"init {{number}}")
         else:
-            ox.start_run(f"object {{number}}").stay()
+            ox.start_run(f"object {{number}}")
         ox.log({{"loss": 1.0}})
         exec(ENDINGS[number])
 

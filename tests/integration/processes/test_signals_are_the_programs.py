@@ -78,7 +78,9 @@ def handler(number, frame):
 signal.signal(signal.SIGALRM, handler)
 received, done, step = 0, 0, 0
 with ox.start_run("alarmed") as run:
-    outside = run.context_here()
+    from opentelemetry import context as otel_context
+
+    outside = otel_context.get_current()
     deadline = time.monotonic() + 60
     while raised < {count} and time.monotonic() < deadline:
         step += 1
@@ -96,7 +98,7 @@ with ox.start_run("alarmed") as run:
             received += 1
             last = error.__traceback__ = None  # it keeps frames, and generators in them, alive
     armed = False
-    assert run.context_here() is outside, run.context_here()
+    assert otel_context.get_current() is outside, otel_context.get_current()
     if {is_logged}:
         run.log({{"loss": 1.0}}, step=0)
     report = run.flush()

@@ -158,7 +158,7 @@ def recorded_by_a_killed_process(store):
     script = f"""
         import os, signal, otel_experiments as ox
         ox.configure(store={str(store)!r}, drain_s=3600, system_metrics_s=0, capture_git=False)
-        run = ox.start_run("killed", experiment="digits").stay()
+        run = ox.start_run("killed", experiment="digits")
         run.log({{"loss": 0.5}}, step=0)
         run.log({{"loss": 0.25}}, step=1)
         os.kill(os.getpid(), signal.SIGKILL)

@@ -240,7 +240,7 @@ def test_a_run_that_was_killed_is_refused_with_the_counts(tmp_path):
     """Spans that never ended make a trace incomplete."""
     script = (
         "import os, otel_experiments as ox\nrun = ox.start_run('x')\n"
-        "with run.stage('a'): pass\nrun.stage('b').__enter__()\nrun.pipeline.flush(timeout_s=5)\nos._exit(0)"
+        "with run.stage('a'): pass\nrun.stage('b').__enter__()\nrun.flush(timeout_s=5)\nos._exit(0)"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path)
 

@@ -12,6 +12,7 @@ import pytest
 
 import otel_experiments as ox
 from otel_experiments.errors import RecordingError
+from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.guard import MAX_NAMES_TOLD, Guard
 from otel_experiments.semconv.events import ML_TELEMETRY_LOSS
 
@@ -236,7 +237,7 @@ def attributes_of(run, count, name="a{}"):
 
 def refused(run, record):
     """Record something while no disk takes it."""
-    journal = run.pipeline.journal
+    journal = active_runs[run.id].pipeline.journal
     segment, roll = journal.segment, journal.roll
     limit, segment.limit = segment.limit, 0
     journal.roll = lambda *_: False

@@ -122,12 +122,12 @@ def test_what_comes_while_nothing_is_taken_is_counted_by_kind(way, gate, forgivi
     assert content("r") == before
     assert run.refused == {kind: 2 * count}
     assert run.refused_count == 2 * count
-    assert run.guard.losses == ({} if gate == "paused" else {f"{kind} after the end": 2 * count})
+    assert run.flush().lost == ({} if gate == "paused" else {f"{kind} after the end": 2 * count})
     (told,) = [record.getMessage() for record in caplog.records if record.name == "otel_experiments"]
     assert f": {'an' if kind == 'event' else 'a'} {kind} came " in told
     stored = ox.run("r")
     assert stored.record.paused_dropped_count == (2 * count if gate == "paused" else 0)
-    assert [(loss.kind, loss.count) for loss in stored.losses] == [*run.guard.losses.items()]
+    assert [(loss.kind, loss.count) for loss in stored.losses] == [*run.flush().lost.items()]
 
 
 def test_after_the_pause_everything_is_recorded_again(recording, read):

@@ -18,7 +18,9 @@ from otel_experiments.errors import (
     RunNotFoundError,
 )
 from otel_experiments.model.run import LEGAL_TRANSITIONS, RunState, check_transition
-from otel_experiments.record.base.current import ended_inside
+from otel_experiments.record.base.current import active_runs, ended_inside
+from otel_experiments.record.run.parts import parts_of
+from otel_experiments.record.run.run import make_current
 
 
 def test_a_body_that_ends_makes_a_succeeded_run(recording, read):
@@ -411,7 +413,7 @@ def test_spans_that_end_after_recording_are_told_as_such(forgiving, caplog):
     ox.shutdown()
     stage.__exit__(None, None, None)
 
-    assert run.guard.losses == {"after the end": 1}
+    assert run.flush().lost == {"after the end": 1}
     assert [record.getMessage().partition(" (")[0] for record in caplog.records] == [
         "Spans are lost: recording has ended"
     ]
@@ -433,8 +435,8 @@ def test_the_end_of_the_process_cancels_what_its_block_had_not_ended(
 
     def record():
         run = ox.start_run("r")
-        run = run.__enter__() if has_block else run.stay()
-        run.end_unfinished("the process ended", is_cut=is_cut)
+        run = run.__enter__() if has_block else make_current(run)
+        parts_of(active_runs[run.id]).life.end_unfinished("the process ended", is_cut=is_cut)
 
     contextvars.copy_context().run(record)
 
@@ -448,7 +450,7 @@ def test_the_end_of_the_process_cancels_what_its_block_had_not_ended(
 def test_a_run_that_stays_leaves_the_context_as_it_found_it(recording):
     """After its end the caller's context is the one of before, and nothing is remembered of the run."""
     before = context_api.get_current()
-    run = ox.start_run("r").stay()
+    run = make_current(ox.start_run("r"))
     inside = context_api.get_current()
     run.finish()
 
@@ -461,7 +463,7 @@ def test_a_run_that_stays_takes_away_no_context_of_others(recording):
     """What a library has attached since is not the run's to undo."""
 
     def record():
-        run = ox.start_run("r").stay()
+        run = make_current(ox.start_run("r"))
         context_api.attach(context_api.set_value("theirs", 1))
         theirs = context_api.get_current()
         run.finish()

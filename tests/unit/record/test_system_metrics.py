@@ -10,6 +10,7 @@ import pytest
 import otel_experiments as ox
 from otel_experiments._configure import active_store
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.record.system.host import HostSource, ProcessSource
 from otel_experiments.record.system.nvidia import NvidiaSource
@@ -166,9 +167,9 @@ def test_a_run_that_ends_gets_one_last_sample(configure):
     pipeline = configure()
     system = SystemMetrics(pipeline, interval_s=1e-9)
     with ox.start_run("r") as run:
-        system.tick([run])
-        system.sample_last(run)
-        system.tick([run])
+        system.tick([active_runs[run.id]])
+        system.sample_last(active_runs[run.id])
+        system.tick([active_runs[run.id]])
         assert len({point.time_ns for point in stored_points(metrics.PROCESS_UPTIME.name)}) == 2
 
 
