@@ -56,7 +56,8 @@ def test_the_collector_starts_with_a_file_and_warns_of_nothing(file, make_collec
     printed = collector.log.read_text(encoding="utf-8")
     assert "Everything is ready." in printed
     warned = [line for line in printed.splitlines() if re.search(r"\twarn\t|\terror\t|deprecated", line)]
-    assert [line for line in warned if "clientconn.go" not in line] == []  # that is the backend being away
+    away = ("clientconn.go", "schema detection failed")  # what gRPC and ClickHouse's exporter say of that
+    assert [line for line in warned if not any(words in line for words in away)] == []
 
 
 def test_files_that_send_to_backends_can_be_combined(make_collector):

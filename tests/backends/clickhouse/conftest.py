@@ -79,7 +79,14 @@ class ClickHouse:
         for path in sorted(SCHEMA.glob("[0-9]*.sql")):
             self.ask(path.read_text())
 
-    def insert(self, rows):
+    def keep_landing_rows(self, database):
+        """Make a database whose landing tables keep what comes, so that a test can look at it."""
+        self.ask(f"create database {database}; use {database}")
+        for path in sorted(SCHEMA.glob("[0-9]*.sql")):
+            self.ask(path.read_text().replace("engine = Null", "engine = MergeTree order by tuple()"))
+        self.ask("use default")
+
+    def insert(self, rows, database="default"):
         """Insert (table, row) pairs as the exporter would: one request a table."""
         by_table = {}
         for table, row in rows:
@@ -88,7 +95,9 @@ class ClickHouse:
             columns = ", ".join(f"`{name}`" for name in sorted({name for row in group for name in row}))
             lines = "\n".join(json.dumps(row) for row in group)
             settings = "precise_float_parsing = 1"
-            self.ask(f"insert into {table} ({columns}) settings {settings} format JSONEachRow\n{lines}")
+            self.ask(
+                f"insert into {database}.{table} ({columns}) settings {settings} format JSONEachRow\n{lines}"
+            )
 
     def refuse(self, statement, times, when):
         """Let the next requests whose statement has this text fail, before or after they were carried out."""
@@ -152,14 +161,16 @@ def train(folder, endpoint, scenario, **environ):
         | {
             "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
             "OTEL_SERVICE_NAME": "vision",
+            "OTEL_METRIC_EXPORT_INTERVAL": "100",
             "PYTHONWARNINGS": "default",
         }
         | environ,
     )
 
 
-def train_all(folder, endpoint):
-    """Run every training against the endpoint, and wait for each."""
+def record_all(folder, endpoint):
+    """Run every training against the endpoint, wait for each, and return their store."""
+    folder.mkdir(exist_ok=True)
     assert train(folder, endpoint, "steady").wait(60) == 0
     assert train(folder, endpoint, "broken").wait(60) == 0
     together = [
@@ -167,12 +178,20 @@ def train_all(folder, endpoint):
         for rank in range(2)
     ]
     assert [process.wait(60) for process in together] == [0, 0]
+    return folder / "train.db"
+
+
+@pytest.fixture
+def train_all(tmp_path):
+    """Return a function that runs every training against an endpoint, and returns their store."""
+    return lambda endpoint: record_all(tmp_path / "trained", endpoint)
 
 
 @pytest.fixture(scope="session")
 def start_clickhouse():
     """Return a function that starts an engine on a folder."""
-    pytest.importorskip("chdb", reason="chdb-core has no wheel for this machine", exc_type=ImportError)
+    if importlib.util.find_spec("chdb") is None:  # not imported here: the engine hangs in forked children
+        pytest.skip("ClickHouse's engine cannot be had here: chdb-core has no wheel for this machine")
     started = []
 
     def start(folder, **options):
@@ -189,9 +208,9 @@ def captured(tmp_path_factory):
     """Return what the trainings sent, and the store that holds the same."""
     folder = tmp_path_factory.mktemp("captured")
     capture = Capture()
-    train_all(folder, capture.endpoint)
+    store = record_all(folder, capture.endpoint)
     capture.close()
-    return SimpleNamespace(rows=capture.rows, store=folder / "train.db")
+    return SimpleNamespace(rows=capture.rows, requests=capture.requests, store=store)
 
 
 @pytest.fixture(scope="session")

@@ -322,3 +322,13 @@ def test_the_schema_names_only_what_the_vocabulary_has():
     attributes = {value for name, value in vars(attr).items() if name.isupper()}
     assert {"ml.metric.value", "ml.run.id", "ml.run.tag", "service.instance.id"} <= named
     assert named - attributes - set(events.BY_NAME) - set(metrics.BY_NAME) == set()
+
+
+def test_the_queries_of_the_page_are_answered(clickhouse, empty_clickhouse):
+    """Each query that the page on ClickHouse shows is one that it answers, with rows."""
+    page = (SCHEMA.parents[1] / "docs" / "how-to" / "send-to-clickhouse.md").read_text()
+    shown = re.findall(r"```text\n((?:select|alter).*?)```", page, re.DOTALL)
+    assert len(shown) == 4
+    for statement in shown[:3]:
+        assert clickhouse.rows(statement), statement
+    empty_clickhouse.ask(shown[3])

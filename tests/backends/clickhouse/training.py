@@ -25,13 +25,13 @@ def steady():
                 with run.step(step):
                     run.log({"loss": 1 / (step + 1), "spike": 100.0 if step == 17 else 1.0}, step=step)
             run.log({"accuracy": 0.5 + epoch / 4}, step=(epoch + 1) * STEPS, phase="validation")
+            # Between the epochs, and before the end, instruments are read and system metrics measured.
+            time.sleep(0.3)
         run.log({"loss": math.nan}, step=2 * STEPS)
         run.log({"exact": 0.1 + 0.2}, step=0.5)
         run.log({"exact": -0.0}, step=1e20)
         run.log({"exact": 5e-324}, step=2**53)
         run.log({"exact": math.inf}, step=-3)
-        # System metrics are measured beside the training: wait until they were measured twice.
-        time.sleep(0.3)
 
 
 def broken():
