@@ -19,6 +19,7 @@ from otel_experiments.codec.otlp.fields import (
 from otel_experiments.codec.otlp.request import RECORD_TAG, Request
 from otel_experiments.model.span import Event, Link, Span, SpanKind, StatusCode
 
+_TRACE_FLAGS: Final = 0xFF
 _KNOWS_REMOTE: Final = 0x100
 _IS_REMOTE: Final = 0x200
 """Flags: it is known whether the parent is of another process; it is."""
@@ -43,7 +44,7 @@ def spans_to_request(spans: Sequence[Span]) -> bytes:
 
 
 def _span(span: Span) -> bytes:
-    flags = _KNOWS_REMOTE | (span.flags & _IS_REMOTE if span.parent_span_id else 0)
+    kept_flags = _TRACE_FLAGS | _IS_REMOTE if span.parent_span_id else _TRACE_FLAGS
     return b"".join(
         (
             id_field(b"\x0a", span.trace_id, size=16),
@@ -64,7 +65,7 @@ def _span(span: Span) -> bytes:
             count_field(b"\x70", span.dropped_links_count),
             _status(span),
             b"\x85\x01",
-            pack_fixed32(flags),
+            pack_fixed32(_KNOWS_REMOTE | span.flags & kept_flags),
         )
     )
 
@@ -83,6 +84,7 @@ def _link(link: Link) -> bytes:
     content = (
         id_field(b"\x0a", link.trace_id, size=16),
         id_field(b"\x12", link.span_id, size=8),
+        text_field(b"\x1a", link.trace_state),
         attribute_fields(b"\x22", link.attributes),
         count_field(b"\x28", link.dropped_attributes_count),
         b"\x35",
