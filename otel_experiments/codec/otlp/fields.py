@@ -6,8 +6,12 @@ have their length first. A caller writes tags as constants. Source: protobuf.dev
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from struct import Struct
 from typing import Final
+
+Piece = bytes | bytearray
+"""A part of a message; what follows is in the next one."""
 
 pack_fixed64: Final = Struct("<Q").pack
 pack_fixed32: Final = Struct("<I").pack
@@ -45,6 +49,11 @@ def delimited(tag: bytes, content: bytes) -> bytes:
     """Return a field with a text, bytes or a message."""
     size = len(content)
     return b"%b%b%b" % (tag, _ONE_BYTE[size] if size < 128 else varint(size), content)
+
+
+def delimited_pieces(tag: bytes, pieces: Sequence[Piece]) -> list[Piece]:
+    """Return the pieces of a field with a message, given in pieces: nothing is copied."""
+    return [tag + varint(sum(map(len, pieces))), *pieces]
 
 
 def text_field(tag: bytes, text: str) -> bytes:

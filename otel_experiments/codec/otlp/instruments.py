@@ -13,6 +13,7 @@ from typing import Any, Final
 from otel_experiments.codec.number import plain_number
 from otel_experiments.codec.otlp.attributes import attribute_fields
 from otel_experiments.codec.otlp.fields import (
+    Piece,
     count_field,
     delimited,
     id_field,
@@ -41,7 +42,7 @@ def instrument_points_to_request(points: Sequence[InstrumentPoint]) -> bytes:
         ValueError, TypeError, struct.error: a point has a number, an id or a value that OTLP has no room for.
     """
     request = Request()
-    metrics: dict[object, tuple[list[bytes], list[InstrumentPoint]]] = {}
+    metrics: dict[object, tuple[list[Piece], list[InstrumentPoint]]] = {}
     for point in points:
         records = request.records_of(point.resource, point.scope)
         metric = (

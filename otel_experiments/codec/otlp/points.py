@@ -16,7 +16,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from otel_experiments.codec.otlp.attributes import attribute_fields
-from otel_experiments.codec.otlp.fields import delimited, id_field, text_field, varint
+from otel_experiments.codec.otlp.fields import (
+    Piece,
+    delimited,
+    delimited_pieces,
+    id_field,
+    text_field,
+    varint,
+)
 from otel_experiments.codec.otlp.request import RECORD_TAG, Request
 from otel_experiments.model.metric import PointBlock
 from otel_experiments.model.span import Resource, Scope
@@ -52,11 +59,13 @@ def points_to_request(runs: Iterable[tuple[PointOrigin, Sequence[PointBlock]]], 
     """
     request = Request()
     for origin, blocks in runs:
-        request.records_of(origin.resource, scope).append(delimited(RECORD_TAG, _gauge(origin, blocks)))
+        request.records_of(origin.resource, scope).extend(
+            delimited_pieces(RECORD_TAG, _gauge(origin, blocks))
+        )
     return request.to_bytes()
 
 
-def _gauge(origin: PointOrigin, blocks: Sequence[PointBlock]) -> bytes:
+def _gauge(origin: PointOrigin, blocks: Sequence[PointBlock]) -> list[Piece]:
     all_series: dict[tuple[str, str], _Columns] = {}
     for block in blocks:
         times_ns, steps = _times(block.times_ns), _little_endian("d", block.steps)
@@ -66,17 +75,15 @@ def _gauge(origin: PointOrigin, blocks: Sequence[PointBlock]) -> bytes:
             series.steps.append(steps)
             series.values.append(_little_endian("d", values))
     data_points = [_data_points(origin, *key, series) for key, series in all_series.items()]
-    return b"".join(
-        (
-            text_field(b"\x0a", ML_METRIC_VALUE.name),
-            text_field(b"\x12", ML_METRIC_VALUE.brief),
-            text_field(b"\x1a", ML_METRIC_VALUE.unit),
-            delimited(b"\x2a", b"".join(data_points)),
-        )
-    )
+    return [
+        text_field(b"\x0a", ML_METRIC_VALUE.name),
+        text_field(b"\x12", ML_METRIC_VALUE.brief),
+        text_field(b"\x1a", ML_METRIC_VALUE.unit),
+        *delimited_pieces(b"\x2a", data_points),
+    ]
 
 
-def _data_points(origin: PointOrigin, name: str, phase: str, series: _Columns) -> bytes:
+def _data_points(origin: PointOrigin, name: str, phase: str, series: _Columns) -> bytearray:
     attributes = {attr.ML_METRIC_NAME: name} | ({attr.ML_PHASE: phase} if phase else {})
     exemplar = b"".join(
         (
@@ -93,11 +100,11 @@ def _data_points(origin: PointOrigin, name: str, phase: str, series: _Columns) -
     exemplar_start = start + len(before)
     times_ns, values = b"".join(series.times_ns), b"".join(series.values)
     count = len(times_ns) // 8
-    made = bytearray(point * count)
+    made = bytearray(point) * count
     _write(made, times_ns, len(point), (start + 1, exemplar_start + 1))
     _write(made, values, len(point), (start + 10, exemplar_start + 10))
     _write(made, b"".join(series.steps), len(point), (exemplar_start + len(exemplar) - 8,))
-    return bytes(made)
+    return made
 
 
 def _write(points: bytearray, column: bytes, size: int, offsets: tuple[int, ...]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from otel_experiments.codec.otlp.attributes import attribute_fields
-from otel_experiments.codec.otlp.fields import delimited, text_field
+from otel_experiments.codec.otlp.fields import Piece, delimited, delimited_pieces, text_field
 from otel_experiments.model.span import Resource, Scope
 
 RECORD_TAG: Final = b"\x12"
@@ -19,12 +19,12 @@ class Request:
     """The parts of a request. Each resource and scope is encoded once, however many records share it."""
 
     def __init__(self) -> None:
-        self._scopes_of: dict[tuple[bytes, bytes], dict[tuple[bytes, bytes], list[bytes]]] = {}
-        self._records: dict[tuple[int, int], list[bytes]] = {}
+        self._scopes_of: dict[tuple[bytes, bytes], dict[tuple[bytes, bytes], list[Piece]]] = {}
+        self._records: dict[tuple[int, int], list[Piece]] = {}
         self._kept: list[object] = []  # what is known by its identity has to live as long as this
 
-    def records_of(self, resource: Resource, scope: Scope) -> list[bytes]:
-        """Return the list to which encoded records of the resource and scope are added."""
+    def records_of(self, resource: Resource, scope: Scope) -> list[Piece]:
+        """Return the list to which encoded records of the resource and scope are added, each in any number of pieces."""
         identity = id(resource), id(scope)
         found = self._records.get(identity)
         if found is None:
@@ -34,13 +34,13 @@ class Request:
         return found
 
     def to_bytes(self) -> bytes:
-        """Return the request."""
-        made = []
+        """Return the request. It may have megabytes, so its pieces are copied once, at the end."""
+        made: list[Piece] = []
         for (resource, resource_schema), scopes in self._scopes_of.items():
-            parts = [resource]
+            inner: list[Piece] = [resource]
             for (scope, scope_schema), records in scopes.items():
-                parts.append(delimited(b"\x12", b"".join([scope, *records, scope_schema])))
-            made.append(delimited(b"\x0a", b"".join([*parts, resource_schema])))
+                inner += delimited_pieces(b"\x12", [scope, *records, scope_schema])
+            made += delimited_pieces(b"\x0a", [*inner, resource_schema])
         return b"".join(made)
 
 
