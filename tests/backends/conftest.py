@@ -19,28 +19,34 @@ from real_programs import CONFIGS, Collector, Jaeger, Prometheus, VictoriaMetric
 
 
 @functools.cache
-def kept(name):
+def find(name):
     """Return where a program is kept, or why it is not."""
     program = next(program for program in programs.PROGRAMS if program.name == name)
     return programs.find(program, folder=FOLDER, go=programs.go_version())
 
 
-FOLDER = programs.kept_folder()
+FOLDER = programs.kept_folder()  # before a test has another home
+
+
+@pytest.fixture(scope="session")
+def kept():
+    """Return a function that gives where a program is kept (`file`), or why it is not (`reason`)."""
+    return find
 
 
 @pytest.fixture
 def binary(record_property):
     """Return a function that returns the file of a program; where it cannot be had the test is skipped."""
 
-    def find(name):
-        found = kept(name)
+    def file_of(name):
+        found = find(name)
         if found.file is None:
             record_property("backend_missing", (name, found.reason))
             pytest.skip(f"{name} cannot be had here: {found.reason}")
         record_property("backend_version", (name, found.program.version))
         return found.file
 
-    return find
+    return file_of
 
 
 @pytest.fixture

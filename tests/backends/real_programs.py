@@ -47,6 +47,11 @@ def until(condition, *, what, timeout_s=HANGS_S):
     return found
 
 
+def integer(text):
+    """Return a number of a JSON document; the `-0` that programs in Go write is a float with its sign."""
+    return -0.0 if text == "-0" else int(text)
+
+
 def fetch(url, **parameters):
     """Return what a GET answers, as text; None for what is refused, not found, or not there."""
     pairs = [
@@ -150,7 +155,7 @@ class Collector(Server):
         """The requests that file.yaml wrote, as JSON documents; a line that is being written is left out."""
         file = self.folder / "telemetry.jsonl"
         whole = file.read_text(encoding="utf-8").split("\n")[:-1] if file.exists() else []
-        return [json.loads(line) for line in whole]
+        return [json.loads(line, parse_int=integer) for line in whole]
 
     def counts(self, name):
         """Return what the Collector counts of itself, one number a series: `otelcol_exporter_sent_spans`."""
@@ -185,11 +190,11 @@ class Jaeger(Server):
         )
 
     def trace(self, trace_id):
-        """Return a trace as the OTLP JSON documents of Jaeger's API v3; empty when it has none of it."""
-        text = fetch(f"{self.url}/api/v3/traces/{trace_id}")
+        """Return a trace as the OTLP JSON documents of Jaeger's API v3, without its remarks; empty when it has none."""
+        text = fetch(f"{self.url}/api/v3/traces/{trace_id}", raw_traces="true")
         if text is None:
             return []
-        decoder, documents, at = json.JSONDecoder(), [], 0
+        decoder, documents, at = json.JSONDecoder(parse_int=integer), [], 0
         while at < len(text.rstrip()):
             document, at = decoder.raw_decode(text, at)
             documents.append(document["result"])
@@ -233,7 +238,10 @@ class VictoriaMetrics(Server):
         fetch(f"{self.url}/internal/force_flush")
         text = fetch(f"{self.url}/api/v1/export", **{"match[]": selector}) or ""
         found = [json.loads(line) for line in text.splitlines()]
-        return [(one["metric"], list(zip(one["timestamps"], one["values"], strict=True))) for one in found]
+        return [
+            (one["metric"], list(zip(one["timestamps"], map(float, one["values"]), strict=True)))
+            for one in found
+        ]
 
 
 class Prometheus(Server):

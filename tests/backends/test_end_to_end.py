@@ -1,0 +1,318 @@
+"""Trainings go through a real Collector to real backends, and each backend gives back every span and point.
+
+The trainings of `trainings/` are run once for all tests here: one in several stages, one that fails, one that is
+killed, one of four processes.
+"""
+
+import functools
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from read_back import (
+    differences,
+    instruments_of,
+    logged_points_of,
+    logs_of,
+    point_order,
+    spans_of,
+    stored_instruments,
+    stored_logs,
+    stored_points,
+    stored_spans,
+    without_schema_urls,
+)
+from real_programs import CONFIGS, HANGS_S, Collector, Jaeger, Prometheus, VictoriaMetrics, until
+
+import otel_experiments as ox
+
+TRAININGS = Path(__file__).resolve().parent / "trainings"
+RUNS = ("stages", "fails", "killed", "ranks")
+VALUE = "ml.metric.value"
+MOST_DIGITS = 9
+"""Digits that every backend keeps of a number; VictoriaMetrics keeps some twelve of the largest of a block."""
+
+
+def train(folder, endpoint):
+    """Run the trainings one after the other and see that each ends as it should."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")} | {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        "OTEL_EXPERIMENTS_STORE": str(folder / "experiments.db"),
+        "OTEL_EXPERIMENTS_SET_GLOBAL": "true",
+        "OTEL_EXPERIMENTS_EXIT_TIMEOUT": "60",
+    }
+    start = functools.partial(
+        subprocess.Popen, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+    def run(*scripts, **variables):
+        processes = [
+            start([sys.executable, TRAININGS / script], env=environment | variables | {"RANK": str(rank)})
+            for rank, script in enumerate(scripts)
+        ]
+        return [(process.communicate(timeout=HANGS_S)[0], process.returncode) for process in processes]
+
+    ((printed, code),) = run("stages.py")
+    assert code == 0, printed
+    ((printed, code),) = run("fails.py")
+    assert (code, printed.splitlines()[-1]) == (1, "ZeroDivisionError: the second epoch")
+    ((printed, code),) = run("killed.py")
+    assert code == -signal.SIGKILL, printed
+    ranks = run(*["ranks.py"] * 4, WORLD_SIZE="4", OTEL_EXPERIMENTS_JOB_ID="job")
+    assert [code for _, code in ranks] == [0] * 4, ranks
+
+
+@pytest.fixture(scope="module")
+def chain(kept, tmp_path_factory):
+    """Run all trainings through one Collector to all backends that can be had; return what there is to read."""
+    if kept("collector").file is None:
+        yield None
+        return
+    folder = tmp_path_factory.mktemp("chain")
+    servers = {}
+    configs, environment = ["file.yaml"], {}
+    if (file := kept("jaeger").file) is not None:
+        servers["jaeger"] = Jaeger(file, folder / "jaeger")
+        configs.append("jaeger.yaml")
+        environment["JAEGER_ENDPOINT"] = servers["jaeger"].endpoint
+    if (file := kept("victoriametrics").file) is not None:
+        servers["victoriametrics"] = VictoriaMetrics(file, folder / "victoriametrics")
+        configs.append("victoriametrics.yaml")
+        environment["VICTORIAMETRICS_ENDPOINT"] = servers["victoriametrics"].otlp_endpoint
+    if (file := kept("prometheus").file) is not None:
+        by_otlp = servers["prometheus"] = Prometheus(file, folder / "prometheus")
+        by_remote_write = servers["remote_write"] = Prometheus(file, folder / "remote_write")
+        configs += ["prometheus-otlp.yaml", "prometheus-remote-write.yaml"]
+        environment["PROMETHEUS_OTLP_ENDPOINT"] = by_otlp.otlp_endpoint
+        environment["PROMETHEUS_REMOTE_WRITE_ENDPOINT"] = by_remote_write.remote_write_endpoint
+    collector = servers["collector"] = Collector(
+        kept("collector").file, folder / "collector", [CONFIGS / name for name in configs], environment
+    )
+    try:
+        for server in servers.values():
+            server.start()
+        train(folder, collector.endpoint)
+        runs = {run.name: run for run in ox.runs(store=folder / "experiments.db")}
+        assert sorted(runs) == sorted(RUNS)
+        yield SimpleNamespace(runs=runs, **servers)
+    finally:
+        for server in reversed(servers.values()):
+            server.stop()
+
+
+@pytest.fixture
+def through(chain, binary):
+    """Return a function that gives the chain, when it has the named backend, and notes its version."""
+
+    def get(backend):
+        binary("collector")
+        binary("prometheus" if backend == "remote_write" else backend)
+        return chain
+
+    return get
+
+
+def test_the_trainings_are_what_they_should_be(through):
+    """One run succeeded, one failed, one is lost, and one has the points of four processes."""
+    runs = through("collector").runs
+
+    assert {name: str(run.state) for name, run in runs.items()} == {
+        "stages": "succeeded",
+        "fails": "failed",
+        "killed": "lost",
+        "ranks": "succeeded",
+    }
+    assert runs["ranks"].metrics.ranks == [0, 1, 2, 3]
+    (request,) = runs["stages"].spans.named("GET /weights")
+    assert (len(request.links), len(request.events), request.status_message) == (1, 2, "no number")
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_file_has_every_span_as_it_was_recorded(name, through, came_back):
+    """The file exporter's lines have each span of a run once: parent, times, links, events, attributes, status."""
+    chain = through("collector")
+    run = chain.runs[name]
+    stored = stored_spans(run)
+
+    def read():
+        return {
+            key: span for key, span in spans_of(chain.collector.lines).items() if span["run_id"] == run.id
+        }
+
+    until(lambda: stored.keys() <= read().keys(), what=lambda: differences(stored, read()))
+    assert differences(stored, read()) == []
+    came_back("collector", spans=len(stored))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_file_has_every_point_with_its_step(name, through, came_back):
+    """The file exporter's lines have each point of a run once: time to the nanosecond, each bit of it, its step."""
+    chain = through("collector")
+    run = chain.runs[name]
+    stored = stored_points(run)
+
+    def read():
+        return logged_points_of(chain.collector.lines, run)
+
+    until(lambda: count(read()) >= count(stored), what=lambda: (stored, read()))
+    assert read() == stored
+    came_back("collector", points=count(stored))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_file_has_every_event_and_every_measurement(name, through):
+    """Log records of a run, and what its instruments measured, are in the file as they are in the store."""
+    chain = through("collector")
+    run = chain.runs[name]
+    logs, measured = stored_logs(run), stored_instruments(run)
+
+    until(
+        lambda: len(instruments_of(chain.collector.lines, run)) >= len(measured),
+        what=lambda: (measured, instruments_of(chain.collector.lines, run)),
+    )
+    assert instruments_of(chain.collector.lines, run) == measured
+    assert [log for log in logs_of(chain.collector.lines, run) if log in logs] == logs
+
+
+def count(curves):
+    """Return how many points some curves have."""
+    return sum(map(len, curves.values()))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_jaeger_gives_back_every_span_as_it_was_recorded(name, through, came_back):
+    """Jaeger's API has each span of a run: parent, times to the nanosecond, links, events, attributes, status.
+
+    It keeps no schema URLs.
+    """
+    chain = through("jaeger")
+    stored = without_schema_urls(stored_spans(chain.runs[name]))
+    traces = sorted({trace_id for trace_id, _ in stored})
+
+    def read():
+        return spans_of(document for trace_id in traces for document in chain.jaeger.trace(trace_id))
+
+    until(lambda: stored.keys() <= read().keys(), what=lambda: differences(stored, read()))
+    assert differences(stored, read()) == []
+    came_back("jaeger", spans=len(stored))
+
+
+def test_a_run_is_found_in_jaeger_by_its_id_and_name(through):
+    """The run's id is its trace id, and its attributes are what a search finds it by."""
+    chain = through("jaeger")
+    run = chain.runs["stages"]
+    service = run.resource["service.name"]
+
+    until(lambda: chain.jaeger.search(service, **{"ml.run.name": "stages"}), what="the run is found")
+    assert chain.jaeger.search(service, **{"ml.run.name": "stages"}) == {run.id}
+    assert chain.jaeger.search(service, **{"ml.run.id": run.id}) == {run.id}
+
+
+def label(labels, name):
+    """Return a label by its OpenTelemetry name, whether a backend keeps dots or writes underscores."""
+    return labels.get(name, labels.get(name.replace(".", "_"), ""))
+
+
+def rounded(value):
+    """Return a number with the digits that every backend keeps; what is nearly zero beside others is zero."""
+    return float(f"{value:.{MOST_DIGITS}g}") if not math.isfinite(value) or abs(value) > 1e-300 else 0.0
+
+
+def curves(series, run):
+    """Return samples of a run's `ml.metric.value`, by metric, phase and rank."""
+    ranks = {
+        span.resource.attributes["service.instance.id"]: span.resource.attributes.get(
+            "ml.distributed.rank", 0
+        )
+        for span in run.spans
+    }
+    found = {}
+    for labels, samples in series:
+        if label(labels, "ml.run.id") != run.id:
+            continue
+        process = labels.get("service.instance.id") or labels["instance"]
+        key = (label(labels, "ml.metric.name"), label(labels, "ml.phase"), ranks[process])
+        found.setdefault(key, []).extend((time_ms, rounded(value)) for time_ms, value in samples)
+    return {key: sorted(samples, key=point_order) for key, samples in found.items()}
+
+
+def in_milliseconds(run, *, keep=lambda _: True):
+    """Return the stored curves of a run as a backend can have them: in milliseconds, some values left out."""
+    found = {
+        key: sorted(
+            ((time_ns // 1_000_000, rounded(value)) for time_ns, value, _ in points if keep(value)),
+            key=point_order,
+        )
+        for key, points in stored_points(run, bits=False).items()
+    }
+    return {key: points for key, points in found.items() if points}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_victoriametrics_gives_back_every_point(name, through, came_back):
+    """VictoriaMetrics has each point of each curve of each process in its millisecond; it drops NaN."""
+    chain = through("victoriametrics")
+    run = chain.runs[name]
+    stored = in_milliseconds(run, keep=lambda value: not math.isnan(value))
+
+    def read():
+        return curves(chain.victoriametrics.series(f'{{__name__="{VALUE}"}}'), run)
+
+    until(lambda: count(read()) >= count(stored), what=lambda: (stored, read()))
+    assert read() == stored
+    came_back("victoriametrics", points=count(stored))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_victoriametrics_gives_back_what_instruments_measured(name, through, came_back):
+    """Counters, gauges, and count and sum of each histogram have the stored values at the stored times."""
+    chain = through("victoriametrics")
+    run = chain.runs[name]
+    stored = []
+    for point in run.instrument_points:
+        at = point.time_ns // 1_000_000
+        if point.histogram is None:
+            stored.append((point.name, at, rounded(point.value)))
+        else:
+            stored += [
+                (f"{point.name}_{part}", at, rounded(point.histogram[part])) for part in ("count", "sum")
+            ]
+
+    def read():
+        other = f'__name__!="{VALUE}",__name__!~".+_bucket"'
+        series = chain.victoriametrics.series(f'{{{other},"ml.run.id"="{run.id}"}}')
+        return sorted(
+            (labels["__name__"], time_ms, rounded(value))
+            for labels, samples in series
+            for time_ms, value in samples
+        )
+
+    until(lambda: len(read()) >= len(stored), what=lambda: (stored, read()))
+    assert read() == sorted(stored)
+    came_back("victoriametrics", points=len(stored))
+
+
+@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("way", ["prometheus", "remote_write"])
+def test_prometheus_gives_back_every_point_that_it_can_hold(way, name, through, came_back):
+    """By OTLP and by remote write Prometheus has each point of each curve; of one millisecond it keeps one value."""
+    chain = through(way)
+    run = chain.runs[name]
+    stored = in_milliseconds(run)
+    times = {key: sorted({time_ms for time_ms, _ in points}) for key, points in stored.items()}
+
+    def read():
+        return curves(getattr(chain, way).series('{__name__=~"ml_metric_value(_ratio)?"}'), run)
+
+    until(lambda: count(read()) >= count(times), what=lambda: (stored, read()))
+    found = read()
+    assert {key: [time_ms for time_ms, _ in points] for key, points in found.items()} == times
+    assert [
+        one for key, points in found.items() for one in points if repr(one) not in map(repr, stored[key])
+    ] == []
+    came_back("prometheus", points=count(found))
