@@ -5,7 +5,11 @@ SystemError ("AST constructor recursion depth mismatch") once in some thousand s
 """
 
 import runpy
+import sys
+import time
 import warnings
+from bisect import bisect
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +18,10 @@ from otel_experiments.capture import record_here
 from otel_experiments.goldens.check import check
 from otel_experiments.goldens.options import CheckOptions
 from otel_experiments.goldens.reports import render
+from otel_experiments.semconv import attributes as attr
 
 HERE = Path(__file__).parent
+CALL_NS = 5_000
 
 
 class Training:
@@ -53,25 +59,49 @@ class Training:
         comparison = check(golden or self.golden, runs, CheckOptions(timing=timing, is_ci=True)).comparison
         return comparison, render(comparison, "text", path=self.golden.name)
 
-    def compare_times(self, script, golden, *, runs=5, attempts=4):
-        """Return the comparison of a script's times with those of this one, and the report.
+    def record_work(self, script):
+        """Return what a script records, with the work done in place of each time: the same on any machine, at any load.
 
-        The golden is made here and now, for times of another machine fail nothing. The two take turns, so that
-        whatever else the machine does falls on both; where it falls on this side of one pair all the same, it
-        is done again, as the report asks for.
+        The work is what the main thread calls: each call is 5 us of wall and of CPU time. Spans of other threads
+        keep their place and lose their CPU time. What other programs use of the machine is left out.
         """
-        self.record(self.script)  # the first run of a process is slower
-        for _ in range(attempts):
-            ours, theirs = [], []
-            for _ in range(runs):
-                ours += self.record(self.script)
-                theirs += self.record(script)
-            golden.unlink(missing_ok=True)
-            check(golden, ours, CheckOptions(parts=frozenset({"new"})))
-            comparison, report = self.compare(theirs, golden=golden, timing="fail")
-            if not comparison.timing.machine.is_crowded:
-                break
-        return comparison, report
+        calls = []
+
+        def count(_frame, event, _called):
+            if event in {"call", "c_call"}:
+                calls.append(time.time_ns())
+
+        with record_here() as capture:
+            sys.setprofile(count)
+            try:
+                self.run(script)
+            finally:
+                sys.setprofile(None)
+        return replace(
+            capture.captured, spans=[timed_by_work(span, sorted(calls)) for span in capture.captured.spans]
+        )
+
+    def compare_work(self, golden, *scripts, runs=5):
+        """Return for each script the comparison of its times with those of this one, and the report.
+
+        The golden is made here and now. A run does the same work each time, so one stands for all.
+        """
+        self.record(self.script)  # what is imported on first use is no work of a stage
+        check(golden, [self.record_work(self.script)] * runs, CheckOptions(parts=frozenset({"new"})))
+        return [
+            self.compare([self.record_work(script)] * runs, golden=golden, timing="fail")
+            for script in scripts
+        ]
+
+
+def timed_by_work(span, calls):
+    """Return a span whose times are the calls made until then."""
+    start_ns, end_ns = (bisect(calls, at_ns) * CALL_NS for at_ns in (span.start_ns, span.end_ns))
+    attributes = dict(span.attributes)
+    attributes.pop(attr.ML_RUN_HOST_LOAD_CPU_UTILIZATION, None)
+    if attributes.pop(attr.ML_SPAN_CPU_TIME, None) is not None and attributes[attr.ML_SPAN_LANE] == "main":
+        attributes[attr.ML_SPAN_CPU_TIME] = end_ns - start_ns
+    return replace(span, start_ns=calls[0] + start_ns, end_ns=calls[0] + end_ns, attributes=attributes)
 
 
 @pytest.fixture

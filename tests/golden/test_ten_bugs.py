@@ -159,13 +159,16 @@ def test_the_report_names_the_bug(training, name, bug):
 
 @pytest.mark.parametrize(("name", "changes", "line"), SLOWER)
 def test_the_report_names_a_stage_that_does_its_work_twice(training, tmp_path, name, changes, line):
-    """A stage that costs twice the CPU time fails and is named; beside neighbours that the golden had not, it is named."""
+    """A stage that does twice the work fails and is named, and no other stage is; the same work passes."""
     script = training(name)
 
-    comparison, report = script.compare_times(script.with_changes(*changes), tmp_path / "here.otg")
+    (comparison, report), (same, same_report) = script.compare_work(
+        tmp_path / "here.otg", script.with_changes(*changes), script.script
+    )
 
-    word = "warn +(waiting|slower)" if comparison.timing.machine.is_crowded else "FAIL +slower"
-    assert [text for text in first_lines(report) if re.search(f"{word} +{line}", text)], report
+    assert [text for text in first_lines(report) if re.search(f"FAIL +slower +{line}", text)], report
+    assert [finding.code for finding in comparison.failures] == ["slower"], report
+    assert same.verdict == "pass", same_report
 
 
 def test_both_scripts_have_all_ten_bugs():
