@@ -244,8 +244,8 @@ def test_ctrl_c_ends_the_demo_with_a_line_and_keeps_what_was_recorded(tmp_path):
     )
     deadline_s = time.monotonic() + 60
     while "sgd-careful" not in run_command(store, "runs", "--where", 'metrics["val/acc"].count > 2').stdout:
+        assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline_s, "the demo recorded nothing"
-        time.sleep(0.2)
 
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)

@@ -1,11 +1,11 @@
 """`otel-experiments golden ...` where something is in the way: no traceback, a code of its own, nothing overwritten."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,10 +15,9 @@ import os, sys, time
 from pathlib import Path
 import otel_experiments as ox
 
-end = time.monotonic() + 60  # a failing test leaves nobody waiting
-while os.environ.get("WAIT") and not Path(os.environ["WAIT"]).exists() and time.monotonic() < end:
-    Path("started").touch()
-    time.sleep(0.01)
+if os.environ.get("WAIT"):
+    Path("started").write_text(str(os.getpid()))  # pipes: both wait for the test
+    Path("go").read_text()
 with ox.start_run("mlp", experiment="digits", config={"lr": float(os.environ.get("RATE", "0.1"))}) as run:
     for step in range(int(os.environ.get("STEPS", "3"))):
         with run.stage(f"stage {step}"):
@@ -35,6 +34,7 @@ class Shell:
     def __init__(self, folder):
         self.folder = folder
         (folder / "train.py").write_text(PROGRAM)
+        self._waiting = []
 
     def start(self, *arguments, **environment):
         """Start `otel-experiments golden ARGUMENTS`."""
@@ -43,6 +43,24 @@ class Shell:
             [sys.executable, "-c", SCRIPT, "golden", *arguments], cwd=self.folder, env=env,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
+
+    def start_waiting(self, *arguments, **environment):
+        """Start `otel-experiments golden ARGUMENTS`, whose program now runs and waits for `go`; also its pid."""
+        for pipe in ("started", "go"):
+            os.mkfifo(self.folder / pipe)
+        process = self.start(*arguments, WAIT="yes", **environment)
+        pid = int(self.read("started"))
+        self._waiting.append((process, pid))
+        return process, pid
+
+    def end(self):
+        """Kill what a failing test left waiting."""
+        for process, pid in self._waiting:
+            if process.poll() is None:
+                process.kill()
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                process.communicate()
 
     def golden(self, *arguments, **environment):
         """Run `otel-experiments golden ARGUMENTS`; returns exit code, stdout and stderr, which has no traceback."""
@@ -66,7 +84,8 @@ def shell(tmp_path):
     made = Shell(tmp_path)
     code, _, err = made.golden("capture", "train", *RUN)
     assert code == 0, err
-    return made
+    yield made
+    made.end()
 
 
 @pytest.mark.parametrize("arguments", [[], ["--nothing"], ["nothing"], ["compare", "--nothing"]])
@@ -164,12 +183,10 @@ def test_nan_is_refused_with_the_option_that_allows_it(shell):
 
 def test_of_two_captures_of_one_name_the_second_is_refused(shell):
     """A golden that appears while the command runs is not written over."""
-    second = shell.start("capture", "race", *RUN, RATE="0.7", WAIT="go")
-    while not (shell.folder / "started").exists():
-        time.sleep(0.01)
+    second, _ = shell.start_waiting("capture", "race", *RUN, RATE="0.7")
     assert shell.golden("capture", "race", *RUN)[0] == 0
     files = [shell.read("golden/race.otg"), shell.read("golden/race.otg.stats")]
-    shell.write("go", "")
+    shell.write("go", "on")
 
     _, err = second.communicate(timeout=100)
 
@@ -182,9 +199,7 @@ def test_of_two_captures_of_one_name_the_second_is_refused(shell):
 def test_ctrl_c_leaves_the_golden_as_it_was(shell):
     """An update that is interrupted ends with 130 and says that goldens are whole."""
     before = shell.read()
-    process = shell.start("update", "train", *RUN, RATE="0.7", WAIT="never")
-    while not (shell.folder / "started").exists():
-        time.sleep(0.01)
+    process, _ = shell.start_waiting("update", "train", *RUN, RATE="0.7")
 
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=100)
@@ -345,21 +360,18 @@ def test_sigterm_ends_the_command_too_and_leaves_nothing(shell, tmp_path_factory
     shell.write(
         "train.py",
         f"import signal\n{PROGRAM}".replace(
-            "end =",
-            f"signal.signal(signal.SIGTERM, {handler})\nPath('pid').write_text(str(os.getpid()))\nend =",
+            'if os.environ.get("WAIT")',
+            f"signal.signal(signal.SIGTERM, {handler})\nif os.environ.get('WAIT')",
         ),
     )
     before = shell.read()
 
-    process = shell.start("update", "train", *RUN, WAIT="never", TMPDIR=str(temporary))
-    while not (shell.folder / "started").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
+    process, pid = shell.start_waiting("update", "train", *RUN, TMPDIR=str(temporary))
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=30)
 
     assert (process.returncode, "Traceback" in err) == (143, False), err
-    assert not Path(f"/proc/{shell.read('pid')}").exists()
+    assert not Path(f"/proc/{pid}").exists()
     assert (shell.folder / "checkpoint").exists() == patient
     assert list(temporary.iterdir()) == []
     assert shell.read() == before

@@ -13,8 +13,10 @@ import otel_experiments as ox
 from otel_experiments.query import Reader
 from otel_experiments.store import open_store
 
-MOST_S = 8.0
-"""Five seconds for us, the rest for starting an interpreter on a busy machine."""
+REQUEST_S = 90
+"""For how long a request may wait for its answer: an exit that waited for one would take as long."""
+MOST_S = 60.0
+"""Five seconds for us, the rest for starting an interpreter on a machine that is busy with something else."""
 
 TRAIN = """
 import json, math, sys, time
@@ -59,11 +61,15 @@ def train(endpoint, tmp_path, *arguments):
     start_s = time.monotonic()
     done = subprocess.run(
         [sys.executable, str(script), *arguments],
-        env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint},
+        env={
+            **os.environ,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+            "OTEL_EXPORTER_OTLP_TIMEOUT": f"{REQUEST_S}",
+        },
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=True,
     )
     return done.stdout.splitlines(), done.stderr, time.monotonic() - start_s
@@ -129,7 +135,7 @@ def test_many_runs_with_a_dead_endpoint_wait_once(configure, monkeypatch):
     """The end of a run does not wait for an endpoint that did not answer the run before."""
     with hanging_server() as endpoint:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
-        configure(exit_timeout_s=2.0)
+        configure(exit_timeout_s=8.0)
         start_s = time.monotonic()
         for i in range(10):
             with ox.start_run() as run:
@@ -137,7 +143,7 @@ def test_many_runs_with_a_dead_endpoint_wait_once(configure, monkeypatch):
         took_s = time.monotonic() - start_s
         ox.shutdown()
 
-    assert took_s < 4.0
+    assert took_s < 20.0  # three seconds once; ten times would be 32
 
 
 def test_without_a_store_the_line_says_that_nobody_has_it(configure, monkeypatch, caplog):
