@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, Unpack
 
 from otel_experiments import _active
-from otel_experiments._recorder import Recorder, close_storage, finish_runs
+from otel_experiments._recorder import Recorder, RecorderParts, parts_of, recorder_of
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.process.fork import at_fork
 from otel_experiments.record.base.current import active_runs
@@ -23,6 +23,10 @@ from otel_experiments.store import Store
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+    from otel_experiments.record.base.ranks import RanksMode
+    from otel_experiments.record.run.spec import RunSpec
+    from otel_experiments.record.run.start import Before
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,7 +85,7 @@ def _replaced_by(make: Callable[[], Recorder]) -> Pipeline:
         try:
             with _lock:
                 export = _let_go()
-                return _use(make()).pipeline
+                return parts_of(_use(make())).pipeline
         finally:
             if export is not None:
                 export()
@@ -90,13 +94,13 @@ def _replaced_by(make: Callable[[], Recorder]) -> Pipeline:
 def _finish_runs() -> None:
     recorder = _recorder
     if recorder is not None:
-        finish_runs(recorder)
+        parts_of(recorder).finish_runs()
 
 
 def _let_go() -> Callable[[], FlushReport] | None:
     global _recorder
     recorder, _recorder = _recorder, None
-    return None if recorder is None else close_storage(recorder)
+    return None if recorder is None else parts_of(recorder).close_storage()
 
 
 def recorder() -> Recorder:
@@ -107,14 +111,20 @@ def recorder() -> Recorder:
 
 def pipeline() -> Pipeline:
     """Return the pipeline of the process's recorder, which is set up as `recorder` does."""
-    return recorder().pipeline
+    return _parts().pipeline
+
+
+def _parts() -> RecorderParts:
+    return parts_of(recorder())
 
 
 def active_store() -> Store | None:
     """Return the store that this process records into, up to date; None when it records into none."""
     with _lock:
         recording = _recorder
-    return None if recording is None else recording.current_store()  # nobody waits for the lock meanwhile
+    return (
+        None if recording is None else parts_of(recording).current_store()
+    )  # nobody waits for the lock meanwhile
 
 
 def _on_default(method: Callable[Concatenate[Recorder, P], R]) -> Callable[P, R]:
@@ -132,8 +142,18 @@ def _on_default(method: Callable[Concatenate[Recorder, P], R]) -> Callable[P, R]
 
 
 start_run = _on_default(Recorder.start_run)
-begin_run = _on_default(Recorder.begin_run)
-resumed_run = _on_default(Recorder.resumed_run)
+
+
+def begin_run(
+    before: Before | None, spec: RunSpec, *, ranks: RanksMode | None = None, run_id: str = ""
+) -> Run:
+    """Start a run of the process's recorder, or go on with `before`; `run_id` is the id of a new one."""
+    return _parts().begin_run(before, spec, ranks=ranks, run_id=run_id)
+
+
+def resumed_run(wanted: str) -> Before:
+    """Return the run of the process's recorder that is to go on; see `RecorderParts.resumed_run`."""
+    return _parts().resumed_run(wanted)
 
 
 def join_run(environ: Mapping[str, str] | None = None) -> Run:
@@ -157,8 +177,8 @@ def join_run(environ: Mapping[str, str] | None = None) -> Run:
             "  Hand on what run.environment() returns in the process that started the run."
         )
     with _lock:
-        recorder = _recorder or _use(Recorder.of(Settings.resolve({**os.environ, **told})))
-    return recorder.join_as_worker(membership)
+        recorder = _recorder or _use(recorder_of(Settings.resolve({**os.environ, **told})))
+    return parts_of(recorder).join_as_worker(membership)
 
 
 def worker_init(environ: Mapping[str, str], worker: object = None) -> None:  # noqa: ARG001 - a DataLoader passes its number
@@ -178,12 +198,12 @@ def worker_init(environ: Mapping[str, str], worker: object = None) -> None:  # n
 
 def known_pipeline() -> Pipeline | None:
     """Return the pipeline of the process's recorder, None where nobody has set one up."""
-    return None if _recorder is None else _recorder.pipeline
+    return None if _recorder is None else parts_of(_recorder).pipeline
 
 
 def rebuild(settings: Settings) -> Pipeline:
     """Shut down what is set up, and set up recording anew."""
-    return _replaced_by(lambda: Recorder.of(settings))
+    return _replaced_by(lambda: recorder_of(settings))
 
 
 def _use(made: Recorder) -> Recorder:

@@ -77,67 +77,22 @@ class Recorder:
         span_processors: Sequence[SpanProcessor] = (),
         **settings: Unpack[GivenSettings],
     ) -> None:
-        self._set_up(Settings.resolve(**settings), id_generator, clock, span_processors)
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """Return a recorder with settings that are resolved."""
-        made = cls.__new__(cls)
-        made._set_up(settings)  # noqa: SLF001 - its own method
-        return made
-
-    def _set_up(
-        self,
-        settings: Settings,
-        id_generator: IdGenerator | None = None,
-        clock: Callable[[], int] | None = None,
-        span_processors: Sequence[SpanProcessor] = (),
-    ) -> None:
-        path = settings.store_path
-        is_shared_disk = path is not None and _is_network(settings, path)
-        is_stored = settings.enabled and settings.is_stored and not is_shared_disk
-        self.store = _open(settings, path) if is_stored else None
-        temporary: Path | None = None
-        if path is not None or not settings.enabled:
-            directory = journal_directory(path or Path(DEFAULT_STORE))
-        else:
-            directory = temporary = Path(tempfile.mkdtemp(prefix="otel-experiments-"))
-        wiring = Wiring()
-        drain = Drain(
-            self.store or Discard(),
-            directory,
-            interval_s=settings.drain_s,
-            on_batch=wiring.after_stored,
-            before_round=wiring.before_round,
-            keeps_segments=is_shared_disk,
-        )
-        self.pipeline = Pipeline(
-            settings,
-            directory,
-            base_resource=base_resource(settings),
-            storage=StoredPipeline(drain, self.store, temporary),
+        self._parts = RecorderParts(
+            Settings.resolve(**settings),
             id_generator=id_generator,
-            clock=clock or system_clock,
-            span_processors=[*thread_id_processors(os.environ), *span_processors],
+            clock=clock,
+            span_processors=span_processors,
         )
-        if settings.enabled:
-            self.pipeline.otlp = start_otlp(
-                settings, self.pipeline.guard, self.pipeline.known_runs, is_stored=is_stored
-            )
-        wiring.connect(self.pipeline)
-        need_in_children(*CHILDREN_NEED)
-        if settings.enabled:
-            drain.start()
-        if settings.set_global:
-            from otel_experiments.record.spans.routing import install_global_provider  # noqa: PLC0415 - rarely wanted
-
-            install_global_provider()
-        exits.watch(self.pipeline)
 
     @property
     def settings(self) -> Settings:
         """What the arguments, the environment and the defaults gave."""
-        return self.pipeline.settings
+        return self._parts.settings
+
+    @property
+    def store(self) -> Store | None:
+        """The store that is recorded into; None where there is none, or its journals are its truth."""
+        return self._parts.store
 
     def __enter__(self) -> Self:
         return self
@@ -149,21 +104,9 @@ class Recorder:
 
     def shutdown(self) -> FlushReport | None:
         """Finish the open runs, store and export everything, and let go; None in a forked child. Safe to call twice."""
-        finish_runs(self)
-        export = close_storage(self)
+        self._parts.finish_runs()
+        export = self._parts.close_storage()
         return None if export is None else export()
-
-    def current_store(self) -> Store | None:
-        """Return the store that is recorded into, up to date; None when there is none."""
-        path = self.settings.store_path
-        if self.pipeline.is_inherited:  # a forked child reads what its parent records
-            from otel_experiments._opening import open_reader  # noqa: PLC0415 - only in children that read
-
-            return None if path is None else open_reader(path).store
-        self.pipeline.store_now(timeout_s=self.settings.exit_timeout_s)
-        if self.store is None and path is not None and is_folder(journal_directory(path)):
-            return gather_journals(path)[0]
-        return self.store
 
     def start_run(  # noqa: PLR0913 - each argument is one fact about the run
         self,
@@ -216,7 +159,92 @@ class Recorder:
         given = RunSpec(
             name=name, experiment=experiment, config=config, tags=tags, facts=facts, seed=seed, parent=parent, pending=pending
         )  # fmt: skip
-        return self.begin_run(None if resume is None else self.resumed_run(resume), given, ranks=ranks)
+        before = None if resume is None else self._parts.resumed_run(resume)
+        return self._parts.begin_run(before, given, ranks=ranks)
+
+
+def recorder_of(settings: Settings) -> Recorder:
+    """Return a recorder with settings that are resolved."""
+    made = Recorder.__new__(Recorder)
+    made._parts = RecorderParts(settings)  # noqa: SLF001 - what `__init__` does
+    return made
+
+
+def parts_of(recorder: Recorder) -> RecorderParts:
+    """Return what a recorder is made of."""
+    return recorder._parts  # noqa: SLF001 - the one door
+
+
+class RecorderParts:
+    """What a recorder is made of, for the rest of this package; users have `Recorder`.
+
+    Attributes:
+        settings: what the arguments, the environment and the defaults gave.
+        store: the store that is recorded into; None where there is none, or its journals are its truth.
+        pipeline: what all runs of the recorder feed.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        id_generator: IdGenerator | None = None,
+        clock: Callable[[], int] | None = None,
+        span_processors: Sequence[SpanProcessor] = (),
+    ) -> None:
+        self.settings = settings
+        path = settings.store_path
+        is_shared_disk = path is not None and _is_network(settings, path)
+        is_stored = settings.enabled and settings.is_stored and not is_shared_disk
+        self.store = _open(settings, path) if is_stored else None
+        temporary: Path | None = None
+        if path is not None or not settings.enabled:
+            directory = journal_directory(path or Path(DEFAULT_STORE))
+        else:
+            directory = temporary = Path(tempfile.mkdtemp(prefix="otel-experiments-"))
+        wiring = Wiring()
+        drain = Drain(
+            self.store or Discard(),
+            directory,
+            interval_s=settings.drain_s,
+            on_batch=wiring.after_stored,
+            before_round=wiring.before_round,
+            keeps_segments=is_shared_disk,
+        )
+        self.pipeline = Pipeline(
+            settings,
+            directory,
+            base_resource=base_resource(settings),
+            storage=StoredPipeline(drain, self.store, temporary),
+            id_generator=id_generator,
+            clock=clock or system_clock,
+            span_processors=[*thread_id_processors(os.environ), *span_processors],
+        )
+        if settings.enabled:
+            self.pipeline.otlp = start_otlp(
+                settings, self.pipeline.guard, self.pipeline.known_runs, is_stored=is_stored
+            )
+        wiring.connect(self.pipeline)
+        need_in_children(*CHILDREN_NEED)
+        if settings.enabled:
+            drain.start()
+        if settings.set_global:
+            from otel_experiments.record.spans.routing import install_global_provider  # noqa: PLC0415 - rarely wanted
+
+            install_global_provider()
+        exits.watch(self.pipeline)
+
+    def current_store(self) -> Store | None:
+        """Return the store that is recorded into, up to date; None when there is none."""
+        path = self.settings.store_path
+        if self.pipeline.is_inherited:  # a forked child reads what its parent records
+            from otel_experiments._opening import open_reader  # noqa: PLC0415 - only in children that read
+
+            return None if path is None else open_reader(path).store
+        self.pipeline.store_now(timeout_s=self.settings.exit_timeout_s)
+        if self.store is None and path is not None and is_folder(journal_directory(path)):
+            return gather_journals(path)[0]
+        return self.store
 
     def begin_run(
         self, before: Before | None, spec: RunSpec, /, *, ranks: RanksMode | None = None, run_id: str = ""
@@ -267,6 +295,20 @@ class Recorder:
         found = Reader(store).only_run(wanted)
         return Before(found.record, dict(found.params.flat), found.duration_s or 0.0)
 
+    def finish_runs(self) -> None:
+        """Finish the open runs, unless they are those of the parent of this process."""
+        for run in list(active_runs.values()):
+            if run.pipeline is self.pipeline and not run.pipeline.is_inherited:
+                face_of(run).finish()
+
+    def close_storage(self) -> Callable[[], FlushReport] | None:
+        """Store what is left and let go; return what exports the rest, or None in a forked child."""
+        if self.pipeline.is_inherited:
+            return None
+        self.finish_runs()  # another thread may have started one meanwhile
+        exits.forget(self.pipeline)
+        return self.pipeline.close_storage()
+
 
 def _open(settings: Settings, path: Path | None) -> Store:
     return open_store(
@@ -284,19 +326,3 @@ def _is_network(settings: Settings, path: Path) -> bool:
         text = "%s is on a network filesystem: runs stay in their journals, readers gather them."
         tell(logger, text, path, level=logging.INFO)
     return is_network
-
-
-def finish_runs(recorder: Recorder) -> None:
-    """Finish the open runs of a recorder, unless they are those of the parent of this process."""
-    for run in list(active_runs.values()):
-        if run.pipeline is recorder.pipeline and not run.pipeline.is_inherited:
-            face_of(run).finish()
-
-
-def close_storage(recorder: Recorder) -> Callable[[], FlushReport] | None:
-    """Store what is left and let go; return what exports the rest, or None in a forked child."""
-    if recorder.pipeline.is_inherited:
-        return None
-    finish_runs(recorder)  # another thread may have started one meanwhile
-    exits.forget(recorder.pipeline)
-    return recorder.pipeline.close_storage()
