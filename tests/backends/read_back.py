@@ -11,6 +11,8 @@ from otel_experiments.codec.otlp_json import (
 )
 
 VALUE = "ml.metric.value"
+MOST_DIGITS = 9
+"""Digits that every backend keeps of a number; VictoriaMetrics keeps some twelve of the largest of a block."""
 REMOTE_PARENT = 0x200
 """Of a span's flags: its parent is in another process. The others say what is true of each span that is exported."""
 
@@ -135,3 +137,48 @@ def logs_of(documents, run):
 def stored_logs(run):
     """Return the log records of a run, as the store has them."""
     return _sorted(run.log_records)
+
+
+def point_count(curves):
+    """Return how many points some curves have."""
+    return sum(map(len, curves.values()))
+
+
+def label(labels, name):
+    """Return a label by its OpenTelemetry name, whether a backend keeps dots or writes underscores."""
+    return labels.get(name, labels.get(name.replace(".", "_"), ""))
+
+
+def rounded(value):
+    """Return a number with the digits that every backend keeps; what is nearly zero beside others is zero."""
+    return float(f"{value:.{MOST_DIGITS}g}") if not math.isfinite(value) or abs(value) > 1e-300 else 0.0
+
+
+def curves(series, run):
+    """Return samples of a run's `ml.metric.value`, by metric, phase and rank."""
+    ranks = {
+        span.resource.attributes["service.instance.id"]: span.resource.attributes.get(
+            "ml.distributed.rank", 0
+        )
+        for span in run.spans
+    }
+    found = {}
+    for labels, samples in series:
+        if label(labels, "ml.run.id") != run.id:
+            continue
+        process = labels.get("service.instance.id") or labels["instance"]
+        key = (label(labels, "ml.metric.name"), label(labels, "ml.phase"), ranks[process])
+        found.setdefault(key, []).extend((time_ms, rounded(value)) for time_ms, value in samples)
+    return {key: sorted(samples, key=point_order) for key, samples in found.items()}
+
+
+def in_milliseconds(run, *, keep=lambda _: True):
+    """Return the stored curves of a run as a backend can have them: in milliseconds, some values left out."""
+    found = {
+        key: sorted(
+            ((time_ns // 1_000_000, rounded(value)) for time_ns, value, _ in points if keep(value)),
+            key=point_order,
+        )
+        for key, points in stored_points(run, bits=False).items()
+    }
+    return {key: points for key, points in found.items() if points}

@@ -15,11 +15,14 @@ from types import SimpleNamespace
 
 import pytest
 from read_back import (
+    curves,
     differences,
+    in_milliseconds,
     instruments_of,
     logged_points_of,
     logs_of,
-    point_order,
+    point_count,
+    rounded,
     spans_of,
     stored_instruments,
     stored_logs,
@@ -34,8 +37,6 @@ import otel_experiments as ox
 TRAININGS = Path(__file__).resolve().parent / "trainings"
 RUNS = ("stages", "fails", "killed", "ranks")
 VALUE = "ml.metric.value"
-MOST_DIGITS = 9
-"""Digits that every backend keeps of a number; VictoriaMetrics keeps some twelve of the largest of a block."""
 
 
 def train(folder, endpoint):
@@ -159,9 +160,9 @@ def test_a_file_has_every_point_with_its_step(name, through, came_back):
     def read():
         return logged_points_of(chain.collector.lines, run)
 
-    until(lambda: count(read()) >= count(stored), what=lambda: (stored, read()))
+    until(lambda: point_count(read()) >= point_count(stored), what=lambda: (stored, read()))
     assert read() == stored
-    came_back("collector", points=count(stored))
+    came_back("collector", points=point_count(stored))
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -177,11 +178,6 @@ def test_a_file_has_every_event_and_every_measurement(name, through):
     )
     assert instruments_of(chain.collector.lines, run) == measured
     assert [log for log in logs_of(chain.collector.lines, run) if log in logs] == logs
-
-
-def count(curves):
-    """Return how many points some curves have."""
-    return sum(map(len, curves.values()))
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -213,46 +209,6 @@ def test_a_run_is_found_in_jaeger_by_its_id_and_name(through):
     assert chain.jaeger.search(service, **{"ml.run.id": run.id}) == {run.id}
 
 
-def label(labels, name):
-    """Return a label by its OpenTelemetry name, whether a backend keeps dots or writes underscores."""
-    return labels.get(name, labels.get(name.replace(".", "_"), ""))
-
-
-def rounded(value):
-    """Return a number with the digits that every backend keeps; what is nearly zero beside others is zero."""
-    return float(f"{value:.{MOST_DIGITS}g}") if not math.isfinite(value) or abs(value) > 1e-300 else 0.0
-
-
-def curves(series, run):
-    """Return samples of a run's `ml.metric.value`, by metric, phase and rank."""
-    ranks = {
-        span.resource.attributes["service.instance.id"]: span.resource.attributes.get(
-            "ml.distributed.rank", 0
-        )
-        for span in run.spans
-    }
-    found = {}
-    for labels, samples in series:
-        if label(labels, "ml.run.id") != run.id:
-            continue
-        process = labels.get("service.instance.id") or labels["instance"]
-        key = (label(labels, "ml.metric.name"), label(labels, "ml.phase"), ranks[process])
-        found.setdefault(key, []).extend((time_ms, rounded(value)) for time_ms, value in samples)
-    return {key: sorted(samples, key=point_order) for key, samples in found.items()}
-
-
-def in_milliseconds(run, *, keep=lambda _: True):
-    """Return the stored curves of a run as a backend can have them: in milliseconds, some values left out."""
-    found = {
-        key: sorted(
-            ((time_ns // 1_000_000, rounded(value)) for time_ns, value, _ in points if keep(value)),
-            key=point_order,
-        )
-        for key, points in stored_points(run, bits=False).items()
-    }
-    return {key: points for key, points in found.items() if points}
-
-
 @pytest.mark.parametrize("name", RUNS)
 def test_victoriametrics_gives_back_every_point(name, through, came_back):
     """VictoriaMetrics has each point of each curve of each process in its millisecond; it drops NaN."""
@@ -263,9 +219,9 @@ def test_victoriametrics_gives_back_every_point(name, through, came_back):
     def read():
         return curves(chain.victoriametrics.series(f'{{__name__="{VALUE}"}}'), run)
 
-    until(lambda: count(read()) >= count(stored), what=lambda: (stored, read()))
+    until(lambda: point_count(read()) >= point_count(stored), what=lambda: (stored, read()))
     assert read() == stored
-    came_back("victoriametrics", points=count(stored))
+    came_back("victoriametrics", points=point_count(stored))
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -309,10 +265,10 @@ def test_prometheus_gives_back_every_point_that_it_can_hold(way, name, through, 
     def read():
         return curves(getattr(chain, way).series('{__name__=~"ml_metric_value(_ratio)?"}'), run)
 
-    until(lambda: count(read()) >= count(times), what=lambda: (stored, read()))
+    until(lambda: point_count(read()) >= point_count(times), what=lambda: (stored, read()))
     found = read()
     assert {key: [time_ms for time_ms, _ in points] for key, points in found.items()} == times
     assert [
         one for key, points in found.items() for one in points if repr(one) not in map(repr, stored[key])
     ] == []
-    came_back("prometheus", points=count(found))
+    came_back("prometheus", points=point_count(found))
