@@ -30,5 +30,5 @@ print("the run's id is its trace id:", {span.trace_id for span in spans} == {sto
 print("spans:", " > ".join(span.name for span in spans))
 (counter,) = [point for point in stored.instrument_points if point.name == "dataset.samples"]
 print(f"counter: {counter.value} samples")
-for record in stored.log_records:
+for record in stored.events("dataset.checked"):
     print("event:", record.event_name, record.body)

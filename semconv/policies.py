@@ -237,7 +237,14 @@ def _references_resolve(vocabulary: Vocabulary) -> Iterator[Breach]:
 
 def _metrics_are_well_formed(vocabulary: Vocabulary) -> Iterator[Breach]:
     for metric in vocabulary.of_kind("metric"):
-        if not _UNIT.match(metric.unit):
+        if metric.is_unit_unset and (metric.unit or metric.instrument != "gauge"):
+            yield Breach(
+                "bad_unit",
+                metric.file,
+                metric.name,
+                "says that its unit is unset, but has one or is no gauge",
+            )
+        elif not metric.is_unit_unset and not _UNIT.match(metric.unit):
             yield Breach(
                 "bad_unit", metric.file, metric.name, f"has the unit {metric.unit!r}, not one we know in UCUM"
             )
@@ -249,6 +256,23 @@ def _metrics_are_well_formed(vocabulary: Vocabulary) -> Iterator[Breach]:
             yield Breach("total", metric.file, metric.name, "ends in total; name what is counted")
         if metric.name.endswith(".duration") and (metric.unit, metric.instrument) != ("s", "histogram"):
             yield Breach("bad_unit", metric.file, metric.name, "is a duration but no histogram in s")
+        yield from _boundaries_are_given(metric)
+
+
+def _boundaries_are_given(metric: Signal) -> Iterator[Breach]:
+    numbers = [value for value in metric.boundaries if isinstance(value, (int, float))]
+    if metric.instrument != "histogram":
+        why = "has boundaries of buckets but is no histogram" if metric.boundaries else ""
+    elif not metric.boundaries:
+        why = (
+            "" if metric.upstream else "is a histogram without boundaries; annotate it with boundaries: [...]"
+        )
+    elif len(numbers) < len(metric.boundaries) or numbers != sorted(set(numbers)):
+        why = "has boundaries that are no rising numbers"
+    else:
+        why = ""
+    if why:
+        yield Breach("bad_boundaries", metric.file, metric.name, why)
 
 
 def _metrics_stay_small(vocabulary: Vocabulary) -> Iterator[Breach]:

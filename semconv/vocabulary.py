@@ -91,8 +91,9 @@ class Signal:
     """A span, metric, event or entity definition; `name` is its type or its name.
 
     Spans fill `span_kind`, `name_pattern` and `match_*` (a span is one of the definition when its attribute
-    `match_key` has one of `match_values`); metrics `unit` (UCUM) and `instrument`; entities `identity`, while
-    their `uses` only describe.
+    `match_key` has one of `match_values`); metrics `unit` (UCUM), `instrument` and the `boundaries` of a histogram's
+    buckets; entities `identity`, while their `uses` only describe. `is_unit_unset` says that a metric has no unit on purpose,
+    `is_sent` that this package records the signal.
     """
 
     kind: SignalKind
@@ -110,7 +111,10 @@ class Signal:
     match_key: str = ""
     match_values: tuple[str, ...] = ()
     unit: str = ""
+    is_unit_unset: bool = False
     instrument: str = ""
+    boundaries: tuple[object, ...] = ()
+    is_sent: bool = True
     identity: tuple[Use, ...] = ()
 
 
@@ -282,6 +286,7 @@ class _SignalReader:
         match = _annotation(node, "match")
         match = match if isinstance(match, dict) else {}
         values = match.get("values")
+        boundaries = _annotation(node, "boundaries")
         return Signal(
             kind=kind,
             name=name,
@@ -298,7 +303,10 @@ class _SignalReader:
             match_key=_text(match, "attribute"),
             match_values=tuple(map(str, values)) if isinstance(values, list) else (),
             unit=_text(node, "unit"),
+            is_unit_unset=_annotation(node, "unit") == "unset",
             instrument=_text(node, "instrument"),
+            boundaries=tuple(boundaries) if isinstance(boundaries, list) else (),
+            is_sent=_annotation(node, "sent") is not False,
             identity=tuple(self._uses(node.get("identity"), where)),
         )
 

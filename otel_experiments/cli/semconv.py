@@ -90,7 +90,7 @@ def _type_of(definition: Definition) -> str:
         case SpanDef():
             return definition.kind
         case MetricDef():
-            return f"{definition.instrument} {definition.unit}"
+            return f"{definition.instrument} {definition.unit}".rstrip()
         case _:
             return ""
 

@@ -55,23 +55,28 @@ class SpanDef:
 
 @dataclass(frozen=True, slots=True)
 class MetricDef:
-    """A metric; `unit` is UCUM."""
+    """A metric; `unit` is UCUM, empty where a metric has none.
+
+    `boundaries` are those of a histogram's buckets.
+    """
 
     name: str
     unit: str
     instrument: InstrumentName
     brief: str
     attributes: Mapping[str, RequirementLevel]
+    boundaries: tuple[float, ...] = ()
     upstream: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class EventDef:
-    """An event: a log record with this `event_name`."""
+    """An event: a log record with this `event_name`. Where not `is_sent`, this package never records it."""
 
     name: str
     brief: str
     attributes: Mapping[str, RequirementLevel]
+    is_sent: bool = True
     upstream: str = ""
 
 

@@ -56,6 +56,7 @@ ML_METRIC_BATCH: Final = EventDef(
     attributes={
         "ml.phase": "recommended",
     },
+    is_sent=False,
 )
 """Points of metrics that were logged together."""
 
@@ -79,6 +80,7 @@ ML_RUN_START: Final = EventDef(
     name="ml.run.start",
     brief="A process has started or resumed a run.",
     attributes={
+        "ml.run.state": "conditionally_required",
         "ml.random.seed": "conditionally_required",
         "ml.distributed.rank": "conditionally_required",
         "ml.distributed.world_size": "recommended",

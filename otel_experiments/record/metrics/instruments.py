@@ -23,7 +23,7 @@ _MANY: Final = 4096
 
 
 class OwnInstruments:
-    """The counters and histograms of one run, in the form of a queue.
+    """The counters, up-down counters and histograms of one run, in the form of a queue.
 
     `on_many` is called when many measurements wait.
     """
@@ -54,18 +54,25 @@ class OwnInstruments:
                 return
             instrument = self._made.get(definition.name)
             if instrument is None:
-                make: Any = (
-                    meter.create_counter if definition.instrument == "counter" else meter.create_histogram
-                )
-                instrument = self._made[definition.name] = make(
-                    definition.name, definition.unit, definition.brief
-                )
-            if definition.instrument == "counter":
-                instrument.add(plain_number(amount), attributes)
-            else:
+                instrument = self._made[definition.name] = _make(meter, definition)
+            if definition.instrument == "histogram":
                 instrument.record(amount, attributes)
+            else:
+                instrument.add(plain_number(amount), attributes)
 
     def reset_in_child(self) -> None:
         """Forget what waits: the parent has it, and hands it over."""
         self._waiting = deque()
         self._made = {}
+
+
+def _make(meter: Meter, definition: MetricDef) -> Any:  # an instrument of any kind
+    """Return the SDK's instrument of a metric of the vocabulary, which has the boundaries of a histogram's buckets."""
+    name, unit, brief = definition.name, definition.unit, definition.brief
+    if definition.instrument == "counter":
+        return meter.create_counter(name, unit, brief)
+    if definition.instrument == "updowncounter":
+        return meter.create_up_down_counter(name, unit, brief)
+    return meter.create_histogram(
+        name, unit, brief, explicit_bucket_boundaries_advisory=definition.boundaries
+    )

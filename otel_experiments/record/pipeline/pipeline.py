@@ -38,6 +38,7 @@ from otel_experiments.record.base.settings import Settings
 from otel_experiments.record.base.span_limits import span_limits
 from otel_experiments.record.events.losses import RunLosses
 from otel_experiments.record.events.own_event import OwnEvents
+from otel_experiments.record.events.run_events import RunEvents
 from otel_experiments.record.metrics.anomalies import AnomalyEvents
 from otel_experiments.record.otlp.environment import is_sdk_disabled
 from otel_experiments.record.spans.adoption import look_again
@@ -154,6 +155,7 @@ class Pipeline:
             self.journal, self.references, self.guard, self._count_span, self.redactor.span
         )
         self.own_events = OwnEvents(self.journal, self.references)
+        self.run_events = RunEvents(self.own_events, self.known_runs, is_on=self.has_telemetry)
         self.anomalies = AnomalyEvents(self.own_events, self.known_runs)
         self.losses = RunLosses(self.own_events, self.known_runs, clock)
         if settings.enabled:

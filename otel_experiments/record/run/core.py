@@ -24,7 +24,7 @@ from otel_experiments.record.run.pauses import Pauses
 from otel_experiments.record.spans import scopes
 from otel_experiments.record.spans.scopes import run_context
 from otel_experiments.semconv import attributes as attr
-from otel_experiments.semconv import events, values
+from otel_experiments.semconv import events, metrics, values
 from otel_experiments.semconv.definitions import MetricDef
 
 if TYPE_CHECKING:
@@ -144,6 +144,11 @@ class RunCore:
             max(0, ended.end_time - ended.start_time - paused_ns) / 1e9,
             {key: found[key] for key in definition.attributes if key in found},
         )
+
+    def count_active(self, change: int) -> None:
+        """Count this run among those that are on, for live dashboards; without OTLP the store says it."""
+        if self.pipeline.otlp is not None and not self.providers.is_in_child:
+            self.instruments.tell(metrics.ML_RUN_ACTIVE, change)
 
     def collect_metrics(self) -> None:
         """Collect the run's instruments."""

@@ -60,6 +60,7 @@ class OwnLife:
         self._created_ns: int | None = None
         self._due_ns: int | None = None  # when a start began whose record is not written
         self._started = _Given({}, {})
+        self._started_ns = 0
         self._lane_clock: LaneClock | None = None
         self._host_load_clock: HostLoadClock | None = None
 
@@ -102,7 +103,7 @@ class OwnLife:
         if identity.first_started_ns is not None:
             self._core.pauses.start_after(started_ns - identity.first_started_ns - identity.worked_ns)
         self._write_record(self._started, started_ns=started_ns)
-        self._due_ns = None
+        self._started_ns, self._due_ns = started_ns, None
 
     @property
     def is_start_cut(self) -> bool:
@@ -114,8 +115,13 @@ class OwnLife:
         self._write_record(self._given(), started_ns=self._due_ns)
 
     def after_start(self) -> None:
-        """Record the event with the whole config."""
+        """Record the events of the run's start and of its whole config, and count it among the runs that are on."""
         core = self._core
+        with core.guard:
+            core.pipeline.run_events.write_start(
+                core.id, self._started_ns, state=core.state, seed=core.identity.seed
+            )
+            core.count_active(1)
         if self._started.params:
             with core.guard:
                 name = events.ML_RUN_CONFIG.name
@@ -123,8 +129,9 @@ class OwnLife:
                 core.write_event(name, body, {})
 
     def write_state(self, change: RunStateChange) -> None:
-        """Write down that the run's state has changed."""
+        """Write down that the run's state has changed, in its record and as an event."""
         self._core.pipeline.journal.append(encode.encode_state(change))
+        self._core.pipeline.run_events.write_state(change)
 
     def beat(self, now_ns: int) -> None:
         """Write down that the run is alive."""
@@ -177,6 +184,7 @@ class OwnLife:
         finally:
             span.end(core.pipeline.clock())
         core.record_duration(metrics.ML_RUN_DURATION, span)
+        core.count_active(-1)
 
     def after_end(self) -> None:
         """Call what is to be called when the run has ended."""

@@ -89,6 +89,7 @@ class RankValues:
         core = self._core
         redactor, identity = core.pipeline.redactor, core.identity
         core.keep(encode.encode_run(self._provisional()), "The run's record")
+        core.pipeline.run_events.write_start(core.id, core.stamp_ns(), seed=identity.seed)
         facts = _facts_of(identity)
         self._write(
             redactor.mapping(identity.params, "param"),

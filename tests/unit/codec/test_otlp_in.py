@@ -104,7 +104,7 @@ def test_metric_points_keep_value_step_and_time(value):
         attributes={"ml.metric.name": "loss"}, start_time_unix_nano=0, time_unix_nano=2**62 + 1, value=value,
         exemplars=[Exemplar({"ml.metric.step": 3.5}, value, 5, 0xAB, 0xCD)],
     )  # fmt: skip
-    metric = Metric("ml.metric.value", "d", "1", Gauge([point]))
+    metric = Metric("ml.metric.value", "d", "", Gauge([point]))
     scope = ScopeMetrics(InstrumentationScope("s"), [metric], "")
     message = encode_metrics(MetricsData([ResourceMetrics(Resource({}), [scope], "")]))
 

@@ -10,7 +10,10 @@ from otel_experiments._configure import active_store
 from otel_experiments.errors import NoActiveRunError
 from otel_experiments.query import Reader
 from otel_experiments.record.spans.adoption import AdoptingSpanProcessor
-from otel_experiments.semconv.events import ML_TELEMETRY_LOSS as LOSS
+from otel_experiments.semconv.events import ML_RUN_STATE, ML_TELEMETRY_LOSS
+
+OWN = {ML_RUN_STATE.name, ML_TELEMETRY_LOSS.name}
+"""Events that the run records by itself while it takes nothing."""
 
 late = ox.trace(lambda: None, name="late")
 
@@ -97,7 +100,7 @@ def content(name):
         "tags": run.tags,
         "points": {name: series.count for name, series in run.metrics.items()},
         "records": [
-            row for row in reader.sql("select event_name, body from log_records").rows if row[0] != LOSS.name
+            row for row in reader.sql("select event_name, body from log_records").rows if row[0] not in OWN
         ],
         "definitions": reader.sql("select pattern from metric_definitions").rows,
         "instruments": reader.sql("select name from instrument_points").rows,

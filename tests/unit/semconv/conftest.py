@@ -49,6 +49,7 @@ metrics:
     unit: s
     stability: development
     brief: Duration of runs.
+    annotations: {boundaries: [0.5, 60]}
     attributes:
       - {ref: ml.model.name, requirement_level: {conditionally_required: if there is one}}
 events:

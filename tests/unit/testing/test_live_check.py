@@ -56,7 +56,6 @@ POINT = InstrumentPoint(
     name="ml.metric.value",
     kind="gauge",
     time_ns=1,
-    unit="1",
     value=0.5,
     attributes={"ml.metric.name": "loss"},
     exemplars=({"time_ns": 1, "value": 0.5, "attributes": {"ml.metric.step": 3.0}},),
@@ -397,7 +396,7 @@ def test_the_metric_exporter_checks_points_of_the_sdk() -> None:
     meter.create_counter("ml.training.samples", unit="{sample}").add(3, {"ml.phase": "train"})
     meter.create_up_down_counter("ml.run.active", unit="{run}").add(1)
     meter.create_histogram("ml.epoch.duration", unit="s").record(1.5)
-    meter.create_gauge("ml.metric.value", unit="1").set(0.5, {"ml.metric.name": "loss"})
+    meter.create_gauge("ml.metric.value").set(0.5, {"ml.metric.name": "loss"})
     meter.create_histogram("ml.step.duration", unit="ms").record(1.5)
     provider.force_flush()
     provider.shutdown()
