@@ -325,8 +325,10 @@ def test_items_that_the_server_rejects_of_a_request_are_counted(exporting, confi
     """partial_success is read: what the server did not keep is a loss, and flush says so."""
     configure()
 
-    def keep_less(_, __):
+    def keep_less(request, _):
         response = metrics_service_pb2.ExportMetricsServiceResponse()
+        if request.resource_metrics[0].scope_metrics[0].metrics[0].name != "ml.metric.value":
+            return response
         response.partial_success.rejected_data_points = 2
         response.partial_success.error_message = "too old"
         return response
