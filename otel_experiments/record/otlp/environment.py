@@ -10,16 +10,15 @@ configuration/sdk-environment-variables.md (`OTEL_SDK_DISABLED`, `OTEL_*_EXPORTE
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
-from otel_experiments.process.interruption import is_interruption
+from otel_experiments.record.otlp.certificates import read_certificates
 from otel_experiments.record.otlp.destination import Address, read_address
+from otel_experiments.record.otlp.variables import own_variable, read_number, unusable
 
 SIGNALS: Final = ("traces", "metrics", "logs")
 DEFAULT_ENDPOINT: Final = "http://localhost:4317"
@@ -96,7 +95,7 @@ def read_plan(setting: bool | None, environ: Mapping[str, str]) -> SendingPlan: 
     plan = SendingPlan()
     if is_sdk_disabled(environ) or setting is False:
         return plan
-    own = {signal: _own(environ, signal, "ENDPOINT") for signal in SIGNALS}
+    own = {signal: own_variable(environ, signal, "ENDPOINT") for signal in SIGNALS}
     if not any(text for _, text in own.values()):
         if not setting:
             return plan
@@ -120,15 +119,6 @@ def read_plan(setting: bool | None, environ: Mapping[str, str]) -> SendingPlan: 
         _read_numbers(environ, plan)
     plan.notices = list(dict.fromkeys(plan.notices))
     return plan
-
-
-def _own(environ: Mapping[str, str], signal: str, what: str) -> tuple[str, str]:
-    """Return the variable that holds for a signal, its own before the general one, and its text."""
-    for variable in (f"OTEL_EXPORTER_OTLP_{signal.upper()}_{what}", f"OTEL_EXPORTER_OTLP_{what}"):
-        text = environ.get(variable, "").strip()
-        if text:
-            return variable, text
-    return "", ""
 
 
 def _is_chosen(environ: Mapping[str, str], signal: str, notices: list[str]) -> bool:
@@ -167,17 +157,17 @@ def _other_protocol(environ: Mapping[str, str], signal: str) -> str:
         return ""
     if "otlp_proto_http" in chosen:
         return f"{exporter}={environ[exporter]!r}"
-    variable, protocol = _own(environ, signal, "PROTOCOL")
+    variable, protocol = own_variable(environ, signal, "PROTOCOL")
     return f"{variable}={protocol!r:.60}" if protocol and protocol.lower() != "grpc" else ""
 
 
 def _destination(
     environ: Mapping[str, str], signal: str, endpoint_variable: str, endpoint: str, notices: list[str]
 ) -> Destination | None:
-    variable, text = _own(environ, signal, "INSECURE")
+    variable, text = own_variable(environ, signal, "INSECURE")
     is_insecure = {"true": True, "false": False}.get(text.lower())
     if text and is_insecure is None:
-        notices.append(_unusable(variable, text, "it is neither true nor false", "It counts as false."))
+        notices.append(unusable(variable, text, "it is neither true nor false", "It counts as false."))
     try:
         address = read_address(endpoint, is_insecure=is_insecure)
     except ValueError as error:
@@ -187,7 +177,7 @@ def _destination(
             f"has it. Write the endpoint as http://HOST:4317. {_SILENT}"
         )
         return None
-    certificates = {} if address.is_plain else _certificates(environ, signal, notices)
+    certificates = {} if address.is_plain else read_certificates(environ, signal, notices)
     provider = "" if address.is_plain else _credential_provider(environ, signal)
     return Destination(
         signal,
@@ -203,13 +193,9 @@ def _destination(
     )
 
 
-def _unusable(variable: str, value: str, why: str, instead: str) -> str:
-    return f"{variable}={value!r:.200} cannot be used: {why}. {instead} Correct or unset it."
-
-
 def _headers(environ: Mapping[str, str], signal: str, notices: list[str]) -> tuple[tuple[str, str], ...]:
     """Read `key=value,key2=value2`, percent-encoded. Source: W3C Baggage, as the specification says."""
-    variable, text = _own(environ, signal, "HEADERS")
+    variable, text = own_variable(environ, signal, "HEADERS")
     found: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = part.partition("=")
@@ -233,68 +219,17 @@ def _headers(environ: Mapping[str, str], signal: str, notices: list[str]) -> tup
 
 def _timeout_s(environ: Mapping[str, str], signal: str, notices: list[str]) -> float:
     """Read a timeout: seconds, as OpenTelemetry for Python has it; from 1,000 on milliseconds, as specified."""
-    variable, text = _own(environ, signal, "TIMEOUT")
-    value = _number(variable, text, 10.0, float, notices, unit=" s")
+    variable, text = own_variable(environ, signal, "TIMEOUT")
+    value = read_number(variable, text, 10.0, float, notices, unit=" s")
     return min(value / 1000 if value >= _LEAST_MILLISECONDS else value, _LONGEST_S)
 
 
 def _is_compressed(environ: Mapping[str, str], signal: str, notices: list[str]) -> bool:
-    variable, text = _own(environ, signal, "COMPRESSION")
+    variable, text = own_variable(environ, signal, "COMPRESSION")
     if text.lower() in {"", "none", "gzip"}:
         return text.lower() == "gzip"
-    notices.append(_unusable(variable, text, "it is neither gzip nor none", "Requests are not compressed."))
+    notices.append(unusable(variable, text, "it is neither gzip nor none", "Requests are not compressed."))
     return False
-
-
-def _certificates(environ: Mapping[str, str], signal: str, notices: list[str]) -> dict[str, bytes]:
-    import ssl  # noqa: PLC0415 - only where TLS is used
-
-    found: dict[str, bytes] = {}
-    paths: dict[str, Path] = {}
-    for what in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"):
-        variable, text = _own(environ, signal, what)
-        if not text:
-            continue
-        try:
-            paths[what] = Path(text).expanduser()
-            content = paths[what].read_bytes()
-            if b"-----BEGIN " not in content:
-                raise ValueError("it is no PEM file")  # noqa: TRY301 - one notice for all reasons
-            if what == "CERTIFICATE":
-                ssl.create_default_context(cadata=content.decode("ascii"))
-            found[what] = content
-        except (OSError, ValueError, RuntimeError) as error:  # an SSLError is an OSError
-            if is_interruption(error):
-                raise
-            why = getattr(error, "strerror", None) or str(error)
-            notices.append(_unusable(variable, text, why, "TLS goes on without it."))
-    why = _why_no_pair(paths, found)
-    if why:
-        notices.append(
-            f"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY belong together, and {why}. "
-            "TLS goes on without a client's certificate. Correct or unset both."
-        )
-        found.pop("CLIENT_CERTIFICATE", None)
-        found.pop("CLIENT_KEY", None)
-    return found
-
-
-def _why_no_pair(paths: Mapping[str, Path], found: Mapping[str, bytes]) -> str:
-    """Return why a client's certificate and key are of no use; empty where they are, or where there are none."""
-    has = ["CLIENT_CERTIFICATE" in found, "CLIENT_KEY" in found]
-    if not any(has):
-        return ""
-    if not all(has):
-        return "one of them is missing"
-    import ssl  # noqa: PLC0415 - as above
-
-    try:
-        ssl.create_default_context().load_cert_chain(paths["CLIENT_CERTIFICATE"], paths["CLIENT_KEY"], "")
-    except (OSError, ValueError) as error:
-        if is_interruption(error):
-            raise
-        return f"they do not fit: {getattr(error, 'reason', None) or error}"
-    return ""
 
 
 def _credential_provider(environ: Mapping[str, str], signal: str) -> str:
@@ -319,37 +254,13 @@ def _proxy(environ: Mapping[str, str], address: Address) -> str:
 
 def _read_numbers(environ: Mapping[str, str], plan: SendingPlan) -> None:
     def milliseconds(variable: str, default: float) -> float:
-        value = _number(variable, environ.get(variable, ""), default, float, plan.notices, unit=" ms")
+        value = read_number(variable, environ.get(variable, ""), default, float, plan.notices, unit=" ms")
         return min(max(value / 1000, _SHORTEST_S), _LONGEST_S)
 
     def count(variable: str, default: int) -> int:
-        return int(_number(variable, environ.get(variable, ""), default, int, plan.notices))
+        return int(read_number(variable, environ.get(variable, ""), default, int, plan.notices))
 
     plan.metric_interval_s = milliseconds("OTEL_METRIC_EXPORT_INTERVAL", 10_000)
     plan.delay_s = milliseconds("OTEL_BSP_SCHEDULE_DELAY", 1_000)
     plan.max_held = count("OTEL_BSP_MAX_QUEUE_SIZE", 0) or None
     plan.max_request = count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", plan.max_request)
-
-
-def _number(
-    variable: str,
-    text: str,
-    default: float,
-    parse: Callable[[str], float],
-    notices: list[str],
-    *,
-    unit: str = "",
-) -> float:
-    text = text.strip()
-    if not text:
-        return default
-    try:
-        number = parse(text)
-        is_usable = number > 0 and math.isfinite(number)
-    except (ValueError, OverflowError):
-        is_usable = False
-    if is_usable:
-        return number
-    instead = f"{default:g}{unit} is used." if default else "The default is used."
-    notices.append(_unusable(variable, text, "it is no number above zero", instead))
-    return default
