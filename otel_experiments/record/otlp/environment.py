@@ -13,15 +13,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
 from otel_experiments.record.otlp.certificates import read_certificates
-from otel_experiments.record.otlp.destination import Address, read_address
+from otel_experiments.record.otlp.destination import Address, read_address, read_url
 from otel_experiments.record.otlp.variables import own_variable, read_number, unusable
 
 SIGNALS: Final = ("traces", "metrics", "logs")
-DEFAULT_ENDPOINT: Final = "http://localhost:4317"
+GRPC: Final = "grpc"
+HTTP: Final = "http/protobuf"
+_DEFAULT_ENDPOINTS: Final = {GRPC: "http://localhost:4317", HTTP: "http://localhost:4318"}
 SDK_DISABLED: Final = (
     "OTEL_SDK_DISABLED=true: there are no spans, events, instruments and no OTLP. Points, params, tags and states are "
     "stored. Unset it to have all of them."
@@ -35,6 +38,19 @@ _LONGEST_S: Final = 86_400.0
 _SHORTEST_S: Final = 0.01
 _LEAST_MILLISECONDS: Final = 1000.0
 _HEADER_NAME: Final = re.compile(r"[0-9a-z_.-]+")
+_HTTP_HEADER_NAME: Final = re.compile(r"[0-9a-z!#$%&'*+.^_`|~-]+")
+_HEADERS_OF_OURS: Final = frozenset(
+    {
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "host",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
 _HEADER_VALUE: Final = re.compile(r"[ -~]*")
 
 
@@ -48,20 +64,26 @@ class Destination:
         timeout_s: how long one request may take.
         is_compressed: whether requests are compressed with gzip.
         authority, client_certificate, client_key: PEM, where given.
+        client_files: the files of the last two.
         credential_provider: the name of an entry point that gives channel credentials, where given.
-        proxy: what requests go through, as host and port; empty where nothing is.
+        protocol: `GRPC` or `HTTP`.
+        proxy: what requests go through, as host and port, for messages; empty where nothing is.
+        proxy_url: the same as a URL, for HTTP; gRPC reads the variables itself.
     """
 
     signal: str
     address: Address
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     timeout_s: float = 10.0
     is_compressed: bool = False
     authority: bytes | None = None
     client_certificate: bytes | None = None
-    client_key: bytes | None = None
+    client_key: bytes | None = field(default=None, repr=False)
+    client_files: tuple[Path, Path] | None = None
     credential_provider: str = ""
+    protocol: str = GRPC
     proxy: str = ""
+    proxy_url: str = field(default="", repr=False)
 
 
 @dataclass(slots=True)
@@ -99,22 +121,13 @@ def read_plan(setting: bool | None, environ: Mapping[str, str]) -> SendingPlan: 
     if not any(text for _, text in own.values()):
         if not setting:
             return plan
-        own = dict.fromkeys(SIGNALS, ("", DEFAULT_ENDPOINT))
-    not_grpc: dict[str, list[str]] = {}
+        own = dict.fromkeys(SIGNALS, ("", ""))
+    is_default = not any(text for _, text in own.values())
     for signal, (variable, endpoint) in own.items():
-        if endpoint and _is_chosen(environ, signal, plan.notices):
-            other = _other_protocol(environ, signal)
-            if other:
-                not_grpc.setdefault(other, []).append(signal)
-                continue
+        if (endpoint or is_default) and _is_chosen(environ, signal, plan.notices):
             destination = _destination(environ, signal, variable, endpoint, plan.notices)
             if destination is not None:
                 plan.destinations[signal] = destination
-    plan.notices += [
-        f"{setting}: OTLP is sent over gRPC only, so {' and '.join(signals)} are not sent. The store has them. To send "
-        f"them, set OTEL_EXPORTER_OTLP_PROTOCOL=grpc and name the endpoint's gRPC port (usually 4317). {_SILENT}"
-        for setting, signals in not_grpc.items()
-    ]
     if plan.destinations:
         _read_numbers(environ, plan)
     plan.notices = list(dict.fromkeys(plan.notices))
@@ -149,51 +162,77 @@ def _is_installed(signal: str, name: str) -> bool:
     return bool(entry_points(group=f"opentelemetry_{signal}_exporter", name=name))
 
 
-def _other_protocol(environ: Mapping[str, str], signal: str) -> str:
-    """Return the setting that asks for another protocol than gRPC, as it is written; empty where none does."""
-    exporter = f"OTEL_{signal.upper()}_EXPORTER"
-    chosen = environ.get(exporter, "").lower()
+def _protocol(environ: Mapping[str, str], signal: str, notices: list[str]) -> str:
+    """Return the protocol that a signal is sent by, `GRPC` where nothing says otherwise."""
+    chosen = environ.get(f"OTEL_{signal.upper()}_EXPORTER", "").lower()
     if "otlp_proto_grpc" in chosen:
-        return ""
+        return GRPC
     if "otlp_proto_http" in chosen:
-        return f"{exporter}={environ[exporter]!r}"
-    variable, protocol = own_variable(environ, signal, "PROTOCOL")
-    return f"{variable}={protocol!r:.60}" if protocol and protocol.lower() != "grpc" else ""
+        return HTTP
+    variable, text = own_variable(environ, signal, "PROTOCOL")
+    protocol = text.lower()
+    if protocol in {"", GRPC, HTTP}:
+        return protocol or GRPC
+    if protocol == "http/json":
+        notices.append(
+            f"{variable}={text!r}: JSON is not sent; http/protobuf is sent instead, to the same endpoint, which takes both. "
+            f"Write {HTTP} to hear nothing of it."
+        )
+        return HTTP
+    notices.append(unusable(variable, text, f"it is neither {GRPC} nor {HTTP}", f"{GRPC} is used."))
+    return GRPC
 
 
 def _destination(
     environ: Mapping[str, str], signal: str, endpoint_variable: str, endpoint: str, notices: list[str]
 ) -> Destination | None:
+    protocol = _protocol(environ, signal, notices)
+    endpoint = endpoint or _DEFAULT_ENDPOINTS[protocol]
     variable, text = own_variable(environ, signal, "INSECURE")
     is_insecure = {"true": True, "false": False}.get(text.lower())
     if text and is_insecure is None:
         notices.append(unusable(variable, text, "it is neither true nor false", "It counts as false."))
     try:
-        address = read_address(endpoint, is_insecure=is_insecure)
+        if protocol == HTTP:
+            is_whole = endpoint_variable == f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"
+            address = read_url(endpoint, suffix="" if is_whole else f"v1/{signal}")
+        else:
+            address = read_address(endpoint, is_insecure=is_insecure)
     except ValueError as error:
         shown = re.sub(r"//[^/@]*@", "//", endpoint)
         notices.append(
             f"{endpoint_variable}={shown!r} cannot be used: {error}. What would go there is not sent; the store "
-            f"has it. Write the endpoint as http://HOST:4317. {_SILENT}"
+            f"has it. Write the endpoint as http://HOST:{4318 if protocol == HTTP else 4317}. {_SILENT}"
         )
         return None
     certificates = {} if address.is_plain else read_certificates(environ, signal, notices)
-    provider = "" if address.is_plain else _credential_provider(environ, signal)
+    provider = "" if address.is_plain or protocol == HTTP else _credential_provider(environ, signal)
+    proxy, proxy_url = ("", "") if address.is_loopback else _proxy(environ, address, protocol)
     return Destination(
         signal,
         address,
-        headers=_headers(environ, signal, notices),
+        headers=_headers(environ, signal, protocol, notices),
         timeout_s=_timeout_s(environ, signal, notices),
         is_compressed=_is_compressed(environ, signal, notices),
         authority=certificates.get("CERTIFICATE"),
         client_certificate=certificates.get("CLIENT_CERTIFICATE"),
         client_key=certificates.get("CLIENT_KEY"),
+        client_files=_client_files(environ, signal) if "CLIENT_KEY" in certificates else None,
         credential_provider=provider,
-        proxy="" if address.is_loopback else _proxy(environ, address),
+        protocol=protocol,
+        proxy=proxy,
+        proxy_url=proxy_url,
     )
 
 
-def _headers(environ: Mapping[str, str], signal: str, notices: list[str]) -> tuple[tuple[str, str], ...]:
+def _client_files(environ: Mapping[str, str], signal: str) -> tuple[Path, Path]:
+    certificate, key = (own_variable(environ, signal, f"CLIENT_{what}")[1] for what in ("CERTIFICATE", "KEY"))
+    return Path(certificate).expanduser(), Path(key).expanduser()
+
+
+def _headers(
+    environ: Mapping[str, str], signal: str, protocol: str, notices: list[str]
+) -> tuple[tuple[str, str], ...]:
     """Read `key=value,key2=value2`, percent-encoded. Source: W3C Baggage, as the specification says."""
     variable, text = own_variable(environ, signal, "HEADERS")
     found: dict[str, str] = {}
@@ -203,7 +242,7 @@ def _headers(environ: Mapping[str, str], signal: str, notices: list[str]) -> tup
         why = ""
         if not equals:
             why = "one has no '='"
-        elif not _HEADER_NAME.fullmatch(name) or name.endswith("-bin") or name.startswith("grpc-"):
+        elif not _may_be_sent(name, protocol):
             why = f"{name!r:.60} is no name of a header"
         elif not _HEADER_VALUE.fullmatch(value):
             why = f"the value of {name!r} has characters that a header cannot have"
@@ -215,6 +254,16 @@ def _headers(environ: Mapping[str, str], signal: str, notices: list[str]) -> tup
         else:
             found[name] = value
     return tuple(found.items())
+
+
+def _may_be_sent(name: str, protocol: str) -> bool:
+    if protocol == HTTP:
+        return _HTTP_HEADER_NAME.fullmatch(name) is not None and name not in _HEADERS_OF_OURS
+    return (
+        _HEADER_NAME.fullmatch(name) is not None
+        and not name.endswith("-bin")
+        and not name.startswith("grpc-")
+    )
 
 
 def _timeout_s(environ: Mapping[str, str], signal: str, notices: list[str]) -> float:
@@ -238,18 +287,37 @@ def _credential_provider(environ: Mapping[str, str], signal: str) -> str:
     return (environ.get(own) or environ.get(general) or "").strip()
 
 
-def _proxy(environ: Mapping[str, str], address: Address) -> str:
-    """Return the proxy that gRPC goes through. Source: gRPC, environment_variables.md, `http_proxy`."""
+def _proxy(environ: Mapping[str, str], address: Address, protocol: str) -> tuple[str, str]:
+    """Return the proxy that requests go through, as it is shown and as a URL; empty where they go through none.
+
+    Sources: gRPC, environment_variables.md, `http_proxy`; for HTTP what most clients do, as there is no standard.
+    """
     if not address.host:
-        return ""
-    exempt = environ.get("no_grpc_proxy") or environ.get("no_proxy") or environ.get("NO_PROXY") or ""
-    if any(address.host.endswith(name.strip().lstrip(".")) for name in exempt.split(",") if name.strip()):
-        return ""
-    for variable in ("grpc_proxy", "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"):
-        if environ.get(variable):
-            shown = re.sub(r"^(.*//)?(.*@)?", "", environ[variable])  # a password is nobody's to see
-            return f"{shown} of {variable}"
-    return ""
+        return "", ""
+    is_http = protocol == HTTP
+    exempt = ("no_proxy", "NO_PROXY") if is_http else ("no_grpc_proxy", "no_proxy", "NO_PROXY")
+    names = next((environ[name] for name in exempt if environ.get(name)), "")
+    if any(_is_exempt(address, name, is_http=is_http) for name in names.split(",")):
+        return "", ""
+    variables: tuple[str, ...] = ("grpc_proxy", "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
+    if is_http:
+        variables = ("http_proxy", "HTTP_PROXY") if address.is_plain else ("https_proxy", "HTTPS_PROXY")
+        variables = (*variables, "all_proxy", "ALL_PROXY")
+    for variable in variables:
+        text = environ.get(variable, "").strip()
+        if text:
+            shown = re.sub(r"^(.*//)?(.*@)?", "", text)  # a password is nobody's to see
+            return f"{shown} of {variable}", text if "://" in text else f"http://{text}"
+    return "", ""
+
+
+def _is_exempt(address: Address, name: str, *, is_http: bool) -> bool:
+    name, host = name.strip().lstrip(".").lower(), address.host.lower()
+    if not name:
+        return False
+    if not is_http:
+        return host.endswith(name)
+    return name in {"*", host, f"{host}:{address.port}"} or host.endswith(f".{name}")
 
 
 def _read_numbers(environ: Mapping[str, str], plan: SendingPlan) -> None:

@@ -30,7 +30,7 @@ from otel_experiments.record.base.known_runs import KnownRuns
 from otel_experiments.record.base.notices import say_once
 from otel_experiments.record.otlp.answer import Outcome
 from otel_experiments.record.otlp.backoff import Backoff
-from otel_experiments.record.otlp.client import GrpcClient
+from otel_experiments.record.otlp.client import open_client
 from otel_experiments.record.otlp.environment import Destination, SendingPlan
 from otel_experiments.record.otlp.points import encode_points
 from otel_experiments.record.otlp.queue import (
@@ -138,7 +138,7 @@ class OtlpExport:
 
     def _add(self, destination: Destination, plan: SendingPlan, *, user_agent: str) -> None:
         try:
-            client = GrpcClient(destination, user_agent=user_agent)
+            client = open_client(destination, user_agent=user_agent)
         except Exception as error:  # a provider of credentials, which is foreign code
             if is_interruption(error):
                 raise

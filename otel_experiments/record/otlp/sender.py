@@ -17,6 +17,7 @@ from opentelemetry import context as context_api
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.thread_signals import leave_signals_to_the_program
 from otel_experiments.record.base.guard import Guard
+from otel_experiments.record.base.notices import say_once
 from otel_experiments.record.base.otel_internals import without_instrumentation
 from otel_experiments.record.otlp.answer import Outcome
 from otel_experiments.record.otlp.backoff import Backoff
@@ -98,6 +99,7 @@ class SignalSender:
         self._taken_requests = 0
         self._next_s: float | None = None
         self._is_stopping = False
+        self._has_warned = False
         self._thread: threading.Thread | None = None
 
     @property
@@ -278,6 +280,11 @@ class SignalSender:
         if rejected:
             queue.lost_count += rejected
             self._tell_lost(queue, rejected, outcome.detail or "it gives no reason")
+        elif outcome.detail and not self._has_warned:
+            self._has_warned = True
+            say_once(
+                f"OTLP: {self.address} took {self.signal}, with a warning: {outcome.detail}. Nothing is lost."
+            )
 
     def _put_back(self, queue: Queue[Any], entries: list[Any]) -> None:
         dropped = queue.put_back(entries)

@@ -117,15 +117,7 @@ def test_no_environment_raises_and_headers_can_be_sent(environment):
         (None, ENDPOINT | {"OTEL_LOGS_EXPORTER": "console,otlp"}, SIGNALS),
         (None, ENDPOINT | {"OTEL_LOGS_EXPORTER": "console"}, ("traces", "metrics")),
         (None, ENDPOINT | {"OTEL_TRACES_EXPORTER": "oltp"}, SIGNALS),
-        (None, ENDPOINT | {"OTEL_TRACES_EXPORTER": "otlp_proto_http"}, ("metrics", "logs")),
-        (None, ENDPOINT | {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, ()),
-        (None, ENDPOINT | {"OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "http/json"}, ("traces", "metrics")),
-        (
-            None,
-            ENDPOINT
-            | {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"},
-            ("traces",),
-        ),
+        (None, ENDPOINT | {"OTEL_TRACES_EXPORTER": "otlp_proto_http"}, SIGNALS),
     ],
 )
 def test_only_what_is_wanted_is_sent(setting, environment, signals):
@@ -133,6 +125,95 @@ def test_only_what_is_wanted_is_sent(setting, environment, signals):
     plan = read_plan(setting, environment)
 
     assert tuple(plan.destinations) == signals
+
+
+HTTP_ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:1/base"}
+GENERAL, TRACES = "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+
+
+@pytest.mark.parametrize(
+    ("environment", "protocols"),
+    [
+        ({}, {"grpc"}),
+        ({GENERAL: "http/protobuf"}, {"http/protobuf"}),
+        ({GENERAL: " HTTP/Protobuf "}, {"http/protobuf"}),
+        ({GENERAL: "http/json"}, {"http/protobuf"}),
+        ({GENERAL: "carrier pigeon"}, {"grpc"}),
+        ({GENERAL: "grpc", TRACES: "http/protobuf"}, {"grpc", "http/protobuf"}),
+        ({GENERAL: "http/protobuf", "OTEL_TRACES_EXPORTER": "otlp_proto_grpc"}, {"grpc", "http/protobuf"}),
+        ({"OTEL_TRACES_EXPORTER": "otlp_proto_http"}, {"grpc", "http/protobuf"}),
+    ],
+)
+def test_each_signal_has_its_protocol(environment, protocols):
+    """The signal's variable goes before the general one, and a named exporter before both; without any it is gRPC."""
+    plan = read_plan(None, HTTP_ENDPOINT | environment)
+
+    assert {destination.protocol for destination in plan.destinations.values()} == protocols
+
+
+def test_json_is_said_to_be_sent_as_protobuf():
+    """An endpoint that takes JSON takes protobuf at the same place, and one line says that it gets that."""
+    plan = read_plan(None, HTTP_ENDPOINT | {GENERAL: "http/json"})
+
+    assert len(plan.notices) == 1
+    assert "http/protobuf is sent instead" in plan.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("environment", "target", "path"),
+    [
+        ({}, "localhost:4318", "/v1/traces"),
+        ({"ENDPOINT": "http://h"}, "h:80", "/v1/traces"),
+        ({"ENDPOINT": "https://h/"}, "h:443", "/v1/traces"),
+        ({"ENDPOINT": "http://h:4318/a b/"}, "h:4318", "/a%20b/v1/traces"),
+        ({"ENDPOINT": "http://[::1]:9/x?key=a%20b"}, "[::1]:9", "/x/v1/traces?key=a%20b"),
+        ({"TRACES_ENDPOINT": "http://h:4318"}, "h:4318", "/"),
+        ({"TRACES_ENDPOINT": "http://u:p@h:4318/x?y=1#z"}, "h:4318", "/x?y=1"),
+    ],
+)
+def test_an_endpoint_over_http_is_a_url(environment, target, path):
+    """The general variable is a base to which the signal's path is added; a signal's own is used as it is."""
+    variables = {f"OTEL_EXPORTER_OTLP_{name}": value for name, value in environment.items()}
+    plan = read_plan(True, variables | {GENERAL: "http/protobuf"})
+
+    address = plan.destinations["traces"].address
+    assert (address.target, address.path) == (target, path)
+    assert "u:p" not in repr(address)
+
+
+@pytest.mark.parametrize(
+    "text", ["h:4318", "ftp://h", "http://", "http://h:99999", "unix:///x", "http://[::1"]
+)
+def test_an_endpoint_that_is_no_url_of_http_is_a_notice(text):
+    """Nothing is sent there, and one line says why."""
+    plan = read_plan(None, {"OTEL_EXPORTER_OTLP_ENDPOINT": text, GENERAL: "http/protobuf"})
+
+    assert (plan.destinations, len(plan.notices)) == ({}, 1)
+    assert "cannot be used" in plan.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("environment", "proxy"),
+    [
+        ({"http_proxy": "http://p:1"}, "http://p:1"),
+        ({"HTTP_PROXY": "p:1"}, "http://p:1"),
+        ({"https_proxy": "http://p:1"}, ""),
+        ({"ALL_PROXY": "http://p:1"}, "http://p:1"),
+        ({"http_proxy": "http://p:1", "NO_PROXY": "other,*.b"}, "http://p:1"),
+        ({"http_proxy": "http://p:1", "NO_PROXY": "*"}, ""),
+        ({"http_proxy": "http://p:1", "NO_PROXY": ".b.example"}, ""),
+        ({"http_proxy": "http://p:1", "NO_PROXY": "a.b.example:4318"}, ""),
+        ({"http_proxy": "http://p:1", "NO_PROXY": "b.exampl,xample"}, "http://p:1"),
+    ],
+)
+def test_the_usual_variables_name_a_proxy_for_http(environment, proxy):
+    """By the endpoint's scheme, in either case, but for hosts and domains of NO_PROXY."""
+    plan = read_plan(
+        None,
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a.b.example:4318", GENERAL: "http/protobuf"} | environment,
+    )
+
+    assert {destination.proxy_url for destination in plan.destinations.values()} == {proxy}
 
 
 @pytest.mark.parametrize(
@@ -143,7 +224,8 @@ def test_only_what_is_wanted_is_sent(setting, environment, signals):
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "-3", "10 s is used"),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such/file", "TLS goes on without it"),
         ("OTEL_EXPORTER_OTLP_INSECURE", "perhaps", "It counts as false"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "traces and metrics and logs are not sent"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier pigeon", "grpc is used"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "http/protobuf is sent instead"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "inf", "10000 ms is used"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "many", "The default is used"),
         ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "0", "2048 is used"),
