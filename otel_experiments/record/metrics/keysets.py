@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, cast
 
 from otel_experiments.journal.encode import encode_keyset, points_frame_struct, points_struct
 from otel_experiments.model.metric import SeriesKey
@@ -26,6 +26,7 @@ class Keyset:
         highest: the highest step of any of them, so far as calls with this set of names know it.
         is_exact: all values so far were floats and ints of Python itself.
         is_shared: one of them is in another set too, or they stand at different steps.
+        names: as they were given.
     """
 
     __slots__ = (
@@ -37,14 +38,23 @@ class Keyset:
         "is_single",
         "keys",
         "known_to",
+        "names",
         "number",
         "pack",
     )
 
     def __init__(
-        self, run_id: str, keys: tuple[SeriesKey, ...], highest: float, *, is_shared: bool, rank: int
+        self,
+        run_id: str,
+        keys: tuple[SeriesKey, ...],
+        names: Iterable[str],
+        highest: float,
+        *,
+        is_shared: bool,
+        rank: int,
     ) -> None:
         self.keys = keys
+        self.names: list[str] | None = list(names)
         self.number = number = _next_keyset_number()
         self.pack = points_struct(len(keys)).pack
         self.frame = points_frame_struct(len(keys))
@@ -57,7 +67,29 @@ class Keyset:
         self.declaration = (("keyset", number), lambda: encode_keyset(number, run_id, told))
 
 
-Known = dict[tuple[object, ...], Keyset]
+class _NoKeyset:
+    """In the place of a key set where none was used: no names are equal to its own."""
+
+    names = None
+
+
+class Known(dict[tuple[object, ...], Keyset]):
+    """Key sets by the names as they were given.
+
+    Attributes:
+        last: the one that was used last.
+    """
+
+    __slots__ = ("last",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = cast("Keyset", _NoKeyset)
+
+    def clear(self) -> None:
+        """Forget every key set."""
+        super().clear()
+        self.last = cast("Keyset", _NoKeyset)
 
 
 class Keysets:
@@ -72,7 +104,7 @@ class Keysets:
         self._run_id = run_id
         self._rank = rank
         self._floors = {key: [step] for key, step in highest_steps.items()}
-        self.known: Known = {}
+        self.known = Known()
         self.known_in: dict[object, Known] = {}
         self._by_series: dict[SeriesKey, list[Keyset]] = {}
         self._has_forgotten = False
@@ -106,6 +138,7 @@ class Keysets:
             keyset = Keyset(
                 self._run_id,
                 keys,
+                names,
                 -1.0 if is_shared else max(before),
                 is_shared=is_shared,
                 rank=self._rank,
@@ -115,7 +148,7 @@ class Keysets:
                 sharing.append(keyset)
                 if len(sharing) > 1:
                     sharing[0].is_shared = True
-            known = self.known if phase is None else self.known_in.setdefault(phase, {})
+            known = self.known if phase is None else self.known_in.setdefault(phase, Known())
             known[names] = keyset
         return keyset
 

@@ -1,6 +1,7 @@
 """What `run.log` takes, keeps and refuses."""
 
 import decimal
+import fractions
 import math
 import sys
 import threading
@@ -359,3 +360,56 @@ def test_two_values_of_one_name_in_a_call_are_told_by_name(forgiving, caplog):
         "Metric 'train.loss'",
         "Metric 'epoch'",
     ]
+
+
+def test_the_metric_logged_last_goes_on_where_it_was_when_names_are_forgotten(recording, read, monkeypatch):
+    """Where every call has other names, what is kept of the last call is forgotten with them: no step comes twice."""
+    monkeypatch.setattr("otel_experiments.record.metrics.keysets._MAX_KEYSETS", 1)
+    with ox.start_run("r") as run:
+        run.log({"loss": 1.0}, step=0)
+        run.log({"loss": 1.0}, step=1)
+        run.log({"other": 1.0}, step=0)
+        run.log({"loss": 1.0}, step=9)
+        run.log({"loss": 1.0})
+
+    assert [step for step, _ in history(read("r"), "loss")] == [0, 1, 9, 10]
+
+
+def test_a_pause_refuses_the_names_logged_last(recording):
+    """Points with the names of the calls before come in vain while the run is paused, and are kept after it."""
+    with ox.start_run("r") as run:
+        run.log({"a": 1.0, "b": 2.0}, step=0)
+        run.log({"a": 1.0, "b": 2.0}, step=1)
+        run.pause()
+        run.log({"a": 1.0, "b": 2.0}, step=2)
+        run.resume()
+        run.log({"a": 1.0, "b": 2.0}, step=3)
+
+    assert run.refused == {"point": 2}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        True,
+        3,
+        10**20,
+        np.float32(0.5),
+        np.int64(3),
+        np.bool_(True),
+        fractions.Fraction(1, 4),
+        decimal.Decimal("0.25"),
+    ],
+)
+def test_a_number_of_any_kind_among_floats_is_kept(recording, read, value):
+    """One value of another type among floats, in the first call or a later one, is the number that it is."""
+    with ox.start_run("r") as run:
+        run.log({"a": value, "b": 2.0}, step=0)
+        run.log({"a": 0.5, "b": 2.0}, step=1)
+        run.log({"a": value, "b": 2.0}, step=2)
+        run.log({"a": 0.5, "b": value}, step=3)
+
+    stored = read("r")
+    assert [found for _, found in history(stored, "a")] == [float(value), 0.5, float(value), 0.5]
+    assert history(stored, "b")[-1] == (3, float(value))
+    assert run.flush().lost == {}
