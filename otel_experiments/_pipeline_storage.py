@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otel_experiments.collect.drain import Drain
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
+from otel_experiments.model.stored_page import StoredPage
+from otel_experiments.model.unsent import Signal, Unsent
 from otel_experiments.store import Store
 
 if TYPE_CHECKING:
     from otel_experiments.model.rank_config import RankConfig
+    from otel_experiments.record.otlp.export import OtlpExport
     from otel_experiments.record.pipeline.pipeline import Pipeline
 
 
@@ -31,11 +35,58 @@ class Wiring:
         """Let the pipeline do what is to be done before a round."""
         if self._pipeline is not None:
             self._pipeline.before_drain()
+            self._with_otlp(lambda otlp: otlp.note_progress())
+
+    def before_stored(self, batch: WriteBatch) -> None:
+        """Add to a batch what sending wants to be stored with it."""
+        self._with_otlp(lambda otlp: otlp.open_rows(batch))
 
     def after_stored(self, batch: WriteBatch) -> None:
         """Show the pipeline what was stored."""
         if self._pipeline is not None:
             self._pipeline.after_stored(batch)
+
+    def taken_over(self, batch: WriteBatch) -> None:
+        """Let what another process has stored, at least in part, be sent from the store."""
+        self._with_otlp(lambda otlp: otlp.note_taken_over(batch))
+
+    def _with_otlp(self, act: Callable[[OtlpExport], None]) -> None:
+        pipeline = self._pipeline
+        if pipeline is not None and pipeline.otlp is not None:
+            with pipeline.guard:
+                act(pipeline.otlp)
+
+
+class RecordedStore:
+    """A store as the sink of a drain whose pipeline adds to each batch."""
+
+    def __init__(self, store: Store, wiring: Wiring) -> None:
+        self._store = store
+        self._wiring = wiring
+
+    def apply(self, batch: WriteBatch) -> None:
+        """Store the batch with what the pipeline adds."""
+        self._wiring.before_stored(batch)
+        self._store.apply(batch)
+
+    def journal_offset(self, segment_id: str) -> int:
+        """Return how many bytes of the segment are in the store."""
+        return self._store.journal_offset(segment_id)
+
+
+class StoreOfSending:
+    """What sending over OTLP needs of the store: its `SendingStore`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def note(self, rows: Sequence[Unsent], sent: Sequence[Unsent]) -> None:
+        """Write how far sending is."""
+        self._store.apply(WriteBatch(unsent=list(rows), sent=list(sent)))
+
+    def pages(self, run_id: str, signal: Signal, since_ns: int, until_ns: int) -> Iterator[StoredPage]:
+        """Yield what is stored of one signal of a run."""
+        return self._store.stored_pages(run_id, signal, since_ns=since_ns, until_ns=until_ns)
 
 
 class Discard:
@@ -63,6 +114,7 @@ class StoredPipeline:
         self._drain = drain
         self._store = store
         self._temporary = temporary
+        self._is_drained = False
         self.wake = drain.wake
 
     def drain_now(self, *, timeout_s: float) -> bool:
@@ -70,13 +122,16 @@ class StoredPipeline:
         return self._drain.drain_now(timeout_s=timeout_s)
 
     def close(self, *, timeout_s: float) -> bool:
-        """Store what is left and let go of the store; True when all of it was stored in time."""
-        is_drained = self._drain.close(timeout_s=timeout_s)
+        """Store what is left and stop the drain; True when all of it was stored in time."""
+        self._is_drained = self._drain.close(timeout_s=timeout_s)
+        return self._is_drained
+
+    def release(self) -> None:
+        """Let go of the store, which sending needs to the last; a drain that still waits for it dies with the process."""
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
-        elif self._store is not None and is_drained:
+        elif self._store is not None and self._is_drained:
             self._store.close()
-        return is_drained
 
     def highest_steps(self, run_id: str) -> dict[SeriesKey, float]:
         """Return the highest step of each series that the store holds of a run, whatever rank wrote it."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, Unpack
 
-from otel_experiments._pipeline_storage import Discard, StoredPipeline, Wiring
+from otel_experiments._pipeline_storage import Discard, RecordedStore, StoredPipeline, StoreOfSending, Wiring
 from otel_experiments.collect.drain import Drain
 from otel_experiments.collect.gather import gather_journals
 from otel_experiments.collect.journal_place import journal_directory
@@ -204,10 +204,11 @@ class RecorderParts:
             directory = temporary = Path(tempfile.mkdtemp(prefix="otel-experiments-"))
         wiring = Wiring()
         drain = Drain(
-            self.store or Discard(),
+            Discard() if self.store is None else RecordedStore(self.store, wiring),
             directory,
             interval_s=settings.drain_s,
             on_batch=wiring.after_stored,
+            on_taken_over=wiring.taken_over,
             before_round=wiring.before_round,
             keeps_segments=is_shared_disk,
         )
@@ -222,7 +223,12 @@ class RecorderParts:
         )
         if settings.enabled:
             self.pipeline.otlp = start_otlp(
-                settings, self.pipeline.guard, self.pipeline.known_runs, is_stored=is_stored
+                settings,
+                self.pipeline.guard,
+                self.pipeline.known_runs,
+                is_stored=is_stored,
+                store=None if self.store is None else StoreOfSending(self.store),
+                clock=self.pipeline.clock,
             )
         wiring.connect(self.pipeline)
         need_in_children(*CHILDREN_NEED)

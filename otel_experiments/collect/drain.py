@@ -44,6 +44,7 @@ class Drain:
         directory: where the journals are.
         interval_s: seconds between two rounds that nobody asked for.
         on_batch: called with each batch that was stored.
+        on_taken_over: called with a batch of which another process has stored the beginning, or all.
         before_round: called before each look at the journals.
         keeps_segments: whether journals stay when they are stored.
 
@@ -60,10 +61,13 @@ class Drain:
         *,
         interval_s: float,
         on_batch: Callable[[WriteBatch], None] | None = None,
+        on_taken_over: Callable[[WriteBatch], None] | None = None,
         before_round: Callable[[], None] | None = None,
         keeps_segments: bool = False,
     ) -> None:
-        self._merger = JournalMerger(sink, directory, on_batch=on_batch, keeps_segments=keeps_segments)
+        self._merger = JournalMerger(
+            sink, directory, on_batch=on_batch, on_taken_over=on_taken_over, keeps_segments=keeps_segments
+        )
         self._directory = directory
         self._interval_s = interval_s
         self._before_round = before_round

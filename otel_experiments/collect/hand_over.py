@@ -12,9 +12,13 @@ class HandOver:
     """Keeps the batch that is being stored until it was handed on."""
 
     def __init__(
-        self, on_batch: Callable[[WriteBatch], object] | None, stored_offset: Callable[[str], int]
+        self,
+        on_batch: Callable[[WriteBatch], object] | None,
+        stored_offset: Callable[[str], int],
+        on_taken_over: Callable[[WriteBatch], object] | None = None,
     ) -> None:
         self._on_batch = on_batch
+        self._on_taken_over = on_taken_over
         self._stored_offset = stored_offset
         self._pending: tuple[WriteBatch, Sequence[JournalAdvance]] | None = None
 
@@ -25,6 +29,12 @@ class HandOver:
     def forget(self) -> None:
         """Forget the batch: it was not stored."""
         self._pending = None
+
+    def give_up(self) -> None:
+        """Forget the batch: another process has stored the beginning of it, or all, and said nothing to anybody here."""
+        pending, self._pending = self._pending, None
+        if pending is not None and self._on_taken_over is not None:
+            self._on_taken_over(pending[0])
 
     def hand_on(self) -> None:
         """Hand on the batch, which is stored."""

@@ -82,6 +82,7 @@ class JournalMerger:
         directory: Path,
         *,
         on_batch: Callable[[WriteBatch], None] | None = None,
+        on_taken_over: Callable[[WriteBatch], None] | None = None,
         keeps_segments: bool = False,
     ) -> None:
         self._keeps_segments = keeps_segments
@@ -93,9 +94,8 @@ class JournalMerger:
         self._foreign: dict[str, Owner] = {}
         self._reported: set[str] = set()
         self._alive: dict[Owner, bool | None] = {}
-        self._caught_up: set[str] = set()
-        self._damaged: set[str] = set()
-        self._hand_over = HandOver(on_batch, sink.journal_offset)
+        self._caught_up, self._damaged = set[str](), set[str]()
+        self._hand_over = HandOver(on_batch, sink.journal_offset, on_taken_over)
         self._is_torn = False  # cut off in the middle of reading: a decoder may hold half of a batch
 
     def merge(self, *, scope: MergeScope = "own", deadline_s: float | None = None) -> MergeReport:
@@ -126,7 +126,7 @@ class JournalMerger:
                 continue
             if advances:
                 room_bytes = self._apply(batch, advances, report, room_bytes)
-                is_more = is_more or room_bytes < BATCH_BYTES
+                is_more |= room_bytes < BATCH_BYTES
             self._retire()
             if is_more:
                 here = self._names()
@@ -202,7 +202,7 @@ class JournalMerger:
         try:
             self._sink.apply(batch)
         except JournalMovedError as moved:
-            self._hand_over.forget()
+            self._hand_over.give_up()
             self._caught_up.clear()
             self._let_go(f"{moved.segment_id}{SEGMENT_SUFFIX}")
             return BATCH_BYTES - 1  # less than all: look again, from where the other process stopped

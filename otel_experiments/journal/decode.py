@@ -31,6 +31,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Owner, Run, RunState
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
+from otel_experiments.model.unsent import NOTHING_NS, Unsent
 from otel_experiments.process.interruption import is_interruption
 
 _UNREADABLE: Final = (
@@ -73,6 +74,7 @@ class SegmentDecoder:
             RecordType.SPAN: self._span,
             RecordType.LOG: self._log,
             RecordType.INSTRUMENT_POINTS: self._instrument_points,
+            RecordType.SENDING: self._sending,
         }
         self._declarations: dict[int, Callable[[bytes], None]] = {
             RecordType.KEYSET: self._declare_keyset,
@@ -203,6 +205,13 @@ class SegmentDecoder:
     def _heartbeat(payload: bytes, batch: WriteBatch) -> None:
         run_id, time_ns = cast("Content", load_value(payload[1:].decode()))
         batch.heartbeats.append(Heartbeat(run_id, time_ns))
+
+    @staticmethod
+    def _sending(payload: bytes, batch: WriteBatch) -> None:
+        for run_id, signal, destination, owner, time_ns in cast("Content", load_value(payload[1:].decode())):
+            batch.unsent.append(
+                Unsent(run_id, signal, destination, Owner(*owner), NOTHING_NS, noted_ns=time_ns)
+            )
 
     @staticmethod
     def _params(payload: bytes, batch: WriteBatch) -> None:

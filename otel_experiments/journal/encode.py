@@ -16,6 +16,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.model.run import Owner, ParamValue, Run
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span
+from otel_experiments.model.unsent import Unsent
 
 SPAN_PREFIX: Final = struct.Struct("<BBBxIII16s8s8sQQ")
 """type, kind, status, resource ref, scope ref, flags, trace id, span id, parent id, start ns, end ns (0: open)"""
@@ -82,6 +83,14 @@ def _owner(owner: Owner | None) -> list[object] | None:
 def encode_heartbeat(run_id: str, time_ns: int) -> bytes:
     """Return the record of a sign of life."""
     return _json_record(RecordType.HEARTBEAT, [run_id, time_ns])
+
+
+def encode_sending(rows: Sequence[Unsent]) -> bytes:
+    """Return the record that a process begins to send signals of a run; nothing is stored of them yet."""
+    return _json_record(
+        RecordType.SENDING,
+        [[row.run_id, row.signal, row.destination, _owner(row.owner), row.noted_ns] for row in rows],
+    )
 
 
 def encode_params(run_id: str, items: Mapping[str, ParamValue], time_ns: int) -> bytes:

@@ -58,6 +58,7 @@ class RecordType(IntEnum):
     SPAN = 11
     LOG = 12
     INSTRUMENT_POINTS = 13
+    SENDING = 14
 
 
 @dataclass(frozen=True, slots=True)

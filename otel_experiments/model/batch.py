@@ -88,8 +88,8 @@ class WriteBatch:
     Applying a batch is idempotent but for `points`, whose exactly-once delivery rests on `journal`: a store
     refuses the whole batch when a segment's stored offset is not the advance's `start_offset`.
 
-    What comes from a journal (`journal` is not empty) counts as not sent in every row of `Unsent` that its runs have,
-    until `unsent` writes such a row anew, or `sent` removes it.
+    `unsent` writes rows anew, `sent` removes them. After that, what comes from a journal (`journal` is not empty) counts
+    as not sent in every row that its runs have.
     """
 
     runs: list[Run] = field(default_factory=list)

@@ -10,7 +10,7 @@ FOLDERS = ("codec", "exporters", "journal", "process", "query", "record", "store
 BROAD = {"Exception", "BaseException", "OSError", "MemoryError", "ABOUT_CONTENT", "_UNREADABLE"}
 ELSEWHERE = {
     # module: why no exception of a signal handler gets there, or why it is raised again anyway
-    "record/otlp/sender.py": "runs in the sender's thread; signal handlers run in the main thread",
+    "record/otlp/queue.py": "runs in the sender's thread; signal handlers run in the main thread",
     "record/otlp/grpc_client.py": "as above",
     "record/otlp/http_client.py": "as above",
     "record/run/decorators.py": "hands what is raised on to a generator, or raises it again",

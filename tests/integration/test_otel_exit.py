@@ -95,7 +95,7 @@ def test_a_dead_endpoint_delays_no_exit_and_loses_nothing(tmp_path):
     assert line.startswith(
         f"OTLP: {endpoint.removeprefix('http://')} did not take 2 spans, 3,000 metric points, "
     )
-    assert line.endswith("The store has them.")
+    assert line.endswith("The store has them; `otel-experiments push --unsent` sends them.")
     assert (json.loads(is_exported), took_s < MOST_S) == (False, True)
     assert_nothing_lost(tmp_path)
 

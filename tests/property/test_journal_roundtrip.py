@@ -21,6 +21,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.model.run import Owner, Run, RunState
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
+from otel_experiments.model.unsent import NOTHING_NS, SIGNALS, Unsent
 
 TEXTS = st.one_of(
     st.text(max_size=12),
@@ -279,3 +280,25 @@ def test_a_journal_grows_over_many_segments():
         steps.extend(block.steps)
     assert steps == array("d", range(40_000))
     assert batch.tags == [TagSet("r", "big", "x" * 3_000_000, 1)]
+
+
+@given(
+    st.lists(
+        st.builds(
+            Unsent,
+            run_id=TEXTS,
+            signal=st.sampled_from(SIGNALS),
+            destination=TEXTS,
+            owner=st.builds(Owner, TEXTS, TEXTS, COUNTS, COUNTS),
+            since_ns=st.just(NOTHING_NS),
+            noted_ns=TIMES,
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_what_is_sent_from_now_on_comes_back_as_it_was_written(rows):
+    """The rows of a run that begins to be sent: none of its items is stored yet."""
+    batch, problems = through_a_journal(lambda writer: writer.append(encode.encode_sending(rows)))
+
+    assert (batch.unsent, problems) == (rows, [])

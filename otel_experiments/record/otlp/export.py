@@ -1,9 +1,10 @@
 """OTLP out: what has been stored is sent, each signal by a thread of its own, to where the environment says.
 
 The drain hands over each batch that it has stored, so that what leaves is what was kept: forked workers' spans
-and points included, nothing of it on the training thread, nothing lost to a full queue while the endpoint is
-away for a while. A dead or hanging endpoint delays nothing but its signal's thread; when the process ends, it gets a
-bounded time, and one line an endpoint says what was not sent.
+and points included, nothing of it on the training thread. What memory has no room for while an endpoint is away is
+read back from the store. A dead or hanging endpoint delays nothing but its signal's thread; when the process ends, it
+gets a bounded time, roots of traces before all else and spans before points; one line an endpoint says what was not
+sent, and the store remembers it (`progress`).
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from otel_experiments.codec.otlp.instruments import instrument_points_to_request
 from otel_experiments.codec.otlp.logs import log_records_to_request
 from otel_experiments.codec.otlp.spans import spans_to_request
+from otel_experiments.model.arrivals import arrivals
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock
 from otel_experiments.model.span import Span
+from otel_experiments.model.unsent import Signal, Unsent
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
 from otel_experiments.record.base.guard import Guard, logger
@@ -31,8 +34,11 @@ from otel_experiments.record.base.notices import say_once
 from otel_experiments.record.otlp.answer import Outcome
 from otel_experiments.record.otlp.backoff import Backoff
 from otel_experiments.record.otlp.client import open_client
+from otel_experiments.record.otlp.counts import counted
 from otel_experiments.record.otlp.environment import Destination, SendingPlan
+from otel_experiments.record.otlp.leftovers import Leftovers, SendingStore
 from otel_experiments.record.otlp.points import encode_points
+from otel_experiments.record.otlp.progress import SendingProgress
 from otel_experiments.record.otlp.queue import (
     Queue,
     block_bytes,
@@ -44,7 +50,7 @@ from otel_experiments.record.otlp.queue import (
     span_bytes,
     split_block,
 )
-from otel_experiments.record.otlp.sender import SignalSender, counted
+from otel_experiments.record.otlp.sender import SignalSender
 from otel_experiments.semconv import attributes as attr
 
 MAX_HELD: Final = 65_536
@@ -55,6 +61,8 @@ POINTS_PER_REQUEST: Final = 10_000  # whatever OTEL_BSP_MAX_EXPORT_BATCH_SIZE sa
 _SUSPECT_WAIT_S: Final = 1.0
 """How long the end of a process waits for an endpoint that did not answer when it was asked last."""
 _STOP_S: Final = 0.5
+_SPANS_SHARE: Final = 0.7
+"""How much of the last wait the spans have before everything else."""
 
 
 class OtlpExport:
@@ -65,6 +73,8 @@ class OtlpExport:
         guard: counts what is lost.
         known: the runs whose telemetry is sent; what else the drain meets stays at home.
         is_stored: whether a store has what cannot be sent.
+        store: that store, for what is sent later; None where what does not fit into memory is lost.
+        progress: what writes how far sending is; None without such a store.
         version: of this package, for the user agent.
 
     Attributes:
@@ -72,12 +82,22 @@ class OtlpExport:
     """
 
     def __init__(
-        self, plan: SendingPlan, guard: Guard, known: KnownRuns, *, is_stored: bool, version: str
+        self,
+        plan: SendingPlan,
+        guard: Guard,
+        known: KnownRuns,
+        *,
+        is_stored: bool,
+        version: str,
+        store: SendingStore | None = None,
+        progress: SendingProgress | None = None,
     ) -> None:
         self.metric_interval_s = plan.metric_interval_s
         self._guard = guard
         self._known = known
         self._is_stored = is_stored
+        self._store = store
+        self._progress = progress
         self._random = random.Random(os.urandom(16))  # noqa: S311 - jitter, and never the global generator
         self._is_stopping = False
         self._senders: list[SignalSender] = []
@@ -90,21 +110,47 @@ class OtlpExport:
         """How many items wait, or were lost for good, by what they are called; empty when all was taken."""
         found: dict[str, int] = {}
         for sender in self._senders:
-            found |= sender.unsent_counts
+            found |= sender.waiting.counts
         return found
 
     def hold(self, batch: WriteBatch) -> None:
         """Send what of a stored batch belongs to this process's runs. Returns at once."""
+        for noun, entries in self._entries_of(batch).items():
+            self._put(noun, entries)
+        if self._progress is not None:
+            self._progress.note_stored(batch)
+
+    def begin(self, run_id: str) -> list[Unsent]:
+        """Return what the journal is to say of a run that starts: that it is sent, and where to."""
+        return [] if self._progress is None else self._progress.begin(run_id, self._senders)
+
+    def open_rows(self, batch: WriteBatch) -> None:
+        """Let the store know, with a batch that is about to be stored, of runs that are sent from now on."""
+        if self._progress is not None:
+            batch.unsent += self._progress.rows_to_open(batch, self._senders)
+
+    def note_progress(self) -> None:
+        """Write how far sending is, if it is time. Raises nothing."""
+        if self._progress is not None:
+            self._progress.write(self._senders)
+
+    def note_taken_over(self, batch: WriteBatch) -> None:
+        """Know that another process has stored what of a batch comes first; it is read back from the store."""
+        for (run_id, signal), arrival in arrivals(batch).items():
+            for sender in self._senders:
+                if sender.signal == signal and self._known.get(run_id) is not None:
+                    sender.leave_in_store(run_id, arrival)
+
+    def _entries_of(self, batch: WriteBatch) -> dict[str, list[Any]]:
+        """Return what of a batch is sent, as entries of the queues."""
         known = self._known
-        self._put("spans", [s for s in batch.spans if s.end_ns is not None and self._is_ours(s)])
-        self._put("log records", [record for record in batch.log_records if self._is_ours(record)])
-        if "metric points" in self._ways:
-            blocks = [block for block in batch.points if known.get(block.run_id) is not None]
-            self._put("metric points", [piece for block in blocks for piece in split_block(block)])
-        self._put(
-            "data points of instruments",
-            [point for point in batch.instrument_points if self._is_ours(point)],
-        )
+        blocks = [block for block in batch.points if known.get(block.run_id) is not None]
+        return {
+            "spans": [s for s in batch.spans if s.end_ns is not None and self._is_ours(s)],
+            "log records": [record for record in batch.log_records if self._is_ours(record)],
+            "metric points": [piece for block in blocks for piece in split_block(block)],
+            "data points of instruments": [p for p in batch.instrument_points if self._is_ours(p)],
+        }
 
     def flush(self, *, timeout_s: float) -> bool:
         """Send what waits; True when the endpoints have taken everything, since the start, within the time."""
@@ -116,11 +162,15 @@ class OtlpExport:
         self._await({sender: 0.0 if sender.is_suspect else timeout_s for sender in self._senders})
         return not self.unsent_counts
 
-    def shutdown(self, *, timeout_s: float) -> bool:
-        """Send what waits and stop; say in one line an endpoint what was not sent. Safe to call twice."""
+    def shutdown(self, *, timeout_s: float, is_whole: bool = True) -> bool:
+        """Send what waits and stop; say in one line an endpoint what was not sent. Safe to call twice.
+
+        `is_whole`: everything that was recorded is stored, so that nothing waits in a journal.
+        """
         if self._is_stopping:
             return not self.unsent_counts
         self._is_stopping = True
+        self._let_spans_pass(timeout_s)
         self._await(
             {
                 sender: min(timeout_s, _SUSPECT_WAIT_S) if sender.is_suspect else timeout_s
@@ -133,8 +183,18 @@ class OtlpExport:
         deadline_s = time.monotonic() + _STOP_S
         for sender in self._senders:
             sender.join(max(0.0, deadline_s - time.monotonic()))
-        self._tell_unsent()
+        if self._progress is not None:
+            self._progress.write(self._senders, is_due=True, is_whole=is_whole)
+        self._tell_unsent(is_whole=is_whole)
         return not self.unsent_counts
+
+    def _let_spans_pass(self, timeout_s: float) -> None:
+        """Let all other signals wait for the spans: a trace without its root is worth less than a curve without its end."""
+        until_s = time.monotonic() + timeout_s * _SPANS_SHARE
+        traces = next((sender for sender in self._senders if sender.signal == "traces"), None)
+        for sender in self._senders:
+            if traces is not None and sender is not traces and not traces.is_suspect:
+                sender.give_way(traces, until_s)
 
     def _add(self, destination: Destination, plan: SendingPlan, *, user_agent: str) -> None:
         try:
@@ -159,6 +219,10 @@ class OtlpExport:
             delay_s=plan.delay_s,
             kept=self._kept,
             on_unserved=self._tell_unserved,
+            leftovers=None
+            if self._store is None
+            else Leftovers(cast("Signal", destination.signal), self._store, self._entries_of),
+            describe=describe,
         )
         self._senders.append(sender)
         self._ways.update({queue.noun: (sender, queue) for queue in queues})
@@ -209,6 +273,8 @@ class OtlpExport:
 
     def _await(self, timeouts_s: dict[SignalSender, float], *, is_last: bool = False) -> None:
         """Ask all senders, then wait for each: they send side by side, and each has the whole time."""
+        if "spans" in self._ways:
+            self._ways["spans"][1].bring_forward(lambda span: span.parent_span_id is None)
         now_s = time.monotonic()
         asked = [
             (sender, sender.ask(now_s + timeout_s, is_last=is_last), now_s + timeout_s)
@@ -224,13 +290,18 @@ class OtlpExport:
             f"an endpoint that takes them: OTEL_EXPORTER_OTLP_{sender.signal.upper()}_ENDPOINT."
         )
 
-    def _tell_unsent(self) -> None:
+    def _tell_unsent(self, *, is_whole: bool) -> None:
+        kept = self._kept.capitalize()
+        if self._store is not None:
+            kept += "; `otel-experiments push --unsent` sends them"
+        if not is_whole:
+            kept += ", with what waits in the journal and is not counted here"
         for address in dict.fromkeys(sender.address for sender in self._senders):
             counts: dict[str, int] = {}
             details = []
             for sender in self._senders:
-                if sender.address == address and not sender.is_off and sender.unsent_counts:
-                    counts |= sender.unsent_counts
+                if sender.address == address and not sender.is_off and sender.waiting.counts:
+                    counts |= sender.waiting.counts
                     details.append(sender.last_detail or "there was no time")
             if counts:
                 tell(
@@ -239,5 +310,13 @@ class OtlpExport:
                     address,
                     counted(counts),
                     "; ".join(dict.fromkeys(details)),
-                    self._kept.capitalize(),
+                    kept,
                 )
+
+
+def describe(entry: Span | LogRecord | PointBlock | InstrumentPoint) -> tuple[str, int, int]:
+    """Return whose an entry of a queue is, and from when to when its items are."""
+    if isinstance(entry, PointBlock):
+        return entry.run_id, min(entry.times_ns), max(entry.times_ns)
+    time_ns = entry.end_ns or 0 if isinstance(entry, Span) else entry.time_ns
+    return str(entry.resource.attributes.get(attr.ML_RUN_ID, "")), time_ns, time_ns

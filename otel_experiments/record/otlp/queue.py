@@ -1,4 +1,4 @@
-"""What waits to be sent: bounded, oldest out first, cut into requests that gRPC's default limit takes."""
+"""What waits in memory to be sent: bounded, oldest out first, cut into requests that gRPC's default limit takes."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class Queue(Generic[Item]):
         halve: cuts an entry of many items in two; an entry of one item comes back alone.
 
     Attributes:
+        overflow: called, with the queue locked, with entries that have to go since more wait than may.
         held_count: items that wait.
         flying_count: items in a request that has no answer yet.
         sent_count, lost_count: items that the endpoint took; items that it refused or that did not fit.
@@ -62,26 +63,44 @@ class Queue(Generic[Item]):
         self._max_bytes = MAX_REQUEST_BYTES
         self._halve = halve
         self._entries: deque[Item] = deque()
+        self._flying: list[Item] = []
+        self.overflow: Callable[[list[Item]], None] = lambda _: None
         self._lock = threading.Lock()
         self.held_count = 0
         self.flying_count = 0
         self.sent_count = 0
         self.lost_count = 0
 
-    def put(self, entries: Iterable[Item]) -> int:
-        """Let entries wait; returns how many items had to go for them."""
+    def put(self, entries: Iterable[Item], *, is_bounded: bool = True) -> None:
+        """Let entries wait; the oldest go for them where more wait than may, but for what a page brings."""
         with self._lock:
             for entry in entries:
                 self._entries.append(entry)
                 self.held_count += self.weight(entry)
-            return self._drop_oldest()
+            if is_bounded:
+                self._drop_oldest()
 
-    def put_back(self, entries: Sequence[Item]) -> int:
-        """Let entries wait that were taken; they stay the oldest. Returns how many items had to go."""
+    def put_back(self, entries: Sequence[Item]) -> None:
+        """Let entries wait that were taken; they stay the oldest."""
         with self._lock:
             self._entries.extendleft(reversed(entries))
             self.held_count += sum(map(self.weight, entries))
-            return self._drop_oldest()
+            self._drop_oldest()
+
+    def bring_forward(self, is_wanted: Callable[[Item], bool]) -> None:
+        """Let the entries that are wanted be the next ones."""
+        with self._lock:
+            wanted = [entry for entry in self._entries if is_wanted(entry)]
+            if wanted:
+                rest = [entry for entry in self._entries if not is_wanted(entry)]
+                self._entries.clear()
+                self._entries.extend(wanted)
+                self._entries.extend(rest)
+
+    def waiting(self) -> list[Item]:
+        """Return the entries that nobody has taken yet, those of a request that has no answer among them."""
+        with self._lock:
+            return [*self._flying, *self._entries]
 
     def take(self) -> list[Item]:
         """Return the oldest entries, enough for one request; empty when nothing waits."""
@@ -97,11 +116,19 @@ class Queue(Generic[Item]):
                 count, size_bytes = count + weight, size_bytes + size
             self.held_count -= count
             self.flying_count = count
+            self._flying = taken
         return taken
+
+    def attempt(self, entries: list[Item]) -> Outcome:
+        """Try once to send entries that were taken. Never raises."""
+        try:
+            return self.send(entries)
+        except Exception as error:  # noqa: BLE001 - what cannot be made into a request now never can
+            return Outcome(is_taken=False, is_divisible=True, detail=f"it cannot be encoded: {error!r}")
 
     def land(self) -> None:
         """Note that the request that was taken has its answer, and what it held is sent, lost or put back."""
-        self.flying_count = 0
+        self.flying_count, self._flying = 0, []
 
     def make_smaller(self, entries: Sequence[Item]) -> Sequence[Item]:
         """Let entries wait that are too large for one request, for requests of at most half their size.
@@ -132,14 +159,13 @@ class Queue(Generic[Item]):
             self._entries.popleft()
             self._entries.extendleft(reversed(pieces))
 
-    def _drop_oldest(self) -> int:
-        dropped = 0
+    def _drop_oldest(self) -> None:
+        dropped: list[Item] = []
         while self.held_count > self._max_held and self._entries:
-            weight = self.weight(self._entries.popleft())
-            self.held_count -= weight
-            dropped += weight
-        self.lost_count += dropped
-        return dropped
+            dropped.append(self._entries.popleft())
+            self.held_count -= self.weight(dropped[-1])
+        if dropped:
+            self.overflow(dropped)
 
 
 def one(_: object) -> int:

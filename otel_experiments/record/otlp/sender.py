@@ -1,8 +1,8 @@
 """One thread that sends one signal: its queues in turn, its own pauses, whatever the other signals meet.
 
-Each signal has an endpoint of its own to wait for, so that a dead one, or a long queue, holds up no other. Items
-are lost only where waiting cannot save them: what the endpoint refuses for good, what does not fit into memory,
-what nobody has taken when the process ends. Each of these is counted and told.
+Each signal has an endpoint of its own to wait for, so that a dead one, or a long queue, holds up no other. What does
+not fit into memory is read back from the store once everything else is sent. Items are lost only where waiting cannot
+save them: what the endpoint refuses for good, and without a store what does not fit into memory. Each is counted and told.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from opentelemetry import context as context_api
 
+from otel_experiments.model.arrivals import Arrival
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.thread_signals import leave_signals_to_the_program
 from otel_experiments.record.base.guard import Guard
@@ -21,16 +22,14 @@ from otel_experiments.record.base.notices import say_once
 from otel_experiments.record.base.otel_internals import without_instrumentation
 from otel_experiments.record.otlp.answer import Outcome
 from otel_experiments.record.otlp.backoff import Backoff
+from otel_experiments.record.otlp.counts import counted
+from otel_experiments.record.otlp.leftovers import Leftovers
 from otel_experiments.record.otlp.queue import Queue
+from otel_experiments.record.otlp.waiting import WaitingItems
 
+_LOOK_S: Final = 0.02
 _LAST_CHANCE_S: Final = 0.25
 """So long before a wait ends, an endpoint that named no time is asked once more."""
-_ONE: Final = {
-    "spans": "span",
-    "log records": "log record",
-    "metric points": "metric point",
-    "data points of instruments": "data point of an instrument",
-}
 
 
 class Client(Protocol):
@@ -53,10 +52,13 @@ class SignalSender:
         backoff: the pauses.
         delay_s: for how long what comes first waits for more.
         kept: where else the items are, for messages.
+        leftovers: what is left in the store; None where no store has it.
+        describe: says of an entry of a queue whose it is, and from when to when its items are.
         on_unserved: told when the endpoint does not take the signal at all, with what it said.
         clock: seconds, never going back.
 
     Attributes:
+        waiting: what is not sent.
         is_off: the endpoint does not take this signal; nothing more is sent.
         is_suspect: nobody answered when the endpoint was asked last.
         last_detail: what the endpoint said last when it refused.
@@ -74,11 +76,12 @@ class SignalSender:
         delay_s: float,
         kept: str,
         on_unserved: Callable[[SignalSender, str], None],
+        leftovers: Leftovers | None = None,
+        describe: Callable[[Any], tuple[str, int, int]] = lambda _: ("", 0, 0),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.signal = signal
         self.address = address
-        self.queues = tuple(queues)
         self.is_off = False
         self.is_suspect = False
         self.last_detail = ""
@@ -89,6 +92,9 @@ class SignalSender:
         self._kept = kept
         self._on_unserved = on_unserved
         self._clock = clock
+        self.waiting = WaitingItems(queues, leftovers, describe, clock)
+        self._first: SignalSender | None = None
+        self._first_until_s = 0.0
         self._mutex = (
             threading.RLock()
         )  # taken by itself: a Condition's `__exit__` is Python, where a signal may raise
@@ -103,22 +109,27 @@ class SignalSender:
         self._thread: threading.Thread | None = None
 
     @property
-    def unsent_counts(self) -> dict[str, int]:
-        """How many items wait, or were lost for good, by what they are called; empty when all was taken."""
-        counts = {q.noun: q.held_count + q.flying_count + q.lost_count for q in self.queues}
-        return {noun: count for noun, count in counts.items() if count}
+    def is_at_rest(self) -> bool:
+        """Whether nothing waits, or waiting for it is in vain."""
+        return (
+            (self.waiting.is_none and not self.waiting.is_flying) or self.is_off or self._backoff.refusals > 0
+        )
 
     @property
-    def _is_idle(self) -> bool:
-        return not any(queue.held_count for queue in self.queues)
+    def reason(self) -> str:
+        """What the endpoint said when it refused the last request; empty where it took it."""
+        return self.last_detail if self._backoff.refusals or self.is_suspect else ""
 
     def put(self, queue: Queue[Any], entries: Sequence[Any]) -> None:
         """Let entries wait in one of the sender's queues. Returns at once."""
         if not entries or self.is_off:
             return
-        dropped = queue.put(entries)
-        if dropped:
-            self._tell_lost(queue, dropped, "more wait than memory is given to them")
+        queue.put(entries)
+        self._tell_dropped(queue)
+        self.wake()
+
+    def wake(self) -> None:
+        """Send soon what waits."""
         with self._mutex:
             if self._next_s is None or self._thread is None:
                 self._next_s = self._clock() + self._delay_s
@@ -134,7 +145,7 @@ class SignalSender:
             self._asked += 1
             self._deadline_s = max(self._deadline_s, deadline_s)
             self._is_last = self._is_last or is_last
-            is_done = self._is_idle and not any(queue.flying_count for queue in self.queues)
+            is_done = self.waiting.is_none and not self.waiting.is_flying
             if not is_done:
                 self._start()
             if is_done or self._thread is None or self._is_too_late():
@@ -154,6 +165,15 @@ class SignalSender:
                         self.last_detail = "there was no answer in time"
                     return
                 self._changed.wait(left_s)
+
+    def leave_in_store(self, run_id: str, arrival: Arrival) -> None:
+        """Send later what another process has stored of what this one recorded."""
+        self.waiting.leave_in_store(run_id, arrival)
+        self.wake()
+
+    def give_way(self, first: SignalSender, until_s: float) -> None:
+        """Send nothing more until another sender is at rest, or `until_s`."""
+        self._first_until_s, self._first = until_s, first
 
     def stop(self) -> None:
         """Send no more; a request that waits for its answer is ended."""
@@ -194,7 +214,7 @@ class SignalSender:
             with self._guard:
                 self._round()
             with self._mutex:
-                if not self._is_idle and self._next_s is None:
+                if not self.waiting.is_none and self._next_s is None:
                     self._next_s = self._clock()
                 if self._has_answer():
                     self._answered = max(self._answered, asked)
@@ -216,7 +236,7 @@ class SignalSender:
 
     def _has_answer(self) -> bool:
         """Tell whether those who wait have waited enough: all is sent, or will not be in their time."""
-        return self._is_idle or self.is_off or self._is_hopeless() or self._is_too_late()
+        return self.waiting.is_none or self.is_off or self._is_hopeless() or self._is_too_late()
 
     def _is_hopeless(self) -> bool:
         """Tell whether nobody answers, so that one try is enough for whoever waits."""
@@ -233,21 +253,41 @@ class SignalSender:
 
     def _round(self) -> None:
         """Send a request of each queue in turn, until nothing waits or the endpoint takes none now."""
-        while not self._is_idle:
-            for queue in self.queues:
+        while not self.waiting.is_none:
+            if not self.waiting.is_in_memory and not self.waiting.read_rest():
+                self.last_detail = self.waiting.read_error
+                return
+            for queue in self.waiting.queues:
+                self._wait_for_first()
                 if self._is_stopping or self.is_off:
                     return
                 entries = queue.take()
                 rest = self._deliver(queue, entries) if entries else None
                 if rest:
-                    self._put_back(queue, rest)
+                    queue.put_back(rest)
+                    self._tell_dropped(queue)
                 queue.land()
                 if rest is not None:
                     return
 
+    def _wait_for_first(self) -> None:
+        first = self._first
+        while first is not None and not first.is_at_rest and not self._is_stopping:
+            left_s = self._first_until_s - self._clock()
+            if left_s <= 0:
+                break
+            with self._mutex:
+                self._changed.wait(min(left_s, _LOOK_S))
+        self._first = None
+
+    def _tell_dropped(self, queue: Queue[Any]) -> None:
+        count = self.waiting.take_dropped(queue)
+        if count:
+            self._tell_lost(queue, count, "more wait than memory is given to them")
+
     def _deliver(self, queue: Queue[Any], entries: list[Any]) -> list[Any] | None:
         """Send one request; returns None when that is done, else what waits since the endpoint takes none now."""
-        outcome = _tried(queue, entries)
+        outcome = queue.attempt(entries)
         if outcome.is_taken:
             self._note_taken(queue, entries, outcome)
             return None
@@ -274,6 +314,7 @@ class SignalSender:
         self._backoff.note_taken()
         self._taken_requests += 1
         self.is_suspect = False
+        self.waiting.note_taken()
         count = sum(map(queue.weight, entries))
         rejected = min(outcome.rejected_count, count)
         queue.sent_count += count - rejected
@@ -286,14 +327,9 @@ class SignalSender:
                 f"OTLP: {self.address} took {self.signal}, with a warning: {outcome.detail}. Nothing is lost."
             )
 
-    def _put_back(self, queue: Queue[Any], entries: list[Any]) -> None:
-        dropped = queue.put_back(entries)
-        if dropped:
-            self._tell_lost(queue, dropped, "more wait than memory is given to them")
-
     def _switch_off(self, detail: str) -> None:
         self.is_off = True
-        for queue in self.queues:
+        for queue in self.waiting.queues:
             queue.drop_all()
         self._on_unserved(self, detail)
 
@@ -303,16 +339,3 @@ class SignalSender:
             f"OTLP: {self.address} did not take {counted({queue.noun: count})}: {why}; {self._kept}",
             count=count,
         )
-
-
-def _tried(queue: Queue[Any], entries: list[Any]) -> Outcome:
-    try:
-        return queue.send(entries)
-    except Exception as error:  # noqa: BLE001 - what cannot be made into a request now never can
-        return Outcome(is_taken=False, is_divisible=True, detail=f"it cannot be encoded: {error!r}")
-
-
-def counted(counts: dict[str, int]) -> str:
-    """Return counts as people say them: `2 spans, 1 log record and 3,000 metric points`."""
-    parts = [f"{count:,} {_ONE[noun] if count == 1 else noun}" for noun, count in counts.items()]
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

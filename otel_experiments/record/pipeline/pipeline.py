@@ -12,17 +12,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
+from otel_experiments.journal.encode import encode_sending
 from otel_experiments.journal.file_mode import file_mode_of
 from otel_experiments.journal.limits import reason_of
 from otel_experiments.journal.writer import JournalWriter, SilentJournal
 from otel_experiments.model.batch import WriteBatch
-from otel_experiments.model.metric import SeriesKey
 from otel_experiments.process.fork import ResetInChild
 from otel_experiments.process.notice import tell
 from otel_experiments.process.thread_signals import blocking_only, leave_signals_to_the_program
@@ -41,6 +41,7 @@ from otel_experiments.record.events.own_event import OwnEvents
 from otel_experiments.record.events.run_events import RunEvents
 from otel_experiments.record.metrics.anomalies import AnomalyEvents
 from otel_experiments.record.otlp.environment import is_sdk_disabled
+from otel_experiments.record.pipeline.storage import Storage
 from otel_experiments.record.spans.adoption import look_again
 from otel_experiments.record.spans.processors import (
     JournalLogProcessor,
@@ -50,7 +51,6 @@ from otel_experiments.record.spans.user_processors import UserProcessors
 from otel_experiments.record.system.system_metrics import SystemMetrics
 
 if TYPE_CHECKING:
-    from otel_experiments.model.rank_config import RankConfig
     from otel_experiments.record.base.ports import RunPort
     from otel_experiments.record.otlp.export import OtlpExport
 
@@ -59,35 +59,6 @@ _LOOK_S: Final = 0.5
 _FINISH_SHARE: Final = 0.4
 _CLOSE_SHARE: Final = 0.4
 """How much of the exit budget OTLP gets when a run ends, and when the process does."""
-
-
-class Storage(Protocol):
-    """Whoever moves the journal into a store, as the pipeline sees it."""
-
-    def wake(self) -> None:
-        """Ask for a round now."""
-        ...
-
-    def drain_now(self, *, timeout_s: float) -> bool:
-        """Store what is recorded so far; True when all of it was stored in time."""
-        ...
-
-    def close(self, *, timeout_s: float) -> bool:
-        """Store what is left and stop; True when all of it was stored in time."""
-        ...
-
-    def highest_steps(self, run_id: str) -> dict[SeriesKey, float]:
-        """Return the highest step of each series that the store holds of a run."""
-        ...
-
-    def told_by_ranks(self, run_id: str) -> Sequence[RankConfig]:
-        """Return what the store holds of what ranks other than 0 were told about a run."""
-        ...
-
-    @property
-    def last_error(self) -> Exception | None:
-        """What keeps the journal from being stored; None when nothing does."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +192,8 @@ class Pipeline:
         context = run.otel_span.get_span_context()
         self.known_runs.add(run.id, KnownRun(run.providers.resource, int(run.id, 16), context.span_id))
         self.losses.write_all(run.id)
+        if self.otlp is not None and not self.is_inherited and (rows := self.otlp.begin(run.id)):
+            self.journal.append(encode_sending(rows))
         if self._ticker is None and not self.is_inherited:
             self._ticker = threading.Thread(target=self._tick, name="otel-experiments-ticker", daemon=True)
             self._ticker.start()
@@ -307,6 +280,8 @@ class Pipeline:
                     self.storage.last_error or "no time left",
                     self.journal.directory,
                 )
+            if self.otlp is None:
+                self.storage.release()
         return lambda: self._close_exports(budget_s, deadline_s, is_stored=is_stored)
 
     def _close_exports(self, budget_s: float, deadline_s: float, *, is_stored: bool) -> FlushReport:
@@ -314,7 +289,11 @@ class Pipeline:
         self._user_processors.shut_down_within((deadline_s - time.monotonic()) / 2)
         if self.otlp is not None:
             left_s = max(0.1, deadline_s - time.monotonic())
-            is_exported = self.otlp.shutdown(timeout_s=min(left_s, budget_s * _CLOSE_SHARE))
+            is_exported = self.otlp.shutdown(
+                timeout_s=min(left_s, budget_s * _CLOSE_SHARE), is_whole=is_stored
+            )
+            if self.storage is not None:
+                self.storage.release()
         self.guard.tell_all()
         self.guard.raise_later()
         return FlushReport(is_stored=is_stored, is_exported=is_exported, lost=dict(self.guard.losses))

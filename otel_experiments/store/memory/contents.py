@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import dump_value, load_attributes, load_value
 from otel_experiments.errors import JournalMovedError
+from otel_experiments.model.arrivals import arrivals, joined, key_of
 from otel_experiments.model.batch import JournalAdvance, MetricDefinition, ParamSet, TagSet, WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
@@ -31,7 +32,6 @@ from otel_experiments.store.semantics.run import (
 )
 from otel_experiments.store.semantics.span import latest_forms
 from otel_experiments.store.semantics.summary import Axis, as_floats, direction_of, merge, summarize
-from otel_experiments.store.semantics.unsent import arrivals, joined, key_of
 
 
 @dataclass(slots=True)
@@ -99,15 +99,15 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
 
 
 def _note_unsent(contents: Contents, batch: WriteBatch) -> None:
+    contents.unsent.update((key_of(row), row) for row in batch.unsent)
+    for row in batch.sent:
+        contents.unsent.pop(key_of(row), None)
     if batch.journal and contents.unsent:
         arrived = arrivals(batch)
         for key, row in contents.unsent.items():
             arrival = arrived.get((row.run_id, row.signal))
             if arrival is not None and not row.is_push:
                 contents.unsent[key] = joined(row, arrival)
-    contents.unsent.update((key_of(row), row) for row in batch.unsent)
-    for row in batch.sent:
-        contents.unsent.pop(key_of(row), None)
 
 
 def _define(contents: Contents, definitions: Iterable[MetricDefinition]) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from otel_experiments.codec.text import clean_text
+from otel_experiments.model.arrivals import arrivals
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.run import Owner
 from otel_experiments.model.unsent import Unsent
-from otel_experiments.store.semantics.unsent import arrivals
 from otel_experiments.store.sqlite.unreadable import check_numbers, check_texts, readable, sql_literal
 
 _KEY: Final = "run_id, signal, destination, owner_host, owner_boot_id, owner_pid, owner_start_ticks"

@@ -58,9 +58,9 @@ class BatchWriter:
             self._runs.write_definitions(connection, batch.metric_definitions)
 
     def _note_unsent(self, connection: sqlite3.Connection, batch: WriteBatch) -> None:
-        if batch.journal:
-            join_arrivals(connection, batch)
         for row in batch.unsent:
             self._runs.ensure(connection, row.run_id, row.noted_ns)
         if batch.unsent or batch.sent:
             write_unsent(connection, batch.unsent, batch.sent)
+        if batch.journal:
+            join_arrivals(connection, batch)

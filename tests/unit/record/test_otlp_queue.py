@@ -60,18 +60,52 @@ def test_requests_are_cut_by_count_and_by_bytes():
     assert queue.held_count == 0
 
 
-def test_beyond_its_bound_the_oldest_go_and_are_counted():
-    """Ten may wait: of twelve the first two are lost, and said so."""
-    queue = make_queue()
+def test_beyond_its_bound_the_oldest_go():
+    """Ten may wait: of twelve the first two go, and whoever keeps count gets them."""
+    queue, gone = make_queue(), []
+    queue.overflow = gone.extend
+    queue.put(range(8))
+    assert gone == []
+    queue.put(range(8, 12))
 
-    assert (queue.put(range(8)), queue.put(range(8, 12))) == (0, 2)
-    assert (queue.take(), queue.held_count, queue.lost_count) == ([2, 3, 4, 5], 6, 2)
+    assert gone == [0, 1]
+    assert (queue.take(), queue.held_count) == ([2, 3, 4, 5], 6)
+
+
+def test_a_page_from_the_store_lets_nothing_go():
+    """What was read back is not dropped for being too much: it is the queue's only content."""
+    queue, gone = make_queue(), []
+    queue.overflow = gone.extend
+    queue.put(range(12), is_bounded=False)
+
+    assert (gone, queue.held_count) == ([], 12)
+
+
+def test_what_is_brought_forward_is_sent_first():
+    """Roots of traces leave before all other spans; the order stays otherwise."""
+    queue = make_queue()
+    queue.put([1, 2, 3, 4])
+    queue.bring_forward(lambda n: n > 2)
+
+    assert queue.take() == [3, 4, 1, 2]
+
+
+def test_what_waits_includes_a_request_without_an_answer():
+    """What was taken and not answered yet is not sent."""
+    queue = make_queue()
+    queue.put([1, 2, 3, 4, 5])
+    queue.take()
+
+    assert queue.waiting() == [1, 2, 3, 4, 5]
+    queue.land()
+    assert queue.waiting() == [5]
 
 
 @given(st.lists(st.one_of(st.integers(1, 5), st.sampled_from(["take", "back"])), max_size=40))
 def test_what_is_put_comes_out_once_and_in_order(actions):
     """Whatever is put back and taken again: nothing doubles, nothing is reordered, losses are the oldest."""
-    queue, next_item, taken, out = make_queue(), 0, [], []
+    queue, next_item, taken, out, gone = make_queue(), 0, [], [], []
+    queue.overflow = gone.extend
     for action in actions:
         if action == "take":
             out += taken
@@ -87,7 +121,7 @@ def test_what_is_put_comes_out_once_and_in_order(actions):
         out += rest
 
     assert out == sorted(set(out))
-    assert len(out) + queue.lost_count == next_item
+    assert sorted(out + gone) == list(range(next_item))
 
 
 @given(

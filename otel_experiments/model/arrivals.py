@@ -1,4 +1,4 @@
-"""What a batch adds to what destinations have not taken yet: the same in every store."""
+"""What a batch adds to what destinations have not taken yet: the same for every store and for what sends."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from otel_experiments.semconv import attributes as attr
 
 @dataclass(slots=True)
 class Arrival:
-    """How many items of one signal of a run a batch has, and the earliest of their times."""
+    """How many items of one signal of a run a batch has, with the earliest and the latest of their times."""
 
     since_ns: int
+    last_ns: int
     count: int
 
 
@@ -24,13 +25,14 @@ def arrivals(batch: WriteBatch) -> dict[tuple[str, Signal], Arrival]:
     That is what the run's own providers made: its resource names the run. Only ended spans are sent.
     """
     found: dict[tuple[str, Signal], Arrival] = {}
-    for run_id, signal, time_ns, count in _items(batch):
+    for run_id, signal, first_ns, last_ns, count in _items(batch):
         known = found.get((run_id, signal))
         if known is None:
-            found[run_id, signal] = Arrival(time_ns, count)
+            found[run_id, signal] = Arrival(first_ns, last_ns, count)
         else:
             known.count += count
-            known.since_ns = min(known.since_ns, time_ns)
+            known.since_ns = min(known.since_ns, first_ns)
+            known.last_ns = max(known.last_ns, last_ns)
     return found
 
 
@@ -44,19 +46,25 @@ def key_of(row: Unsent) -> tuple[object, ...]:
     return (row.run_id, row.signal, row.destination, row.owner)
 
 
-def _items(batch: WriteBatch) -> Iterator[tuple[str, Signal, int, int]]:
+def _items(batch: WriteBatch) -> Iterator[tuple[str, Signal, int, int, int]]:
     for span in batch.spans:
         run_id = span.resource.attributes.get(attr.ML_RUN_ID)
         if span.end_ns is not None and isinstance(run_id, str):
-            yield run_id, "traces", span.end_ns, 1
+            yield run_id, "traces", span.end_ns, span.end_ns, 1
     for record in batch.log_records:
         run_id = record.resource.attributes.get(attr.ML_RUN_ID)
         if isinstance(run_id, str):
-            yield run_id, "logs", record.time_ns, 1
+            yield run_id, "logs", record.time_ns, record.time_ns, 1
     for block in batch.points:
         if len(block.times_ns):
-            yield block.run_id, "metrics", min(block.times_ns), len(block.times_ns) * len(block.keys)
+            yield (
+                block.run_id,
+                "metrics",
+                min(block.times_ns),
+                max(block.times_ns),
+                len(block.times_ns) * len(block.keys),
+            )
     for point in batch.instrument_points:
         run_id = point.resource.attributes.get(attr.ML_RUN_ID)
         if isinstance(run_id, str):
-            yield run_id, "metrics", point.time_ns, 1
+            yield run_id, "metrics", point.time_ns, point.time_ns, 1

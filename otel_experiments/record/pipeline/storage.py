@@ -1,0 +1,44 @@
+"""What moves the journal into a store, as the pipeline sees it, which knows no store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from otel_experiments.model.metric import SeriesKey
+
+if TYPE_CHECKING:
+    from otel_experiments.model.rank_config import RankConfig
+
+
+class Storage(Protocol):
+    """Whoever moves the journal into a store, as the pipeline sees it."""
+
+    def wake(self) -> None:
+        """Ask for a round now."""
+        ...
+
+    def drain_now(self, *, timeout_s: float) -> bool:
+        """Store what is recorded so far; True when all of it was stored in time."""
+        ...
+
+    def close(self, *, timeout_s: float) -> bool:
+        """Store what is left and stop; True when all of it was stored in time."""
+        ...
+
+    def release(self) -> None:
+        """Let go of the store."""
+        ...
+
+    def highest_steps(self, run_id: str) -> dict[SeriesKey, float]:
+        """Return the highest step of each series that the store holds of a run."""
+        ...
+
+    def told_by_ranks(self, run_id: str) -> Sequence[RankConfig]:
+        """Return what the store holds of what ranks other than 0 were told about a run."""
+        ...
+
+    @property
+    def last_error(self) -> Exception | None:
+        """What keeps the journal from being stored; None when nothing does."""
+        ...
