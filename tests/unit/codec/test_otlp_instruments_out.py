@@ -134,6 +134,38 @@ def test_a_histogram_without_buckets_leaves_as_its_count_and_sum():
     assert not made.bucket_counts
 
 
+def test_an_exponential_histogram_without_buckets_leaves_without_them():
+    """What measured only zeros has no buckets on either side."""
+    found = {"count": 2, "sum": 0.0, "min": None, "max": None, "scale": -3, "zero_count": 2}
+    point = InstrumentPoint(
+        "took", "exponential_histogram", 5, histogram=found | {"positive": {"offset": 0, "bucket_counts": []}}
+    )
+
+    (metric,) = sent([point]).resource_metrics[0].scope_metrics[0].metrics
+
+    (made,) = metric.exponential_histogram.data_points
+    assert [made.HasField(name) for name in ("positive", "negative", "min", "max", "sum")] == [
+        False, False, False, False, True,
+    ]  # fmt: skip
+    assert (made.count, made.zero_count, made.scale) == (2, 2, -3)
+
+
+@pytest.mark.parametrize("count", [2**64 - 1, 2**64], ids=["largest", "beyond"])
+def test_a_bucket_counts_in_64_bits(count):
+    """The largest count of OTLP is sent; a larger one is refused, and the caller counts what was not sent."""
+    found = {"count": 1, "scale": 0, "zero_count": 0, "positive": {"offset": -1, "bucket_counts": [0, count]}}
+    point = InstrumentPoint("took", "exponential_histogram", 5, histogram=found)
+
+    if count >= 2**64:
+        with pytest.raises(ValueError, match="64 bits"):
+            instrument_points_to_request([point])
+        return
+    (metric,) = sent([point]).resource_metrics[0].scope_metrics[0].metrics
+
+    (made,) = metric.exponential_histogram.data_points
+    assert (made.positive.offset, list(made.positive.bucket_counts)) == (-1, [0, count])
+
+
 def test_a_histogram_with_a_negative_count_is_refused():
     """A request that no receiver can read is never made; the caller counts what was not sent."""
     point = InstrumentPoint("took", "histogram", 5, histogram={"count": -1})
