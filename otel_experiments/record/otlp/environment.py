@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 from otel_experiments.record.otlp.certificates import read_certificates
 from otel_experiments.record.otlp.destination import Address, read_address, read_url
+from otel_experiments.record.otlp.sampling import read_share
 from otel_experiments.record.otlp.variables import own_variable, read_number, unusable
 
 SIGNALS: Final = ("traces", "metrics", "logs")
@@ -29,6 +30,7 @@ SDK_DISABLED: Final = (
     "OTEL_SDK_DISABLED=true: there are no spans, events, instruments and no OTLP. Points, params, tags and states are "
     "stored. Unset it to have all of them."
 )
+_CONFIG_FILE: Final = "OTEL_CONFIG_FILE"
 _SILENT: Final = "To send nothing, and hear nothing of it: OTEL_EXPERIMENTS_OTLP=false."
 _OTHER_EXPORTERS: Final = frozenset(
     {"console", "logging", "memory", "zipkin", "jaeger", "prometheus", "otel_experiments", "otlp_json_file"}
@@ -97,6 +99,7 @@ class SendingPlan:
         delay_s: for how long what was stored waits for more.
         max_held: how many spans, or log records, may wait in memory; None: the default.
         max_request: how many of them go into one request.
+        traces_share: which share of all traces is sent; see `sampling`.
     """
 
     destinations: dict[str, Destination] = field(default_factory=dict)
@@ -105,6 +108,7 @@ class SendingPlan:
     delay_s: float = 1.0
     max_held: int | None = None
     max_request: int = 2048
+    traces_share: float = 1.0
 
 
 def is_sdk_disabled(environ: Mapping[str, str]) -> bool:
@@ -117,6 +121,12 @@ def read_plan(setting: bool | None, environ: Mapping[str, str]) -> SendingPlan: 
     plan = SendingPlan()
     if is_sdk_disabled(environ) or setting is False:
         return plan
+    if environ.get(_CONFIG_FILE, "").strip():
+        plan.notices.append(
+            f"{_CONFIG_FILE}={environ[_CONFIG_FILE]!r:.200} sets up the application's providers, whose spans are in the run; "
+            "what runs send is not read from it. To send runs, set OTEL_EXPORTER_OTLP_ENDPOINT as "
+            f"well. {_SILENT}"
+        )
     own = {signal: own_variable(environ, signal, "ENDPOINT") for signal in SIGNALS}
     if not any(text for _, text in own.values()):
         if not setting:
@@ -332,3 +342,5 @@ def _read_numbers(environ: Mapping[str, str], plan: SendingPlan) -> None:
     plan.delay_s = milliseconds("OTEL_BSP_SCHEDULE_DELAY", 1_000)
     plan.max_held = count("OTEL_BSP_MAX_QUEUE_SIZE", 0) or None
     plan.max_request = count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", plan.max_request)
+    if "traces" in plan.destinations:
+        plan.traces_share = read_share(environ, plan.notices)

@@ -50,6 +50,7 @@ from otel_experiments.record.otlp.queue import (
     span_bytes,
     split_block,
 )
+from otel_experiments.record.otlp.sampling import is_in_share
 from otel_experiments.record.otlp.sender import SignalSender
 from otel_experiments.semconv import attributes as attr
 
@@ -93,6 +94,7 @@ class OtlpExport:
         progress: SendingProgress | None = None,
     ) -> None:
         self.metric_interval_s = plan.metric_interval_s
+        self._traces_share = plan.traces_share
         self._guard = guard
         self._known = known
         self._is_stored = is_stored
@@ -146,7 +148,7 @@ class OtlpExport:
         known = self._known
         blocks = [block for block in batch.points if known.get(block.run_id) is not None]
         return {
-            "spans": [s for s in batch.spans if s.end_ns is not None and self._is_ours(s)],
+            "spans": [span for span in batch.spans if self._is_sent(span)],
             "log records": [record for record in batch.log_records if self._is_ours(record)],
             "metric points": [piece for block in blocks for piece in split_block(block)],
             "data points of instruments": [p for p in batch.instrument_points if self._is_ours(p)],
@@ -261,6 +263,10 @@ class OtlpExport:
     @property
     def _kept(self) -> str:
         return "the store has them" if self._is_stored else "no store has them"
+
+    def _is_sent(self, span: Span) -> bool:
+        is_ended = span.end_ns is not None
+        return is_ended and self._is_ours(span) and is_in_share(span.trace_id, self._traces_share)
 
     def _is_ours(self, record: Span | LogRecord | InstrumentPoint) -> bool:
         # What an application's own provider made goes where the application sends it, not there again.
