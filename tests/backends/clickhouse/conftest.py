@@ -1,5 +1,6 @@
 """ClickHouse's engine behind its shim, and a training whose telemetry was captured."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -220,6 +221,22 @@ def clickhouse(start_clickhouse, captured, tmp_path_factory):
     engine.apply_schema()
     engine.insert(captured.rows)
     return engine
+
+
+@pytest.fixture
+def send(captured):
+    """Return a function that sends what the trainings sent to another endpoint, by gRPC."""
+
+    def to(endpoint):
+        with grpc.insecure_channel(endpoint.removeprefix("http://")) as channel:
+            for request in captured.requests:
+                signal = type(request).__name__.removeprefix("Export").removesuffix("ServiceRequest")
+                method = f"/opentelemetry.proto.collector.{signal.lower()}.v1.{signal}Service/Export"
+                call = channel.unary_unary(method, type(request).SerializeToString)
+                with contextlib.suppress(grpc.RpcError):  # a Collector without a pipeline for the signal
+                    call(request, wait_for_ready=True)
+
+    return to
 
 
 @pytest.fixture
