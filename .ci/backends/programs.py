@@ -65,7 +65,13 @@ PROMETHEUS = Program(
     version="v0.316.0",
     tags="remove_all_sd",  # without the clients of all clouds: half the time, a tenth of the memory
 )
-PROGRAMS = (COLLECTOR, VICTORIAMETRICS, JAEGER, PROMETHEUS)
+COMPOSE = Program(
+    name="compose",
+    package="github.com/compose-spec/compose-go/v2/cmd",  # what `docker compose` reads its files with
+    version="v2.16.2",
+    version_arguments=("-h",),
+)
+PROGRAMS = (COLLECTOR, VICTORIAMETRICS, JAEGER, PROMETHEUS, COMPOSE)
 """What is built, what the most tests need first."""
 
 

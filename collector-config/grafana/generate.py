@@ -1,6 +1,6 @@
 """Write the dashboards: `python collector-config/grafana/generate.py`, or `--check` that what is committed is what it writes.
 
-The two files are generated, never edited. Data sources are variables of a dashboard: no identifier of anybody's Grafana is
+The two files are generated, never edited. Data sources are variables of a dashboard: no identifier of one Grafana is
 in them. It needs `grafana-foundation-sdk` of the `dev` extra.
 """
 

@@ -252,10 +252,12 @@ _STEP_RATES: Final = " or ".join(
     for label in RUN_LABELS
 )
 LIVE_STEP_TIME: Final = f"histogram_quantile(0.95, sum by (le) ({_STEP_RATES}))"
+# `by ("ml.run.id")` is not the same to both; the name of a label as an argument is.
 _LIVE_RUNS: Final = " or ".join(
-    f"group by ({label}) ({_series(ML_METRIC_VALUE.name, label, PRESENT, GAUGE)})" for label in RUN_LABELS
+    f'label_replace({_series(ML_METRIC_VALUE.name, label, PRESENT, GAUGE)}, "run", "$1", "{name}", "(.+)")'
+    for label, name in zip(RUN_LABELS, (attr.ML_RUN_ID, RUN_LABELS[1]), strict=True)
 )
-LIVE_RUNS: Final = f"count({_LIVE_RUNS})"
+LIVE_RUNS: Final = f"count(count by (run) ({_LIVE_RUNS}))"
 
 FAILED_SPANS: Final = '{ resource.ml.run.id = "$run" && status = error }'
 CHUNKS: Final = '{ link:traceID = "$run" }'
