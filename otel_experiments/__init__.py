@@ -39,10 +39,12 @@ if TYPE_CHECKING:
         worker_init,
     )
     from otel_experiments.model.run import RunState
+    from otel_experiments.record.base.otlp_setting import Otlp
 
     __version__: str
 
 __all__ = [
+    "Otlp",
     "Recorder",
     "Run",
     "RunState",
@@ -101,6 +103,7 @@ _NOT_HERE = {
 """What other trackers have and this one has not, and what can be done."""
 
 
+_LIGHT = {"Otlp": "otel_experiments.record.base.otlp_setting", "RunState": "otel_experiments.model.run"}
 _READING = ("experiments", "open_reader", "run", "runs", "sql")
 
 
@@ -124,7 +127,7 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
         if name in _READING:
             module = "otel_experiments._reading"
         else:
-            module = "otel_experiments.model.run" if name == "RunState" else "otel_experiments._recording"
+            module = _LIGHT.get(name, "otel_experiments._recording")
         value = getattr(import_module(module), name)
         globals()[name] = value
         return value

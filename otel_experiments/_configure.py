@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, Unpack
 
 from otel_experiments import _active
-from otel_experiments._recorder import Recorder, RecorderParts, parts_of, recorder_of
+from otel_experiments._recorder import Recorder, RecorderParts, parts_of, recorder_of, resolve_settings
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.process.fork import at_fork
 from otel_experiments.record.base.current import active_runs
@@ -62,7 +62,7 @@ def configure(
         ConfigurationError: a setting that there is not, or that cannot be used.
         StoreError: the store cannot be used: a directory, not writable, not a store, of a newer release.
     """
-    Settings.resolve(**settings)  # what cannot be used leaves what was set up before
+    resolve_settings(**settings)  # what cannot be used leaves what was set up before
     return _replaced_by(
         lambda: Recorder(id_generator=id_generator, clock=clock, span_processors=span_processors, **settings)
     )

@@ -25,7 +25,7 @@ from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.propagation import Membership, read_membership
 from otel_experiments.record.base.ranks import RanksMode, checked_mode, find_rank
 from otel_experiments.record.base.settings import GivenSettings, Settings, takes_settings
-from otel_experiments.record.otlp.start import start_otlp
+from otel_experiments.record.otlp.start import check_sending, start_otlp
 from otel_experiments.record.pipeline.pipeline import FlushReport, Pipeline
 from otel_experiments.record.run import exits
 from otel_experiments.record.run.children import CHILDREN_NEED
@@ -49,6 +49,17 @@ if TYPE_CHECKING:
 
 _BUSY_TIMEOUT_S: Final = 1.0
 """How long one transaction of the drain waits for another process; it tries again, and nobody waits for it."""
+
+
+def resolve_settings(**settings: Unpack[GivenSettings]) -> Settings:
+    """Return the settings that arguments, environment and defaults give, those of sending checked as well.
+
+    Raises:
+        ConfigurationError: a setting that there is not, or that cannot be used.
+    """
+    found = Settings.resolve(**settings)
+    check_sending(found.otlp, os.environ)
+    return found
 
 
 class Recorder:
@@ -78,7 +89,7 @@ class Recorder:
         **settings: Unpack[GivenSettings],
     ) -> None:
         self._parts = RecorderParts(
-            Settings.resolve(**settings),
+            resolve_settings(**settings),
             id_generator=id_generator,
             clock=clock,
             span_processors=span_processors,

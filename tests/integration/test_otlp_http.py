@@ -174,6 +174,28 @@ def test_a_run_arrives_whole_over_http(web, configure, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_an_endpoint_in_code_is_sent_to_and_its_secrets_stay_there(
+    web, configure, tmp_path, is_stored, caplog
+):
+    """With a store or without one the run arrives, and what authenticates it is on no disk and in no message."""
+    setting = ox.Otlp(
+        endpoint=web.endpoint, protocol="http/protobuf", headers={"x-key": "hidden-key"}, signals=["traces"]
+    )
+    configure(otlp=setting, **({} if is_stored else {"store": "none"}))
+    with ox.start_run() as run:
+        run.log({"loss": 1.0})
+    ox.shutdown()
+
+    assert {path for path, _, _ in web.requests} == {"/v1/traces"}
+    assert {headers["x-key"] for _, headers, _ in web.requests} == {"hidden-key"}
+    assert "hidden-key" not in caplog.text
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert bool(files) is is_stored
+    assert not any(b"hidden-key" in path.read_bytes() for path in files)
+    assert not any(b"hidden-key" in body for _, _, body in web.requests)
+
+
 def test_requests_go_over_one_connection_with_headers_and_the_login_of_the_url(web, clients):
     """Headers of the variable, `user:password@` of the URL and the content type come along; the connection is kept."""
     client = clients(

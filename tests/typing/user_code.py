@@ -133,6 +133,12 @@ assert_type(stored.metrics["loss"].last, float)
 assert_type(ox.runs("params.lr < 1", limit=3), list[RunView])
 ox.runs(limit="3")  # error: [arg-type]
 ox.configure(store="runs.db", on_error="raise", exit_timeout_s=2)
+ox.configure(otlp="http://localhost:4317")
+ox.configure(
+    otlp=ox.Otlp(
+        endpoint="http://localhost:4318", protocol="http/protobuf", headers={"a": "b"}, signals=["logs"]
+    )
+)
 ox.strat_run()  # error: [attr-defined]
 
 assert_type(ox.open_reader("runs.db"), Reader)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, TypeVar, cast
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal.file_mode import parse_file_mode
 from otel_experiments.model.store_location import DEFAULT_STORE, STORE_VARIABLE, StoreLocation
+from otel_experiments.record.base.otlp_setting import Otlp
 
 if TYPE_CHECKING:
     from otel_experiments.journal.writer import Durability
@@ -105,7 +106,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "OTEL_EXPERIMENTS_OTLP",
         _boolean,
         None,
-        "Whether to send OTLP as well; by default when an OTEL_EXPORTER_OTLP_*ENDPOINT is set.",
+        "Whether to send OTLP as well; by default when an OTEL_EXPORTER_OTLP_*ENDPOINT is set. In code also an endpoint, or an Otlp.",
     ),
     "set_global": Setting(
         "OTEL_EXPERIMENTS_SET_GLOBAL",
@@ -170,7 +171,7 @@ class GivenSettings(TypedDict, total=False):
     experiment: str | None
     enabled: bool | None
     durability: str | None
-    otlp: bool | None
+    otlp: bool | str | Otlp | None
     set_global: bool | None
     exit_timeout_s: float | None
     heartbeat_s: float | None
@@ -205,7 +206,7 @@ class Settings:
     experiment: str
     enabled: bool
     durability: Durability
-    otlp: bool | None
+    otlp: bool | Otlp | None
     set_global: bool
     exit_timeout_s: float
     heartbeat_s: float
@@ -284,11 +285,14 @@ def _checked(name: str, setting: Setting, value: object) -> object:
         value = os.fspath(cast("os.PathLike[str]", value))
     if name == "store_mode" and isinstance(value, int) and not isinstance(value, bool):
         value = f"{value:04o}"
+    if name == "otlp" and isinstance(value, (str, Otlp)):
+        return Otlp(endpoint=value) if isinstance(value, str) else value
     expected = setting.default
     try:
         if isinstance(expected, bool) or name in {"otlp", "network_filesystem"}:
             if not isinstance(value, bool):
-                raise ValueError("it is neither True nor False")  # noqa: TRY301 - one error for all kinds
+                other = ", nor an endpoint or an Otlp" if name == "otlp" else ""
+                raise ValueError(f"it is neither True nor False{other}")  # noqa: TRY301 - one error for all kinds
             return value
         if isinstance(expected, float):
             if isinstance(value, bool) or not isinstance(value, (int, float)):

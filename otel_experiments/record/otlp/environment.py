@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+from otel_experiments.record.base.otlp_setting import SIGNALS, Otlp, variables_of
 from otel_experiments.record.otlp.certificates import read_certificates
 from otel_experiments.record.otlp.destination import Address, read_address, read_url
 from otel_experiments.record.otlp.sampling import read_share
 from otel_experiments.record.otlp.variables import own_variable, read_number, unusable
 
-SIGNALS: Final = ("traces", "metrics", "logs")
 GRPC: Final = "grpc"
 HTTP: Final = "http/protobuf"
 _DEFAULT_ENDPOINTS: Final = {GRPC: "http://localhost:4317", HTTP: "http://localhost:4318"}
@@ -116,8 +116,13 @@ def is_sdk_disabled(environ: Mapping[str, str]) -> bool:
     return environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
 
 
-def read_plan(setting: bool | None, environ: Mapping[str, str]) -> SendingPlan:  # noqa: FBT001 - the setting itself
+def read_plan(
+    setting: bool | Otlp | None,  # noqa: FBT001 - the setting itself
+    environ: Mapping[str, str],
+) -> SendingPlan:
     """Return what is to be sent. `setting` is ours (`otlp`): None leaves it to the endpoints."""
+    if isinstance(setting, Otlp):
+        environ, setting = variables_of(setting, environ), True
     plan = SendingPlan()
     if is_sdk_disabled(environ) or setting is False:
         return plan
@@ -172,7 +177,7 @@ def _is_installed(signal: str, name: str) -> bool:
     return bool(entry_points(group=f"opentelemetry_{signal}_exporter", name=name))
 
 
-def _protocol(environ: Mapping[str, str], signal: str, notices: list[str]) -> str:
+def read_protocol(environ: Mapping[str, str], signal: str, notices: list[str]) -> str:
     """Return the protocol that a signal is sent by, `GRPC` where nothing says otherwise."""
     chosen = environ.get(f"OTEL_{signal.upper()}_EXPORTER", "").lower()
     if "otlp_proto_grpc" in chosen:
@@ -193,21 +198,30 @@ def _protocol(environ: Mapping[str, str], signal: str, notices: list[str]) -> st
     return GRPC
 
 
+def read_endpoint(text: str, protocol: str, *, suffix: str = "", is_insecure: bool | None = None) -> Address:
+    """Return the address that an endpoint's text means to a protocol.
+
+    Raises:
+        ValueError: it cannot be dialled; the message says why.
+    """
+    if protocol == HTTP:
+        return read_url(text, suffix=suffix)
+    return read_address(text, is_insecure=is_insecure)
+
+
 def _destination(
     environ: Mapping[str, str], signal: str, endpoint_variable: str, endpoint: str, notices: list[str]
 ) -> Destination | None:
-    protocol = _protocol(environ, signal, notices)
+    protocol = read_protocol(environ, signal, notices)
     endpoint = endpoint or _DEFAULT_ENDPOINTS[protocol]
     variable, text = own_variable(environ, signal, "INSECURE")
     is_insecure = {"true": True, "false": False}.get(text.lower())
     if text and is_insecure is None:
         notices.append(unusable(variable, text, "it is neither true nor false", "It counts as false."))
     try:
-        if protocol == HTTP:
-            is_whole = endpoint_variable == f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"
-            address = read_url(endpoint, suffix="" if is_whole else f"v1/{signal}")
-        else:
-            address = read_address(endpoint, is_insecure=is_insecure)
+        is_whole = endpoint_variable == f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"
+        suffix = "" if is_whole else f"v1/{signal}"
+        address = read_endpoint(endpoint, protocol, suffix=suffix, is_insecure=is_insecure)
     except ValueError as error:
         shown = re.sub(r"//[^/@]*@", "//", endpoint)
         notices.append(

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from otel_experiments.errors import ConfigurationError
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.notices import say_once
+from otel_experiments.record.base.otlp_setting import Otlp, variables_of, without_password
 from otel_experiments.record.base.scope import version
-from otel_experiments.record.otlp.environment import SDK_DISABLED, is_sdk_disabled, read_plan
+from otel_experiments.record.otlp.certificates import read_certificates
+from otel_experiments.record.otlp.environment import (
+    HTTP,
+    SDK_DISABLED,
+    is_sdk_disabled,
+    read_endpoint,
+    read_plan,
+    read_protocol,
+)
 from otel_experiments.record.otlp.grpc_forks import without_fork_handlers
 
 if TYPE_CHECKING:
@@ -20,6 +31,38 @@ if TYPE_CHECKING:
     from otel_experiments.record.base.settings import Settings
     from otel_experiments.record.otlp.export import OtlpExport
     from otel_experiments.record.otlp.leftovers import SendingStore
+
+
+def check_sending(setting: bool | Otlp | None, environ: Mapping[str, str]) -> None:  # noqa: FBT001 - the setting
+    """See that what code says of sending can be used; what the environment says never ends a training.
+
+    Raises:
+        ConfigurationError: an endpoint that cannot be dialled, or a certificate's file that is of no use.
+    """
+    if not isinstance(setting, Otlp):
+        return
+    variables = variables_of(setting, environ)
+    protocol = read_protocol(variables, "traces", [])
+    if setting.endpoint is not None:
+        try:
+            is_plain = read_endpoint(setting.endpoint, protocol, suffix="v1/traces").is_plain
+        except ValueError as error:
+            raise ConfigurationError(
+                f"endpoint={without_password(setting.endpoint)!r} of Otlp cannot be used: {error}.\n  Write it as "
+                f"http://HOST:{4318 if protocol == HTTP else 4317}, the port of {protocol}."
+            ) from None
+        if is_plain and setting.certificate is not None:
+            raise ConfigurationError(
+                f"certificate={setting.certificate!r} of Otlp cannot be used: the endpoint is without TLS.\n  Write "
+                "the endpoint with https://, or leave the certificate out."
+            )
+    notices: list[str] = []
+    read_certificates(variables_of(setting, {}), "traces", notices)
+    for notice in notices:
+        what = notice.partition(". ")[0].replace("cannot be used", "of Otlp cannot be used")
+        for name in ("CLIENT_CERTIFICATE", "CLIENT_KEY", "CERTIFICATE"):
+            what = what.replace(f"OTEL_EXPORTER_OTLP_{name}", name.lower())
+        raise ConfigurationError(f"{what}.\n  Name files in PEM form that this process can read.")
 
 
 def start_otlp(

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_experiments.record.base.otlp_setting import SIGNALS
 from otel_experiments.record.otlp.destination import read_address
-from otel_experiments.record.otlp.environment import SIGNALS, read_plan
+from otel_experiments.record.otlp.environment import read_plan
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4317"}
 
