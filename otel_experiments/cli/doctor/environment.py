@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from otel_experiments.cli.doctor.diagnosis import Diagnosis
 from otel_experiments.record.base.propagation import (
@@ -16,13 +16,15 @@ from otel_experiments.record.base.propagation import (
 )
 from otel_experiments.record.base.ranks import JOB_ID_VARIABLE
 from otel_experiments.record.base.settings import SETTINGS, Settings
-from otel_experiments.record.otlp.destination import Address
-from otel_experiments.record.otlp.environment import SDK_DISABLED, is_sdk_disabled, read_plan
+from otel_experiments.record.otlp.answer import Outcome
+from otel_experiments.record.otlp.client import open_client
+from otel_experiments.record.otlp.environment import SDK_DISABLED, Destination, is_sdk_disabled, read_plan
+from otel_experiments.record.otlp.grpc_forks import without_fork_handlers
 
 _PACKAGES = (
     "otel-experiments", "opentelemetry-api", "opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-grpc", "protobuf",
 )  # fmt: skip
-_CONNECT_TIMEOUT_S = 1.0
+_ANSWER_TIMEOUT_S = 2.0
 _HANDED_ON = {RUN_ID_VARIABLE, RUN_NAME_VARIABLE, RANK_VARIABLE, THREAD_IDS_VARIABLE, JOB_ID_VARIABLE}
 """Variables that are no settings: they tell a process what run, or which job, it belongs to."""
 _MAX_NAMES = 5
@@ -113,12 +115,8 @@ def check_otlp(settings: Settings, environ: Mapping[str, str]) -> Iterator[Diagn
     for notice in plan.notices:
         is_endpoint = "_ENDPOINT=" in notice.partition(" cannot be used")[0]
         yield Diagnosis("problem" if is_endpoint else "warning", "otlp", notice)
-    signals: dict[Address, list[str]] = {}
-    for signal, destination in plan.destinations.items():
-        signals.setdefault(destination.address, []).append(signal)
-    for address, sent in signals.items():
-        yield _check_endpoint(address, ", ".join(sent))
-    if not plan.notices and not signals:
+    yield from _ask(plan.destinations.values())
+    if not plan.notices and not plan.destinations:
         is_set = any(name.endswith("_ENDPOINT") and environ[name] for name in _otlp_variables(environ))
         why = "OTEL_*_EXPORTER says none" if is_set else "No endpoint is set"
         yield Diagnosis("ok", "otlp", f"{why}: nothing leaves this machine.")
@@ -128,17 +126,54 @@ def _otlp_variables(environ: Mapping[str, str]) -> list[str]:
     return [name for name in environ if name.startswith("OTEL_EXPORTER_OTLP_")]
 
 
-def _check_endpoint(address: Address, signals: str) -> Diagnosis:
-    if not address.host:
-        return Diagnosis("ok", "otlp", f"{signals}: {address.target} is set; only gRPC can ask it.")
-    try:
-        with socket.create_connection((address.host, address.port), timeout=_CONNECT_TIMEOUT_S):
-            pass
-    except OSError as error:
+def _ask(destinations: Iterable[Destination]) -> Iterator[Diagnosis]:
+    """Send each signal's destination a request without items, which every receiver takes, and yield what came of it."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    dead: dict[str, str] = {}
+    for destination in destinations:
+        target = destination.address.target
+        if target not in dead:
+            outcome = _answer_of(destination)
+            if outcome.is_taken:
+                found.setdefault((target, "", ""), []).append(destination.signal)
+                continue
+            if not outcome.is_unreachable:
+                verdict = "takes none now" if outcome.is_passing else "does not take them"
+                found.setdefault((target, verdict, outcome.detail), []).append(destination.signal)
+                continue
+            dead[target] = outcome.detail
+        found.setdefault((target, "dead", dead[target]), []).append(destination.signal)
+    for (target, verdict, detail), signals in found.items():
+        yield _diagnosis(target, ", ".join(signals), verdict, detail)
+
+
+def _diagnosis(target: str, signals: str, verdict: str, detail: str) -> Diagnosis:
+    if not verdict:
+        return Diagnosis("ok", "otlp", f"{signals}: {target} answers.")
+    if verdict == "dead":
         return Diagnosis(
             "warning",
             "otlp",
-            f"Nothing answers at {address.target} ({error.strerror or error}), where {signals} would go.",
+            f"Nothing answers at {target} ({detail}), where {signals} would go.",
             "Runs are stored locally all the same. Start the collector, or unset OTEL_EXPORTER_OTLP_ENDPOINT.",
         )
-    return Diagnosis("ok", "otlp", f"{signals}: {address.target} answers.")
+    return Diagnosis(
+        "warning",
+        "otlp",
+        f"{signals}: {target} answers, and {verdict} ({detail}).",
+        "Runs are stored locally all the same. Correct the OTEL_EXPORTER_OTLP_* variables, or set "
+        "OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER or OTEL_LOGS_EXPORTER to none for what is not to be sent.",
+    )
+
+
+def _answer_of(destination: Destination) -> Outcome:
+    quick = replace(destination, timeout_s=min(destination.timeout_s, _ANSWER_TIMEOUT_S))
+    try:
+        with without_fork_handlers():
+            client = open_client(quick, user_agent="otel-experiments-doctor")
+            try:
+                return client.send(b"")
+            finally:
+                client.close()
+    except Exception as error:  # noqa: BLE001 - a provider of credentials, which is foreign code
+        return Outcome(is_taken=False, detail=f"its credentials cannot be made: {error!r}")

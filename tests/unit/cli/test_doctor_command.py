@@ -4,11 +4,12 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -254,17 +255,45 @@ def test_a_file_among_the_journals_that_is_none_is_a_problem(copied):
     assert "strange.oxj" in found["problem", "journals"][0]
 
 
+class Receiver(BaseHTTPRequestHandler):
+    """Takes traces, does not serve logs, and is busy for metrics."""
+
+    def do_POST(self):
+        """Answer by the path."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response({"/v1/traces": 200, "/v1/metrics": 503}.get(self.path, 404))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
 def test_otlp_says_whether_anything_answers(terminal):
-    """A set endpoint is tried: an open port is fine, a closed one a warning that nothing is lost by."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        answered = findings_of(terminal, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}")
-    refused = findings_of(terminal, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}")
+    """Every signal's endpoint is sent an empty request: the answer is said, and that nothing is lost without one."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        endpoint = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        }
+        answered = findings_of(terminal, **endpoint)
+        server.shutdown()
+    dead = [
+        findings_of(terminal, **(endpoint | {"OTEL_EXPORTER_OTLP_PROTOCOL": protocol}))
+        for protocol in ("http/protobuf", "grpc")
+    ]
     nonsense = findings_of(terminal, OTEL_EXPORTER_OTLP_ENDPOINT="http://host:port")
 
-    assert answered[1]["ok", "otlp"] == [f"traces, metrics, logs: 127.0.0.1:{port} answers."]
-    assert "Nothing answers" in refused[1]["warning", "otlp"][0]
-    assert "stored locally all the same" in refused[1]["warning", "otlp"][0]
+    target = f"127.0.0.1:{server.server_port}"
+    assert answered[1]["ok", "otlp"] == [f"traces: {target} answers."]
+    busy, unserved = answered[1]["warning", "otlp"]
+    assert f"metrics: {target} answers, and takes none now (HTTP 503" in busy
+    assert f"logs: {target} answers, and does not take them (HTTP 404" in unserved
+    for _, found in dead:
+        assert f"Nothing answers at {target}" in found["warning", "otlp"][0]
+        assert "where traces, metrics, logs would go" in found["warning", "otlp"][0]
+        assert "stored locally all the same" in found["warning", "otlp"][0]
     assert nonsense[0] == 3
 
 
@@ -272,9 +301,9 @@ def test_otlp_says_whether_anything_answers(terminal):
     ("environment", "level", "text"),
     [
         (
-            {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"},
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"},
             "warning",
-            "OTEL_EXPORTER_OTLP_PROTOCOL='http/protobuf'",
+            "OTEL_EXPORTER_OTLP_PROTOCOL='http/json'",
         ),
         ({"OTEL_EXPORTER_OTLP_COMPRESSION": "zstd"}, "warning", "OTEL_EXPORTER_OTLP_COMPRESSION='zstd'"),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:99999"}, "problem", "no port between 1 and 65535"),
