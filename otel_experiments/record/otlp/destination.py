@@ -36,7 +36,9 @@ _OTHER_HOST: Final = re.compile(
     r"hostname mismatch|IP address mismatch|is not valid for|Hostname Verification Check failed|peer name .* is not in",
     re.IGNORECASE,
 )
-_UNTRUSTED: Final = re.compile(r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", re.IGNORECASE)
+_UNTRUSTED: Final = re.compile(
+    r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|SSLCertVerificationError", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
