@@ -1,8 +1,9 @@
-"""The one lock of the SDK that a forked child cannot do without: that of a resource's attributes.
+"""The SDK's locks where they would be waited for for ever: in a forked child, and in a signal handler.
 
 The SDK keeps attributes under a lock, and merges resources in the child (`TracerProvider` does, on every fork), while a
-thread of the parent may have read them at that moment. The name is private to OpenTelemetry: where it is gone, so is
-the lock, and `tests/contract/test_sdk_contract.py` says so.
+thread of the parent may have read them at that moment. Its providers and meters have locks that the same thread cannot
+take twice: a signal handler, or `__del__`, that comes in the middle and asks for a meter would hang. The names are
+private to OpenTelemetry: where one is gone, so is the lock, and `tests/contract/test_sdk_contract.py` says so.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Final, TypeVar, cast
 from opentelemetry.sdk.resources import Resource
 
 Provider = TypeVar("Provider")
+Made = TypeVar("Made")
 _LOCK = "_lock"
 _fork_safe: Final[dict[type, type]] = {}
 
@@ -25,16 +27,37 @@ def renew_lock(resource: Resource) -> None:
 
 
 def fork_safe(kind: type[Provider]) -> type[Provider]:
-    """Return the class of a provider that only renews its locks in a forked child.
+    """Return the class of a provider whose locks its thread can take twice, and which only renews them in a child.
 
     The SDK's own starts threads there, for every provider that is alive, to describe the new process: a child of a process
     with threads may crash or hang by it. What a child records is its parent's run, and keeps its resource.
     """
     if kind not in _fork_safe:
-        _fork_safe[kind] = type(kind.__name__, (kind,), {"_handle_fork": _renew_locks})
+        made = type(kind.__name__, (kind,), {"__init__": _set_up, "_handle_fork": _renew_all_locks})
+        _renew_locks_of_class(made)
+        _fork_safe[kind] = made
     return cast("type[Provider]", _fork_safe[kind])
 
 
-def _renew_locks(self: object) -> None:
-    for name in [name for name in vars(self) if name.endswith(_LOCK)]:
-        setattr(self, name, threading.RLock())
+def renew_locks(made: Made) -> Made:
+    """Give a provider or meter locks that its thread can take twice, and return it; nobody may hold the old ones."""
+    for name in [name for name in vars(made) if name.endswith(_LOCK)]:
+        setattr(made, name, threading.RLock())
+    return made
+
+
+def _set_up(self: object, *arguments: object, **named: object) -> None:
+    kind: Any = super(type(self), self)
+    kind.__init__(*arguments, **named)
+    renew_locks(self)
+
+
+def _renew_all_locks(self: object) -> None:
+    renew_locks(self)
+    _renew_locks_of_class(type(self))
+
+
+def _renew_locks_of_class(kind: type) -> None:
+    """Give the class locks of its own where those that it inherits are shared by all providers."""
+    for name in [name for name in dir(kind) if name.endswith(_LOCK)]:
+        setattr(kind, name, threading.RLock())

@@ -18,7 +18,7 @@ from opentelemetry.trace import INVALID_SPAN, NoOpTracer, Span, Tracer
 
 from otel_experiments.record.base.gate import Gate
 from otel_experiments.record.base.scope import SCOPE_NAME, sdk_scope, version
-from otel_experiments.record.base.sdk_locks import fork_safe, renew_lock
+from otel_experiments.record.base.sdk_locks import fork_safe, renew_lock, renew_locks
 from otel_experiments.record.base.sound_environment import sound_environment
 from otel_experiments.record.events.writer import EventWriter
 from otel_experiments.record.metrics.meter import ForkSafeMeter
@@ -138,6 +138,7 @@ class RunProviders:
         )
         self.events = EventWriter(pipeline, resource, sdk_scope())
         self._meter_provider: MeterProvider | None = None
+        self._meter: Meter | None = None
         self._logger_provider: LoggerProvider | None = None
         self.reader: RunMetricReader | None = None
 
@@ -145,7 +146,7 @@ class RunProviders:
         """Replace locks after a fork, and what has some of its own."""
         self._lock = threading.RLock()
         self.is_in_child = True
-        self._meter_provider = self._logger_provider = self.reader = None
+        self._meter_provider = self._meter = self._logger_provider = self.reader = None
         renew_lock(self.resource)
 
     def get_tracer(self, *library: Any) -> Tracer:
@@ -178,7 +179,11 @@ class RunProviders:
         """The meter of this package's own instruments; of no use in a forked child, where nobody collects."""
         if self.is_in_child:
             return NoOpMeter(SCOPE_NAME, version(), SCHEMA_URL)
-        return self.meter_provider.get_meter(SCOPE_NAME, version(), SCHEMA_URL)
+        with self._lock:
+            if self._meter is None:
+                made = self.meter_provider.get_meter(SCOPE_NAME, version(), SCHEMA_URL)
+                self._meter = renew_locks(made)
+            return self._meter
 
     @property
     def user_meter(self) -> Meter:

@@ -160,7 +160,7 @@ class RunCore:
             with self.guard:
                 if self.pipeline.otlp is not None:
                     _ = self.providers.meter_provider
-                self.hand_over_measurements()
+                self._hand_over()
                 reader = self.providers.reader
                 if reader is not None:
                     reader.collect()
@@ -169,6 +169,16 @@ class RunCore:
 
     def hand_over_measurements(self) -> None:
         """Give the SDK's instruments what was measured; called where nothing of training waits for it."""
+        caller = threading.get_ident()
+        if caller in self._collecting:
+            return  # as above; what waits is handed over next time
+        self._collecting.add(caller)
+        try:
+            self._hand_over()
+        finally:
+            self._collecting.discard(caller)
+
+    def _hand_over(self) -> None:
         if self.instruments.is_waiting:
             self.instruments.hand_over(self.providers.meter)
 

@@ -106,6 +106,86 @@ def test_whatever_records_while_it_interrupts_recording_is_recorded(inside, otlp
     assert run.state == "succeeded"
 
 
+AT_EACH_PLACE = """
+import faulthandler
+
+
+def watch():
+    faulthandler.dump_traceback_later(60, exit=True)  # each time anew: what hangs does so in one place
+
+
+watch()
+OTLP = {otlp}
+if OTLP:
+    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9"
+    os.environ["GRPC_VERBOSITY"] = "NONE"
+setup(otlp=OTLP, exit_timeout_s=1.0)
+FOLDERS = tuple(
+    str(pathlib.Path(sys.modules[name].__path__[0])) for name in ("otel_experiments", "opentelemetry.sdk")
+)
+seen, inner, is_inside = set(), 0, False
+
+
+def everything(run, kind, number):
+    run.log({{kind: float(number)}}, step=number)
+    run.log({{f"{{kind}}.{{number}}": float("nan"), "note": object()}})
+    run.set_tag(f"{{kind}}.tag", number)
+    run.log_params({{f"{{kind}}.param": number}})
+    run.emit("lib.event", {{"kind": kind}}, {{"number": number}})
+    run.count(samples=1)
+    with run.stage(kind), run.epoch(number), run.step(number):
+        pass
+    run.meter.create_counter(f"lib.{{kind}}.{{number}}").add(1)
+    if kind == "outer" or number % 20 == 0:
+        run.logger.emit(event_name="app.event", body=number)
+        run.flush(timeout_s=0.05)
+    if kind == "outer" or number % 50 == 0:
+        ox.start_run(f"{{kind}} {{number}}", parent=run).finish()
+        ox.runs()
+
+
+def interrupt(frame, event, called):
+    global inner, is_inside
+    if is_inside or event not in {{"call", "c_return"}} or not frame.f_code.co_filename.startswith(FOLDERS):
+        return
+    place = (frame.f_code, frame.f_lasti, event)
+    if place not in seen:
+        seen.add(place)
+        is_inside = True
+        watch()
+        try:
+            everything(run, "inner", inner)
+            inner += 1
+        finally:
+            is_inside = False
+
+
+run = ox.start_run("again").__enter__()
+for outer in range(2):
+    sys.setprofile(interrupt)
+    try:
+        everything(run, "outer", outer)
+    finally:
+        sys.setprofile(None)
+run.__exit__(None, None, None)
+acknowledge(json.dumps([len(seen), inner]))
+"""
+
+
+@pytest.mark.parametrize("otlp", [False, True], ids=["store", "store and OTLP"])
+def test_wherever_recording_is_interrupted_what_interrupts_it_may_record(otlp, script, read):
+    """At each place where Python handles signals, once: a lock that its thread cannot take twice would hang there."""
+    out, err = script(AT_EACH_PLACE.format(otlp=otlp)).end()
+
+    places, inner = json.loads(out.splitlines()[-1])
+    assert places == inner > 800, err[-3000:]
+    run = read().run("again")
+    assert run.metrics["outer"].count == 2
+    assert run.metrics["inner"].count == inner
+    assert sum(span.name == "stage inner" for span in run.spans) == inner
+    assert run.state == "succeeded"
+
+
 def test_what_is_recorded_at_exit_is_kept_or_told(script, read):
     """Functions that run at exit, registered before and after the first run, may record without a deadlock."""
     body = """
