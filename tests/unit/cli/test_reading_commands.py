@@ -225,6 +225,21 @@ def test_what_a_run_lost_is_shown_with_it(empty_terminal):
     assert [run["lost_count"] for run in empty_terminal.json("runs")["runs"]] == [1241, 0]
 
 
+@pytest.mark.parametrize("width", range(60, 120, 7))
+def test_the_column_of_losses_has_its_place_at_any_width(empty_terminal, width):
+    """Other columns make room for it: no line is wider than the terminal, and no count is cut."""
+    lossy_store(empty_terminal.store)
+    with open_store(empty_terminal.store) as store:
+        params = [ParamSet(run * 32, f"size{n}", n * 11_111 + int(run), 3) for n in range(20) for run in "12"]
+        store.apply(WriteBatch(params=params))
+
+    table = empty_terminal.text("runs", COLUMNS=str(width)).splitlines()
+
+    assert "losses" in table[0]
+    assert "1,241" in table[2]
+    assert max(map(len, table)) <= width
+
+
 def test_runs_that_lost_nothing_say_nothing_of_it(terminal):
     """A heading or a column that is always empty takes room from what is there."""
     assert "not recorded" not in terminal.text("show", "mlp-a")

@@ -1,16 +1,19 @@
 """What a reader gets where it may not write the store: a copy in memory with what journals hold."""
 
 import shutil
+import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from otel_experiments.collect import gather
-from otel_experiments.collect.gather import gather_journals, read_older
+from otel_experiments.collect.gather import gather_journals, read_older, read_whole
 from otel_experiments.collect.journal_place import journal_directory
 from otel_experiments.errors import StoreNotFoundError, StoreReadOnlyError
 from otel_experiments.journal import encode
 from otel_experiments.journal.writer import JournalWriter
+from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.search import RunQuery
 from otel_experiments.store import open_store
@@ -67,3 +70,67 @@ def test_an_older_store_is_copied_up_to_a_size(store_path, monkeypatch, room, is
             read_older(store_path)
 
     assert store_path.read_bytes() == before
+
+
+@pytest.fixture
+def locked(recorded, monkeypatch):
+    """Return an open store with a run, whose journal holds another, and that takes nothing now."""
+    monkeypatch.setattr(gather, "_LOCK_WAIT_S", 0.05)
+    store = open_store(recorded)
+    store.apply(WriteBatch(runs=(replace(RUN, run_id="cd" * 16, name="earlier"),)))
+    lock = sqlite3.connect(recorded, isolation_level=None)
+    lock.execute("begin immediate")
+    yield store, lock
+    lock.close()
+    store.close()
+
+
+def names_in(store):
+    """Return the names of the runs in a store."""
+    return sorted(run.name for run in store.find_runs(RunQuery()))
+
+
+def test_a_store_without_journals_is_whole_as_it_is(store_path):
+    """Nothing is copied and nothing is said where no journal waits."""
+    with open_store(store_path) as store:
+        assert read_whole(store) == (store, [])
+
+
+def test_journals_are_merged_into_the_store_that_takes_them(recorded):
+    """What is open for reading gets what the journals hold, and they are gone from the folder in time."""
+    with open_store(recorded) as store:
+        found, notes = read_whole(store)
+
+        assert (found, notes) == (store, [])
+        assert names_in(store) == ["mlp"]
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_a_store_that_takes_nothing_is_read_beside_its_journals(locked, monkeypatch, room):
+    """A copy in memory has the store's runs and the journals'; the store itself stays open and as it was."""
+    store, _ = locked
+    monkeypatch.setattr(gather, "MOST_COPIED_BYTES", Path(store.location).stat().st_size + room)
+
+    found, notes = read_whole(store)
+
+    assert names_in(found) == ["earlier", "mlp"]
+    assert notes == []
+    assert names_in(store) == ["earlier"]
+    found.close()
+
+
+def test_a_store_too_large_to_be_copied_says_what_it_lacks(locked, monkeypatch):
+    """The store is read as it is, and a text says how much is missing, why, and why no copy was made."""
+    store, lock = locked
+    size_bytes = Path(store.location).stat().st_size
+    monkeypatch.setattr(gather, "MOST_COPIED_BYTES", size_bytes - 1)
+
+    found, (note,) = read_whole(store)
+
+    assert found is store
+    assert names_in(found) == ["earlier"]
+    assert note.startswith(f"What is read from {store.location!r} is not whole: ")
+    assert f"They could not be gathered in memory either: {size_bytes} bytes are too many" in note
+    lock.execute("rollback")
+    assert read_whole(store) == (store, [])
+    assert names_in(store) == ["earlier", "mlp"]

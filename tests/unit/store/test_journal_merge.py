@@ -130,6 +130,41 @@ def test_a_merger_that_starts_over_stores_nothing_twice(store, directory):
     assert steps(store) == [float(s) for s in range(150)]
 
 
+@pytest.mark.parametrize("moment", ["before", "in between", "after a refusal"])
+def test_what_another_process_stored_is_handed_on_once(store, directory, moment):
+    """A batch that was not stored here is not handed on here: whoever stored it has handed it on."""
+    writer = JournalWriter(directory)
+    handed = []
+
+    def hand_on(batch):
+        handed.extend(step for block in batch.points for step in block.steps)
+
+    def store_elsewhere():
+        JournalMerger(store, directory, on_batch=hand_on).merge()
+
+    sink = Refusing(store, 0, StoreLockedError(path="x", waited_s=1.0))
+    first = JournalMerger(sink, directory, on_batch=hand_on)
+    fill(writer, 50)
+    first.merge()
+    fill(writer, 50, first=50)
+    if moment == "before":
+        store_elsewhere()
+    elif moment == "in between":
+        sink.before_next = store_elsewhere
+        first.merge()
+    else:
+        sink.refuse(1)
+        with pytest.raises(StoreLockedError):
+            first.merge()
+        store_elsewhere()
+    fill(writer, 50, first=100)
+
+    first.merge()
+    first.merge()
+
+    assert sorted(handed) == steps(store) == [float(s) for s in range(150)]
+
+
 def test_mergers_at_the_same_time_store_everything_once(store, store_path, directory):
     """Six mergers with connections of their own, in six threads, while the writer writes: each point once."""
     writer = JournalWriter(directory)
@@ -202,9 +237,17 @@ class Refusing:
         self._store = store
         self._times = times
         self._error = error
+        self.before_next = None
+
+    def refuse(self, times):
+        """Refuse so many times from now on."""
+        self._times = times
 
     def apply(self, batch):
-        """Refuse, or write."""
+        """Refuse, or write; before that, once, do what was given."""
+        do, self.before_next = self.before_next, None
+        if do is not None:
+            do()
         if self._times:
             self._times -= 1
             raise self._error
