@@ -114,6 +114,14 @@ def _sorted(items):
     return sorted((plain(dataclasses.asdict(item)) for item in items), key=repr)
 
 
+def _bounds_as_floats(point):
+    """Return a data point with bounds of buckets as OTLP has them, also where the store keeps 1 for 1.0."""
+    if point.kind != "histogram":
+        return point
+    bounds = [float(bound) for bound in point.histogram["explicit_bounds"]]
+    return dataclasses.replace(point, histogram={**point.histogram, "explicit_bounds": bounds})
+
+
 def instruments_of(documents, run):
     """Return the other data points of a run in OTLP JSON documents."""
     return _sorted(point for point in _points_of(documents, run) if point.name != VALUE)
@@ -121,7 +129,7 @@ def instruments_of(documents, run):
 
 def stored_instruments(run):
     """Return what the instruments of a run measured, as the store has it."""
-    return _sorted(run.instrument_points)
+    return _sorted(map(_bounds_as_floats, run.instrument_points))
 
 
 def logs_of(documents, run):
