@@ -45,7 +45,7 @@ def programs(monkeypatch, tmp_path):
     """Return the module that says what is built and where it is kept; the cache is in the test's folder."""
     monkeypatch.syspath_prepend(str(TOOL))
     monkeypatch.setenv("CI_CACHE", str(tmp_path / "cache"))
-    import programs
+    import go_programs
 
-    yield programs
-    sys.modules.pop("programs")
+    yield go_programs
+    sys.modules.pop("go_programs")
