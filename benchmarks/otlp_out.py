@@ -210,7 +210,7 @@ def _steps(options: Options) -> Iterator[Figure]:
 
 
 def _training(options: Options) -> Iterator[Figure]:
-    rounds, steps, work = (3, 600, 20_000) if options.is_quick else (7, 1_500, 20_000)
+    rounds, steps, work = (7, 400, 20_000) if options.is_quick else (7, 1_500, 20_000)
 
     def train(environment: dict[str, str]) -> float:
         with folder() as path:
