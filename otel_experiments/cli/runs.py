@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 from rich.cells import cell_len
+from rich.style import Style
 from rich.text import Text
 
 from otel_experiments.cli.root import json_option, page_options, store_option
@@ -12,10 +13,12 @@ from otel_experiments.cli.terminal import columns as col
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import badge, is_unicode, make_console
 from otel_experiments.cli.terminal.table import Column, print_table
+from otel_experiments.cli.trace_url import trace_url_of
 from otel_experiments.model.search import SearchField
 from otel_experiments.query import Reader, RunView
 from otel_experiments.query.plain import json_line, plain_run
 from otel_experiments.query.search import parse_fields
+from otel_experiments.record.base.settings import Settings
 
 DEFAULT_LIMIT = 20
 _LOSSES = "losses"
@@ -65,7 +68,9 @@ def command(  # noqa: PLR0913 - one argument an option
     )
     total = reader.count_runs(where, experiment=experiment)
     if as_json:
-        click.echo(json_line({"total": total, "runs": [plain_run(run) for run in found]}))
+        settings = Settings.resolve()
+        plain_runs = [{**plain_run(run), "trace_url": trace_url_of(run, settings)} for run in found]
+        click.echo(json_line({"total": total, "runs": plain_runs}))
         return
     if not found:
         _say_nothing_found(reader, where=where, experiment=experiment, offset=offset)
@@ -77,7 +82,7 @@ def print_runs(
     runs: list[RunView], *, total: int, columns: list[SearchField] | None = None, is_cut: bool = False
 ) -> None:
     """Print the table of runs; without `columns`, those that tell the runs apart; `is_cut`: by a limit."""
-    console = make_console()
+    console, settings = make_console(), Settings.resolve()
     widest = max(len("name"), *(cell_len(fmt.clean(run.name)) for run in runs))
     name_width = min(widest, max(12, console.width // 4))
     state_width = max(len(str(run.state)) for run in runs) + (2 if is_unicode(console) else 0)
@@ -92,7 +97,7 @@ def print_runs(
         [
             badge(console, run.state),
             fmt.clean(run.name),
-            run.short_id,
+            _linked_id(run, settings),
             fmt.age(run.age_s),
             shown_duration,
             *([Text(shown_lost, style="yellow")] if lost_width else []),
@@ -112,6 +117,12 @@ def print_runs(
     print_table(console, layout, rows)
     rest = "; --all lists every one" if is_cut else ""
     console.print(Text(f"{len(runs)} of {total} runs{rest}" if total != 1 else "1 of 1 run", style="dim"))
+
+
+def _linked_id(run: RunView, settings: Settings) -> Text:
+    """Return a run's id, as a link to its trace where an address is known and the terminal takes links."""
+    url = trace_url_of(run, settings)
+    return Text(run.short_id, style=Style(dim=True, link=url))
 
 
 def _say_nothing_found(reader: Reader, *, where: str | None, experiment: str | None, offset: int) -> None:

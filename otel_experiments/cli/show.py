@@ -16,11 +16,13 @@ from otel_experiments.cli.session import open_session
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import badge, is_unicode, make_console, state_style
 from otel_experiments.cli.terminal.span_tree import plain_tree, print_tree
+from otel_experiments.cli.trace_url import trace_url_of
 from otel_experiments.model.run import RunFacts
 from otel_experiments.model.span import Span
 from otel_experiments.query import RunView
 from otel_experiments.query.fold import FoldedNode, fold
 from otel_experiments.query.plain import json_line, plain, plain_run
+from otel_experiments.record.base.settings import Settings
 from otel_experiments.semconv import attributes
 
 MAX_ROWS = 40
@@ -45,11 +47,13 @@ def command(ctx: click.Context, *, run: str, is_all: bool, as_json: bool) -> Non
     view = open_session(ctx).run(run)
     spans = view.spans.first(MAX_SPANS)
     roots = fold(spans.tree())
+    trace_url = trace_url_of(view, Settings.resolve())
     if as_json:
         click.echo(
             json_line(
                 {
                     **plain_run(view),
+                    "trace_url": trace_url,
                     "paused": {
                         "count": view.record.paused_count,
                         "duration_s": view.record.paused_total_ns / 1e9,
@@ -77,7 +81,7 @@ def command(ctx: click.Context, *, run: str, is_all: bool, as_json: bool) -> Non
         return
     console = make_console()
     limit = None if is_all else MAX_ROWS
-    _print_header(console, view, list(spans))
+    _print_header(console, view, list(spans), trace_url)
     _print_losses(console, view, limit)
     _print_config(console, view, limit)
     _print_ranks(console, view, limit)
@@ -86,7 +90,7 @@ def command(ctx: click.Context, *, run: str, is_all: bool, as_json: bool) -> Non
     _print_spans(console, view, roots, len(spans))
 
 
-def _print_header(console: Console, run: RunView, spans: Sequence[Span]) -> None:
+def _print_header(console: Console, run: RunView, spans: Sequence[Span], trace_url: str | None) -> None:
     title = Text.assemble((fmt.clean(run.name), "bold"), "  ", badge(console, run.state))
     console.print(title)
     started = "never started" if run.duration_s is None else f"took {fmt.duration(run.duration_s)}"
@@ -95,6 +99,8 @@ def _print_header(console: Console, run: RunView, spans: Sequence[Span]) -> None
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.created_ns / 1e9))
     console.print(Text(f"{run.id}  experiment {fmt.clean(run.experiment)}", style="dim"), soft_wrap=True)
     console.print(Text(f"made {moment} ({_ago(run.age_s)}), {started}", style="dim"))
+    if trace_url is not None:
+        console.print(Text.assemble(("trace ", "dim"), (trace_url, f"link {trace_url}")), soft_wrap=True)
     record = run.record
     if record.paused_count:
         times = "once" if record.paused_count == 1 else f"{record.paused_count} times"

@@ -975,6 +975,15 @@ Stability: development
 Never an attribute of a metric.
 """
 
+ML_RUN_TRACE_URL: Final = "ml.run.trace_url"
+"""Where a backend's UI shows the run's trace, with placeholders in braces.
+
+Type: str
+Examples: "https://jaeger.example/trace/{trace_id}"
+Stability: development
+Never an attribute of a metric.
+"""
+
 ML_SPAN_CPU_TIME: Final = "ml.span.cpu_time"
 """Nanoseconds of CPU time that the span's lane spent between start and end of the span.
 

@@ -24,7 +24,7 @@ ML_RUN: Final = EntityDef(
     type="ml.run",
     brief="One execution of an experiment, on any number of processes.",
     identity=("ml.run.id",),
-    description=("ml.run.name", "ml.run.parent.id", "ml.run.attempt"),
+    description=("ml.run.name", "ml.run.parent.id", "ml.run.attempt", "ml.run.trace_url"),
 )
 """One execution of an experiment, on any number of processes."""
 

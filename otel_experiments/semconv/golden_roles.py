@@ -44,6 +44,7 @@ VOLATILE: Final[tuple[str, ...]] = (
     "ml.run.spans.dropped",
     "ml.run.spans.ended",
     "ml.run.spans.started",
+    "ml.run.trace_url",
     "ml.span.cpu_time",
     "ml.span.lane",
     "ml.span.sequence",

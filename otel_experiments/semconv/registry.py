@@ -908,6 +908,14 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         is_unbounded=True,
     ),
     AttributeDef(
+        name="ml.run.trace_url",
+        type="string",
+        brief="Where a backend's UI shows the run's trace, with placeholders in braces.",
+        stability="development",
+        examples=("https://jaeger.example/trace/{trace_id}",),
+        is_unbounded=True,
+    ),
+    AttributeDef(
         name="ml.span.cpu_time",
         type="int",
         brief="Nanoseconds of CPU time that the span's lane spent between start and end of the span.",

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, TypeVar, cast
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal.file_mode import parse_file_mode
 from otel_experiments.model.store_location import DEFAULT_STORE, STORE_VARIABLE, StoreLocation
+from otel_experiments.model.trace_link import parse_trace_url
 from otel_experiments.record.base.otlp_setting import Otlp
 
 if TYPE_CHECKING:
     from otel_experiments.journal.writer import Durability
     from otel_experiments.record.base.ranks import RanksMode
 
+TRACE_URL_VARIABLE: Final = "OTEL_EXPERIMENTS_TRACE_URL"
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 
@@ -108,6 +110,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         None,
         "Whether to send OTLP as well; by default when an OTEL_EXPORTER_OTLP_*ENDPOINT is set. In code also an endpoint, or an Otlp.",
     ),
+    "trace_url": Setting(
+        TRACE_URL_VARIABLE,
+        parse_trace_url,
+        None,
+        "Where a backend's UI shows a trace: https://HOST/trace/{trace_id}; runs keep it, and `show` and `runs` print it.",
+    ),
     "set_global": Setting(
         "OTEL_EXPERIMENTS_SET_GLOBAL",
         _boolean,
@@ -172,6 +180,7 @@ class GivenSettings(TypedDict, total=False):
     enabled: bool | None
     durability: str | None
     otlp: bool | str | Otlp | None
+    trace_url: str | None
     set_global: bool | None
     exit_timeout_s: float | None
     heartbeat_s: float | None
@@ -207,6 +216,7 @@ class Settings:
     enabled: bool
     durability: Durability
     otlp: bool | Otlp | None
+    trace_url: str | None
     set_global: bool
     exit_timeout_s: float
     heartbeat_s: float

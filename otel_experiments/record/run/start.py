@@ -139,6 +139,8 @@ def create_run(
         _tell(pipeline, identity, changes)
         return run
     attributes = run_attributes(identity) | (rank.attributes if rank is not None else {})
+    if pipeline.settings.trace_url is not None:
+        attributes[attr.ML_RUN_TRACE_URL] = pipeline.settings.trace_url
     resource = pipeline.base_resource.merge(Resource(attributes, SCHEMA_URL))
     root_span_id = int(rank.root_span_id, 16) if rank is not None else None
     providers = RunProviders(pipeline, resource, identity.run_id, root_span_id=root_span_id)
