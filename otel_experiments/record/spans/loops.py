@@ -1,8 +1,9 @@
 """The chunk traces that long runs are cut into.
 
 Tempo drops what goes beyond 5 MB of one trace, and Jaeger chokes on it. So when a run's trace has
-`MAX_TRACE_SPANS` spans or `MAX_TRACE_BYTES`, further step and batch spans go to chunk traces of that size: each
-has a root span linked to the run span, and the run span is linked to it. Short runs are one trace.
+nearly `MAX_TRACE_SPANS` spans or `MAX_TRACE_BYTES`, further step and batch spans go to chunk traces of that size: each
+has a root span linked to the run span, and the run span is linked to it. A chunk closes at the first step or batch after
+`MAX_CHUNK_S` too, so that its root arrives. Short runs are one trace.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from otel_experiments.semconv.definitions import MetricDef
 Item = TypeVar("Item")
 MAX_TRACE_SPANS: Final = 10_000
 MAX_TRACE_BYTES: Final = 3_000_000
+MAX_CHUNK_S: Final = 3600.0
+_ROOM: Final = 20
+"""A twentieth of a trace is kept for roots, epochs, evaluations, and what is open in other threads when it is cut."""
 
 
 class LoopedRun(ScopedRun, Protocol):
@@ -60,6 +64,7 @@ class Loops:
         self._chunk: Span | None = None
         self._chunk_index = 0
         self._chunk_from = (0, 0)
+        self._chunk_due_ns = 0
 
     def chunked(self, name: str, attributes: dict[str, Any], duration: MetricDef | None) -> Scope:
         """Return the scope of a step or batch: in the run's trace, or in the present chunk trace."""
@@ -68,7 +73,11 @@ class Loops:
             return Scope(run, name, attributes, duration=duration)
         spans, size = run.trace_size
         since_spans, since_bytes = spans - self._chunk_from[0], size - self._chunk_from[1]
-        if since_spans >= MAX_TRACE_SPANS or since_bytes >= MAX_TRACE_BYTES:
+        if (
+            since_spans >= MAX_TRACE_SPANS - MAX_TRACE_SPANS // _ROOM
+            or since_bytes >= MAX_TRACE_BYTES - MAX_TRACE_BYTES // _ROOM
+            or (self._chunk is not None and run.pipeline.clock() >= self._chunk_due_ns)
+        ):
             self._open_chunk(spans, size)
         if self._chunk is None:
             return Scope(run, name, attributes, duration=duration)
@@ -83,7 +92,7 @@ class Loops:
     def close(self) -> None:
         """End the present chunk."""
         if self._chunk is not None:
-            self._chunk.end()
+            self._chunk.end(self._run.pipeline.clock())
             self._chunk = None
 
     def reset_in_child(self) -> None:
@@ -95,6 +104,8 @@ class Loops:
         run = self._run
         self.close()
         self._chunk_from = (spans, size)
+        now_ns = run.pipeline.clock()
+        self._chunk_due_ns = now_ns + round(MAX_CHUNK_S * 1e9)
         attributes: dict[str, Any] = {
             attr.ML_OPERATION_NAME: values.MlOperationName.TRACE,
             attr.ML_TRACE_CHUNK_INDEX: self._chunk_index,
@@ -106,6 +117,7 @@ class Loops:
             run_context(run, context_api.Context()),
             attributes=attributes,
             links=(Link(run.otel_span.get_span_context()),),
+            start_time=now_ns,
         )
         run.count_started_span()
         if not run.is_inherited:  # else the run's span is the parent's

@@ -14,6 +14,7 @@ import otel_experiments as ox
 from otel_experiments.errors import ConfigurationError, NoActiveRunError
 from otel_experiments.record.spans import loops
 from otel_experiments.semconv import attributes as attr
+from otel_experiments.testing import SteppingClock
 
 
 def tree(stored):
@@ -122,6 +123,25 @@ def test_long_runs_are_cut_into_linked_chunk_traces(recording, read, monkeypatch
     assert max(sum(s.trace_id == t for s in spans) for t in {s.trace_id for s in spans}) <= 12
     assert {link.trace_id for chunk in chunks for link in chunk.links} == {root.trace_id}
     assert {link.trace_id for link in root.links} == {chunk.trace_id for chunk in chunks}
+
+
+def test_a_chunk_trace_closes_after_an_hour(configure, monkeypatch):
+    """A slow run's chunk ends long before it is full, so that a backend gets its root; its times hold its steps."""
+    monkeypatch.setattr(loops, "MAX_TRACE_SPANS", 10)
+    configure(clock=SteppingClock(step_ns=15 * 60 * 10**9))
+    with ox.start_run("r") as run:
+        for _ in run.steps(22, spans=True):
+            pass
+
+    spans = list(ox.run("r").spans)
+    chunks = [span for span in spans if span.name == "chunk default"]
+    assert len(chunks) > 3
+    for chunk in chunks:
+        inside = [span for span in spans if span.parent_span_id == chunk.span_id]
+        assert 0 < len(inside) < 10
+        assert chunk.start_ns <= min(span.start_ns for span in inside)
+        assert max(span.end_ns for span in inside) <= chunk.end_ns
+        assert chunk.end_ns - chunk.start_ns <= 2 * 3600 * 10**9
 
 
 def test_a_trace_is_cut_by_its_size_too(recording, read, monkeypatch):
