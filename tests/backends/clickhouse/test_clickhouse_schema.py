@@ -148,7 +148,7 @@ def test_every_log_record_is_kept(clickhouse, captured):
         "from otel_logs final"
     )
     kept = sorted((row["EventName"], row["Time"], row["SeverityText"], int(row["Size"])) for row in found)
-    assert {name for name, *_ in stored} >= {"ml.anomaly", "ml.run.config"}
+    assert {name for name, *_ in stored} >= {"ml.anomaly", "ml.run.config", "ml.run.start"}
     assert kept == stored
 
 

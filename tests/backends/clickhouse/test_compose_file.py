@@ -39,6 +39,14 @@ def test_compose_reads_the_file(binary, tmp_path):
     assert subprocess.run([compose, misspelt], capture_output=True, check=False).returncode != 0
 
 
+def test_clickhouse_is_healthy_with_all_of_its_tables():
+    """The Collector waits until the last file of the schema was applied, since it looks at the tables once."""
+    newest = max(path.name for path in (CONFIGS / "clickhouse").glob("*.sql"))
+    [wanted] = re.findall(r"Version\)%3C(\d+)", " ".join(SERVICES["clickhouse"]["healthcheck"]["test"]))
+    assert int(wanted) == int(newest[:4])
+    assert SERVICES["collector"]["depends_on"]["clickhouse"] == {"condition": "service_healthy"}
+
+
 def test_images_are_pinned():
     """Each image has a version, so that tomorrow's is no surprise; the Collector's is that of its manifest."""
     versions = {name: one["image"].rpartition(":")[2] for name, one in SERVICES.items()}
