@@ -7,7 +7,7 @@ of its own. What varies between the runs of one variant is accepted as varying. 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Final
 
 from otel_experiments.errors import GoldenInvalidError, GoldenRuleError
@@ -53,6 +53,7 @@ class Golden:
     """
 
     variants: list[Variant]
+    _: KW_ONLY
     name: str = "golden"
     policy: PolicyName = "structural"
     rules: Rules = DEFAULT_RULES

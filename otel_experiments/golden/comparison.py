@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final, Literal
 
@@ -56,6 +56,7 @@ class Comparison:
     verdict: Verdict
     findings: tuple[Finding, ...]
     policy: Policy
+    _: KW_ONLY
     golden_name: str
     golden_runs: int
     candidate_runs: int
@@ -116,7 +117,14 @@ def compare(
         chosen = _nearest_variant(golden, candidates, policy)
     except (EmptyTraceError, IncompleteTraceError) as error:
         broken = incomplete_findings(candidates) or [Finding(Code.INCOMPLETE_TRACE, "", detail=str(error))]
-        return Comparison("error", tuple(broken), policy, golden.name, golden.runs, len(candidates))
+        return Comparison(
+            "error",
+            tuple(broken),
+            policy,
+            golden_name=golden.name,
+            golden_runs=golden.runs,
+            candidate_runs=len(candidates),
+        )
     findings, matched, forms = chosen.findings, chosen.matched, chosen.candidates
     variant = chosen.variant
     host = candidates[0].environment

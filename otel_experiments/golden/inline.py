@@ -88,7 +88,9 @@ def compare_inline(
     policy = Policy(timing="off", rtol=rtol)
     broken = incomplete_findings([run])
     if broken:
-        return Comparison("error", tuple(broken), policy, "inline golden", 1, 1)
+        return Comparison(
+            "error", tuple(broken), policy, golden_name="inline golden", golden_runs=1, candidate_runs=1
+        )
     form = canonicalize(run, rules)
     ledger = Ledger()
     _InlineMatcher(form, ledger, OwnTolerance(rtol, rules.numeric_types == "loose")).match(patterns)
@@ -97,9 +99,9 @@ def compare_inline(
         verdict_of(findings, policy),
         tuple(sort_findings(findings)),
         policy,
-        "inline golden",
-        1,
-        1,
+        golden_name="inline golden",
+        golden_runs=1,
+        candidate_runs=1,
         candidate=form,
     )
 

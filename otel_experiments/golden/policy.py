@@ -7,7 +7,7 @@ nothing uses it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import Literal, get_args
@@ -32,6 +32,7 @@ class IgnoreRule:
 
     path: str
     code: str = "*"
+    _: KW_ONLY
     reason: str = ""
     until: date | None = None
 
@@ -62,6 +63,7 @@ class Policy:
     """
 
     name: PolicyName = "structural"
+    _: KW_ONLY
     timing: TimingMode = "fail"
     curves: Mapping[str, CurveSettings] = field(default_factory=dict)
     timing_settings: TimingSettings = DEFAULT_SETTINGS

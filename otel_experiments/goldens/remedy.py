@@ -49,7 +49,9 @@ class Remedy:
                 )
             case "timing":
                 return replace(accepted, policy=replace(policy, timing="advisory"))
-        return replace(accepted, ignore=(*accepted.ignore, IgnoreRule(self.name, self.value, "varies")))
+        return replace(
+            accepted, ignore=(*accepted.ignore, IgnoreRule(self.name, self.value, reason="varies"))
+        )
 
     def __str__(self) -> str:
         match self.kind:

@@ -40,7 +40,7 @@ class Level(StrEnum):
 SignalName = Literal["span", "metric", "event", "log", "resource"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
     """One thing that strays. `attribute` is empty where the signal as a whole is meant."""
 
@@ -65,7 +65,9 @@ class Signal:
 
     def advice(self, level: Level, code: str, message: str, attribute: str = "") -> Advice:
         """Return an advice about this signal."""
-        return Advice(level, code, self.kind, self.name, attribute, message)
+        return Advice(
+            level=level, code=code, signal=self.kind, name=self.name, attribute=attribute, message=message
+        )
 
     def graded(self, name: str) -> Level:
         """A violation where the name is ours or the signal is; a remark about others' telemetry."""

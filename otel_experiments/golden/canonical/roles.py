@@ -102,7 +102,7 @@ _VOLATILE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """Declared roles and orders, over the defaults.
 

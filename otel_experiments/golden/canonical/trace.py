@@ -7,7 +7,7 @@ unfinished trace is refused, because every lost span would look like a change of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 from otel_experiments.errors import EmptyTraceError, IncompleteTraceError
 from otel_experiments.model.span import Span
@@ -49,6 +49,7 @@ class CapturedRun:
 
     spans: Sequence[Span]
     metrics: Sequence[MetricSeries] = ()
+    _: KW_ONLY
     counts: SpanCounts | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     name: str = "candidate"

@@ -246,11 +246,11 @@ def _thinned_lengths(path: str, golden: Form, candidates: Sequence[Form]) -> lis
                     Finding(
                         Code.CURVE_LENGTH,
                         path,
-                        abs(total - count),
-                        name,
-                        str(total),
-                        str(count),
-                        detail,
+                        count=abs(total - count),
+                        key=name,
+                        golden=str(total),
+                        candidate=str(count),
+                        detail=detail,
                     )
                 )
     return found

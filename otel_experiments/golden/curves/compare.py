@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Final, Literal
 
 from otel_experiments.errors import GoldenRuleError
@@ -62,6 +62,7 @@ class CurveSettings:
     """
 
     mode: CurveMode = "auto"
+    _: KW_ONLY
     rtol: float = 1e-4
     atol: float = 1e-8
     band: BandSettings = DEFAULT_BAND

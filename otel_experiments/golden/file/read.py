@@ -375,7 +375,7 @@ def _read_ignore(scanner: Scanner) -> IgnoreRule:
         until = date.fromisoformat(scanner.word())
         scanner.skip()
     reason = scanner.string() if not scanner.is_done else ""
-    return IgnoreRule(path, code, reason, until)
+    return IgnoreRule(path, code, reason=reason, until=until)
 
 
 def _run_list(text: str) -> list[int]:

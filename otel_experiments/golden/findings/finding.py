@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 from otel_experiments.golden.findings.codes import CODES, GROUPS, SEVERITIES, Code, Group, Severity
 from otel_experiments.model.span_index import index_text
@@ -39,6 +39,7 @@ class Finding:
 
     code: Code
     path: str
+    _: KW_ONLY
     count: int = 1
     key: str = ""
     golden: str = ""

@@ -61,7 +61,7 @@ _CLOSE_SHARE: Final = 0.4
 """How much of the exit budget OTLP gets when a run ends, and when the process does."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlushReport:
     """What a flush reached.
 

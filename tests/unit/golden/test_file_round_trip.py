@@ -169,7 +169,7 @@ def test_header_lines_are_kept(programs):
         policy="strict",
         rules=Rules(volatile=("temp.*",), index=("sweep",), numeric_types="loose"),
         ignore=[
-            IgnoreRule("kernel.*", "renamed", "the compiler", date(2027, 1, 31)),
+            IgnoreRule("kernel.*", "renamed", reason="the compiler", until=date(2027, 1, 31)),
             IgnoreRule("a/b", reason="x"),
         ],
     )

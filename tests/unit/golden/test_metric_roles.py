@@ -129,7 +129,7 @@ def test_an_ignore_rule_is_written_as_the_report_prints_the_metric(metric):
 
     assert shown in render_text(comparison)
     for path in (shown, f"~{metric}"):
-        rule = IgnoreRule(path, "*", "noise")
+        rule = IgnoreRule(path, "*", reason="noise")
         assert codes([golden], changed, ignore=[rule]) == [("curve-diverged", "other")]
 
 
@@ -137,7 +137,9 @@ def test_an_ignore_rule_for_a_span_leaves_metrics_of_its_name_alone():
     """A rule that ignores spans called `loss` says nothing about the metric `loss`."""
     golden, changed = run([("loss", [1.0, 2.0])]), run([("loss", [1.0, 3.0])])
 
-    assert codes([golden], changed, ignore=[IgnoreRule("loss", "*", "slow")]) == [("curve-diverged", "loss")]
+    assert codes([golden], changed, ignore=[IgnoreRule("loss", "*", reason="slow")]) == [
+        ("curve-diverged", "loss")
+    ]
 
 
 @pytest.mark.parametrize("name", ["loss", "~loss", "run digits ~loss", "loss@val", "lo*"])

@@ -63,7 +63,7 @@ def added(programs, golden):
     ruled = make_golden(
         [run(programs, programs.training(), seed) for seed in range(5)],
         name="tests/golden/added.otg",
-        ignore=[IgnoreRule("optimizer", "attr", "tuned on purpose")],
+        ignore=[IgnoreRule("optimizer", "attr", reason="tuned on purpose")],
     )
     return compare(ruled, [run(programs, program)])
 
@@ -102,7 +102,7 @@ def span(number, name, start_ns, end_ns, parent=None, **attributes):
 
 def found(*findings, name=NAME, verdict="fail"):
     """Return a comparison with these findings and no trees."""
-    return Comparison(verdict, findings, Policy(), name, 1, 1)
+    return Comparison(verdict, findings, Policy(), golden_name=name, golden_runs=1, candidate_runs=1)
 
 
 # --- text --------------------------------------------------------------------------------------------------------

@@ -82,7 +82,9 @@ def changed(programs, golden):
 
 def found(*findings, name=NAME, curves=()):
     """Return a comparison with these findings and no trees."""
-    return Comparison("fail", findings, Policy(), name, 1, 1, curves=curves)
+    return Comparison(
+        "fail", findings, Policy(), golden_name=name, golden_runs=1, candidate_runs=1, curves=curves
+    )
 
 
 def test_the_page_loads_and_runs_nothing(changed):

@@ -164,7 +164,7 @@ def test_runs_that_do_different_things_make_no_golden(whim):
 def test_a_difference_that_a_rule_ignores_makes_no_second_behaviour():
     """What an ignore rule of the project accepts in a comparison is accepted at capture too."""
     runs = WHIMS["status"]
-    rule = IgnoreRule("run/fit", "status", "flaky")
+    rule = IgnoreRule("run/fit", "status", reason="flaky")
     golden = make_golden(runs, excused=[rule])
 
     require_stable(golden, runs, ignore=[rule])
