@@ -306,3 +306,27 @@ with ox.start_run("of the parent") as run:
     acknowledge(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     assert script(body).line() == "0"
+
+
+def test_a_worker_writes_down_what_it_lost_when_it_ends(script, read):
+    """A child of multiprocessing leaves without the usual exit: what it counted last is in the run all the same."""
+    body = """
+    import logging
+
+    logging.disable()
+    setup()
+
+    def lose():
+        for number in range(100):
+            run.log({"loss": 1.0, "note": object()})
+
+    with ox.start_run("losing") as run:
+        worker = multiprocessing.get_context("fork").Process(target=lose)
+        worker.start()
+        worker.join()
+        acknowledge(worker.exitcode)
+    """
+    out, _ = script(body).end()
+
+    assert out == "0\n"
+    assert read().run("losing").lost_count == 100

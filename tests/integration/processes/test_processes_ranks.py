@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -323,3 +324,36 @@ def test_what_mpiexec_starts_are_ranks_where_mpi_is_used(tmp_path, store_path, r
     assert len(found) == runs
     assert {str(run.state) for run in found} == {"succeeded"}
     assert found[0].metrics["loss"].ranks == ranks
+
+
+def test_a_program_that_a_rank_starts_has_that_ranks_lanes(script, read):
+    """A process that joins by the environment alone is of the rank that started it, and no other's lane is its own."""
+    body = """
+    import subprocess
+
+    CODE = '''
+    import otel_experiments as ox
+    with ox.start_run("a name of its own") as run, run.trace("piece"):
+        pass
+    '''
+
+    sys.argv[0] = "train.py"
+    setup()
+    with ox.start_run("fleet") as run:
+        env = {**os.environ, **run.environment(), "OTEL_EXPERIMENTS_SYSTEM_METRICS": "0"}
+        subprocess.run([sys.executable, "-c", textwrap.dedent(CODE)], env=env, check=True)
+    """
+    started = [
+        script(
+            f"import textwrap\n{textwrap.dedent(body)}",
+            RANK=str(rank), WORLD_SIZE="2", OTEL_EXPERIMENTS_JOB_ID="job",
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+    for one in started:
+        one.end()
+
+    lanes = sorted(
+        span.attributes["ml.span.lane"] for span in read().run("fleet").spans if "piece" in span.name
+    )
+    assert [lane.partition("/")[0] for lane in lanes] == ["rank0", "rank1"]

@@ -21,6 +21,7 @@ from otel_experiments.model.run import LEGAL_TRANSITIONS, RunState, check_transi
 from otel_experiments.record.base.current import active_runs, ended_inside
 from otel_experiments.record.run.parts import parts_of
 from otel_experiments.record.run.run import make_current
+from otel_experiments.semconv import attributes as attr
 
 
 def test_a_body_that_ends_makes_a_succeeded_run(recording, read):
@@ -481,3 +482,14 @@ def test_a_run_that_was_finished_in_its_block_is_remembered_until_the_block_is_l
 
     assert inside == {run.id}
     assert ended_inside == set()
+
+
+def test_a_nested_run_names_its_parent_wherever_its_telemetry_goes(configure):
+    """The resource of the inner run has the outer run's id; the outer one's, and a lone run's, has none."""
+    configure()
+    with ox.start_run("outer") as outer, ox.start_run("inner") as inner:
+        found = [
+            run.otel_span.resource.attributes.get(attr.ML_RUN_PARENT_ID, "absent") for run in (outer, inner)
+        ]
+
+    assert found == ["absent", outer.id]
