@@ -126,6 +126,10 @@ FOLDERS = tuple(
 seen, inner, is_inside = set(), 0, False
 
 
+def emit_much(run):
+    run.emit("lib.large", {{"text": "x" * 60_000}})  # a few of them, and the journal goes on in another file
+
+
 def everything(run, kind, number):
     run.log({{kind: float(number)}}, step=number)
     run.log({{f"{{kind}}.{{number}}": float("nan"), "note": object()}})
@@ -139,6 +143,9 @@ def everything(run, kind, number):
     if kind == "outer" or number % 20 == 0:
         run.logger.emit(event_name="app.event", body=number)
         run.flush(timeout_s=0.05)
+    if kind == "outer":
+        for _ in range(20):
+            emit_much(run)
     if kind == "outer" or number % 50 == 0:
         ox.start_run(f"{{kind}} {{number}}", parent=run).finish()
         ox.runs()
@@ -154,6 +161,8 @@ def interrupt(frame, event, called):
         is_inside = True
         watch()
         try:
+            if frame.f_code.co_filename.endswith("journal/writer.py"):
+                emit_much(run)
             everything(run, "inner", inner)
             inner += 1
         finally:
