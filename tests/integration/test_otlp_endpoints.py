@@ -57,7 +57,7 @@ def test_tls_to_a_plain_port_is_said_in_words(tmp_path, collector, written, why)
     printed, stderr = train(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=written.format(port=collector.port))
 
     assert printed == ["True", "False"]
-    assert_one_sentence(stderr, why, "write http://", f":{collector.port}", "The store has them.")
+    assert_one_sentence(stderr, why, "write http://", f":{collector.port}", "The store has them")
 
 
 def test_an_endpoint_without_a_scheme_is_plain_where_that_is_said(tmp_path, collector):
@@ -82,7 +82,7 @@ def test_a_port_that_speaks_http_is_said_in_words(tmp_path):
         server.shutdown()
 
     assert printed == ["True", "False"]
-    assert_one_sentence(stderr, "what answers there speaks no gRPC", "4317", "The store has them.")
+    assert_one_sentence(stderr, "what answers there speaks no gRPC", "4317", "The store has them")
 
 
 def test_a_local_socket_is_plain(tmp_path):

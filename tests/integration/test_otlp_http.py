@@ -45,6 +45,7 @@ class HttpCollector:
         self.requests = []
         self.connections = 0
         self.answers = []
+        self.refused = {}
         self.always = (200, PROTOBUF, b"")
         collector = self
 
@@ -59,6 +60,7 @@ class HttpCollector:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 collector.requests.append((self.path, dict(self.headers.items()), body))
                 answer = collector.answers.pop(0) if collector.answers else collector.always
+                answer = collector.refused.get(self.path, answer)
                 if callable(answer):
                     answer(self)
                     return
@@ -466,6 +468,57 @@ def test_closing_ends_a_request_that_waits(web, clients):
     assert not thread.is_alive()
     assert (outcomes[0].is_taken, outcomes[0].is_passing) == (False, True)
     assert client.send(b"").detail == "it was shut down"
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_a_client_that_was_closed_connects_no_more(collector, web, clients, protocol):
+    """Once the process ends, a sender that was late opens no connection that nobody would close."""
+    client = clients(collector.endpoint if protocol == "grpc" else web.endpoint, PROTOCOL=protocol)
+    assert client.send(b"").is_taken
+    client.close()
+    client.close()
+
+    outcome = client.send(b"")
+
+    assert (outcome.is_taken, outcome.detail) == (False, "it was shut down")
+    assert (len(collector.requests), web.connections) == ((1, 0) if protocol == "grpc" else (0, 1))
+
+
+def test_a_signal_that_is_not_served_over_http_is_off_and_said_once(web, configure, monkeypatch, caplog):
+    """404 for metrics: one line names the switch, the other signals arrive, and nothing counts as lost."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", web.endpoint)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", web.endpoint + "/nowhere")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
+    configure()
+    web.refused = {"/nowhere": (404, {}, b"")}
+    with ox.start_run() as run:
+        for number in range(100):
+            run.log({"loss": float(number)})
+        report = run.flush(timeout_s=60.0)
+    ox.shutdown()
+
+    assert report.is_exported
+    assert caplog.text.count("takes no metrics (HTTP 404") == 1
+    assert [path for path, _, _ in web.requests].count("/nowhere") == 1
+    assert web.messages("/v1/traces")
+
+
+def test_a_warning_is_told_once_and_loses_nothing(web, configure, monkeypatch, caplog):
+    """A partial success that rejects nothing is the endpoint's word to people: they hear it once a signal."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", web.endpoint)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1")
+    configure()
+    web.always = (200, PROTOBUF, WARNING)
+    with ox.start_run() as run:
+        for number in range(3):
+            with run.stage(f"stage {number}"):
+                pass
+        report = run.flush(timeout_s=60.0)
+
+    assert (report.is_exported, report.lost) == (True, {})
+    assert caplog.text.count("old protocol") == 1
+    assert "Nothing is lost" in caplog.text
 
 
 class ForwardProxy:

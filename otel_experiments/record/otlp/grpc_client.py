@@ -57,17 +57,17 @@ class GrpcClient:
         if self._is_closed:
             return _CLOSED
         start_s = time.monotonic()
-        if self._channel is None:
-            self._export = self._connect()
         if not self._has_tls and (refusal := self._probe_tls()) is not None:
             return refusal
         try:
+            if self._channel is None:
+                self._export = self._connect()
             response = self._export(
                 body, metadata=self.destination.headers, timeout=self.destination.timeout_s
             )
         except grpc.RpcError as error:
             return self._refused(error, time.monotonic() - start_s)
-        except ValueError as error:  # "Cannot invoke RPC on closed channel!": `close` came in between
+        except Exception as error:  # noqa: BLE001 - "Cannot invoke RPC on closed channel!": `close` came in between
             return Outcome(is_taken=False, is_passing=True, is_unreachable=True, detail=str(error))
         return read_response(self.destination.signal, response)
 
@@ -78,9 +78,9 @@ class GrpcClient:
 
     def _connect(self) -> Callable[..., Any]:
         with self._lock, threads_leave_signals():
+            if self._is_closed:  # no channel is made once the process ends: nobody would close it
+                raise ValueError(_CLOSED.detail)
             self._channel = channel = _open_channel(self.destination, self._user_agent)
-        if self._is_closed:
-            self._disconnect()
         # By name: a method that is registered with the channel is a call into gRPC's core, at exit one into freed memory.
         return cast("Callable[..., Any]", channel.unary_unary(_METHODS[self.destination.signal], None, None))
 
