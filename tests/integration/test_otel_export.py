@@ -127,7 +127,10 @@ def test_spans_arrive_with_parent_resource_and_schema(exporting):
 
 
 def test_a_span_leaves_as_the_sdk_would_have_sent_it(exporting):
-    """Links, events, status, kinds and complex attributes arrive as the SDK's own exporter sends them."""
+    """Links, events, status, kinds and complex attributes arrive as the SDK's own exporter sends them.
+
+    The flags of the trace arrive too, which the SDK's exporter leaves out.
+    """
     other = make_own_exporter(exporting)
     links = [trace.Link(trace.SpanContext(7, 9, is_remote=False), {"why": "because"})]
     attributes = {
@@ -152,6 +155,8 @@ def test_a_span_leaves_as_the_sdk_would_have_sent_it(exporting):
     for span in (ours, theirs):
         for field in ("trace_id", "span_id", "parent_span_id", "start_time_unix_nano", "end_time_unix_nano"):
             span.ClearField(field)
+    assert ours.flags & trace.TraceFlags.SAMPLED
+    ours.flags &= ~0xFF
     assert ours == theirs
 
 
