@@ -13,8 +13,8 @@ from otel_experiments.codec.otlp_json import (
 VALUE = "ml.metric.value"
 MOST_DIGITS = 9
 """Digits that every backend keeps of a number; VictoriaMetrics keeps some twelve of the largest of a block."""
-REMOTE_PARENT = 0x200
-"""Of a span's flags: its parent is in another process. The others say what is true of each span that is exported."""
+KNOWN_PARENT = 0x100
+"""Of a span's flags: that it is known where its parent is, which OTLP says of a span without one, too."""
 
 
 def plain(value):
@@ -30,7 +30,7 @@ def by_id(spans):
     """Return spans as plain fields by their ids; one that came twice has to be the same."""
     found = {}
     for span in spans:
-        fields = plain(dataclasses.asdict(span)) | {"flags": span.flags & REMOTE_PARENT}
+        fields = plain(dataclasses.asdict(span)) | {"flags": span.flags & ~KNOWN_PARENT}
         key = (span.trace_id, span.span_id)
         assert found.get(key, fields) == fields, "a span came twice, and differently"
         found[key] = fields
