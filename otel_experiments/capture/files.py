@@ -226,6 +226,11 @@ def _step(point: InstrumentPoint, position: int) -> float:
     return float(position)
 
 
+def _integer(text: str) -> float:
+    """Return a number without a fraction; `-0`, as programs in Go write the float, keeps its sign."""
+    return -0.0 if text == "-0" else int(text)
+
+
 def _read_json(stream: BinaryIO, held: Telemetry) -> None:
     text = io.TextIOWrapper(stream, encoding="utf-8-sig")
     pending = ""
@@ -236,7 +241,7 @@ def _read_json(stream: BinaryIO, held: Telemetry) -> None:
             pending += line
             continue
         try:
-            _take(json.loads(line), held)
+            _take(json.loads(line, parse_int=_integer), held)
         except json.JSONDecodeError as exc:
             if number > 1 and line.lstrip()[:1] == "{" and line.endswith("}\n"):
                 raise TelemetryDecodeError(source=f"line {number}", found=f"no JSON: {exc.msg}") from exc
@@ -246,7 +251,7 @@ def _read_json(stream: BinaryIO, held: Telemetry) -> None:
     text.detach()
     if pending:
         try:
-            _take(json.loads(pending), held)
+            _take(json.loads(pending, parse_int=_integer), held)
         except json.JSONDecodeError as exc:
             raise TelemetryDecodeError(
                 source="JSON", found=f"{exc.msg} at character {exc.pos} of {len(pending)}; is it cut?"

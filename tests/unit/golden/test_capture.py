@@ -298,6 +298,19 @@ def test_otlp_files_of_every_form_give_the_same_run(form, sdk_spans, tmp_path):
     ]
 
 
+def test_a_minus_zero_that_a_collector_wrote_keeps_its_sign(sdk_spans, tmp_path):
+    """Programs in Go write -0.0 as -0, which is read as the float that it was."""
+    document = MessageToDict(encode_spans(sdk_spans))
+    for span in document["resourceSpans"][0]["scopeSpans"][0]["spans"]:
+        span["attributes"] = [{"key": "slope", "value": {"doubleValue": -0.5}}]
+    path = tmp_path / "spans.json"
+    path.write_text(json.dumps(document).replace("-0.5", "-0"))
+
+    (run,) = capture_file(path)
+
+    assert {repr(span.attributes["slope"]) for span in run.spans} == {"-0.0"}
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [
