@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from otel_experiments import errors as errors
+    from otel_experiments._push import push
     from otel_experiments._reading import experiments, open_reader, run, runs, sql
     from otel_experiments._recording import (
         Recorder,
@@ -57,6 +58,7 @@ __all__ = [
     "log",
     "log_params",
     "open_reader",
+    "push",
     "run",
     "runs",
     "set_tag",
@@ -126,6 +128,8 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
 
         if name in _READING:
             module = "otel_experiments._reading"
+        elif name == "push":
+            module = "otel_experiments._push"
         else:
             module = _LIGHT.get(name, "otel_experiments._recording")
         value = getattr(import_module(module), name)

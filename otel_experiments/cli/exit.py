@@ -36,6 +36,7 @@ class ExitCode(IntEnum):
     QUERY = 5
     MISSING_PACKAGE = 6
     MISSING_TOOL = 7
+    NOT_SENT = 8
     INTERRUPTED = 130
 
 
@@ -61,6 +62,9 @@ MEANINGS: Final[Mapping[ExitCode, Meaning]] = {
     ExitCode.MISSING_PACKAGE: Meaning("missing package", "an optional package is not installed"),
     ExitCode.MISSING_TOOL: Meaning(
         "missing program", "a program of the system, such as strace, is not installed"
+    ),
+    ExitCode.NOT_SENT: Meaning(
+        "not sent", "an endpoint did not take everything; the same command goes on from there"
     ),
     ExitCode.INTERRUPTED: Meaning("interrupted", "interrupted with Ctrl-C; what was recorded so far is kept"),
 }

@@ -29,6 +29,7 @@ _COMMANDS = {
     "metrics": "Show a run's metrics, or the chart of one.",
     "spans": "List spans by name, attribute, duration, status; or as a tree.",
     "export": "Write runs, points or spans as CSV or JSON Lines.",
+    "push": "Send stored runs, or what was not sent, to an OTLP endpoint.",
     "sql": "Ask the store in SQL, read-only.",
     "doctor": "Check store, journals, settings and versions; say what to do.",
     "golden": "Keep a run's accepted behaviour as a file and compare later runs with it.",

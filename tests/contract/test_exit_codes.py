@@ -30,6 +30,7 @@ def test_the_numbers_never_change():
         ("QUERY", 5),
         ("MISSING_PACKAGE", 6),
         ("MISSING_TOOL", 7),
+        ("NOT_SENT", 8),
         ("INTERRUPTED", 130),
     ]
     assert [(code.name, int(code)) for code in GoldenExitCode] == [
@@ -63,7 +64,7 @@ def test_help_lists_each_code():
     """The help of a group ends with its codes."""
     assert root.epilog == (
         "Exit codes: 0 done, 1 unexpected, 2 usage, 3 store, 4 not found, 5 query, 6 missing package, "
-        "7 missing program, 130 interrupted."
+        "7 missing program, 8 not sent, 130 interrupted."
     )
     assert golden.epilog == (
         "Exit codes: 0 equal, 1 changed, 2 golden missing, 3 golden invalid, 4 command failed or no whole candidate, "

@@ -122,6 +122,31 @@ class OtlpExport:
         if self._progress is not None:
             self._progress.note_stored(batch)
 
+    @property
+    def sent_counts(self) -> dict[str, int]:
+        """How many items were taken, by what they are called."""
+        return {noun: queue.sent_count for noun, (_, queue) in self._ways.items() if queue.sent_count}
+
+    @property
+    def lost_counts(self) -> dict[str, int]:
+        """How many items were refused for good, by what they are called."""
+        return {noun: queue.lost_count for noun, (_, queue) in self._ways.items() if queue.lost_count}
+
+    @property
+    def waiting_count(self) -> int:
+        """How many items have no answer yet."""
+        return sum(queue.held_count + queue.flying_count for _, queue in self._ways.values())
+
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether an endpoint that items wait for did not answer when it was asked last."""
+        return any(sender.is_suspect for sender, queue in self._ways.values() if queue.held_count)
+
+    @property
+    def reason(self) -> str:
+        """Why endpoints do not take what waits."""
+        return "; ".join(dict.fromkeys(s.last_detail for s, queue in self._ways.values() if queue.held_count))
+
     def begin(self, run_id: str) -> list[Unsent]:
         """Return what the journal is to say of a run that starts: that it is sent, and where to."""
         return [] if self._progress is None else self._progress.begin(run_id, self._senders)
@@ -180,15 +205,19 @@ class OtlpExport:
             },
             is_last=True,
         )
+        self.stop()
+        if self._progress is not None:
+            self._progress.write(self._senders, is_due=True, is_whole=is_whole)
+        self._tell_unsent(is_whole=is_whole)
+        return not self.unsent_counts
+
+    def stop(self) -> None:
+        """Send nothing more, and let go of the connections. Says nothing."""
         for sender in self._senders:
             sender.stop()
         deadline_s = time.monotonic() + _STOP_S
         for sender in self._senders:
             sender.join(max(0.0, deadline_s - time.monotonic()))
-        if self._progress is not None:
-            self._progress.write(self._senders, is_due=True, is_whole=is_whole)
-        self._tell_unsent(is_whole=is_whole)
-        return not self.unsent_counts
 
     def _let_spans_pass(self, timeout_s: float) -> None:
         """Let all other signals wait for the spans: a trace without its root is worth less than a curve without its end."""

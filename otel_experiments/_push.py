@@ -1,0 +1,324 @@
+"""Sending stored runs over OTLP: what an endpoint did not take while they were recorded, or whole runs again."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from opentelemetry.sdk.resources import Resource
+
+from otel_experiments._opening import open_reader
+from otel_experiments.errors import ConfigurationError, StoreError
+from otel_experiments.journal.owner import current_owner, is_alive
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.run import Owner, Run
+from otel_experiments.model.search import RunQuery
+from otel_experiments.model.store_location import StoreLocation
+from otel_experiments.model.unsent import LEAST_NS, SIGNALS, Signal, Unsent
+from otel_experiments.process.notice import tell
+from otel_experiments.query import Reader, RunView
+from otel_experiments.record.base.guard import Guard, logger
+from otel_experiments.record.base.known_runs import KnownRun, KnownRuns
+from otel_experiments.record.base.scope import version
+from otel_experiments.record.base.settings import Settings
+from otel_experiments.record.otlp.environment import SendingPlan, read_plan
+from otel_experiments.record.otlp.grpc_forks import without_fork_handlers
+from otel_experiments.semconv import SCHEMA_URL
+from otel_experiments.store import Store, open_store
+
+if TYPE_CHECKING:
+    from otel_experiments.record.otlp.export import OtlpExport
+
+_NOTE_S: Final = 1.0
+"""How often is written how far the push is."""
+_RETRY_S: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class PushReport:
+    """What a push reached.
+
+    Attributes:
+        run_count: how many runs there were to send.
+        sent: how many items the endpoint took, by what they are called (`spans`, `log records`, `metric points`,
+            `data points of instruments`).
+        refused: how many it refused for good.
+        is_complete: whether it has answered for all of them. If not, the same push goes on from there.
+        reason: why not; empty where it is complete.
+    """
+
+    run_count: int
+    sent: Mapping[str, int] = field(default_factory=dict)
+    refused: Mapping[str, int] = field(default_factory=dict)
+    is_complete: bool = True
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One signal of a run that is to be sent from a time on, and the rows that this settles."""
+
+    run: Run
+    signal: Signal
+    since_ns: int
+    settles: Sequence[Unsent]
+
+
+def push(
+    runs: str | Iterable[str] | None = None,
+    *,
+    where: str | None = None,
+    unsent: bool = False,
+    to: str | None = None,
+    signals: Iterable[str] | None = None,
+    store: str | PathLike[str] | None = None,
+    timeout_s: float = 60.0,
+    on_progress: Callable[[int, int, int], None] | None = None,
+) -> PushReport:
+    """Send stored runs over OTLP, exactly as they leave while they are recorded: ids, times, resources.
+
+    Without `runs` and `where`, what endpoints did not take is sent, of processes that have ended. A push that was stopped
+    goes on where it was when it is called again. Ended spans are sent; of a run that is still on, what there is.
+
+    Args:
+        runs: ids, beginnings of ids, or names (the newest run of a name).
+        where: a search expression; all runs that match.
+        unsent: of `runs` or `where`, only what was not taken.
+        to: the endpoint; by default that of the standard variables (`OTEL_EXPORTER_OTLP_ENDPOINT` and the like), which say
+            all else in any case: protocol, headers, certificates, compression.
+        signals: some of `traces`, `metrics` and `logs`; by default all.
+        store: where the runs are; by default the store of the settings.
+        timeout_s: how long an endpoint that takes nothing is waited for, once it has taken something.
+        on_progress: called with how many runs are done, how many there are, and how many items were sent.
+
+    Raises:
+        ConfigurationError: there is no endpoint, or a signal that does not exist.
+        RunNotFoundError: there is no such run.
+        QueryError: the expression cannot be understood.
+        StoreError: the store cannot be read.
+    """
+    plan = _plan(to, _checked_signals(signals))
+    location = Settings.resolve(store=store).location.require_store()
+    with open_reader(location) as reader:
+        chosen = _chosen_runs(reader, runs, where)
+        parts = _parts(reader.store, chosen, plan, is_rest=unsent or chosen is None, is_moved=to is not None)
+        book = _Book(location)
+        try:
+            book.note([], [row for row in _left_behind(reader.store) if row.is_empty])
+            return _Push(reader.store, plan, book, timeout_s, on_progress).send(parts)
+        finally:
+            book.close()
+
+
+def _checked_signals(signals: Iterable[str] | None) -> list[Signal]:
+    wanted = list(SIGNALS) if signals is None else [signal.strip() for signal in signals]
+    for signal in wanted:
+        if signal not in SIGNALS:
+            raise ConfigurationError(
+                f"Signal {signal!r} cannot be pushed: there is none of that name.\n  Name some of traces, metrics, logs."
+            )
+    return [signal for signal in SIGNALS if signal in wanted]
+
+
+def _plan(to: str | None, signals: Sequence[Signal]) -> SendingPlan:
+    environ = {name: value for name, value in os.environ.items() if name != "OTEL_SDK_DISABLED"}
+    for signal in SIGNALS:
+        environ[f"OTEL_{signal.upper()}_EXPORTER"] = "otlp" if signal in signals else "none"
+        if to is not None:
+            environ.pop(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", None)
+    if to is not None:
+        environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = to
+    plan = read_plan(None, environ)
+    missing = [signal for signal in signals if signal not in plan.destinations]
+    if not plan.destinations or (to is not None and missing):
+        why = (
+            plan.notices[0]
+            if plan.notices
+            else "no endpoint is given, and OTEL_EXPORTER_OTLP_ENDPOINT is not set."
+        )
+        raise ConfigurationError(
+            f"Nothing can be pushed: {why}\n  Name the endpoint, such as http://localhost:4317: --to, or the argument `to`."
+        )
+    return plan
+
+
+def _chosen_runs(reader: Reader, runs: str | Iterable[str] | None, where: str | None) -> list[Run] | None:
+    """Return the runs that are asked for; None where it is what was not sent, whatever run it is of."""
+    found: list[RunView] = []
+    if runs is not None:
+        found += [reader.run(one) for one in ([runs] if isinstance(runs, str) else runs)]
+    if where is not None:
+        found += reader.runs(where)
+    if runs is None and where is None:
+        return None
+    return list({view.id: view.record for view in found}.values())
+
+
+def _parts(
+    store: Store, chosen: Sequence[Run] | None, plan: SendingPlan, *, is_rest: bool, is_moved: bool
+) -> list[_Part]:
+    """Return what is to be sent, run by run, the spans of each first."""
+    rows: dict[tuple[str, Signal], list[Unsent]] = {}
+    for row in _left_behind(store):
+        rows.setdefault((row.run_id, row.signal), []).append(row)
+    if chosen is None:
+        wanted = {run_id for run_id, _ in rows}
+        chosen = [run for run in store.find_runs(RunQuery()) if run.run_id in wanted]
+    parts = []
+    for run in chosen:
+        for signal in SIGNALS:
+            if signal not in plan.destinations:
+                continue
+            target = plan.destinations[signal].address.target
+            here = [
+                row for row in rows.get((run.run_id, signal), ()) if is_moved or row.destination == target
+            ]
+            if is_rest:
+                since_ns = min((row.since_ns for row in here if not row.is_empty), default=None)
+            else:
+                here = [row for row in here if row.destination == target]
+                since_ns = max((row.since_ns for row in here if row.is_push), default=LEAST_NS)
+            if since_ns is not None:
+                parts.append(_Part(run, signal, since_ns, here))
+    return parts
+
+
+def _left_behind(store: Store) -> list[Unsent]:
+    """Return the rows whose process is gone: the others send by themselves what is not sent yet."""
+    me = current_owner()
+    gone: dict[Owner, bool] = {}
+    for row in (found := store.unsent()):
+        if row.owner not in gone:
+            gone[row.owner] = is_alive(row.owner) is not True
+    return [row for row in found if gone[row.owner] or (row.is_push and row.owner == me)]
+
+
+class _Book:
+    """Where is written how far a push is: the store, if it can be written."""
+
+    def __init__(self, location: StoreLocation) -> None:
+        self._store: Store | None = None
+        try:
+            self._store = open_store(location, create=False)
+        except StoreError as error:
+            self._give_up(error)
+
+    def note(self, rows: Sequence[Unsent], sent: Sequence[Unsent] = ()) -> None:
+        """Write rows and remove those of what was sent."""
+        if self._store is None:
+            return
+        try:
+            self._store.apply(WriteBatch(unsent=list(rows), sent=list(sent)))
+        except StoreError as error:
+            self._give_up(error)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._store is not None:
+            self._store.close()
+
+    def _give_up(self, error: StoreError) -> None:
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+        tell(
+            logger,
+            "How far the push is cannot be written into the store, so that a push that is stopped starts again from the "
+            "beginning, and the store does not know what was sent: %s",
+            error,
+        )
+
+
+class _Push:
+    """One push: one part after the other, page by page."""
+
+    def __init__(
+        self,
+        store: Store,
+        plan: SendingPlan,
+        book: _Book,
+        timeout_s: float,
+        on_progress: Callable[[int, int, int], None] | None,
+    ) -> None:
+        self._store = store
+        self._plan = plan
+        self._book = book
+        self._timeout_s = timeout_s
+        self._on_progress = on_progress
+        self._known = KnownRuns()
+        self._owner = current_owner()
+        self._export = self._open_export()
+        self._noted_s = 0.0
+
+    def send(self, parts: Sequence[_Part]) -> PushReport:
+        """Send the parts; stop at the first that the endpoint does not take."""
+        run_ids = list(dict.fromkeys(part.run.run_id for part in parts))
+        reason = ""
+        try:
+            for part in parts:
+                done = run_ids.index(part.run.run_id)
+                if not self._send_part(part, lambda done=done: self._tell(done, len(run_ids))):  # type: ignore[misc] # mypy cannot infer a default
+                    reason = self._export.reason or "there was no answer in time"
+                    break
+            else:
+                self._tell(len(run_ids), len(run_ids))
+        finally:
+            self._export.stop()
+        sent, refused = self._export.sent_counts, self._export.lost_counts
+        return PushReport(len(run_ids), sent, refused, not reason, reason)
+
+    def _send_part(self, part: _Part, tell_progress: Callable[[], None]) -> bool:
+        run, signal = part.run, part.signal
+        self._known.add(run.run_id, self._known_run(run))
+        row = Unsent(
+            run.run_id,
+            signal,
+            self._plan.destinations[signal].address.target,
+            self._owner,
+            part.since_ns,
+            is_push=True,
+            noted_ns=time.time_ns(),
+        )
+        self._book.note([row])
+        for page in self._store.stored_pages(run.run_id, signal, since_ns=part.since_ns):
+            self._export.hold(page.batch)
+            if not self._is_taken():
+                self._book.note([replace(row, reason=self._export.reason, noted_ns=time.time_ns())])
+                return False
+            row = replace(row, since_ns=page.until_ns, noted_ns=time.time_ns())
+            if time.monotonic() - self._noted_s > _NOTE_S:
+                self._noted_s = time.monotonic()
+                self._book.note([row])
+            tell_progress()
+        self._book.note([], [row, *part.settles])
+        return True
+
+    def _is_taken(self) -> bool:
+        """Wait until the endpoint has answered for what is held; False when that takes too long."""
+        deadline_s = time.monotonic() + self._timeout_s
+        while True:
+            self._export.flush(timeout_s=max(0.0, deadline_s - time.monotonic()))
+            if not self._export.waiting_count:
+                return True
+            is_hopeless = self._export.is_unreachable and not self._export.sent_counts
+            if is_hopeless or time.monotonic() >= deadline_s:
+                return False
+            time.sleep(_RETRY_S)
+
+    def _tell(self, done: int, count: int) -> None:
+        if self._on_progress is not None:
+            self._on_progress(done, count, sum(self._export.sent_counts.values()))
+
+    def _known_run(self, run: Run) -> KnownRun:
+        resource = Resource(cast("Any", run.resource), SCHEMA_URL)  # our attributes are the SDK's
+        return KnownRun(resource, int(run.run_id, 16), int(run.root_span_id or "0", 16))
+
+    def _open_export(self) -> OtlpExport:
+        with without_fork_handlers():
+            from otel_experiments.record.otlp.export import OtlpExport  # noqa: PLC0415 - gRPC, where something is sent
+
+            return OtlpExport(self._plan, Guard(), self._known, is_stored=True, version=version())
