@@ -148,3 +148,37 @@ def test_every_signal_names_the_scope_its_version_and_its_schema(exporting):
 def test_the_vocabulary_marks_the_event_that_is_never_sent():
     """`ml.metric.batch` is for other emitters, and says so."""
     assert {event.name for event in events.ALL if not event.is_sent} == {"ml.metric.batch"}
+
+
+RANK = """
+import otel_experiments as ox
+
+ox.configure(store="experiments.db", system_metrics_s=0.0, capture_git=False, ranks="join")
+with ox.start_run("r", experiment="e"):
+    pass
+ox.shutdown()
+"""
+
+
+def test_every_rank_says_that_it_has_started(collector, tmp_path):
+    """Each has its number; the state of the run is rank 0's to say."""
+    for rank in ("0", "1"):
+        places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "OTEL_EXPERIMENTS_JOB_ID": "job"}
+        subprocess.run(
+            [sys.executable, "-c", RANK],
+            env={**os.environ, **places, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint},
+            cwd=tmp_path,
+            check=True,
+            timeout=120,
+        )
+
+    starts = [attributes for name, attributes in told_of_run(collector) if name == "ml.run.start"]
+    assert starts == [
+        {"ml.run.state": "running", "ml.distributed.rank": 0, "ml.distributed.world_size": 2},
+        {"ml.distributed.rank": 1, "ml.distributed.world_size": 2},
+    ]
+    states = [
+        attributes["ml.run.state"] for name, attributes in told_of_run(collector) if name == "ml.run.state"
+    ]
+    assert states == ["succeeded"]
+    assert len({resource["ml.run.id"] for _, resource in collector.log_records}) == 1
