@@ -14,7 +14,6 @@ from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_regular
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.filesystem import is_network_filesystem
-from otel_experiments.store.sqlite.settled import UNSETTLED
 
 WHOLE_TEXT = "What is read from "
 """What a note begins with that needs nothing before it to be understood."""
@@ -102,7 +101,7 @@ def _local_store(path: Path) -> tuple[Store, list[str]]:
             from otel_experiments.collect.gather import settle_store  # noqa: PLC0415 - after a kill only
 
             settle_store(path)
-        elif store.journal_offset(UNSETTLED):
+        elif not store.is_settled:
             return store, [_COPIED.format(path=str(path))]
         return store, []
     from otel_experiments.collect.gather import read_whole  # noqa: PLC0415 - 6 ms, if nothing is to be merged

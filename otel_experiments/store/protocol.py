@@ -155,6 +155,11 @@ class Store(Protocol):
         """
         ...
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the store's one file, where it has one, holds everything by itself; the file says so."""
+        ...
+
     def settle(self) -> None:
         """Let the store's one file, where it has one, hold everything, as far as no other process is in the way."""
         ...

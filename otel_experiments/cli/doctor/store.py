@@ -21,7 +21,6 @@ from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.model.unsent import Unsent
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.filesystem import NETWORK_FILESYSTEMS, filesystem_of
-from otel_experiments.store.sqlite.settled import UNSETTLED
 
 _LITTLE_ROOM_BYTES = 1_000_000_000
 _LARGE_STORE_BYTES = 500_000_000
@@ -58,11 +57,7 @@ def check_store(location: StoreLocation, path: Path | None, *, is_deep: bool) ->
                 yield from check_rows(store, is_deep=is_deep)
             runs = sum(experiment.run_count for experiment in store.experiments())
             yield Diagnosis("ok", "store", f"{str(path)!r}: {runs} run{'s' * (runs != 1)}, {fmt.size(size)}.")
-            if (
-                not log_bytes
-                and store.journal_offset(UNSETTLED)
-                and not has_segments(journal_directory(path))
-            ):
+            if not log_bytes and not store.is_settled and not has_segments(journal_directory(path)):
                 yield _copied(path)
             yield from _check_losses(store)
             yield from _check_unsent(store)

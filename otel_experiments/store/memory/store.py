@@ -249,6 +249,11 @@ class MemoryStore:
             "  Use sqlite://:memory: for a store in memory that does."
         )
 
+    @property
+    def is_settled(self) -> bool:
+        """True: there is no file."""
+        return True
+
     def settle(self) -> None:
         """Do nothing: there is no file."""
 

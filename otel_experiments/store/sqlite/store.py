@@ -19,7 +19,7 @@ from otel_experiments.store.sqlite import read_run as _read_run
 from otel_experiments.store.sqlite.database import Database
 from otel_experiments.store.sqlite.guarded_sql import run_guarded
 from otel_experiments.store.sqlite.reading import read
-from otel_experiments.store.sqlite.settled import mark, segment_offset
+from otel_experiments.store.sqlite.settled import UNSETTLED, mark, segment_offset
 
 if TYPE_CHECKING:
     from otel_experiments.model.batch import WriteBatch
@@ -204,6 +204,11 @@ class SqliteStore:
     def load(self, source: sqlite3.Connection) -> None:
         """Hold what another database holds, and nothing else."""
         self._database.load(source)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the one file holds everything by itself; the file says so."""
+        return not self.journal_offset(UNSETTLED)
 
     def settle(self) -> None:
         """Let the one file hold everything, as far as no other process is in the way."""

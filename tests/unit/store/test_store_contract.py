@@ -895,3 +895,13 @@ def test_a_closed_store_says_so(store):
         store.find_runs(RunQuery())
     with pytest.raises(StoreClosedError):
         store.apply(WriteBatch(runs=[a_run()]))
+
+
+def test_a_store_knows_whether_its_file_holds_everything(store):
+    """A file that was written to says that a copy of it may lack the newest rows, until it is settled; memory needs no file."""
+    assert store.is_settled
+    store.apply(WriteBatch(runs=[a_run()]))
+
+    assert store.is_settled == ("memory" in store.location)
+    store.settle()
+    assert store.is_settled
