@@ -65,7 +65,7 @@ class Queue(Generic[Item]):
         self._entries: deque[Item] = deque()
         self._flying: list[Item] = []
         self.overflow: Callable[[list[Item]], None] = lambda _: None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may flush in the middle of a flush
         self.held_count = 0
         self.flying_count = 0
         self.sent_count = 0
@@ -90,12 +90,12 @@ class Queue(Generic[Item]):
     def bring_forward(self, is_wanted: Callable[[Item], bool]) -> None:
         """Let the entries that are wanted be the next ones."""
         with self._lock:
-            wanted = [entry for entry in self._entries if is_wanted(entry)]
-            if wanted:
-                rest = [entry for entry in self._entries if not is_wanted(entry)]
-                self._entries.clear()
-                self._entries.extend(wanted)
-                self._entries.extend(rest)
+            found: list[Item] = []
+            while self._entries:  # one by one: what a signal handler puts here meanwhile stays
+                found.append(self._entries.popleft())
+            found.sort(key=lambda entry: not is_wanted(entry))  # stable
+            found.reverse()
+            self._entries.extendleft(found)
 
     def waiting(self) -> list[Item]:
         """Return the entries that nobody has taken yet, those of a request that has no answer among them."""
