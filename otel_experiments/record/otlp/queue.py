@@ -66,6 +66,7 @@ class Queue(Generic[Item]):
         self._flying: list[Item] = []
         self.overflow: Callable[[list[Item]], None] = lambda _: None
         self._lock = threading.RLock()  # a signal handler may flush in the middle of a flush
+        self._is_closed = False
         self.held_count = 0
         self.flying_count = 0
         self.sent_count = 0
@@ -74,6 +75,8 @@ class Queue(Generic[Item]):
     def put(self, entries: Iterable[Item], *, is_bounded: bool = True) -> None:
         """Let entries wait; the oldest go for them where more wait than may, but for what a page brings."""
         with self._lock:
+            if self._is_closed:
+                return
             for entry in entries:
                 self._entries.append(entry)
                 self.held_count += self.weight(entry)
@@ -143,12 +146,12 @@ class Queue(Generic[Item]):
         self.put_back(pieces)
         return ()
 
-    def drop_all(self) -> int:
-        """Let go of everything that waits, uncounted; returns how much it was."""
+    def close(self) -> None:
+        """Let go of everything that waits, uncounted, and of all that comes."""
         with self._lock:
-            dropped, self.held_count = self.held_count, 0
+            self._is_closed = True
+            self.held_count = 0
             self._entries.clear()
-        return dropped
 
     def _cut_first(self) -> None:
         """Cut the oldest entry until it fits, as far as it can be cut."""

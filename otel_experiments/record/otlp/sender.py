@@ -157,7 +157,7 @@ class SignalSender:
         """Wait until what was asked for is done, or can no longer be done in time."""
         taken_before = self._taken_requests
         with self._mutex:
-            while self._answered < number and not self.is_off and not self._is_stopping:
+            while self._answered < number and not self._is_stopping:
                 left_s = deadline_s - self._clock()
                 if left_s <= 0:
                     if self._taken_requests == taken_before and not self._backoff.refusals:
@@ -330,7 +330,7 @@ class SignalSender:
     def _switch_off(self, detail: str) -> None:
         self.is_off = True
         for queue in self.waiting.queues:
-            queue.drop_all()
+            queue.close()
         self._on_unserved(self, detail)
 
     def _tell_lost(self, queue: Queue[Any], count: int, why: str) -> None:

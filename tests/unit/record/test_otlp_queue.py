@@ -81,6 +81,16 @@ def test_a_page_from_the_store_lets_nothing_go():
     assert (gone, queue.held_count) == ([], 12)
 
 
+def test_a_queue_of_a_signal_that_nobody_takes_holds_nothing():
+    """Closing it lets go of what waits, and of what another thread puts a moment later."""
+    queue = make_queue()
+    queue.put(range(3))
+    queue.close()
+    queue.put(range(3))
+
+    assert (queue.take(), queue.held_count) == ([], 0)
+
+
 def test_what_is_brought_forward_is_sent_first():
     """Roots of traces leave before all other spans; the order stays otherwise."""
     queue = make_queue()
