@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from otel_experiments.model.run import Owner
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_there
 
+FOREIGN_TIMEOUT_NS: Final = 60 * 10**9
+"""A process that cannot be looked at from here counts as gone when its last sign of life is older than this."""
 _PROC = Path("/proc")
 _UNKNOWN = "unknown"
 """Stands for a boot id that nobody tells."""

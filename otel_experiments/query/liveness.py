@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from otel_experiments.journal.owner import is_alive
+from otel_experiments.journal.owner import FOREIGN_TIMEOUT_NS, is_alive
 from otel_experiments.model.run import Owner, Run, RunState
-
-FOREIGN_TIMEOUT_NS = 60 * 10**9
-"""A run of another machine counts as lost when its last sign of life is older than this."""
 
 
 class Liveness:

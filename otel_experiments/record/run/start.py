@@ -14,7 +14,7 @@ from opentelemetry.sdk.resources import Resource
 
 from otel_experiments.codec.text import clean_text, shown
 from otel_experiments.errors import ConfigurationError, RunInUseError
-from otel_experiments.journal.owner import current_owner, is_alive
+from otel_experiments.journal.owner import FOREIGN_TIMEOUT_NS, current_owner, is_alive
 from otel_experiments.model import run as model
 from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
@@ -61,7 +61,6 @@ _NOUNS: Final = (
 _UNKNOWN: Final = model.Run("", "", "", model.RunState.PENDING, created_ns=0, attempt=0)
 """What is known of a run that has not been there before."""
 
-_FRESH_NS: Final = 60 * 10**9
 _BETWEEN_BEATS_NS: Final = 20 * 10**9
 """So long after its last sign of life a run may have set params and tags."""
 
@@ -257,7 +256,7 @@ def _check_unused(known: model.Run) -> None:
     is_rank = find_place(os.environ) is not None
     if alive and not is_rank:
         raise RunInUseError(run_id=known.run_id, name=known.name, pid=known.owner.pid, host=known.owner.host)
-    if alive or (alive is None and time.time_ns() - (known.heartbeat_ns or 0) < _FRESH_NS):
+    if alive or (alive is None and time.time_ns() - (known.heartbeat_ns or 0) < FOREIGN_TIMEOUT_NS):
         notice.tell(
             logger,
             "Run %r may still be recorded by process %d on %s; this is its attempt %d, and what that one writes of its "
