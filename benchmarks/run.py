@@ -31,6 +31,7 @@ SCRIPTS = (
     "start_and_end",
     "growth",
     "otlp_out",
+    "otlp_backends",
 )
 PACKAGES = ("otel-experiments", "opentelemetry-sdk", "protobuf", "grpcio", "psutil")
 PEER_PACKAGES = ("trackio", "wandb", "mlflow", "tensorboardX", "aim")
