@@ -108,10 +108,11 @@ def test_whatever_records_while_it_interrupts_recording_is_recorded(inside, otlp
 
 AT_EACH_PLACE = """
 import faulthandler
+from opentelemetry.trace import StatusCode
 
 
 def watch():
-    faulthandler.dump_traceback_later(60, exit=True)  # each time anew: what hangs does so in one place
+    faulthandler.dump_traceback_later(30, exit=True)  # each time anew: what hangs does so in one place
 
 
 watch()
@@ -119,10 +120,12 @@ OTLP = {otlp}
 if OTLP:
     os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9"
     os.environ["GRPC_VERBOSITY"] = "NONE"
+os.environ["OTEL_SPAN_EVENT_COUNT_LIMIT"] = "many"  # the SDK would raise: it is taken out for it
 setup(otlp=OTLP, exit_timeout_s=1.0)
 FOLDERS = tuple(
     str(pathlib.Path(sys.modules[name].__path__[0])) for name in ("otel_experiments", "opentelemetry.sdk")
 )
+AT_STARTS = ("_configure.py", "_recorder.py", "sound_environment.py", "adoption.py")
 seen, inner, is_inside = set(), 0, False
 
 
@@ -137,8 +140,14 @@ def everything(run, kind, number):
     run.log_params({{f"{{kind}}.param": number}})
     run.emit("lib.event", {{"kind": kind}}, {{"number": number}})
     run.count(samples=1)
-    with run.stage(kind), run.epoch(number), run.step(number):
-        pass
+    with run.stage(kind) as stage, run.epoch(number), run.step(number):
+        span = stage.span
+        span.set_attribute("app.number", number)
+        span.set_attributes({{"app.kind": kind}})
+        span.add_event("app.event", {{"app.number": number}})
+        span.record_exception(ValueError("app"))
+        span.add_link(run.otel_span.get_span_context())
+        span.set_status(StatusCode.OK)
     run.meter.create_counter(f"lib.{{kind}}.{{number}}").add(1)
     if kind == "outer" or number % 20 == 0:
         run.logger.emit(event_name="app.event", body=number)
@@ -163,6 +172,8 @@ def interrupt(frame, event, called):
         try:
             if frame.f_code.co_filename.endswith("journal/writer.py"):
                 emit_much(run)
+            if frame.f_code.co_filename.endswith(AT_STARTS):
+                ox.start_run("at a start", parent=run).finish()
             everything(run, "inner", inner)
             inner += 1
         finally:
