@@ -29,7 +29,7 @@ _ELSEWHERE = {
     "otel-experiments spans --tree": "traces tree profile timeline",
     "otel-experiments doctor": "check verify validate fsck health debug env version info-env",
     "There is one store, a file, and nothing to set up or to log in to; the first run makes it": (
-        "login init setup configure create new sync push upload"
+        "login init setup configure create new sync upload"
     ),
     'otel-experiments runs --json | ... or in SQL: otel-experiments sql "select name from experiments"': (
         "experiments experiment projects project groups"

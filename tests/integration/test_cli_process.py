@@ -160,7 +160,7 @@ def test_the_installed_command_knows_its_version_and_its_commands(store_path):
         for line in listed.split("Commands:\n")[1].split("\n\n")[0].splitlines()
         if line.startswith("  ")
     ]
-    assert names[:8] == ["demo", "runs", "show", "metrics", "spans", "export", "sql", "doctor"]
+    assert names[:9] == ["demo", "runs", "show", "metrics", "spans", "export", "push", "sql", "doctor"]
     assert names[-1] == "semconv"
 
 
