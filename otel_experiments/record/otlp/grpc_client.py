@@ -48,7 +48,7 @@ class GrpcClient:
         self._user_agent = user_agent
         self._is_closed = False
         self._has_tls = destination.address.is_plain
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may end what it interrupts
         self._channel: grpc.Channel | None = None
         self._export = self._connect()
 

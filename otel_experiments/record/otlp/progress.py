@@ -49,7 +49,9 @@ class SendingProgress:
         self._is_active = is_active
         self._clock = clock
         self._owner = current_owner()
-        self._lock = threading.Lock()
+        # Taken again where a signal handler starts or ends a run. A start never waits for the store: that is `_writing`.
+        self._lock = threading.RLock()
+        self._writing = threading.RLock()
         self._open: dict[tuple[str, Signal], Unsent] = {}
         self._changed: set[tuple[str, Signal]] = set()
         self._next_s = time.monotonic() + NOTE_S
@@ -90,24 +92,25 @@ class SendingProgress:
         if not self._open or (now_s < self._next_s and not is_due):
             return
         self._next_s = now_s + NOTE_S
-        with self._lock:
-            rows, sent = self._progress(senders, is_last=is_due, is_whole=is_whole)
+        with self._writing:
+            with self._lock:
+                changed = set(self._changed)
+                rows, sent = self._progress(senders, is_last=is_due, is_whole=is_whole)
             if not rows and not sent:
                 return
             try:
                 self._store.note(rows, sent)
-            except (
-                Exception
-            ) as error:  # it is written the next time; until then the row says too much, never too little
+            except Exception as error:
                 if is_interruption(error):
                     raise
+                # It is written the next time; until then the row says too much, never too little.
                 tell(logger, "How far sending is cannot be stored now: %s", error, level=10)
                 return
-            self._changed.clear()
-            for row in rows:
-                self._open[row.run_id, row.signal] = row
-            for row in sent:
-                self._open.pop((row.run_id, row.signal), None)
+            with self._lock:
+                self._changed -= changed
+                self._open.update(((row.run_id, row.signal), row) for row in rows)
+                for row in sent:
+                    self._open.pop((row.run_id, row.signal), None)
 
     def _progress(
         self, senders: Sequence[SignalSender], *, is_last: bool, is_whole: bool
@@ -115,7 +118,7 @@ class SendingProgress:
         rows: list[Unsent] = []
         sent: list[Unsent] = []
         for sender in senders:
-            mine = {key: row for key, row in self._open.items() if key[1] == sender.signal}
+            mine = {key: row for key, row in tuple(self._open.items()) if key[1] == sender.signal}
             found = {} if sender.is_off or not mine else sender.waiting.by_run
             for key, row in mine.items():
                 since_ns, count = found.get(row.run_id, (NOTHING_NS, 0))
