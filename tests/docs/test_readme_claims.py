@@ -77,8 +77,9 @@ CLAIMS = {
     "Set the variables that every OpenTelemetry program knows; the store is filled all the same:": (
         "tests/integration/test_otel_export.py::test_every_point_leaves_with_its_own_time_step_and_trace",
     ),
-    "Spans, events and metrics go out over OTLP; the gauge `ml.metric.value` carries every point with its own time, the "
-    "step in its exemplar.": (
+    "Spans, events and metrics go out over OTLP, by gRPC or HTTP; the gauge `ml.metric.value` carries every point with its "
+    "own time, the step in its exemplar.": (
+        "tests/integration/test_otlp_http.py::test_a_run_arrives_whole_over_http",
         "tests/integration/test_otel_export.py::test_spans_arrive_with_parent_resource_and_schema",
         "tests/integration/test_otel_export.py::test_events_arrive_with_the_span_they_happened_in",
         "tests/integration/test_otel_export.py::test_every_point_leaves_with_its_own_time_step_and_trace",
@@ -88,6 +89,14 @@ CLAIMS = {
         "tests/integration/test_reads_wait_for_no_export.py::test_a_look_at_the_runs_does_not_wait_for_an_endpoint",
         "tests/integration/test_otel_exit.py::test_a_dead_endpoint_delays_no_exit_and_loses_nothing",
         "tests/integration/test_otel_exit.py::test_a_hanging_endpoint_delays_exit_by_a_bounded_time",
+    ),
+    "What it did not take, `otel-experiments push` sends later.": (
+        "tests/integration/test_push.py::test_the_page_is_followed_literally",
+    ),
+    "[`collector-config/`](collector-config/README.md) has files for a real Collector that sends on to Jaeger, Tempo, "
+    "Prometheus, VictoriaMetrics or ClickHouse, and two Grafana dashboards.": (
+        "tests/backends/test_collector_configs.py::test_there_are_files_for_what_the_documentation_names",
+        "tests/backends/clickhouse/test_grafana_dashboards.py::test_a_dashboard_is_one_that_grafana_reads",
     ),
 }
 NO_CLAIMS = re.compile(
