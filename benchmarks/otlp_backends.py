@@ -114,7 +114,7 @@ def _trace(server: Any, trace_id: str) -> tuple[dict[str, Any] | None, int]:
     return root, sum(span["name"].startswith("step") for span in spans)
 
 
-def _whole(  # noqa: PLR0913 - what one measurement is made of
+def _whole(
     path: Path,
     kept: dict[str, Any],
     server: Any,
