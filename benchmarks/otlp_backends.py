@@ -140,12 +140,9 @@ def _whole(
             ).stdout.strip()
             ended_s = time.monotonic()
             count = 0
-            while (waited_s := time.monotonic() - ended_s) < GIVEN_UP_S:
-                count = arrived(run_id)
-                if count >= wanted:
-                    break
+            while time.monotonic() - ended_s < GIVEN_UP_S and (count := arrived(run_id)) < wanted:
                 time.sleep(0.1)
-            return waited_s, count
+            return time.monotonic() - ended_s, count
         finally:
             collector.stop()
     finally:
