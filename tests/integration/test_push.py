@@ -163,7 +163,7 @@ def test_a_push_that_is_stopped_goes_on_where_it_was(exporting, make_collector, 
             context.abort(grpc.StatusCode.UNAVAILABLE, "it is away")
 
     other.answers["traces"] = answer
-    first = ox.push("r", to=other.endpoint, store=store_path, timeout_s=0.5)
+    first = ox.push("r", to=other.endpoint, store=store_path, timeout_s=5.0)
     other.answers.clear()
     second = ox.push("r", to=other.endpoint, store=store_path)
 
