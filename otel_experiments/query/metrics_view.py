@@ -6,7 +6,6 @@ import fnmatch
 import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple
@@ -58,12 +57,24 @@ class SeriesView:
     Where several ranks recorded the metric, it is the series of one of them; `of_rank` has those of the others.
     """
 
-    def __init__(
-        self, store: Store, series: Series, of_ranks: Mapping[int, SeriesView] | None = None
-    ) -> None:
+    __slots__ = ("_held", "_series", "_several", "_store")  # a page of runs makes thousands
+
+    def __init__(self, store: Store, series: Series) -> None:
         self._store = store
         self._series = series
-        self._of_ranks = {series.key.rank: self} if of_ranks is None else of_ranks
+        self._several: dict[int, SeriesView] | None = None
+        self._held: Points | None = None
+
+    def _add_rank(self, other: SeriesView) -> None:
+        """Take in what a higher rank recorded of the same metric in the same phase."""
+        if self._several is None:
+            self._several = {self.rank: self}
+        self._several[other.rank] = other
+        other._several = self._several
+
+    @property
+    def _of_ranks(self) -> Mapping[int, SeriesView]:
+        return self._several or {self.rank: self}
 
     @property
     def name(self) -> str:
@@ -187,9 +198,11 @@ class SeriesView:
             return _merged_by_time([series.points() for series in self._of_ranks.values()])
         return self.of_rank(rank).points()
 
-    @cached_property
+    @property
     def _points(self) -> Points:
-        return self._store.points(self._series.run_id, self._series.key)
+        if self._held is None:
+            self._held = self._store.points(self._series.run_id, self._series.key)
+        return self._held
 
     @property
     def steps(self) -> Sequence[float]:
@@ -245,12 +258,12 @@ class MetricsView(Mapping[str, SeriesView]):
 
     def __init__(self, store: Store, run_label: str, series: Sequence[Series]) -> None:
         self._run_label = run_label
-        of_ranks: dict[tuple[str, str], dict[int, SeriesView]] = {}
+        self._views: dict[tuple[str, str], SeriesView] = {}
         for one in sorted(series, key=_place_of):
-            same = of_ranks.setdefault((one.key.name, one.key.phase), {})
-            same[one.key.rank] = SeriesView(store, one, same)
-        self._of_ranks = of_ranks
-        self._views = {place: next(iter(same.values())) for place, same in of_ranks.items()}
+            view = SeriesView(store, one)
+            first = self._views.setdefault((view.name, view.phase), view)
+            if first is not view:
+                first._add_rank(view)  # noqa: SLF001 - of this module
         self._by_name: dict[str, SeriesView] = {}
         for (name, _), view in self._views.items():
             self._by_name.setdefault(name, view)
@@ -273,15 +286,14 @@ class MetricsView(Mapping[str, SeriesView]):
     @property
     def ranks(self) -> list[int]:
         """The ranks that recorded a metric, the lowest first."""
-        return sorted({rank for same in self._of_ranks.values() for rank in same})
+        return sorted({rank for view in self._views.values() for rank in view.ranks})
 
     def all(self, *, rank: int | Literal["all"] | None = None) -> list[SeriesView]:
         """Return every series, by name and phase: of the lowest rank that has it, of one rank, or of `"all"`."""
         if rank is None:
             return list(self._views.values())
-        return [
-            view for same in self._of_ranks.values() for view in same.values() if rank in {"all", view.rank}
-        ]
+        of_ranks = (view.of_rank(one) for view in self._views.values() for one in view.ranks)
+        return [series for series in of_ranks if rank in {"all", series.rank}]
 
     def in_phase(self, name: str, phase: str) -> SeriesView | None:
         """Return the series of this name and phase; None when there is none."""
