@@ -153,8 +153,18 @@ def redact_value(  # noqa: PLR0911 - one return a type
 
 
 def redact_mapping(values: Mapping[str, Any], *, seen: Callable[[str], None] | None = None) -> dict[str, Any]:
-    """Return a mapping of dotted names to values without secrets."""
-    return {name: redact_value(name, value, seen=seen) for name, value in values.items()}
+    """Return a mapping of dotted names to values without secrets.
+
+    `env.name = "DB_PASSWORD"` beside `env.value = "..."` is a pair, as in a mapping that was not flattened.
+    """
+    made = {name: redact_value(name, value, seen=seen) for name, value in values.items()}
+    for name, value in made.items():
+        if name == "value" or name.endswith(".value"):
+            prefix = name[: -len("value")]
+            spoken_name = _spoken_name(values, prefix)
+            if spoken_name is not None:
+                made[name] = redact_value(f"{prefix}{spoken_name}", value, seen=seen)
+    return made
 
 
 def redact_arguments(arguments: Sequence[str]) -> list[str]:
@@ -215,10 +225,16 @@ def _redact_inside(
     made = {
         key: redact_value(f"{prefix}{key}", inner, seen=seen, above=above) for key, inner in value.items()
     }
-    spoken_name = value.get("name", value.get("key"))  # {"name": "DB_PASSWORD", "value": "..."}
-    if isinstance(spoken_name, str) and "value" in made:
+    spoken_name = _spoken_name(value)
+    if spoken_name is not None and "value" in made:
         made["value"] = redact_value(f"{prefix}{spoken_name}", made["value"], seen=seen, above=above)
     return value if all(made[key] is inner for key, inner in value.items()) else made
+
+
+def _spoken_name(values: Mapping[Any, Any], prefix: str = "") -> str | None:
+    """Return what the value of a pair such as `{"name": "DB_PASSWORD", "value": "..."}` is called."""
+    found = values.get(f"{prefix}name", values.get(f"{prefix}key"))
+    return found if isinstance(found, str) else None
 
 
 def _redact_sequence(

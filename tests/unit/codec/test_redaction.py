@@ -420,3 +420,31 @@ def test_a_known_token_is_found_wherever_it_stands(around, secret):
     """Before and behind any other text, a token that its form gives away goes."""
     for text in (" ".join([*around, secret]), "\n".join([secret, *around]), f'{{"note": "{secret}"}}'):
         assert secret not in redact_text(text)
+
+
+@pytest.mark.parametrize("prefix", ["", "env.", "jobs.train.env."])
+@pytest.mark.parametrize("called", ["name", "key"])
+def test_a_flat_pair_of_a_secrets_name_and_its_value_is_redacted_as_a_nested_one_is(
+    prefix: str, called: str
+) -> None:
+    """`{"name": "DB_PASSWORD", "value": "hunter2"}` gives nothing away, at whatever depth, flattened or not."""
+    seen: list[str] = []
+    flat = {f"{prefix}{called}": "DB_PASSWORD", f"{prefix}value": "hunter2x", f"{prefix}values": "hunter2x"}
+
+    redacted = redact_mapping(flat, seen=seen.append)
+
+    assert redacted == {**flat, f"{prefix}value": REDACTED}
+    assert seen == [f"{prefix}DB_PASSWORD"]
+
+
+def test_a_flat_pair_whose_name_is_no_secrets_keeps_its_value() -> None:
+    """A value beside a harmless name, a number or a name of another level is kept."""
+    flat = {
+        "env.name": "HOST",
+        "env.value": "db1",
+        "value": "hunter2x",
+        "password.name": 3,
+        "other.value": "v",
+    }
+
+    assert redact_mapping(flat) == flat
