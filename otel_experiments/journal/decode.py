@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, cast
 
 from otel_experiments.codec.values import load_value
-from otel_experiments.journal.encode import NO_PARENT, SPAN_PREFIX, points_struct
+from otel_experiments.journal.encode import NO_PARENT, REQUEST_PREFIX, SPAN_PREFIX, points_struct
 from otel_experiments.journal.format import RecordType
 from otel_experiments.model.batch import (
     Heartbeat,
@@ -29,6 +29,7 @@ from otel_experiments.model.batch import (
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
+from otel_experiments.model.received import ReceivedRequest
 from otel_experiments.model.run import Owner, Run, RunState
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
 from otel_experiments.model.unsent import NOTHING_NS, Unsent
@@ -75,6 +76,7 @@ class SegmentDecoder:
             RecordType.LOG: self._log,
             RecordType.INSTRUMENT_POINTS: self._instrument_points,
             RecordType.SENDING: self._sending,
+            RecordType.REQUEST: self._request,
         }
         self._declarations: dict[int, Callable[[bytes], None]] = {
             RecordType.KEYSET: self._declare_keyset,
@@ -212,6 +214,16 @@ class SegmentDecoder:
             batch.unsent.append(
                 Unsent(run_id, signal, destination, Owner(*owner), NOTHING_NS, noted_ns=time_ns)
             )
+
+    @staticmethod
+    def _request(payload: bytes, batch: WriteBatch) -> None:
+        _, size = REQUEST_PREFIX.unpack_from(payload)
+        body_at = REQUEST_PREFIX.size + size
+        about = cast("Content", load_value(payload[REQUEST_PREFIX.size : body_at].decode()))
+        signal, encoding, received_ns, hints, refused = about
+        batch.received.append(
+            ReceivedRequest(signal, encoding, payload[body_at:], received_ns, hints, frozenset(refused))
+        )
 
     @staticmethod
     def _params(payload: bytes, batch: WriteBatch) -> None:

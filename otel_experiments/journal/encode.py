@@ -14,6 +14,7 @@ from otel_experiments.model.batch import MetricDefinition, RunStateChange
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import SeriesKey
+from otel_experiments.model.received import ReceivedRequest
 from otel_experiments.model.run import Owner, ParamValue, Run
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span
 from otel_experiments.model.unsent import Unsent
@@ -21,6 +22,8 @@ from otel_experiments.model.unsent import Unsent
 SPAN_PREFIX: Final = struct.Struct("<BBBxIII16s8s8sQQ")
 """type, kind, status, resource ref, scope ref, flags, trace id, span id, parent id, start ns, end ns (0: open)"""
 NO_PARENT: Final = bytes(8)
+REQUEST_PREFIX: Final = struct.Struct("<B3xI")
+"""type, size in bytes of the JSON that follows; the body of the request is the rest"""
 _RUN_FIELDS: Final = tuple(field.name for field in fields(Run))
 _STATE_FIELDS: Final = tuple(field.name for field in fields(RunStateChange))
 
@@ -212,3 +215,17 @@ def encode_instrument_points(
         for p, resource_ref, scope_ref in zip(points, resource_refs, scope_refs, strict=True)
     ]
     return _json_record(RecordType.INSTRUMENT_POINTS, rows)
+
+
+def encode_request(request: ReceivedRequest) -> bytes:
+    """Return the record of a request of another program, whose body is kept byte for byte."""
+    about = dump_value(
+        [
+            request.signal,
+            request.encoding,
+            request.received_ns,
+            dict(request.hints),
+            sorted(request.refused_run_ids),
+        ]
+    ).encode()
+    return b"".join((REQUEST_PREFIX.pack(RecordType.REQUEST, len(about)), about, request.payload))

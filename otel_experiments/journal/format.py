@@ -24,8 +24,8 @@ from otel_experiments.errors import JournalError, NewerJournalError
 from otel_experiments.model.run import Owner
 
 MAGIC: Final = b"OXJRNL\r\n"
-FORMAT_VERSION: Final = 2
-"""1: until a key set could name its rank."""
+FORMAT_VERSION: Final = 3
+"""1: until a key set could name its rank; 2: until a record could be a request of another program."""
 HEADER_SIZE_BYTES: Final = 256
 FRAME_HEADER: Final = struct.Struct("<II")
 FRAME_HEADER_SIZE_BYTES: Final = FRAME_HEADER.size
@@ -59,6 +59,7 @@ class RecordType(IntEnum):
     LOG = 12
     INSTRUMENT_POINTS = 13
     SENDING = 14
+    REQUEST = 15
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import Direction, PointBlock
+from otel_experiments.model.received import ReceivedRequest
 from otel_experiments.model.run import Owner, ParamValue, Run, RunState
 from otel_experiments.model.span import Span
 from otel_experiments.model.unsent import Unsent
@@ -90,6 +91,9 @@ class WriteBatch:
 
     `unsent` writes rows anew, `sent` removes them. After that, what comes from a journal (`journal` is not empty) counts
     as not sent in every row that its runs have.
+
+    `received` are requests of other programs that a journal held. Whoever merges turns them into the other fields and
+    empties it; no store takes it.
     """
 
     runs: list[Run] = field(default_factory=list)
@@ -105,6 +109,7 @@ class WriteBatch:
     journal: list[JournalAdvance] = field(default_factory=list)
     unsent: list[Unsent] = field(default_factory=list)
     sent: list[Unsent] = field(default_factory=list)
+    received: list[ReceivedRequest] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__slots__)

@@ -19,6 +19,7 @@ from otel_experiments.model.batch import MetricDefinition, ParamSet, RunStateCha
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import SeriesKey
+from otel_experiments.model.received import ReceivedRequest
 from otel_experiments.model.run import Owner, Run, RunState
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
 from otel_experiments.model.unsent import NOTHING_NS, SIGNALS, Unsent
@@ -302,3 +303,41 @@ def test_what_is_sent_from_now_on_comes_back_as_it_was_written(rows):
     batch, problems = through_a_journal(lambda writer: writer.append(encode.encode_sending(rows)))
 
     assert (batch.unsent, problems) == (rows, [])
+
+
+REQUESTS = st.builds(
+    ReceivedRequest,
+    signal=st.sampled_from(SIGNALS),
+    encoding=st.sampled_from(["protobuf", "json"]),
+    payload=st.binary(max_size=300),
+    received_ns=TIMES,
+    hints=st.dictionaries(TEXTS, TEXTS, max_size=3),
+    refused_run_ids=st.frozensets(TEXTS, max_size=3),
+)
+
+
+@given(st.lists(REQUESTS, max_size=4))
+def test_requests_of_other_programs_come_back(requests):
+    """The body of a request is read byte for byte as it was received, with its headers, in the order of arrival."""
+
+    def append(writer):
+        for request in requests:
+            writer.append(encode.encode_request(request))
+
+    batch, problems = through_a_journal(append)
+
+    assert (batch.received, problems) == (requests, [])
+
+
+def test_a_request_as_large_as_a_receiver_takes_comes_back():
+    """One request of 64 MiB, four times the largest usual segment, is one record that is read like any other."""
+    request = ReceivedRequest("traces", "protobuf", b"0123456789abcdef" * (4 << 20), 1)
+    behind = ReceivedRequest("logs", "json", b"{}", 2)
+
+    def append(writer):
+        for one in (request, behind):
+            assert writer.append(encode.encode_request(one))
+
+    batch, problems = through_a_journal(append)
+
+    assert (batch.received == [request, behind], problems) == (True, [])
