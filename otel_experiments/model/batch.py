@@ -34,6 +34,19 @@ class RunStateChange:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSighting:
+    """What received telemetry says of its run beside its own content: who it is, and that it is there.
+
+    `run` is in the state RUNNING from the earliest time seen. It fills what the store does not know of the run and
+    blanks nothing; a run's own record replaces it. `is_root`: it is the run's root span, made by the process that owns
+    the run, which says more than other processes' telemetry.
+    """
+
+    run: Run
+    is_root: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """The run's process was alive at `time_ns`."""
 
@@ -97,6 +110,7 @@ class WriteBatch:
     """
 
     runs: list[Run] = field(default_factory=list)
+    sightings: list[RunSighting] = field(default_factory=list)
     state_changes: list[RunStateChange] = field(default_factory=list)
     heartbeats: list[Heartbeat] = field(default_factory=list)
     params: list[ParamSet] = field(default_factory=list)

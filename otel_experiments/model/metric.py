@@ -31,6 +31,9 @@ class PointBlock:
     Shape: `steps` [n], `times_ns` [n]; `values` holds one column [n] for each of `keys`. Point i of series
     `keys[j]` is (steps[i], times_ns[i], values[j][i]). Rows are in the order in which they were recorded.
     Units: `times_ns` are nanoseconds since the Unix epoch; steps are exact for integers up to 2**53.
+
+    `is_received`: it came by OTLP, which may bring the same points again. Of each series a store then takes only the
+    points that it does not have: those of which it has none, or fewer, with the same step, time and value.
     """
 
     run_id: str
@@ -38,6 +41,7 @@ class PointBlock:
     steps: Sequence[float]
     times_ns: Sequence[int]
     values: tuple[Sequence[float], ...]
+    is_received: bool = False
 
 
 @dataclass(frozen=True, slots=True)

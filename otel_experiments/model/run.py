@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from otel_experiments.errors import IllegalTransitionError
+from otel_experiments.semconv import attributes as attr
 
 ParamValue = str | bool | int | float | None | Sequence["ParamValue"] | Mapping[str, "ParamValue"]
 """A typed, possibly nested value that steers a run."""
@@ -86,6 +88,15 @@ class RunFacts:
     condition: str = ""
     hypothesis: str = ""
     description: str = ""
+
+
+FACT_ATTRIBUTES: Final[Mapping[str, str]] = {
+    "group": attr.ML_EXPERIMENT_GROUP,
+    "condition": attr.ML_EXPERIMENT_CONDITION,
+    "hypothesis": attr.ML_EXPERIMENT_HYPOTHESIS,
+    "description": attr.ML_EXPERIMENT_DESCRIPTION,
+}
+"""By field of `RunFacts` the attribute of the resource that holds it."""
 
 
 @dataclass(frozen=True, slots=True)

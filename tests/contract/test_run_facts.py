@@ -4,10 +4,9 @@ import inspect
 from dataclasses import fields
 
 import otel_experiments as ox
-from otel_experiments.model.run import Run, RunFacts
+from otel_experiments.model.run import FACT_ATTRIBUTES, Run, RunFacts
 from otel_experiments.query.export import RUN_COLUMNS
 from otel_experiments.query.plain import plain_run
-from otel_experiments.record.run.spec import FACT_ATTRIBUTES
 from otel_experiments.semconv.registry import ATTRIBUTES
 
 FACTS = {one.name for one in fields(RunFacts)}

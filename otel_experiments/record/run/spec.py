@@ -9,18 +9,10 @@ from typing import Final
 from otel_experiments.codec.plain import TEXT_CHANGED
 from otel_experiments.codec.text import clean_text, shown
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.model.run import FACT_ATTRIBUTES, RunFacts
 from otel_experiments.model.run import Run as RunRecord
-from otel_experiments.model.run import RunFacts
 from otel_experiments.record.base.value_loss import Tell
-from otel_experiments.semconv import attributes as attr
 
-FACT_ATTRIBUTES: Final[Mapping[str, str]] = {
-    "group": attr.ML_EXPERIMENT_GROUP,
-    "condition": attr.ML_EXPERIMENT_CONDITION,
-    "hypothesis": attr.ML_EXPERIMENT_HYPOTHESIS,
-    "description": attr.ML_EXPERIMENT_DESCRIPTION,
-}
-"""By field of `RunFacts` the attribute of the resource that holds it."""
 _MAX_ATTRIBUTE_CHARS: Final = 1_000
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import dump_value, load_attributes, load_value
@@ -13,7 +14,7 @@ from otel_experiments.model.arrivals import arrivals, joined, key_of
 from otel_experiments.model.batch import JournalAdvance, MetricDefinition, ParamSet, TagSet, WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import Direction, PointBlock, SeriesKey, Summary
+from otel_experiments.model.metric import Direction, Points, SeriesKey, Summary
 from otel_experiments.model.run import Run
 from otel_experiments.model.span import Attributes, Resource, Scope, Span
 from otel_experiments.model.unsent import Unsent
@@ -23,11 +24,13 @@ from otel_experiments.store.semantics.identity import (
     resource_hash,
     scope_hash,
 )
+from otel_experiments.store.semantics.received_points import without_known
 from otel_experiments.store.semantics.run import (
     StoredRun,
     apply_change,
     apply_heartbeat,
     apply_record,
+    apply_sighting,
     placeholder,
 )
 from otel_experiments.store.semantics.span import latest_forms
@@ -72,14 +75,11 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
     news = Contents()
     _take_runs(contents, news, batch)
     _take_labels(contents, news, batch)
-    columns = _columns(batch.points)
-    for run_id, _, axis, _ in columns:
-        _ensure(contents, news, run_id, axis.times_ns[0])
+    grown = _grown(contents, news, batch)
     _take_telemetry(contents, news, batch)
     for row in batch.unsent:
         _ensure(contents, news, row.run_id, row.noted_ns)
 
-    contents.segments = segments
     contents.runs.update(news.runs)
     contents.params.update(news.params)
     contents.tags.update(news.tags)
@@ -89,12 +89,20 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
     for content_hash, point in news.instrument_points.items():
         contents.instrument_points.setdefault(content_hash, point)
     for stored in news.runs.values():
-        if not stored.is_placeholder:
+        if stored.run.experiment:
             name, created_ns = stored.run.experiment, stored.run.created_ns
             contents.experiments[name] = min(contents.experiments.get(name, created_ns), created_ns)
     _define(contents, batch.metric_definitions)
-    for run_id, key, axis, values in columns:
-        _append(contents, run_id, key, axis, values)
+    # Points are what must not be put in place twice: nothing is called from here to the offsets that could raise.
+    for histories, key, history, added in grown:
+        if history is None:
+            histories[key] = added
+        else:
+            history.steps.extend(added.steps)
+            history.times_ns.extend(added.times_ns)
+            history.values.extend(added.values)
+            history.summary = added.summary
+    contents.segments = segments
     _note_unsent(contents, batch)
 
 
@@ -134,6 +142,9 @@ def _take_runs(contents: Contents, news: Contents, batch: WriteBatch) -> None:
 
     for record in batch.runs:
         news.runs[record.run_id] = apply_record(known(record.run_id), _plain_run(record))
+    for sighting in batch.sightings:
+        run = _plain_run(sighting.run)
+        news.runs[run.run_id] = apply_sighting(known(run.run_id), replace(sighting, run=run))
     for change in batch.state_changes:
         stored = known(change.run_id) or placeholder(change.run_id, change.time_ns)
         news.runs[change.run_id] = apply_change(stored, change)
@@ -204,29 +215,52 @@ def _ensure(contents: Contents, news: Contents, run_id: str, time_ns: int) -> No
         news.runs[run_id] = placeholder(run_id, time_ns)
 
 
-def _columns(blocks: Iterable[PointBlock]) -> list[tuple[str, SeriesKey, Axis, array[float]]]:
-    found = []
-    for block in blocks:
+_Grown: TypeAlias = "tuple[dict[SeriesKey, History], SeriesKey, History | None, History]"
+"""Where a series is, its name, what is there, and what comes to it, with the summary of both."""
+
+
+def _grown(contents: Contents, news: Contents, batch: WriteBatch) -> list[_Grown]:
+    parts: dict[tuple[str, SeriesKey], list[tuple[Axis, array[float], bool]]] = {}
+    for block in batch.points:
         if not len(block.steps):
             continue
         axis = Axis.of(block.steps, block.times_ns)
+        _ensure(contents, news, block.run_id, axis.times_ns[0])
         for key, column in zip(block.keys, block.values, strict=True):
-            found.append((block.run_id, key, axis, as_floats(column)))
-    return found
+            parts.setdefault((block.run_id, key), []).append((axis, as_floats(column), block.is_received))
+    grown = []
+    for (run_id, key), those in parts.items():
+        histories = contents.histories.setdefault(run_id, {})
+        history = histories.get(key)
+        added = _added(history, those)
+        if added is None:
+            continue
+        told = {one.pattern: one.direction for one in batch.metric_definitions if one.run_id == run_id}
+        if history is None or told:
+            rules = contents.definitions.get(run_id, {}) | told
+            added.summary = replace(added.summary, direction=direction_of(key.name, rules.items()))
+        grown.append((histories, key, history, added))
+    return grown
 
 
-def _append(contents: Contents, run_id: str, key: SeriesKey, axis: Axis, values: array[float]) -> None:
-    added = summarize(axis, values)
-    histories = contents.histories.setdefault(run_id, {})
-    history = histories.get(key)
-    if history is None:
-        summary = replace(added, direction=_direction(contents, run_id, key))
-        histories[key] = History(axis.steps[:], axis.times_ns[:], values[:], summary)
-        return
-    history.steps.extend(axis.steps)
-    history.times_ns.extend(axis.times_ns)
-    history.values.extend(values)
-    history.summary = merge(history.summary, added)
+def _added(history: History | None, parts: Iterable[tuple[Axis, array[float], bool]]) -> History | None:
+    """Return what of the parts is new in a series, with the summary of all; None where nothing is."""
+
+    def load() -> Points:
+        return (
+            Points((), (), ()) if history is None else Points(history.steps, history.times_ns, history.values)
+        )
+
+    last_time_ns = None if history is None else history.summary.last_time_ns
+    steps, times_ns, values = array("d"), array("q"), array("d")
+    summary = None if history is None else history.summary
+    for axis, column in without_known(parts, last_time_ns, load):
+        steps.extend(axis.steps)
+        times_ns.extend(axis.times_ns)
+        values.extend(column)
+        found = summarize(axis, column)
+        summary = found if summary is None else merge(summary, found)
+    return None if summary is None or not values else History(steps, times_ns, values, summary)
 
 
 def _direction(contents: Contents, run_id: str, key: SeriesKey) -> Direction | None:

@@ -1,30 +1,42 @@
-"""What becomes of a stored run when a record, a state change or a heartbeat about it arrives.
+"""What becomes of a stored run when a record, a sighting, a state change or a heartbeat about it arrives.
 
-Journals of several processes arrive in any order and more than once. The rules here make the result the same
-whatever the order, and are shared by all stores. A run that was named by other rows before its own record
-arrived is a placeholder: state pending, no name, no experiment.
+Journals of several processes, and requests over OTLP, arrive in any order and more than once. The rules here make
+the result the same whatever the order, and are shared by all stores. A run that was named by other rows before its
+own record arrived is a placeholder: state pending, no name, no experiment. Sightings make of it what received
+telemetry says of its run, until the run's own record arrives.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from otel_experiments.codec.values import dump_canonical
 from otel_experiments.model.run import Run, RunState
+from otel_experiments.semconv import attributes as attr
 
 if TYPE_CHECKING:
-    from otel_experiments.model.batch import Heartbeat, RunStateChange
+    from collections.abc import Mapping
+    from typing import Any
+
+    from otel_experiments.model.batch import Heartbeat, RunSighting, RunStateChange
 
 _RANK = {RunState.PENDING: 0, RunState.RUNNING: 1, RunState.PAUSED: 2}
 """Of two states at the same nanosecond the later in life wins; terminal states rank above these."""
+_PLACEHOLDER: Final = -1
+_PROVISIONAL: Final = 0
+_ROOT_SEEN: Final = 1
+"""Values of `record_ns` below every real one: what a row says that is not, or not yet, the run's own record."""
+_TEXTS: Final = ("name", "experiment", "group", "hypothesis", "condition", "description")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
     """A run as it is stored, with what decides whether later news is news.
 
-    Units: nanoseconds since the Unix epoch. `state_ns` is when the run took its state; `record_ns` orders
-    the run's own records, -1 while none has arrived (a placeholder).
+    Units: nanoseconds since the Unix epoch. `state_ns` is when the run took its state, -1 where none was said;
+    `record_ns` orders the run's own records. Until one has arrived it is -1 (a placeholder), 0 (what a rank knows, or
+    received telemetry) or 1 (the run's root span was received).
     """
 
     run: Run
@@ -36,11 +48,16 @@ class StoredRun:
         """Whether the run is known only because other rows name it."""
         return self.record_ns < 0
 
+    @property
+    def has_own_record(self) -> bool:
+        """Whether the run's own record has arrived, after which no sighting of the same attempt says more."""
+        return self.record_ns > _ROOT_SEEN
+
 
 def placeholder(run_id: str, time_ns: int) -> StoredRun:
     """Return the row for a run of which only other rows are known, the earliest from `time_ns`."""
     run = Run(run_id=run_id, experiment="", name="", state=RunState.PENDING, created_ns=time_ns)
-    return StoredRun(run, state_ns=-1, record_ns=-1)
+    return StoredRun(run, state_ns=-1, record_ns=_PLACEHOLDER)
 
 
 def apply_record(stored: StoredRun | None, record: Run) -> StoredRun:
@@ -49,18 +66,22 @@ def apply_record(stored: StoredRun | None, record: Run) -> StoredRun:
     A record of attempt 0 is provisional: what a rank knows of a run that rank 0 is to start. Any other one replaces it.
     """
     state_ns = _state_time(record) if record.attempt else -1
-    record_ns = max(state_ns, record.created_ns, record.heartbeat_ns or 0) if record.attempt else 0
+    record_ns = _record_time(record, state_ns) if record.attempt else _PROVISIONAL
     if stored is None:
         return StoredRun(record, state_ns, record_ns)
     known, is_later = stored.run, record.attempt > _attempt(stored)
     if record.attempt < _attempt(stored) or (record_ns < stored.record_ns and not is_later):
-        return stored
-    merged = replace(record, heartbeat_ns=_latest(known.heartbeat_ns, record.heartbeat_ns))
+        return _started_by(stored, record.started_ns)
+    started_ns = record.started_ns
+    if stored.has_own_record or started_ns is None:  # else what is known of the start is a guess
+        started_ns = _earliest(known.started_ns, started_ns)
+    merged = replace(
+        record, heartbeat_ns=_latest(known.heartbeat_ns, record.heartbeat_ns), started_ns=started_ns
+    )
     if not is_later and not _is_news(known.state, stored.state_ns, record.state, state_ns):
         merged = replace(
             merged,
             state=known.state,
-            started_ns=known.started_ns if known.started_ns is not None else record.started_ns,
             ended_ns=known.ended_ns,
             paused_ns=known.paused_ns,
             paused_total_ns=known.paused_total_ns,
@@ -74,18 +95,56 @@ def apply_record(stored: StoredRun | None, record: Run) -> StoredRun:
     return StoredRun(merged, state_ns, record_ns)
 
 
+def apply_sighting(stored: StoredRun | None, sighting: RunSighting) -> StoredRun:
+    """Return the run after received telemetry has named it. What is known better stays; nothing becomes empty.
+
+    Of two that say as much, the same one wins whatever the order: the first in the alphabet of two texts, the resource
+    of the lowest rank.
+    """
+    seen, weight = sighting.run, _ROOT_SEEN if sighting.is_root else _PROVISIONAL
+    if stored is None:
+        return StoredRun(seen, -1, weight)
+    known, attempt = stored.run, _attempt(stored)
+    if stored.has_own_record and seen.attempt <= attempt:
+        return stored
+    if seen.attempt < attempt:
+        return replace(stored, run=replace(known, **_joined(known, seen)))
+    if seen.attempt > attempt:
+        texts = _joined(seen, known)
+        run = replace(
+            seen,
+            **texts,
+            started_ns=_earliest(known.started_ns if attempt else None, seen.started_ns),
+            heartbeat_ns=known.heartbeat_ns,
+        )
+        return StoredRun(run, -1, weight)
+    if stored.record_ns != weight:
+        is_more = weight > stored.record_ns
+        strong, weak = (seen, known) if is_more else (known, seen)
+        texts = _joined(strong, weak)
+        times = strong.created_ns, strong.started_ns
+    else:
+        texts = _joined(known, seen, is_equal=True)
+        times = min(known.created_ns, seen.created_ns), _earliest(known.started_ns, seen.started_ns)
+    run = replace(known, **texts, created_ns=times[0], started_ns=times[1])
+    if stored.state_ns < 0:
+        run = replace(run, state=seen.state)
+    return StoredRun(run, stored.state_ns, max(weight, stored.record_ns))
+
+
 def apply_change(stored: StoredRun, change: RunStateChange) -> StoredRun:
     """Return the run after a change of state. A change older than the stored state is ignored, and so is an earlier attempt's."""
     known, attempt = stored.run, _attempt(stored)
     is_news = _is_news(known.state, stored.state_ns, change.state, change.time_ns)
-    if change.attempt < attempt or (change.attempt == attempt and not is_news):
-        return stored
     state = change.state
-    is_started = known.started_ns is None and state is not RunState.PENDING
+    begun_ns = None if state is RunState.PENDING else change.time_ns
+    if change.attempt < attempt or (change.attempt == attempt and not is_news):
+        return _started_by(stored, begun_ns) if stored.is_placeholder else stored
+    is_guess = known.started_ns is None or stored.is_placeholder
     run = replace(
         known,
         state=state,
-        started_ns=change.time_ns if is_started else known.started_ns,
+        started_ns=_earliest(known.started_ns, begun_ns) if is_guess else known.started_ns,
         ended_ns=change.time_ns if state.is_terminal else None,
         paused_ns=change.time_ns if state is RunState.PAUSED else None,
         paused_total_ns=change.paused_total_ns,
@@ -120,6 +179,45 @@ def _state_time(record: Run) -> int:
     if record.state is not RunState.PENDING and record.started_ns is not None:
         return record.started_ns
     return record.created_ns
+
+
+def _record_time(record: Run, state_ns: int) -> int:
+    return max(state_ns, record.created_ns, record.heartbeat_ns or 0, _ROOT_SEEN + 1)
+
+
+def _started_by(stored: StoredRun, started_ns: int | None) -> StoredRun:
+    """Return the run with the earlier of two starts, of which an earlier attempt's may be heard of last."""
+    earliest_ns = _earliest(stored.run.started_ns, started_ns)
+    if earliest_ns == stored.run.started_ns:
+        return stored
+    return replace(stored, run=replace(stored.run, started_ns=earliest_ns))
+
+
+def _joined(strong: Run, weak: Run, *, is_equal: bool = False) -> dict[str, Any]:
+    """Return what two sightings say of a run together: the weak one's texts where the strong one has none.
+
+    Where both weigh the same, an order of the texts and of the resources decides.
+    """
+    found: dict[str, Any] = {}
+    for name in (*_TEXTS, "parent_run_id", "root_span_id"):
+        first, second = getattr(strong, name), getattr(weak, name)
+        found[name] = min(first, second) if is_equal and first and second else first or second
+    found["resource"] = strong.resource or weak.resource
+    if is_equal and weak.resource and weak.resource != strong.resource:
+        found["resource"] = min((strong.resource, weak.resource), key=_order_of_resource)
+    return found
+
+
+def _order_of_resource(resource: Mapping[str, object]) -> tuple[bool, int, str]:
+    """Return what puts the resource of the process that most probably owns the run first."""
+    rank = resource.get(attr.ML_DISTRIBUTED_RANK, 0)
+    return not resource, rank if isinstance(rank, int) else 0, dump_canonical(dict(resource))
+
+
+def _earliest(known_ns: int | None, other_ns: int | None) -> int | None:
+    if known_ns is None or other_ns is None:
+        return known_ns if other_ns is None else other_ns
+    return min(known_ns, other_ns)
 
 
 def _is_news(known: RunState, known_ns: int, state: RunState, time_ns: int) -> bool:

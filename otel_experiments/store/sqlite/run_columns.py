@@ -33,7 +33,7 @@ _KINDS: Final[dict[str, Literal["text", "integer", "state", "resource"]]] = {
     "Mapping[str, object]": "resource",
 }
 _PLACEHOLDER_LACKS: Final = frozenset({"experiment"})
-"""What a placeholder, whose record has not arrived, does not refer to."""
+"""What a run whose record has not arrived may not refer to."""
 
 
 def columns_of(model: type[Run]) -> tuple[Column, ...]:
@@ -131,7 +131,7 @@ def row_of(stored: StoredRun, resource_id: int | None) -> list[object]:
             values.append(resource_id)
         elif column.field.startswith("owner."):
             values.append(run.owner and getattr(run.owner, column.field.removeprefix("owner.")))
-        elif column.field in _PLACEHOLDER_LACKS and stored.is_placeholder:
+        elif column.field in _PLACEHOLDER_LACKS and not getattr(run, column.field):
             values.append(None)
         else:
             value = getattr(run, column.field)

@@ -48,8 +48,10 @@ class BatchWriter:
         self._note_unsent(connection, batch)
 
     def _write_runs(self, connection: sqlite3.Connection, batch: WriteBatch) -> None:
-        if batch.runs or batch.state_changes or batch.heartbeats:
-            self._runs.write_runs(connection, batch.runs, batch.state_changes, batch.heartbeats)
+        if batch.runs or batch.sightings or batch.state_changes or batch.heartbeats:
+            self._runs.write_runs(
+                connection, batch.runs, batch.sightings, batch.state_changes, batch.heartbeats
+            )
         if batch.params:
             self._runs.write_params(connection, batch.params)
         if batch.tags:

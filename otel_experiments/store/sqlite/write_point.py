@@ -14,13 +14,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
+from typing import Final, TypeAlias
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.model.metric import PointBlock, SeriesKey, Summary
+from otel_experiments.store.semantics.received_points import without_known
 from otel_experiments.store.semantics.summary import Axis, as_floats, direction_of, extremes, merge, summarize
 from otel_experiments.store.sqlite.chunk import PACKED, RAW, TARGET_POINTS, decode_floats, pack, pack_raw
-from otel_experiments.store.sqlite.read_point import SUMMARY_COLUMNS, null_of_nan, summary_of
+from otel_experiments.store.sqlite.read_point import SUMMARY_COLUMNS, null_of_nan, points, summary_of
 from otel_experiments.store.sqlite.write_axis import AxisShelf
 from otel_experiments.store.sqlite.write_run import RunWriter, definitions_of
 
@@ -31,6 +32,7 @@ _SELECT_SERIES: Final = f"""
     select series_id, chunk_count, open_chunk_count, open_point_count, {SUMMARY_COLUMNS}
     from series where run_id = ? and name = ? and phase = ? and rank = ?
 """
+_LAST_TIME: Final = "select last_time_ns from series where run_id = ? and name = ? and phase = ? and rank = ?"
 _INSERT_SERIES: Final = """
     insert into series (
       run_id, name, phase, rank, direction, count, nan_count, finite_count, finite_sum, first_step, last, last_step,
@@ -56,6 +58,8 @@ _INSERT_CHUNK: Final = """
 """
 
 _Row = tuple[float | int | bytes | None, ...]
+_Part: TypeAlias = "tuple[Axis, array[float], bool]"
+"""Points of one series that came together, and whether they were received by OTLP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +81,11 @@ class PointWriter:
     def write(self, connection: sqlite3.Connection, blocks: Iterable[PointBlock]) -> None:
         """Append the blocks to their series, in order."""
         batch = _Batch(connection)
-        for (run_id, key), columns in _columns(blocks).items():
-            self._runs.ensure(connection, run_id, columns[0][0].times_ns[0])
+        for (run_id, key), parts in _columns(blocks).items():
+            self._runs.ensure(connection, run_id, parts[0][0].times_ns[0])
+            columns = _new_columns(connection, run_id, key, parts)
+            if not columns:
+                continue
             axis = batch.golden_paths.join([axis for axis, _ in columns])
             values = columns[0][1]
             if len(columns) > 1:
@@ -148,15 +155,26 @@ class _Batch:
         return self.golden_paths.reopen(axis_ids, axis), whole
 
 
-def _columns(blocks: Iterable[PointBlock]) -> dict[tuple[str, SeriesKey], list[tuple[Axis, array[float]]]]:
+def _columns(blocks: Iterable[PointBlock]) -> dict[tuple[str, SeriesKey], list[_Part]]:
     """Gather the points of each series, in recording order."""
-    gathered: dict[tuple[str, SeriesKey], list[tuple[Axis, array[float]]]] = defaultdict(list)
+    gathered: dict[tuple[str, SeriesKey], list[_Part]] = defaultdict(list)
     for block in blocks:
         if len(block.steps):
             axis = Axis.of(block.steps, block.times_ns)
             for key, column in zip(block.keys, block.values, strict=True):
-                gathered[block.run_id, key].append((axis, as_floats(column)))
+                gathered[block.run_id, key].append((axis, as_floats(column), block.is_received))
     return gathered
+
+
+def _new_columns(
+    connection: sqlite3.Connection, run_id: str, key: SeriesKey, parts: list[_Part]
+) -> list[tuple[Axis, array[float]]]:
+    """Return the points that are to be stored: of those that were received what the series does not have."""
+    if not any(is_received for _, _, is_received in parts):
+        return [(axis, values) for axis, values, _ in parts]
+    stored = SeriesKey(clean_text(key.name), clean_text(key.phase), key.rank)
+    row = connection.execute(_LAST_TIME, (run_id, stored.name, stored.phase, stored.rank)).fetchone()
+    return without_known(parts, row and row[0], lambda: points(connection, run_id, stored))
 
 
 def _chunk_row(place: tuple[int, int, int], values: array[float], *, is_sealed: bool) -> _Row:

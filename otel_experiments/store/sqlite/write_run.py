@@ -8,7 +8,14 @@ from typing import Final
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import dump_value
-from otel_experiments.model.batch import Heartbeat, MetricDefinition, ParamSet, RunStateChange, TagSet
+from otel_experiments.model.batch import (
+    Heartbeat,
+    MetricDefinition,
+    ParamSet,
+    RunSighting,
+    RunStateChange,
+    TagSet,
+)
 from otel_experiments.model.metric import Direction
 from otel_experiments.model.run import ParamValue, Run
 from otel_experiments.model.span import Resource
@@ -17,6 +24,7 @@ from otel_experiments.store.semantics.run import (
     apply_change,
     apply_heartbeat,
     apply_record,
+    apply_sighting,
     placeholder,
 )
 from otel_experiments.store.semantics.search import comparable
@@ -72,14 +80,19 @@ class RunWriter:
         self,
         connection: sqlite3.Connection,
         records: Iterable[Run],
+        sightings: Iterable[RunSighting],
         changes: Iterable[RunStateChange],
         beats: Iterable[Heartbeat],
     ) -> None:
-        """Merge records, state changes and heartbeats into the stored runs, in this order."""
+        """Merge records, sightings, state changes and heartbeats into the stored runs, in this order."""
         touched: dict[str, StoredRun] = {}
         for record in records:
             known = touched.get(record.run_id) or self._load(connection, record.run_id)
             touched[record.run_id] = apply_record(known, record)
+        for sighting in sightings:
+            run_id = sighting.run.run_id
+            known = touched.get(run_id) or self._load(connection, run_id)
+            touched[run_id] = apply_sighting(known, sighting)
         for change in changes:
             known = touched.get(change.run_id) or self._load(connection, change.run_id)
             touched[change.run_id] = apply_change(known or placeholder(change.run_id, change.time_ns), change)
@@ -141,7 +154,7 @@ class RunWriter:
 
     def _save(self, connection: sqlite3.Connection, stored: StoredRun) -> None:
         run = stored.run
-        if not stored.is_placeholder:
+        if run.experiment:
             connection.execute(_UPSERT_EXPERIMENT, (clean_text(run.experiment), run.created_ns))
         resource_id = None
         if run.resource:

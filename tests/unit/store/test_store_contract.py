@@ -213,7 +213,7 @@ def test_rows_may_arrive_before_their_run(store):
     store.apply(WriteBatch(runs=[a_run()]))
 
     assert (before.name, before.experiment, before.state) == ("", "", RunState.SUCCEEDED)
-    assert store.get_run(RUN) == replace(a_run(), state=RunState.SUCCEEDED, ended_ns=9_000, started_ns=9_000)
+    assert store.get_run(RUN) == replace(a_run(), state=RunState.SUCCEEDED, ended_ns=9_000)
     assert store.params([RUN]) == {RUN: {"lr": 0.1}}
     assert store.tags([RUN]) == {RUN: {"team": "vision"}}
     assert store.series([RUN])[RUN][0].summary.direction == "min"
@@ -232,10 +232,7 @@ def test_what_a_rank_knows_of_a_run_stands_until_rank_0_says_more(store, order):
     for part in order:
         store.apply(parts[part])
 
-    expected = replace(
-        a_run(), state=RunState.SUCCEEDED, ended_ns=9_000, started_ns=store.get_run(RUN).started_ns
-    )
-    assert store.get_run(RUN) == expected
+    assert store.get_run(RUN) == replace(a_run(), state=RunState.SUCCEEDED, ended_ns=9_000)
     assert store.experiments() == [Experiment("digits", 1_000, 1)]
 
 
@@ -429,6 +426,19 @@ def test_a_direction_holds_for_series_that_come_later(store):
     directions = {series.key.name: series.summary.direction for series in store.series([RUN])[RUN]}
 
     assert directions == {"val/loss": "min", "val/acc": "max", "loss": None, "acc/top5": "max"}
+
+
+def test_a_direction_holds_that_comes_with_points_of_a_known_series(store):
+    """A metric whose direction is declared while it is logged has it from then on."""
+    store.apply(WriteBatch(points=[a_block([3.0])]))
+    store.apply(
+        WriteBatch(
+            metric_definitions=[MetricDefinition(RUN, "loss", "min")], points=[a_block([1.0], start=1)]
+        )
+    )
+
+    (series,) = store.series([RUN])[RUN]
+    assert (series.summary.direction, series.summary.best, series.summary.count) == ("min", 1.0, 2)
 
 
 def test_series_are_listed_by_name_and_phase(store):

@@ -1,0 +1,203 @@
+"""What stores make of telemetry that came over OTLP: in any order, twice, and in parts."""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_experiments.model.batch import Heartbeat, RunSighting, RunStateChange, WriteBatch
+from otel_experiments.model.metric import PointBlock, SeriesKey
+from otel_experiments.model.run import Owner, Run, RunState
+from otel_experiments.store import open_store
+
+RUN = "a" * 32
+LOSS = SeriesKey("loss")
+OWN = {"ml.run.id": RUN, "service.name": "digits", "process.pid": 17}
+WORKER = {"ml.run.id": RUN, "service.name": "digits", "process.pid": 18}
+
+
+def a_block(*points: tuple[float, int, float], is_received: bool = True) -> PointBlock:
+    """Points of one series: step, time, value of each."""
+    steps, times, values = (list(column) for column in zip(*points, strict=True))
+    return PointBlock(RUN, (LOSS,), steps, times, (values,), is_received=is_received)
+
+
+def columns(store) -> list[tuple[object, ...]]:
+    """The points of the series as step, time and the bits of the value."""
+    found = store.points(RUN, LOSS)
+    bits = [struct.pack("<d", value) for value in found.values]
+    return list(zip(found.steps, found.times_ns, bits, strict=True))
+
+
+def expected(*points: tuple[float, int, float]) -> list[tuple[object, ...]]:
+    """The points as `columns` gives them."""
+    return [(step, time_ns, struct.pack("<d", value)) for step, time_ns, value in points]
+
+
+def a_sighting(time_ns: int = 100, *, is_root: bool = False, **changes: object) -> RunSighting:
+    """What one request says of its run."""
+    run = Run(RUN, "", "", RunState.RUNNING, time_ns, started_ns=time_ns, resource=WORKER)
+    return RunSighting(replace(run, **changes), is_root)
+
+
+POINTS = [(1.0, 10, 0.5), (2.0, 20, math.nan), (3.0, 30, -0.0), (3.0, 31, math.inf)]
+
+
+def test_points_that_come_twice_are_kept_once(store):
+    """The same request again, as a sender does that missed the answer, adds no point to a series."""
+    for _ in range(3):
+        store.apply(WriteBatch(points=[a_block(*POINTS)]))
+    store.apply(WriteBatch(points=[a_block(*POINTS), a_block(*POINTS)]))
+
+    assert columns(store) == expected(*POINTS)
+    assert store.series([RUN])[RUN][0].summary.count == 4
+
+
+def test_a_part_of_what_is_there_adds_only_what_is_new(store):
+    """A request whose beginning is known adds its end, and one from before all that is known is kept whole."""
+    store.apply(WriteBatch(points=[a_block(*POINTS[1:3])]))
+    store.apply(WriteBatch(points=[a_block(*POINTS)]))
+    store.apply(WriteBatch(points=[a_block(*POINTS[:2]), a_block((9.0, 90, 1.0)), a_block(*POINTS)]))
+
+    assert sorted(columns(store)) == sorted(expected(*POINTS, (9.0, 90, 1.0)))
+
+
+def test_points_differ_by_step_time_and_every_bit_of_the_value(store):
+    """Points are taken for the same one only when nothing tells them apart: 0.0 and -0.0 are two."""
+    alike = [(1.0, 10, 0.0), (1.0, 10, -0.0), (1.0, 11, 0.0), (2.0, 10, 0.0), (1.0, 10, math.nan)]
+    store.apply(WriteBatch(points=[a_block((5.0, 99, 1.0))]))
+    for _ in range(2):
+        store.apply(WriteBatch(points=[a_block(*alike)]))
+
+    assert columns(store) == expected((5.0, 99, 1.0), *alike)
+
+
+def test_points_that_were_recorded_twice_stay_two(store):
+    """A series that holds a point twice, as it was logged, still does after it came by OTLP, once or again."""
+    twice = [POINTS[0], POINTS[0], POINTS[1]]
+    for _ in range(2):
+        store.apply(WriteBatch(points=[a_block(*twice)]))
+
+    assert columns(store) == expected(*twice)
+
+
+def test_points_of_a_journal_are_never_compared(store):
+    """What this machine logged is kept as often as it was logged, whatever came by OTLP before."""
+    store.apply(WriteBatch(points=[a_block(*POINTS)]))
+    store.apply(WriteBatch(points=[a_block(*POINTS, is_received=False)]))
+
+    assert columns(store) == expected(*POINTS, *POINTS)
+
+
+def test_what_comes_again_is_known_in_sealed_chunks_too(store):
+    """A long history that comes again, in other portions, adds nothing."""
+    long = [(float(step), 1_000 + step, step / 7) for step in range(10_000)]
+    store.apply(WriteBatch(points=[a_block(*long)]))
+    for start in range(0, 10_000, 3_000):
+        store.apply(WriteBatch(points=[a_block(*long[start : start + 3_000])]))
+
+    assert columns(store) == expected(*long)
+
+
+@given(st.lists(st.lists(st.sampled_from(range(12)), min_size=1, max_size=6), max_size=6), st.data())
+def test_any_portions_in_any_order_give_each_point_once(portions, data):
+    """However a history is cut into requests, and however these are shuffled and repeated, each point is there once."""
+    points = [(float(number % 3), 10 + number // 2, float(number)) for number in range(12)]
+    blocks = [a_block(*(points[number] for number in dict.fromkeys(portion))) for portion in portions]
+    again = data.draw(st.permutations(blocks + blocks))
+    wanted = expected(*(points[number] for number in sorted({n for portion in portions for n in portion})))
+    for location in ("memory://", "sqlite://:memory:"):
+        with open_store(location) as store:
+            for block in again:
+                store.apply(WriteBatch(points=[block]))
+            assert sorted(columns(store)) == sorted(wanted)
+
+
+def test_a_run_that_is_only_seen_is_running(store):
+    """A run of which no own record came, only telemetry that names it, is there, with what that says of it."""
+    sighting = a_sighting(name="brave-otter", experiment="digits", group="sweep")
+    store.apply(WriteBatch(sightings=[sighting], heartbeats=[Heartbeat(RUN, 500)]))
+
+    assert store.get_run(RUN) == replace(sighting.run, heartbeat_ns=500)
+    assert [one.name for one in store.experiments()] == ["digits"]
+
+
+def test_a_run_without_an_experiment_makes_none(store):
+    """Telemetry that names a run and no experiment leaves no nameless experiment behind."""
+    store.apply(WriteBatch(sightings=[a_sighting()]))
+
+    assert (store.get_run(RUN).experiment, store.experiments()) == ("", [])
+
+
+PARTS = (
+    WriteBatch(sightings=[a_sighting(300, name="brave-otter")]),
+    WriteBatch(sightings=[a_sighting(200, experiment="digits", resource=OWN)]),
+    WriteBatch(sightings=[a_sighting(250, is_root=True, root_span_id="c" * 16, resource=OWN, group="sweep")]),
+    WriteBatch(state_changes=[RunStateChange(RUN, RunState.SUCCEEDED, 9_000, paused_count=2)]),
+    WriteBatch(state_changes=[RunStateChange(RUN, RunState.PAUSED, 8_000)]),
+    WriteBatch(heartbeats=[Heartbeat(RUN, 9_500)], points=[a_block(*POINTS)]),
+)
+OWN_RECORD = Run(
+    RUN, "digits", "brave-otter", RunState.RUNNING, 150, started_ns=150, group="sweep", resource=OWN, root_span_id="c" * 16
+)  # fmt: skip
+
+
+@given(st.permutations(PARTS))
+def test_what_requests_say_of_a_run_does_not_depend_on_their_order(parts):
+    """Sightings, the root span, states and points may come in any order: the run is the same."""
+    for location in ("memory://", "sqlite://:memory:"):
+        with open_store(location) as store:
+            for part in (*parts, parts[0]):
+                store.apply(part)
+
+            assert store.get_run(RUN) == Run(
+                RUN, "digits", "brave-otter", RunState.SUCCEEDED, 250, started_ns=250, ended_ns=9_000,
+                heartbeat_ns=9_500, group="sweep", paused_count=2, resource=OWN, root_span_id="c" * 16,
+            )  # fmt: skip
+
+
+@given(st.permutations([*PARTS, WriteBatch(runs=[OWN_RECORD])]))
+def test_a_runs_own_record_says_more_than_sightings(parts):
+    """The event of a run's start, whenever it comes, says when it started and who it is."""
+    for location in ("memory://", "sqlite://:memory:"):
+        with open_store(location) as store:
+            for part in (*parts, parts[0]):
+                store.apply(part)
+
+            assert store.get_run(RUN) == replace(
+                OWN_RECORD, state=RunState.SUCCEEDED, ended_ns=9_000, heartbeat_ns=9_500, paused_count=2
+            )
+
+
+@given(
+    st.permutations(
+        [
+            WriteBatch(runs=[OWN_RECORD]),
+            WriteBatch(state_changes=[RunStateChange(RUN, RunState.FAILED, 700, reason="out of memory")]),
+            WriteBatch(sightings=[a_sighting(800, attempt=2)]),
+            WriteBatch(runs=[replace(OWN_RECORD, attempt=2, created_ns=800, started_ns=800)]),
+            WriteBatch(state_changes=[RunStateChange(RUN, RunState.SUCCEEDED, 900, attempt=2)]),
+        ]
+    )
+)
+def test_attempts_of_a_run_may_come_in_any_order(parts):
+    """What is received of a resumed run ends as its last attempt did, and started with its first."""
+    with open_store("sqlite://:memory:") as store:
+        for part in parts:
+            store.apply(part)
+        found = store.get_run(RUN)
+
+    assert (found.state, found.attempt, found.reason, found.ended_ns) == (RunState.SUCCEEDED, 2, "", 900)
+
+
+def test_a_run_that_this_machine_recorded_is_not_changed_by_what_is_received(store):
+    """Telemetry of a run that has its own record with an owner, coming back by OTLP, changes nothing of the row."""
+    local = replace(OWN_RECORD, owner=Owner("host-1", "boot-1", 17, 99), heartbeat_ns=200)
+    store.apply(WriteBatch(runs=[local]))
+    store.apply(WriteBatch(sightings=[a_sighting(1, name="other", is_root=True)]))
+
+    assert store.get_run(RUN) == local
