@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Final, cast
 from otel_experiments.capture.environment import describe_resource
 from otel_experiments.capture.grouping import ChildPrefixes, group_spans
 from otel_experiments.codec.exported_spans import is_exported_span, span_from_export
-from otel_experiments.codec.otlp_json import instrument_points_from_json, spans_from_json
+from otel_experiments.codec.incoming.from_json import instrument_points_from_json, spans_from_json
 from otel_experiments.errors import EmptyTraceError, IncompleteTraceError, TelemetryDecodeError
 from otel_experiments.golden.canonical.long_text import shorten_attributes
 from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries, require_complete
@@ -297,7 +297,7 @@ _SIGNALS: Final = ("resourceSpans", "batches", "resourceMetrics", "resourceLogs"
 
 
 def _read_protobuf(payload: bytes, held: Telemetry) -> None:
-    from otel_experiments.codec.from_otlp import (  # noqa: PLC0415 - protobuf takes time to import
+    from otel_experiments.codec.incoming.from_protobuf import (  # noqa: PLC0415 - protobuf takes time to import
         decode_instrument_points,
         decode_spans,
     )

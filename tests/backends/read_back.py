@@ -4,7 +4,7 @@ import dataclasses
 import math
 import struct
 
-from otel_experiments.codec.otlp_json import (
+from otel_experiments.codec.incoming.from_json import (
     instrument_points_from_json,
     log_records_from_json,
     spans_from_json,

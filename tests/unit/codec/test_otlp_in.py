@@ -25,9 +25,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
-from otel_experiments.codec.from_otlp import decode_instrument_points, decode_log_records, decode_spans
+from otel_experiments.codec.incoming.from_protobuf import decode_instrument_points, decode_log_records, decode_spans
 from otel_experiments.codec.from_sdk import span_from_sdk
-from otel_experiments.codec.otlp_json import (
+from otel_experiments.codec.incoming.from_json import (
     instrument_points_from_json,
     log_records_from_json,
     spans_from_json,
