@@ -20,7 +20,9 @@ from typing import Any, BinaryIO, Final, cast
 from otel_experiments.capture.environment import describe_resource
 from otel_experiments.capture.grouping import ChildPrefixes, group_spans
 from otel_experiments.codec.exported_spans import is_exported_span, span_from_export
-from otel_experiments.codec.incoming.from_json import instrument_points_from_json, spans_from_json
+from otel_experiments.codec.incoming.from_json import spans_from_json
+from otel_experiments.codec.incoming.json_values import parse_integer
+from otel_experiments.codec.incoming.metrics_from_json import instrument_points_from_json
 from otel_experiments.errors import EmptyTraceError, IncompleteTraceError, TelemetryDecodeError
 from otel_experiments.golden.canonical.long_text import shorten_attributes
 from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries, require_complete
@@ -226,11 +228,6 @@ def _step(point: InstrumentPoint, position: int) -> float:
     return float(position)
 
 
-def _integer(text: str) -> float:
-    """Return a number without a fraction; `-0`, as programs in Go write the float, keeps its sign."""
-    return -0.0 if text == "-0" else int(text)
-
-
 def _read_json(stream: BinaryIO, held: Telemetry) -> None:
     text = io.TextIOWrapper(stream, encoding="utf-8-sig")
     pending = ""
@@ -241,7 +238,7 @@ def _read_json(stream: BinaryIO, held: Telemetry) -> None:
             pending += line
             continue
         try:
-            _take(json.loads(line, parse_int=_integer), held)
+            _take(json.loads(line, parse_int=parse_integer), held)
         except json.JSONDecodeError as exc:
             if number > 1 and line.lstrip()[:1] == "{" and line.endswith("}\n"):
                 raise TelemetryDecodeError(source=f"line {number}", found=f"no JSON: {exc.msg}") from exc
@@ -251,7 +248,7 @@ def _read_json(stream: BinaryIO, held: Telemetry) -> None:
     text.detach()
     if pending:
         try:
-            _take(json.loads(pending, parse_int=_integer), held)
+            _take(json.loads(pending, parse_int=parse_integer), held)
         except json.JSONDecodeError as exc:
             raise TelemetryDecodeError(
                 source="JSON", found=f"{exc.msg} at character {exc.pos} of {len(pending)}; is it cut?"
@@ -297,10 +294,9 @@ _SIGNALS: Final = ("resourceSpans", "batches", "resourceMetrics", "resourceLogs"
 
 
 def _read_protobuf(payload: bytes, held: Telemetry) -> None:
-    from otel_experiments.codec.incoming.from_protobuf import (  # noqa: PLC0415 - protobuf takes time to import
-        decode_instrument_points,
-        decode_spans,
-    )
+    # protobuf takes time to import
+    from otel_experiments.codec.incoming.from_protobuf import decode_spans  # noqa: PLC0415
+    from otel_experiments.codec.incoming.metrics_from_protobuf import decode_instrument_points  # noqa: PLC0415
 
     for message in _messages(payload):
         try:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from otel_experiments.model.span import Attributes, Resource, Scope
 
-InstrumentKind = Literal["gauge", "sum", "histogram", "exponential_histogram"]
+InstrumentKind = Literal["gauge", "sum", "histogram", "exponential_histogram", "summary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class InstrumentPoint:
 
     `value` holds the number of a gauge or sum (None for histograms); `histogram` the histogram's fields as
     plain JSON-able values (`count`, `sum`, `min`, `max`, `bucket_counts`, `explicit_bounds`, or the
-    exponential ones). Units: times are nanoseconds since the Unix epoch; `unit` is UCUM.
+    exponential ones; of a summary `count`, `sum`, `quantiles` as pairs). Units: times are nanoseconds since the Unix epoch; `unit` is UCUM.
 
     Source: opentelemetry-proto, metrics.proto.
     """

@@ -4,11 +4,8 @@ import dataclasses
 import math
 import struct
 
-from otel_experiments.codec.incoming.from_json import (
-    instrument_points_from_json,
-    log_records_from_json,
-    spans_from_json,
-)
+from otel_experiments.codec.incoming.from_json import log_records_from_json, spans_from_json
+from otel_experiments.codec.incoming.metrics_from_json import instrument_points_from_json
 
 VALUE = "ml.metric.value"
 MOST_DIGITS = 9

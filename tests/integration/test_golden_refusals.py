@@ -331,7 +331,7 @@ def test_a_report_that_was_changed_is_refused(shell, damage):
 @pytest.mark.parametrize(
     "document",
     [
-        {"resourceSpans": [{"resource": {"attributes": [{"value": {}}]}}]},
+        {"resourceSpans": [{"resource": {"attributes": [{"key": 7}]}}]},
         {"resourceSpans": [{"scopeSpans": [{"scope": {"attributes": [{"key": []}]}, "spans": []}]}]},
         {"resourceSpans": [{"scopeSpans": [{"spans": [{
             "traceId": "1" * 32, "spanId": "1" * 16, "startTimeUnixNano": 1e999,

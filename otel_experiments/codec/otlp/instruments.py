@@ -30,7 +30,9 @@ _DATA_TAGS: Final[dict[InstrumentKind, bytes]] = {
     "sum": b"\x3a",
     "histogram": b"\x4a",
     "exponential_histogram": b"\x52",
+    "summary": b"\x5a",
 }
+_WITHOUT_TEMPORALITY: Final = ("gauge", "summary")
 _CUMULATIVE: Final = 2
 _pack_signed: Final = Struct("<q").pack
 
@@ -57,7 +59,7 @@ def instrument_points_to_request(points: Sequence[InstrumentPoint]) -> bytes:
 def _metric(points: Sequence[InstrumentPoint]) -> bytes:
     first = points[0]
     data = [delimited(b"\x0a", _DATA_POINTS[first.kind](point)) for point in points]
-    if first.kind != "gauge":
+    if first.kind not in _WITHOUT_TEMPORALITY:
         data.append(b"\x10" + varint(first.temporality or _CUMULATIVE))
     if first.kind == "sum" and first.is_monotonic:
         data.append(b"\x18\x01")
@@ -125,11 +127,31 @@ def _exponential_histogram(point: InstrumentPoint) -> bytes:
     )
 
 
+def _summary(point: InstrumentPoint) -> bytes:
+    found: Mapping[str, Any] = point.histogram or {}
+    quantiles = [
+        delimited(b"\x32", b"\x09" + pack_double(quantile) + b"\x11" + pack_double(value))
+        for quantile, value in found.get("quantiles") or ()
+    ]
+    return b"".join(
+        (
+            b"\x11" + pack_fixed64(point.start_ns),
+            b"\x19" + pack_fixed64(point.time_ns),
+            b"\x21" + pack_fixed64(found["count"]),
+            b"\x29" + pack_double(found["sum"]),
+            *quantiles,
+            attribute_fields(b"\x3a", point.attributes),
+            count_field(b"\x40", point.flags),
+        )
+    )
+
+
 _DATA_POINTS: Final = {
     "gauge": _number,
     "sum": _number,
     "histogram": _histogram,
     "exponential_histogram": _exponential_histogram,
+    "summary": _summary,
 }
 
 

@@ -25,13 +25,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
-from otel_experiments.codec.incoming.from_protobuf import decode_instrument_points, decode_log_records, decode_spans
 from otel_experiments.codec.from_sdk import span_from_sdk
-from otel_experiments.codec.incoming.from_json import (
-    instrument_points_from_json,
-    log_records_from_json,
-    spans_from_json,
-)
+from otel_experiments.codec.incoming.from_json import log_records_from_json, spans_from_json
+from otel_experiments.codec.incoming.from_protobuf import decode_log_records, decode_spans
+from otel_experiments.codec.incoming.metrics_from_json import instrument_points_from_json
+from otel_experiments.codec.incoming.metrics_from_protobuf import decode_instrument_points
 from otel_experiments.errors import TelemetryDecodeError
 
 IDS = {"traceId", "spanId", "parentSpanId"}
@@ -182,7 +180,7 @@ def test_a_log_record_with_one_of_its_times_has_both(sent):
         {"traceId": "xyz", "spanId": "bb" * 8},
         {"spanId": "bb" * 8},
         {"traceId": "aa" * 16, "spanId": "bb" * 8, "kind": "SPAN_KIND_WHAT"},
-        {"traceId": "aa" * 16, "spanId": "bb" * 8, "attributes": [{"value": {}}]},
+        {"traceId": "aa" * 16, "spanId": "bb" * 8, "attributes": [{"key": 7}]},
         7,
     ],
 )

@@ -30,8 +30,8 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Status
 from opentelemetry.trace import StatusCode as SdkStatusCode
 
-from otel_experiments.codec.incoming.from_protobuf import decode_log_records, decode_spans
 from otel_experiments.codec.from_sdk import log_record_from_sdk, span_from_sdk
+from otel_experiments.codec.incoming.from_protobuf import decode_log_records, decode_spans
 from otel_experiments.codec.otlp.logs import log_records_to_request
 from otel_experiments.codec.otlp.points import PointOrigin, points_to_request
 from otel_experiments.codec.otlp.spans import spans_to_request

@@ -1,0 +1,522 @@
+"""Requests of other programs: what can be kept is kept, item by item, and the sender hears of the rest."""
+
+import base64
+import json
+import math
+
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    Exemplar,
+    Gauge,
+    Metric,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Summary,
+    SummaryDataPoint,
+)
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from otel_experiments.codec.incoming.check import Checked, check_request
+from otel_experiments.codec.incoming.read import read_logs, read_metrics, read_spans
+from otel_experiments.codec.otlp.instruments import instrument_points_to_request
+from otel_experiments.errors import TelemetryDecodeError
+
+RUN, OTHER = "a" * 32, "b" * 32
+TRACE_ID, SPAN_ID = bytes(range(16)), bytes(range(8, 16))
+LATEST, TOO_LATE = 2**63 - 1, 2**63
+
+
+def text(key, value):
+    """Return an attribute with a text."""
+    return KeyValue(key=key, value=AnyValue(string_value=value))
+
+
+def trace_request(*spans, run_id=None):
+    """Return the bytes of a request with spans of one resource."""
+    request = ExportTraceServiceRequest()
+    group = request.resource_spans.add()
+    if run_id is not None:
+        group.resource.attributes.append(text("ml.run.id", run_id))
+    group.scope_spans.add().spans.extend(spans)
+    return request.SerializeToString()
+
+
+def span(**given):
+    """Return a span that can be kept, but for what is given."""
+    return Span(**({"trace_id": TRACE_ID, "span_id": SPAN_ID, "name": "step"} | given))
+
+
+def metric_request(*metrics, run_id=None):
+    """Return the bytes of a request with metrics of one resource."""
+    group = ResourceMetrics(scope_metrics=[ScopeMetrics(metrics=metrics)])
+    if run_id is not None:
+        group.resource.attributes.append(text("ml.run.id", run_id))
+    return ExportMetricsServiceRequest(resource_metrics=[group]).SerializeToString()
+
+
+def history(*points):
+    """Return the gauge of metric histories."""
+    return Metric(name="ml.metric.value", unit="1", gauge=Gauge(data_points=points))
+
+
+def point(name="loss", step=None, exemplars=None, **given):
+    """Return a point of a history."""
+    if step is not None:
+        exemplars = [
+            Exemplar(
+                filtered_attributes=[KeyValue(key="ml.metric.step", value=AnyValue(**step))], as_double=0.5
+            )
+        ]
+    values = {} if "as_int" in given or "as_double" in given else {"as_double": 0.5}
+    return NumberDataPoint(
+        attributes=[text("ml.metric.name", name)] if name is not None else [],
+        exemplars=exemplars or [],
+        **(values | given),
+    )
+
+
+def json_of(signal, item):
+    """Return the bytes of a JSON request with one item."""
+    groups, parts, items = {
+        "traces": ("resourceSpans", "scopeSpans", "spans"),
+        "metrics": ("resourceMetrics", "scopeMetrics", "metrics"),
+        "logs": ("resourceLogs", "scopeLogs", "logRecords"),
+    }[signal]
+    return json.dumps({groups: [{parts: [{items: [item]}]}]}).encode()
+
+
+def json_span(**given):
+    """Return a span of OTLP/JSON that can be kept, but for what is given."""
+    return {"traceId": TRACE_ID.hex(), "spanId": SPAN_ID.hex(), "name": "step"} | given
+
+
+def json_attribute(value):
+    """Return what a span with one attribute has for it after it came as JSON."""
+    sent = json_span(attributes=[{"key": "k", "value": value}])
+    (found,) = read_spans("json", json_of("traces", sent))
+    return found.attributes["k"]
+
+
+REFUSED_SPANS = {
+    "a trace id of 3 bytes": {"trace_id": b"abc"},
+    "no trace id": {"trace_id": b""},
+    "a trace id of zeros": {"trace_id": bytes(16)},
+    "a span id of 16 bytes": {"span_id": bytes(range(16))},
+    "a span id of zeros": {"span_id": bytes(8)},
+    "a parent span id of 4 bytes": {"parent_span_id": b"abcd"},
+    "a start after 2262": {"start_time_unix_nano": TOO_LATE},
+    "an end after 2262": {"end_time_unix_nano": 2**64 - 1},
+    "an event after 2262": {"events": [Span.Event(time_unix_nano=TOO_LATE)]},
+    "a link with ids of 2 bytes": {"links": [Span.Link(trace_id=b"ab", span_id=b"cd")]},
+}
+
+
+def as_json(given):
+    """Return fields of a span of protobuf as OTLP/JSON has them."""
+    found = {}
+    for key, value in given.items():
+        match key:
+            case "events":
+                found["events"] = [{"timeUnixNano": str(event.time_unix_nano)} for event in value]
+            case "links":
+                found["links"] = [
+                    {"traceId": one.trace_id.hex(), "spanId": one.span_id.hex()} for one in value
+                ]
+            case "trace_id" | "span_id" | "parent_span_id":
+                first, *others = key.split("_")
+                found[first + "".join(map(str.capitalize, others))] = value.hex()
+            case _:
+                first, *others = key.split("_")
+                found[first + "".join(map(str.capitalize, others))] = str(value)
+    return found
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+@pytest.mark.parametrize("broken", REFUSED_SPANS.values(), ids=REFUSED_SPANS)
+def test_a_span_that_cannot_be_kept_costs_no_other_span(broken, encoding):
+    """A span with impossible ids or times is refused with its name and the reason; its neighbours are kept."""
+    if encoding == "protobuf":
+        payload = trace_request(span(name="first"), span(name="odd", **broken), span(name="last"), run_id=RUN)
+    else:
+        items = [json_span(name="first"), json_span(name="odd") | as_json(broken), json_span(name="last")]
+        resource = {"attributes": [{"key": "ml.run.id", "value": {"stringValue": RUN}}]}
+        payload = json.dumps(
+            {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": items}]}]}
+        ).encode()
+
+    checked = check_request("traces", encoding, payload)
+
+    assert (checked.item_count, checked.refused_count, checked.counts_by_run) == (3, 1, {RUN: 2})
+    assert "1 of 3 spans" in checked.message
+    assert "the span 'odd' has" in checked.message
+    assert [one.name for one in read_spans(encoding, payload)] == ["first", "last"]
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+def test_times_of_1970_and_2106_and_ends_before_starts_are_kept(encoding):
+    """A clock that is wrong is no reason to lose a span: its times are kept as they came."""
+    given = {"start_time_unix_nano": 4_291_747_200_000_000_000, "end_time_unix_nano": 1}
+    payload = (
+        trace_request(span(**given))
+        if encoding == "protobuf"
+        else json_of("traces", json_span() | as_json(given))
+    )
+
+    (found,) = read_spans(encoding, payload)
+
+    assert (found.start_ns, found.end_ns) == tuple(given.values())
+    assert check_request("traces", encoding, payload).refused_count == 0
+
+
+def test_links_without_ids_are_kept():
+    """A link of a span to no span has attributes all the same; its ids are zeros."""
+    given = [Span.Link(attributes=[text("why", "retry")])]
+    sent = {"links": [{"attributes": [{"key": "why", "value": {"stringValue": "retry"}}]}]}
+
+    (binary,) = read_spans("protobuf", trace_request(span(links=given)))
+    (from_json,) = read_spans("json", json_of("traces", json_span(**sent)))
+
+    assert binary.links == from_json.links
+    assert (binary.links[0].trace_id, binary.links[0].span_id) == ("0" * 32, "0" * 16)
+
+
+@pytest.mark.parametrize("trace_id", [b"", bytes(16), b"abc"], ids=["none", "zeros", "of wrong length"])
+def test_a_log_record_is_kept_without_a_trace_that_is_none(trace_id):
+    """A log record whose trace id is none belongs to no trace, and is kept."""
+    request = ExportLogsServiceRequest()
+    record = request.resource_logs.add().scope_logs.add().log_records.add(trace_id=trace_id, event_name="e")
+    record.time_unix_nano = 7
+    from_json = json_of("logs", {"traceId": trace_id.hex(), "eventName": "e", "timeUnixNano": "7"})
+
+    for encoding, payload in (("protobuf", request.SerializeToString()), ("json", from_json)):
+        (found,) = read_logs(encoding, payload)
+
+        assert (found.trace_id, found.event_name, found.time_ns) == (None, "e", 7)
+        assert check_request("logs", encoding, payload) == Checked(1)
+
+
+@pytest.mark.parametrize("field", ["time_unix_nano", "observed_time_unix_nano"])
+def test_a_log_record_of_no_possible_time_is_refused(field):
+    """A log record after 2262 is refused by its name; one of the last possible nanosecond is kept."""
+    request = ExportLogsServiceRequest()
+    records = request.resource_logs.add().scope_logs.add().log_records
+    records.add(event_name="kept", **{field: LATEST})
+    records.add(event_name="late", **{field: TOO_LATE})
+    payload = request.SerializeToString()
+
+    checked = check_request("logs", "protobuf", payload)
+
+    assert (checked.item_count, checked.refused_count) == (2, 1)
+    assert "the log record 'late'" in checked.message
+    assert [record.event_name for record in read_logs("protobuf", payload)] == ["kept"]
+
+
+@pytest.mark.parametrize("name", ["ml.metric.value", "loss"])
+@pytest.mark.parametrize("field", ["time_unix_nano", "start_time_unix_nano"])
+def test_a_data_point_of_no_possible_time_is_refused(field, name):
+    """A data point after 2262 is refused with the name of its metric, in a history and elsewhere."""
+    points = [point(**{field: LATEST}), point(**{field: TOO_LATE}), point(time_unix_nano=5)]
+    payload = metric_request(Metric(name=name, gauge=Gauge(data_points=points)), run_id=RUN)
+
+    checked = check_request("metrics", "protobuf", payload)
+    series, others = read_metrics("protobuf", payload)
+
+    assert (checked.item_count, checked.refused_count, checked.counts_by_run) == (3, 1, {RUN: 2})
+    assert f"the metric '{name}'" in checked.message
+    assert sum(len(one.values) for one in series) + len(others) == 2
+
+
+def test_items_that_name_a_run_themselves_are_counted_for_it():
+    """A span with a run id of its own is counted for that run, whatever its resource says, as it is read."""
+    payload = trace_request(
+        span(name="of the resource"),
+        span(name="of its own", attributes=[text("ml.run.id", OTHER)]),
+        span(name="refused", trace_id=b"", attributes=[text("ml.run.id", "c" * 32)]),
+        run_id=RUN,
+    )
+
+    checked = check_request("traces", "protobuf", payload)
+
+    assert checked.counts_by_run == {RUN: 1, OTHER: 1}
+    assert checked.run_ids == {RUN, OTHER}
+    assert [one.run_id for one in read_spans("protobuf", payload)] == [RUN, OTHER]
+
+
+@pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
+@pytest.mark.parametrize(("encoding", "payload"), [("protobuf", b""), ("json", b"{}"), ("json", b" {} ")])
+def test_an_empty_request_has_nothing(signal, encoding, payload):
+    """A request without items is a good request."""
+    assert check_request(signal, encoding, payload) == Checked(0)
+
+
+@pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
+@pytest.mark.parametrize(
+    ("encoding", "payload"),
+    [
+        ("protobuf", b"hello world"),
+        ("protobuf", b"\x0a\x05\x12"),
+        ("json", b"hello"),
+        ("json", b""),
+        ("json", b"[]"),
+        ("json", b'"text"'),
+        ("json", b'{"resourceSpans": [}'),
+        ("json", b"\xff\xfe{\x00}\x00"),
+        ("json", b"[" * 100_000),
+        ("json", b'{"a":' * 100_000),
+        ("json", b'{"resourceSpans": 7, "resourceMetrics": 7, "resourceLogs": 7}'),
+        ("json", b'{"a": ' + b"9" * 5000 + b"}"),
+    ],
+)
+def test_what_is_no_request_is_refused_whole(signal, encoding, payload):
+    """Bytes that cannot be decoded raise the one error for them, and no other."""
+    with pytest.raises(TelemetryDecodeError):
+        check_request(signal, encoding, payload)
+
+
+@pytest.mark.parametrize("depth", [45, 46, 5000])
+def test_values_nested_without_end_are_refused(depth):
+    """Lists in lists are read as deep as protobuf's parsers read them; a bomb is refused, and nothing overflows."""
+    made = AnyValue(int_value=1)
+    for _ in range(45):
+        made = AnyValue(array_value=ArrayValue(values=[made]))
+    nested = '{"arrayValue":{"values":[' * depth + '{"intValue":"1"}' + "]}}" * depth
+    sent = json_of("traces", json_span(attributes=[{"key": "k", "value": "NESTED"}]))
+    payload = sent.replace(b'"NESTED"', nested.encode())
+
+    if depth == 45:
+        binary = trace_request(span(attributes=[KeyValue(key="k", value=made)]))
+        assert read_spans("json", payload)[0].attributes == read_spans("protobuf", binary)[0].attributes
+    else:
+        with pytest.raises(TelemetryDecodeError):
+            check_request("traces", "json", payload)
+
+
+def test_a_bomb_of_protobuf_is_refused():
+    """Messages inside each other without end are no request."""
+    made = b"\x18\x01"
+    for _ in range(2000):
+        inner = b"\x0a" + varint(len(made)) + made
+        made = b"\x2a" + varint(len(inner)) + inner
+    pair = b"\x0a\x01k\x12" + varint(len(made)) + made
+    attribute = b"\x0a" + varint(len(pair)) + pair
+    resource = b"\x0a" + varint(len(attribute)) + attribute
+
+    with pytest.raises(TelemetryDecodeError):
+        check_request("traces", "protobuf", b"\x0a" + varint(len(resource)) + resource)
+
+
+def varint(number):
+    """Return a length as protobuf has it."""
+    made = bytearray()
+    while number > 127:
+        made.append(number & 127 | 128)
+        number >>= 7
+    return bytes(made) + bytes((number,))
+
+
+def test_a_value_of_ten_megabytes_is_kept():
+    """Texts are kept whole, however long; a message about their item stays short."""
+    long = "x" * 10_000_000
+
+    (found,) = read_spans("protobuf", trace_request(span(attributes=[text("k", long)])))
+    checked = check_request("traces", "protobuf", trace_request(span(name=long, trace_id=b"")))
+
+    assert found.attributes == {"k": long}
+    assert len(checked.message) < 400
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        ({"intValue": "-9223372036854775808"}, -(2**63)),
+        ({"intValue": 7}, 7),
+        ({"intValue": 7.0}, 7),
+        ({"doubleValue": "NaN"}, math.nan),
+        ({"doubleValue": "-Infinity"}, -math.inf),
+        ({"doubleValue": 3}, 3.0),
+        ({"doubleValue": "0.1"}, 0.1),
+        ({"boolValue": False}, False),
+        ({"bytesValue": "-_8"}, b"\xfb\xff"),
+        ({"bytesValue": "+/8="}, b"\xfb\xff"),
+        ({"arrayValue": {}}, []),
+        ({"arrayValue": {"values": [{}, None, {"stringValue": ""}]}}, [None, None, ""]),
+        ({"kvlistValue": {"values": [{"key": "a"}, {"key": "b", "value": {"intValue": 0}}]}}, {"a": None, "b": 0}),
+        ({"stringValue": None}, None),
+        ({"unknown": 7}, None),
+        ({}, None),
+        (None, None),
+    ],
+)  # fmt: skip
+def test_json_values_are_read_as_the_specification_has_them(sent, found):
+    """64-bit integers as number or text, special floats as text, bytes in base64, null as nothing."""
+    read = json_attribute(sent)
+
+    assert (type(read), repr(read)) == (type(found), repr(found))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"intValue": "9223372036854775808"},
+        {"intValue": 1.5},
+        {"intValue": True},
+        {"intValue": "1_0"},
+        {"intValue": "9" * 400},
+        {"doubleValue": "nearly 1"},
+        {"doubleValue": True},
+        {"doubleValue": "1_0"},
+        {"stringValue": 7},
+        {"boolValue": 1},
+        {"bytesValue": "!"},
+        {"bytesValue": 7},
+        {"arrayValue": []},
+        {"arrayValue": {"values": {}}},
+        {"kvlistValue": {"values": 7}},
+        7,
+    ],
+    ids=repr,
+)
+def test_json_values_of_another_type_are_refused(sent):
+    """A value that is not what its key says makes a request undecodable, with a text that names the span."""
+    with pytest.raises(TelemetryDecodeError, match="the span 'step' cannot be read"):
+        json_attribute(sent)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"kind": "SPAN_KIND_SERVER"},
+        {"status": {"code": "STATUS_CODE_OK"}},
+        {"kind": "3"},
+        {"traceState": 7},
+        {"attributes": {}},
+        {"events": [7]},
+        {"status": 7},
+        {"startTimeUnixNano": -1},
+        {"startTimeUnixNano": str(2**64)},
+        {"flags": 2**32},
+        {"traceId": 7},
+    ],
+    ids=repr,
+)
+def test_a_json_request_is_held_to_the_specification(odd):
+    """Names of enumerations, negative times and other types than OTLP's make a request undecodable."""
+    with pytest.raises(TelemetryDecodeError, match="the span 'step' cannot be read"):
+        check_request("traces", "json", json_of("traces", json_span(**odd)))
+
+
+def test_json_keys_that_are_not_known_are_ignored_and_null_is_the_default():
+    """Newer senders have more keys, some write null: neither hinders."""
+    odd = {
+        "trace_id": "snake", "future": [[{}]], "kind": None, "status": None, "events": None, "links": None,
+        "attributes": None, "startTimeUnixNano": None, "traceState": None, "flags": None, "parentSpanId": None,
+    }  # fmt: skip
+
+    assert read_spans("json", json_of("traces", json_span(**odd))) == read_spans(
+        "json", json_of("traces", json_span())
+    )
+
+
+def test_json_ids_in_either_case_are_the_same_and_base64_is_none():
+    """Ids are hex digits in requests; what protobuf's own JSON writes is refused by item."""
+    upper = json_span(traceId=TRACE_ID.hex().upper(), spanId=SPAN_ID.hex().upper())
+    based = json_span(traceId=base64.b64encode(TRACE_ID).decode())
+
+    (found,) = read_spans("json", json_of("traces", upper))
+
+    assert (found.trace_id, found.span_id) == (TRACE_ID.hex(), SPAN_ID.hex())
+    assert check_request("traces", "json", json_of("traces", based)).refused_count == 1
+
+
+def test_kinds_and_codes_of_newer_versions_are_unspecified():
+    """Enumerations may grow; a number that is not known yet is kept as unspecified in both encodings."""
+    (binary,) = read_spans("protobuf", trace_request(span(kind=9)))
+    (from_json,) = read_spans("json", json_of("traces", json_span(kind=9, status={"code": 7})))
+
+    assert (binary.kind, from_json.kind, from_json.status) == (0, 0, 0)
+
+
+def test_a_history_comes_as_columns_and_other_points_as_they_are():
+    """Points that name their metric become columns by series; what only looks like them is an ordinary data point."""
+    payload = metric_request(
+        history(
+            point("loss", {"double_value": 0.5}, time_unix_nano=1),
+            point("acc", {"int_value": 3}, time_unix_nano=2, as_int=2**60),
+            point("loss", {"double_value": 1.5}, time_unix_nano=3, as_double=math.nan),
+            point("loss", time_unix_nano=4),
+            point("loss", {"string_value": "7"}, time_unix_nano=5),
+            point("loss", {"bool_value": True}, time_unix_nano=6),
+            point("loss", time_unix_nano=7, flags=1),
+            point(None, time_unix_nano=8),
+            point("", time_unix_nano=9),
+            NumberDataPoint(attributes=[text("ml.metric.name", "loss")], time_unix_nano=10),
+        ),
+        Metric(name="ml.metric.value", sum={"data_points": [point()]}),
+        Metric(name="load", gauge=Gauge(data_points=[point(time_unix_nano=12)])),
+    )
+
+    series, others = read_metrics("protobuf", payload)
+
+    assert [(one.attributes["ml.metric.name"], one.unit) for one in series] == [
+        ("loss", "1"),
+        ("acc", "1"),
+        ("loss", "1"),
+    ]
+    stepped, whole, plain = series
+    assert (list(stepped.steps), list(stepped.times_ns), repr(list(stepped.values))) == (
+        [0.5, 1.5],
+        [1, 3],
+        "[0.5, nan]",
+    )
+    assert (list(whole.steps), list(whole.values)) == ([3.0], [float(2**60)])
+    assert (plain.steps, list(plain.times_ns)) == (None, [4, 5, 6])
+    assert [(one.name, one.time_ns) for one in others] == [
+        ("ml.metric.value", 7), ("ml.metric.value", 8), ("ml.metric.value", 9), ("ml.metric.value", 10),
+        ("ml.metric.value", 0), ("load", 12),
+    ]  # fmt: skip
+
+
+def test_the_step_is_that_of_the_first_exemplar_with_one():
+    """A point may have more exemplars, of samples that have no step."""
+    exemplars = [
+        Exemplar(as_double=1.0),
+        Exemplar(filtered_attributes=[KeyValue(key="ml.metric.step", value=AnyValue(double_value=8.0))]),
+        Exemplar(filtered_attributes=[KeyValue(key="ml.metric.step", value=AnyValue(double_value=9.0))]),
+    ]
+
+    ((series,), _) = read_metrics("protobuf", metric_request(history(point(exemplars=exemplars))))
+
+    assert list(series.steps) == [8.0]
+
+
+def test_a_summary_is_kept_and_leaves_as_it_came():
+    """Summaries of older libraries are data points like others, in both encodings, and are sent on."""
+    quantiles = [
+        SummaryDataPoint.ValueAtQuantile(quantile=0.5, value=1.5),
+        SummaryDataPoint.ValueAtQuantile(quantile=1, value=9),
+    ]
+    data = SummaryDataPoint(
+        attributes=[text("a", "b")], time_unix_nano=5, start_time_unix_nano=1, count=3, sum=4.5, quantile_values=quantiles,
+    )  # fmt: skip
+    payload = metric_request(Metric(name="latency", unit="s", summary=Summary(data_points=[data])))
+    sent = {
+        "name": "latency", "unit": "s",
+        "summary": {"dataPoints": [{
+            "attributes": [{"key": "a", "value": {"stringValue": "b"}}], "timeUnixNano": "5", "startTimeUnixNano": "1",
+            "count": "3", "sum": 4.5, "quantileValues": [{"quantile": 0.5, "value": 1.5}, {"quantile": 1, "value": 9}],
+        }]},
+    }  # fmt: skip
+
+    _, points = read_metrics("protobuf", payload)
+
+    assert points == read_metrics("json", json_of("metrics", sent))[1]
+    assert (points[0].kind, points[0].histogram) == (
+        "summary", {"count": 3, "sum": 4.5, "quantiles": [[0.5, 1.5], [1.0, 9.0]]},
+    )  # fmt: skip
+    assert read_metrics("protobuf", instrument_points_to_request(points)) == ([], points)
+    assert check_request("metrics", "protobuf", payload) == Checked(1)
