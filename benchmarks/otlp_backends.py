@@ -18,7 +18,7 @@ from measure import Figure, Options, folder, main
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.extend((str(ROOT / "tests/backends"), str(ROOT / ".ci/backends")))
 
-import go_programs  # noqa: E402 - found by the line above
+import made_programs  # noqa: E402 - found by the line above
 from real_programs import CONFIGS, Collector, Jaeger, VictoriaMetrics  # noqa: E402
 
 TARGET_S = 5.0
@@ -45,8 +45,8 @@ with ox.start_run("large", experiment="large") as run:
 def figures(options: Options) -> Iterator[Figure]:
     rounds, points, spans = (1, 100_000, 6_000) if options.is_quick else (3, 1_000_000, 60_000)
     kept = {
-        program.name: go_programs.find(program, folder=go_programs.kept_folder(), go=go_programs.go_version())
-        for program in go_programs.PROGRAMS
+        program.name: made_programs.find(program, folder=made_programs.kept_folder(), go=made_programs.go_version())
+        for program in made_programs.PROGRAMS
     }
     missing = {name: found.reason for name, found in kept.items() if found.file is None}
     for name, what, measured in (

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from build import BuildError, Go, build
-from go_programs import PROGRAMS, SWITCH, Kept, Program, find, go_version, kept_folder, reason_file
+from made_programs import PROGRAMS, SWITCH, Kept, Program, find, go_version, kept_folder, reason_file
 
 OLDEST_GO = "go1.26"
 NEEDED_MB = 8 << 10

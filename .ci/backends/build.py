@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from go_programs import Program
+from made_programs import Program
 
 LAST_LINES = 3
 """How many of the last lines of a failed command are the reason."""

@@ -14,18 +14,18 @@ for folder in (str(HERE), str(ROOT / ".ci/backends")):
             folder
         )  # modules beside this one, and the one that says where built programs are kept
 
-import go_programs  # noqa: E402 - found by the lines above
+import made_programs  # noqa: E402 - found by the lines above
 from real_programs import CONFIGS, Collector, Jaeger, Prometheus, VictoriaMetrics  # noqa: E402
 
 
 @functools.cache
 def find(name):
     """Return where a program is kept, or why it is not."""
-    program = next(program for program in go_programs.PROGRAMS if program.name == name)
-    return go_programs.find(program, folder=FOLDER, go=go_programs.go_version())
+    program = next(program for program in made_programs.PROGRAMS if program.name == name)
+    return made_programs.find(program, folder=FOLDER, go=made_programs.go_version())
 
 
-FOLDER = go_programs.kept_folder()  # before a test has another home
+FOLDER = made_programs.kept_folder()  # before a test has another home
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ def programs(monkeypatch, tmp_path):
     """Return the module that says what is built and where it is kept; the cache is in the test's folder."""
     monkeypatch.syspath_prepend(str(TOOL))
     monkeypatch.setenv("CI_CACHE", str(tmp_path / "cache"))
-    import go_programs
+    import made_programs
 
-    yield go_programs
-    sys.modules.pop("go_programs")
+    yield made_programs
+    sys.modules.pop("made_programs")
