@@ -45,7 +45,9 @@ with ox.start_run("large", experiment="large") as run:
 def figures(options: Options) -> Iterator[Figure]:
     rounds, points, spans = (1, 100_000, 6_000) if options.is_quick else (3, 1_000_000, 60_000)
     kept = {
-        program.name: made_programs.find(program, folder=made_programs.kept_folder(), go=made_programs.go_version())
+        program.name: made_programs.find(
+            program, folder=made_programs.kept_folder(), go=made_programs.go_version()
+        )
         for program in made_programs.PROGRAMS
     }
     missing = {name: found.reason for name, found in kept.items() if found.file is None}

@@ -1,17 +1,19 @@
 """Make the real programs of the tests: Collector, VictoriaMetrics, Jaeger, Prometheus. `python .ci/backends`.
 
-It needs Go 1.26 and Go's module proxy. What is built once is kept outside the checkout. Where a program cannot be had the reason
-is printed and kept, and the tests that need it are skipped with it: this never fails. CI_BACKENDS=no leaves it out.
+It needs Go 1.26 and Go's module proxy; Prometheus 2 comes out of Debian's package. What is made once is kept outside
+the checkout. Where a program cannot be had the reason is printed and kept, and the tests that need it are skipped with it: this never fails. CI_BACKENDS=no leaves it out.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import time
 from pathlib import Path
 
 from build import BuildError, Go, build
+from debian import unpack
 from made_programs import PROGRAMS, SWITCH, Kept, Program, find, go_version, kept_folder, reason_file
 
 OLDEST_GO = "go1.26"
@@ -33,17 +35,24 @@ def obstacle(folder: Path, go: str | None) -> str | None:
     return None
 
 
+def obstacle_of_debian() -> str | None:
+    """Return what keeps a package of Debian's from being fetched; None when nothing does."""
+    missing = [command for command in ("apt-get", "dpkg-deb") if shutil.which(command) is None]
+    return f"`{missing[0]}` was not found: it comes out of a package of Debian's" if missing else None
+
+
 def have(program: Program, *, folder: Path, go: str | None, deadline_s: float) -> Kept:
-    """Return a program, built when it is not kept yet."""
+    """Return a program, made when it is not kept yet."""
     kept = find(program, folder=folder, go=go)
     if kept.file is not None:
         return kept
     noted = reason_file(folder, program)
-    reason = obstacle(folder, go)
-    if reason is None and go is not None:
+    reason = obstacle_of_debian() if program.is_of_debian else obstacle(folder, go)
+    if reason is None:
         file = folder / f"{program.name}-{program.key(go)}"
+        make = unpack if program.is_of_debian else build
         try:
-            build(program, file=file, go=Go(deadline_s))
+            make(program, file=file, go=Go(deadline_s))
         except (BuildError, OSError) as error:
             reason = str(error)
         else:

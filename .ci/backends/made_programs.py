@@ -1,8 +1,8 @@
-"""The real programs that tests start: what they are built from, and where a built one is kept.
+"""The real programs that tests start: what they are made from, and where a made one is kept.
 
-A built program is kept outside the checkout, in `${CI_CACHE:-${XDG_CACHE_HOME:-~/.cache}/otel-experiments/ci}/backends`.
+Most are built from Go modules. Prometheus 2, which many still run, is what Debian's package of it holds. A made program is kept outside the checkout, in `${CI_CACHE:-${XDG_CACHE_HOME:-~/.cache}/otel-experiments/ci}/backends`.
 Its name there has a hash of all that it is built from, the version of Go included, so a changed manifest is built anew.
-Beside it lies, for one that cannot be had, a file with the reason. The tests read both; they build nothing.
+Beside it lies, for one that cannot be had, a file with the reason. The tests read both; they make nothing.
 """
 
 from __future__ import annotations
@@ -21,19 +21,30 @@ SWITCH = "CI_BACKENDS"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """One program: a Go package at a version."""
+    """One program: a Go package at a version, or what Debian has of it."""
 
     name: str
     package: str
-    """What is built; for the Collector the builder, which writes the source of what is built."""
+    """What is built; for the Collector the builder, which writes the source of what is built. Of Debian: the package."""
     version: str
     tags: str = ""
     version_arguments: tuple[str, ...] = ("--version",)
     """What the program is started with to see that it runs."""
     manifest: Path | None = None
+    file_in_package: str = ""
+    """Of Debian: the program's file in its package, which is unpacked and not installed."""
 
-    def key(self, go_version: str) -> str:
-        """Return the hash of all that the program is built from."""
+    @property
+    def is_of_debian(self) -> bool:
+        """Whether it is taken out of a package and needs no Go."""
+        return bool(self.file_in_package)
+
+    def key(self, go_version: str | None) -> str | None:
+        """Return the hash of all that the program is made from; None when that takes Go and there is none."""
+        if self.is_of_debian:
+            go_version = ""
+        elif go_version is None:
+            return None
         parts = [self.package, self.version, self.tags, go_version]
         if self.manifest is not None:
             parts.append(self.manifest.read_text(encoding="utf-8"))
@@ -71,8 +82,14 @@ COMPOSE = Program(
     version="v2.16.2",
     version_arguments=("-h",),
 )
-PROGRAMS = (COLLECTOR, VICTORIAMETRICS, JAEGER, PROMETHEUS, COMPOSE)
-"""What is built, what the most tests need first."""
+PROMETHEUS_2 = Program(
+    name="prometheus-2",
+    package="prometheus",
+    version="2, of Debian",
+    file_in_package="usr/bin/prometheus",
+)
+PROGRAMS = (COLLECTOR, VICTORIAMETRICS, JAEGER, PROMETHEUS, PROMETHEUS_2, COMPOSE)
+"""What is made, what the most tests need first."""
 
 
 def kept_folder() -> Path:
@@ -109,7 +126,7 @@ def find(program: Program, *, folder: Path, go: str | None) -> Kept:
     """Return where a program is kept, for this version of Go and this manifest."""
     if os.environ.get(SWITCH) == "no":
         return Kept(program, None, f"{SWITCH}=no")
-    if go is not None and (file := folder / f"{program.name}-{program.key(go)}").is_file():
+    if (key := program.key(go)) is not None and (file := folder / f"{program.name}-{key}").is_file():
         return Kept(program, file)
     noted = reason_file(folder, program)
     try:

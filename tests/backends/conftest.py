@@ -15,7 +15,14 @@ for folder in (str(HERE), str(ROOT / ".ci/backends")):
         )  # modules beside this one, and the one that says where built programs are kept
 
 import made_programs  # noqa: E402 - found by the lines above
-from real_programs import CONFIGS, Collector, Jaeger, Prometheus, VictoriaMetrics  # noqa: E402
+from real_programs import (  # noqa: E402
+    CONFIGS,
+    Collector,
+    Jaeger,
+    Prometheus,
+    Prometheus2,
+    VictoriaMetrics,
+)
 
 
 @functools.cache
@@ -104,3 +111,9 @@ def victoriametrics(binary, start, tmp_path):
 def prometheus(binary, start, tmp_path):
     """Return a running Prometheus 3."""
     return start(Prometheus(binary("prometheus"), tmp_path / "prometheus"))
+
+
+@pytest.fixture
+def prometheus_2(binary, start, tmp_path):
+    """Return a running Prometheus 2, which takes remote write only."""
+    return start(Prometheus2(binary("prometheus-2"), tmp_path / "prometheus-2"))

@@ -30,7 +30,16 @@ from read_back import (
     stored_spans,
     without_schema_urls,
 )
-from real_programs import CONFIGS, HANGS_S, Collector, Jaeger, Prometheus, VictoriaMetrics, until
+from real_programs import (
+    CONFIGS,
+    HANGS_S,
+    Collector,
+    Jaeger,
+    Prometheus,
+    Prometheus2,
+    VictoriaMetrics,
+    until,
+)
 
 import otel_experiments as ox
 
@@ -86,11 +95,13 @@ def chain(kept, tmp_path_factory):
         configs.append("victoriametrics.yaml")
         environment["VICTORIAMETRICS_ENDPOINT"] = servers["victoriametrics"].otlp_endpoint
     if (file := kept("prometheus").file) is not None:
-        by_otlp = servers["prometheus"] = Prometheus(file, folder / "prometheus")
-        by_remote_write = servers["remote_write"] = Prometheus(file, folder / "remote_write")
-        configs += ["prometheus-otlp.yaml", "prometheus-remote-write.yaml"]
-        environment["PROMETHEUS_OTLP_ENDPOINT"] = by_otlp.otlp_endpoint
-        environment["PROMETHEUS_REMOTE_WRITE_ENDPOINT"] = by_remote_write.remote_write_endpoint
+        servers["prometheus"] = Prometheus(file, folder / "prometheus")
+        configs.append("prometheus-otlp.yaml")
+        environment["PROMETHEUS_OTLP_ENDPOINT"] = servers["prometheus"].otlp_endpoint
+    if (file := kept("prometheus-2").file) is not None:
+        servers["prometheus-2"] = Prometheus2(file, folder / "prometheus-2")
+        configs.append("prometheus-remote-write.yaml")
+        environment["PROMETHEUS_REMOTE_WRITE_ENDPOINT"] = servers["prometheus-2"].remote_write_endpoint
     collector = servers["collector"] = Collector(
         kept("collector").file, folder / "collector", [CONFIGS / name for name in configs], environment
     )
@@ -100,7 +111,7 @@ def chain(kept, tmp_path_factory):
         train(folder, collector.endpoint)
         runs = {run.name: run for run in ox.runs(store=folder / "experiments.db")}
         assert sorted(runs) == sorted(RUNS)
-        yield SimpleNamespace(runs=runs, **servers)
+        yield SimpleNamespace(runs=runs, servers=servers, **servers)
     finally:
         for server in reversed(servers.values()):
             server.stop()
@@ -112,7 +123,7 @@ def through(chain, binary):
 
     def get(backend):
         binary("collector")
-        binary("prometheus" if backend == "remote_write" else backend)
+        binary(backend)
         return chain
 
     return get
@@ -254,16 +265,16 @@ def test_victoriametrics_gives_back_what_instruments_measured(name, through, cam
 
 
 @pytest.mark.parametrize("name", RUNS)
-@pytest.mark.parametrize("way", ["prometheus", "remote_write"])
-def test_prometheus_gives_back_every_point_that_it_can_hold(way, name, through, came_back):
-    """By OTLP and by remote write Prometheus has each point of each curve; of one millisecond it keeps one value."""
-    chain = through(way)
+@pytest.mark.parametrize("backend", ["prometheus", "prometheus-2"])
+def test_prometheus_gives_back_every_point_that_it_can_hold(backend, name, through, came_back):
+    """Prometheus 3 by OTLP and 2 by remote write have each point of each curve; of one millisecond they keep one value."""
+    chain = through(backend)
     run = chain.runs[name]
     stored = in_milliseconds(run)
     times = {key: sorted({time_ms for time_ms, _ in points}) for key, points in stored.items()}
 
     def read():
-        return curves(getattr(chain, way).series('{__name__=~"ml_metric_value(_ratio)?"}'), run)
+        return curves(chain.servers[backend].series('{__name__=~"ml_metric_value(_ratio)?"}'), run)
 
     until(lambda: point_count(read()) >= point_count(times), what=lambda: (stored, read()))
     found = read()
@@ -271,4 +282,4 @@ def test_prometheus_gives_back_every_point_that_it_can_hold(way, name, through, 
     assert [
         one for key, points in found.items() for one in points if repr(one) not in map(repr, stored[key])
     ] == []
-    came_back("prometheus", points=point_count(found))
+    came_back(backend, points=point_count(found))

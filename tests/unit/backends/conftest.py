@@ -1,4 +1,4 @@
-"""The script that builds the real programs of the tests, as a process, with a cache in the test's folder."""
+"""The script that makes the real programs of the tests, as a process, with a cache in the test's folder."""
 
 import os
 import stat
@@ -16,16 +16,20 @@ TOOL = ROOT / ".ci/backends"
 
 @pytest.fixture
 def make(tmp_path):
-    """Return a function that runs the script, with `go` being a shell script or missing; it returns what was printed."""
+    """Return a function that runs the script and returns what was printed.
+
+    `go` and `apt-get` are shell scripts, or missing.
+    """
     programs = tmp_path / "bin"
     programs.mkdir()
 
-    def run(*arguments, go=None, **environment):
-        if go is not None:
-            file = programs / "go"
-            file.write_text(f"#!/bin/sh\n{go}\n", encoding="utf-8")
+    def run(*arguments, go=None, apt_get=None, **environment):
+        scripts = {name: body for name, body in (("go", go), ("apt-get", apt_get)) if body is not None}
+        for name, body in scripts.items():
+            file = programs / name
+            file.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
             file.chmod(file.stat().st_mode | stat.S_IXUSR)
-        path = f"{programs}:/bin" if go is not None else str(programs)
+        path = f"{programs}:/bin" if scripts else str(programs)
         completed = subprocess.run(
             [sys.executable, TOOL, *arguments],
             env={"PATH": path, "CI_CACHE": str(tmp_path / "cache"), "HOME": os.environ["HOME"]} | environment,

@@ -1,8 +1,11 @@
-"""Building the real programs of the tests never fails; what cannot be had has a reason."""
+"""Making the real programs of the tests never fails; what cannot be had has a reason."""
 
 import dataclasses
+import shutil
+import subprocess
 
 import psutil
+import pytest
 
 GO_126 = 'case $1 in version) echo "go version go1.26.8 linux/amd64";; *)'
 BUILDS = f"""{GO_126}
@@ -19,7 +22,10 @@ def test_a_machine_without_go_passes_and_says_so(make, programs):
     printed = make()
 
     reason = "`go` was not found: go1.26 or later builds it"
-    assert printed.count(f"cannot be had, its tests are skipped: {reason}") == len(programs.PROGRAMS)
+    of_go = [program for program in programs.PROGRAMS if not program.is_of_debian]
+    assert printed.count(f"cannot be had, its tests are skipped: {reason}") == len(of_go)
+    assert printed.count("cannot be had, its tests are skipped: `apt-get` was not found") == 1
+    assert len(of_go) == len(programs.PROGRAMS) - 1
     kept = programs.find(programs.JAEGER, folder=programs.kept_folder(), go=None)
     assert (kept.file, kept.reason) == (None, reason)
 
@@ -89,3 +95,54 @@ def test_left_out_they_are_not_looked_for(make, programs, monkeypatch):
     monkeypatch.setenv("CI_BACKENDS", "no")
     kept = programs.find(programs.COLLECTOR, folder=programs.kept_folder(), go="go1")
     assert kept.reason == "CI_BACKENDS=no"
+
+
+@pytest.fixture
+def package(tmp_path):
+    """Return a package of Debian's with a program that notes with what it is started, and where it notes it."""
+    if shutil.which("dpkg-deb") is None:
+        pytest.skip("`dpkg-deb` makes the package, and this machine is none of Debian's")
+    tree, calls = tmp_path / "tree", tmp_path / "calls"
+    program = tree / "usr/bin/prometheus"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\necho "$0 $*" >>{calls}\n', encoding="utf-8")
+    program.chmod(0o755)
+    (tree / "DEBIAN").mkdir()
+    (tree / "DEBIAN/control").write_text(
+        "Package: prometheus\nVersion: 2\nArchitecture: all\nMaintainer: a <a@b.c>\nDescription: d\n",
+        encoding="utf-8",
+    )
+    file = tmp_path / "prometheus_2_all.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", tree, file], check=True, capture_output=True)
+    return file, calls
+
+
+def test_a_program_of_debian_needs_no_go_and_is_fetched_once(make, programs, package, tmp_path):
+    """Its package is fetched, also where the list of packages was not there yet, and what is unpacked is kept."""
+    file, calls = package
+    asked, listed = tmp_path / "asked", tmp_path / "listed"
+    apt_get = f"""echo "$*" >>{asked}
+case $1 in
+    update) touch {listed};;
+    download) [ -e {listed} ] || exit 100; cp {file} .;;
+esac"""
+
+    make("prometheus-2", apt_get=apt_get)
+    make("prometheus-2", apt_get=apt_get)
+
+    kept = programs.find(programs.PROMETHEUS_2, folder=programs.kept_folder(), go=None)
+    assert kept.file is not None
+    assert [line.split()[0] for line in asked.read_text().splitlines()] == ["download", "update", "download"]
+    assert calls.read_text(encoding="utf-8").splitlines()[0].endswith("/prometheus --version")
+    assert len(calls.read_text(encoding="utf-8").splitlines()) == 1
+    assert [file.name for file in programs.kept_folder().iterdir()] == [kept.file.name]
+
+
+def test_a_package_that_cannot_be_fetched_is_the_reason(make, programs):
+    """A machine that reaches no packages goes on without the program, and the tests say why."""
+    printed = make("prometheus-2", apt_get="echo no such place >&2; exit 100")
+
+    reason = "`apt-get update -qq` failed: no such place"
+    assert printed.endswith(f"cannot be had, its tests are skipped: {reason}\n")
+    kept = programs.find(programs.PROMETHEUS_2, folder=programs.kept_folder(), go=None)
+    assert (kept.file, kept.reason) == (None, reason)
