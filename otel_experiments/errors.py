@@ -4,6 +4,7 @@
     ├── ConfigurationError (ValueError)        settings, names and arguments that cannot be used
     │   ├── InvalidNameError
     │   ├── RunInUseError
+    │   ├── MappingFileError
     │   └── ExperimentMetadataError
     ├── MissingPackageError (ImportError)      an optional package is not installed
     ├── RecordingError                         raised only with on_error="raise", for what is else counted and told
@@ -99,6 +100,18 @@ class RunInUseError(ConfigurationError):
         super().__init__(
             f"Run {run_id[:8]} ({name!r}) cannot be resumed: process {pid} on {host} still records it.\n"
             "  Wait until it ends, end it, or join it: pass on what run.environment() returns there."
+        )
+
+
+class MappingFileError(ConfigurationError):
+    """A file that says which run foreign telemetry belongs to cannot be read or used; `problems` says each reason."""
+
+    def __init__(self, *, path: str, problems: Sequence[str]) -> None:
+        self.path, self.problems = path, tuple(problems)
+        found = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(
+            f"The mapping {path!r} cannot be used: {_counted(len(problems), 'problem')}.\n{found}\n"
+            "  Correct it, or remove it: then the mappings that are built in are used alone."
         )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from otel_experiments.semconv import attributes as attr
+
 AttributeValue = (
     str | bool | int | float | bytes | None | Sequence["AttributeValue"] | Mapping[str, "AttributeValue"]
 )
@@ -13,6 +15,12 @@ AttributeValue = (
 
 Attributes = Mapping[str, AttributeValue]
 """Attributes by key, in the order in which they were set."""
+
+
+def service_of(resource: Attributes) -> str:
+    """Return the name of the service that a resource is, with its namespace; empty where it has none."""
+    parts = (resource.get(attr.SERVICE_NAMESPACE), resource.get(attr.SERVICE_NAME))
+    return "/".join(part for part in parts if isinstance(part, str) and part)
 
 
 class SpanKind(IntEnum):

@@ -47,6 +47,18 @@ TEXTS = {
             "  Install it: pip install 'otel-experiments[demo]'"
         ),
     ),
+    "MappingFileError": (
+        {
+            "path": "runs.db.mapping.toml",
+            "problems": ["line 2, [step]: found 3.", "line 9, [[emitter]] 1: no name."],
+        },
+        (
+            "The mapping 'runs.db.mapping.toml' cannot be used: 2 problems.\n"
+            "  line 2, [step]: found 3.\n"
+            "  line 9, [[emitter]] 1: no name.\n"
+            "  Correct it, or remove it: then the mappings that are built in are used alone."
+        ),
+    ),
     "RunInUseError": (
         {"run_id": "3f2a" * 8, "name": "resnet", "pid": 7, "host": "box"},
         (

@@ -1,0 +1,1 @@
+"""OTLP of any program: which run an item belongs to, at which step, and what becomes a point."""

@@ -1,0 +1,386 @@
+"""Which run an item of foreign telemetry belongs to, at which step it was taken, and which spans carry points.
+
+The rules are data: `emitters.toml` beside this module, and before it the file `<store>.mapping.toml` beside a store, so
+that every process that stores what was received for it uses the same ones. Nothing here changes an attribute.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from otel_experiments.codec.values import dump_canonical
+from otel_experiments.errors import MappingFileError
+from otel_experiments.importers.otlp.emitters_table import (
+    MappingTable,
+    Place,
+    PointRule,
+    Source,
+    parse_mapping,
+)
+from otel_experiments.model.span import Attributes, AttributeValue, Span, service_of
+from otel_experiments.semconv import attributes as attr
+
+NO_STEP: Final = math.nan
+"""The step of a point that came without one: readers number such points by time, and say so."""
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_RUN_ID: Final = re.compile(r"[0-9a-f]{32}")
+_RANK: Final = re.compile(r"(?:\A|rank[-_ ]?)(\d{1,9})\Z", re.IGNORECASE)
+_NO_ID: Final = "0" * 32
+_KEPT_IDENTITIES: Final = 4096
+
+
+class Identity(NamedTuple):
+    """The run that an item belongs to.
+
+    `is_own`: the item says so in our attributes. `rank` is the number of its process among those of the run.
+    """
+
+    run_id: str
+    run_name: str
+    experiment: str
+    rank: int
+    is_own: bool
+
+
+class DerivedPoint(NamedTuple):
+    """A number that a span or one of its events carries. `step` is `NO_STEP` where none is given."""
+
+    name: str
+    step: float
+    time_ns: int
+    value: float
+
+
+class Emitters:
+    """The rules of one or more tables, the first that fits counting."""
+
+    def __init__(self, table: MappingTable) -> None:
+        self._emitters = table.emitters
+        self._steps = tuple(key for key in dict.fromkeys(table.steps) if key not in table.without_steps)
+        self._step_keys = frozenset(self._steps)
+        self._of_spans = tuple(rule for rule in table.points if not rule.event)
+        self._of_events = tuple(rule for rule in table.points if rule.event)
+        self._by_event: dict[str, tuple[PointRule, ...]] = {}
+        self._made: dict[tuple[str, str, str, int, bool], Identity] = {}
+        self._last: tuple[Attributes, Mapping[str, str], Identity | None] | None = None
+        self._identifying = frozenset({attr.ML_RUN_ID, attr.ML_DISTRIBUTED_RANK}).union(
+            source.key
+            for one in table.emitters
+            for source in (*one.run_id, *one.when, *one.run_name, *one.experiment, *one.rank)
+            if source.place == "attribute"
+        )
+
+    @classmethod
+    def of_store(cls, store: str | os.PathLike[str] | None) -> Emitters:
+        """Return the rules for what is received for the store in this file: those beside it, then the built-in ones.
+
+        Raises:
+            MappingFileError: the file beside the store cannot be used.
+        """
+        path = None if store is None else mapping_path(store)
+        return cls(_built_in() if path is None else _read_if_there(path).before(_built_in()))
+
+    def identify(
+        self, resource: Attributes, attributes: Attributes, hints: Mapping[str, str]
+    ) -> Identity | None:
+        """Return the run that an item of these attributes says it belongs to; None where it says none.
+
+        `hints` are headers of its request, by lower-case name.
+        """
+        if not self._identifying.isdisjoint(attributes):
+            return self._identify(resource, attributes, hints)
+        last = self._last  # the items of a request come resource by resource
+        if last is None or last[0] is not resource or last[1] is not hints:
+            last = self._last = (resource, hints, self._identify(resource, {}, hints))
+        return last[2]
+
+    def identify_resource(self, resource: Attributes) -> Identity:
+        """Return the run of a resource that names none: its service's namespace, name and instance, else all of it.
+
+        It is for telemetry that has a step: gauges of a program that knows nothing of runs.
+        """
+        service = service_of(resource)
+        run_id = run_id_of_text(_identity_text(resource), kind="")
+        return self._identity(run_id, _name_of_resource(resource), service or "unnamed", 0)
+
+    def identify_spans(self, spans: Sequence[Span], hints: Mapping[str, str]) -> list[Identity | None]:
+        """Return the run of each span of a request. One that says none belongs to the run of its trace, if that is one.
+
+        Some programs name the run in a trace's first span only.
+        """
+        found = [self.identify(span.resource.attributes, span.attributes, hints) for span in spans]
+        if None not in found:
+            return found
+        of_trace: dict[str, dict[str, Identity]] = {}
+        for span, identity in zip(spans, found, strict=True):
+            if identity is not None:
+                of_trace.setdefault(span.trace_id, {}).setdefault(identity.run_id, identity)
+        return [
+            next(iter(runs.values()))
+            if identity is None and len(runs := of_trace.get(span.trace_id, {})) == 1
+            else identity
+            for span, identity in zip(spans, found, strict=True)
+        ]
+
+    def step_of(self, attributes: Attributes) -> tuple[float, frozenset[str]] | None:
+        """Return the step that attributes give, and those that are steps: they do not tell one series from another.
+
+        None where there is none.
+        """
+        if self._step_keys.isdisjoint(attributes):
+            return None
+        found = {
+            key: step
+            for key in self._steps
+            if key in attributes and math.isfinite(step := _number(attributes[key], takes_text=True))
+        }
+        return (next(iter(found.values())), frozenset(found)) if found else None
+
+    def points_of_span(self, span: Span) -> list[DerivedPoint]:
+        """Return the numbers that a span and its events carry, as points: of its events in their order, then its own."""
+        points: list[DerivedPoint] = []
+        for event in span.events:
+            for rule in self._rules_of(event.name):
+                if fnmatchcase(span.name, rule.span):
+                    step = self._step(rule, event.attributes, span.attributes)
+                    points.extend(self._points(rule, event.attributes, step, event.time_ns))
+        if span.end_ns is not None:
+            for rule in self._of_spans:
+                if fnmatchcase(span.name, rule.span):
+                    step = self._step(rule, span.attributes)
+                    points.extend(self._points(rule, span.attributes, step, span.end_ns))
+        return points
+
+    def _identify(
+        self, resource: Attributes, attributes: Attributes, hints: Mapping[str, str]
+    ) -> Identity | None:
+        own = attributes.get(attr.ML_RUN_ID) or resource.get(attr.ML_RUN_ID)
+        if own and isinstance(own, str):
+            return self._own(own, resource, attributes)
+        for emitter in self._emitters:
+            item = _Item(resource, attributes, hints, is_json=emitter.is_json)
+            place, run_id = item.find(emitter.run_id)
+            if not run_id or (emitter.when and not item.text(emitter.when)):
+                continue
+            if place == "identity":
+                plain = self.identify_resource(resource)
+                run_id, name = plain.run_id, plain.run_name
+            else:
+                run_id, name = run_id_of_text(run_id, kind=emitter.name), run_id
+            return self._identity(
+                run_id,
+                item.text(emitter.run_name) or name,
+                item.text(emitter.experiment) or service_of(resource) or emitter.name,
+                next((rank for one in emitter.rank if (rank := _rank(item.text((one,)))) is not None), 0),
+            )
+        return None
+
+    def _own(self, run_id: str, resource: Attributes, attributes: Attributes) -> Identity:
+        name, experiment = resource.get(attr.ML_RUN_NAME), resource.get(attr.ML_EXPERIMENT_NAME)
+        rank = attributes.get(attr.ML_DISTRIBUTED_RANK, resource.get(attr.ML_DISTRIBUTED_RANK))
+        return self._identity(
+            run_id_of_text(run_id, kind=attr.ML_RUN_ID),
+            name if isinstance(name, str) and name else run_id,
+            experiment if isinstance(experiment, str) and experiment else service_of(resource),
+            _rank(_plain_text(rank, is_json=False)) or 0,
+            is_own=True,
+        )
+
+    def _identity(
+        self, run_id: str, name: str, experiment: str, rank: int, *, is_own: bool = False
+    ) -> Identity:
+        """Return the identity, the same object for the same one: there is one for each span."""
+        key = (run_id, name, experiment, rank, is_own)
+        found = self._made.get(key)
+        if found is None:
+            if len(self._made) >= _KEPT_IDENTITIES:
+                self._made.clear()
+            found = self._made[key] = Identity(*key)
+        return found
+
+    def _rules_of(self, event: str) -> tuple[PointRule, ...]:
+        rules = self._by_event.get(event)
+        if rules is None:
+            rules = tuple(rule for rule in self._of_events if fnmatchcase(event, rule.event))
+            if len(self._by_event) < _KEPT_IDENTITIES:
+                self._by_event[event] = rules
+        return rules
+
+    def _step(self, rule: PointRule, *attributes: Attributes) -> float:
+        for held in attributes:
+            for key in rule.step:
+                step = _number(held.get(key), takes_text=True)
+                if math.isfinite(step):
+                    return step
+        for held in attributes:
+            found = self.step_of(held)
+            if found is not None:
+                return found[0]
+        return NO_STEP
+
+    def _points(
+        self, rule: PointRule, attributes: Attributes, step: float, time_ns: int
+    ) -> Iterable[DerivedPoint]:
+        if rule.value:
+            name, value = attributes.get(rule.name), attributes.get(rule.value)
+            if isinstance(name, str) and name and _is_number(value):
+                yield DerivedPoint(name, step, time_ns, _number(value))
+            return
+        for key, value in attributes.items():
+            if _is_number(value) and self._is_value(rule, key):
+                yield DerivedPoint(key, step, time_ns, _number(value))
+
+    def _is_value(self, rule: PointRule, key: str) -> bool:
+        """Tell whether a rule takes an attribute as a value: one that is a step only where it is named letter by letter."""
+        if key in rule.values:
+            return True
+        if key in rule.step or key in self._step_keys or any(fnmatchcase(key, glob) for glob in rule.without):
+            return False
+        return any(fnmatchcase(key, glob) for glob in rule.values)
+
+
+def mapping_path(store: str | os.PathLike[str]) -> Path:
+    """Return where the mapping of the store in this file lies: beside it."""
+    path = Path(store)
+    return path.with_name(f"{path.name}.mapping.toml")
+
+
+def use_mapping(store: str | os.PathLike[str], file: str | os.PathLike[str]) -> Path:
+    """Copy a mapping beside the store in this file, so that every process that stores for it uses it.
+
+    Returns:
+        Where it lies now. A mapping that lay there is replaced.
+
+    Raises:
+        MappingFileError: the file cannot be read or used; what lies beside the store stays as it is.
+    """
+    source, target = Path(file), mapping_path(store)
+    text = _read(source)
+    parse_mapping(text, path=str(source))
+    if not target.exists() or target.read_text(encoding="utf-8") != text:
+        temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(target)
+    return target
+
+
+def run_id_of_text(text: str, *, kind: str) -> str:
+    """Return the run id for what a program calls its run: 32 hexadecimal digits and UUIDs are ids, all else is hashed.
+
+    `kind` keeps texts apart that different kinds of programs use.
+    """
+    lowered = text.strip().lower()
+    digits = lowered.replace("-", "") if _UUID.fullmatch(lowered) else lowered
+    if _RUN_ID.fullmatch(digits) and digits != _NO_ID:
+        return digits
+    return sha256(f"{kind}\0{text.strip()}".encode(errors="surrogatepass")).hexdigest()[:32]
+
+
+@cache
+def _built_in() -> MappingTable:
+    path = Path(__file__).with_name("emitters.toml")
+    return parse_mapping(path.read_text(encoding="utf-8"), path=str(path))
+
+
+def _read_if_there(path: Path) -> MappingTable:
+    if not path.exists():
+        return MappingTable()
+    return parse_mapping(_read(path), path=str(path))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MappingFileError(path=str(path), problems=[f"it cannot be read: {error}"]) from error
+
+
+class _Item(NamedTuple):
+    """What is known of an item beside its content."""
+
+    resource: Attributes
+    attributes: Attributes
+    hints: Mapping[str, str]
+    is_json: bool
+
+    def find(self, sources: Iterable[Source]) -> tuple[Place, str]:
+        """Return the first text that one of the sources has, and of which place; an empty one where none has one."""
+        for place, key in sources:
+            match place:
+                case "resource":
+                    text = _plain_text(self.resource.get(key), is_json=self.is_json)
+                case "attribute":
+                    text = _plain_text(self.attributes.get(key), is_json=self.is_json)
+                case "header":
+                    text = self.hints.get(key, "").strip()
+                case "identity":
+                    text = _identity_text(self.resource)
+            if text:
+                return place, text
+        return "resource", ""
+
+    def text(self, sources: Iterable[Source]) -> str:
+        """Return the first text that one of the sources has; empty where none has one."""
+        return self.find(sources)[1]
+
+
+def _rank(text: str) -> int | None:
+    """Return the number that a text is, or ends with after the word rank; None where it does neither."""
+    found = _RANK.search(text)
+    return int(found[1]) if found else None
+
+
+def _plain_text(value: AttributeValue, *, is_json: bool) -> str:
+    """Return a text or whole number as text; empty for what is neither."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        return ""
+    text = value.strip()
+    if is_json and text[:1] == '"':
+        try:
+            inner = json.loads(text)
+        except ValueError:
+            return text
+        return inner.strip() if isinstance(inner, str) else text
+    return text
+
+
+def _identity_text(resource: Attributes) -> str:
+    """Return what tells a resource from others: its service's identity, else all its attributes."""
+    service = service_of(resource)
+    if not service:
+        return dump_canonical(dict(resource))
+    return f"{service}/{_plain_text(resource.get(attr.SERVICE_INSTANCE_ID), is_json=False)}"
+
+
+def _name_of_resource(resource: Attributes) -> str:
+    instance = _plain_text(resource.get(attr.SERVICE_INSTANCE_ID), is_json=False)
+    shown = instance[:8] if _UUID.fullmatch(instance.lower()) else instance
+    return " ".join(part for part in (service_of(resource) or "unnamed", shown) if part)
+
+
+def _number(value: AttributeValue, *, takes_text: bool = False) -> float:
+    """Return an attribute as a number; NaN where it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return math.nan
+    if isinstance(value, str) and not takes_text:
+        return math.nan
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+def _is_number(value: AttributeValue) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
