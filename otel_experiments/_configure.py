@@ -127,6 +127,12 @@ def active_store() -> Store | None:
     )  # nobody waits for the lock meanwhile
 
 
+def active_settings() -> Settings | None:
+    """Return the settings that this process records with; None when recording is not set up."""
+    recording = _recorder
+    return None if recording is None else parts_of(recording).settings
+
+
 def _on_default(method: Callable[Concatenate[Recorder, P], R]) -> Callable[P, R]:
     """Make a function of the module of a method of `Recorder`: it is called on the process's recorder."""
 
@@ -209,7 +215,7 @@ def rebuild(settings: Settings) -> Pipeline:
 def _use(made: Recorder) -> Recorder:
     global _recorder  # noqa: PLW0603 - the process's set-up
     _recorder = made
-    _active.set_finder(active_store)
+    _active.set_finders(active_store, active_settings)
     return made
 
 

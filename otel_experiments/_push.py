@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry.sdk.resources import Resource
 
-from otel_experiments._opening import open_reader
+from otel_experiments._active import active_settings, active_store
+from otel_experiments._opening import open_reader, reader_over
 from otel_experiments.errors import ConfigurationError, StoreError
-from otel_experiments.journal.owner import current_owner, is_alive
+from otel_experiments.journal.owner import current_owner
 from otel_experiments.model.batch import WriteBatch
-from otel_experiments.model.run import Owner, Run
+from otel_experiments.model.run import Run
 from otel_experiments.model.search import RunQuery
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.model.unsent import LEAST_NS, SIGNALS, Signal, Unsent
 from otel_experiments.process.notice import tell
 from otel_experiments.query import Reader, RunView
+from otel_experiments.query.unsent import rows_left_behind
 from otel_experiments.record.base.guard import Guard, logger
 from otel_experiments.record.base.known_runs import KnownRun, KnownRuns
+from otel_experiments.record.base.otlp_setting import Otlp, variables_of
 from otel_experiments.record.base.scope import version
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.record.otlp.environment import SendingPlan, read_plan
 from otel_experiments.record.otlp.grpc_forks import without_fork_handlers
+from otel_experiments.record.otlp.start import check_sending
 from otel_experiments.semconv import SCHEMA_URL
 from otel_experiments.store import Store, open_store
 
@@ -68,12 +73,13 @@ class _Part:
     settles: Sequence[Unsent]
 
 
-def push(
+def push(  # noqa: PLR0913 - what is sent, and where to, each by name
     runs: str | Iterable[str] | None = None,
     *,
     where: str | None = None,
     unsent: bool = False,
     to: str | None = None,
+    otlp: str | Otlp | None = None,
     signals: Iterable[str] | None = None,
     store: str | PathLike[str] | None = None,
     timeout_s: float = 60.0,
@@ -88,34 +94,60 @@ def push(
         runs: ids, beginnings of ids, or names (the newest run of a name).
         where: a search expression; all runs that match.
         unsent: of `runs` or `where`, only what was not taken.
-        to: the endpoint; by default that of the standard variables (`OTEL_EXPORTER_OTLP_ENDPOINT` and the like), which say
-            all else in any case: protocol, headers, certificates, compression.
-        signals: some of `traces`, `metrics` and `logs`; by default all.
-        store: where the runs are; by default the store of the settings.
+        to: the endpoint; by default that of `otlp`.
+        otlp: where and how to send, as `configure` takes it; by default what `configure` was given in this process, and
+            what the standard variables say (`OTEL_EXPORTER_OTLP_ENDPOINT` and the like).
+        signals: some of `traces`, `metrics` and `logs`; by default those of `otlp`, else all.
+        store: where the runs are; by default the store that this process records into, else that of the environment.
         timeout_s: how long an endpoint that takes nothing is waited for, once it has taken something.
         on_progress: called with how many runs are done, how many there are, and how many items were sent.
 
     Raises:
-        ConfigurationError: there is no endpoint, or a signal that does not exist.
+        ConfigurationError: there is no endpoint, or a signal that does not exist, or `otlp` cannot be used.
         RunNotFoundError: there is no such run.
         QueryError: the expression cannot be understood.
         StoreError: the store cannot be read.
     """
-    plan = _plan(to, _checked_signals(signals))
-    location = Settings.resolve(store=store).location.require_store()
-    with open_reader(location) as reader:
+    setting = _setting(otlp)
+    plan = _plan(setting, to, _checked_signals(signals, setting))
+    with _opened(store) as (reader, book):
         chosen = _chosen_runs(reader, runs, where)
-        parts = _parts(reader.store, chosen, plan, is_rest=unsent or chosen is None, is_moved=to is not None)
-        book = _Book(location)
-        try:
-            book.note([], [row for row in _left_behind(reader.store) if row.is_empty])
-            return _Push(reader.store, plan, book, timeout_s, on_progress).send(parts)
-        finally:
-            book.close()
+        is_moved = to is not None or isinstance(otlp, str) or (otlp is not None and otlp.endpoint is not None)
+        parts = _parts(reader.store, chosen, plan, is_rest=unsent or chosen is None, is_moved=is_moved)
+        book.note([], [row for row in _left_behind(reader.store) if row.is_empty])
+        return _Push(reader.store, plan, book, timeout_s, on_progress).send(parts)
 
 
-def _checked_signals(signals: Iterable[str] | None) -> list[Signal]:
-    wanted = list(SIGNALS) if signals is None else [signal.strip() for signal in signals]
+def _setting(given: str | Otlp | None) -> bool | Otlp | None:
+    """Return what settings say of sending; what they turn off is sent all the same, since it is asked for."""
+    recording = None if given is not None else active_settings()
+    setting = (recording or Settings.resolve(otlp=given)).otlp
+    check_sending(setting, os.environ)
+    return setting or None
+
+
+@contextmanager
+def _opened(store: str | PathLike[str] | None) -> Iterator[tuple[Reader, _Book]]:
+    """Open what is read and what is written: the store of this process's recording, which stays open, or another one."""
+    recorded = active_store() if store is None else None
+    with ExitStack() as stack:
+        if recorded is not None:
+            location = StoreLocation.parse(recorded.location)
+            reader = reader_over(recorded)
+        else:
+            settings = Settings.resolve(store=store)
+            location = settings.location.require_store()
+            reader = stack.enter_context(open_reader(location, is_network=settings.network_filesystem))
+        is_file = recorded is None or location.absolute_path is not None
+        book = _Book(location) if is_file else _Book(location, recorded)
+        stack.callback(book.close)
+        yield reader, book
+
+
+def _checked_signals(signals: Iterable[str] | None, setting: bool | Otlp | None) -> list[Signal]:  # noqa: FBT001 - the setting
+    if signals is None:
+        signals = (setting.signals if isinstance(setting, Otlp) else None) or SIGNALS
+    wanted = [signal.strip() for signal in signals]
     for signal in wanted:
         if signal not in SIGNALS:
             raise ConfigurationError(
@@ -124,15 +156,21 @@ def _checked_signals(signals: Iterable[str] | None) -> list[Signal]:
     return [signal for signal in SIGNALS if signal in wanted]
 
 
-def _plan(to: str | None, signals: Sequence[Signal]) -> SendingPlan:
+def _plan(setting: bool | Otlp | None, to: str | None, signals: Sequence[Signal]) -> SendingPlan:  # noqa: FBT001 - as above
     environ = {name: value for name, value in os.environ.items() if name != "OTEL_SDK_DISABLED"}
+    if isinstance(setting, Otlp):
+        environ = variables_of(setting, environ)
     for signal in SIGNALS:
-        environ[f"OTEL_{signal.upper()}_EXPORTER"] = "otlp" if signal in signals else "none"
+        exporter = f"OTEL_{signal.upper()}_EXPORTER"
+        if signal not in signals:
+            environ[exporter] = "none"
+        elif "otlp_proto" not in environ.get(exporter, ""):  # which names a protocol too
+            environ[exporter] = "otlp"
         if to is not None:
             environ.pop(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", None)
     if to is not None:
         environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = to
-    plan = read_plan(None, environ)
+    plan = read_plan(True if setting else None, environ)
     missing = [signal for signal in signals if signal not in plan.destinations]
     if not plan.destinations or (to is not None and missing):
         why = (
@@ -188,24 +226,31 @@ def _parts(
 
 
 def _left_behind(store: Store) -> list[Unsent]:
-    """Return the rows whose process is gone: the others send by themselves what is not sent yet."""
-    me = current_owner()
-    gone: dict[Owner, bool] = {}
-    for row in (found := store.unsent()):
-        if row.owner not in gone:
-            gone[row.owner] = is_alive(row.owner) is not True
-    return [row for row in found if gone[row.owner] or (row.is_push and row.owner == me)]
+    """Return the rows that only a push sends: of processes that have ended, and of this one where it has stopped recording."""
+    found = store.unsent()
+    me, has_stopped = current_owner(), active_settings() is None
+    return [
+        *rows_left_behind(found),
+        *(row for row in found if row.owner == me and (row.is_push or has_stopped)),
+    ]
 
 
 class _Book:
-    """Where is written how far a push is: the store, if it can be written."""
+    """Where is written how far a push is: the store, if it can be written.
 
-    def __init__(self, location: StoreLocation) -> None:
-        self._store: Store | None = None
-        try:
-            self._store = open_store(location, create=False)
-        except StoreError as error:
-            self._give_up(error)
+    Args:
+        location: where the store is.
+        store: it, where it is open already and has no file; it stays open.
+    """
+
+    def __init__(self, location: StoreLocation, store: Store | None = None) -> None:
+        self._store = store
+        self._is_kept_open = store is not None
+        if store is None:
+            try:
+                self._store = open_store(location, create=False)
+            except StoreError as error:
+                self._give_up(error)
 
     def note(self, rows: Sequence[Unsent], sent: Sequence[Unsent] = ()) -> None:
         """Write rows and remove those of what was sent."""
@@ -218,13 +263,12 @@ class _Book:
 
     def close(self) -> None:
         """Let go of the store."""
-        if self._store is not None:
-            self._store.close()
+        store, self._store = self._store, None
+        if store is not None and not self._is_kept_open:
+            store.close()
 
     def _give_up(self, error: StoreError) -> None:
-        store, self._store = self._store, None
-        if store is not None:
-            store.close()
+        self.close()
         tell(
             logger,
             "How far the push is cannot be written into the store, so that a push that is stopped starts again from the "
@@ -284,16 +328,20 @@ class _Push:
             noted_ns=time.time_ns(),
         )
         self._book.note([row])
-        for page in self._store.stored_pages(run.run_id, signal, since_ns=part.since_ns):
-            self._export.hold(page.batch)
-            if not self._is_taken():
-                self._book.note([replace(row, reason=self._export.reason, noted_ns=time.time_ns())])
-                return False
-            row = replace(row, since_ns=page.until_ns, noted_ns=time.time_ns())
-            if time.monotonic() - self._noted_s > _NOTE_S:
-                self._noted_s = time.monotonic()
-                self._book.note([row])
-            tell_progress()
+        try:
+            for page in self._store.stored_pages(run.run_id, signal, since_ns=part.since_ns):
+                self._export.hold(page.batch)
+                if not self._is_taken():
+                    self._book.note([replace(row, reason=self._export.reason, noted_ns=time.time_ns())])
+                    return False
+                row = replace(row, since_ns=page.until_ns, noted_ns=time.time_ns())
+                if time.monotonic() - self._noted_s > _NOTE_S:
+                    self._noted_s = time.monotonic()
+                    self._book.note([row])
+                tell_progress()
+        except BaseException:  # Ctrl-C: the next push goes on here
+            self._book.note([row])
+            raise
         self._book.note([], [row, *part.settles])
         return True
 

@@ -49,9 +49,9 @@ def command(
     """Send stored runs to an OTLP endpoint: ids, times and resources as they leave while runs are recorded.
 
     Without RUN and --where, what endpoints did not take is sent: of killed processes, dead collectors, full queues. A push
-    that is stopped goes on where it was.
+    that is stopped, also by Ctrl-C, goes on where it was.
     """
-    bar = _Bar() if sys.stderr.isatty() else None
+    bar, interrupted = _Bar() if sys.stderr.isatty() else None, ""
     try:
         report = push(
             list(runs) or None,
@@ -63,9 +63,14 @@ def command(
             timeout_s=timeout_s,
             on_progress=None if bar is None else bar.show,
         )
+    except KeyboardInterrupt:
+        interrupted = "Interrupted. What was sent is noted: the same command goes on from there."
     finally:
         if bar is not None:
             bar.close()
+    if interrupted:
+        click.echo(interrupted, err=True)
+        ctx.exit(ExitCode.INTERRUPTED)
     _print(report, as_json=as_json)
     if not report.is_complete:
         ctx.exit(ExitCode.NOT_SENT)

@@ -18,7 +18,7 @@ from otel_experiments.journal.names import SEGMENT_SUFFIX
 from otel_experiments.journal.owner import is_alive
 from otel_experiments.journal.scan import scan
 from otel_experiments.model.store_location import StoreLocation
-from otel_experiments.model.unsent import Unsent
+from otel_experiments.query.unsent import unsent_texts
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.filesystem import NETWORK_FILESYSTEMS, filesystem_of
 
@@ -70,21 +70,8 @@ def check_store(location: StoreLocation, path: Path | None, *, is_deep: bool) ->
 
 def _check_unsent(store: Store) -> Iterator[Diagnosis]:
     """Yield what endpoints did not take, of processes that are gone: nobody but a push sends it."""
-    kept: dict[str, list[Unsent]] = {}
-    for row in store.unsent():
-        if not row.is_empty and is_alive(row.owner) is not True:
-            kept.setdefault(row.destination, []).append(row)
-    for destination, rows in kept.items():
-        runs = len({row.run_id for row in rows})
-        count = sum(row.count for row in rows)
-        reasons = Counter(row.reason or "the process was killed" for row in rows)
-        why = reasons.most_common(1)[0][0]
-        yield Diagnosis(
-            "warning",
-            "OTLP",
-            f"{count:,} item{'s' * (count != 1)} of {runs} run{'s' * (runs != 1)} did not reach {destination}: {why}.",
-            "otel-experiments push --unsent --to ENDPOINT sends them",
-        )
+    for text in unsent_texts(store.unsent()):
+        yield Diagnosis("warning", "OTLP", text, "otel-experiments push --unsent --to ENDPOINT sends them")
 
 
 def _check_losses(store: Store) -> Iterator[Diagnosis]:

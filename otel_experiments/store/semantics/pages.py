@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 PAGE_ITEMS: Final = 500
-"""Spans, log records or data points of instruments in a page; some are large."""
+"""Spans, log records or data points of instruments in a page."""
+PAGE_BYTES: Final = 4 << 20
+"""About how many bytes of attributes and texts they have together; more where one item has more."""
 PAGE_POINTS: Final = 50_000
 """About how many metric points are in a page; more where that many have the same time."""
 
 
-def slices(times_ns: Sequence[int], until_ns: int) -> Iterator[tuple[slice, int]]:
-    """Yield the pages of items in order of time, each with the time before which nothing is left out."""
-    for start in range(0, len(times_ns), PAGE_ITEMS):
-        stop = start + PAGE_ITEMS
+def slices(
+    times_ns: Sequence[int], until_ns: int, sizes: Callable[[slice], Iterable[int]] | None = None
+) -> Iterator[tuple[slice, int]]:
+    """Yield the pages of items in order of time, each with the time before which nothing is left out.
+
+    Args:
+        times_ns: the items' times.
+        until_ns: where the last page ends.
+        sizes: returns the bytes of each of some items; without it all are taken for small.
+    """
+    for first in range(0, len(times_ns), PAGE_ITEMS):
+        start, stop, held = first, min(first + PAGE_ITEMS, len(times_ns)), 0
+        for index, size in enumerate(sizes(slice(first, stop)) if sizes is not None else (), first):
+            if index > start and held + size > PAGE_BYTES:
+                yield slice(start, index), times_ns[index]
+                start, held = index, 0
+            held += size
         yield slice(start, stop), times_ns[stop] if stop < len(times_ns) else until_ns
 
 

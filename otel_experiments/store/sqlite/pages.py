@@ -1,14 +1,16 @@
 """Reading from SQLite what is to be sent later: page by page, in order of time, each page in a transaction of its own.
 
 Only the keys of what a run has are held at once, 16 bytes an item; the items are read for one page after the other,
-so that a run of any size takes the same memory, and nobody waits for a long transaction.
+so that a run of any size takes the same memory, and nobody waits for a long transaction. What some items have in
+attributes and texts is measured before they are read: a page of large ones has few of them.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import compress
 from typing import Final
 
@@ -41,6 +43,26 @@ _INSTRUMENT_KEYS: Final = """
     select time_ns, instrument_point_id from instrument_points where run_id = ? and time_ns >= ? and time_ns < ?
     order by time_ns, instrument_point_id
 """
+# Indexes: the primary keys of the tables; those of span_events and span_links by trace and span, one stretch a span.
+_SPAN_SIZES: Final = """
+    select
+      length(cast(attributes as blob))
+      + (select coalesce(sum(length(cast(attributes as blob))), 0) from span_events events
+         where events.trace_id = spans.trace_id and events.span_id = spans.span_id)
+      + (select coalesce(sum(length(cast(attributes as blob))), 0) from span_links links
+         where links.trace_id = spans.trace_id and links.span_id = spans.span_id)
+    from (select key place, value row_key from json_each(?)) wanted left join spans on span_key = row_key order by place
+"""
+_LOG_SIZES: Final = """
+    select length(cast(body as blob)) + length(cast(attributes as blob))
+    from (select key place, value row_key from json_each(?)) wanted
+    left join log_records on log_record_id = row_key order by place
+"""
+_INSTRUMENT_SIZES: Final = """
+    select length(cast(attributes as blob)) + length(cast(exemplars as blob)) + coalesce(length(cast(histogram as blob)), 0)
+    from (select key place, value row_key from json_each(?)) wanted
+    left join instrument_points on instrument_point_id = row_key order by place
+"""
 _AXES: Final = """
     select axis_id, encoding, axes.count, times_data, (select count(*) from chunks where chunks.axis_id = axes.axis_id)
     from axes where run_id = ? order by axis_id
@@ -66,15 +88,15 @@ def stored_pages(
     bounds = (run_id, since_ns, until_ns)
     if signal == "traces":
         roots = _keys(database, "spans", _ROOT_KEYS, bounds)[1]
-        for cut, _ in slices(roots, until_ns):
+        for cut, _ in slices(roots, until_ns, _sizes(database, _SPAN_SIZES, roots)):
             batch = WriteBatch(spans=read(database, _read_telemetry.spans_by_key, roots[cut]))
             yield StoredPage(batch, since_ns)
         times_ns, keys = _keys(database, "spans", _SPAN_KEYS, bounds)
-        for cut, until in slices(times_ns, until_ns):
+        for cut, until in slices(times_ns, until_ns, _sizes(database, _SPAN_SIZES, keys)):
             yield StoredPage(WriteBatch(spans=read(database, _read_telemetry.spans_by_key, keys[cut])), until)
     elif signal == "logs":
         times_ns, keys = _keys(database, "log_records", _LOG_KEYS, bounds)
-        for cut, until in slices(times_ns, until_ns):
+        for cut, until in slices(times_ns, until_ns, _sizes(database, _LOG_SIZES, keys)):
             records = read(database, _read_telemetry.log_records_by_key, keys[cut])
             yield StoredPage(WriteBatch(log_records=records), until)
     else:
@@ -89,7 +111,8 @@ def _metric_pages(database: Database, run_id: str, since_ns: int, until_ns: int)
     start_ns = since_ns
     for end_ns in read(database, reader.windows, since_ns, until_ns):
         window = _count_before(times_ns, end_ns, done)
-        for cut, until in slices(times_ns[done:window], end_ns):
+        sizes = _sizes(database, _INSTRUMENT_SIZES, keys[done:window])
+        for cut, until in slices(times_ns[done:window], end_ns, sizes):
             found = read(database, _read_telemetry.instrument_points_by_key, keys[done:window][cut])
             is_last = until == end_ns
             points = read(database, reader.points, start_ns, end_ns) if is_last else []
@@ -124,6 +147,18 @@ def _keys(
         return times_ns, keys
 
     return read(database, ask)
+
+
+def _sizes(database: Database, sql: str, keys: Sequence[int]) -> Callable[[slice], list[int]]:
+    """Return what measures some of the rows with these keys, in bytes; a row that is gone meanwhile has none."""
+
+    def of(cut: slice) -> list[int]:
+        rows = read(
+            database, lambda connection: connection.execute(sql, (json.dumps(list(keys[cut])),)).fetchall()
+        )
+        return [size or 0 for (size,) in rows]
+
+    return of
 
 
 class _PointReader:

@@ -17,7 +17,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Owner
 from otel_experiments.model.search import RunQuery
-from otel_experiments.model.span import Resource, Span
+from otel_experiments.model.span import Event, Resource, Span
 from otel_experiments.model.unsent import NOTHING_NS, SIGNALS, Unsent
 from otel_experiments.store import open_store
 from otel_experiments.store.semantics import pages as page_sizes
@@ -213,3 +213,61 @@ def test_a_store_of_an_older_release_is_read_in_pages(tmp_path, version):
         assert store.unsent() == []
         assert found["traces"]
         assert found["metrics"]
+
+
+LARGE = {"text": "x" * 1_000_000}
+
+
+@pytest.mark.parametrize(
+    ("signal", "batch"),
+    [
+        (
+            "traces",
+            WriteBatch(
+                spans=[replace(a_span(n, 40 + n, parent=None), attributes=LARGE) for n in range(1, 13)]
+            ),
+        ),
+        (
+            "traces",
+            WriteBatch(
+                spans=[replace(a_span(n, 40 + n), events=(Event("e", n, LARGE),)) for n in range(1, 13)]
+            ),
+        ),
+        (
+            "logs",
+            WriteBatch(log_records=[LogRecord(n, n, body=LARGE["text"], run_id=RUN) for n in range(12)]),
+        ),
+        ("logs", WriteBatch(log_records=[LogRecord(n, n, attributes=LARGE, run_id=RUN) for n in range(12)])),
+        (
+            "metrics",
+            WriteBatch(
+                instrument_points=[
+                    InstrumentPoint("i", "gauge", n, attributes=LARGE, run_id=RUN) for n in range(12)
+                ]
+            ),
+        ),
+    ],
+    ids=[
+        "root spans",
+        "events of spans",
+        "bodies",
+        "attributes of log records",
+        "data points of instruments",
+    ],
+)
+def test_a_page_of_large_items_has_few_of_them(tmp_path, signal, batch):
+    """Twelve items of a megabyte each are not read at once: a push of them takes little memory, and is whole."""
+    with open_store(tmp_path / "experiments.db") as store:
+        store.apply(batch)
+        pages = list(store.stored_pages(RUN, signal))
+
+    found = [[*page.batch.spans, *page.batch.log_records, *page.batch.instrument_points] for page in pages]
+    most = page_sizes.PAGE_BYTES // 1_000_000
+    assert [len(items) for items in found] == [most] * (12 // most)
+    given = [*batch.spans, *batch.log_records, *batch.instrument_points]
+    assert [item.attributes for items in found for item in items] == [item.attributes for item in given]
+    times = [span.end_ns for span in batch.spans] or [item.time_ns for item in given]
+    if signal == "logs" or (
+        batch.spans and batch.spans[0].parent_span_id
+    ):  # others name the time once all before it is there
+        assert [page.until_ns for page in pages[:-1]] == [times[most], times[2 * most]]
