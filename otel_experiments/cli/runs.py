@@ -18,9 +18,12 @@ from otel_experiments.model.search import SearchField
 from otel_experiments.query import Reader, RunView
 from otel_experiments.query.plain import json_line, plain_run
 from otel_experiments.query.search import parse_fields
+from otel_experiments.query.unsent import unsent_texts
 from otel_experiments.record.base.settings import Settings
 
 DEFAULT_LIMIT = 20
+SENT_BY = "To send them: otel-experiments push"
+"""What follows on how much was not sent."""
 _LOSSES = "losses"
 """The column that is there where runs did not keep everything as it was given."""
 
@@ -76,6 +79,8 @@ def command(  # noqa: PLR0913 - one argument an option
         _say_nothing_found(reader, where=where, experiment=experiment, offset=offset)
         return
     print_runs(found, total=total, columns=chosen, is_cut=not is_all and offset + len(found) < total)
+    for text in unsent_texts(reader.store.unsent()):
+        make_console().print(Text(f"{fmt.clean(text)} {SENT_BY}", style="yellow"), soft_wrap=True)
 
 
 def print_runs(

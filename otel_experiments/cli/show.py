@@ -19,9 +19,11 @@ from otel_experiments.cli.terminal.span_tree import plain_tree, print_tree
 from otel_experiments.cli.trace_url import trace_url_of
 from otel_experiments.model.run import RunFacts
 from otel_experiments.model.span import Span
+from otel_experiments.model.unsent import Unsent
 from otel_experiments.query import RunView
 from otel_experiments.query.fold import FoldedNode, fold
-from otel_experiments.query.plain import json_line, plain, plain_run
+from otel_experiments.query.plain import Plain, json_line, plain, plain_run
+from otel_experiments.query.unsent import rows_left_behind, unsent_texts
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.semconv import attributes
 
@@ -44,50 +46,69 @@ def command(ctx: click.Context, *, run: str, is_all: bool, as_json: bool) -> Non
 
     RUN is an id, the beginning of one, or a name: its newest run, NAME~1 the one before. latest is the newest of all.
     """
-    view = open_session(ctx).run(run)
+    reader = open_session(ctx)
+    view = reader.run(run)
+    unsent = reader.store.unsent([view.id])
     spans = view.spans.first(MAX_SPANS)
     roots = fold(spans.tree())
     trace_url = trace_url_of(view, Settings.resolve())
     if as_json:
-        click.echo(
-            json_line(
-                {
-                    **plain_run(view),
-                    "trace_url": trace_url,
-                    "paused": {
-                        "count": view.record.paused_count,
-                        "duration_s": view.record.paused_total_ns / 1e9,
-                        "dropped_count": view.record.paused_dropped_count,
-                    },
-                    "losses": [
-                        {"kind": loss.kind, "name": loss.name or None, "count": loss.count}
-                        for loss in view.losses
-                    ],
-                    "rank_differences": [
-                        {
-                            "kind": one.kind,
-                            "key": one.key,
-                            "value": plain(one.value),
-                            "others": {str(rank): plain(value) for rank, value in one.others.items()},
-                        }
-                        for one in view.rank_differences
-                    ],
-                    "resource": plain(view.resource),
-                    "error": _traceback(list(spans)),
-                    "span_tree": plain_tree(roots),
-                }
-            )
-        )
+        click.echo(json_line(_plain_page(view, unsent, list(spans), roots, trace_url)))
         return
     console = make_console()
     limit = None if is_all else MAX_ROWS
     _print_header(console, view, list(spans), trace_url)
     _print_losses(console, view, limit)
+    _print_unsent(console, view, unsent)
     _print_config(console, view, limit)
     _print_ranks(console, view, limit)
     _print_summary(console, view, limit)
     _print_environment(console, view)
     _print_spans(console, view, roots, len(spans))
+
+
+def _plain_page(
+    view: RunView,
+    unsent: Sequence[Unsent],
+    spans: Sequence[Span],
+    roots: Sequence[FoldedNode],
+    trace_url: str | None,
+) -> dict[str, Plain]:
+    """Return the page as JSON can hold it."""
+    return {
+        **plain_run(view),
+        "trace_url": trace_url,
+        "paused": {
+            "count": view.record.paused_count,
+            "duration_s": view.record.paused_total_ns / 1e9,
+            "dropped_count": view.record.paused_dropped_count,
+        },
+        "losses": [
+            {"kind": loss.kind, "name": loss.name or None, "count": loss.count} for loss in view.losses
+        ],
+        "unsent": [
+            {
+                "signal": row.signal,
+                "destination": row.destination,
+                "count": row.count,
+                "reason": row.reason,
+            }
+            for row in rows_left_behind(unsent)
+            if not row.is_empty
+        ],
+        "rank_differences": [
+            {
+                "kind": one.kind,
+                "key": one.key,
+                "value": plain(one.value),
+                "others": {str(rank): plain(value) for rank, value in one.others.items()},
+            }
+            for one in view.rank_differences
+        ],
+        "resource": plain(view.resource),
+        "error": _traceback(spans),
+        "span_tree": plain_tree(roots),
+    }
 
 
 def _print_header(console: Console, run: RunView, spans: Sequence[Span], trace_url: str | None) -> None:
@@ -145,6 +166,15 @@ def _print_losses(console: Console, run: RunView, limit: int | None) -> None:
         line.append(fmt.shorten(fmt.clean(loss.name), max(10, console.width - counts - kinds - 4)))
         console.print(line)
     _say_more(console, len(losses), limit)
+
+
+def _print_unsent(console: Console, run: RunView, rows: Sequence[Unsent]) -> None:
+    lines = list(unsent_texts(rows))
+    if lines:
+        _heading(console, "not sent")
+    for line in lines:
+        text = f"{fmt.clean(line)} To send them: otel-experiments push {run.short_id} --unsent"
+        console.print(Text(text, style="yellow"), soft_wrap=True)
 
 
 def _ago(seconds: float) -> str:

@@ -94,6 +94,97 @@ def test_a_sampler_decides_of_each_trace_as_a_whole(train, collector, tmp_path, 
     assert len(collector.points) == 600
     names = [record.event_name for record, _ in collector.log_records]
     assert (names.count("ml.run.start"), names.count("ml.run.state")) == (6, 6)
+    flags = {record.trace_id.hex(): record.flags & 1 for record, _ in collector.log_records}
+    assert flags == {trace_id: int(trace_id in sent) for trace_id in flags}
+    with open_store(tmp_path / "experiments.db") as store:
+        assert {record.flags & 1 for record in store.log_records()} == {1}
+
+
+SAMPLERS = """
+import random
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+
+class Named(Sampler):
+    def __init__(self, wanted):
+        self.wanted = wanted
+
+    def should_sample(self, parent_context, trace_id, name, kind=None, attributes=None, links=None, trace_state=None):
+        if self.wanted == "raise":
+            raise RuntimeError("it is broken")
+        if self.wanted == "odd":
+            is_wanted = trace_id % 2 == 1
+        elif self.wanted == "any":
+            is_wanted = random.SystemRandom().random() < 0.5
+        else:
+            is_wanted = self.wanted in (name, attributes["ml.run.name"], attributes["ml.operation.name"])
+        return SamplingResult(Decision.RECORD_AND_SAMPLE if is_wanted else Decision.RECORD_ONLY)
+
+    def get_description(self):
+        return "named"
+
+def make(argument):
+    if not argument:
+        raise ValueError("it needs an argument")
+    return Named(argument)
+"""
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """Return the variables that make a sampler known as an installed package does: by an entry point."""
+    folder = tmp_path / "site"
+    about = folder / "samplers-1.0.dist-info"
+    about.mkdir(parents=True)
+    (folder / "named_samplers.py").write_text(SAMPLERS)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: samplers\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[opentelemetry_traces_sampler]\nnamed = named_samplers:make\n")
+    return {"PYTHONPATH": str(folder), "OTEL_TRACES_SAMPLER": "named"}
+
+
+@pytest.mark.parametrize("argument", ["run e", "chunk e", "r3", "trace", "odd", "any"])
+def test_an_installed_sampler_decides_of_each_trace_as_a_whole(
+    train, collector, tmp_path, installed, argument
+):
+    """It is asked once about the root of each trace, by name, run and operation; the store has all of them."""
+    carriers, stderr = train(**installed, OTEL_TRACES_SAMPLER_ARG=argument)
+
+    runs = [carrier["run"] for carrier in carriers]
+    sent, stored = spans_by_trace(span.trace_id.hex() for span, _ in collector.spans), stored_traces(tmp_path)
+    assert (stderr, sum(stored.values()) > 600) == ("", True)
+    assert {trace_id: stored[trace_id] for trace_id in sent} == sent
+    kept = {
+        "run e": set(runs),
+        "chunk e": set(stored) - set(runs),
+        "trace": set(stored) - set(runs),
+        "odd": {one for one in stored if int(one, 16) % 2},
+    }
+    if argument in kept:
+        assert set(sent) == kept[argument]
+    elif argument == "r3":
+        spans = [resource["ml.run.id"] for _, resource in collector.spans]
+        assert set(spans) == {runs[3]}
+        assert len(sent) > 4
+    else:
+        assert set(sent) < set(stored)
+    assert len(collector.points) == 600
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("", "named_samplers:make raised ValueError('it needs an argument')"),
+        ("raise", "RuntimeError('it is broken')"),
+    ],
+)
+def test_an_installed_sampler_that_fails_is_named_and_everything_is_sent(
+    train, collector, tmp_path, installed, argument, said
+):
+    """Whether it cannot be made or raises when it is asked: one line, and no span is missing."""
+    _, stderr = train(**installed, OTEL_TRACES_SAMPLER_ARG=argument)
+
+    assert stderr.count("OTEL_TRACES_SAMPLER='named'") == 1
+    assert said in stderr
+    assert spans_by_trace(span.trace_id.hex() for span, _ in collector.spans) == stored_traces(tmp_path)
 
 
 def test_a_sampler_that_is_not_known_is_named_and_everything_is_sent(train, collector, tmp_path):

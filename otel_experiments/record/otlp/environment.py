@@ -20,7 +20,7 @@ from urllib.parse import unquote
 from otel_experiments.record.base.otlp_setting import SIGNALS, Otlp, variables_of
 from otel_experiments.record.otlp.certificates import read_certificates
 from otel_experiments.record.otlp.destination import Address, read_address, read_url
-from otel_experiments.record.otlp.sampling import read_share
+from otel_experiments.record.otlp.sampling import Share, TraceSampling, read_sampling
 from otel_experiments.record.otlp.variables import own_variable, read_number, unusable
 
 GRPC: Final = "grpc"
@@ -99,7 +99,7 @@ class SendingPlan:
         delay_s: for how long what was stored waits for more.
         max_held: how many spans, or log records, may wait in memory; None: the default.
         max_request: how many of them go into one request.
-        traces_share: which share of all traces is sent; see `sampling`.
+        sampling: which traces are sent.
     """
 
     destinations: dict[str, Destination] = field(default_factory=dict)
@@ -108,7 +108,7 @@ class SendingPlan:
     delay_s: float = 1.0
     max_held: int | None = None
     max_request: int = 2048
-    traces_share: float = 1.0
+    sampling: TraceSampling = field(default_factory=Share)
 
 
 def is_sdk_disabled(environ: Mapping[str, str]) -> bool:
@@ -356,5 +356,5 @@ def _read_numbers(environ: Mapping[str, str], plan: SendingPlan) -> None:
     plan.delay_s = milliseconds("OTEL_BSP_SCHEDULE_DELAY", 1_000)
     plan.max_held = count("OTEL_BSP_MAX_QUEUE_SIZE", 0) or None
     plan.max_request = count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", plan.max_request)
-    if "traces" in plan.destinations:
-        plan.traces_share = read_share(environ, plan.notices)
+    if not {"traces", "logs"}.isdisjoint(plan.destinations):
+        plan.sampling = read_sampling(environ, plan.notices)

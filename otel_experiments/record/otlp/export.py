@@ -13,8 +13,11 @@ import os
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, cast
+
+from opentelemetry.trace import TraceFlags
 
 from otel_experiments.codec.otlp.instruments import instrument_points_to_request
 from otel_experiments.codec.otlp.logs import log_records_to_request
@@ -27,14 +30,13 @@ from otel_experiments.model.metric import PointBlock
 from otel_experiments.model.span import Span
 from otel_experiments.model.unsent import Signal, Unsent
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.process.notice import tell
-from otel_experiments.record.base.guard import Guard, logger
+from otel_experiments.record.base.guard import Guard
 from otel_experiments.record.base.known_runs import KnownRuns
 from otel_experiments.record.base.notices import say_once
 from otel_experiments.record.otlp.answer import Outcome
 from otel_experiments.record.otlp.backoff import Backoff
 from otel_experiments.record.otlp.client import open_client
-from otel_experiments.record.otlp.counts import counted
+from otel_experiments.record.otlp.ending import go_on_while_taken, tell_unsent
 from otel_experiments.record.otlp.environment import Destination, SendingPlan
 from otel_experiments.record.otlp.leftovers import Leftovers, SendingStore
 from otel_experiments.record.otlp.points import encode_points
@@ -50,7 +52,6 @@ from otel_experiments.record.otlp.queue import (
     span_bytes,
     split_block,
 )
-from otel_experiments.record.otlp.sampling import is_in_share
 from otel_experiments.record.otlp.sender import SignalSender
 from otel_experiments.semconv import attributes as attr
 
@@ -94,7 +95,7 @@ class OtlpExport:
         progress: SendingProgress | None = None,
     ) -> None:
         self.metric_interval_s = plan.metric_interval_s
-        self._traces_share = plan.traces_share
+        self._sampling = plan.sampling
         self._guard = guard
         self._known = known
         self._is_stored = is_stored
@@ -174,7 +175,9 @@ class OtlpExport:
         blocks = [block for block in batch.points if known.get(block.run_id) is not None]
         return {
             "spans": [span for span in batch.spans if self._is_sent(span)],
-            "log records": [record for record in batch.log_records if self._is_ours(record)],
+            "log records": [
+                self._as_sampled(record) for record in batch.log_records if self._is_ours(record)
+            ],
             "metric points": [piece for block in blocks for piece in split_block(block)],
             "data points of instruments": [p for p in batch.instrument_points if self._is_ours(p)],
         }
@@ -189,14 +192,16 @@ class OtlpExport:
         self._await({sender: 0.0 if sender.is_suspect else timeout_s for sender in self._senders})
         return not self.unsent_counts
 
-    def shutdown(self, *, timeout_s: float, is_whole: bool = True) -> bool:
+    def shutdown(self, *, timeout_s: float, longest_s: float = 0.0, is_whole: bool = True) -> bool:
         """Send what waits and stop; say in one line an endpoint what was not sent. Safe to call twice.
 
-        `is_whole`: everything that was recorded is stored, so that nothing waits in a journal.
+        `longest_s`: how long it may go on, all in all, while endpoints take requests. `is_whole`: everything that was
+        recorded is stored, so that nothing waits in a journal.
         """
         if self._is_stopping:
             return not self.unsent_counts
         self._is_stopping = True
+        longest_until_s = time.monotonic() + longest_s
         self._let_spans_pass(timeout_s)
         self._await(
             {
@@ -205,10 +210,13 @@ class OtlpExport:
             },
             is_last=True,
         )
+        go_on_while_taken(
+            self._senders, longest_until_s, lambda timeouts_s: self._await(timeouts_s, is_last=True)
+        )
         self.stop()
         if self._progress is not None:
             self._progress.write(self._senders, is_due=True, is_whole=is_whole)
-        self._tell_unsent(is_whole=is_whole)
+        tell_unsent(self._senders, self._kept, is_kept=self._store is not None, is_whole=is_whole)
         return not self.unsent_counts
 
     def stop(self) -> None:
@@ -295,7 +303,17 @@ class OtlpExport:
 
     def _is_sent(self, span: Span) -> bool:
         is_ended = span.end_ns is not None
-        return is_ended and self._is_ours(span) and is_in_share(span.trace_id, self._traces_share)
+        if not is_ended or not self._is_ours(span):
+            return False
+        return self._sampling.takes_all or self._sampling.takes(span.trace_id, span.resource.attributes)
+
+    def _as_sampled(self, record: LogRecord) -> LogRecord:
+        """Return a log record with the flags of its trace: a trace that is not sent is not sampled."""
+        if self._sampling.takes_all or record.trace_id is None or not record.flags & TraceFlags.SAMPLED:
+            return record
+        if self._sampling.takes(record.trace_id, record.resource.attributes):
+            return record
+        return replace(record, flags=record.flags & ~TraceFlags.SAMPLED)
 
     def _is_ours(self, record: Span | LogRecord | InstrumentPoint) -> bool:
         # What an application's own provider made goes where the application sends it, not there again.
@@ -324,29 +342,6 @@ class OtlpExport:
             f"{self._kept.capitalize()}. If that is meant, say so: OTEL_{sender.signal.upper()}_EXPORTER=none; else name "
             f"an endpoint that takes them: OTEL_EXPORTER_OTLP_{sender.signal.upper()}_ENDPOINT."
         )
-
-    def _tell_unsent(self, *, is_whole: bool) -> None:
-        kept = self._kept.capitalize()
-        if self._store is not None:
-            kept += "; `otel-experiments push --unsent` sends them"
-        if not is_whole:
-            kept += ", with what waits in the journal and is not counted here"
-        for address in dict.fromkeys(sender.address for sender in self._senders):
-            counts: dict[str, int] = {}
-            details = []
-            for sender in self._senders:
-                if sender.address == address and not sender.is_off and sender.waiting.counts:
-                    counts |= sender.waiting.counts
-                    details.append(sender.last_detail or "there was no time")
-            if counts:
-                tell(
-                    logger,
-                    "OTLP: %s did not take %s (%s). %s.",
-                    address,
-                    counted(counts),
-                    "; ".join(dict.fromkeys(details)),
-                    kept,
-                )
 
 
 def describe(entry: Span | LogRecord | PointBlock | InstrumentPoint) -> tuple[str, int, int]:

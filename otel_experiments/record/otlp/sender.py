@@ -62,6 +62,7 @@ class SignalSender:
         is_off: the endpoint does not take this signal; nothing more is sent.
         is_suspect: nobody answered when the endpoint was asked last.
         last_detail: what the endpoint said last when it refused.
+        taken_requests: how many requests it took.
     """
 
     def __init__(  # noqa: PLR0913 - what it is made of, each by name
@@ -102,7 +103,7 @@ class SignalSender:
         self._asked = self._answered = 0
         self._deadline_s = 0.0
         self._is_last = False
-        self._taken_requests = 0
+        self.taken_requests = 0
         self._next_s: float | None = None
         self._is_stopping = False
         self._has_warned = False
@@ -155,12 +156,12 @@ class SignalSender:
 
     def await_answer(self, number: int, deadline_s: float) -> None:
         """Wait until what was asked for is done, or can no longer be done in time."""
-        taken_before = self._taken_requests
+        taken_before = self.taken_requests
         with self._mutex:
             while self._answered < number and not self._is_stopping:
                 left_s = deadline_s - self._clock()
                 if left_s <= 0:
-                    if self._taken_requests == taken_before and not self._backoff.refusals:
+                    if self.taken_requests == taken_before and not self._backoff.refusals:
                         self.is_suspect = True
                         self.last_detail = "there was no answer in time"
                     return
@@ -312,7 +313,7 @@ class SignalSender:
 
     def _note_taken(self, queue: Queue[Any], entries: list[Any], outcome: Outcome) -> None:
         self._backoff.note_taken()
-        self._taken_requests += 1
+        self.taken_requests += 1
         self.is_suspect = False
         self.waiting.note_taken()
         count = sum(map(queue.weight, entries))

@@ -59,6 +59,8 @@ _LOOK_S: Final = 0.5
 _FINISH_SHARE: Final = 0.4
 _CLOSE_SHARE: Final = 0.4
 """How much of the exit budget OTLP gets when a run ends, and when the process does."""
+_LAST_WORDS_SHARE: Final = 0.2
+"""How much of it is left, however much an endpoint takes, to stop and to write down what was not sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,12 +287,13 @@ class Pipeline:
         return lambda: self._close_exports(budget_s, deadline_s, is_stored=is_stored)
 
     def _close_exports(self, budget_s: float, deadline_s: float, *, is_stored: bool) -> FlushReport:
-        is_exported = True
         self._user_processors.shut_down_within((deadline_s - time.monotonic()) / 2)
+        is_exported = True
         if self.otlp is not None:
             left_s = max(0.1, deadline_s - time.monotonic())
+            share_s, longest_s = budget_s * _CLOSE_SHARE, left_s - budget_s * _LAST_WORDS_SHARE
             is_exported = self.otlp.shutdown(
-                timeout_s=min(left_s, budget_s * _CLOSE_SHARE), is_whole=is_stored
+                timeout_s=min(left_s, share_s), longest_s=longest_s, is_whole=is_stored
             )
             if self.storage is not None:
                 self.storage.release()

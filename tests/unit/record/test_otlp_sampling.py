@@ -4,7 +4,7 @@ import pytest
 from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 
 from otel_experiments.record.base.ids import PrivateIdGenerator
-from otel_experiments.record.otlp.sampling import is_in_share, read_share
+from otel_experiments.record.otlp.sampling import Share, read_sampling
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,9 @@ def test_the_samplers_of_the_specification_are_known(sampler, argument, share):
     """Each name gives the share of traces that the specification gives it, without a word."""
     notices = []
 
-    found = read_share({"OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": argument}, notices)
+    found = read_sampling({"OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": argument}, notices)
 
-    assert (found, notices) == (share, [])
+    assert (found.share, found.takes_all, notices) == (share, share == 1.0, [])
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,10 @@ def test_what_names_no_sampler_samples_nothing_away(sampler, argument, named):
     """Everything is sent, and one text says what was found and what it may be."""
     notices = []
 
-    found = read_share({"OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": argument}, notices)
+    found = read_sampling({"OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": argument}, notices)
 
     (text,) = notices
-    assert found == 1.0
+    assert found.takes_all
     assert text.startswith(named)
     assert "Correct or unset it." in text
 
@@ -57,7 +57,7 @@ def test_a_trace_is_in_the_share_where_the_sdk_would_sample_it(share):
     sampler = TraceIdRatioBased(share)
     ids = [PrivateIdGenerator().generate_trace_id() for _ in range(500)]
 
-    taken = [is_in_share(f"{one:032x}", share) for one in ids]
+    taken = [Share(share).takes(f"{one:032x}", {}) for one in ids]
 
     assert taken == [
         sampler.should_sample(None, one, "run").decision is Decision.RECORD_AND_SAMPLE for one in ids

@@ -1,0 +1,98 @@
+"""The end of a process goes on while an endpoint takes requests, and no longer."""
+
+import threading
+import time
+
+import pytest
+
+from otel_experiments.record.base.guard import Guard
+from otel_experiments.record.otlp.answer import Outcome
+from otel_experiments.record.otlp.backoff import Backoff
+from otel_experiments.record.otlp.ending import go_on_while_taken
+from otel_experiments.record.otlp.queue import Queue, one
+from otel_experiments.record.otlp.sender import SignalSender
+
+REQUESTS = 6
+
+
+class SlowEndpoint:
+    """Takes a request each time that it is let."""
+
+    def __init__(self):
+        self.may_take = threading.Semaphore(0)
+        self.taken = []
+
+    def send(self, entries):
+        """Take a request when it is let."""
+        self.may_take.acquire()
+        self.taken += entries
+        return Outcome(is_taken=True)
+
+    def close(self):
+        """Hold nothing up."""
+        self.may_take.release(2 * REQUESTS)
+
+
+@pytest.fixture
+def endpoint():
+    """Return an endpoint that answers nothing yet."""
+    return SlowEndpoint()
+
+
+@pytest.fixture
+def sender(endpoint):
+    """Return a sender that has sent one request, and has more to send."""
+    queue = Queue("spans", endpoint.send, weight=one, size=lambda n: 1, max_held=100, max_request=1)
+    made = SignalSender(
+        "traces",
+        "127.0.0.1:1",
+        endpoint,
+        [queue],
+        guard=Guard(),
+        backoff=Backoff(lambda low, high: 0.0),
+        delay_s=0.0,
+        kept="the store has them",
+        on_unserved=lambda sender, detail: None,
+    )
+    made.put(queue, range(REQUESTS))
+    endpoint.may_take.release()
+    yield made
+    made.stop()
+    made.join(30.0)
+
+
+def test_an_endpoint_that_takes_requests_is_waited_for(endpoint, sender):
+    """One request a step: the end waits until all are taken."""
+    steps = []
+
+    def wait(timeouts_s):
+        steps.append(timeouts_s)
+        before = sender.taken_requests
+        endpoint.may_take.release()
+        deadline_s = time.monotonic() + 30.0
+        while sender.taken_requests == before and time.monotonic() < deadline_s:
+            sender.await_answer(sender.ask(time.monotonic() + 0.01), time.monotonic() + 0.01)
+        sender.is_suspect = False
+
+    go_on_while_taken([sender], time.monotonic() + 600.0, wait)
+
+    assert endpoint.taken == list(range(REQUESTS))
+    assert len(steps) <= REQUESTS + 1
+    assert all(list(timeouts_s) == [sender] for timeouts_s in steps)
+
+
+def test_an_endpoint_that_takes_nothing_in_a_step_is_not_waited_for(endpoint, sender):
+    """The end waits one step for it, however much time there is."""
+    steps = []
+
+    go_on_while_taken([sender], time.monotonic() + 600.0, steps.append)
+
+    assert len(steps) <= 2
+    assert len(endpoint.taken) <= 1
+
+
+def test_the_end_comes_when_its_time_is_over(endpoint, sender):
+    """Nobody is waited for where there is no time left."""
+    go_on_while_taken([sender], time.monotonic() - 1.0, pytest.fail)
+
+    assert len(endpoint.taken) <= 1
