@@ -31,6 +31,9 @@ _WANTS_CERTIFICATE: Final = re.compile(
     r"certificate required|handshake failure|alert bad certificate|CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE",
     re.IGNORECASE,
 )
+_HUNG_UP: Final = re.compile(
+    r"SSLEOFError|EOF occurred in violation of protocol|UNEXPECTED_EOF", re.IGNORECASE
+)
 _EXPIRED: Final = re.compile(r"certificate has expired|CERTIFICATE_EXPIRED", re.IGNORECASE)
 _OTHER_HOST: Final = re.compile(
     r"hostname mismatch|IP address mismatch|is not valid for|Hostname Verification Check failed|peer name .* is not in",
@@ -39,6 +42,25 @@ _OTHER_HOST: Final = re.compile(
 _UNTRUSTED: Final = re.compile(
     r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|SSLCertVerificationError", re.IGNORECASE
 )
+
+_CLIENT_FILES: Final = "name it in OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY"
+_ABOUT_CERTIFICATES: Final = (
+    (
+        _OTHER_HOST,
+        "its certificate is one of another host; name the host that the certificate names in the endpoint",
+    ),
+    (_EXPIRED, "its certificate has expired; renew it where the endpoint runs"),
+    (
+        _UNTRUSTED,
+        "its certificate is not trusted; name its authority in OTEL_EXPORTER_OTLP_CERTIFICATE",
+    ),
+    (_WANTS_CERTIFICATE, f"it asks for a certificate of the client; {_CLIENT_FILES}"),
+    (
+        _HUNG_UP,
+        f"it hung up when TLS was set up, as one does that asks for a certificate of the client; {_CLIENT_FILES}",
+    ),
+)
+"""What a text of TLS is about, and what to do; the first that fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +107,9 @@ class Address:
         if not self.is_plain and _NO_TLS.search(detail):
             why = "https means TLS" if "://" in self.text else "an endpoint without a scheme means TLS"
             return f"{why}, and this port speaks none; write {plain}"
-        if _OTHER_HOST.search(detail):
-            return "its certificate is one of another host; name the host that the certificate names in the endpoint"
-        if _EXPIRED.search(detail):
-            return "its certificate has expired; renew it where the endpoint runs"
-        if _UNTRUSTED.search(detail):
-            return "its certificate is not trusted; name its authority in OTEL_EXPORTER_OTLP_CERTIFICATE"
-        if not self.is_plain and _WANTS_CERTIFICATE.search(detail):
-            return (
-                "it asks for a certificate of the client; name it in OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and "
-                "OTEL_EXPORTER_OTLP_CLIENT_KEY"
-            )
+        for pattern, advice in _ABOUT_CERTIFICATES:
+            if pattern.search(detail) and not (self.is_plain and pattern in {_WANTS_CERTIFICATE, _HUNG_UP}):
+                return advice
         return self._http_advice(detail) if self.path else self._grpc_advice(detail)
 
     def _grpc_advice(self, detail: str) -> str:

@@ -13,6 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import Any, Final, cast
 
@@ -102,7 +103,44 @@ class GrpcClient:
         )
         if outcome.is_unreachable:
             self._disconnect()  # a channel keeps what it met for a while, and would not look again for the next request
+        if error.code() is grpc.StatusCode.UNAVAILABLE and (refusal := self._refusal_without_certificate()):
+            return replace(outcome, detail=f"{outcome.detail}; {destination.address.explain(refusal)}")
         return outcome
+
+    def _refusal_without_certificate(self) -> str:
+        """Return what TLS says to a client that shows no certificate, where we show none: gRPC does not tell.
+
+        With TLS 1.3 the refusal comes after the handshake, so it is read for. Empty where the endpoint goes on.
+        """
+        address, destination = self.destination.address, self.destination
+        is_asked = not address.is_plain and address.host and not destination.proxy
+        if not is_asked or destination.client_certificate is not None or destination.credential_provider:
+            return ""
+        try:
+            connection = self._tls_connection()
+        except (OSError, ValueError):
+            return ""  # it is not there, or has a certificate of which gRPC says what is wrong
+        try:
+            with connection:
+                return "" if connection.recv(1) else "UNEXPECTED_EOF"
+        except TimeoutError:
+            return ""
+        except OSError as error:
+            return f"{error}" if isinstance(error, ssl.SSLError) else "UNEXPECTED_EOF"
+
+    def _tls_connection(self) -> ssl.SSLSocket:
+        """Return a connection that trusts everybody, to look at what the port says; it sends nothing."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols(["h2"])
+        address = self.destination.address
+        timeout_s = min(_PROBE_S, self.destination.timeout_s)
+        connection = socket.create_connection((address.host, address.port), timeout=timeout_s)
+        try:
+            return context.wrap_socket(connection, server_hostname=address.host)
+        except BaseException:
+            connection.close()
+            raise
 
     def _probe_tls(self) -> Outcome | None:
         """See once that the port speaks TLS: gRPC would write to stderr, past all logging, that it does not."""
@@ -110,16 +148,8 @@ class GrpcClient:
         if not address.host or destination.proxy:
             self._has_tls = True
             return None
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        context.set_alpn_protocols(["h2"])
-        timeout_s = min(_PROBE_S, destination.timeout_s)
         try:
-            with (
-                socket.create_connection((address.host, address.port), timeout=timeout_s) as connection,
-                context.wrap_socket(connection, server_hostname=address.host),
-            ):
-                pass
+            self._tls_connection().close()
         except ssl.SSLError as error:
             if "WRONG_VERSION_NUMBER" not in str(error) and "record layer" not in str(error):
                 self._has_tls = True  # it does, and wants something of us that gRPC may have
