@@ -1083,6 +1083,17 @@ Examples: "write", "openat"
 Stability: development
 """
 
+ML_TRACE_CHUNK_FIRST_STEP: Final = "ml.trace.chunk.first_step"
+"""Index of the step that was opened first in a chunk trace.
+
+Type: int
+Examples: 0, 9500
+Stability: development
+Never an attribute of a metric.
+
+On the root span of a chunk trace whose first span is a step.
+"""
+
 ML_TRACE_CHUNK_INDEX: Final = "ml.trace.chunk.index"
 """Number of the chunk trace of a long run, from 0.
 
@@ -1092,6 +1103,17 @@ Stability: development
 Never an attribute of a metric.
 
 On the root span of a chunk trace and on the links between it and the run's root span.
+"""
+
+ML_TRACE_CHUNK_LAST_STEP: Final = "ml.trace.chunk.last_step"
+"""Index of the step that was opened last in a chunk trace.
+
+Type: int
+Examples: 9499, 18999
+Stability: development
+Never an attribute of a metric.
+
+On the root span of a chunk trace, once it has ended.
 """
 
 NETWORK_INTERFACE_NAME: Final = "network.interface.name"

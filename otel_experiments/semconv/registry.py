@@ -1002,11 +1002,27 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         examples=("write", "openat"),
     ),
     AttributeDef(
+        name="ml.trace.chunk.first_step",
+        type="int",
+        brief="Index of the step that was opened first in a chunk trace.",
+        stability="development",
+        examples=(0, 9500),
+        is_unbounded=True,
+    ),
+    AttributeDef(
         name="ml.trace.chunk.index",
         type="int",
         brief="Number of the chunk trace of a long run, from 0.",
         stability="development",
         examples=(0, 12),
+        is_unbounded=True,
+    ),
+    AttributeDef(
+        name="ml.trace.chunk.last_step",
+        type="int",
+        brief="Index of the step that was opened last in a chunk trace.",
+        stability="development",
+        examples=(9499, 18999),
         is_unbounded=True,
     ),
     AttributeDef(

@@ -84,6 +84,16 @@ def test_a_day_of_40_000_steps_arrives_whole_in_linked_traces_that_backends_take
     assert {link.trace_id.hex() for link in root.links} == set(chunks)
     for chunk in chunks.values():
         assert [(link.trace_id.hex(), link.span_id) for link in chunk.links] == [(run.id, root.span_id)]
+        said = {pair.key: pair.value.int_value for pair in chunk.attributes}
+        steps = [
+            pair.value.int_value
+            for span in traces[chunk.trace_id.hex()]
+            if span.name == "step"
+            for pair in span.attributes
+            if pair.key == "ml.step.index"
+        ]
+        # In epochs whose steps begin at 0 anew: the first and the last are by time, not by number.
+        assert (said["ml.trace.chunk.first_step"], said["ml.trace.chunk.last_step"]) == (steps[0], steps[-1])
     assert len(chunks) >= STEPS // MOST_SPANS
     assert_roots_arrive_early(run, traces, requests)
 

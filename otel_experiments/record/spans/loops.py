@@ -2,7 +2,8 @@
 
 Tempo drops what goes beyond 5 MB of one trace, and Jaeger chokes on it. So when a run's trace has
 nearly `MAX_TRACE_SPANS` spans or `MAX_TRACE_BYTES`, further step and batch spans go to chunk traces of that size: each
-has a root span linked to the run span, and the run span is linked to it. A chunk closes at the first step or batch after
+has a root span linked to the run span, and the run span is linked to it. The root says which step came first in it, and which
+last. A chunk closes at the first step or batch after
 `MAX_CHUNK_S` too, so that its root arrives. Short runs are one trace.
 """
 
@@ -65,6 +66,7 @@ class Loops:
         self._chunk_index = 0
         self._chunk_from = (0, 0)
         self._chunk_due_ns = 0
+        self._last_step: int | None = None
 
     def chunked(self, name: str, attributes: dict[str, Any], duration: MetricDef | None) -> Scope:
         """Return the scope of a step or batch: in the run's trace, or in the present chunk trace."""
@@ -78,9 +80,12 @@ class Loops:
             or since_bytes >= MAX_TRACE_BYTES - MAX_TRACE_BYTES // _ROOM
             or (self._chunk is not None and run.pipeline.clock() >= self._chunk_due_ns)
         ):
-            self._open_chunk(spans, size)
+            self._open_chunk(spans, size, attributes.get(attr.ML_STEP_INDEX))
         if self._chunk is None:
             return Scope(run, name, attributes, duration=duration)
+        step = attributes.get(attr.ML_STEP_INDEX)
+        if type(step) is int:
+            self._last_step = step
         context = run.context_here()
         enclosing = trace.get_current_span(context).get_span_context()
         chunk_id = self._chunk.get_span_context().trace_id
@@ -92,6 +97,8 @@ class Loops:
     def close(self) -> None:
         """End the present chunk."""
         if self._chunk is not None:
+            if self._last_step is not None:
+                self._chunk.set_attribute(attr.ML_TRACE_CHUNK_LAST_STEP, self._last_step)
             self._chunk.end(self._run.pipeline.clock())
             self._chunk = None
 
@@ -100,9 +107,10 @@ class Loops:
         self._chunk = None
         self._chunk_from = self._run.trace_size
 
-    def _open_chunk(self, spans: int, size: int) -> None:
+    def _open_chunk(self, spans: int, size: int, step: object) -> None:
         run = self._run
         self.close()
+        self._last_step = None
         self._chunk_from = (spans, size)
         now_ns = run.pipeline.clock()
         self._chunk_due_ns = now_ns + round(MAX_CHUNK_S * 1e9)
@@ -112,6 +120,8 @@ class Loops:
             attr.ML_SPAN_LANE: current_lane(),
             attr.ML_SPAN_SEQUENCE: next_sequence(),
         }
+        if type(step) is int:
+            attributes[attr.ML_TRACE_CHUNK_FIRST_STEP] = step
         self._chunk = run.tracer.start_span(
             f"chunk {run.experiment}",
             run_context(run, context_api.Context()),

@@ -123,6 +123,26 @@ def test_long_runs_are_cut_into_linked_chunk_traces(recording, read, monkeypatch
     assert max(sum(s.trace_id == t for s in spans) for t in {s.trace_id for s in spans}) <= 12
     assert {link.trace_id for chunk in chunks for link in chunk.links} == {root.trace_id}
     assert {link.trace_id for link in root.links} == {chunk.trace_id for chunk in chunks}
+    for chunk in chunks:
+        inside = [s.attributes[attr.ML_STEP_INDEX] for s in steps if s.trace_id == chunk.trace_id]
+        said = [
+            chunk.attributes[key] for key in (attr.ML_TRACE_CHUNK_FIRST_STEP, attr.ML_TRACE_CHUNK_LAST_STEP)
+        ]
+        assert said == [inside[0], inside[-1]]
+
+
+def test_a_chunk_of_batches_names_no_step(recording, read, monkeypatch):
+    """Batches have numbers of their own: only steps are said to be in a chunk."""
+    monkeypatch.setattr(loops, "MAX_TRACE_SPANS", 10)
+    with ox.start_run("r") as run:
+        for index in range(25):
+            with run.batch(index):
+                pass
+
+    chunks = [span for span in read("r").spans if span.name == "chunk default"]
+    assert len(chunks) == 2
+    for chunk in chunks:
+        assert not {attr.ML_TRACE_CHUNK_FIRST_STEP, attr.ML_TRACE_CHUNK_LAST_STEP} & set(chunk.attributes)
 
 
 def test_a_chunk_trace_closes_after_an_hour(configure, monkeypatch):
