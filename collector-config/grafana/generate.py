@@ -17,6 +17,7 @@ import queries
 from grafana_foundation_sdk.builders import (
     barchart,
     dashboard,
+    heatmap,
     logs,
     prometheus,
     table,
@@ -320,6 +321,27 @@ def _time_and_system(grid: Grid) -> None:
         width=8,
         height=8,
     )
+    grid.add(
+        heatmap.Panel()
+        .title("Time of steps, by rank")
+        .description(
+            "A rank that is slower than the others, or slow for a while, is a row or a spot of another colour."
+        )
+        .datasource(CLICKHOUSE)
+        .calculate(False)
+        .cell_gap(1)
+        .with_target(ClickHouseQuery(queries.STEP_TIME_BY_RANK, "timeseries")),
+        width=12,
+        height=8,
+    )
+    opened = link("Open in Tempo", trace_url("${__data.fields.Trace}"))
+    grid.add(
+        sql_table("Slowest steps", queries.SLOWEST_STEPS)
+        .override_by_name("Took", unit("s"))
+        .override_by_name("Trace", column_links(opened)),
+        width=12,
+        height=8,
+    )
     grid.add(sql_lines("Load", queries.LOAD, "percentunit"), width=12, height=8)
     grid.add(sql_lines("Memory", queries.MEMORY, "bytes"), width=12, height=8)
     grid.row("Live, from Prometheus or VictoriaMetrics")
@@ -331,13 +353,21 @@ def _time_and_system(grid: Grid) -> None:
 
 def _events_and_traces(grid: Grid) -> None:
     grid.row("Anomalies, logs and traces")
-    grid.add(sql_table("Anomalies", queries.ANOMALIES), width=8, height=9)
+    opened = link("Open in Tempo", trace_url("${__data.fields.Trace}"))
     grid.add(
-        logs.Panel().title("Logs").datasource(CLICKHOUSE).with_target(ClickHouseQuery(queries.LOGS, "logs")),
+        sql_table("Anomalies", queries.ANOMALIES).override_by_name("Trace", column_links(opened)),
+        width=8,
+        height=9,
+    )
+    grid.add(
+        logs.Panel()
+        .title("Logs")
+        .datasource(CLICKHOUSE)
+        .with_target(ClickHouseQuery(queries.LOGS, "logs"))
+        .override_by_name("traceID", column_links(link("Open in Tempo", trace_url("${__value.raw}")))),
         width=16,
         height=9,
     )
-    opened = link("Open in Tempo", trace_url("${__data.fields.Trace}"))
     grid.add(
         sql_table("Traces", queries.TRACES).override_by_name("Trace", column_links(opened)),
         width=24,

@@ -135,6 +135,30 @@ group by step
 order by step
 """
 
+STEP_TIME_BY_RANK: Final = f"""
+select
+    $__timeInterval(Timestamp) as time,
+    concat('rank ', toString(toUInt32OrZero(ResourceAttributes['{attr.ML_DISTRIBUTED_RANK}']))) as rank,
+    avg(Duration) / 1e9 as value
+from otel_traces final
+where RunId = {RUN} and Operation = '{MlOperationName.STEP}'
+group by time, rank
+order by time, rank
+"""
+
+SLOWEST_STEPS: Final = f"""
+select
+    Step,
+    toUInt32OrZero(ResourceAttributes['{attr.ML_DISTRIBUTED_RANK}']) as Rank,
+    Duration / 1e9 as Took,
+    Timestamp as Started,
+    TraceId as Trace
+from otel_traces final
+where RunId = {RUN} and Operation = '{MlOperationName.STEP}'
+order by Duration desc
+limit 20
+"""
+
 STEP_TIME_TOTAL: Final = f"""
 select Rank, sum(steps) as Steps, sum(seconds) / sum(steps) as Mean, max(longest) as Slowest
 from
@@ -180,7 +204,8 @@ select
     Timestamp as time,
     LogAttributes['{attr.ML_METRIC_NAME}'] as Metric,
     LogAttributes['{attr.ML_ANOMALY_KIND}'] as Kind,
-    Step
+    Step,
+    TraceId as Trace
 from otel_logs final
 where RunId = {RUN} and EventName = '{ML_ANOMALY.name}'
 order by time

@@ -26,6 +26,8 @@ with ox.start_run("long", experiment="demo", tags={{"note": "é" * {LONG_BYTES}}
             pass
 """
 MOST_TRACE_BYTES, MOST_TRACE_SPANS = 3_000_000, 10_000
+MOST_LIVE_TRACES, MOST_PROCESSES = 10_000, 1_000
+"""What Tempo holds of one tenant at a time, and a fleet that trains at once: as many traces a process are open at most."""
 SPANS_BESIDE_STEPS = 10
 """The run's trace has its first 10,000 steps, and the run and its stages."""
 MOST_VALUE_BYTES = 2_048
@@ -55,6 +57,20 @@ class Sink:
         """Stop at once."""
         self._server.stop(grace=None).wait()
         self._pool.shutdown(wait=True)
+
+
+def most_live_traces(bodies):
+    """Return how many traces were under way at once: their first span had come, and not yet their last."""
+    comes = defaultdict(list)
+    for number, body in enumerate(bodies):
+        for part in ExportTraceServiceRequest.FromString(body).resource_spans:
+            for scope in part.scope_spans:
+                for span in scope.spans:
+                    comes[span.trace_id].append(number)
+    return max(
+        sum(numbers[0] <= moment <= numbers[-1] for numbers in comes.values())
+        for moment in range(len(bodies))
+    )
 
 
 @pytest.fixture
@@ -125,6 +141,7 @@ def test_a_long_run_keeps_below_the_limits_of_tempo(make_collector, sink, tmp_pa
     assert number[run_id] <= MOST_TRACE_SPANS + SPANS_BESIDE_STEPS
     assert len(number) >= 3
     assert {trace_id: len(ends) for trace_id, ends in roots.items()} == dict.fromkeys(number, 1)
+    assert most_live_traces(sink.bodies) * MOST_PROCESSES < MOST_LIVE_TRACES
     for (root,) in roots.values():
         assert root.links
         assert {link.trace_id for link in root.links} <= number.keys()

@@ -188,6 +188,17 @@ def train_all(tmp_path):
     return lambda endpoint: record_all(tmp_path / "trained", endpoint)
 
 
+@pytest.fixture
+def start_training(tmp_path):
+    """Return a function that runs one training against an endpoint until it ends as expected, and returns its store."""
+
+    def run(endpoint, scenario, *, ends_with=0):
+        assert train(tmp_path, endpoint, scenario).wait(60) == ends_with
+        return tmp_path / "train.db"
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def start_clickhouse():
     """Return a function that starts an engine on a folder."""

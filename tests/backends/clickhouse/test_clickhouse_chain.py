@@ -1,10 +1,12 @@
 """Trainings into ClickHouse's engine through the real Collector, with its real exporter."""
 
 import json
+import signal
 from collections import Counter
 
 from real_programs import until
 
+import otel_experiments as ox
 from otel_experiments.model.search import RunQuery, SpanQuery
 from otel_experiments.store import open_store
 
@@ -68,6 +70,38 @@ def test_trainings_arrive_whole(empty_clickhouse, make_collector, train_all, cam
     assert expected["points"] == 178
     assert engine.value("select toUInt32(count()) from runs") == 3
     assert "ml.anomaly" in {row["EventName"] for row in engine.rows("select EventName from otel_logs final")}
+
+
+def test_a_killed_run_is_read_back_whole(empty_clickhouse, make_collector, start_training, came_back):
+    """SIGKILL in the middle of a stage, then `push`: every point and ended span is there once, the run without an end."""
+    engine = empty_clickhouse
+    collector = make_collector("clickhouse.yaml", **settings(engine))
+
+    store = start_training(collector.endpoint, "killed", ends_with=-signal.SIGKILL)
+    run = ox.run("killed", store=store)
+    report = ox.push(unsent=True, to=collector.endpoint, store=store)
+    ended = {span.span_id: span.duration_ns for span in run.spans if span.end_ns is not None}
+    curve = run.metrics["loss"].points()
+    until(lambda: engine.value("select toUInt32(count()) from points final") == 50, what="50 points")
+    until(
+        lambda: engine.value("select toUInt32(count()) from otel_traces final") == len(ended),
+        what="every span",
+    )
+
+    assert (report.is_complete, len(ended), str(run.state)) == (True, 51, "lost")
+    rows = engine.rows("select SpanId, TraceId, toInt64(Duration) as Took from otel_traces final")
+    assert {row["SpanId"]: int(row["Took"]) for row in rows} == ended
+    assert {row["TraceId"] for row in rows} == {run.id}
+    points = engine.rows(
+        "select Step, Value, toUnixTimestamp64Nano(Time) as Ns from points final order by Step"
+    )
+    assert [(one["Step"], one["Value"], int(one["Ns"])) for one in points] == list(
+        zip(curve.steps, curve.values, curve.times_ns, strict=True)
+    )
+    [row] = engine.rows("select RunId, Name, State, EndTime, toUnixTimestamp64Nano(LastTime) as Ns from runs")
+    assert (row["RunId"], row["Name"], row["State"], row["EndTime"]) == (run.id, "killed", "running", None)
+    assert int(row["Ns"]) == max(curve.times_ns)
+    came_back("ClickHouse", spans=len(ended), points=50)
 
 
 def test_inserts_that_failed_after_they_were_stored_double_nothing(

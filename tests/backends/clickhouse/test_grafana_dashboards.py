@@ -234,6 +234,29 @@ def test_step_times_are_those_of_the_spans(asked):
     assert 0 < total["Mean"] <= total["Slowest"]
 
 
+def test_a_slow_rank_is_seen(asked):
+    """The heat map has a row a rank: the time of its steps, moment by moment."""
+    rows = asked("run: Time of steps, by rank", run=asked.together)
+    assert {row["rank"] for row in rows} == {"rank 0", "rank 1"}
+    assert all(row["value"] > 0 for row in rows)
+
+
+def test_steps_and_anomalies_lead_to_their_traces(asked):
+    """The slowest steps come first, and each row names the trace that its link opens."""
+    slowest = asked("run: Slowest steps")
+    assert len(slowest) == 20
+    assert [row["Took"] for row in slowest] == sorted((row["Took"] for row in slowest), reverse=True)
+    assert {row["Trace"] for row in [*slowest, *asked("run: Anomalies")]} == {asked.run}
+    linked = {
+        panel["title"]
+        for panel in all_panels(FILES["run"])
+        for override in panel["fieldConfig"]["overrides"]
+        for one in override["properties"]
+        if one["id"] == "links" and "${tempo}" in json.dumps(one)
+    }
+    assert linked == {"Run", "Slowest steps", "Anomalies", "Logs", "Traces"}
+
+
 def test_ranks_are_told_apart(asked):
     """Last and extreme values of each rank, with the steps at which they were reached."""
     rows = asked("run: Last and extreme values, by rank", run=asked.together)

@@ -1,11 +1,12 @@
-"""A small training whose numbers a test knows: one that ends well, one that fails, or one of two ranks.
+"""A small training whose numbers a test knows: one that ends well, one that fails, one of two ranks, or one that is killed.
 
-Usage: `python training.py STORE steady|broken|ranks`; the endpoint is in the environment.
+Usage: `python training.py STORE steady|broken|ranks|killed`; the endpoint is in the environment.
 """
 
 import contextlib
 import math
 import os
+import signal
 import sys
 import time
 
@@ -45,11 +46,27 @@ def ranks():
     """One of the ranks that record one run together."""
     with ox.start_run("together", experiment="curves", ranks="join") as run:
         for step in range(5):
-            run.log({"loss": float(step + 10 * int(os.environ["RANK"]))}, step=step)
+            with run.step(step):
+                run.log({"loss": float(step + 10 * int(os.environ["RANK"]))}, step=step)
+
+
+def killed():
+    """A run whose process is killed in its second stage: a part was sent by then."""
+    with ox.start_run("killed", experiment="curves") as run:
+        with run.stage("first"):
+            for step in range(30):
+                with run.step(step):
+                    run.log({"loss": float(step)}, step=step)
+        run.flush(timeout_s=30.0)
+        with run.stage("second"):
+            for step in range(30, 50):
+                with run.step(step):
+                    run.log({"loss": float(step)}, step=step)
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
     ox.configure(store=sys.argv[1], system_metrics_s=0.1, capture_git=False)
     with contextlib.suppress(ValueError):
-        {"steady": steady, "broken": broken, "ranks": ranks}[sys.argv[2]]()
+        {"steady": steady, "broken": broken, "ranks": ranks, "killed": killed}[sys.argv[2]]()
     ox.shutdown()
