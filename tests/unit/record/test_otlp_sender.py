@@ -2,7 +2,9 @@
 
 import threading
 import time
+from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
@@ -12,6 +14,7 @@ from otel_experiments.record.otlp.answer import Outcome
 from otel_experiments.record.otlp.backoff import Backoff
 from otel_experiments.record.otlp.queue import Queue, one
 from otel_experiments.record.otlp.sender import SignalSender
+from otel_experiments.testing import SteppingClock
 
 TAKEN = Outcome(is_taken=True)
 ANSWERS = {
@@ -197,3 +200,55 @@ def test_without_a_thread_everything_waits_for_one():
     sender.join(30.0)
 
     assert (held, "no thread could be started" in detail, endpoint.got) == (2, True, [1, 2, 3])
+
+
+class Watch:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self):
+        self._clock = SteppingClock(start_ns=0, step_ns=1_000_000_000)
+        self.now_s = self._clock() / 1e9
+
+    def __call__(self):
+        """Return the present time."""
+        return self.now_s
+
+    def pass_by(self, seconds):
+        """Let whole seconds pass."""
+        for _ in range(seconds):
+            self.now_s = self._clock() / 1e9
+
+
+@pytest.mark.parametrize("delay_s", [40.0, None], ids=["it names the time", "it names none"])
+def test_an_endpoint_that_throttles_for_minutes_gets_everything_in_the_end(delay_s):
+    """For ten minutes each request is refused: it is asked as it wishes, else ever more rarely, and nothing is lost."""
+    watch = Watch()  # the jitter is 2, so that every pause is of whole seconds
+    answers = [Outcome(is_taken=False, is_passing=True, delay_s=delay_s, detail="wait")] * 30
+    endpoint, guard = Endpoint(answers), Guard()
+    queue = make_queue("spans", endpoint)
+    sender = make_sender(endpoint, [queue], guard, backoff=Backoff(lambda low, high: 2.0), clock=watch)
+    asked = []
+    for second in range(600):
+        sender.put(queue, [second])
+        before = endpoint.asked
+        sender.await_answer(sender.ask(watch() + 0.5), watch() + 0.5)
+        asked += [second] * (endpoint.asked - before)
+        watch.pass_by(1)
+    endpoint.answers.clear()
+    watch.pass_by(120)
+    flush_by(sender, watch)
+    sender.stop()
+    sender.join(30.0)
+
+    pauses = [later - earlier for earlier, later in pairwise(asked)]
+    if delay_s is not None:
+        assert set(pauses) == {80}
+    else:
+        assert pauses[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert endpoint.got == list(range(600))
+    assert (queue.lost_count, guard.losses, sender.is_suspect) == (0, {}, False)
+
+
+def flush_by(sender, clock):
+    """Wait until everything was tried, by another clock."""
+    sender.await_answer(sender.ask(clock() + 30.0), clock() + 30.0)
