@@ -145,6 +145,21 @@ class Store(Protocol):
         """
         ...
 
+    def whole_run(self, run_id: str | None) -> Iterator[WriteBatch]:
+        """Yield all that is stored of a run but what was not sent, page by page, in the order of recording.
+
+        Applied to a store that does not know the run, the pages make it hold the run as this one does. Spans come first,
+        open ones among them, then log records, data points of instruments, and points; the last page is the run itself, with
+        params, tags (removed ones too) and definitions of metrics. Where `run_id` is None: the spans, log records and data
+        points that belong to no run.
+
+        What is stored while the pages are read may be in them or not.
+
+        Raises:
+            StoreDamagedError: the run's row cannot be read.
+        """
+        ...
+
     def sql(
         self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()
     ) -> tuple[list[str], list[Row]]:

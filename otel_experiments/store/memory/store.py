@@ -36,6 +36,7 @@ from otel_experiments.store.memory import contents as _memory_contents
 from otel_experiments.store.memory.contents import Contents
 from otel_experiments.store.memory.losses import add_up
 from otel_experiments.store.memory.pages import stored_pages
+from otel_experiments.store.memory.whole import whole_run
 from otel_experiments.store.protocol import Row
 from otel_experiments.store.semantics.band import BandBuilder, Stretch, finite_steps
 from otel_experiments.store.semantics.run import StoredRun
@@ -235,6 +236,11 @@ class MemoryStore:
         """Yield what is stored of one signal of a run, page by page. See `Store.stored_pages`."""
         with self._open() as contents:
             return iter(list(stored_pages(contents, run_id, signal, since_ns, until_ns)))
+
+    def whole_run(self, run_id: str | None) -> Iterator[WriteBatch]:
+        """Yield all that is stored of a run, page by page. See `Store.whole_run`."""
+        with self._open() as contents:
+            return iter(list(whole_run(contents, run_id)))
 
     def sql(
         self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()

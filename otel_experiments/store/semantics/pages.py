@@ -13,6 +13,10 @@ PAGE_BYTES: Final = 4 << 20
 PAGE_POINTS: Final = 50_000
 """About how many metric points are in a page; more where that many have the same time."""
 
+WHOLE_ITEMS: Final = 500
+WHOLE_POINTS: Final = 5_000
+"""The same for pages of a whole run, which become one request each where they are exported."""
+
 
 def slices(
     times_ns: Sequence[int], until_ns: int, sizes: Callable[[slice], Iterable[int]] | None = None

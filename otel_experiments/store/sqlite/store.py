@@ -182,6 +182,12 @@ class SqliteStore:
 
         return stored_pages(self._database, run_id, signal, since_ns=since_ns, until_ns=until_ns)
 
+    def whole_run(self, run_id: str | None) -> Iterator[WriteBatch]:
+        """Yield all that is stored of a run, page by page. See `Store.whole_run`."""
+        from otel_experiments.store.sqlite.whole import whole_run  # noqa: PLC0415 - as above
+
+        return whole_run(self._database, run_id)
+
     def sql(
         self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()
     ) -> tuple[list[str], list[Row]]:
