@@ -664,6 +664,17 @@ Examples: "mnist-baseline", "retrieval-ablation"
 Stability: development
 """
 
+ML_EXPORT_RUN_ID: Final = "ml.export.run_id"
+"""Run that exported telemetry is stored under; empty where it belongs to no run.
+
+Type: str
+Examples: "0af7651916cd43dd8448eb211c80319c"
+Stability: development
+Never an attribute of a metric.
+
+`otel-experiments export otlp` adds it to each resource, and what reads the export takes it away: other attributes need not name the run of what other libraries recorded in it.
+"""
+
 ML_HEDGE_ATTEMPT_COUNT: Final = "ml.hedge.attempt.count"
 """Number of attempts that were started.
 
@@ -766,6 +777,17 @@ ML_METRIC_NAME: Final = "ml.metric.name"
 Type: str
 Examples: "loss", "val/accuracy"
 Stability: development
+"""
+
+ML_METRIC_NAN_BITS: Final = "ml.metric.nan_bits"
+"""The 64 bits of a NaN that is not the usual one.
+
+Type: int
+Examples: -2251799813685248
+Stability: development
+Never an attribute of a metric.
+
+Stands on exemplars in OTLP/JSON, which has one NaN only.
 """
 
 ML_METRIC_STEP: Final = "ml.metric.step"

@@ -76,6 +76,13 @@ ML_RUN_CONFIG: Final = EventDef(
 )
 """The whole configuration of a run."""
 
+ML_RUN_RECORD: Final = EventDef(
+    name="ml.run.record",
+    brief="All that is stored of a run itself, in an export that is to be read back.",
+    attributes={},
+)
+"""All that is stored of a run itself, in an export that is to be read back."""
+
 ML_RUN_START: Final = EventDef(
     name="ml.run.start",
     brief="A process has started or resumed a run.",
@@ -118,6 +125,7 @@ ALL: Final[tuple[EventDef, ...]] = (
     ML_METRIC_BATCH,
     ML_RANK_CONFIG,
     ML_RUN_CONFIG,
+    ML_RUN_RECORD,
     ML_RUN_START,
     ML_RUN_STATE,
     ML_TELEMETRY_LOSS,

@@ -38,6 +38,8 @@ VOLATILE: Final[tuple[str, ...]] = (
     "host.id",
     "host.name",
     "ml.checkpoint.size",
+    "ml.export.run_id",
+    "ml.metric.nan_bits",
     "ml.run.host_load.cpu.utilization",
     "ml.run.id",
     "ml.run.name",

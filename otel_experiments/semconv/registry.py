@@ -617,6 +617,14 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         examples=("mnist-baseline", "retrieval-ablation"),
     ),
     AttributeDef(
+        name="ml.export.run_id",
+        type="string",
+        brief="Run that exported telemetry is stored under; empty where it belongs to no run.",
+        stability="development",
+        examples=("0af7651916cd43dd8448eb211c80319c",),
+        is_unbounded=True,
+    ),
+    AttributeDef(
         name="ml.hedge.attempt.count",
         type="int",
         brief="Number of attempts that were started.",
@@ -712,6 +720,14 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         brief="Name that the user gave to the metric.",
         stability="development",
         examples=("loss", "val/accuracy"),
+    ),
+    AttributeDef(
+        name="ml.metric.nan_bits",
+        type="int",
+        brief="The 64 bits of a NaN that is not the usual one.",
+        stability="development",
+        examples=(-2251799813685248,),
+        is_unbounded=True,
     ),
     AttributeDef(
         name="ml.metric.step",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ from otel_experiments.model.span import Attributes, Resource, Scope
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.metrics import ML_METRIC_VALUE
 
+_UINT64: Final = 2**64 - 1
 STEP_KEY: Final = attr.ML_METRIC_STEP
 """Of the step among the attributes of a point's exemplar."""
 
@@ -128,10 +131,26 @@ def split_histories(points: Iterable[InstrumentPoint]) -> tuple[list[SeriesPoint
         is_history = point.name == ML_METRIC_VALUE.name and point.kind == "gauge" and not point.flags
         if is_history and point.value is not None and names_metric(point.attributes):
             gauge = histories.gauge_of(point.resource, point.scope, point.unit)
-            gauge.add(point.attributes, _step(point.exemplars), point.time_ns, float(point.value))
+            gauge.add(
+                point.attributes, _step(point.exemplars), point.time_ns, _value(point.value, point.exemplars)
+            )
         else:
             others.append(point)
     return histories.pieces(), others
+
+
+def _value(value: float, exemplars: Iterable[Attributes]) -> float:
+    """Return the value as a float: a NaN of JSON, which has only one, as the one that its bits beside it say."""
+    found = float(value)
+    if not math.isnan(found):
+        return found
+    for exemplar in exemplars:
+        held = exemplar["attributes"]
+        bits = held.get(attr.ML_METRIC_NAN_BITS) if isinstance(held, Mapping) else None
+        if isinstance(bits, int):
+            (odd,) = struct.unpack("<d", struct.pack("<Q", bits & _UINT64))
+            return odd if math.isnan(odd) else found
+    return found
 
 
 def _step(exemplars: Iterable[Attributes]) -> float | None:

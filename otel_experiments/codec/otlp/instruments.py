@@ -7,6 +7,7 @@ Source: opentelemetry-proto, metrics.proto.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from struct import Struct, pack
 from typing import Any, Final
 
@@ -37,8 +38,13 @@ _CUMULATIVE: Final = 2
 _pack_signed: Final = Struct("<q").pack
 
 
-def instrument_points_to_request(points: Sequence[InstrumentPoint]) -> bytes:
+def instrument_points_to_request(points: Sequence[InstrumentPoint], *, is_exact: bool = False) -> bytes:
     """Return a request with the data points.
+
+    Args:
+        points: what is sent.
+        is_exact: the start of gauges and an unknown temporality as they are stored, for an export. A sender leaves out the
+            one, and says of the other that it is cumulative.
 
     Raises:
         ValueError, TypeError, struct.error: a point has a number, an id or a value that OTLP has no room for.
@@ -52,15 +58,18 @@ def instrument_points_to_request(points: Sequence[InstrumentPoint]) -> bytes:
         )  # fmt: skip
         metrics.setdefault(metric, (records, []))[1].append(point)
     for records, group in metrics.values():
-        records.append(delimited(RECORD_TAG, _metric(group)))
+        records.append(delimited(RECORD_TAG, _metric(group, is_exact=is_exact)))
     return request.to_bytes()
 
 
-def _metric(points: Sequence[InstrumentPoint]) -> bytes:
+def _metric(points: Sequence[InstrumentPoint], *, is_exact: bool) -> bytes:
     first = points[0]
-    data = [delimited(b"\x0a", _DATA_POINTS[first.kind](point)) for point in points]
+    encode = (
+        partial(_number, keeps_start=True) if is_exact and first.kind == "gauge" else _DATA_POINTS[first.kind]
+    )
+    data = [delimited(b"\x0a", encode(point)) for point in points]
     if first.kind not in _WITHOUT_TEMPORALITY:
-        data.append(b"\x10" + varint(first.temporality or _CUMULATIVE))
+        data.append(b"\x10" + varint(first.temporality or (0 if is_exact else _CUMULATIVE)))
     if first.kind == "sum" and first.is_monotonic:
         data.append(b"\x18\x01")
     return b"".join(
@@ -73,10 +82,11 @@ def _metric(points: Sequence[InstrumentPoint]) -> bytes:
     )
 
 
-def _number(point: InstrumentPoint) -> bytes:
+def _number(point: InstrumentPoint, *, keeps_start: bool = False) -> bytes:
+    has_start = point.start_ns and (keeps_start or point.kind != "gauge")
     return b"".join(
         (
-            b"\x11" + pack_fixed64(point.start_ns) if point.start_ns and point.kind != "gauge" else b"",
+            b"\x11" + pack_fixed64(point.start_ns) if has_start else b"",
             b"\x19" + pack_fixed64(point.time_ns),
             _value(b"\x21", b"\x31", point.value),
             _exemplars(b"\x2a", point),

@@ -20,6 +20,7 @@ from otel_experiments.codec.otlp.request import RECORD_TAG, Request
 from otel_experiments.model.span import Event, Link, Span, SpanKind, StatusCode
 
 _TRACE_FLAGS: Final = 0xFF
+_UINT32: Final = 0xFFFFFFFF
 _KNOWS_REMOTE: Final = 0x100
 _IS_REMOTE: Final = 0x200
 """Flags: it is known whether the parent is of another process; it is."""
@@ -31,20 +32,30 @@ _KINDS: Final = {
 _NO_STATUS: Final = b"\x7a\x00"
 
 
-def spans_to_request(spans: Sequence[Span]) -> bytes:
-    """Return a request with the ended spans.
+def spans_to_request(spans: Sequence[Span], *, is_exact: bool = False) -> bytes:
+    """Return a request with the spans, which have ended unless they are exported.
+
+    Args:
+        spans: what is sent.
+        is_exact: kinds and flags as they are stored, for an export. A sender says of each span what kind it is, and of
+            its parent whether it is of another process.
 
     Raises:
         ValueError, TypeError, struct.error: a span has an id, a time or a value that OTLP has no room for.
     """
     request = Request()
     for span in spans:
-        request.records_of(span.resource, span.scope).append(delimited(RECORD_TAG, _span(span)))
+        request.records_of(span.resource, span.scope).append(
+            delimited(RECORD_TAG, _span(span, is_exact=is_exact))
+        )
     return request.to_bytes()
 
 
-def _span(span: Span) -> bytes:
+def _span(span: Span, *, is_exact: bool) -> bytes:
     kept_flags = _TRACE_FLAGS | _IS_REMOTE if span.parent_span_id else _TRACE_FLAGS
+    kind, flags = _KINDS[span.kind], _KNOWS_REMOTE | span.flags & kept_flags
+    if is_exact:
+        kind, flags = b"\x30" + varint(span.kind), span.flags & _UINT32
     return b"".join(
         (
             id_field(b"\x0a", span.trace_id, size=16),
@@ -52,7 +63,7 @@ def _span(span: Span) -> bytes:
             text_field(b"\x1a", span.trace_state),
             id_field(b"\x22", span.parent_span_id, size=8) if span.parent_span_id else b"",
             text_field(b"\x2a", span.name),
-            _KINDS[span.kind],
+            kind,
             b"\x39",
             pack_fixed64(span.start_ns),
             b"\x41",
@@ -65,7 +76,7 @@ def _span(span: Span) -> bytes:
             count_field(b"\x70", span.dropped_links_count),
             _status(span),
             b"\x85\x01",
-            pack_fixed32(_KNOWS_REMOTE | span.flags & kept_flags),
+            pack_fixed32(flags),
         )
     )
 
