@@ -20,7 +20,7 @@ with warnings.catch_warnings():
 
 FOLDER = Path(__file__).parents[3] / "collector-config" / "grafana"
 FILES = {path.stem: json.loads(path.read_text()) for path in sorted((FOLDER / "dashboards").glob("*.json"))}
-BUILT_IN = {"__data", "__rate_interval", "__timeFilter", "__timeInterval", "__all"}
+BUILT_IN = {"__data", "__value", "__rate_interval", "__timeFilter", "__timeInterval", "__all"}
 
 
 def all_panels(board):
