@@ -18,7 +18,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-from otel_experiments.record.base.otel_internals import global_provider
+from otel_experiments.record.base.otel_internals import global_tracer_provider
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("api", "sdk", "exporter-otlp-proto-grpc", "exporter-otlp-proto-common", "proto")
@@ -222,8 +222,8 @@ def test_the_global_provider_is_the_variable_that_we_look_at(monkeypatch):
     provider = TracerProvider(shutdown_on_exit=False)
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
 
-    assert global_provider() is provider
+    assert global_tracer_provider() is provider
     assert trace.get_tracer_provider() is provider
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
-    assert global_provider() is None
+    assert global_tracer_provider() is None
     assert isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)

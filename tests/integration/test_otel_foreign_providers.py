@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import otel_experiments as ox
+from otel_experiments.record.base.provider_watch import look_again
 from otel_experiments.record.spans import adoption
 
 
@@ -124,7 +125,7 @@ def install(monkeypatch):
     yield install
 
     monkeypatch.undo()
-    adoption.look_again()
+    look_again()
 
 
 def foreign(count=1):

@@ -39,6 +39,11 @@ def fork_safe(kind: type[Provider]) -> type[Provider]:
     return cast("type[Provider]", _fork_safe[kind])
 
 
+def is_of_a_run(provider: object) -> bool:
+    """Tell whether a provider is a run's, which records by itself and is not adopted where it is the global one."""
+    return type(provider) in _fork_safe.values()
+
+
 def renew_locks(made: Made) -> Made:
     """Give a provider or meter locks that its thread can take twice, and return it; nobody may hold the old ones."""
     for name in [name for name in vars(made) if name.endswith(_LOCK)]:

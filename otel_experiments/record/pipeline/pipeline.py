@@ -31,6 +31,7 @@ from otel_experiments.record.base.declared import References
 from otel_experiments.record.base.guard import Guard, logger
 from otel_experiments.record.base.ids import PrivateIdGenerator
 from otel_experiments.record.base.known_runs import KnownRun, KnownRuns
+from otel_experiments.record.base.provider_watch import look_again, watch_providers
 from otel_experiments.record.base.ranks import look_for_late_group
 from otel_experiments.record.base.redactor import Redactor
 from otel_experiments.record.base.sdk_locks import renew_lock
@@ -42,7 +43,7 @@ from otel_experiments.record.events.run_events import RunEvents
 from otel_experiments.record.metrics.anomalies import AnomalyEvents
 from otel_experiments.record.otlp.environment import is_sdk_disabled
 from otel_experiments.record.pipeline.storage import Storage
-from otel_experiments.record.spans.adoption import look_again
+from otel_experiments.record.spans.adoption import PROVIDERS as TRACER_PROVIDERS
 from otel_experiments.record.spans.processors import (
     JournalLogProcessor,
     JournalSpanProcessor,
@@ -379,4 +380,5 @@ class Pipeline:
         self._stop = threading.Event()
 
 
+watch_providers(TRACER_PROVIDERS)
 _pipelines: Final = ResetInChild(Pipeline._reset_in_child)  # noqa: SLF001 - the module's own class

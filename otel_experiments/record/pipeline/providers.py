@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry.metrics import Meter, MeterProvider, NoOpMeter, NoOpMeterProvider
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import INVALID_SPAN, NoOpTracer, Span, Tracer
@@ -22,7 +23,6 @@ from otel_experiments.record.base.sdk_locks import fork_safe, renew_lock, renew_
 from otel_experiments.record.base.sound_environment import sound_environment
 from otel_experiments.record.events.writer import EventWriter
 from otel_experiments.record.metrics.meter import ForkSafeMeter
-from otel_experiments.record.spans.adoption import OwnTracerProvider
 from otel_experiments.record.spans.processors import GatedLogProcessor
 from otel_experiments.record.spans.run_span import SpanSource
 from otel_experiments.semconv import SCHEMA_URL
@@ -116,7 +116,7 @@ class RunProviders:
         self.gate = Gate(run_id, pipeline.guard.of_run(run_id))
         # get_tracer puts a filter of its own in front of the user's
         with sound_environment(), warnings.catch_warnings():
-            self.tracer_provider = fork_safe(OwnTracerProvider)(
+            self.tracer_provider = fork_safe(TracerProvider)(
                 sampler=_EverySpan(self.gate),
                 resource=resource,
                 shutdown_on_exit=False,

@@ -15,6 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 
 from otel_experiments.process import lanes
+from otel_experiments.record.base.provider_watch import adopt_global_providers
 from otel_experiments.record.pipeline.pipeline import Pipeline
 from otel_experiments.record.pipeline.providers import RunProviders
 from otel_experiments.record.run import exits
@@ -24,7 +25,6 @@ from otel_experiments.record.run.given_values import GivenValues
 from otel_experiments.record.run.identity import RunIdentity, run_attributes
 from otel_experiments.record.run.parts import RunParts
 from otel_experiments.record.run.run import Run
-from otel_experiments.record.spans.adoption import adopt_global_provider
 from otel_experiments.record.spans.scopes import mark_failed, run_context
 from otel_experiments.semconv import SCHEMA_URL, values
 from otel_experiments.semconv import attributes as attr
@@ -115,6 +115,6 @@ def joined_core(
 def start_joined(core: RunCore, cycle: JoinedLife, given: GivenValues) -> Run:
     """Return a run of another process that has started to record here."""
     if core.pipeline.has_telemetry:
-        adopt_global_provider()
+        adopt_global_providers()
     exits.watch_process()
     return Run(RunParts(core, cycle, given)).start()

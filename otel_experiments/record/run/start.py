@@ -23,6 +23,7 @@ from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.base.current import active_runs, find_run
 from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.names import clean_name
+from otel_experiments.record.base.provider_watch import adopt_global_providers
 from otel_experiments.record.base.ranks import Rank, find_place
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.record.base.value_loss import Tell
@@ -38,7 +39,6 @@ from otel_experiments.record.run.parts import RunParts
 from otel_experiments.record.run.recording import clean_tags
 from otel_experiments.record.run.run import Run
 from otel_experiments.record.run.spec import RunSpec, merged_facts
-from otel_experiments.record.spans.adoption import adopt_global_provider
 from otel_experiments.record.system import environment
 from otel_experiments.record.system.git import git_attributes
 from otel_experiments.semconv import SCHEMA_URL
@@ -151,7 +151,7 @@ def create_run(
     if before is not None:
         parts.recording.config.merge({**before.params, **identity.params})
     if pipeline.has_telemetry:
-        adopt_global_provider()
+        adopt_global_providers()
     if rank is not None:
         lanes.set_rank(rank.number)
     exits.watch_process()

@@ -18,8 +18,8 @@ from otel_experiments.process.notice import tell
 from otel_experiments.record.base.current import find_run
 from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.otel_internals import agnostic_context_manager
+from otel_experiments.record.base.provider_watch import adopt_global_providers
 from otel_experiments.record.base.sound_environment import sound_environment
-from otel_experiments.record.spans.adoption import adopt_global_provider
 
 if TYPE_CHECKING:
     from otel_experiments.record.base.ports import RunPort
@@ -97,4 +97,4 @@ def install_global_provider() -> None:
             "The application has a global TracerProvider; it stays, and spans inside a run are adopted.",
             level=logging.INFO,
         )
-        adopt_global_provider()
+        adopt_global_providers()

@@ -27,8 +27,8 @@ from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.lanes import current_lane, next_sequence
 from otel_experiments.record.base.current import RUN_KEY, detach
 from otel_experiments.record.base.exceptions import EXCEPTION_EVENT, error_type, exception_attributes
+from otel_experiments.record.base.provider_watch import look_again
 from otel_experiments.record.base.value_loss import told_of
-from otel_experiments.record.spans.adoption import look_again
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.definitions import MetricDef
 
