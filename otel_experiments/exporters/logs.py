@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 
-from otel_experiments.codec.from_sdk import log_record_from_sdk
 from otel_experiments.exporters.base import StoreExporter
 from otel_experiments.exporters.journaled import JournaledStore
+from otel_experiments.record.events.adoption import adopted_record
 
 
 class StoreLogExporter(StoreExporter[Sequence[ReadableLogRecord]], LogRecordExporter):
@@ -35,7 +35,7 @@ class StoreLogExporter(StoreExporter[Sequence[ReadableLogRecord]], LogRecordExpo
         self._shut_down()
 
     def _write(self, target: JournaledStore, batch: Sequence[ReadableLogRecord]) -> bool:
-        return target.write_log_records([log_record_from_sdk(record) for record in batch])
+        return target.write_log_records([adopted_record(record) for record in batch])
 
     def _shown(self, batch: Sequence[ReadableLogRecord]) -> str:
         return f"{len(batch)} log records were"

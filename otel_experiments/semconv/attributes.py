@@ -886,6 +886,16 @@ Stability: development
 Never an attribute of a metric.
 """
 
+ML_RUN_ADOPTED: Final = "ml.run.adopted"
+"""Whether a provider of the application made the telemetry, in the run and not for it.
+
+Type: bool
+Examples: true
+Stability: development
+
+On the resource of data points of instruments, which have the run's id from no other place.
+"""
+
 ML_RUN_ATTEMPT: Final = "ml.run.attempt"
 """How often the run has been started, this time included; 1 until it is resumed.
 

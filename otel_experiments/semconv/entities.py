@@ -24,7 +24,13 @@ ML_RUN: Final = EntityDef(
     type="ml.run",
     brief="One execution of an experiment, on any number of processes.",
     identity=("ml.run.id",),
-    description=("ml.run.name", "ml.run.parent.id", "ml.run.attempt", "ml.run.trace_url"),
+    description=(
+        "ml.run.name",
+        "ml.run.parent.id",
+        "ml.run.attempt",
+        "ml.run.trace_url",
+        "ml.run.adopted",
+    ),
 )
 """One execution of an experiment, on any number of processes."""
 

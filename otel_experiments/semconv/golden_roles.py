@@ -40,6 +40,7 @@ VOLATILE: Final[tuple[str, ...]] = (
     "ml.checkpoint.size",
     "ml.export.run_id",
     "ml.metric.nan_bits",
+    "ml.run.adopted",
     "ml.run.host_load.cpu.utilization",
     "ml.run.id",
     "ml.run.name",

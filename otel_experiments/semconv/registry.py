@@ -829,6 +829,13 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         is_unbounded=True,
     ),
     AttributeDef(
+        name="ml.run.adopted",
+        type="boolean",
+        brief="Whether a provider of the application made the telemetry, in the run and not for it.",
+        stability="development",
+        examples=(True,),
+    ),
+    AttributeDef(
         name="ml.run.attempt",
         type="int",
         brief="How often the run has been started, this time included; 1 until it is resumed.",

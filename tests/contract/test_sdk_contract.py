@@ -10,15 +10,20 @@ from pathlib import Path
 
 import grpc
 import pytest
+from opentelemetry import _logs, metrics, trace
 from opentelemetry import context as context_api
-from opentelemetry import trace
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-from otel_experiments.record.base.otel_internals import global_tracer_provider
+from otel_experiments.record.base.otel_internals import (
+    logger_provider_finder,
+    meter_provider_finder,
+    sdk_gauge_class,
+    tracer_provider_finder,
+)
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("api", "sdk", "exporter-otlp-proto-grpc", "exporter-otlp-proto-common", "proto")
@@ -217,13 +222,34 @@ def test_the_logs_of_the_sdk_are_where_we_import_them_from():
     ]
 
 
-def test_the_global_provider_is_the_variable_that_we_look_at(monkeypatch):
+@pytest.mark.parametrize(
+    ("module", "name", "finder", "ask"),
+    [
+        (trace, "_TRACER_PROVIDER", tracer_provider_finder, trace.get_tracer_provider),
+        (metrics._internal, "_METER_PROVIDER", meter_provider_finder, metrics.get_meter_provider),
+        (_logs._internal, "_LOGGER_PROVIDER", logger_provider_finder, _logs.get_logger_provider),
+    ],
+    ids=["traces", "metrics", "logs"],
+)
+def test_the_global_provider_is_the_variable_that_we_look_at(monkeypatch, module, name, finder, ask):
     """The API keeps it in one variable of its module, which every scope compares; by the API itself it costs more."""
-    provider = TracerProvider(shutdown_on_exit=False)
-    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
+    provider = object()
+    monkeypatch.setattr(module, name, provider)
 
-    assert global_tracer_provider() is provider
-    assert trace.get_tracer_provider() is provider
-    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
-    assert global_tracer_provider() is None
-    assert isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+    assert finder()() is provider
+    assert ask() is provider
+    monkeypatch.setattr(module, name, None)
+    assert finder()() is None
+    assert "Proxy" in type(ask()).__name__
+
+
+def test_gauges_of_the_sdk_have_a_class_that_readers_know():
+    """By it a reader says how gauges are aggregated; it has no public name."""
+    made = MeterProvider(shutdown_on_exit=False).get_meter("m").create_gauge("g")
+
+    assert isinstance(made, sdk_gauge_class())
+
+
+def test_a_metric_reader_can_be_added_to_a_provider_that_is_in_use():
+    """The application's MeterProvider is adopted by this public method, which older SDKs do not have."""
+    assert callable(MeterProvider.add_metric_reader)

@@ -61,6 +61,11 @@ class PipelinePort(Protocol):
         ...
 
     @property
+    def is_inherited(self) -> bool:
+        """Whether this process is a forked child that got the pipeline from its parent."""
+        ...
+
+    @property
     def store_path(self) -> Path | None:
         """The store's file; None for stores without one."""
         ...

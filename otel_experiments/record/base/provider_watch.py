@@ -21,6 +21,8 @@ from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.sdk_locks import is_of_a_run
 
 _MAX_DEPTH: Final = 8
+_WRAPS: Final = 2
+"""Providers in the chain of one that wraps another, at least."""
 _WRAPPED: Final = ("__wrapped__", "wrapped", "provider", "tracer_provider", "delegate")
 """The public names under which a provider that wraps another one has it."""
 
@@ -29,8 +31,8 @@ _WRAPPED: Final = ("__wrapped__", "wrapped", "provider", "tracer_provider", "del
 class ProviderKind:
     """What is known of the providers of one signal.
 
-    `find` returns the global one, or None, in little time; `ask` asks OpenTelemetry's API, which also makes the one
-    that `variable` names. `sdk_class` returns the SDK's class, None where nothing has imported it yet. `adopt` gives a
+    `finder` returns a function that returns the global one, or None, in little time. `ask` asks OpenTelemetry's API,
+    which also makes the one that `variable` names. `sdk_class` returns the SDK's class, None where nothing has imported it yet. `adopt` gives a
     provider what is `added`, by its public method `adder`.
     """
 
@@ -40,20 +42,27 @@ class ProviderKind:
     variable: str
     getter: str
     adder: str
-    find: Callable[[], object]
+    finder: Callable[[], Callable[[], object]]
     ask: Callable[[], object]
     sdk_class: Callable[[], type | None]
     adopt: Callable[[Any], None]  # a provider, which may be any object with the method
 
 
 class ProviderWatch:
-    """Adopts the global provider of one signal wherever it is another one than the last time."""
+    """Adopts the global provider of one signal wherever it is another one than the last time.
+
+    Attributes:
+        find: returns the global provider.
+        seen: what `find` returned the last time, or what it never returns, where it is to be looked at each time.
+    """
+
+    __slots__ = ("_adopted", "_chain", "_kind", "_lock", "_outer", "find", "seen")
 
     def __init__(self, kind: ProviderKind) -> None:
-        self.find = kind.find
+        self.find = kind.finder()
         self.seen: object = None
-        self.is_wrapper = False
         self._kind = kind
+        self._outer: object = None
         self._chain: list[object] = []
         self._adopted: list[Callable[[], object]] = []  # references, weak where they can be
         self._lock = threading.RLock()
@@ -61,6 +70,7 @@ class ProviderWatch:
     def look(self) -> None:
         """Adopt the global provider, unless it is adopted. Never raises."""
         try:
+            self.find = self._kind.finder()
             self._look(self.find())
         except Exception as error:  # recording never raises into training code
             if is_interruption(error):
@@ -86,12 +96,13 @@ class ProviderWatch:
         with self._lock:
             chain = list(self._wrapped_by(outer))
             if (
-                outer is self.seen
+                outer is self._outer
                 and len(chain) == len(self._chain)
                 and all(one is before for one, before in zip(chain, self._chain, strict=True))
             ):
                 return
-            self.seen, self._chain, self.is_wrapper = outer, chain, len(chain) > 1
+            self._outer, self._chain = outer, chain
+            self.seen = outer if len(chain) < _WRAPS else self  # what is wrapped may be exchanged at any time
             sdk_class = self._kind.sdk_class()
             providers = [one for one in chain if sdk_class is not None and issubclass(type(one), sdk_class)]
             if not providers:  # one that is no SDK provider, and takes what we add as if it were
@@ -154,10 +165,10 @@ def watch_providers(*kinds: ProviderKind) -> None:
 def look_again() -> None:
     """Adopt each global provider that is another one than the last time. Never raises.
 
-    Called at the start of every scope: for a provider that is no wrapper it is one comparison.
+    Called at the start of every scope: it is one comparison a signal, for a provider that is no wrapper.
     """
     for watch in _watches:
-        if watch.find() is not watch.seen or watch.is_wrapper:
+        if watch.find() is not watch.seen:
             watch.look()
 
 

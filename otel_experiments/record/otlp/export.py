@@ -317,7 +317,11 @@ class OtlpExport:
 
     def _is_ours(self, record: Span | LogRecord | InstrumentPoint) -> bool:
         # What an application's own provider made goes where the application sends it, not there again.
-        return self._known.get(record.resource.attributes.get(attr.ML_RUN_ID)) is not None
+        attributes = record.resource.attributes
+        return (
+            self._known.get(attributes.get(attr.ML_RUN_ID)) is not None
+            and attr.ML_RUN_ADOPTED not in attributes
+        )
 
     def _put(self, noun: str, entries: Sequence[Any]) -> None:
         if entries and noun in self._ways:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -37,9 +38,12 @@ from otel_experiments.record.base.redactor import Redactor
 from otel_experiments.record.base.sdk_locks import renew_lock
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.record.base.span_limits import span_limits
+from otel_experiments.record.events.adoption import PROVIDERS as LOGGER_PROVIDERS
 from otel_experiments.record.events.losses import RunLosses
 from otel_experiments.record.events.own_event import OwnEvents
 from otel_experiments.record.events.run_events import RunEvents
+from otel_experiments.record.metrics.adoption import PROVIDERS as METER_PROVIDERS
+from otel_experiments.record.metrics.adoption import collect_adopted
 from otel_experiments.record.metrics.anomalies import AnomalyEvents
 from otel_experiments.record.otlp.environment import is_sdk_disabled
 from otel_experiments.record.pipeline.storage import Storage
@@ -123,7 +127,7 @@ class Pipeline:
             durability=settings.durability,
             file_mode=file_mode_of(settings.store_mode, settings.store_path),
             on_roll=storage.wake if storage is not None else None,
-            on_loss=self._tell_full_disk,
+            on_loss=partial(_tell_full_disk, self.guard, journal_directory),
         )
         self.journal_processor = JournalSpanProcessor(
             self.journal, self.references, self.guard, self._count_span, self.redactor.span
@@ -192,6 +196,7 @@ class Pipeline:
     def admit(self, run: RunPort) -> None:
         """Know a run that has started, and see that the thread runs which gives signs of life and collects metrics."""
         look_again()
+        collect_adopted(without=run)
         context = run.otel_span.get_span_context()
         self.known_runs.add(run.id, KnownRun(run.providers.resource, int(run.id, 16), context.span_id))
         self.losses.write_all(run.id)
@@ -308,7 +313,8 @@ class Pipeline:
             self.losses.write_all()
 
     def before_last_collection(self, run: RunPort) -> None:
-        """Take a run's last sample of system metrics."""
+        """Take a run's last sample of system metrics, and what the application's instruments measured in it."""
+        collect_adopted()
         if self._system is not None:
             self._system.sample_last(run)
 
@@ -354,6 +360,7 @@ class Pipeline:
         return [run for run in list(active_runs.values()) if run.pipeline is self]
 
     def _collect_metrics(self) -> None:
+        collect_adopted()
         for run in self._active_runs():
             run.collect_metrics()
 
@@ -361,14 +368,6 @@ class Pipeline:
         run = active_runs.get(run_id) if run_id is not None else None
         if run is not None:
             run.count_ended_span(size_bytes)
-
-    def _tell_full_disk(self, error: OSError) -> None:
-        self.guard.lost(
-            "journal not writable",
-            f"The journal in {str(self.journal.directory)!r} cannot grow: {reason_of(error)}. What is recorded "
-            "meanwhile is lost and counted; recording goes on by itself",
-            count=0,
-        )
 
     def _reset_in_child(self) -> None:
         self.guard.reset_in_child()
@@ -380,5 +379,14 @@ class Pipeline:
         self._stop = threading.Event()
 
 
-watch_providers(TRACER_PROVIDERS)
+def _tell_full_disk(guard: Guard, journal_directory: Path, error: OSError) -> None:
+    guard.lost(
+        "journal not writable",
+        f"The journal in {str(journal_directory)!r} cannot grow: {reason_of(error)}. What is recorded "
+        "meanwhile is lost and counted; recording goes on by itself",
+        count=0,
+    )
+
+
+watch_providers(TRACER_PROVIDERS, LOGGER_PROVIDERS, METER_PROVIDERS)
 _pipelines: Final = ResetInChild(Pipeline._reset_in_child)  # noqa: SLF001 - the module's own class

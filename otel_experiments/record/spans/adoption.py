@@ -20,7 +20,7 @@ from otel_experiments.process.lanes import current_lane, next_sequence
 from otel_experiments.process.notice import tell
 from otel_experiments.record.base.current import active_runs, find_run
 from otel_experiments.record.base.guard import logger
-from otel_experiments.record.base.otel_internals import global_tracer_provider
+from otel_experiments.record.base.otel_internals import tracer_provider_finder
 from otel_experiments.record.base.provider_watch import ProviderKind
 from otel_experiments.record.spans.processors import with_attributes
 from otel_experiments.semconv import attributes as attr
@@ -143,7 +143,7 @@ PROVIDERS: Final = ProviderKind(
     variable="OTEL_PYTHON_TRACER_PROVIDER",
     getter="get_tracer",
     adder="add_span_processor",
-    find=global_tracer_provider,
+    finder=tracer_provider_finder,
     ask=trace.get_tracer_provider,
     sdk_class=lambda: TracerProvider,
     adopt=_adopt,
