@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from otel_experiments.model.attachment import Attachment, Detachment
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import Direction, PointBlock
@@ -124,6 +125,8 @@ class WriteBatch:
     unsent: list[Unsent] = field(default_factory=list)
     sent: list[Unsent] = field(default_factory=list)
     received: list[ReceivedRequest] = field(default_factory=list)
+    detach: list[Detachment] = field(default_factory=list)
+    attach: list[Attachment] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__slots__)

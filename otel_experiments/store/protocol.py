@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal
 
 if TYPE_CHECKING:  # most readers need few of them, and making dataclasses takes a third of a millisecond each
+    from otel_experiments.model.attachment import TelemetryGroup, TelemetryQuery
     from otel_experiments.model.batch import WriteBatch
     from otel_experiments.model.instrument import InstrumentPoint
     from otel_experiments.model.log import LogRecord
@@ -46,6 +47,9 @@ class Store(Protocol):
         (an ended span is never overwritten by its open form; the latest time wins for params and tags; a
         state change older than the stored one is ignored). Rows about a run the store has not met yet are
         kept: a run's own record may arrive later, from another process's journal.
+
+        What is attached to a run keeps its content, and is received again as the same; it has the run's id until it is
+        detached, or arrives with the id of a run that it names itself.
 
         Raises:
             JournalMovedError: a segment's stored offset is not the `start_offset` of its advance.
@@ -125,6 +129,23 @@ class Store(Protocol):
         self, *, run_id: str | None = None, name: str | None = None
     ) -> list[InstrumentPoint]:
         """Return data points of OTel instruments by time."""
+        ...
+
+    def has_telemetry(self) -> bool:
+        """Tell whether there are spans, log records or data points of no run."""
+        ...
+
+    def telemetry_groups(
+        self, query: TelemetryQuery, *, by_trace: bool = False, limit: int | None = None
+    ) -> list[TelemetryGroup]:
+        """Return how much telemetry `query` means, by service or by trace, the newest first.
+
+        By trace, what belongs to none is left out.
+        """
+        ...
+
+    def telemetry_items(self, query: TelemetryQuery) -> Iterator[WriteBatch]:
+        """Yield the spans and the data points of instruments that `query` means, a page at a time."""
         ...
 
     def unsent(self, run_ids: Sequence[str] | None = None) -> list[Unsent]:

@@ -62,6 +62,8 @@ class Contents:
     instrument_points: dict[str, InstrumentPoint] = field(default_factory=dict)
     segments: dict[str, int] = field(default_factory=dict)
     unsent: dict[tuple[object, ...], Unsent] = field(default_factory=dict)
+    attached: set[object] = field(default_factory=set)
+    """Keys of what was attached to a run, as in `spans`, `log_records` and `instrument_points`."""
 
 
 def apply(contents: Contents, batch: WriteBatch) -> None:
@@ -79,11 +81,16 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
     _take_telemetry(contents, news, batch)
     for row in batch.unsent:
         _ensure(contents, news, row.run_id, row.noted_ns)
+    for one in batch.attach:
+        _ensure(contents, news, one.run_id, one.time_ns)
 
     contents.runs.update(news.runs)
     contents.params.update(news.params)
     contents.tags.update(news.tags)
     contents.spans.update(news.spans)
+    contents.attached.difference_update(
+        (span.trace_id, span.span_id) for span in batch.spans if contents.attached and span.run_id is not None
+    )
     for content_hash, record in news.log_records.items():
         contents.log_records.setdefault(content_hash, record)
     for content_hash, point in news.instrument_points.items():

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from otel_experiments.errors import QueryError, StoreClosedError, StoreReadOnlyError
+from otel_experiments.model.attachment import TelemetryGroup, TelemetryQuery
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
@@ -32,13 +33,14 @@ from otel_experiments.model.span import Span, StatusCode
 from otel_experiments.model.stored_page import StoredPage
 from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal, Unsent
 from otel_experiments.semconv.events import ML_TELEMETRY_LOSS
+from otel_experiments.store.memory import attached as _attached
 from otel_experiments.store.memory import contents as _memory_contents
 from otel_experiments.store.memory.contents import Contents
 from otel_experiments.store.memory.losses import add_up
 from otel_experiments.store.memory.pages import stored_pages
 from otel_experiments.store.memory.whole import whole_run
 from otel_experiments.store.protocol import Row
-from otel_experiments.store.semantics.band import BandBuilder, Stretch, finite_steps
+from otel_experiments.store.semantics.band import band_of
 from otel_experiments.store.semantics.run import StoredRun
 from otel_experiments.store.semantics.search import (
     MISSING,
@@ -51,7 +53,6 @@ from otel_experiments.store.semantics.search import (
     sort_key,
     summary_value,
 )
-from otel_experiments.store.semantics.summary import extremes
 
 LOCATION = "memory://"
 
@@ -75,6 +76,8 @@ class MemoryStore:
             raise StoreReadOnlyError(path=LOCATION, action="write")
         with self._open() as contents:
             _memory_contents.apply(contents, batch)
+            _attached.detach(contents, batch.detach)
+            _attached.attach(contents, batch.attach)
 
     def journal_offset(self, segment_id: str) -> int:
         """Return how many bytes of the segment are in the store; 0 for a segment never seen."""
@@ -175,17 +178,7 @@ class MemoryStore:
 
     def band(self, run_id: str, key: SeriesKey, *, buckets: int) -> Band:
         """Return the series thinned to at most `buckets` buckets of the step axis."""
-        points = self.points(run_id, key)
-        steps, values = array("d", points.steps), array("d", points.values)
-        if not steps:
-            return BandBuilder([], buckets).band()
-        low_step, high_step, unplaced = finite_steps(steps)
-        low, high = extremes(values)
-        builder = BandBuilder(
-            [Stretch(len(steps), unplaced, low_step, high_step, low, high, values[-1])], buckets
-        )
-        builder.add_points(steps, values)
-        return builder.band()
+        return band_of(self.points(run_id, key), buckets=buckets)
 
     def spans(self, query: SpanQuery) -> list[Span]:
         """Return the spans that `query` asks for, ordered by start."""
@@ -222,6 +215,23 @@ class MemoryStore:
                 if run_id in {None, point.run_id} and name in {None, point.name}
             ]
             return sorted(found, key=lambda point: point.time_ns)
+
+    def has_telemetry(self) -> bool:
+        """Tell whether there are spans, log records or data points of no run."""
+        with self._open() as contents:
+            return _attached.has_telemetry(contents)
+
+    def telemetry_groups(
+        self, query: TelemetryQuery, *, by_trace: bool = False, limit: int | None = None
+    ) -> list[TelemetryGroup]:
+        """Return how much telemetry `query` means, by service or by trace. See `Store.telemetry_groups`."""
+        with self._open() as contents:
+            return _attached.telemetry_groups(contents, query, by_trace=by_trace, limit=limit)
+
+    def telemetry_items(self, query: TelemetryQuery) -> Iterator[WriteBatch]:
+        """Yield the spans and the data points of instruments that `query` means."""
+        with self._open() as contents:
+            return iter(list(_attached.telemetry_items(contents, query)))
 
     def unsent(self, run_ids: Sequence[str] | None = None) -> list[Unsent]:
         """Return what destinations have not taken of these runs (None: all)."""

@@ -15,7 +15,7 @@ from itertools import islice
 from math import ceil
 from operator import le
 
-from otel_experiments.model.metric import Band
+from otel_experiments.model.metric import Band, Points
 from otel_experiments.store.semantics.summary import extremes
 
 _EXACT = 2**53
@@ -171,6 +171,20 @@ class BandBuilder:
             last,
             known[5] + count,
         )
+
+
+def band_of(points: Points, *, buckets: int) -> Band:
+    """Return points thinned to at most `buckets` buckets of the step axis."""
+    steps, values = array("d", points.steps), array("d", points.values)
+    if not steps:
+        return BandBuilder([], buckets).band()
+    low_step, high_step, unplaced = finite_steps(steps)
+    low, high = extremes(values)
+    builder = BandBuilder(
+        [Stretch(len(steps), unplaced, low_step, high_step, low, high, values[-1])], buckets
+    )
+    builder.add_points(steps, values)
+    return builder.band()
 
 
 def _edges(low: float, high: float, buckets: int) -> list[float]:

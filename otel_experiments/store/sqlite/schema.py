@@ -349,7 +349,17 @@ _V3 = (
     """,
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2, _V3)
+_V4 = (
+    # Telemetry of no run may be attached to one later, and be taken back.
+    "alter table spans add column attached_ns integer",
+    "alter table log_records add column attached_ns integer",
+    "alter table instrument_points add column attached_ns integer",
+    "create index spans_attached on spans (run_id) where attached_ns is not null",
+    "create index log_records_attached on log_records (run_id) where attached_ns is not null",
+    "create index instrument_points_attached on instrument_points (run_id) where attached_ns is not null",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2, _V3, _V4)
 """Migration i leads from schema version i to i + 1."""
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)

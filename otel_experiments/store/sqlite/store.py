@@ -22,6 +22,7 @@ from otel_experiments.store.sqlite.reading import read
 from otel_experiments.store.sqlite.settled import UNSETTLED, mark, segment_offset
 
 if TYPE_CHECKING:
+    from otel_experiments.model.attachment import TelemetryGroup, TelemetryQuery
     from otel_experiments.model.batch import WriteBatch
     from otel_experiments.model.instrument import InstrumentPoint
     from otel_experiments.model.log import LogRecord
@@ -167,6 +168,26 @@ class SqliteStore:
         from otel_experiments.store.sqlite import read_telemetry as _read_telemetry  # noqa: PLC0415 - 4 ms that few need
 
         return read(self._database, _read_telemetry.instrument_points, run_id, name)
+
+    def has_telemetry(self) -> bool:
+        """Tell whether there are spans, log records or data points of no run."""
+        from otel_experiments.store.sqlite import attached as _attached  # noqa: PLC0415 - as above
+
+        return read(self._database, _attached.has_telemetry)
+
+    def telemetry_groups(
+        self, query: TelemetryQuery, *, by_trace: bool = False, limit: int | None = None
+    ) -> list[TelemetryGroup]:
+        """Return how much telemetry `query` means, by service or by trace. See `Store.telemetry_groups`."""
+        from otel_experiments.store.sqlite import attached as _attached  # noqa: PLC0415 - as above
+
+        return read(self._database, _attached.telemetry_groups, query, by_trace=by_trace, limit=limit)
+
+    def telemetry_items(self, query: TelemetryQuery) -> Iterator[WriteBatch]:
+        """Yield the spans and the data points of instruments that `query` means, a page at a time."""
+        from otel_experiments.store.sqlite import attached as _attached  # noqa: PLC0415 - as above
+
+        return _attached.telemetry_items(self._database, query)
 
     def unsent(self, run_ids: Sequence[str] | None = None) -> list[Unsent]:
         """Return what destinations have not taken of these runs (None: all)."""

@@ -45,7 +45,17 @@ class BatchWriter:
             self._telemetry.write_log_records(connection, batch.log_records)
         if batch.instrument_points:
             self._telemetry.write_instrument_points(connection, batch.instrument_points)
+        if batch.detach or batch.attach:
+            self._attach(connection, batch)
         self._note_unsent(connection, batch)
+
+    def _attach(self, connection: sqlite3.Connection, batch: WriteBatch) -> None:
+        from otel_experiments.store.sqlite.attached import attach, detach  # noqa: PLC0415 - few need it
+
+        for one in batch.attach:
+            self._runs.ensure(connection, one.run_id, one.time_ns)
+        detach(connection, batch.detach, self._points)
+        attach(connection, batch.attach)
 
     def _write_runs(self, connection: sqlite3.Connection, batch: WriteBatch) -> None:
         if batch.runs or batch.sightings or batch.state_changes or batch.heartbeats:

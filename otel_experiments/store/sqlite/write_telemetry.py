@@ -36,7 +36,8 @@ _UPSERT_SPAN: Final = """
       dropped_attributes_count = excluded.dropped_attributes_count,
       dropped_events_count = excluded.dropped_events_count,
       dropped_links_count = excluded.dropped_links_count,
-      resource_id = excluded.resource_id, scope_id = excluded.scope_id
+      resource_id = excluded.resource_id, scope_id = excluded.scope_id,
+      attached_ns = case when excluded.run_id is null then spans.attached_ns end
 """
 _DELETE_EVENTS: Final = "delete from span_events where trace_id = ? and span_id = ?"
 _DELETE_LINKS: Final = "delete from span_links where trace_id = ? and span_id = ?"
