@@ -19,6 +19,7 @@ from otel_experiments.query import RunView, SeriesView
 from otel_experiments.query.plain import json_line, plain, plain_series, plain_step
 
 CHART_HEIGHT = 14
+_DERIVED = "no steps came with it: they number the points by time"
 
 
 def _read_rank(ctx: click.Context, param: click.Parameter, text: str | None) -> int | Literal["all"] | None:
@@ -121,6 +122,8 @@ def _show_one(view: RunView, series: SeriesView, *, is_log: bool, buckets: int |
     ]
     if series.nan_count:
         facts.append(f"{series.nan_count} NaN")
+    if series.has_derived_steps:
+        facts.append(_DERIVED)
     console.print(Text(", ".join(facts), style="dim"))
     width = min(console.width, 120)
     band = series.band(buckets=width * (2 if is_unicode(console) else 1))
@@ -171,6 +174,10 @@ def print_series(console: Console, found: Sequence[SeriesView]) -> None:
             course = series.band(buckets=spark_width).last
             row.append(fmt.sparkline(course, width=spark_width, is_unicode=is_unicode(console)))
     print_table(console, layout, rows)
+    derived = [fmt.clean(series_label(series)) for series in found if series.has_derived_steps]
+    if derived:
+        which = ", ".join(derived[:3]) + (", ..." if len(derived) > 3 else "")
+        console.print(Text(f"{which}: {_DERIVED}", style="dim"))
     hidden = {rank for series in found for rank in series.ranks} - {series.rank for series in found}
     if hidden:
         others = "1 more rank" if len(hidden) == 1 else f"{len(hidden)} more ranks"

@@ -15,6 +15,7 @@ from otel_experiments.model.metric import Band, Direction, Points, Series, Summa
 from otel_experiments.query.closest import closest
 from otel_experiments.query.natural import natural_key
 from otel_experiments.store import Store
+from otel_experiments.store.semantics.band import band_of
 
 
 class NumpyPoints(NamedTuple):
@@ -42,6 +43,14 @@ def _merged_by_time(parts: Sequence[Points]) -> Points:
     )
 
 
+def _numbered_by_time(points: Points) -> Points:
+    """Return points that came without steps with their numbers in the order of time, those of one time as recorded."""
+    steps = array("d", bytes(8 * len(points)))
+    for number, index in enumerate(sorted(range(len(points)), key=points.times_ns.__getitem__)):
+        steps[index] = number
+    return Points(steps, points.times_ns, points.values)
+
+
 def _place_of(series: Series) -> tuple[object, ...]:
     return natural_key(series.key.name), natural_key(series.key.phase), series.key.rank
 
@@ -57,13 +66,14 @@ class SeriesView:
     Where several ranks recorded the metric, it is the series of one of them; `of_rank` has those of the others.
     """
 
-    __slots__ = ("_held", "_series", "_several", "_store")  # a page of runs makes thousands
+    __slots__ = ("_held", "_is_numbered", "_series", "_several", "_store")  # a page of runs makes thousands
 
     def __init__(self, store: Store, series: Series) -> None:
         self._store = store
         self._series = series
         self._several: dict[int, SeriesView] | None = None
         self._held: Points | None = None
+        self._is_numbered = False
 
     def _add_rank(self, other: SeriesView) -> None:
         """Take in what a higher rank recorded of the same metric in the same phase."""
@@ -134,8 +144,20 @@ class SeriesView:
         return self.summary.direction
 
     @property
+    def has_derived_steps(self) -> bool:
+        """Whether no point came with a step, as in some telemetry of other programs.
+
+        The steps are then the numbers of the points in the order of their times, from 0.
+        """
+        if not (math.isnan(self.summary.first_step) and math.isnan(self.summary.last_step)):
+            return False
+        return bool(self._points) and self._is_numbered
+
+    @property
     def first_step(self) -> float:
         """The step of the first point."""
+        if self.has_derived_steps:
+            return _whole(self._points.steps[0])  # type: ignore[return-value] # as below
         return _whole(self.summary.first_step)  # type: ignore[return-value] # None for None only
 
     @property
@@ -146,6 +168,8 @@ class SeriesView:
     @property
     def last_step(self) -> float:
         """The step of the latest value."""
+        if self.has_derived_steps:
+            return self.count - 1
         return _whole(self.summary.last_step)  # type: ignore[return-value] # None for None only
 
     @property
@@ -156,7 +180,7 @@ class SeriesView:
     @property
     def min_step(self) -> float | None:
         """The step at which the smallest value was first reached."""
-        return _whole(self.summary.minimum_step)
+        return self._extreme_step(self.summary.minimum, self.summary.minimum_step)
 
     @property
     def max(self) -> float:
@@ -166,7 +190,7 @@ class SeriesView:
     @property
     def max_step(self) -> float | None:
         """The step at which the largest value was first reached."""
-        return _whole(self.summary.maximum_step)
+        return self._extreme_step(self.summary.maximum, self.summary.maximum_step)
 
     @property
     def mean(self) -> float:
@@ -181,7 +205,14 @@ class SeriesView:
     @property
     def best_step(self) -> float | None:
         """The step at which the best value was first reached."""
-        return _whole(self.summary.best_step)
+        return None if self.best is None else self._extreme_step(self.best, self.summary.best_step)
+
+    def _extreme_step(self, value: float, step: float | None) -> float | None:
+        if not self.has_derived_steps:
+            return _whole(step)
+        points = self._points
+        reached = [one for one, held in zip(points.steps, points.values, strict=True) if held == value]
+        return _whole(min(reached, default=None))
 
     def points(self, *, rank: int | Literal["all"] | None = None) -> Points:
         """Return the whole history, in recording order; read once and kept.
@@ -201,7 +232,9 @@ class SeriesView:
     @property
     def _points(self) -> Points:
         if self._held is None:
-            self._held = self._store.points(self._series.run_id, self._series.key)
+            points = self._store.points(self._series.run_id, self._series.key)
+            self._is_numbered = len(points) > 0 and all(map(math.isnan, points.steps))
+            self._held = _numbered_by_time(points) if self._is_numbered else points
         return self._held
 
     @property
@@ -221,6 +254,8 @@ class SeriesView:
 
     def band(self, *, buckets: int = 500) -> Band:
         """Return the series thinned to at most `buckets` buckets of the step axis, extremes kept."""
+        if self.has_derived_steps:
+            return band_of(self._points, buckets=buckets)
         return self._store.band(self._series.run_id, self._series.key, buckets=buckets)
 
     def numpy(self) -> NumpyPoints:

@@ -72,6 +72,7 @@ def plain_series(series: SeriesView) -> dict[str, Plain]:
         "direction": series.direction,
         "best": None if series.best is None else plain_number(series.best),
         "best_step": plain_step(series.best_step),
+        "has_derived_steps": series.has_derived_steps,
     }
 
 

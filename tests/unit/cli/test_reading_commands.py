@@ -73,7 +73,7 @@ def test_runs_as_json_have_the_documented_shape(terminal, jobs):
     assert run["metrics"][0] == {
         "name": "loss", "phase": None, "rank": 0, "count": 10, "nan_count": 1, "first_step": 0, "last": 0.1, "last_step": 9,
         "min": 0.1, "min_step": 9, "max": 1.0, "max_step": 0, "mean": pytest.approx(0.3032, rel=1e-3),
-        "direction": None, "best": None, "best_step": None,
+        "direction": None, "best": None, "best_step": None, "has_derived_steps": False,
     }  # fmt: skip
 
 

@@ -1,0 +1,31 @@
+"""What the command line says of metrics whose points came without steps."""
+
+import math
+
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.metric import PointBlock, SeriesKey
+from otel_experiments.store import open_store
+
+
+def test_a_metric_whose_steps_are_derived_says_so(terminal, jobs):
+    """A metric that came without steps is said to have none: in its chart, below the table, in JSON."""
+    with open_store(terminal.store) as store:
+        store.apply(
+            WriteBatch(
+                points=[
+                    PointBlock(
+                        jobs.ids["mlp-a"], (SeriesKey("depth"),), [math.nan] * 2, [1, 2], ([0.5, 0.25],)
+                    )
+                ]
+            )
+        )
+
+    chart, table = terminal.text("metrics", "mlp-a", "depth"), terminal.text("metrics", "mlp-a")
+    shown = {one["name"]: one for one in terminal.json("metrics", "mlp-a")["metrics"]}
+
+    assert "last 0.25 @ 1" in chart
+    assert "no steps came with it: they number the points by time" in " ".join(chart.split())
+    assert "depth: no steps came with it: they number the points by time" in table
+    assert (shown["depth"]["has_derived_steps"], shown["depth"]["max_step"]) == (True, 0)
+    assert {one["has_derived_steps"] for name, one in shown.items() if name != "depth"} == {False}
+    assert "no steps came" not in terminal.text("metrics", "mlp-b")
