@@ -1,6 +1,7 @@
 """The buckets of a histogram as a mapping. Pure.
 
-A point of the SDK and a message of OTLP name their fields alike, and differ in how they say that one is not there.
+A point of the SDK and a message of OTLP name their fields alike, and differ in how they say that one is not there. What
+is a double in OTLP is a float here, also where the SDK holds an integer: a point that was sent and received is the same.
 """
 
 from __future__ import annotations
@@ -19,11 +20,16 @@ def histogram_mapping(
     is_exponential: bool,
 ) -> Attributes:
     """Return the count, sum, extremes and buckets of a histogram's point."""
-    common: dict[str, AttributeValue] = {"count": point.count, "sum": total, "min": least, "max": most}
+    common: dict[str, AttributeValue] = {
+        "count": point.count,
+        "sum": _double(total),
+        "min": _double(least),
+        "max": _double(most),
+    }
     if not is_exponential:
         return common | {
             "bucket_counts": list(point.bucket_counts),
-            "explicit_bounds": list(point.explicit_bounds),
+            "explicit_bounds": list(map(float, point.explicit_bounds)),
         }
     return common | {
         "scale": point.scale,
@@ -31,6 +37,10 @@ def histogram_mapping(
         "positive": _buckets(point.positive),
         "negative": _buckets(point.negative),
     }
+
+
+def _double(number: float | None) -> float | None:
+    return None if number is None else float(number)
 
 
 def _buckets(buckets: Any) -> dict[str, AttributeValue]:  # as above

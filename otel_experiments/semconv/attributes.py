@@ -771,6 +771,14 @@ Values: not_encodable, too_large, queue_full, storage_full, export_failed, inter
 Stability: development
 """
 
+ML_METRIC_DIRECTION: Final = "ml.metric.direction"
+"""Which values of a metric are better.
+
+Type: str
+Values: min, max
+Stability: development
+"""
+
 ML_METRIC_NAME: Final = "ml.metric.name"
 """Name that the user gave to the metric.
 
@@ -788,6 +796,14 @@ Stability: development
 Never an attribute of a metric.
 
 Stands on exemplars in OTLP/JSON, which has one NaN only.
+"""
+
+ML_METRIC_PATTERN: Final = "ml.metric.pattern"
+"""Name of a metric, or a glob of names, that a definition is about.
+
+Type: str
+Examples: "loss", "val/*"
+Stability: development
 """
 
 ML_METRIC_STEP: Final = "ml.metric.step"
@@ -904,6 +920,15 @@ Examples: 1, 2
 Stability: development
 """
 
+ML_RUN_CREATED_TIME: Final = "ml.run.created_time"
+"""When the run was made, in nanoseconds since 1970.
+
+Type: int
+Examples: 1796040000000000000
+Stability: development
+Never an attribute of a metric.
+"""
+
 ML_RUN_HOST_LOAD_CPU_UTILIZATION: Final = "ml.run.host_load.cpu.utilization"
 """Share (0 to 1) of the machine's processors that other programs used while the run was recorded.
 
@@ -938,6 +963,32 @@ ML_RUN_PARENT_ID: Final = "ml.run.parent.id"
 
 Type: str
 Examples: "4bf92f3577b34da6a3ce929d0e0e4736"
+Stability: development
+Never an attribute of a metric.
+"""
+
+ML_RUN_PAUSE_COUNT: Final = "ml.run.pause.count"
+"""How often the run has been paused so far.
+
+Type: int
+Examples: 2
+Stability: development
+"""
+
+ML_RUN_PAUSE_DROPPED: Final = "ml.run.pause.dropped"
+"""How many items the run was given while it recorded nothing, and did not record.
+
+Type: int
+Examples: 40
+Stability: development
+Never an attribute of a metric.
+"""
+
+ML_RUN_PAUSED_TIME: Final = "ml.run.paused_time"
+"""Nanoseconds for which the run has been paused so far, the time between its attempts included.
+
+Type: int
+Examples: 60000000000
 Stability: development
 Never an attribute of a metric.
 """
@@ -988,6 +1039,15 @@ Stability: development
 Never an attribute of a metric.
 
 Together with the numbers of ended and dropped spans it tells whether a stored trace is complete.
+"""
+
+ML_RUN_STARTED_TIME: Final = "ml.run.started_time"
+"""When the first attempt of the run started, in nanoseconds since 1970.
+
+Type: int
+Examples: 1796040000000000000
+Stability: development
+Never an attribute of a metric.
 """
 
 ML_RUN_STATE: Final = "ml.run.state"

@@ -60,6 +60,16 @@ ML_METRIC_BATCH: Final = EventDef(
 )
 """Points of metrics that were logged together."""
 
+ML_METRIC_DEFINITION: Final = EventDef(
+    name="ml.metric.definition",
+    brief="How a metric of the run is to be read.",
+    attributes={
+        "ml.metric.pattern": "required",
+        "ml.metric.direction": "conditionally_required",
+    },
+)
+"""How a metric of the run is to be read."""
+
 ML_RANK_CONFIG: Final = EventDef(
     name="ml.rank.config",
     brief="What a rank other than the first was told about the run that all ranks record together.",
@@ -71,10 +81,17 @@ ML_RANK_CONFIG: Final = EventDef(
 
 ML_RUN_CONFIG: Final = EventDef(
     name="ml.run.config",
-    brief="The whole configuration of a run.",
+    brief="The whole configuration that a run starts with.",
     attributes={},
 )
-"""The whole configuration of a run."""
+"""The whole configuration that a run starts with."""
+
+ML_RUN_PARAMS: Final = EventDef(
+    name="ml.run.params",
+    brief="Parameters that a run was given after its start.",
+    attributes={},
+)
+"""Parameters that a run was given after its start."""
 
 ML_RUN_RECORD: Final = EventDef(
     name="ml.run.record",
@@ -89,6 +106,9 @@ ML_RUN_START: Final = EventDef(
     attributes={
         "ml.run.state": "conditionally_required",
         "ml.random.seed": "conditionally_required",
+        "ml.run.created_time": "conditionally_required",
+        "ml.run.started_time": "conditionally_required",
+        "ml.run.paused_time": "conditionally_required",
         "ml.distributed.rank": "conditionally_required",
         "ml.distributed.world_size": "recommended",
     },
@@ -102,9 +122,19 @@ ML_RUN_STATE: Final = EventDef(
         "ml.run.state": "required",
         "ml.run.reason": "recommended",
         "error.type": "conditionally_required",
+        "ml.run.paused_time": "conditionally_required",
+        "ml.run.pause.count": "conditionally_required",
+        "ml.run.pause.dropped": "conditionally_required",
     },
 )
 """A run has taken another state."""
+
+ML_RUN_TAGS: Final = EventDef(
+    name="ml.run.tags",
+    brief="Tags that a run was given, at its start or later.",
+    attributes={},
+)
+"""Tags that a run was given, at its start or later."""
 
 ML_TELEMETRY_LOSS: Final = EventDef(
     name="ml.telemetry.loss",
@@ -123,11 +153,14 @@ ALL: Final[tuple[EventDef, ...]] = (
     ML_ANOMALY,
     ML_CHECKPOINT_SAVED,
     ML_METRIC_BATCH,
+    ML_METRIC_DEFINITION,
     ML_RANK_CONFIG,
     ML_RUN_CONFIG,
+    ML_RUN_PARAMS,
     ML_RUN_RECORD,
     ML_RUN_START,
     ML_RUN_STATE,
+    ML_RUN_TAGS,
     ML_TELEMETRY_LOSS,
 )
 """All of them."""

@@ -715,6 +715,14 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         ),
     ),
     AttributeDef(
+        name="ml.metric.direction",
+        type="enum",
+        brief="Which values of a metric are better.",
+        stability="development",
+        members=("min", "max"),
+        is_closed=True,
+    ),
+    AttributeDef(
         name="ml.metric.name",
         type="string",
         brief="Name that the user gave to the metric.",
@@ -728,6 +736,13 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         stability="development",
         examples=(-2251799813685248,),
         is_unbounded=True,
+    ),
+    AttributeDef(
+        name="ml.metric.pattern",
+        type="string",
+        brief="Name of a metric, or a glob of names, that a definition is about.",
+        stability="development",
+        examples=("loss", "val/*"),
     ),
     AttributeDef(
         name="ml.metric.step",
@@ -843,6 +858,14 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         examples=(1, 2),
     ),
     AttributeDef(
+        name="ml.run.created_time",
+        type="int",
+        brief="When the run was made, in nanoseconds since 1970.",
+        stability="development",
+        examples=(1796040000000000000,),
+        is_unbounded=True,
+    ),
+    AttributeDef(
         name="ml.run.host_load.cpu.utilization",
         type="double",
         brief="Share (0 to 1) of the machine's processors that other programs used while the run was recorded.",
@@ -872,6 +895,29 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         brief="Identity of the run that started this run, as a sweep starts its trials.",
         stability="development",
         examples=("4bf92f3577b34da6a3ce929d0e0e4736",),
+        is_unbounded=True,
+    ),
+    AttributeDef(
+        name="ml.run.pause.count",
+        type="int",
+        brief="How often the run has been paused so far.",
+        stability="development",
+        examples=(2,),
+    ),
+    AttributeDef(
+        name="ml.run.pause.dropped",
+        type="int",
+        brief="How many items the run was given while it recorded nothing, and did not record.",
+        stability="development",
+        examples=(40,),
+        is_unbounded=True,
+    ),
+    AttributeDef(
+        name="ml.run.paused_time",
+        type="int",
+        brief="Nanoseconds for which the run has been paused so far, the time between its attempts included.",
+        stability="development",
+        examples=(60000000000,),
         is_unbounded=True,
     ),
     AttributeDef(
@@ -912,6 +958,14 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         brief="Number of spans that were started in the run by the process that ended it.",
         stability="development",
         examples=(1042,),
+        is_unbounded=True,
+    ),
+    AttributeDef(
+        name="ml.run.started_time",
+        type="int",
+        brief="When the first attempt of the run started, in nanoseconds since 1970.",
+        stability="development",
+        examples=(1796040000000000000,),
         is_unbounded=True,
     ),
     AttributeDef(

@@ -191,6 +191,15 @@ class MlLossReason(StrEnum):
     """It is kept in another form: cut, or with characters replaced."""
 
 
+class MlMetricDirection(StrEnum):
+    """Values of `ml.metric.direction`. Which values of a metric are better."""
+
+    MIN = "min"
+    """Smaller ones, as of a loss."""
+    MAX = "max"
+    """Larger ones, as of an accuracy."""
+
+
 class MlOperationName(StrEnum):
     """Values of `ml.operation.name`. The operation that the span stands for; tells which span definition applies."""
 

@@ -1,27 +1,36 @@
 """The events by which a backend follows a run before its root span arrives, which leaves only when the run ends.
 
-The run's record says the same to readers of the store. What the journal has no room for is not counted as lost here:
+With the run's resource they hold all that the run's record says to readers of the store, so that a store elsewhere which
+receives them has the same run. What the journal has no room for is not counted as lost here:
 the run's record has a larger claim on the room that is left, and holds the same.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from otel_experiments.model.run import RunState
 from otel_experiments.semconv import attributes as attr
-from otel_experiments.semconv.events import ML_RUN_START, ML_RUN_STATE
+from otel_experiments.semconv.events import (
+    ML_METRIC_DEFINITION,
+    ML_RUN_PARAMS,
+    ML_RUN_START,
+    ML_RUN_STATE,
+    ML_RUN_TAGS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from otel_experiments.model.batch import RunStateChange
+    from otel_experiments.model.batch import MetricDefinition, RunStateChange
+    from otel_experiments.model.run import ParamValue, RunFacts
     from otel_experiments.model.span import AttributeValue
     from otel_experiments.record.base.known_runs import KnownRuns
     from otel_experiments.record.events.own_event import OwnEvents
 
-_MAX_REASON_CHARS: Final = 1000
-"""As on the run's span: OpenTelemetry advises against longer attributes. The run's record has the whole reason."""
+_MAX_CHARS: Final = 1000
+"""As on the run's span and resource: OpenTelemetry advises against longer attributes. The body has the whole text."""
 _RESOURCE_KEYS: Final = (attr.ML_DISTRIBUTED_RANK, attr.ML_DISTRIBUTED_WORLD_SIZE)
 
 
@@ -34,9 +43,19 @@ class RunEvents:
         self._is_on = is_on
 
     def write_start(
-        self, run_id: str, time_ns: int, *, state: RunState | None = None, seed: int | None = None
+        self,
+        run_id: str,
+        time_ns: int,
+        *,
+        state: RunState | None = None,
+        seed: int | None = None,
+        times: Mapping[str, int] | None = None,
+        facts: RunFacts | None = None,
     ) -> None:
-        """Write that this process has started, resumed or joined a run; `state` where the process owns it."""
+        """Write that this process has started, resumed or joined a run.
+
+        `state`, `times` (attributes of the event that are times) and `facts` come from the process that owns the run.
+        """
         run = self._known.get(run_id) if self._is_on else None
         if run is None:
             return
@@ -48,17 +67,47 @@ class RunEvents:
             attributes[attr.ML_RUN_STATE] = str(state)
         if seed is not None:
             attributes[attr.ML_RANDOM_SEED] = seed
-        self._write(run_id, ML_RUN_START.name, attributes, time_ns)
+        attributes |= times or {}
+        long = (
+            {} if facts is None else {k: text for k, text in asdict(facts).items() if len(text) > _MAX_CHARS}
+        )
+        self._write(run_id, ML_RUN_START.name, attributes, time_ns, body=long or None)
 
     def write_state(self, change: RunStateChange) -> None:
         """Write that a run has taken another state."""
         attributes: dict[str, AttributeValue] = {attr.ML_RUN_STATE: str(change.state)}
         if change.reason:
-            attributes[attr.ML_RUN_REASON] = change.reason[:_MAX_REASON_CHARS]
+            attributes[attr.ML_RUN_REASON] = change.reason[:_MAX_CHARS]
         if change.error_type:
             attributes[attr.ERROR_TYPE] = change.error_type
-        is_warning = change.state is RunState.FAILED
-        self._write(change.run_id, ML_RUN_STATE.name, attributes, change.time_ns, is_warning=is_warning)
+        counts = {
+            attr.ML_RUN_PAUSED_TIME: change.paused_total_ns,
+            attr.ML_RUN_PAUSE_COUNT: change.paused_count,
+            attr.ML_RUN_PAUSE_DROPPED: change.paused_dropped_count,
+        }
+        self._write(
+            change.run_id,
+            ML_RUN_STATE.name,
+            attributes | {key: count for key, count in counts.items() if count},
+            change.time_ns,
+            body={"reason": change.reason} if len(change.reason) > _MAX_CHARS else None,
+            is_warning=change.state is RunState.FAILED,
+        )
+
+    def write_params(self, run_id: str, params: Mapping[str, ParamValue], time_ns: int) -> None:
+        """Write that a run was given params; those that it starts with are in the event with its config."""
+        self._write(run_id, ML_RUN_PARAMS.name, {}, time_ns, body=params)
+
+    def write_tags(self, run_id: str, tags: Mapping[str, str | None], time_ns: int) -> None:
+        """Write that a run was given tags."""
+        self._write(run_id, ML_RUN_TAGS.name, {}, time_ns, body=tags)
+
+    def write_definition(self, definition: MetricDefinition, time_ns: int) -> None:
+        """Write how a metric is to be read."""
+        attributes: dict[str, AttributeValue] = {attr.ML_METRIC_PATTERN: definition.pattern}
+        if definition.direction is not None:
+            attributes[attr.ML_METRIC_DIRECTION] = definition.direction
+        self._write(definition.run_id, ML_METRIC_DEFINITION.name, attributes, time_ns)
 
     def _write(
         self,
@@ -67,10 +116,18 @@ class RunEvents:
         attributes: Mapping[str, AttributeValue],
         time_ns: int,
         *,
+        body: Mapping[str, object] | None = None,
         is_warning: bool = False,
     ) -> None:
         run = self._known.get(run_id) if self._is_on else None
         if run is not None:
             self._events.write(
-                run_id, run, name, attributes, time_ns=time_ns, observed_ns=time_ns, is_warning=is_warning
+                run_id,
+                run,
+                name,
+                attributes,
+                time_ns=time_ns,
+                observed_ns=time_ns,
+                body=body,
+                is_warning=is_warning,
             )

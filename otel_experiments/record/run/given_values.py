@@ -25,20 +25,20 @@ class GivenValues(Protocol):
 
 
 class RunValues:
-    """The params and tags of the run itself. `gathered` is a mapping that gets the tags, too."""
+    """The params and tags of the run itself. The tags join those of the run's identity."""
 
-    def __init__(self, core: RunCore, gathered: dict[str, str | None] | None = None) -> None:
+    def __init__(self, core: RunCore) -> None:
         self._core = core
-        self._gathered = gathered
 
     def write_params(self, params: Mapping[str, ParamValue]) -> None:
-        """Write params of the run down."""
-        core = self._core
-        core.keep(encode.encode_params(core.id, params, core.stamp_ns()), "Params", len(params))
+        """Write params of the run down, and as an event where the run has started."""
+        core, now_ns = self._core, self._core.stamp_ns()
+        core.keep(encode.encode_params(core.id, params, now_ns), "Params", len(params))
+        core.pipeline.run_events.write_params(core.id, params, now_ns)
 
     def write_tags(self, tags: Mapping[str, str | None]) -> None:
-        """Write tags of the run down."""
-        core = self._core
-        if self._gathered is not None:
-            self._gathered.update(tags)
-        core.keep(encode.encode_tags(core.id, tags, core.stamp_ns()), "Tags", len(tags))
+        """Write tags of the run down, and as an event where the run has started."""
+        core, now_ns = self._core, self._core.stamp_ns()
+        core.identity.tags.update(tags)
+        core.keep(encode.encode_tags(core.id, tags, now_ns), "Tags", len(tags))
+        core.pipeline.run_events.write_tags(core.id, tags, now_ns)

@@ -119,14 +119,33 @@ class OwnLife:
         core = self._core
         with core.guard:
             core.pipeline.run_events.write_start(
-                core.id, self._started_ns, state=core.state, seed=core.identity.seed
+                core.id,
+                self._started_ns,
+                state=core.state,
+                seed=core.identity.seed,
+                times=self._earlier_times(),
+                facts=core.identity.facts,
             )
+            if self._started.tags:
+                core.pipeline.run_events.write_tags(core.id, self._started.tags, core.stamp_ns())
             core.count_active(1)
         if self._started.params:
             with core.guard:
                 name = events.ML_RUN_CONFIG.name
                 body = core.pipeline.redactor.value("", self._started.params, f"body of event {name!r}")
                 core.write_event(name, body, {})
+
+    def _earlier_times(self) -> dict[str, int]:
+        """Return what was before this attempt started, as attributes of the event of its start."""
+        identity = self._core.identity
+        found = {
+            attr.ML_RUN_CREATED_TIME: self._created_ns,
+            attr.ML_RUN_STARTED_TIME: identity.first_started_ns,
+        }
+        times = {key: ns for key, ns in found.items() if ns is not None and ns != self._started_ns}
+        if identity.first_started_ns is not None:
+            times[attr.ML_RUN_PAUSED_TIME] = self._core.pauses.settled_ns
+        return times
 
     def write_state(self, change: RunStateChange) -> None:
         """Write down that the run's state has changed, in its record and as an event."""

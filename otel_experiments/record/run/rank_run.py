@@ -42,7 +42,7 @@ _MAX_TOLD = 20
 
 def as_leader(core: RunCore) -> tuple[OwnLife, RunValues]:
     """Return the parts by which rank 0, which starts and ends the run for all ranks, differs from a single process."""
-    return OwnLife(core, after_end=partial(_tell_differences, core)), RunValues(core, core.identity.tags)
+    return OwnLife(core, after_end=partial(_tell_differences, core)), RunValues(core)
 
 
 def _tell_differences(core: RunCore) -> None:

@@ -91,6 +91,7 @@ class Recording:
                 self._refuse_name(error)
                 return
             core.keep(encode.encode_metric_definition(definition), "Metric definitions")
+            core.pipeline.run_events.write_definition(definition, core.stamp_ns())
 
     def log_params(self, params: object) -> None:
         """Record params."""
