@@ -6,6 +6,7 @@ from os import PathLike
 
 from otel_experiments.collect.opening import WHOLE_TEXT, collected, earlier_damages, open_collected
 from otel_experiments.errors import IncompleteReadWarning
+from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query import Reader
 from otel_experiments.store import Store
@@ -30,14 +31,15 @@ def open_reader(location: str | PathLike[str] | StoreLocation, *, is_network: bo
         StoreError: it cannot be read: not ours, newer than this release, locked.
     """
     where = location if isinstance(location, StoreLocation) else StoreLocation.parse(location)
-    store, notes = open_collected(where.require_store(), is_network=is_network)
+    store, notes = open_collected(where.require_store(), unpack=unpack_for(where.path), is_network=is_network)
     return _reader(store, notes, where)
 
 
 def reader_over(store: Store) -> Reader:
     """Return a reader over a store that this process has open, with what others have recorded for it."""
-    whole, notes = collected(store)
-    return _reader(whole, notes, StoreLocation.parse(store.location))
+    where = StoreLocation.parse(store.location)
+    whole, notes = collected(store, unpack=unpack_for(where.path))
+    return _reader(whole, notes, where)
 
 
 def _reader(store: Store, notes: list[str], where: StoreLocation) -> Reader:

@@ -15,6 +15,7 @@ from otel_experiments.collect.drain import Drain
 from otel_experiments.collect.gather import gather_journals
 from otel_experiments.collect.journal_place import journal_directory
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.journal.file_mode import file_mode_of
 from otel_experiments.model.store_location import DEFAULT_STORE
 from otel_experiments.process.fork import need_in_children
@@ -222,6 +223,7 @@ class RecorderParts:
             on_taken_over=wiring.taken_over,
             before_round=wiring.before_round,
             keeps_segments=is_shared_disk,
+            unpack=unpack_for(path),
         )
         self.pipeline = Pipeline(
             settings,
@@ -260,7 +262,7 @@ class RecorderParts:
             return None if path is None else open_reader(path).store
         self.pipeline.store_now(timeout_s=self.settings.exit_timeout_s)
         if self.store is None and path is not None and is_folder(journal_directory(path)):
-            return gather_journals(path)[0]
+            return gather_journals(path, unpack=unpack_for(path))[0]
         return self.store
 
     def begin_run(

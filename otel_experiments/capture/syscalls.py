@@ -10,6 +10,7 @@ from pathlib import Path
 from otel_experiments.collect.gather import merge_journals
 from otel_experiments.golden.score.experiment_span import SpanType
 from otel_experiments.golden.score.literal import SystemCall
+from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.run import Run
 from otel_experiments.model.search import RunQuery, SpanQuery
@@ -59,7 +60,7 @@ def store_syscalls(recording: Path, location: str | os.PathLike[str] | StoreLoca
     where = location if isinstance(location, StoreLocation) else StoreLocation.parse(location)
     if where.path is None or not where.path.exists():
         return SyscallCapture(total=len(trace.calls), thread_count=len(trace.threads))
-    merge_journals(where.path)
+    merge_journals(where.path, unpack=unpack_for(where.path))
     with open_store(where) as store:
         runs = tuple(_runs_of(trace, store.find_runs(RunQuery())))
         spans = [span for run in runs for span in store.spans(SpanQuery(run_id=run.run_id))]

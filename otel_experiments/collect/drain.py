@@ -14,10 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from otel_experiments.collect.merge import BatchSink, JournalMerger, MergeReport, MergeScope
+from otel_experiments.collect.merge import (
+    BatchSink,
+    JournalMerger,
+    MergeReport,
+    MergeScope,
+    refuse_received,
+)
 from otel_experiments.errors import JournalError, OtelExperimentsError, StoreLockedError
 from otel_experiments.journal.limits import reason_of
-from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.batch import Unpack, WriteBatch
 from otel_experiments.process.bell import Bell
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
@@ -47,6 +53,7 @@ class Drain:
         on_taken_over: called with a batch of which another process has stored the beginning, or all.
         before_round: called before each look at the journals.
         keeps_segments: whether journals stay when they are stored.
+        unpack: what reads requests that a receiver of OTLP has journalled.
 
     Attributes:
         last_error: what the store said last when it did not take a batch; None when all is well.
@@ -64,9 +71,15 @@ class Drain:
         on_taken_over: Callable[[WriteBatch], None] | None = None,
         before_round: Callable[[], None] | None = None,
         keeps_segments: bool = False,
+        unpack: Unpack = refuse_received,
     ) -> None:
         self._merger = JournalMerger(
-            sink, directory, on_batch=on_batch, on_taken_over=on_taken_over, keeps_segments=keeps_segments
+            sink,
+            directory,
+            on_batch=on_batch,
+            on_taken_over=on_taken_over,
+            keeps_segments=keeps_segments,
+            unpack=unpack,
         )
         self._directory = directory
         self._interval_s = interval_s

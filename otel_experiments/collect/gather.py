@@ -13,8 +13,9 @@ from typing import Final
 
 from otel_experiments.collect.backlog import Backlog, measure_backlog
 from otel_experiments.collect.journal_place import has_segments, journal_directory
-from otel_experiments.collect.merge import JournalMerger, MergeReport
+from otel_experiments.collect.merge import JournalMerger, MergeReport, refuse_received
 from otel_experiments.errors import StoreError, StoreNotFoundError, StoreReadOnlyError
+from otel_experiments.model.batch import Unpack
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
 from otel_experiments.process.paths import is_folder, is_there
@@ -32,11 +33,12 @@ _QUIET_S: Final = 5.0
 """A merge that takes longer is said: somebody waits for it."""
 
 
-def read_whole(store: Store) -> tuple[Store, list[str]]:
+def read_whole(store: Store, *, unpack: Unpack = refuse_received) -> tuple[Store, list[str]]:
     """Return a store with everything that `store`, a file, and its journals hold, and what is to be said about it.
 
     It is `store` itself where the journals can be merged into it (through a connection of its own where it is
     open for reading only), else a copy in memory. `store` stays open: whoever opened it may be recording into it.
+    `unpack` reads the requests that a receiver of OTLP has journalled, here as in what follows.
     """
     path = Path(store.location)
     directory = journal_directory(path)
@@ -44,14 +46,14 @@ def read_whole(store: Store) -> tuple[Store, list[str]]:
     if not backlog.journal_count and not backlog.gone_count:
         return store, _unreadable(backlog, store.location)
     try:
-        return store, merge_journals(path)
+        return store, merge_journals(path, unpack=unpack)
     except (StoreError, OSError) as error:
         if is_interruption(error):
             raise
-        return _beside(store, directory, error)
+        return _beside(store, directory, error, unpack)
 
 
-def merge_journals(path: Path) -> list[str]:
+def merge_journals(path: Path, *, unpack: Unpack = refuse_received) -> list[str]:
     """Bring into the store at `path` what processes have recorded and not stored; return what is damaged.
 
     It takes the journals of processes that are gone, and what those that live have written so far, however long
@@ -65,7 +67,7 @@ def merge_journals(path: Path) -> list[str]:
         return []
     store = open_store(path, busy_timeout_s=_LOCK_WAIT_S)
     try:
-        report = _merge(JournalMerger(store, directory), str(path))
+        report = _merge(JournalMerger(store, directory, unpack=unpack), str(path))
         if not has_segments(directory):
             store.settle()
     finally:
@@ -84,7 +86,7 @@ def settle_store(path: Path) -> None:
         return  # it reads as well from the log
 
 
-def gather_journals(path: Path) -> tuple[Store, list[str]]:
+def gather_journals(path: Path, *, unpack: Unpack = refuse_received) -> tuple[Store, list[str]]:
     """Return a store in memory with everything that the journals beside `path` hold, and what is damaged.
 
     For a store on a network filesystem, where nobody writes SQLite and the journals stay.
@@ -97,11 +99,11 @@ def gather_journals(path: Path) -> tuple[Store, list[str]]:
     if not is_folder(directory):
         raise StoreNotFoundError(path=location)
     gathered = open_store(":memory:")
-    damages = _gather(gathered, directory, location).damages
+    damages = _gather(gathered, directory, location, unpack).damages
     return gathered, damages + _unreadable(measure_backlog(directory, gathered.journal_offset), location)
 
 
-def read_older(path: Path) -> tuple[Store, list[str]]:
+def read_older(path: Path, *, unpack: Unpack = refuse_received) -> tuple[Store, list[str]]:
     """Return a store in memory with what an older release's store and its journals hold, where it may not be written.
 
     Raises:
@@ -112,16 +114,16 @@ def read_older(path: Path) -> tuple[Store, list[str]]:
         raise StoreReadOnlyError(path=location, action="be upgraded to this release's schema")
     copy = upgraded_copy(path)
     directory = journal_directory(path)
-    damages = _gather(copy, directory, location).damages
+    damages = _gather(copy, directory, location, unpack).damages
     return copy, damages + _unreadable(measure_backlog(directory, copy.journal_offset), location)
 
 
-def _beside(store: Store, directory: Path, why: Exception) -> tuple[Store, list[str]]:
+def _beside(store: Store, directory: Path, why: Exception, unpack: Unpack) -> tuple[Store, list[str]]:
     """Return a copy in memory with the journals' contents, or the store as it is and what it lacks."""
     copy: Store | None = None
     try:
         copy = _copy(store)
-        damages = _gather(copy, directory, store.location).damages
+        damages = _gather(copy, directory, store.location, unpack).damages
     except (StoreError, OSError, MemoryError) as error:
         if is_interruption(error):
             raise
@@ -141,8 +143,8 @@ def _copy(store: Store) -> Store:
     return store.copied_to_memory()
 
 
-def _gather(gathered: Store, directory: Path, location: str) -> MergeReport:
-    return _merge(JournalMerger(gathered, directory, keeps_segments=True), location)
+def _gather(gathered: Store, directory: Path, location: str, unpack: Unpack) -> MergeReport:
+    return _merge(JournalMerger(gathered, directory, keeps_segments=True, unpack=unpack), location)
 
 
 def _merge(merger: JournalMerger, location: str) -> MergeReport:

@@ -20,7 +20,7 @@ from otel_experiments.errors import JournalError, JournalMovedError, StoreError
 from otel_experiments.journal.limits import lacks_descriptors
 from otel_experiments.journal.names import DAMAGED_SUFFIX, SEGMENT_SUFFIX, UNFINISHED_SUFFIX
 from otel_experiments.journal.owner import current_owner, is_alive
-from otel_experiments.model.batch import JournalAdvance, WriteBatch
+from otel_experiments.model.batch import JournalAdvance, Unpack, WriteBatch
 from otel_experiments.model.run import Owner
 from otel_experiments.process.interruption import Swallowing, is_interruption
 from otel_experiments.process.paths import is_there
@@ -37,6 +37,18 @@ _LEAST_BYTES: Final = 64 << 10
 """With so little memory left that no more can be read at once, it is tried again later."""
 
 MergeScope = Literal["own", "all"]
+
+
+def refuse_received(batch: WriteBatch) -> list[str]:
+    """Refuse requests that a receiver of OTLP has journalled: this layer cannot read them.
+
+    Raises:
+        JournalError: there are such requests.
+    """
+    raise JournalError(
+        f"A journal holds {len(batch.received)} requests that came over OTLP, and this merge was given nothing to read "
+        "them with.\n  Pass unpack=otel_experiments.importers.otlp.unpack; the journal keeps them."
+    )
 
 
 class BatchSink(Protocol):
@@ -74,6 +86,8 @@ class JournalMerger:
     far, which is safe at any time because the offsets are part of the transaction.
 
     `keeps_segments`: on a network filesystem journals stay: none is deleted, and those of others are not drained.
+
+    `unpack`: what reads the requests that a receiver of OTLP has journalled.
     """
 
     def __init__(
@@ -84,8 +98,10 @@ class JournalMerger:
         on_batch: Callable[[WriteBatch], None] | None = None,
         on_taken_over: Callable[[WriteBatch], None] | None = None,
         keeps_segments: bool = False,
+        unpack: Unpack = refuse_received,
     ) -> None:
         self._keeps_segments = keeps_segments
+        self._unpack = unpack
         self._sink = sink
         self._directory = directory
         self._me = current_owner()
@@ -169,6 +185,8 @@ class JournalMerger:
                     self._let_go(segment.path.name)
                 continue
             problems = segment.decoder.feed(found.payloads, batch)
+            if batch.received:
+                problems += self._unpack(batch)
             damages = [f"{d.why}: {d.length} bytes at {d.offset}" for d in found.damages]
             if problems or not all(damage.is_hole for damage in found.damages):
                 segment.is_damaged = True
@@ -338,7 +356,7 @@ class JournalMerger:
                     self._let_go(name)
                 continue
             if segment.header.is_synced:
-                self._sync_store()
+                _sync_store(self._directory)
             with Swallowing(FileNotFoundError):
                 if segment.is_damaged:
                     segment.path.rename(segment.path.with_suffix(DAMAGED_SUFFIX))
@@ -346,26 +364,27 @@ class JournalMerger:
                     segment.path.unlink()
             self._let_go(name)
 
-    def _sync_store(self) -> None:
-        """Wait until the store's last transactions are on the disk: SQLite itself waits only at checkpoints.
-
-        The write-ahead log is the one file of the store on which SQLite holds no lock, so that closing it
-        here drops none.
-        """
-        store = self._directory.with_name(self._directory.name.removesuffix(".journals"))
-        with Swallowing(FileNotFoundError):
-            descriptor = os.open(store.with_name(f"{store.name}-wal"), os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-
     def _remove_unfinished(self, name: str) -> None:
         """Remove what a process left that died while it made a segment."""
         path = self._directory / name
         with Swallowing(OSError):
             if time.time() - path.stat().st_mtime > _UNFINISHED_AGE_S:
                 path.unlink()
+
+
+def _sync_store(directory: Path) -> None:
+    """Wait until the store's last transactions are on the disk: SQLite itself waits only at checkpoints.
+
+    The write-ahead log is the one file of the store on which SQLite holds no lock, so that closing it
+    here drops none.
+    """
+    store = directory.with_name(directory.name.removesuffix(".journals"))
+    with Swallowing(FileNotFoundError):
+        descriptor = os.open(store.with_name(f"{store.name}-wal"), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _is_about_content(error: Exception) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from otel_experiments.collect.journal_place import damaged_journals, has_segments, journal_directory
 from otel_experiments.errors import StoreError, StoreIncompleteError, StoreNotFoundError, StoreReadOnlyError
@@ -14,6 +15,9 @@ from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_regular
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.filesystem import is_network_filesystem
+
+if TYPE_CHECKING:
+    from otel_experiments.model.batch import Unpack
 
 WHOLE_TEXT = "What is read from "
 """What a note begins with that needs nothing before it to be understood."""
@@ -26,11 +30,13 @@ _COPIED = (
 )
 
 
-def open_collected(where: StoreLocation, *, is_network: bool | None = None) -> tuple[Store, list[str]]:
+def open_collected(
+    where: StoreLocation, *, unpack: Unpack, is_network: bool | None = None
+) -> tuple[Store, list[str]]:
     """Return the store at `where` with all that was recorded for it, and what is to be said about it.
 
     What processes have recorded and not stored is merged first, or gathered in memory where the store takes
-    nothing (locked, read-only, full disk).
+    nothing (locked, read-only, full disk). `unpack` reads the requests that a receiver of OTLP has journalled.
 
     `is_network`: whether the store lies on a network filesystem; found out when not given. There the journals
     are the truth, and what they hold is gathered in memory.
@@ -46,18 +52,21 @@ def open_collected(where: StoreLocation, *, is_network: bool | None = None) -> t
     if is_network_filesystem(path.parent) if is_network is None else is_network:
         from otel_experiments.collect.gather import gather_journals  # noqa: PLC0415 - as below
 
-        return gather_journals(path)
-    return _local_store(path)
+        return gather_journals(path, unpack=unpack)
+    return _local_store(path, unpack)
 
 
-def collected(store: Store) -> tuple[Store, list[str]]:
-    """Return a store that this process has open with what others have recorded for it, and what is to be said."""
+def collected(store: Store, *, unpack: Unpack) -> tuple[Store, list[str]]:
+    """Return a store that this process has open with what others have recorded for it, and what is to be said.
+
+    `unpack`: as for `open_collected`.
+    """
     path = StoreLocation.parse(store.location).path
     if path is None or not is_regular(path) or not has_segments(journal_directory(path)):
         return store, []
     from otel_experiments.collect.gather import read_whole  # noqa: PLC0415 - as below
 
-    return read_whole(store)
+    return read_whole(store, unpack=unpack)
 
 
 def earlier_damages(where: StoreLocation, *, noted: Sequence[str] = ()) -> list[str]:
@@ -83,7 +92,7 @@ def _is_named(damaged_journal: str, texts: Sequence[str]) -> bool:
     return any(name in text for text in texts)
 
 
-def _local_store(path: Path) -> tuple[Store, list[str]]:
+def _local_store(path: Path, unpack: Unpack) -> tuple[Store, list[str]]:
     # Opened first: a store that is not ours is said before any journal is touched.
     log_bytes = _size(f"{path}-wal")
     try:
@@ -91,11 +100,11 @@ def _local_store(path: Path) -> tuple[Store, list[str]]:
     except (StoreNotFoundError, StoreIncompleteError):  # deleted, perhaps, while a process recorded into it
         if not has_segments(journal_directory(path)):
             raise
-        return _recorded_store(path)
+        return _recorded_store(path, unpack)
     except StoreReadOnlyError:  # an older release's, which this user may not bring up to the newest schema
         from otel_experiments.collect.gather import read_older  # noqa: PLC0415 - as below
 
-        return read_older(path)
+        return read_older(path, unpack=unpack)
     if not has_segments(journal_directory(path)):
         if log_bytes:
             from otel_experiments.collect.gather import settle_store  # noqa: PLC0415 - after a kill only
@@ -106,23 +115,23 @@ def _local_store(path: Path) -> tuple[Store, list[str]]:
         return store, []
     from otel_experiments.collect.gather import read_whole  # noqa: PLC0415 - 6 ms, if nothing is to be merged
 
-    whole, notes = read_whole(store)
+    whole, notes = read_whole(store, unpack=unpack)
     if whole is not store:
         store.close()
     return whole, notes
 
 
-def _recorded_store(path: Path) -> tuple[Store, list[str]]:
+def _recorded_store(path: Path, unpack: Unpack) -> tuple[Store, list[str]]:
     """Return a store that is made of journals alone: in its file, or in memory where none can be made."""
     from otel_experiments.collect.gather import gather_journals, merge_journals  # noqa: PLC0415 - as above
 
     try:
-        damages = merge_journals(path)
+        damages = merge_journals(path, unpack=unpack)
         return open_store(path, read_only=True, create=False), damages
     except (StoreError, OSError) as error:
         if is_interruption(error):
             raise
-        return gather_journals(path)
+        return gather_journals(path, unpack=unpack)
 
 
 def _size(path: str) -> int:

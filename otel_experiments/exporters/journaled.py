@@ -18,6 +18,7 @@ from otel_experiments.codec.values import dump_canonical
 from otel_experiments.collect.drain import Drain
 from otel_experiments.collect.journal_place import journal_directory
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.journal.encode import (
     encode_instrument_points,
     encode_log_record,
@@ -85,7 +86,7 @@ class JournaledStore:
         file_mode = _file_mode(path)
         self._store: Store = open_store(path, file_mode=file_mode)
         directory = journal_directory(path)
-        self._drain = Drain(self._store, directory, interval_s=_DRAIN_INTERVAL_S)
+        self._drain = Drain(self._store, directory, interval_s=_DRAIN_INTERVAL_S, unpack=unpack_for(path))
         self._journal = JournalWriter(directory, file_mode=file_mode, on_roll=self._drain.wake)
         self._numbers: dict[str, int] = {}
         self._next_number = itertools.count().__next__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from otel_experiments.model.attachment import Attachment, Detachment
@@ -130,3 +131,10 @@ class WriteBatch:
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__slots__)
+
+
+Unpack = Callable[[WriteBatch], list[str]]
+"""Turns the requests that a batch received into runs, spans, points and so on of the same batch.
+
+It returns what could not be read of them, one text each, and leaves none in the batch.
+"""

@@ -1,0 +1,108 @@
+"""Whose the items of one request are: which run, and what the request says of that run by being there."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import cast
+
+from otel_experiments.importers.otlp.emitters import Emitters, Identity
+from otel_experiments.model.batch import Heartbeat, RunSighting, WriteBatch
+from otel_experiments.model.received import ReceivedRequest
+from otel_experiments.model.run import FACT_ATTRIBUTES, Run, RunFacts, RunState
+from otel_experiments.model.span import Attributes, Resource
+from otel_experiments.semconv import attributes as attr
+
+
+@dataclass(slots=True)
+class _Seen:
+    run: Run
+    is_root: bool
+
+
+class Origins:
+    """The runs of one request. `add_runs` writes down what is known of them when all items have been seen."""
+
+    def __init__(self, emitters: Emitters, request: ReceivedRequest) -> None:
+        self.emitters = emitters
+        self.hints = request.hints
+        self._received_ns = request.received_ns
+        self._refused = request.refused_run_ids
+        self._seen: dict[tuple[str, int], _Seen] = {}
+        self._resources: list[Resource] = []  # so that their ids stay their own
+
+    def is_refused(self, identity: Identity | None) -> bool:
+        """Tell whether the sender was refused items of this run."""
+        return identity is not None and identity.run_id in self._refused
+
+    def see(
+        self,
+        identity: Identity,
+        resource: Resource,
+        attributes: Attributes,
+        time_ns: int,
+        *,
+        is_root: bool = False,
+    ) -> None:
+        """Take note of an item of a run, from `time_ns`; 0 where no time is known."""
+        is_named_by_item = identity.is_own and attr.ML_RUN_ID not in resource.attributes
+        key = (identity.run_id, 0 if is_named_by_item else id(resource))
+        found = self._seen.get(key)
+        if found is None:
+            if not is_named_by_item:
+                self._resources.append(resource)
+            run = _run_named(identity, attributes if is_named_by_item else resource.attributes)
+            if not is_named_by_item:
+                run = replace(run, resource=cast("dict[str, object]", resource.attributes))
+            found = self._seen[key] = _Seen(run, is_root)
+        run, known_ns = found.run, found.run.started_ns
+        if time_ns and (known_ns is None or (is_root, -time_ns) > (found.is_root, -known_ns)):
+            found.run = replace(run, created_ns=time_ns, started_ns=time_ns)
+        found.is_root = found.is_root or is_root
+
+    def note_root(self, identity: Identity, resource: Resource, span_id: str) -> None:
+        """Take note of the id of a run's root span, which was seen before."""
+        found = self._seen[identity.run_id, id(resource)]
+        found.run = replace(found.run, root_span_id=span_id)
+
+    def add_runs(self, batch: WriteBatch) -> None:
+        """Add the runs that were seen, and that they were alive when the request came."""
+        for seen in self._seen.values():
+            run = seen.run
+            if run.started_ns is None:
+                run = replace(run, created_ns=self._received_ns, started_ns=self._received_ns)
+            batch.sightings.append(RunSighting(run, seen.is_root))
+            batch.heartbeats.append(Heartbeat(run.run_id, self._received_ns))
+
+
+def own_run(identity: Identity, resource: Resource) -> Run:
+    """Return what the resource of a run of ours says of it; its times are yet to be filled in."""
+    run = _run_named(identity, resource.attributes)
+    return replace(run, resource=cast("dict[str, object]", resource.attributes))
+
+
+def _run_named(identity: Identity, named: Attributes) -> Run:
+    """Return a run with what the attributes that name it say of it."""
+
+    def text(key: str) -> str:
+        found = named.get(key)
+        return found if isinstance(found, str) else ""
+
+    attempt = named.get(attr.ML_RUN_ATTEMPT)
+    is_own = identity.is_own
+    return Run(
+        run_id=identity.run_id,
+        experiment=text(attr.ML_EXPERIMENT_NAME) if is_own else identity.experiment,
+        name=text(attr.ML_RUN_NAME) or _name_of_id(text(attr.ML_RUN_ID), identity)
+        if is_own
+        else identity.run_name,
+        state=RunState.RUNNING,
+        created_ns=0,
+        attempt=attempt if isinstance(attempt, int) and 1 <= attempt < 2**31 else 1,
+        parent_run_id=text(attr.ML_RUN_PARENT_ID) or None,
+        **asdict(RunFacts(**{name: text(key) for name, key in FACT_ATTRIBUTES.items()})),
+    )
+
+
+def _name_of_id(run_id: str, identity: Identity) -> str:
+    """Return the name of a run without one: what it calls itself, where that is no run id."""
+    return "" if run_id.lower() == identity.run_id else run_id

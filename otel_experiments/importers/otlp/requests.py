@@ -1,0 +1,76 @@
+"""From the requests that a batch received to what a store takes. The order in which they come does not matter."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import fields
+from pathlib import Path
+from typing import Final
+
+from otel_experiments.errors import MappingFileError
+from otel_experiments.importers.otlp.emitters import Emitters
+from otel_experiments.importers.otlp.logs import add_logs
+from otel_experiments.importers.otlp.metrics import add_metrics
+from otel_experiments.importers.otlp.origin import Origins
+from otel_experiments.importers.otlp.spans import add_spans
+from otel_experiments.model.batch import Heartbeat, WriteBatch
+from otel_experiments.model.received import ReceivedRequest
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
+
+logger: Final = logging.getLogger("otel_experiments")
+_ADD: Final = {"traces": add_spans, "logs": add_logs, "metrics": add_metrics}
+_FILLED: Final = tuple(
+    field.name for field in fields(WriteBatch) if field.name not in {"received", "journal"}
+)
+
+
+def unpack_requests(batch: WriteBatch, store: Path | None) -> list[str]:
+    """Put what the batch received into its other fields; return what could not be read, one text a request."""
+    received, batch.received = batch.received, []
+    emitters = _emitters(store)
+    problems = []
+    for request in received:
+        try:
+            part = _unpacked(request, emitters)
+        except MemoryError:  # whoever merges tries again with less
+            batch.received = received
+            raise
+        except Exception as error:
+            if is_interruption(error):
+                raise
+            about = f"{request.signal}, {request.encoding}, {len(request.payload):,} bytes"
+            problems.append(
+                f"a request over OTLP ({about}) that cannot be read ({type(error).__name__}: {error})"
+            )
+            continue
+        for name in _FILLED:
+            getattr(batch, name).extend(getattr(part, name))
+    batch.heartbeats = _latest(batch.heartbeats)
+    return problems
+
+
+def _unpacked(request: ReceivedRequest, emitters: Emitters) -> WriteBatch:
+    part = WriteBatch()
+    origins = Origins(emitters, request)
+    _ADD[request.signal](part, request, origins)
+    origins.add_runs(part)
+    return part
+
+
+def _emitters(store: Path | None) -> Emitters:
+    try:
+        return Emitters.of_store(store)
+    except MappingFileError as error:
+        tell(logger, "What came over OTLP is stored without the mapping beside the store: %s", error)
+        return Emitters.of_store(None)
+
+
+def _latest(beats: list[Heartbeat]) -> list[Heartbeat]:
+    """Return the last sign of life of each run: a batch may hold thousands of requests."""
+    found: dict[str, Heartbeat] = {}
+    for beat in beats:
+        known = found.get(beat.run_id)
+        if known is None or beat.time_ns > known.time_ns:
+            found[beat.run_id] = beat
+    return list(found.values())
