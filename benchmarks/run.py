@@ -31,7 +31,6 @@ SCRIPTS = (
     "start_and_end",
     "growth",
     "otlp_out",
-    "otlp_in",
     "otlp_backends",
 )
 PACKAGES = ("otel-experiments", "opentelemetry-sdk", "protobuf", "grpcio", "psutil")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from otel_experiments import errors as errors
+    from otel_experiments._attach import attach, detach
     from otel_experiments._push import push
     from otel_experiments._reading import experiments, open_reader, run, runs, sql
     from otel_experiments._recording import (
@@ -49,8 +50,10 @@ __all__ = [
     "Recorder",
     "Run",
     "RunState",
+    "attach",
     "configure",
     "current_run",
+    "detach",
     "experiments",
     "finish",
     "init",
@@ -106,6 +109,11 @@ _NOT_HERE = {
 
 
 _LIGHT = {"Otlp": "otel_experiments.record.base.otlp_setting", "RunState": "otel_experiments.model.run"}
+_APART = {
+    "attach": "otel_experiments._attach",
+    "detach": "otel_experiments._attach",
+    "push": "otel_experiments._push",
+}
 _READING = ("experiments", "open_reader", "run", "runs", "sql")
 
 
@@ -128,8 +136,8 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
 
         if name in _READING:
             module = "otel_experiments._reading"
-        elif name == "push":
-            module = "otel_experiments._push"
+        elif name in _APART:
+            module = _APART[name]
         else:
             module = _LIGHT.get(name, "otel_experiments._recording")
         value = getattr(import_module(module), name)

@@ -8,12 +8,10 @@ _NO_BROWSER = (
     "There is no view in a browser yet. The terminal has: otel-experiments runs, show RUN, metrics RUN NAME; "
     "any OpenTelemetry backend shows the runs when OTEL_EXPORTER_OTLP_ENDPOINT names it"
 )
-_NO_DELETING = (
-    "Nothing deletes or changes stored runs yet; a store is one file, and another can be named: --store PATH"
-)
+_NO_DELETING = "Nothing deletes stored runs yet, and only attach changes them; a store is one file, and another can be named: --store PATH"
 _IN_CODE = "Recording is done in Python: import otel_experiments as ox, then ox.start_run(...)"
 _ELSEWHERE = {
-    _NO_BROWSER: "ui web board dashboard server view open browse gui app tensorboard",
+    _NO_BROWSER: "ui web board dashboard server serve view open browse gui app tensorboard",
     _NO_DELETING: "delete del rm remove prune gc clean clear drop edit update rename tag untag archive restore",
     "Several runs side by side: otel-experiments runs --columns 'params.lr, metrics.loss.min'; "
     "one run with an accepted one: otel-experiments golden compare": "compare diff cmp parallel",
@@ -27,7 +25,6 @@ _ELSEWHERE = {
     "otel-experiments metrics RUN [NAME]": "plot chart graph curve curves history-plot scalars",
     "otel-experiments export runs -o runs.csv": "download dump csv pull save backup to-csv to_csv",
     "otel-experiments spans --tree": "traces tree profile timeline",
-    "otel-experiments serve": "receive receiver listen otlp collector ingest",
     "otel-experiments doctor": "check verify validate fsck health debug env version info-env",
     "There is one store, a file, and nothing to set up or to log in to; the first run makes it": (
         "login init setup configure create new sync upload"
@@ -35,6 +32,7 @@ _ELSEWHERE = {
     'otel-experiments runs --json | ... or in SQL: otel-experiments sql "select name from experiments"': (
         "experiments experiment projects project groups"
     ),
+    "otel-experiments attach RUN --trace ID, and --undo": "detach adopt assign claim link unattached foreign",
     _IN_CODE: "start train record sweep agent launch",
 }
 _KNOWN = {word: here for here, words in _ELSEWHERE.items() for word in words.split()}
@@ -63,10 +61,8 @@ def hint_for_golden(typed: str, commands: list[str]) -> str:
 
 def hint_for(typed: str, commands: list[str]) -> str:
     """Return what to type instead of a command that there is not; empty when nothing comes to mind."""
-    near = closest(typed, commands, cutoff=0.7)
-    if near is not None:
-        return f"Did you mean: otel-experiments {near}"
     here = _KNOWN.get(typed.lower().lstrip("-"))
-    if here is None:
-        return ""
-    return f"Here: {here}." if here.startswith("otel-experiments") else f"{here}."
+    if here is not None:
+        return f"Here: {here}." if here.startswith("otel-experiments") else f"{here}."
+    near = closest(typed, commands, cutoff=0.7)
+    return "" if near is None else f"Did you mean: otel-experiments {near}"

@@ -30,7 +30,7 @@ _COMMANDS = {
     "spans": "List spans by name, attribute, duration, status; or as a tree.",
     "export": "Write runs, points or spans as CSV or JSON Lines.",
     "push": "Send stored runs, or what was not sent, to an OTLP endpoint.",
-    "serve": "Receive OTLP from any program, over gRPC and HTTP.",
+    "attach": "Give telemetry without a run to a run, or list it.",
     "sql": "Ask the store in SQL, read-only.",
     "doctor": "Check store, journals, settings and versions; say what to do.",
     "golden": "Keep a run's accepted behaviour as a file and compare later runs with it.",

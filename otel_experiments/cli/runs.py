@@ -81,6 +81,9 @@ def command(  # noqa: PLR0913 - one argument an option
     print_runs(found, total=total, columns=chosen, is_cut=not is_all and offset + len(found) < total)
     for text in unsent_texts(reader.store.unsent()):
         make_console().print(Text(f"{fmt.clean(text)} {SENT_BY}", style="yellow"), soft_wrap=True)
+    if reader.store.has_telemetry():
+        text = "There is telemetry that belongs to no run: otel-experiments attach lists it"
+        make_console().print(Text(text, style="dim"), soft_wrap=True)
 
 
 def print_runs(

@@ -13,6 +13,7 @@ from rich.text import Text
 from otel_experiments.cli.metrics import print_series
 from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.cli.session import open_session
+from otel_experiments.cli.telemetry_groups import print_groups
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import badge, is_unicode, make_console, state_style
 from otel_experiments.cli.terminal.span_tree import plain_tree, print_tree
@@ -22,7 +23,7 @@ from otel_experiments.model.span import Span
 from otel_experiments.model.unsent import Unsent
 from otel_experiments.query import RunView
 from otel_experiments.query.fold import FoldedNode, fold
-from otel_experiments.query.plain import Plain, json_line, plain, plain_run
+from otel_experiments.query.plain import Plain, json_line, plain, plain_group, plain_run
 from otel_experiments.query.unsent import rows_left_behind, unsent_texts
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.semconv import attributes
@@ -64,6 +65,7 @@ def command(ctx: click.Context, *, run: str, is_all: bool, as_json: bool) -> Non
     _print_ranks(console, view, limit)
     _print_summary(console, view, limit)
     _print_environment(console, view)
+    _print_attached(console, view)
     _print_spans(console, view, roots, len(spans))
 
 
@@ -105,6 +107,7 @@ def _plain_page(
             }
             for one in view.rank_differences
         ],
+        "attached": [plain_group(one) for one in view.attached],
         "resource": plain(view.resource),
         "error": _traceback(spans),
         "span_tree": plain_tree(roots),
@@ -239,6 +242,13 @@ def _print_summary(console: Console, run: RunView, limit: int | None) -> None:
         return
     print_series(console, series[:limit])
     _say_more(console, len(series), limit)
+
+
+def _print_attached(console: Console, run: RunView) -> None:
+    groups = run.attached
+    if groups:
+        _heading(console, "attached telemetry")
+        print_groups(groups)
 
 
 def _print_environment(console: Console, run: RunView) -> None:

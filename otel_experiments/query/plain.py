@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TypeAlias
 
+from otel_experiments.model.attachment import TelemetryGroup
 from otel_experiments.model.run import RunFacts
 from otel_experiments.model.span import Span
 from otel_experiments.query.metrics_view import SeriesView
@@ -134,6 +135,20 @@ def plain_span(span: Span) -> dict[str, Plain]:
             for link in span.links
         ],
         "scope": {"name": span.scope.name, "version": span.scope.version},
+    }
+
+
+def plain_group(group: TelemetryGroup) -> dict[str, Plain]:
+    """Return how much telemetry of a service or trace there is."""
+    return {
+        "service": group.service or None,
+        "trace_id": group.trace_id,
+        "name": group.name or None,
+        "span_count": group.span_count,
+        "log_record_count": group.log_record_count,
+        "data_point_count": group.data_point_count,
+        "first_unix_nano": group.first_ns,
+        "last_unix_nano": group.last_ns,
     }
 
 

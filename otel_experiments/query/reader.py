@@ -36,6 +36,7 @@ from otel_experiments.query.search_text import fields_of
 from otel_experiments.store import Row, Store
 
 if TYPE_CHECKING:
+    from otel_experiments.model.attachment import TelemetryGroup
     from otel_experiments.query.search_told import SearchTeller
     from otel_experiments.query.spans_view import SpansView
 
@@ -251,6 +252,12 @@ class Reader:
         from otel_experiments.query.spans_view import SpansView  # noqa: PLC0415 - 4 ms that few need
 
         return SpansView(self._store, SpanQuery())
+
+    def unattached(self, *, by_trace: bool = False, limit: int | None = None) -> list[TelemetryGroup]:
+        """Return what telemetry belongs to no run, by service or by trace, the newest first; `ox.attach` gives it to one."""
+        from otel_experiments.model.attachment import TelemetryQuery  # noqa: PLC0415 - few need it
+
+        return self._store.telemetry_groups(TelemetryQuery(), by_trace=by_trace, limit=limit)
 
     def sql(self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> Table:
         """Return what one read-only statement over the documented schema answers.

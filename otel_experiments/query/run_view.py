@@ -26,6 +26,7 @@ from otel_experiments.semconv import attributes
 from otel_experiments.store import Store
 
 if TYPE_CHECKING:
+    from otel_experiments.model.attachment import TelemetryGroup
     from otel_experiments.model.instrument import InstrumentPoint
     from otel_experiments.model.log import LogRecord
     from otel_experiments.model.loss import Loss
@@ -281,6 +282,13 @@ class RunView:
     def instrument_points(self) -> list[InstrumentPoint]:
         """The data points of OpenTelemetry instruments that the run brought, by time."""
         return self._page.store.instrument_points(run_id=self.id)
+
+    @property
+    def attached(self) -> list[TelemetryGroup]:
+        """What was attached to the run afterwards, by service, the newest first."""
+        from otel_experiments.model.attachment import TelemetryQuery  # noqa: PLC0415 - few runs have any
+
+        return self._page.store.telemetry_groups(TelemetryQuery(self.id))
 
     def __repr__(self) -> str:
         return f"RunView({self.short_id!r}, {self.name!r}, {str(self.state)!r})"

@@ -161,13 +161,22 @@ def test_the_installed_command_knows_its_version_and_its_commands(store_path):
         if line.startswith("  ")
     ]
     assert names[:10] == [
-        "demo", "runs", "show", "metrics", "spans", "export", "push", "serve", "sql", "doctor",
-    ]  # fmt: skip
+        "demo",
+        "runs",
+        "show",
+        "metrics",
+        "spans",
+        "export",
+        "push",
+        "attach",
+        "sql",
+        "doctor",
+    ]
     assert names[-1] == "semconv"
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "runs", "show", "metrics", "spans", "export", "serve", "sql", "doctor", "semconv"]
+    "command", ["demo", "runs", "show", "metrics", "spans", "export", "attach", "sql", "doctor", "semconv"]
 )
 def test_every_command_has_help(store_path, command):
     """`COMMAND --help` explains the command."""

@@ -17,6 +17,7 @@ from otel_experiments.journal.format import HEADER_SIZE_BYTES, unpack_header
 from otel_experiments.journal.names import SEGMENT_SUFFIX
 from otel_experiments.journal.owner import is_alive
 from otel_experiments.journal.scan import scan
+from otel_experiments.model.attachment import TelemetryQuery
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query.unsent import unsent_texts
 from otel_experiments.store import Store, open_store
@@ -61,6 +62,7 @@ def check_store(location: StoreLocation, path: Path | None, *, is_deep: bool) ->
                 yield _copied(path)
             yield from _check_losses(store)
             yield from _check_unsent(store)
+            yield from _check_unattached(store)
         except StoreError as error:
             yield _problem("store", error)
             return
@@ -72,6 +74,18 @@ def _check_unsent(store: Store) -> Iterator[Diagnosis]:
     """Yield what endpoints did not take, of processes that are gone: nobody but a push sends it."""
     for text in unsent_texts(store.unsent()):
         yield Diagnosis("warning", "OTLP", text, "otel-experiments push --unsent --to ENDPOINT sends them")
+
+
+def _check_unattached(store: Store) -> Iterator[Diagnosis]:
+    groups = store.telemetry_groups(TelemetryQuery())
+    if groups:
+        services = ", ".join(group.service or "(no service)" for group in groups[:3])
+        yield Diagnosis(
+            "note",
+            "telemetry",
+            f"Telemetry that belongs to no run is kept, of {services}{', ...' if len(groups) > 3 else ''}.",
+            "otel-experiments attach lists it, and gives it to a run",
+        )
 
 
 def _check_losses(store: Store) -> Iterator[Diagnosis]:

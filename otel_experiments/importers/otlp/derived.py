@@ -4,9 +4,34 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
+from typing import Final
 
+from otel_experiments.codec.values import dump_canonical
 from otel_experiments.importers.otlp.emitters import Identity
 from otel_experiments.model.metric import PointBlock, SeriesKey
+from otel_experiments.model.span import Attributes, AttributeValue
+from otel_experiments.semconv import attributes as attr
+
+_IDENTIFYING: Final = frozenset(
+    {attr.ML_METRIC_NAME, attr.ML_PHASE, attr.ML_RUN_ID, attr.ML_DISTRIBUTED_RANK}
+)
+"""Attributes that are said of a series otherwise than by its name."""
+
+
+def series_key(name: str, attributes: Attributes, steps: frozenset[str], rank: int) -> SeriesKey:
+    """Return the series of points with these attributes; those that no other part of the key says join the name.
+
+    `steps` are attributes that are steps.
+    """
+    phase = attributes.get(attr.ML_PHASE)
+    others = {key: value for key, value in attributes.items() if key not in steps and key not in _IDENTIFYING}
+    if others:
+        name = f"{name}{{{', '.join(f'{key}={_text(value)}' for key, value in sorted(others.items()))}}}"
+    return SeriesKey(name, phase if isinstance(phase, str) else "", rank)
+
+
+def _text(value: AttributeValue) -> str:
+    return value if isinstance(value, str) else dump_canonical(value)
 
 
 @dataclass(slots=True)
@@ -26,10 +51,13 @@ class DerivedSeries:
         self, identity: Identity, name: str, step: float, time_ns: int, value: float, *, phase: str = ""
     ) -> None:
         """Add one point to a series of the identity's run."""
-        key = (identity.run_id, SeriesKey(name, phase, identity.rank))
-        columns = self._series.get(key)
+        self.add_to(identity.run_id, SeriesKey(name, phase, identity.rank), step, time_ns, value)
+
+    def add_to(self, run_id: str, key: SeriesKey, step: float, time_ns: int, value: float) -> None:
+        """Add one point to a series of a run."""
+        columns = self._series.get((run_id, key))
         if columns is None:
-            columns = self._series[key] = _Columns()
+            columns = self._series[run_id, key] = _Columns()
         columns.steps.append(step)
         columns.times_ns.append(time_ns)
         columns.values.append(value)

@@ -10,22 +10,17 @@ from typing import Final
 
 from otel_experiments.codec.incoming.read import read_metrics
 from otel_experiments.codec.incoming.series import SeriesPoints
-from otel_experiments.codec.values import dump_canonical
-from otel_experiments.importers.otlp.derived import DerivedSeries
-from otel_experiments.importers.otlp.emitters import NO_STEP, Identity
+from otel_experiments.importers.otlp.derived import DerivedSeries, series_key
+from otel_experiments.importers.otlp.emitters import NO_STEP
 from otel_experiments.importers.otlp.origin import Origins
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.received import ReceivedRequest
-from otel_experiments.model.span import Attributes, AttributeValue
+from otel_experiments.model.span import Attributes
 from otel_experiments.semconv import attributes as attr
 
 _NO_STEPS: Final[frozenset[str]] = frozenset()
-_IDENTIFYING: Final = frozenset(
-    {attr.ML_METRIC_NAME, attr.ML_PHASE, attr.ML_RUN_ID, attr.ML_DISTRIBUTED_RANK}
-)
-"""Attributes that are said of a series otherwise than by its name."""
 
 
 def add_metrics(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> None:
@@ -51,7 +46,7 @@ def _add_histories(batch: WriteBatch, histories: list[SeriesPoints], origins: Or
             continue
         origins.see(identity, one.resource, one.attributes, min(one.times_ns))
         steps = _steps(one, origins)
-        key = _key(str(one.attributes[attr.ML_METRIC_NAME]), one.attributes, steps[1], identity)
+        key = series_key(str(one.attributes[attr.ML_METRIC_NAME]), one.attributes, steps[1], identity.rank)
         kept = replace(one, steps=steps[0])
         place = (identity.run_id, steps[0].tobytes(), array("q", one.times_ns).tobytes())
         if blocks.setdefault(place, {}).setdefault(key, kept) is not kept:
@@ -74,19 +69,6 @@ def _steps(one: SeriesPoints, origins: Origins) -> tuple[array[float], frozenset
         return array("d", one.steps), _NO_STEPS
     step, keys = origins.emitters.step_of(one.attributes) or (NO_STEP, _NO_STEPS)
     return array("d", [step]) * len(one.times_ns), keys
-
-
-def _key(name: str, attributes: Attributes, steps: frozenset[str], identity: Identity) -> SeriesKey:
-    """Return the series of points with these attributes; those that no other part of the key says join the name."""
-    phase = attributes.get(attr.ML_PHASE)
-    others = {key: value for key, value in attributes.items() if key not in steps and key not in _IDENTIFYING}
-    if others:
-        name = f"{name}{{{', '.join(f'{key}={_text(value)}' for key, value in sorted(others.items()))}}}"
-    return SeriesKey(name, phase if isinstance(phase, str) else "", identity.rank)
-
-
-def _text(value: AttributeValue) -> str:
-    return value if isinstance(value, str) else dump_canonical(value)
 
 
 def _as_instrument_points(one: SeriesPoints) -> Iterator[InstrumentPoint]:
@@ -122,7 +104,7 @@ def _add_point(batch: WriteBatch, derived: DerivedSeries, point: InstrumentPoint
     origins.see(identity, point.resource, point.attributes, point.time_ns)
     if found is not None or (not identity.is_own and _has_number(point) and point.kind == "gauge"):
         step, keys = found or (NO_STEP, _NO_STEPS)
-        key = _key(point.name, point.attributes, keys, identity)
+        key = series_key(point.name, point.attributes, keys, identity.rank)
         value = math.nan if point.value is None else float(point.value)
         derived.add(identity, key.name, step, point.time_ns, value, phase=key.phase)
 

@@ -7,9 +7,11 @@ from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.store import open_store
 
 
-def test_a_metric_whose_steps_are_derived_says_so(terminal, jobs):
+def test_a_metric_whose_steps_are_derived_says_so(terminal, jobs, tmp_path):
     """A metric that came without steps is said to have none: in its chart, below the table, in JSON."""
+    terminal = type(terminal)(tmp_path / "derived.db")
     with open_store(terminal.store) as store:
+        store.apply(jobs.batch)
         store.apply(
             WriteBatch(
                 points=[

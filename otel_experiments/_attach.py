@@ -1,0 +1,197 @@
+"""Attaching stored telemetry without a run to a run, and taking it back: where the store, a mapping and edits meet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from os import PathLike
+from typing import Final, Literal
+
+from otel_experiments import _opening
+from otel_experiments._active import active_store
+from otel_experiments.edit import attach as _edit
+from otel_experiments.edit.attach import AttachReport, PointsOf
+from otel_experiments.errors import ConfigurationError
+from otel_experiments.model.attachment import TelemetryQuery
+from otel_experiments.model.store_location import StoreLocation
+from otel_experiments.process.interruption import pass_on
+from otel_experiments.query import Reader
+from otel_experiments.record.base.settings import Settings
+from otel_experiments.store import Store, open_store
+from otel_experiments.store.filesystem import is_network_filesystem
+
+Time = str | datetime
+"""A point in time: ISO 8601, such as `2026-01-31 18:30`; without an offset it is meant in local time."""
+
+_TRACE_DIGITS: Final = 32
+
+
+def attach(
+    run: str,
+    *,
+    trace: str | None = None,
+    service: str | None = None,
+    since: Time | None = None,
+    until: Time | None = None,
+    resource: Mapping[str, str | bool | int | float | None] | None = None,
+    store: str | PathLike[str] | None = None,
+) -> AttachReport:
+    """Attach telemetry that belongs to no run to a run: spans, log records, data points of instruments.
+
+    No attribute is changed, and `detach` takes it back. Gauges, and span events that carry numbers, become series of the
+    run, on the axis of their steps as the mapping has them. Telemetry that arrives later is attached by the same call.
+
+    Args:
+        run: an id, the beginning of one, or a name that no other run has.
+        trace: a trace id, or the beginning of one.
+        service: the name of a service, with or without its namespace.
+        since: what starts at this time or later.
+        until: what starts before this time.
+        resource: attributes of the resource and their values; None asks only whether it has the attribute.
+        store: where the run is; by default the store that this process records into, else that of the settings.
+
+    Raises:
+        ConfigurationError: nothing says what is meant, or a time or trace id cannot be understood.
+        RunNotFoundError: there is no such run.
+        AmbiguousRunError: several runs are called so.
+        MappingFileError: the mapping beside the store cannot be used.
+        StoreError: the store cannot be read or written.
+    """
+    if not (trace or service or since or until or resource):
+        raise ConfigurationError(
+            f"Nothing says what is to be attached to run {run!r}.\n"
+            "  Name a trace, a service, a time or an attribute of the resource; otel-experiments attach lists what there is."
+        )
+    with _editing(store) as (reader, opened, points_of):
+        run_id = reader.only_run(run).id
+        query = _query(opened, None, trace, service, since, until, resource)
+        return _edit.attach(opened, run_id, query, time_ns=time.time_ns(), points_of=points_of)
+
+
+def detach(
+    run: str,
+    *,
+    trace: str | None = None,
+    service: str | None = None,
+    since: Time | None = None,
+    until: Time | None = None,
+    resource: Mapping[str, str | bool | int | float | None] | None = None,
+    store: str | PathLike[str] | None = None,
+) -> AttachReport:
+    """Take back what was attached to a run: all of it, or what the arguments mean, which are those of `attach`.
+
+    It belongs to no run again, and the points that came of it leave the run's series. What the run brought itself stays.
+
+    Raises:
+        ConfigurationError: a time or trace id cannot be understood.
+        RunNotFoundError: there is no such run.
+        AmbiguousRunError: several runs are called so.
+        MappingFileError: the mapping beside the store cannot be used.
+        StoreError: the store cannot be read or written.
+    """
+    with _editing(store) as (reader, opened, points_of):
+        run_id = reader.only_run(run).id
+        query = _query(opened, run_id, trace, service, since, until, resource)
+        return _edit.detach(opened, run_id, query, points_of=points_of)
+
+
+def telemetry_query(
+    store: Store,
+    *,
+    trace: str | None = None,
+    service: str | None = None,
+    since: Time | None = None,
+    until: Time | None = None,
+    resource: Mapping[str, str | bool | int | float | None] | None = None,
+) -> TelemetryQuery:
+    """Return what arguments of `attach` mean of the telemetry without a run.
+
+    Raises:
+        ConfigurationError: a time or trace id cannot be understood.
+    """
+    return _query(store, None, trace, service, since, until, resource)
+
+
+def _query(
+    store: Store,
+    run_id: str | None,
+    trace: str | None,
+    service: str | None,
+    since: Time | None,
+    until: Time | None,
+    resource: Mapping[str, str | bool | int | float | None] | None,
+) -> TelemetryQuery:
+    query = TelemetryQuery(
+        run_id=run_id,
+        service=service or None,
+        since_ns=_time_ns(since, "since"),
+        until_ns=_time_ns(until, "until"),
+        resource=tuple((resource or {}).items()),
+    )
+    return query if not trace else _of_trace(store, query, trace)
+
+
+def _of_trace(store: Store, query: TelemetryQuery, trace: str) -> TelemetryQuery:
+    from dataclasses import replace  # noqa: PLC0415 - once
+
+    wanted = trace.strip().lower().replace("-", "")
+    if not wanted or len(wanted) > _TRACE_DIGITS or any(digit not in "0123456789abcdef" for digit in wanted):
+        raise ConfigurationError(
+            f"Trace {trace!r} cannot be looked for: it is no hexadecimal number of up to {_TRACE_DIGITS} digits.\n"
+            "  Copy a trace id, or its beginning, from: otel-experiments attach"
+        )
+    if len(wanted) == _TRACE_DIGITS:
+        return replace(query, trace_id=wanted)
+    groups = store.telemetry_groups(TelemetryQuery(query.run_id), by_trace=True)
+    found = [one.trace_id for one in groups if one.trace_id is not None and one.trace_id.startswith(wanted)]
+    if len(found) > 1:
+        shown = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+        raise ConfigurationError(
+            f"Trace {trace!r} is the beginning of {len(found)} trace ids: {shown}.\n  Give more digits."
+        )
+    return replace(query, trace_id=found[0] if found else wanted)
+
+
+def _time_ns(given: Time | None, name: Literal["since", "until"]) -> int | None:
+    if given is None or given == "":
+        return None
+    try:
+        moment = given if isinstance(given, datetime) else datetime.fromisoformat(given)
+        return round(moment.timestamp() * 1e9)
+    except (ValueError, OverflowError, OSError) as error:
+        pass_on(error)
+        raise ConfigurationError(
+            f"The time {name} is {given!r}, which is no date.\n"
+            '  Write it as "2026-01-31", "2026-01-31 18:30" or "2026-01-31T18:30:00Z".'
+        ) from error
+
+
+@contextmanager
+def _editing(
+    location: str | PathLike[str] | None,
+) -> Iterator[tuple[Reader, Store, PointsOf]]:
+    """Give a reader over all that was recorded for a store, the store open for writing, and what makes points for it."""
+    from otel_experiments.importers.otlp.attached import points_of_store  # noqa: PLC0415 - 20 ms that few need
+
+    active = active_store() if location is None else None
+    if active is not None:
+        where = StoreLocation.parse(active.location)
+        yield _opening.reader_over(active), active, points_of_store(where.path)
+        return
+    settings = Settings.resolve(store=location)
+    where = settings.location.require_store()
+    is_network = settings.network_filesystem
+    if where.path is not None and (
+        is_network_filesystem(where.path.parent) if is_network is None else is_network
+    ):
+        raise ConfigurationError(
+            f"Nothing can be attached in store {str(where)!r}: it lies on a network filesystem, where runs stay in journals.\n"
+            "  Copy the store and its journals to a disk of this machine, and attach there."
+        )
+    with (
+        _opening.open_reader(where, is_network=is_network) as reader,
+        open_store(where, create=False) as opened,
+    ):
+        yield reader, opened, points_of_store(where.path)
