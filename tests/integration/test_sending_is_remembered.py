@@ -156,6 +156,41 @@ def test_what_memory_has_no_room_for_is_sent_from_the_store(exporting, monkeypat
     assert rows(store_path) == {}
 
 
+def test_large_items_that_memory_has_no_room_for_are_sent_from_the_store(
+    make_collector, configure, monkeypatch, store_path
+):
+    """An hour without the endpoint, values of a megabyte: little waits in memory, and everything arrives."""
+    endpoint = make_collector(max_request_bytes=64 << 20)
+    monkeypatch.setattr(sizes, "MAX_HELD_BYTES", 4_000_000)
+    configure(otlp=endpoint.endpoint)
+    away = True
+
+    def answer(_, context):
+        if away:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "it is away")
+
+    endpoint.answers = dict.fromkeys(("traces", "metrics", "logs"), answer)
+    text = "x" * 1_000_000
+    with ox.start_run("r") as run:
+        for step in range(20):
+            with run.step(step) as scope:
+                scope.span.set_attribute("app.text", text)
+            run.emit("app.event", {"text": text, "step": step})
+            run.flush(timeout_s=1.0)
+        away = False
+        assert run.flush(timeout_s=60.0).is_exported
+    ox.shutdown()
+
+    spans = [span for span, _ in endpoint.spans if span.name == "step"]
+    assert len({span.span_id for span in spans}) == 20
+    assert {
+        len(pair.value.string_value) for span in spans for pair in span.attributes if pair.key == "app.text"
+    } == {1_000_000}
+    events = [log for log, _ in endpoint.log_records if log.event_name == "app.event"]
+    assert len({log.time_unix_nano for log in events}) == 20
+    assert rows(store_path) == {}
+
+
 def test_without_a_store_the_oldest_are_lost_and_counted(exporting, monkeypatch):
     """There is nowhere to read them back from."""
     ox.shutdown()

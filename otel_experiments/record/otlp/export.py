@@ -57,6 +57,8 @@ from otel_experiments.semconv import attributes as attr
 
 MAX_HELD: Final = 65_536
 """Spans, and log records, and data points of instruments, that wait in memory. The store keeps all."""
+MAX_HELD_BYTES: Final = 128 << 20
+"""What each of these takes of memory at most, by the size of its requests; items of megabytes are few."""
 MAX_HELD_POINTS: Final = 2_000_000
 """Metric points that wait in memory; they are held as columns."""
 POINTS_PER_REQUEST: Final = 10_000  # whatever OTEL_BSP_MAX_EXPORT_BATCH_SIZE says, which is about spans
@@ -270,7 +272,11 @@ class OtlpExport:
         self, signal: str, send: Callable[[bytes], Outcome], plan: SendingPlan
     ) -> tuple[Queue[Any], ...]:
         plain = partial(
-            Queue[Any], weight=one, max_held=plan.max_held or MAX_HELD, max_request=plan.max_request
+            Queue[Any],
+            weight=one,
+            max_held=plan.max_held or MAX_HELD,
+            max_held_bytes=MAX_HELD_BYTES,
+            max_request=plan.max_request,
         )
         if signal == "traces":
             return (plain("spans", lambda spans: send(spans_to_request(spans)), size=span_bytes),)
@@ -293,6 +299,7 @@ class OtlpExport:
             weight=one,
             size=instrument_point_bytes,
             max_held=MAX_HELD,
+            max_held_bytes=MAX_HELD_BYTES,
             max_request=POINTS_PER_REQUEST,
         )
         return points, measured

@@ -33,6 +33,8 @@ class Queue(Generic[Item]):
         weight: how many items (spans, records, points) one entry holds.
         size: about how many bytes it takes in a request; never too few.
         max_held: how many items may wait.
+        max_held_bytes: about how many bytes they may take in requests, so in memory as well; None: as many as they have. One
+            item waits however large it is. Not for entries that are cut.
         max_request: how many go into one request.
         halve: cuts an entry of many items in two; an entry of one item comes back alone.
 
@@ -52,6 +54,7 @@ class Queue(Generic[Item]):
         size: Callable[[Item], int],
         max_held: int,
         max_request: int,
+        max_held_bytes: int | None = None,
         halve: Callable[[Item], list[Item]] = lambda entry: [entry],
     ) -> None:
         self.noun = noun
@@ -59,6 +62,8 @@ class Queue(Generic[Item]):
         self.weight = weight
         self._size = size
         self._max_held = max_held
+        self._max_held_bytes = max_held_bytes
+        self._held_bytes = 0
         self._max_request = max_request
         self._max_bytes = MAX_REQUEST_BYTES
         self._halve = halve
@@ -80,6 +85,7 @@ class Queue(Generic[Item]):
             for entry in entries:
                 self._entries.append(entry)
                 self.held_count += self.weight(entry)
+                self._held_bytes += self._counted_bytes(entry)
             if is_bounded:
                 self._drop_oldest()
 
@@ -88,6 +94,7 @@ class Queue(Generic[Item]):
         with self._lock:
             self._entries.extendleft(reversed(entries))
             self.held_count += sum(map(self.weight, entries))
+            self._held_bytes += sum(map(self._counted_bytes, entries))
             self._drop_oldest()
 
     def bring_forward(self, is_wanted: Callable[[Item], bool]) -> None:
@@ -118,6 +125,8 @@ class Queue(Generic[Item]):
                 taken.append(self._entries.popleft())
                 count, size_bytes = count + weight, size_bytes + size
             self.held_count -= count
+            if self._max_held_bytes is not None:
+                self._held_bytes -= size_bytes
             self.flying_count = count
             self._flying = taken
         return taken
@@ -150,7 +159,7 @@ class Queue(Generic[Item]):
         """Let go of everything that waits, uncounted, and of all that comes."""
         with self._lock:
             self._is_closed = True
-            self.held_count = 0
+            self.held_count = self._held_bytes = 0
             self._entries.clear()
 
     def _cut_first(self) -> None:
@@ -162,11 +171,19 @@ class Queue(Generic[Item]):
             self._entries.popleft()
             self._entries.extendleft(reversed(pieces))
 
+    def _counted_bytes(self, entry: Item) -> int:
+        return 0 if self._max_held_bytes is None else self._size(entry)
+
     def _drop_oldest(self) -> None:
         dropped: list[Item] = []
-        while self.held_count > self._max_held and self._entries:
+        most_bytes = self._max_held_bytes
+        while self._entries and (
+            self.held_count > self._max_held
+            or (most_bytes is not None and self._held_bytes > most_bytes and len(self._entries) > 1)
+        ):
             dropped.append(self._entries.popleft())
             self.held_count -= self.weight(dropped[-1])
+            self._held_bytes -= self._counted_bytes(dropped[-1])
         if dropped:
             self.overflow(dropped)
 

@@ -72,6 +72,24 @@ def test_beyond_its_bound_the_oldest_go():
     assert (queue.take(), queue.held_count) == ([2, 3, 4, 5], 6)
 
 
+def test_beyond_its_bytes_the_oldest_go():
+    """Few large items take as much memory as many small ones: the newest stay, one of them however large it is."""
+    queue, gone = make_queue(max_held_bytes=100), []
+    queue.overflow = gone.extend
+    queue.put([40, 30, 20])
+    assert (queue.take(), gone) == ([40, 30, 20], [])
+    queue.put_back([40, 30, 20])
+    queue.land()
+    queue.put([30])
+    assert gone == [40]
+    queue.put([1000])
+    assert (gone, queue.held_count) == ([40, 30, 20, 30], 1)
+    queue.put([50, 51])
+
+    assert gone == [40, 30, 20, 30, 1000, 50]
+    assert queue.take() == [51]
+
+
 def test_a_page_from_the_store_lets_nothing_go():
     """What was read back is not dropped for being too much: it is the queue's only content."""
     queue, gone = make_queue(), []
