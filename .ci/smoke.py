@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from http.client import HTTPConnection
 from importlib.metadata import Distribution, distribution, distributions, requires
 from pathlib import Path
 
@@ -77,7 +78,23 @@ def missing_demo() -> str:
     return answer.stderr
 
 
-MISSING: dict[str, Callable[[], str]] = {"demo": missing_demo}
+def missing_receiver() -> str:
+    """A request compressed with zstd to a receiver without zstandard: a refusal in plain text."""
+    from otel_experiments.receiver import Receiver  # noqa: PLC0415 - what is tested
+
+    with Receiver("received.db", grpc=None, http="127.0.0.1:0") as receiver:
+        assert receiver.http_port is not None
+        connection = HTTPConnection("127.0.0.1", receiver.http_port, timeout=60)
+        headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "zstd"}
+        connection.request("POST", "/v1/traces", body=b"(\xb5/\xfd", headers=headers)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+    require(answer.status == 415, f"zstd without zstandard is answered with {answer.status}: {text}")
+    return text
+
+
+MISSING: dict[str, Callable[[], str]] = {"demo": missing_demo, "receiver": missing_receiver}
 """For each extra a way to run into its absence; answers with the text that the user then sees."""
 
 

@@ -31,6 +31,7 @@ SCRIPTS = (
     "start_and_end",
     "growth",
     "otlp_out",
+    "otlp_in",
     "otlp_backends",
 )
 PACKAGES = ("otel-experiments", "opentelemetry-sdk", "protobuf", "grpcio", "psutil")

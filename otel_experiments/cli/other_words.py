@@ -11,7 +11,7 @@ _NO_BROWSER = (
 _NO_DELETING = "Nothing deletes stored runs yet, and only attach changes them; a store is one file, and another can be named: --store PATH"
 _IN_CODE = "Recording is done in Python: import otel_experiments as ox, then ox.start_run(...)"
 _ELSEWHERE = {
-    _NO_BROWSER: "ui web board dashboard server serve view open browse gui app tensorboard",
+    _NO_BROWSER: "ui web board dashboard server view open browse gui app tensorboard",
     _NO_DELETING: "delete del rm remove prune gc clean clear drop edit update rename tag untag archive restore",
     "Several runs side by side: otel-experiments runs --columns 'params.lr, metrics.loss.min'; "
     "one run with an accepted one: otel-experiments golden compare": "compare diff cmp parallel",
@@ -25,6 +25,7 @@ _ELSEWHERE = {
     "otel-experiments metrics RUN [NAME]": "plot chart graph curve curves history-plot scalars",
     "otel-experiments export runs -o runs.csv": "download dump csv pull save backup to-csv to_csv",
     "otel-experiments spans --tree": "traces tree profile timeline",
+    "otel-experiments serve": "receive receiver listen otlp collector ingest",
     "otel-experiments doctor": "check verify validate fsck health debug env version info-env",
     "There is one store, a file, and nothing to set up or to log in to; the first run makes it": (
         "login init setup configure create new sync upload"

@@ -31,6 +31,7 @@ _COMMANDS = {
     "export": "Write runs, points or spans as CSV or JSON Lines.",
     "push": "Send stored runs, or what was not sent, to an OTLP endpoint.",
     "attach": "Give telemetry without a run to a run, or list it.",
+    "serve": "Receive OTLP from any program, over gRPC and HTTP.",
     "sql": "Ask the store in SQL, read-only.",
     "doctor": "Check store, journals, settings and versions; say what to do.",
     "golden": "Keep a run's accepted behaviour as a file and compare later runs with it.",

@@ -8,9 +8,14 @@ The store keeps only what was written; this is the one place where a reader adds
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from otel_experiments.journal.owner import FOREIGN_TIMEOUT_NS, is_alive
 from otel_experiments.model.run import Owner, Run, RunState
+
+RECEIVED_TIMEOUT_NS: Final = 5 * 60 * 10**9
+"""A run that came in over OTLP counts as gone after so long without a request. SDKs send their metrics each minute, and
+a Collector between them and us keeps requests back while it cannot deliver them."""
 
 
 class Liveness:
@@ -27,8 +32,8 @@ class Liveness:
     def state(self, run: Run) -> RunState:
         """Return the state of the run as it is now.
 
-        A run without an owner and without any sign of life (one that came in over OTLP, say) keeps its
-        stored state: nothing can be known about it.
+        A run without an owner came in over OTLP: it is lost when nothing was received of it for a while, and no longer
+        when something is again. One without any sign of life keeps its stored state: nothing can be known about it.
         """
         return RunState.LOST if run.state.is_live and self._is_gone(run) else run.state
 
@@ -60,7 +65,8 @@ class Liveness:
         alive = None if run.owner is None else self._is_alive(run.owner)
         if alive is not None:
             return not alive
-        return run.heartbeat_ns is not None and self.now_ns - run.heartbeat_ns > FOREIGN_TIMEOUT_NS
+        timeout_ns = RECEIVED_TIMEOUT_NS if run.owner is None else FOREIGN_TIMEOUT_NS
+        return run.heartbeat_ns is not None and self.now_ns - run.heartbeat_ns > timeout_ns
 
     def _is_alive(self, owner: Owner) -> bool | None:
         if owner not in self._known:

@@ -33,7 +33,7 @@ MAY_NOT_RUN = 3
 FENCE = re.compile(
     r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE
 )
-KINDS = {"", "text", "python", "console", "bash", "toml", "yaml", "json", "sql"}
+KINDS = {"", "text", "python", "console", "bash", "toml", "yaml", "json", "sql", "js"}
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,8 @@ def test_every_block_says_what_it_is(block):
     """A block has a language that some test of this file looks at, and no attribute that none knows."""
     assert block.kind in KINDS
     rest = block.info.partition(" ")[2]
-    assert rest in ("", "no-run") or (block.kind == "python" and re.fullmatch(r"file=\w+\.py", rest))
+    file = {"python": r"file=\w+\.py", "js": r"file=\w+\.mjs"}.get(block.kind, "no-run")
+    assert rest in ("", "no-run") or re.fullmatch(file, rest)
 
 
 def test_few_blocks_are_shown_and_not_run():
@@ -199,6 +200,10 @@ def check_shown_command(words, page):
         check_install(words)
     elif words[0] == "otel-experiments":
         assert words[1].startswith("-") or words[1] in root.list_commands(None)
+    elif words[:2] in (["npm", "install"], ["python", "-c"]):
+        assert words[2:]
+    elif words[0] == "node":
+        assert words[1] in {block.info.partition("file=")[2] for block in BLOCKS if block.page == page}
     elif words[0] in {"python", "python3"} and words[1] == "-m":
         assert words[2] in {"venv", "pytest", "build"}
     elif words[0] in {"python", "python3", "bash"}:

@@ -98,6 +98,16 @@ CLAIMS = {
         "tests/backends/test_collector_configs.py::test_there_are_files_for_what_the_documentation_names",
         "tests/backends/clickhouse/test_grafana_dashboards.py::test_a_dashboard_is_one_that_grafana_reads",
     ),
+    # From any language.
+    "`otel-experiments serve` [takes OTLP](docs/how-to/receive-from-any-language.md) from programs of any language and "
+    "from Collectors into the store.": (
+        "tests/integration/receiver/test_http.py::test_what_was_received_is_in_the_store",
+        "tests/integration/receiver/test_grpc.py::test_each_signal_is_taken",
+    ),
+    "What it has acknowledged survives a kill, and what comes twice is there once.": (
+        "tests/integration/receiver/test_serve.py::test_killed_under_load_it_loses_and_doubles_nothing",
+        "tests/integration/receiver/test_runs_recorded_here.py::test_a_request_that_comes_twice_is_stored_once",
+    ),
 }
 NO_CLAIMS = re.compile(
     r"^#.*$|^- \*\*[^*]+\*\*|^- \[.*(?:\n  .*)*|^In a checkout of this repository, .*:$", re.MULTILINE

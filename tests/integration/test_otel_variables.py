@@ -254,3 +254,39 @@ def test_a_config_file_is_said_not_to_rule_runs(train, collector, tmp_path):
 
     assert stderr.count(f"OTEL_CONFIG_FILE={str(path)!r} sets up the application's providers") == 1
     assert len(collector.points) == 600
+
+
+CONFIGURATION = """
+file_format: "1.0"
+resource:
+  attributes:
+    - {name: service.name, value: configured}
+tracer_provider:
+  processors:
+    - simple:
+        exporter:
+          otlp_grpc:
+            endpoint: %s
+            tls: {insecure: true}
+"""
+
+
+def test_what_a_config_file_sets_up_lands_in_the_runs_and_is_sent_once(train, collector, tmp_path):
+    """Its provider stays the application's: library spans are in the run's trace, and leave by the file's exporter alone."""
+    pytest.importorskip("opentelemetry.configuration", reason="opentelemetry-configuration is not installed")
+    path = tmp_path / "otel.yaml"
+    path.write_text(CONFIGURATION % collector.endpoint)
+    launcher = [str(Path(sys.executable).parent / "opentelemetry-instrument")]
+
+    _, stderr = train(launcher, OTEL_CONFIG_FILE=str(path))
+
+    assert stderr.count(f"OTEL_CONFIG_FILE={str(path)!r} sets up the application's providers") == 1
+    queries = [(span, about) for span, about in collector.spans if span.name.lower().startswith("select")]
+    assert {about["service.name"] for _, about in queries} == {"configured"}
+    assert {"ml.run.id" in about for _, about in queries} == {False}
+    with open_store(tmp_path / "experiments.db") as store:
+        runs = [Reader(store).run(f"r{n}") for n in range(6)]
+        stored = [span for run in runs for span in run.spans if span.name.lower().startswith("select")]
+    assert [span.trace_id.hex() for span, _ in queries] == [run.id for run in runs]
+    assert sorted(span.span_id.hex() for span, _ in queries) == sorted(span.span_id for span in stored)
+    assert len(collector.points) == 600

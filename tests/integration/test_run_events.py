@@ -39,14 +39,17 @@ def test_a_backend_learns_of_start_pause_loss_and_end(exporting, configure):
         run.log({"note": "no number"})
 
     context = run.otel_span.get_span_context()
+    told = told_of_run(exporting)
+    paused_ns = [told[number][1].pop("ml.run.paused_time") for number in (2, 4)]
     loss = {"ml.loss.kind": "metric value", "ml.loss.reason": "not_encodable", "ml.loss.count": 1}
-    assert told_of_run(exporting) == [
+    assert told == [
         ("ml.run.start", {"ml.run.state": "running", "ml.random.seed": 3}),
-        ("ml.run.state", {"ml.run.state": "paused"}),
-        ("ml.run.state", {"ml.run.state": "running"}),
+        ("ml.run.state", {"ml.run.state": "paused", "ml.run.pause.count": 1}),
+        ("ml.run.state", {"ml.run.state": "running", "ml.run.pause.count": 1}),
         ("ml.telemetry.loss", loss | {"ml.loss.name": "note"}),
-        ("ml.run.state", {"ml.run.state": "succeeded"}),
+        ("ml.run.state", {"ml.run.state": "succeeded", "ml.run.pause.count": 1}),
     ]
+    assert min(paused_ns) > 0
     for record, resource in exporting.log_records:
         assert (record.trace_id.hex(), record.span_id.hex()) == (run.id, f"{context.span_id:016x}")
         assert (resource["ml.run.id"], resource["ml.run.name"]) == (run.id, "r")

@@ -8,22 +8,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Final
 
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
-from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData, ResourceMetrics
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from otel_experiments.codec.from_sdk import run_id_of
 from otel_experiments.codec.incoming.from_protobuf import log_record_refusal, span_refusal
-from otel_experiments.codec.incoming.metrics_from_protobuf import data_points, point_refusal
+from otel_experiments.codec.incoming.histories_from_protobuf import Taken, take_request
+from otel_experiments.codec.incoming.metrics_from_protobuf import DataPoint, point_refusal
 from otel_experiments.codec.incoming.protobuf_values import parse, value_from_otlp
 from otel_experiments.codec.incoming.read import Encoding, read_logs, read_metrics, read_spans
 from otel_experiments.codec.incoming.refusals import Refusals
-from otel_experiments.model.span import AttributeValue
+from otel_experiments.codec.incoming.series import SeriesPoints
+from otel_experiments.model.span import AttributeValue, Resource, Scope
 from otel_experiments.model.unsent import Signal
 from otel_experiments.semconv import attributes as attr
 
@@ -60,7 +61,12 @@ def check_request(signal: Signal, encoding: Encoding, payload: bytes) -> Checked
         TelemetryDecodeError: the bytes are no request of that signal and encoding.
     """
     refusals = Refusals()
-    counts = (_count_json if encoding == "json" else _count_protobuf)(signal, payload, refusals)
+    if encoding == "json":
+        counts = _count_json(signal, payload, refusals)
+    elif signal == "metrics":
+        counts = _count_metrics(payload, refusals)
+    else:
+        counts = _count_protobuf(signal, payload, refusals)
     total = counts.total() + refusals.count
     message = ""
     if refusals.count:
@@ -78,10 +84,36 @@ def _count_json(signal: Signal, payload: bytes, refusals: Refusals) -> Counter[s
     if signal == "logs":
         return Counter(record.run_id for record in read_logs("json", payload, refusals))
     series, points = read_metrics("json", payload, refusals)
-    counts = Counter(point.run_id for point in points)
+    return Counter(point.run_id for point in points) + _count_points(series)
+
+
+def _count_points(series: Iterable[SeriesPoints]) -> Counter[str | None]:
+    counts: Counter[str | None] = Counter()
     for one in series:
         counts[run_id_of(one.attributes, one.resource)] += len(one.values)
     return counts
+
+
+class _Counted(Taken):
+    """The data points of a request, of which those of no history are counted and not read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str | None] = Counter()
+
+    def take_point(self, point: DataPoint, metric: Metric, resource: Resource, scope: Scope) -> None:  # noqa: ARG002 - a scope names no run
+        refusal = point_refusal(point, metric.name)
+        if refusal:
+            self.refusals.add(refusal)
+        else:
+            of_resource = resource.attributes.get(attr.ML_RUN_ID)
+            self.counts[_text(_run_value(point.attributes) or of_resource)] += 1
+
+
+def _count_metrics(payload: bytes, refusals: Refusals) -> Counter[str | None]:
+    taken = take_request(payload, _Counted)
+    refusals.merge(taken.refusals)
+    return taken.counts + _count_points(taken.histories.pieces())
 
 
 def _count_protobuf(signal: Signal, payload: bytes, refusals: Refusals) -> Counter[str | None]:
@@ -110,22 +142,13 @@ _Part = tuple[Sequence[Any], Callable[[Any], str]]  # messages, whose classes sh
 """Items, and what says why one of them is refused."""
 
 
-def _groups(signal: Signal, payload: bytes) -> Iterator[tuple[Resource, Iterator[_Part]]]:
+def _groups(signal: Signal, payload: bytes) -> Iterator[tuple[ResourceMessage, Iterator[_Part]]]:
     if signal == "traces":
         for spans in parse(TracesData(), payload).resource_spans:
             yield spans.resource, ((part.spans, span_refusal) for part in spans.scope_spans)
-    elif signal == "logs":
+    else:
         for logs in parse(LogsData(), payload).resource_logs:
             yield logs.resource, ((part.log_records, log_record_refusal) for part in logs.scope_logs)
-    else:
-        for metrics in parse(MetricsData(), payload).resource_metrics:
-            yield metrics.resource, _metric_parts(metrics)
-
-
-def _metric_parts(group: ResourceMetrics) -> Iterator[_Part]:
-    for part in group.scope_metrics:
-        for metric in part.metrics:
-            yield data_points(metric), partial(point_refusal, name=metric.name)
 
 
 def _run_value(attributes: Iterable[KeyValue]) -> AttributeValue:

@@ -30,6 +30,11 @@ class Refusals:
         self.count += 1
         self.first = self.first or what
 
+    def merge(self, other: Refusals) -> None:
+        """Count what another one has counted."""
+        self.count += other.count
+        self.first = self.first or other.first
+
 
 def refuse(what: str, refusals: Refusals | None, *, source: str) -> None:
     """Count a refused item, or raise where nothing counts.

@@ -62,7 +62,11 @@ class DerivedPoint(NamedTuple):
 
 
 class Emitters:
-    """The rules of one or more tables, the first that fits counting."""
+    """The rules of one or more tables, the first that fits counting.
+
+    Attributes:
+        header_names: the headers of a request that a rule looks at, in lower case.
+    """
 
     def __init__(self, table: MappingTable) -> None:
         self._emitters = table.emitters
@@ -73,12 +77,15 @@ class Emitters:
         self._by_event: dict[str, tuple[PointRule, ...]] = {}
         self._made: dict[tuple[str, str, str, int, bool], Identity] = {}
         self._last: tuple[Attributes, Mapping[str, str], Identity | None] | None = None
-        self._identifying = frozenset({attr.ML_RUN_ID, attr.ML_DISTRIBUTED_RANK}).union(
-            source.key
+        sources = [
+            source
             for one in table.emitters
             for source in (*one.run_id, *one.when, *one.run_name, *one.experiment, *one.rank)
-            if source.place == "attribute"
+        ]
+        self._identifying = frozenset({attr.ML_RUN_ID, attr.ML_DISTRIBUTED_RANK}).union(
+            source.key for source in sources if source.place == "attribute"
         )
+        self.header_names = frozenset(source.key for source in sources if source.place == "header")
 
     @classmethod
     def of_store(cls, store: str | os.PathLike[str] | None) -> Emitters:

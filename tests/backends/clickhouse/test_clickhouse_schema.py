@@ -332,3 +332,25 @@ def test_the_queries_of_the_page_are_answered(clickhouse, empty_clickhouse):
     for statement in shown[:3]:
         assert clickhouse.rows(statement), statement
     empty_clickhouse.ask(shown[3])
+
+
+def test_a_run_is_found_by_its_id_without_reading_the_others(empty_clickhouse):
+    """Of 30,000 runs the view `runs` reads the rows of one, by the key of each table below it."""
+    empty_clickhouse.ask(
+        "insert into run_events (RunId, Event, Time, Name, State) "
+        "select lower(hex(MD5(toString(number)))), 'end', now64(9), toString(number), 'succeeded' from numbers(30000)"
+    )
+    empty_clickhouse.ask(
+        "insert into points (RunId, Metric, Step, Time, Value) "
+        "select lower(hex(MD5(toString(number)))), 'loss', 0, now64(9), 1 from numbers(30000)"
+    )
+    wanted = empty_clickhouse.value("select lower(hex(MD5('17')))")
+    query = f"select * from runs where RunId = '{wanted}'"
+
+    [row] = empty_clickhouse.rows(query)
+    plan = "\n".join(line["explain"] for line in empty_clickhouse.rows(f"explain indexes = 1 {query}"))
+
+    assert (row["Name"], row["State"]) == ("17", "succeeded")
+    read = [tuple(map(int, found)) for found in re.findall(r"Granules: (\d+)/(\d+)", plan)]
+    assert len(read) == 3  # its points' times, its events' times, and its events
+    assert all(part <= 2 < whole for part, whole in read), read

@@ -520,3 +520,21 @@ def test_a_summary_is_kept_and_leaves_as_it_came():
     )  # fmt: skip
     assert read_metrics("protobuf", instrument_points_to_request(points)) == ([], points)
     assert check_request("metrics", "protobuf", payload) == Checked(1)
+
+
+def test_of_a_field_that_comes_twice_the_last_one_counts():
+    """Points whose time is there twice have the last one, as protobuf has it, however many points there are."""
+    second = NumberDataPoint(time_unix_nano=3).SerializeToString()
+    points = [point(time_unix_nano=time_ns).SerializeToString() + second for time_ns in range(3, 20)]
+    gauge = b"".join(b"\x0a" + varint(len(one)) + one for one in points)
+    empty = metric_request(history())
+    name_and_unit = b"\x0a\x0fml.metric.value\x1a\x011"
+    metric = name_and_unit + b"\x2a" + varint(len(gauge)) + gauge
+    assert name_and_unit in empty
+    payload = b""
+    for tag, content in ((b"\x12", metric), (b"\x12", None), (b"\x0a", None)):
+        payload = tag + varint(len(content or payload)) + (content or payload)
+
+    ((series,), _) = read_metrics("protobuf", payload)
+
+    assert list(series.times_ns) == [3] * 17

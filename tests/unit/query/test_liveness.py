@@ -75,6 +75,16 @@ def test_a_run_of_another_machine_is_judged_by_its_heartbeat(heartbeat_age_s, ex
     assert Liveness(NOW).state(run_in(RunState.RUNNING, owner=elsewhere, heartbeat_ns=beat)) is expected
 
 
+@pytest.mark.parametrize(
+    ("heartbeat_age_s", "expected"), [(0, RunState.RUNNING), (299, RunState.RUNNING), (301, RunState.LOST)]
+)
+def test_a_run_that_came_in_over_otlp_is_lost_when_nothing_more_comes(heartbeat_age_s, expected):
+    """A run whose sender vanished is lost after five minutes without a request, and no longer with the next one."""
+    run = run_in(RunState.RUNNING, heartbeat_ns=NOW - heartbeat_age_s * SECOND)
+
+    assert Liveness(NOW).state(run) is expected
+
+
 def test_a_run_that_nothing_is_known_of_keeps_its_state():
     """Without an owner and without a heartbeat the stored state is all there is."""
     assert Liveness(NOW).state(run_in(RunState.RUNNING)) is RunState.RUNNING

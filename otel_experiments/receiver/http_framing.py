@@ -1,0 +1,138 @@
+"""Where the body of an HTTP/1.1 request ends: by its length, or chunk by chunk.
+
+Source: RFC 9112, sections 6 and 7.1.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from email.message import Message
+from typing import Final, Protocol
+
+from otel_experiments.receiver.body import PIECE_BYTES
+from otel_experiments.receiver.refusal import Reason, Refusal
+
+_PATIENCE_S: Final = 30.0
+_LEAST_BYTES_A_SECOND: Final = 64 << 10
+"""A body may take the patience, and a second for so many bytes."""
+_DISCARD_S: Final = 10.0
+_DISCARD_BYTES: Final = 1 << 30
+_LONGEST_LINE: Final = 1024
+_MOST_TRAILERS: Final = 100
+_LENGTH: Final = re.compile(r"[0-9]{1,18}")
+_CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
+
+
+class Source(Protocol):
+    """What bytes are read from: the buffered side of a socket, whose reads may time out."""
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """Return what is there, at most `size` bytes; nothing at the end."""
+        ...
+
+    def readline(self, size: int = -1, /) -> bytes:
+        """Return a line, at most `size` bytes of it."""
+        ...
+
+
+class FramedBody:
+    """The body of one request, as it lies in the stream.
+
+    Attributes:
+        is_read: it was read to its end, so that another request may follow.
+
+    Raises:
+        Refusal: the headers do not say where the body ends.
+    """
+
+    def __init__(self, source: Source, headers: Message) -> None:
+        self._source = source
+        self.is_read = False
+        lengths = {one.strip() for one in headers.get_all("Content-Length", [])}
+        codings = [one.strip().lower() for one in headers.get_all("Transfer-Encoding", [])]
+        if codings not in ([], ["chunked"]):
+            raise _malformed(f"its Transfer-Encoding {', '.join(codings)[:40]!r} is not chunked")
+        if codings and lengths:
+            raise _malformed("it has both a Content-Length and a Transfer-Encoding")
+        if len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
+            raise _malformed("its Content-Length is no number of bytes")
+        self._length = int(lengths.pop()) if lengths else 0
+        self._is_chunked = bool(codings)
+        self._stream = self._chunks() if self._is_chunked else self._of_length(self._length)
+        self._begun_s = time.monotonic()
+        self._size_bytes = 0
+
+    @property
+    def declared_bytes(self) -> int:
+        """How long the body is by its headers; 0 where they do not say."""
+        return self._length
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes of the body as they arrive.
+
+        Raises:
+            Refusal: it ends too early, is framed wrongly, or comes too slowly.
+        """
+        try:
+            for piece in self._stream:
+                self._size_bytes += len(piece)
+                self._check_pace()
+                yield piece
+        except TimeoutError:
+            raise self._too_slow() from None
+        self.is_read = True
+
+    def discard(self) -> None:
+        """Read the rest and throw it away, for a while; `is_read` says whether it came to its end."""
+        due_s, size_bytes = time.monotonic() + _DISCARD_S, 0
+        try:
+            for piece in self._stream:
+                size_bytes += len(piece)
+                if size_bytes > _DISCARD_BYTES or time.monotonic() > due_s:
+                    return
+        except (Refusal, OSError):
+            return
+        self.is_read = True
+
+    def _check_pace(self) -> None:
+        if time.monotonic() - self._begun_s > _PATIENCE_S + self._size_bytes / _LEAST_BYTES_A_SECOND:
+            raise self._too_slow()
+
+    def _too_slow(self) -> Refusal:
+        return Refusal(
+            Reason.TOO_SLOW,
+            f"The request came too slowly: {self._size_bytes:,} bytes in {time.monotonic() - self._begun_s:.0f} s. "
+            "Send smaller batches, or compress them.",
+        )
+
+    def _of_length(self, length: int) -> Iterator[bytes]:
+        rest = length
+        while rest:
+            piece = self._source.read1(min(rest, PIECE_BYTES))
+            if not piece:
+                raise _malformed(f"{rest:,} of {length:,} bytes are missing at its end")
+            rest -= len(piece)
+            yield piece
+
+    def _chunks(self) -> Iterator[bytes]:
+        while True:
+            line = self._source.readline(_LONGEST_LINE)
+            found = _CHUNK.fullmatch(line)
+            if found is None:
+                raise _malformed(f"{line[:40]!r} is not the size of a chunk")
+            size = int(found[1], 16)
+            if not size:
+                break
+            yield from self._of_length(size)
+            if self._source.readline(_LONGEST_LINE).strip(b"\r\n"):
+                raise _malformed("a chunk is longer than its size")
+        for _ in range(_MOST_TRAILERS):
+            if not self._source.readline(_LONGEST_LINE).strip(b"\r\n"):
+                return
+        raise _malformed("it has too many trailers")
+
+
+def _malformed(why: str) -> Refusal:
+    return Refusal(Reason.INVALID, f"The request cannot be read: {why}. It was not stored.")

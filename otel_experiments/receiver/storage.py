@@ -1,0 +1,148 @@
+"""The store of a receiver: its journal, which requests go to, and the thread that moves the journal into the store."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Final
+
+from otel_experiments.collect.drain import Drain
+from otel_experiments.collect.journal_place import journal_directory
+from otel_experiments.errors import ConfigurationError
+from otel_experiments.importers.otlp import unpack_for
+from otel_experiments.importers.otlp.emitters import Emitters
+from otel_experiments.journal.encode import encode_request
+from otel_experiments.journal.file_mode import file_mode_of
+from otel_experiments.journal.owner import current_owner
+from otel_experiments.journal.segment import frame_size_bytes
+from otel_experiments.journal.writer import JournalWriter
+from otel_experiments.model.received import ReceivedRequest
+from otel_experiments.receiver.backlog import Backlog
+from otel_experiments.receiver.refusal import Reason, Refusal
+from otel_experiments.record.base.settings import Settings
+from otel_experiments.store import open_store
+from otel_experiments.store.filesystem import is_network_filesystem
+
+_BUSY_TIMEOUT_S: Final = 1.0
+"""How long one transaction waits for another process; it is tried again."""
+_WAKE_BYTES: Final = 1 << 20
+"""After so much the drain is woken; less of it waits for the next round."""
+_MOST_KNOWN: Final = 10_000
+_CATCH_UP_S: Final = 10.0
+"""How long a start waits until what an earlier receiver has left is stored: series then go on in their order."""
+
+
+class ReceiverStorage:
+    """Journal, drain and store of one receiver.
+
+    Attributes:
+        path: the store's file.
+        hint_names: headers of requests that say which run they belong to, in lower case.
+
+    Raises:
+        ConfigurationError: the store is no file of a local disk.
+        StoreError: the store cannot be used.
+    """
+
+    def __init__(self, settings: Settings, *, backlog_bytes: int) -> None:
+        path = _local_path(settings)
+        file_mode = file_mode_of(settings.store_mode, path)
+        self.path = path
+        self.hint_names = Emitters.of_store(path).header_names
+        self._store = open_store(
+            path,
+            busy_timeout_s=_BUSY_TIMEOUT_S,
+            file_mode=file_mode if settings.store_mode else None,
+        )
+        directory = journal_directory(path)
+        self._backlog = Backlog(backlog_bytes, self._store.journal_offset)
+        self._drain = Drain(
+            self._store,
+            directory,
+            interval_s=settings.drain_s,
+            before_round=self._backlog.measure,
+            unpack=unpack_for(path),
+        )
+        self._writer = JournalWriter(directory, durability=settings.durability, file_mode=file_mode)
+        self._host = current_owner().host
+        self._recorded_here: set[str] = set()
+        self._unwoken_bytes = 0
+        self._lock = threading.Lock()
+        self._drain.drain_now(timeout_s=_CATCH_UP_S)
+        self._drain.start()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits to be stored that no more is to be taken now."""
+        return self._backlog.is_full
+
+    @property
+    def damages(self) -> list[str]:
+        """What could not be stored, one text each."""
+        return list(self._drain.damages)
+
+    def keep(self, request: ReceivedRequest) -> None:
+        """Append the request to the journal, where it survives this process.
+
+        Raises:
+            Refusal: the disk does not take it.
+        """
+        record = encode_request(request)
+        if not self._writer.append(record):
+            raise Refusal(
+                Reason.UNAVAILABLE,
+                f"The receiver cannot write to its disk now: {self._writer.why_full}. Send this request again.",
+            )
+        size_bytes = frame_size_bytes(len(record))
+        segment = self._writer.segment
+        if segment.header is not None:
+            self._backlog.add(segment.header.segment_id, segment.tail, size_bytes)
+        self._unwoken_bytes += size_bytes
+        if self._unwoken_bytes > _WAKE_BYTES:
+            self._unwoken_bytes = 0
+            self._drain.wake()
+
+    def recorded_here(self, run_ids: frozenset[str]) -> frozenset[str]:
+        """Return those of the runs that processes of this machine record themselves into this store.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        found = set()
+        for run_id in run_ids:
+            if run_id not in self._recorded_here:
+                run = self._store.get_run(run_id)
+                if run is None or run.owner is None or run.owner.host != self._host:
+                    continue
+                if len(self._recorded_here) > _MOST_KNOWN:
+                    self._recorded_here.clear()
+                self._recorded_here.add(run_id)
+            found.add(run_id)
+        return frozenset(found)
+
+    def close(self, *, timeout_s: float) -> bool:
+        """Store what is journalled and let go; True when all of it was stored within `timeout_s` seconds.
+
+        Otherwise the rest stays in the journal, and whoever opens the store next stores it. Safe to call twice.
+        """
+        self._writer.close()
+        is_stored = self._drain.close(timeout_s=timeout_s)
+        if is_stored:
+            self._store.close()
+        return is_stored
+
+
+def _local_path(settings: Settings) -> Path:
+    path = settings.store_path
+    if path is None:
+        raise ConfigurationError(
+            f"A receiver cannot store into {settings.store!r}: it is no file.\n"
+            "  Name one: otel-experiments serve --store experiments.db"
+        )
+    is_network = settings.network_filesystem
+    if is_network_filesystem(path.parent) if is_network is None else is_network:
+        raise ConfigurationError(
+            f"A receiver cannot store into {str(path)!r}: it is on a network filesystem.\n"
+            "  Name a store on a local disk, and read it through this machine."
+        )
+    return path

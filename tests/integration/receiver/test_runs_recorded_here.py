@@ -1,0 +1,88 @@
+"""Telemetry of a run that a process of this machine records into the same store comes back to it: it is not taken twice."""
+
+import json
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+import otel_experiments as ox
+from otel_experiments.model.search import SpanQuery
+
+
+@pytest.fixture
+def local_run(receiver):
+    """Return the id of a run that this process has recorded into the receiver's store."""
+    ox.configure(store=receiver.store_path, capture_git=False, system_metrics_s=0.0)
+    try:
+        with ox.start_run("mine") as run, run.stage("load"):
+            pass
+    finally:
+        ox.shutdown()
+    return run.id
+
+
+def test_items_of_a_run_recorded_here_are_refused(client, local_run, stored):
+    """The request is answered with how many items were not taken and why, over both protocols; the run is unchanged."""
+    body = client.spans_message(3, run_id=local_run).SerializeToString()
+
+    by_http = client.post("/v1/traces", body)
+    by_grpc = client.call("traces", body)
+
+    assert by_http.status == 200
+    for answer in (by_http.body, by_grpc):
+        partial = ExportTraceServiceResponse.FromString(answer).partial_success
+        assert partial.rejected_spans == 3
+        assert partial.error_message == (
+            f"The items of run {local_run[:8]} were not taken: a process of this machine records that itself into the "
+            "same store. Send to another store, or do not send it back."
+        )
+    names = {span.name for span in stored().store.spans(SpanQuery(run_id=local_run))}
+    assert names == {"run default", "stage load"}
+    assert client.receiver.counts.refused_item_counts == {"traces": 6}
+
+
+def test_items_of_other_runs_in_the_same_request_are_taken(client, local_run, stored):
+    """Of a request with spans of two runs, those of the other run are stored, and the ids that are no ids counted too."""
+    message = ExportTraceServiceRequest()
+    message.MergeFrom(client.spans_message(3, run_id=local_run))
+    message.MergeFrom(client.spans_message(4, first=10, run_id="cd" * 16))
+    message.resource_spans[1].scope_spans[0].spans[0].span_id = bytes(8)
+
+    answer = client.post("/v1/traces", message.SerializeToString())
+
+    partial = ExportTraceServiceResponse.FromString(answer.body).partial_success
+    assert partial.rejected_spans == 4
+    assert partial.error_message.count("\n") == 1
+    reader = stored()
+    assert len(reader.store.spans(SpanQuery(run_id="cd" * 16))) == 3
+    assert {span.name for span in reader.store.spans(SpanQuery(run_id=local_run))} == {
+        "run default",
+        "stage load",
+    }
+
+
+def test_items_of_a_run_recorded_here_are_refused_in_json(client, local_run):
+    """The answer to JSON says the same, in JSON."""
+    content = client.json_of("logs", 2)
+    content["resourceLogs"][0]["resource"]["attributes"][0]["value"]["stringValue"] = local_run
+
+    answer = client.post("/v1/logs", json.dumps(content).encode(), encoding="json")
+
+    assert json.loads(answer.body)["partialSuccess"]["rejectedLogRecords"] == "2"
+
+
+def test_a_request_that_comes_twice_is_stored_once(client, stored):
+    """Spans, log records and data points that come again change nothing."""
+    for _ in range(3):
+        for signal in ("traces", "logs", "metrics"):
+            client.post(f"/v1/{signal}", client.body_of(signal, "protobuf", 5))
+            client.call(signal, client.body_of(signal, "protobuf", 5))
+
+    store = stored().store
+
+    assert len(store.spans(SpanQuery())) == 5
+    assert len(store.log_records()) == 5
+    assert len(store.instrument_points()) == 5
