@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         trace,
         worker_init,
     )
+    from otel_experiments._replay import export_otlp, import_otlp
     from otel_experiments.model.run import RunState
     from otel_experiments.record.base.otlp_setting import Otlp
 
@@ -55,7 +56,9 @@ __all__ = [
     "current_run",
     "detach",
     "experiments",
+    "export_otlp",
     "finish",
+    "import_otlp",
     "init",
     "join_run",
     "log",
@@ -112,6 +115,8 @@ _LIGHT = {"Otlp": "otel_experiments.record.base.otlp_setting", "RunState": "otel
 _APART = {
     "attach": "otel_experiments._attach",
     "detach": "otel_experiments._attach",
+    "export_otlp": "otel_experiments._replay",
+    "import_otlp": "otel_experiments._replay",
     "push": "otel_experiments._push",
 }
 _READING = ("experiments", "open_reader", "run", "runs", "sql")

@@ -37,6 +37,7 @@ class ExitCode(IntEnum):
     MISSING_PACKAGE = 6
     MISSING_TOOL = 7
     NOT_SENT = 8
+    NOT_ALL = 9
     INTERRUPTED = 130
 
 
@@ -65,6 +66,10 @@ MEANINGS: Final[Mapping[ExitCode, Meaning]] = {
     ),
     ExitCode.NOT_SENT: Meaning(
         "not sent", "an endpoint did not take everything; the same command goes on from there"
+    ),
+    ExitCode.NOT_ALL: Meaning(
+        "not all read or written",
+        "a part of what was to be imported cannot be read, or of what was to be exported cannot be written; the rest is there",
     ),
     ExitCode.INTERRUPTED: Meaning("interrupted", "interrupted with Ctrl-C; what was recorded so far is kept"),
 }
@@ -98,6 +103,7 @@ _CODES: Final[tuple[tuple[type[OtelExperimentsError], ExitCode], ...]] = (
     (StoreError, ExitCode.STORE),
     (JournalError, ExitCode.STORE),
     (QueryError, ExitCode.QUERY),
+    (TelemetryDecodeError, ExitCode.NOT_ALL),
 )
 
 

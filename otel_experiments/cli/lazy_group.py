@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from keyword import iskeyword
 from typing import ClassVar, NamedTuple
 
 import click
@@ -63,4 +64,8 @@ class LazyGroup(click.Group):
 
 def in_modules(package: str, briefs: Mapping[str, str]) -> dict[str, LazyCommand]:
     """Return the table of commands that are each a module of the package, called `command` in it."""
-    return {name: LazyCommand(f"{package}.{name}", "command", brief) for name, brief in briefs.items()}
+    return {
+        # A word of Python, such as import, is no name of a module: an underscore follows it.
+        name: LazyCommand(f"{package}.{name}{'_' * iskeyword(name)}", "command", brief)
+        for name, brief in briefs.items()
+    }

@@ -31,6 +31,7 @@ def test_the_numbers_never_change():
         ("MISSING_PACKAGE", 6),
         ("MISSING_TOOL", 7),
         ("NOT_SENT", 8),
+        ("NOT_ALL", 9),
         ("INTERRUPTED", 130),
     ]
     assert [(code.name, int(code)) for code in GoldenExitCode] == [
@@ -64,7 +65,7 @@ def test_help_lists_each_code():
     """The help of a group ends with its codes."""
     assert root.epilog == (
         "Exit codes: 0 done, 1 unexpected, 2 usage, 3 store, 4 not found, 5 query, 6 missing package, "
-        "7 missing program, 8 not sent, 130 interrupted."
+        "7 missing program, 8 not sent, 9 not all read or written, 130 interrupted."
     )
     assert golden.epilog == (
         "Exit codes: 0 equal, 1 changed, 2 golden missing, 3 golden invalid, 4 command failed or no whole candidate, "
@@ -94,7 +95,7 @@ def test_every_golden_error_carries_a_code_of_golden_checks(kind):
         (errors.JournalError("x"), ExitCode.STORE, GoldenExitCode.NO_CANDIDATE),
         (errors.NoActiveRunError(action="log"), ExitCode.NOT_FOUND, GoldenExitCode.NO_CANDIDATE),
         (errors.GoldenMissingError(path="x", update="y"), ExitCode.UNEXPECTED, GoldenExitCode.MISSING),
-        (errors.TelemetryDecodeError(source="x", found="y"), ExitCode.UNEXPECTED, GoldenExitCode.NO_CANDIDATE),
+        (errors.TelemetryDecodeError(source="x", found="y"), ExitCode.NOT_ALL, GoldenExitCode.NO_CANDIDATE),
     ],
 )  # fmt: skip
 def test_an_error_has_the_code_of_its_group(error, code, golden_code):

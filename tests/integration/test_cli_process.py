@@ -160,15 +160,28 @@ def test_the_installed_command_knows_its_version_and_its_commands(store_path):
         for line in listed.split("Commands:\n")[1].split("\n\n")[0].splitlines()
         if line.startswith("  ")
     ]
-    assert names[:11] == [
-        "demo", "runs", "show", "metrics", "spans", "export", "push", "attach", "serve", "sql", "doctor",
+    assert names[:12] == [
+        "demo", "runs", "show", "metrics", "spans", "export", "import", "push", "attach", "serve", "sql", "doctor",
     ]  # fmt: skip
     assert names[-1] == "semconv"
 
 
 @pytest.mark.parametrize(
     "command",
-    ["demo", "runs", "show", "metrics", "spans", "export", "attach", "serve", "sql", "doctor", "semconv"],
+    [
+        "demo",
+        "runs",
+        "show",
+        "metrics",
+        "spans",
+        "export",
+        "import",
+        "attach",
+        "serve",
+        "sql",
+        "doctor",
+        "semconv",
+    ],
 )
 def test_every_command_has_help(store_path, command):
     """`COMMAND --help` explains the command."""

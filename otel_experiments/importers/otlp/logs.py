@@ -22,6 +22,8 @@ from otel_experiments.semconv import events
 def add_logs(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> None:
     """Add the log records of a request, and what the events among them say of their runs."""
     for record in read_logs(request.encoding, request.payload):
+        if origins.replayed.take_log_record(record, batch):
+            continue
         identity = origins.emitters.identify(record.resource.attributes, record.attributes, origins.hints)
         if origins.is_refused(identity):
             continue

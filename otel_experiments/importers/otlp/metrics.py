@@ -38,13 +38,21 @@ def _add_histories(batch: WriteBatch, histories: list[SeriesPoints], origins: Or
     blocks: dict[tuple[str, bytes, bytes], dict[SeriesKey, SeriesPoints]] = {}
     rest: list[tuple[str, SeriesKey, SeriesPoints]] = []
     for one in histories:
-        identity = origins.emitters.identify(one.resource.attributes, one.attributes, origins.hints)
+        if origins.replayed.is_of_no_run(one.resource):
+            kept = replace(one, resource=origins.replayed.unmarked(one.resource))
+            batch.instrument_points.extend(_as_instrument_points(kept))
+            continue
+        exported = origins.replayed.identify(one.resource)
+        identity = exported or origins.emitters.identify(
+            one.resource.attributes, one.attributes, origins.hints
+        )
         if origins.is_refused(identity):
             continue
         if identity is None:
             batch.instrument_points.extend(_as_instrument_points(one))
             continue
-        origins.see(identity, one.resource, one.attributes, min(one.times_ns))
+        if exported is None:
+            origins.see(identity, one.resource, one.attributes, min(one.times_ns))
         steps = _steps(one, origins)
         key = series_key(str(one.attributes[attr.ML_METRIC_NAME]), one.attributes, steps[1], identity.rank)
         kept = replace(one, steps=steps[0])
@@ -91,6 +99,8 @@ def _as_instrument_points(one: SeriesPoints) -> Iterator[InstrumentPoint]:
 
 def _add_point(batch: WriteBatch, derived: DerivedSeries, point: InstrumentPoint, origins: Origins) -> None:
     """Add a data point of an instrument, and what it is in a series: a gauge with a step, or of a program that knows steps."""
+    if origins.replayed.take_instrument_point(point, batch):
+        return
     identity = origins.emitters.identify(point.resource.attributes, point.attributes, origins.hints)
     if origins.is_refused(identity):
         return

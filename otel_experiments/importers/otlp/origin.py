@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import cast
 
 from otel_experiments.importers.otlp.emitters import Emitters, Identity
+from otel_experiments.importers.otlp.replayed import Replayed
 from otel_experiments.model.batch import Heartbeat, RunSighting, WriteBatch
 from otel_experiments.model.received import ReceivedRequest
 from otel_experiments.model.run import FACT_ATTRIBUTES, Run, RunFacts, RunState
@@ -25,6 +26,7 @@ class Origins:
     def __init__(self, emitters: Emitters, request: ReceivedRequest) -> None:
         self.emitters = emitters
         self.hints = request.hints
+        self.replayed = Replayed(request.refused_run_ids)
         self._received_ns = request.received_ns
         self._refused = request.refused_run_ids
         self._seen: dict[tuple[str, int], _Seen] = {}

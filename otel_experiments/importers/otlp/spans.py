@@ -29,7 +29,11 @@ _TAG: Final = f"{attr.ML_RUN_TAG}."
 
 def add_spans(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> None:
     """Add the spans of a request, and what they say of their runs."""
-    spans = read_spans(request.encoding, request.payload)
+    spans = [
+        span
+        for span in read_spans(request.encoding, request.payload)
+        if not origins.replayed.take_span(span, batch)
+    ]
     derived = DerivedSeries()
     identities = origins.emitters.identify_spans(spans, origins.hints)
     for span, identity in zip(spans, identities, strict=True):

@@ -1,0 +1,232 @@
+"""Runs out of the store as OTLP, a request at a time, as the Collector's file exporter writes it.
+
+The requests hold all that is stored: spans (open ones too), log records, data points of instruments and points as they are,
+and the run itself as an event. So a store that reads them back holds the runs as this one does. What a
+destination has not taken is not a part of a run, and stays here.
+
+Source: opentelemetry-collector-contrib, fileexporter: `format: json` is a request a line, `format: proto` a request behind
+its length, four bytes, big-endian.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import compress
+from typing import Any, Final, Literal, Protocol, TypeVar
+
+from otel_experiments.codec.export_mark import marked
+from otel_experiments.codec.otlp.instruments import instrument_points_to_request
+from otel_experiments.codec.otlp.logs import log_records_to_request
+from otel_experiments.codec.otlp.points import PointOrigin, points_to_request
+from otel_experiments.codec.otlp.spans import spans_to_request
+from otel_experiments.codec.run_record import dump_run_record
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.instrument import InstrumentPoint
+from otel_experiments.model.log import LogRecord
+from otel_experiments.model.metric import PointBlock
+from otel_experiments.model.run import Run
+from otel_experiments.model.span import Resource, Scope, Span
+from otel_experiments.model.unsent import Signal
+from otel_experiments.process.interruption import pass_on
+from otel_experiments.semconv import SCHEMA_URL
+from otel_experiments.semconv import attributes as attr
+from otel_experiments.semconv.events import ML_RUN_RECORD
+from otel_experiments.store import Store
+
+OtlpForm = Literal["json", "proto"]
+_NO_SPAN: Final = "0" * 16
+_NO_TRACE: Final = "0" * 32
+_NOTHING: Final = "{}"
+_SCOPE: Final = Scope("otel_experiments", schema_url=SCHEMA_URL)
+_INFO: Final = 9
+"""SeverityNumber of logs.proto."""
+_NOT_ENCODABLE: Final = (ValueError, TypeError, OverflowError, struct.error, KeyError)
+_Item = TypeVar("_Item")
+_Marked = TypeVar("_Marked", Span, LogRecord, InstrumentPoint)
+
+
+class BinarySink(Protocol):
+    """Anything that bytes can be written to."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take the bytes."""
+        ...
+
+
+@dataclass(slots=True)
+class ExportReport:
+    """What an export wrote.
+
+    Attributes:
+        run_count: how many runs.
+        written: how many items, by what they are called (`spans`, `log records`, `data points of instruments`, `metric points`).
+        refused: how many of them OTLP has no room for.
+        reason: why, for the first of those; empty where there are none.
+    """
+
+    run_count: int = 0
+    written: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    reason: str = ""
+
+
+def export_otlp(
+    store: Store,
+    runs: Iterable[Run],
+    sink: BinarySink,
+    *,
+    form: OtlpForm = "json",
+    unattached: bool = False,
+    on_progress: Callable[[ExportReport], None] = lambda _: None,
+) -> ExportReport:
+    """Write all that is stored of the runs; see the module.
+
+    Args:
+        store: where they are.
+        runs: which.
+        sink: takes the requests.
+        form: JSON, a request a line, or protobuf behind its length.
+        unattached: whether spans, log records and data points of no run are written as well.
+        on_progress: called after each request.
+    """
+    export = _Export(sink, form, on_progress)
+    for run in runs:
+        for page in store.whole_run(run.run_id):
+            export.write(page, run)
+        export.report.run_count += 1
+    if unattached:
+        for page in store.whole_run(None):
+            export.write(page, None)
+    return export.report
+
+
+class _Export:
+    """Writes one page after the other."""
+
+    def __init__(self, sink: BinarySink, form: OtlpForm, on_progress: Callable[[ExportReport], None]) -> None:
+        self.report = ExportReport()
+        self._sink = sink
+        self._form = form
+        self._on_progress = on_progress
+
+    def write(self, page: WriteBatch, run: Run | None) -> None:
+        """Write a page of `Store.whole_run`; `run` is None where it is of no run."""
+        run_id = None if run is None else run.run_id
+        self._write("traces", "spans", _marked(page.spans, run_id), spans_to_request)
+        self._write("logs", "log records", _marked(page.log_records, run_id), log_records_to_request)
+        self._write(
+            "metrics",
+            "data points of instruments",
+            _marked(page.instrument_points, run_id),
+            instrument_points_to_request,
+        )
+        if run is not None:
+            self._write_points(page.points, run)
+            self._write_record(page, run)
+        self._on_progress(self.report)
+
+    def _write(self, signal: Signal, noun: str, items: Sequence[_Item], encode: Callable[..., bytes]) -> None:
+        payload = self._encoded(items, encode)
+        if payload is None:
+            kept = []
+            for item in items:
+                if self._encoded([item], encode) is None:
+                    self.report.refused[noun] += 1
+                else:
+                    kept.append(item)
+            items, payload = kept, self._encoded(kept, encode)
+        if items and payload is not None:
+            self._put(signal, payload)
+            self.report.written[noun] += len(items)
+
+    def _encoded(self, items: Sequence[object], encode: Callable[..., bytes]) -> bytes | None:
+        """Return the items as a request; None where OTLP has no room for one of them."""
+        try:
+            return encode(items, is_exact=True)
+        except _NOT_ENCODABLE as error:
+            pass_on(error)
+            self.report.reason = self.report.reason or str(error)
+            return None
+
+    def _write_points(self, blocks: Sequence[PointBlock], run: Run) -> None:
+        by_rank: dict[int, list[PointBlock]] = {}
+        count = 0
+        for block in blocks:
+            kept = self._since_1970(block)
+            if len(kept.steps):
+                by_rank.setdefault(block.keys[0].rank, []).append(kept)
+                count += len(kept.steps)
+        for rank, group in by_rank.items():
+            self._put("metrics", points_to_request([(_origin(run, rank), group)], _SCOPE))
+        if count:
+            self.report.written["metric points"] += count
+
+    def _since_1970(self, block: PointBlock) -> PointBlock:
+        """Return the block, of one series, without the points whose time OTLP has no room for."""
+        wanted = [time_ns >= 0 for time_ns in block.times_ns]
+        if all(wanted):
+            return block
+        self.report.refused["metric points"] += wanted.count(False)
+        self.report.reason = self.report.reason or "a point is of a time before 1970"
+        return replace(
+            block,
+            steps=list(compress(block.steps, wanted)),
+            times_ns=list(compress(block.times_ns, wanted)),
+            values=tuple(list(compress(values, wanted)) for values in block.values),
+        )
+
+    def _write_record(self, page: WriteBatch, run: Run) -> None:
+        body = dump_run_record(page)
+        if body == _NOTHING:
+            return
+        time_ns = run.ended_ns or run.started_ns or run.created_ns
+        event = LogRecord(
+            time_ns=max(time_ns, 1),
+            observed_time_ns=max(time_ns, 1),
+            event_name=ML_RUN_RECORD.name,
+            severity_number=_INFO,
+            severity_text="INFO",
+            body=body,
+            resource=marked(_resource(run), run.run_id),
+            scope=_SCOPE,
+            run_id=run.run_id,
+        )
+        self._put("logs", log_records_to_request([event], is_exact=True))
+
+    def _put(self, signal: Signal, payload: bytes) -> None:
+        if self._form == "json":
+            from otel_experiments.codec.otlp.json_text import request_to_json  # noqa: PLC0415 - protobuf takes time to import
+
+            self._sink.write(request_to_json(signal, payload) + b"\n")
+        else:
+            self._sink.write(struct.pack(">I", len(payload)) + payload)
+
+
+def _marked(items: Sequence[_Marked], run_id: str | None) -> list[_Marked]:
+    """Return the items with marked resources; what shares one still does."""
+    made: dict[int, Resource] = {}
+    found = []
+    for item in items:
+        key = id(item.resource)
+        if key not in made:
+            made[key] = marked(item.resource, run_id)
+        found.append(replace(item, resource=made[key]))
+    return found
+
+
+def _resource(run: Run) -> Resource:
+    attributes: Any = run.resource  # what a store keeps are values of attributes
+    return Resource(attributes, SCHEMA_URL)
+
+
+def _origin(run: Run, rank: int) -> PointOrigin:
+    """Return whose points they are: each rank's leave under its number."""
+    resource = _resource(run)
+    if resource.attributes.get(attr.ML_DISTRIBUTED_RANK, 0) != rank:
+        resource = Resource({**resource.attributes, attr.ML_DISTRIBUTED_RANK: rank}, SCHEMA_URL)
+    is_trace = len(run.run_id) == len(_NO_TRACE)
+    trace_id = run.run_id if is_trace else _NO_TRACE
+    return PointOrigin(marked(resource, run.run_id), trace_id, run.root_span_id or _NO_SPAN)

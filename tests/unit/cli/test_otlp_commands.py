@@ -1,0 +1,175 @@
+"""`export otlp` and `import`: runs as files of OTLP and back, and what is said about it."""
+
+import gzip
+import json
+from dataclasses import replace
+
+import pytest
+
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.metric import PointBlock, SeriesKey
+from otel_experiments.model.search import RunQuery, SpanQuery
+from otel_experiments.model.span import Resource, Span
+from otel_experiments.store import open_store
+
+
+def valid(span_id):
+    """The id one higher: those of the six runs begin with 0, which no program sends."""
+    return None if span_id is None else f"{int(span_id, 16) + 1:016x}"
+
+
+@pytest.fixture
+def terminal(terminal, tmp_path, jobs):
+    """Return the command line over a store of its own with the six runs."""
+    path = tmp_path / "here.db"
+    spans = [
+        replace(span, span_id=valid(span.span_id), parent_span_id=valid(span.parent_span_id))
+        for span in jobs.batch.spans
+    ]
+    with open_store(path) as store:
+        store.apply(replace(jobs.batch, spans=spans))
+    terminal.store = path
+    return terminal
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """The path of a store that is not there yet."""
+    return tmp_path / "elsewhere.db"
+
+
+def runs_of(path):
+    """The runs that a store holds, by name."""
+    with open_store(path, read_only=True) as store:
+        return {run.name: repr(run) for run in store.find_runs(RunQuery())}
+
+
+@pytest.mark.parametrize("name", ["runs.jsonl", "runs.proto"])
+def test_runs_go_into_another_store(terminal, tmp_path, elsewhere, name):
+    """All that is stored of the runs that are named comes back, and no other run; twice is once."""
+    path = tmp_path / name
+
+    written = terminal.run("export", "otlp", "mlp-a", "mlp-b", "mlp-a", "-o", str(path))
+    first = terminal.run("import", str(path), "--store", str(elsewhere))
+    terminal.run("import", str(path), "--store", str(elsewhere))
+
+    assert (written.exit_code, first.exit_code) == (0, 0)
+    assert written.stderr.startswith(f"Wrote 2 runs to {path}: ")
+    assert first.stdout.startswith("Read ")
+    assert " of 2 runs; they are in the store.\n" in first.stdout
+    there = runs_of(elsewhere)
+    here = runs_of(terminal.store)
+    assert there == {run: here[run] for run in ("mlp-a", "mlp-b")}
+    for command in (("show", "mlp-a"), ("export", "points", "mlp-b"), ("export", "spans", "mlp-a")):
+        assert terminal.text(*command, "--store", str(elsewhere)) == terminal.text(*command)
+
+
+def test_a_pipe_carries_runs(terminal, elsewhere):
+    """Export writes to stdout and import reads stdin, compressed or not."""
+    lines = terminal.run("export", "otlp", "mlp-a").stdout_bytes
+
+    result = terminal.run("import", "-", "--store", str(elsewhere), "--json", typed=gzip.compress(lines))
+
+    assert result.exit_code == 0
+    said = json.loads(result.stdout)
+    assert (len(said["runs"]), said["refused"], said["unreadable"], said["problems"]) == (1, 0, 0, [])
+    assert list(runs_of(elsewhere)) == ["mlp-a"]
+
+
+def test_telemetry_of_no_run_goes_with_everything_or_when_it_is_asked_for(terminal, tmp_path):
+    """Without runs and filters all of the store is written; `--unattached` adds what belongs to no run."""
+    with open_store(terminal.store) as store:
+        store.apply(
+            WriteBatch(
+                spans=[Span("e" * 32, "f" * 16, "orphan", 1, 2, resource=Resource({"service.name": "web"}))]
+            )
+        )
+
+    def orphans(*arguments):
+        copy = tmp_path / f"{len(list(tmp_path.iterdir()))}.db"
+        lines = terminal.run("export", "otlp", *arguments).stdout_bytes
+        assert terminal.run("import", "-", "--store", str(copy), typed=lines).exit_code == 0
+        with open_store(copy, read_only=True) as opened:
+            return [span.name for span in opened.spans(SpanQuery()) if span.run_id is None]
+
+    assert orphans() == ["orphan"]
+    assert orphans("--experiment", "digits") == []
+    assert orphans("mlp-a", "--unattached") == ["orphan"]
+
+
+def test_what_otlp_has_no_room_for_is_said(terminal, tmp_path):
+    """A point of a time before 1970 stays in the store; the export says so and ends with code 9."""
+    with open_store(terminal.store) as store:
+        run_id = next(run.run_id for run in store.find_runs(RunQuery()) if run.name == "mlp-a")
+        store.apply(
+            WriteBatch(points=[PointBlock(run_id, (SeriesKey("old"),), [0.0, 1.0], [-5, 5], ([1.0, 2.0],))])
+        )
+
+    result = terminal.run("export", "otlp", "mlp-a", "-o", str(tmp_path / "x.jsonl"))
+
+    assert result.exit_code == 9
+    assert "OTLP has no room for 1 metric point (a point is of a time before 1970)" in result.stderr
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_is_stored(terminal, tmp_path, elsewhere):
+    """A line that is cut is counted and named; the others are there, and the exit code is 9."""
+    lines = terminal.run("export", "otlp", "mlp-a").stdout_bytes.splitlines(keepends=True)
+    path = tmp_path / "cut.jsonl"
+    path.write_bytes(lines[0] + lines[1][:100] + b"\n" + b"".join(lines[1:]))
+
+    result = terminal.run("import", str(path), "--store", str(elsewhere))
+
+    assert result.exit_code == 9
+    assert "1 part is no OTLP that can be read" in result.stderr
+    assert f"{path}, line 2: no JSON" in result.stderr
+    assert runs_of(elsewhere) == {"mlp-a": runs_of(terminal.store)["mlp-a"]}
+
+
+def test_items_that_cannot_be_kept_are_counted(terminal, tmp_path, elsewhere):
+    """A span without a valid id is left out and said; the others of its request are stored."""
+    spans = [
+        {
+            "traceId": "e" * 32,
+            "spanId": span_id,
+            "name": "s",
+            "startTimeUnixNano": "1",
+            "endTimeUnixNano": "2",
+        }
+        for span_id in ("f" * 16, "0" * 16)
+    ]
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}), encoding="utf-8")
+
+    result = terminal.run("import", str(path), "--store", str(elsewhere))
+
+    assert result.exit_code == 9
+    assert result.stdout == "Read 1 span of 0 runs; they are in the store.\n"
+    assert "1 item cannot be kept" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("export", "otlp", "--format", "csv"), "OTLP is written as jsonl or proto."),
+        (("export", "runs", "--format", "proto"), "all that is stored of them as otlp"),
+        (("export", "runs", "-o", "x.proto"), "nothing is written in the format .proto"),
+        (("export", "spans", "--unattached"), "leave out --unattached"),
+        (("export", "otlp", "mlp-a", "--experiment", "digits"), "leave out --where and --experiment"),
+        (("import",), "Missing argument 'FILE...'"),
+        (("import", "none.jsonl"), "'none.jsonl' does not exist"),
+    ],
+)
+def test_choices_without_a_meaning_are_refused(terminal, arguments, why):
+    """The message says what to do."""
+    result = terminal.run(*arguments)
+
+    assert result.exit_code == 2
+    assert why in result.stderr
+
+
+def test_a_file_of_another_kind_is_refused(terminal, tmp_path, elsewhere):
+    """A store is no telemetry: the error says what it is."""
+    result = terminal.run("import", str(terminal.store), "--store", str(elsewhere))
+
+    assert result.exit_code == 9
+    assert "it is a store, whose runs `export otlp` writes" in result.stderr
