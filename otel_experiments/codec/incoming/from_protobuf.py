@@ -50,6 +50,8 @@ from otel_experiments.model.span import (
 
 _OPTIONAL_TRACE_ID: Final = (0, TRACE_ID_BYTES)
 _OPTIONAL_SPAN_ID: Final = (0, SPAN_ID_BYTES)
+_KINDS: Final = {int(kind): kind for kind in SpanKind}
+_CODES: Final = {int(code): code for code in StatusCode}
 
 
 def decode_spans(payload: bytes) -> list[Span]:
@@ -113,20 +115,25 @@ def span_refusal(span: SpanMessage) -> str:
 
     A link without ids is kept, as the specification asks; its ids become zeros.
     """
-    found = id_refusal(span.trace_id, TRACE_ID_BYTES, "trace") or id_refusal(
-        span.span_id, SPAN_ID_BYTES, "span"
-    )
-    if not found and len(span.parent_span_id) not in _OPTIONAL_SPAN_ID:
-        found = f"a parent span id of {len(span.parent_span_id)} bytes, not {SPAN_ID_BYTES}"
+    trace_id, span_id, parent = span.trace_id, span.span_id, span.parent_span_id
+    found = id_refusal(trace_id, TRACE_ID_BYTES, "trace") or id_refusal(span_id, SPAN_ID_BYTES, "span")
+    if not found and len(parent) not in _OPTIONAL_SPAN_ID:
+        found = f"a parent span id of {len(parent)} bytes, not {SPAN_ID_BYTES}"
     if not found and (span.start_time_unix_nano > LATEST_NS or span.end_time_unix_nano > LATEST_NS):
         found = TOO_LATE
-    if not found and any(event.time_unix_nano > LATEST_NS for event in span.events):
-        found = f"an event with {TOO_LATE}"
     if not found:
-        for link in span.links:
-            if len(link.trace_id) not in _OPTIONAL_TRACE_ID or len(link.span_id) not in _OPTIONAL_SPAN_ID:
-                found = f"a link with ids of {len(link.trace_id)} and {len(link.span_id)} bytes, not 16 and 8"
+        found = _part_refusal(span)
     return found and f"{named('span', span.name)} has {found}"
+
+
+def _part_refusal(span: SpanMessage) -> str:
+    events, links = span.events, span.links
+    if events and any(event.time_unix_nano > LATEST_NS for event in events):
+        return f"an event with {TOO_LATE}"
+    for link in links or ():
+        if len(link.trace_id) not in _OPTIONAL_TRACE_ID or len(link.span_id) not in _OPTIONAL_SPAN_ID:
+            return f"a link with ids of {len(link.trace_id)} and {len(link.span_id)} bytes, not 16 and 8"
+    return ""
 
 
 def log_record_refusal(record: LogRecordMessage) -> str:
@@ -141,6 +148,7 @@ def log_record_refusal(record: LogRecordMessage) -> str:
 
 def _span(span: SpanMessage, resource: Resource, scope: Scope) -> Span:
     attributes = attributes_from_otlp(span.attributes)
+    status, events, links = span.status, span.events, span.links
     return Span(
         trace_id=span.trace_id.hex(),
         span_id=span.span_id.hex(),
@@ -148,24 +156,12 @@ def _span(span: SpanMessage, resource: Resource, scope: Scope) -> Span:
         start_ns=span.start_time_unix_nano,
         end_ns=span.end_time_unix_nano or None,
         parent_span_id=optional_id(span.parent_span_id, SPAN_ID_BYTES),
-        kind=SpanKind(span.kind) if 0 <= span.kind <= 5 else SpanKind.UNSPECIFIED,
-        status=StatusCode(span.status.code) if 0 <= span.status.code <= 2 else StatusCode.UNSET,
-        status_message=span.status.message,
+        kind=_KINDS.get(span.kind, SpanKind.UNSPECIFIED),
+        status=_CODES.get(status.code, StatusCode.UNSET),
+        status_message=status.message,
         attributes=attributes,
-        events=tuple(
-            Event(e.name, e.time_unix_nano, attributes_from_otlp(e.attributes), e.dropped_attributes_count)
-            for e in span.events
-        ),
-        links=tuple(
-            Link(
-                link.trace_id.hex() or "0" * 32,
-                link.span_id.hex() or "0" * 16,
-                attributes_from_otlp(link.attributes),
-                link.trace_state,
-                link.dropped_attributes_count,
-            )
-            for link in span.links
-        ),
+        events=tuple(map(_event, events)) if events else (),
+        links=tuple(map(_link, links)) if links else (),
         resource=resource,
         scope=scope,
         trace_state=span.trace_state,
@@ -174,6 +170,25 @@ def _span(span: SpanMessage, resource: Resource, scope: Scope) -> Span:
         dropped_events_count=span.dropped_events_count,
         dropped_links_count=span.dropped_links_count,
         run_id=run_id_of(attributes, resource),
+    )
+
+
+def _event(event: SpanMessage.Event) -> Event:
+    return Event(
+        event.name,
+        event.time_unix_nano,
+        attributes_from_otlp(event.attributes),
+        event.dropped_attributes_count,
+    )
+
+
+def _link(link: SpanMessage.Link) -> Link:
+    return Link(
+        link.trace_id.hex() or "0" * 32,
+        link.span_id.hex() or "0" * 16,
+        attributes_from_otlp(link.attributes),
+        link.trace_state,
+        link.dropped_attributes_count,
     )
 
 

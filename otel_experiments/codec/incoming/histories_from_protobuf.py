@@ -6,8 +6,8 @@ Everything else, and a request that holds anything unusual, goes through protobu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+from collections.abc import Iterable
+from typing import Final
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
@@ -36,18 +36,6 @@ from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.span import Resource, Scope
 from otel_experiments.process.interruption import pass_on
 from otel_experiments.semconv.metrics import ML_METRIC_VALUE
-
-
-def metrics_from_otlp(payload: bytes, refusals: Refusals) -> tuple[list[SeriesPoints], list[InstrumentPoint]]:
-    """Return the histories and the other data points of a serialized request.
-
-    Raises:
-        TelemetryDecodeError: the bytes are no request.
-    """
-    taken = take_request(payload, Taken)
-    refusals.merge(taken.refusals)
-    return taken.histories.pieces(), taken.others
-
 
 _NAME: Final = ML_METRIC_VALUE.name.encode()
 _NAME_TAG: Final = 0x0A
@@ -82,7 +70,7 @@ class Taken:
             self.take_history(metric.gauge.data_points, metric, resource, scope)
             return
         for point in data_points(metric):
-            self.take_point(point, metric, resource, scope)
+            self._take_point(point, metric, resource, scope)
 
     def take_history(
         self, points: Iterable[NumberDataPoint], metric: Metric, resource: Resource, scope: Scope
@@ -94,10 +82,9 @@ class Taken:
             if found is not None:
                 gauge.add(*found)
             else:
-                self.take_point(point, metric, resource, scope)
+                self._take_point(point, metric, resource, scope)
 
-    def take_point(self, point: DataPoint, metric: Metric, resource: Resource, scope: Scope) -> None:
-        """Take a data point that is not of a history."""
+    def _take_point(self, point: DataPoint, metric: Metric, resource: Resource, scope: Scope) -> None:
         refusal = point_refusal(point, metric.name)
         if refusal:
             self.refusals.add(refusal)
@@ -105,25 +92,28 @@ class Taken:
             self.others.append(instrument_point_from_otlp(point, metric, resource, scope))
 
 
-_Kept = TypeVar("_Kept", bound=Taken)
-
-
-def take_request(payload: bytes, keep: Callable[[], _Kept]) -> _Kept:
-    """Return all data points of a request, in what `keep` makes for them.
+def metrics_from_otlp(payload: bytes, refusals: Refusals) -> tuple[list[SeriesPoints], list[InstrumentPoint]]:
+    """Return the histories and the other data points of a serialized request.
 
     Raises:
         TelemetryDecodeError: the bytes are no request.
     """
-    if _NAME in payload:
-        taken = keep()
-        try:
-            _take_apart(payload, taken)
-        except (Unusual, DecodeError, UnicodeDecodeError) as exc:
-            pass_on(exc)  # the parser says what is wrong, or reads what is known to it alone
-        else:
-            return taken
-    taken = keep()
-    taken.take_groups(parse(MetricsData(), payload).resource_metrics)
+    taken = _taken_apart(payload) if _NAME in payload else None
+    if taken is None:
+        taken = Taken()
+        taken.take_groups(parse(MetricsData(), payload).resource_metrics)
+    refusals.merge(taken.refusals)
+    return taken.histories.pieces(), taken.others
+
+
+def _taken_apart(payload: bytes) -> Taken | None:
+    """Return the data points of a request; None where the parser has to read the whole of it."""
+    taken = Taken()
+    try:
+        _take_apart(payload, taken)
+    except (Unusual, DecodeError, UnicodeDecodeError) as exc:
+        pass_on(exc)  # the parser says what is wrong, or reads what is known to it alone
+        return None
     return taken
 
 
