@@ -6,12 +6,15 @@ made, to dictionaries for spans and to columns for points.
 
 from __future__ import annotations
 
+import base64
+import json
 import statistics
 from array import array
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, cast
 
+from google.protobuf.json_format import MessageToDict
 from measure import Figure, Options, alternate, main, seconds
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
@@ -59,11 +62,21 @@ def _spans(options: Options) -> Iterator[Figure]:
     }
     yield _figure("spans checked, as before they are acknowledged", checked, limits, walked, 0.6)
     yield _figure("spans read into the model", read, limits, walked, None)
+    text = _as_json(payload)
+    checked, read, loaded = _rates(
+        rounds, count,
+        partial(check_request, "traces", "json", text),
+        partial(read_spans, "json", text),
+        partial(json.loads, text),
+    )  # fmt: skip
+    limits = {"json parses": statistics.median(loaded)}
+    yield _figure("spans checked, from JSON", checked, limits, loaded, None)
+    yield _figure("spans read into the model, from JSON", read, limits, loaded, None)
 
 
 def _points(options: Options) -> Iterator[Figure]:
     rounds, count = (5, 20_000) if options.is_quick else (15, 20_000)
-    for length in (count, 100):
+    for length in (count, 100, 2):
         payload = _history(count, length)
         checked, read, parsed, walked = _rates(
             rounds, count,
@@ -78,7 +91,7 @@ def _points(options: Options) -> Iterator[Figure]:
         }
         shape = f"{count // length} series of {length:,}"
         yield _figure(f"points checked, {shape}", checked, limits, parsed, 0.25)
-        yield _figure(f"points read as columns, {shape}", read, limits, parsed, 0.25)
+        yield _figure(f"points read as columns, {shape}", read, limits, parsed, 0.25 if length > 2 else None)
 
 
 def _rates(rounds: int, count: int, *works: Callable[[], object]) -> list[list[float]]:
@@ -92,7 +105,7 @@ def _figure(
     what: str, rates: list[float], limits: dict[str, float], limit: list[float], share: float | None
 ) -> Figure:
     ratio = statistics.median(rates) / statistics.median(limit)
-    name = "upb parsing" if share == 0.25 else "upb parsing and a plain walk"
+    name = "parsing and a plain walk" if len(limits) > 1 and share != 0.25 else "parsing alone"
     return Figure(
         what, "/s", rates, limits=limits,
         target="" if share is None else f">= {share} x {name}",
@@ -112,6 +125,24 @@ def _history(count: int, length: int) -> bytes:
     return points_to_request(
         [(PointOrigin(Resource({"ml.run.id": RUN_ID}), RUN_ID, SPAN_ID), blocks)], Scope("bench")
     )
+
+
+def _as_json(payload: bytes) -> bytes:
+    def with_hex(value: Any) -> Any:
+        if isinstance(value, list):
+            return [with_hex(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            key: base64.b64decode(one).hex()
+            if key in {"traceId", "spanId", "parentSpanId"}
+            else with_hex(one)
+            for key, one in value.items()
+        }
+
+    return json.dumps(
+        with_hex(MessageToDict(TracesData.FromString(payload), use_integers_for_enums=True))
+    ).encode()
 
 
 def _each_span(payload: bytes) -> Iterator[Any]:

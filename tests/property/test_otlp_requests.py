@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import DecodeError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
@@ -469,42 +470,36 @@ def test_damaged_points_are_read_as_the_parser_reads_them(damage, cut):
     assert read_or_refuse(by_columns, payload) == read_or_refuse(by_parser, payload)
 
 
-@st.composite
-def requests(draw):
-    """Return a signal and the bytes of a request of ours, some of them damaged."""
-    signal = draw(st.sampled_from(["traces", "logs", "metrics"]))
-    match signal:
-        case "traces":
-            payload = spans_to_request(draw(st.lists(SPANS, min_size=1, max_size=2)))
-        case "logs":
-            payload = log_records_to_request(draw(st.lists(RECORDS, min_size=1, max_size=2)))
-        case _:
-            payload = draw(
-                st.just(PLAIN)
-                | st.lists(instrument_points(), max_size=2).map(instrument_points_to_request)
-                | mixes()
-            )
-    encoding = draw(st.sampled_from(["protobuf", "json"]))
-    if encoding == "json":
-        try:
-            payload = as_json(signal, payload)
-        except Exception:
-            payload = b"{}"
+SENT = (
+    st.tuples(st.just("traces"), st.lists(SPANS, min_size=1, max_size=2).map(spans_to_request))
+    | st.tuples(st.just("logs"), st.lists(RECORDS, min_size=1, max_size=2).map(log_records_to_request))
+    | st.tuples(
+        st.just("metrics"), st.lists(instrument_points(), max_size=2).map(instrument_points_to_request)
+    )
+    | st.tuples(st.just("metrics"), mixes() | st.just(PLAIN))
+)
+DAMAGE = st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 255)), max_size=3)
+
+
+def damaged(payload, damage):
+    """Return the bytes with some of them changed."""
     made = bytearray(payload)
-    for _ in range(draw(st.integers(0, 3))):
-        if made:
-            made[draw(st.integers(0, len(made) - 1))] = draw(st.integers(0, 255))
-    return signal, encoding, bytes(made)
+    for index, byte in damage:
+        made[index % len(made) : index % len(made) + 1] = bytes((byte,))
+    return bytes(made)
 
 
-@given(requests())
+@given(SENT, st.sampled_from(["protobuf", "json"]), DAMAGE)
 @settings(max_examples=300)
-def test_what_was_checked_can_be_read(request):
+def test_what_was_checked_can_be_read(sent, encoding, damage):
     """A request that was not refused is read later without an error, with as many items of each run as were counted."""
-    signal, encoding, payload = request
+    signal, payload = sent
     try:
+        if encoding == "json":
+            payload = as_json(signal, payload)
+        payload = damaged(payload, damage) if payload else payload
         checked = check_request(signal, encoding, payload)
-    except TelemetryDecodeError:
+    except (TelemetryDecodeError, DecodeError):  # protobuf's own writer refuses what a mix holds
         return
     refusals = Refusals()
     found = READERS[signal](encoding, payload, refusals)

@@ -16,6 +16,7 @@ from opentelemetry.sdk.resources import Resource as SdkResource
 from opentelemetry.sdk.trace import TracerProvider
 
 from otel_experiments.codec.from_sdk_metrics import instrument_points_from_sdk
+from otel_experiments.codec.incoming.read import read_metrics
 from otel_experiments.codec.otlp.instruments import instrument_points_to_request
 from otel_experiments.model.instrument import InstrumentPoint
 
@@ -62,6 +63,19 @@ def test_every_kind_of_instrument_leaves_as_it_was_collected(measured, counted):
     collected = collect(measured, counted=counted)
 
     assert sent(instrument_points_from_sdk(collected)) == encode_metrics(collected)
+
+
+def test_what_the_sdks_exporter_sends_is_read_as_it_was_collected():
+    """A receiver has of every kind of instrument the data points that the program's own SDK has."""
+    collected = collect([0.001, 7, 50.0], AlwaysOnExemplarFilter())
+
+    series, points = read_metrics("protobuf", encode_metrics(collected).SerializeToString())
+
+    expected = [
+        replace(point, start_ns=0) if point.kind == "gauge" else point  # gauges are sent without a start
+        for point in instrument_points_from_sdk(collected)
+    ]
+    assert (series, points) == ([], expected)
 
 
 def test_exemplars_leave_with_their_spans():

@@ -290,7 +290,7 @@ def test_a_span_of_the_sdk_leaves_as_from_the_sdks_exporter():
 
 
 def test_a_log_record_of_the_sdk_leaves_as_from_the_sdks_exporter():
-    """The same for its log records."""
+    """The same for its log records, and a receiver has them as the application had them."""
     exporter = InMemoryLogRecordExporter()
     provider = LoggerProvider(resource=SdkResource({"service.name": "app"}), shutdown_on_exit=False)
     provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
@@ -309,6 +309,9 @@ def test_a_log_record_of_the_sdk_leaves_as_from_the_sdks_exporter():
         log_records_to_request(list(map(log_record_from_sdk, finished)))
     )
     assert sent == encode_logs(finished)
+    assert decode_log_records(encode_logs(finished).SerializeToString()) == list(
+        map(log_record_from_sdk, finished)
+    )
 
 
 steps = floats | st.integers(-(2**53), 2**53).map(float)
