@@ -34,6 +34,9 @@ class PointBlock:
 
     `is_received`: it came by OTLP, which may bring the same points again. Of each series a store then takes only the
     points that it does not have: those of which it has none, or fewer, with the same step, time and value.
+
+    `is_repeating`: it is of a gauge whose step is an attribute. Such a gauge is sent again at each collection, with the time
+    of the collection, so of each step and value a store takes only the first point.
     """
 
     run_id: str
@@ -42,6 +45,7 @@ class PointBlock:
     times_ns: Sequence[int]
     values: tuple[Sequence[float], ...]
     is_received: bool = False
+    is_repeating: bool = False
 
 
 @dataclass(frozen=True, slots=True)

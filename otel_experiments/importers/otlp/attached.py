@@ -49,7 +49,10 @@ def _add_data_point(
     name = point.attributes.get(attr.ML_METRIC_NAME)
     rank = _rank(emitters, point.resource.attributes, point.attributes)
     key = series_key(name if isinstance(name, str) and name else point.name, point.attributes, steps, rank)
-    series.add_to(run_id, key, step if exemplar is None else exemplar, point.time_ns, value)
+    if exemplar is None:
+        series.add_to(run_id, key, step, point.time_ns, value, is_repeating=bool(steps))
+    else:
+        series.add_to(run_id, key, exemplar, point.time_ns, value)
 
 
 def _exemplar_step(point: InstrumentPoint) -> float | None:

@@ -45,7 +45,7 @@ class DerivedSeries:
     """Gathers points, one by one, into blocks of one series each."""
 
     def __init__(self) -> None:
-        self._series: dict[tuple[str, SeriesKey], _Columns] = {}
+        self._series: dict[tuple[str, SeriesKey, bool], _Columns] = {}
 
     def add(
         self, identity: Identity, name: str, step: float, time_ns: int, value: float, *, phase: str = ""
@@ -53,11 +53,21 @@ class DerivedSeries:
         """Add one point to a series of the identity's run."""
         self.add_to(identity.run_id, SeriesKey(name, phase, identity.rank), step, time_ns, value)
 
-    def add_to(self, run_id: str, key: SeriesKey, step: float, time_ns: int, value: float) -> None:
-        """Add one point to a series of a run."""
-        columns = self._series.get((run_id, key))
+    def add_to(
+        self,
+        run_id: str,
+        key: SeriesKey,
+        step: float,
+        time_ns: int,
+        value: float,
+        *,
+        is_repeating: bool = False,
+    ) -> None:
+        """Add one point to a series of a run; `is_repeating` as of `PointBlock`."""
+        place = (run_id, key, is_repeating)
+        columns = self._series.get(place)
         if columns is None:
-            columns = self._series[run_id, key] = _Columns()
+            columns = self._series[place] = _Columns()
         columns.steps.append(step)
         columns.times_ns.append(time_ns)
         columns.values.append(value)
@@ -65,6 +75,14 @@ class DerivedSeries:
     def blocks(self) -> list[PointBlock]:
         """Return what was gathered."""
         return [
-            PointBlock(run_id, (key,), one.steps, one.times_ns, (one.values,), is_received=True)
-            for (run_id, key), one in self._series.items()
+            PointBlock(
+                run_id,
+                (key,),
+                one.steps,
+                one.times_ns,
+                (one.values,),
+                is_received=True,
+                is_repeating=is_repeating,
+            )
+            for (run_id, key, is_repeating), one in self._series.items()
         ]

@@ -35,8 +35,8 @@ def add_metrics(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -
 
 def _add_histories(batch: WriteBatch, histories: list[SeriesPoints], origins: Origins) -> None:
     """Add series of `ml.metric.value`; those of the same steps and times as one block, as they were logged."""
-    blocks: dict[tuple[str, bytes, bytes], dict[SeriesKey, SeriesPoints]] = {}
-    rest: list[tuple[str, SeriesKey, SeriesPoints]] = []
+    blocks: dict[tuple[str, bytes, bytes, bool], dict[SeriesKey, SeriesPoints]] = {}
+    rest: list[tuple[str, SeriesKey, SeriesPoints, bool]] = []
     for one in histories:
         if origins.replayed.is_of_no_run(one.resource):
             kept = replace(one, resource=origins.replayed.unmarked(one.resource))
@@ -53,22 +53,29 @@ def _add_histories(batch: WriteBatch, histories: list[SeriesPoints], origins: Or
             continue
         if exported is None:
             origins.see(identity, one.resource, one.attributes, min(one.times_ns))
-        steps = _steps(one, origins)
-        key = series_key(str(one.attributes[attr.ML_METRIC_NAME]), one.attributes, steps[1], identity.rank)
-        kept = replace(one, steps=steps[0])
-        place = (identity.run_id, steps[0].tobytes(), array("q", one.times_ns).tobytes())
+        steps, keys = _steps(one, origins)
+        key = series_key(str(one.attributes[attr.ML_METRIC_NAME]), one.attributes, keys, identity.rank)
+        kept = replace(one, steps=steps)
+        place = (identity.run_id, steps.tobytes(), array("q", one.times_ns).tobytes(), bool(keys))
         if blocks.setdefault(place, {}).setdefault(key, kept) is not kept:
-            rest.append((identity.run_id, key, kept))
-    for (run_id, _, _), by_key in blocks.items():
-        batch.points.append(_block(run_id, by_key))
-    for run_id, key, one in rest:
-        batch.points.append(_block(run_id, {key: one}))
+            rest.append((identity.run_id, key, kept, bool(keys)))
+    for (run_id, _, _, is_repeating), by_key in blocks.items():
+        batch.points.append(_block(run_id, by_key, is_repeating=is_repeating))
+    for run_id, key, one, is_repeating in rest:
+        batch.points.append(_block(run_id, {key: one}, is_repeating=is_repeating))
 
 
-def _block(run_id: str, by_key: Mapping[SeriesKey, SeriesPoints]) -> PointBlock:
+def _block(run_id: str, by_key: Mapping[SeriesKey, SeriesPoints], *, is_repeating: bool) -> PointBlock:
     first = next(iter(by_key.values()))
-    values = tuple(one.values for one in by_key.values())
-    return PointBlock(run_id, tuple(by_key), first.steps or (), first.times_ns, values, is_received=True)
+    return PointBlock(
+        run_id,
+        tuple(by_key),
+        first.steps or (),
+        first.times_ns,
+        tuple(one.values for one in by_key.values()),
+        is_received=True,
+        is_repeating=is_repeating,
+    )
 
 
 def _steps(one: SeriesPoints, origins: Origins) -> tuple[array[float], frozenset[str]]:
@@ -116,7 +123,7 @@ def _add_point(batch: WriteBatch, derived: DerivedSeries, point: InstrumentPoint
         step, keys = found or (NO_STEP, _NO_STEPS)
         key = series_key(point.name, point.attributes, keys, identity.rank)
         value = math.nan if point.value is None else float(point.value)
-        derived.add(identity, key.name, step, point.time_ns, value, phase=key.phase)
+        derived.add_to(identity.run_id, key, step, point.time_ns, value, is_repeating=bool(keys))
 
 
 def _has_number(point: InstrumentPoint) -> bool:

@@ -14,7 +14,7 @@ from otel_experiments.model.arrivals import arrivals, joined, key_of
 from otel_experiments.model.batch import JournalAdvance, MetricDefinition, ParamSet, TagSet, WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import Direction, Points, SeriesKey, Summary
+from otel_experiments.model.metric import Direction, PointBlock, Points, SeriesKey, Summary
 from otel_experiments.model.run import Run
 from otel_experiments.model.span import Attributes, Resource, Scope, Span
 from otel_experiments.model.unsent import Unsent
@@ -227,14 +227,14 @@ _Grown: TypeAlias = "tuple[dict[SeriesKey, History], SeriesKey, History | None, 
 
 
 def _grown(contents: Contents, news: Contents, batch: WriteBatch) -> list[_Grown]:
-    parts: dict[tuple[str, SeriesKey], list[tuple[Axis, array[float], bool]]] = {}
+    parts: dict[tuple[str, SeriesKey], list[tuple[Axis, array[float], PointBlock]]] = {}
     for block in batch.points:
         if not len(block.steps):
             continue
         axis = Axis.of(block.steps, block.times_ns)
         _ensure(contents, news, block.run_id, axis.times_ns[0])
         for key, column in zip(block.keys, block.values, strict=True):
-            parts.setdefault((block.run_id, key), []).append((axis, as_floats(column), block.is_received))
+            parts.setdefault((block.run_id, key), []).append((axis, as_floats(column), block))
     grown = []
     for (run_id, key), those in parts.items():
         histories = contents.histories.setdefault(run_id, {})
@@ -250,7 +250,7 @@ def _grown(contents: Contents, news: Contents, batch: WriteBatch) -> list[_Grown
     return grown
 
 
-def _added(history: History | None, parts: Iterable[tuple[Axis, array[float], bool]]) -> History | None:
+def _added(history: History | None, parts: Iterable[tuple[Axis, array[float], PointBlock]]) -> History | None:
     """Return what of the parts is new in a series, with the summary of all; None where nothing is."""
 
     def load() -> Points:

@@ -1,7 +1,8 @@
 """Which points of a received block a series does not have yet: the same request may come twice, or in parts.
 
 Points are the same when step, time and value are, bit for bit. A series that was recorded with two points alike keeps
-both, and the second coming of the block that brought them adds none.
+both, and the second coming of the block that brought them adds none. A gauge whose step is an attribute is sent again at
+each collection: there points are the same when step and value are.
 """
 
 from __future__ import annotations
@@ -9,59 +10,68 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeAlias
+from itertools import repeat
+from typing import Final, TypeAlias
 
-from otel_experiments.model.metric import Points
+from otel_experiments.model.metric import PointBlock, Points
 from otel_experiments.store.semantics.summary import Axis
 
 Columns: TypeAlias = "tuple[Axis, array[float]]"
 """Points of one series that come together."""
 
 _Point = tuple[int, int, int]
+_NOTHING: Final = Points((), (), ())
 
 
 def without_known(
-    blocks: Iterable[tuple[Axis, array[float], bool]],
+    parts: Iterable[tuple[Axis, array[float], PointBlock]],
     last_time_ns: int | None,
     load: Callable[[], Points],
 ) -> list[Columns]:
-    """Return what is new of the blocks of one series, in their order; each says last whether it was received.
+    """Return what is new of the blocks of one series, in their order.
 
     Args:
-        blocks: what is to be added.
+        parts: what is to be added, each with the block that it is of.
         last_time_ns: the latest time of the points that are stored; None where there are none. What begins after it
-            is new without a look.
+            is new without a look, unless it repeats itself.
         load: returns what is stored. Called once at most.
     """
     fresh: list[Columns] = []
-    known: Counter[_Point] | None = None
-    for axis, values, is_received in blocks:
-        if is_received and last_time_ns is not None and min(axis.times_ns) <= last_time_ns:
-            if known is None:
-                stored = load()
-                known = Counter(_points(stored.steps, stored.times_ns, stored.values))
-                for other, column in fresh:
-                    known.update(_points(other.steps, other.times_ns, column))
-            kept = _selected(axis, values, known)
+    stored: Points | None = None
+    known: dict[bool, Counter[_Point]] = {}
+    for axis, values, block in parts:
+        is_repeating = block.is_repeating
+        may_be_known = last_time_ns is not None and block.is_received and min(axis.times_ns) <= last_time_ns
+        if is_repeating or may_be_known:
+            stored = stored or (load() if last_time_ns is not None else _NOTHING)
+            if is_repeating not in known:
+                columns = [(stored.steps, stored.times_ns, stored.values)]
+                columns += [(other.steps, other.times_ns, column) for other, column in fresh]
+                known[is_repeating] = Counter(
+                    point for one in columns for point in _points(*one, is_repeating=is_repeating)
+                )
+            kept = _selected(axis, values, known[is_repeating], is_repeating=is_repeating)
         else:
             kept = axis, values
         if kept is None:
             continue
         fresh.append(kept)
-        if known is not None:
-            known.update(_points(kept[0].steps, kept[0].times_ns, kept[1]))
+        for is_timeless, counter in known.items():
+            counter.update(_points(kept[0].steps, kept[0].times_ns, kept[1], is_repeating=is_timeless))
         latest_ns = kept[0].times_ns[kept[0].last_index]
         last_time_ns = latest_ns if last_time_ns is None else max(last_time_ns, latest_ns)
     return fresh
 
 
-def _selected(axis: Axis, values: array[float], known: Counter[_Point]) -> Columns | None:
-    """Return the points of which the block has more than the series."""
+def _selected(
+    axis: Axis, values: array[float], known: Counter[_Point], *, is_repeating: bool
+) -> Columns | None:
+    """Return the points of which the block has more than the series; of those that repeat themselves the new ones."""
     met: Counter[_Point] = Counter()
     places = []
-    for place, point in enumerate(_points(axis.steps, axis.times_ns, values)):
+    for place, point in enumerate(_points(axis.steps, axis.times_ns, values, is_repeating=is_repeating)):
         met[point] += 1
-        if met[point] > known[point]:
+        if met[point] > known[point] and not (is_repeating and known[point] + met[point] > 1):
             places.append(place)
     if not places:
         return None
@@ -72,8 +82,11 @@ def _selected(axis: Axis, values: array[float], known: Counter[_Point]) -> Colum
     return Axis.of(steps, times_ns), array("d", [values[place] for place in places])
 
 
-def _points(steps: Sequence[float], times_ns: Sequence[int], values: Sequence[float]) -> Iterator[_Point]:
-    return zip(_bits(steps), times_ns, _bits(values), strict=True)
+def _points(
+    steps: Sequence[float], times_ns: Sequence[int], values: Sequence[float], *, is_repeating: bool
+) -> Iterator[_Point]:
+    """Yield what makes each point the one that it is; where points repeat themselves the time is no part of it."""
+    return zip(_bits(steps), repeat(0) if is_repeating else times_ns, _bits(values), strict=not is_repeating)
 
 
 def _bits(column: Sequence[float]) -> array[int]:

@@ -58,7 +58,7 @@ _INSERT_CHUNK: Final = """
 """
 
 _Row = tuple[float | int | bytes | None, ...]
-_Part: TypeAlias = "tuple[Axis, array[float], bool]"
+_Part: TypeAlias = "tuple[Axis, array[float], PointBlock]"
 """Points of one series that came together, and whether they were received by OTLP."""
 
 
@@ -162,7 +162,7 @@ def _columns(blocks: Iterable[PointBlock]) -> dict[tuple[str, SeriesKey], list[_
         if len(block.steps):
             axis = Axis.of(block.steps, block.times_ns)
             for key, column in zip(block.keys, block.values, strict=True):
-                gathered[block.run_id, key].append((axis, as_floats(column), block.is_received))
+                gathered[block.run_id, key].append((axis, as_floats(column), block))
     return gathered
 
 
@@ -170,7 +170,7 @@ def _new_columns(
     connection: sqlite3.Connection, run_id: str, key: SeriesKey, parts: list[_Part]
 ) -> list[tuple[Axis, array[float]]]:
     """Return the points that are to be stored: of those that were received what the series does not have."""
-    if not any(is_received for _, _, is_received in parts):
+    if not any(block.is_received for _, _, block in parts):
         return [(axis, values) for axis, values, _ in parts]
     stored = SeriesKey(clean_text(key.name), clean_text(key.phase), key.rank)
     row = connection.execute(_LAST_TIME, (run_id, stored.name, stored.phase, stored.rank)).fetchone()

@@ -1,12 +1,17 @@
 """Telemetry of a run that a process of this machine records into the same store comes back to it: it is not taken twice."""
 
 import json
+import math
 
 import pytest
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
 
 import otel_experiments as ox
 from otel_experiments.model.search import SpanQuery
@@ -72,6 +77,27 @@ def test_items_of_a_run_recorded_here_are_refused_in_json(client, local_run):
     answer = client.post("/v1/logs", json.dumps(content).encode(), encoding="json")
 
     assert json.loads(answer.body)["partialSuccess"]["rejectedLogRecords"] == "2"
+
+
+def test_a_gauge_with_a_step_that_the_sdk_sends_at_each_collection_is_a_curve(client, stored):
+    """OpenTelemetry's SDKs send every value of a gauge again at each collection; each step is one point all the same."""
+    resource = Resource.create(
+        {"ml.run.id": "ef" * 16, "ml.run.name": "collected", "ml.experiment.name": "e"}
+    )
+    exporter = OTLPMetricExporter(client.receiver.grpc_endpoint, insecure=True, timeout=60)
+    reader = PeriodicExportingMetricReader(exporter, export_interval_millis=math.inf)
+    provider = MeterProvider([reader], resource=resource, shutdown_on_exit=False)
+    loss = provider.get_meter("program").create_gauge("loss")
+    for step in range(30):
+        loss.set(step / 7, {"step": step})
+        if step % 10 == 9:
+            assert provider.force_flush(60_000)
+    provider.shutdown()
+
+    series = stored().run("collected").metrics["loss"]
+
+    assert list(series.steps) == list(range(30))
+    assert list(series.values) == [step / 7 for step in range(30)]
 
 
 def test_a_request_that_comes_twice_is_stored_once(client, stored):

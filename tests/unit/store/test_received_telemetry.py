@@ -93,6 +93,28 @@ def test_points_of_a_journal_are_never_compared(store):
     assert columns(store) == expected(*POINTS, *POINTS)
 
 
+def a_repeating_block(*points):
+    """Points of a gauge whose step is an attribute: step, time, value of each."""
+    steps, times, values = (list(column) for column in zip(*points, strict=True))
+    return PointBlock(RUN, (LOSS,), steps, times, (values,), is_received=True, is_repeating=True)
+
+
+def test_a_gauge_that_is_sent_again_at_each_collection_keeps_the_first_point_of_each_step(store):
+    """The value of a step that comes again with a later time adds nothing; another value of the step does."""
+    store.apply(WriteBatch(points=[a_repeating_block((0.0, 10, 5.0), (1.0, 10, 4.0), (1.0, 11, 4.0))]))
+    store.apply(
+        WriteBatch(
+            points=[
+                a_repeating_block((0.0, 20, 5.0), (1.0, 20, 4.0), (2.0, 20, 3.0)),
+                a_repeating_block((1.0, 30, 4.0), (2.0, 30, 3.0), (0.0, 30, math.nan)),
+            ]
+        )
+    )
+    store.apply(WriteBatch(points=[a_repeating_block((2.0, 40, 3.0), (0.0, 40, math.nan))]))
+
+    assert columns(store) == expected((0.0, 10, 5.0), (1.0, 10, 4.0), (2.0, 20, 3.0), (0.0, 30, math.nan))
+
+
 def test_what_comes_again_is_known_in_sealed_chunks_too(store):
     """A long history that comes again, in other portions, adds nothing."""
     long = [(float(step), 1_000 + step, step / 7) for step in range(10_000)]
