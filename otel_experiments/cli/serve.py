@@ -15,6 +15,8 @@ import click
 from otel_experiments.cli.root import store_option
 from otel_experiments.cli.session import store_location
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.importers.otlp.emitters import use_mapping
+from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.process.bell import Bell
 from otel_experiments.receiver.limits import MIB, Limits
 from otel_experiments.receiver.receiver import GRPC_ADDRESS, HTTP_ADDRESS, Receiver
@@ -61,6 +63,11 @@ _LONG_S: Final = 3600.0
     show_default=True,
     help="What may wait on the disk for the store; beyond it clients are asked to wait.",
 )
+@click.option(
+    "--mapping",
+    metavar="FILE",
+    help="Copied beside the store: which run telemetry of other programs belongs to.",
+)
 @click.pass_context
 def command(  # noqa: PLR0913 - each argument is one option
     ctx: click.Context,
@@ -75,12 +82,15 @@ def command(  # noqa: PLR0913 - each argument is one option
     max_request_mib: int,
     max_in_flight_mib: int,
     max_backlog_mib: int,
+    mapping: str | None,
 ) -> None:
     """Receive OTLP from any program, and keep it in the store: gRPC and HTTP, until Ctrl-C or SIGTERM.
 
     Telemetry that names a run (ml.run.id) becomes that run; all else is kept and can be attached to one. What is
     acknowledged survives a crash. On addresses that other machines can reach a token is demanded.
     """
+    if mapping is not None:
+        _use_mapping(store_location(ctx), mapping)
     with _stop_signals() as stopped:
         receiver = Receiver(
             str(store_location(ctx)),
@@ -103,6 +113,13 @@ def command(  # noqa: PLR0913 - each argument is one option
         "" if is_stored else " Not all of it is stored yet: the next command that opens the store does that."
     )
     click.echo(f"{receiver.counts}{rest}")
+
+
+def _use_mapping(location: StoreLocation, file: str) -> None:
+    """Let a mapping decide whose the telemetry of other programs is; a store without a file has no place for one."""
+    if location.path is not None:
+        where = use_mapping(location.path, file)
+        click.echo(f"The mapping is {where}.", err=True)
 
 
 def _greet(receiver: Receiver) -> None:

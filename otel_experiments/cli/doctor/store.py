@@ -12,7 +12,14 @@ from otel_experiments.cli.doctor.diagnosis import Diagnosis
 from otel_experiments.cli.doctor.rows import check_rows
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.collect.journal_place import damaged_journals, has_segments, journal_directory
-from otel_experiments.errors import JournalError, StoreError, StoreLockedError, StoreNotFoundError
+from otel_experiments.errors import (
+    JournalError,
+    MappingFileError,
+    StoreError,
+    StoreLockedError,
+    StoreNotFoundError,
+)
+from otel_experiments.importers.otlp.emitters import Emitters
 from otel_experiments.journal.format import HEADER_SIZE_BYTES, unpack_header
 from otel_experiments.journal.names import SEGMENT_SUFFIX
 from otel_experiments.journal.owner import is_alive
@@ -40,6 +47,7 @@ def check_store(location: StoreLocation, path: Path | None, *, is_deep: bool) ->
         yield Diagnosis("note", "store", f"{str(location)!r} has no file; nothing of it can be checked.")
         return
     yield from _check_folder(path)
+    yield from _check_mapping(path)
     log_bytes = _size(path.with_name(f"{path.name}-wal"))
     try:
         store = open_store(location, read_only=True, create=False)
@@ -74,6 +82,14 @@ def _check_unsent(store: Store) -> Iterator[Diagnosis]:
     """Yield what endpoints did not take, of processes that are gone: nobody but a push sends it."""
     for text in unsent_texts(store.unsent()):
         yield Diagnosis("warning", "OTLP", text, "otel-experiments push --unsent --to ENDPOINT sends them")
+
+
+def _check_mapping(path: Path) -> Iterator[Diagnosis]:
+    """Yield what is wrong with the mapping of foreign telemetry beside the store, if there is one."""
+    try:
+        Emitters.of_store(path)
+    except MappingFileError as error:
+        yield _problem("mapping", error)
 
 
 def _check_unattached(store: Store) -> Iterator[Diagnosis]:

@@ -269,15 +269,18 @@ def use_mapping(store: str | os.PathLike[str], file: str | os.PathLike[str]) -> 
         Where it lies now. A mapping that lay there is replaced.
 
     Raises:
-        MappingFileError: the file cannot be read or used; what lies beside the store stays as it is.
+        MappingFileError: the file cannot be read, used or written there; what lies beside the store stays as it is.
     """
     source, target = Path(file), mapping_path(store)
     text = _read(source)
     parse_mapping(text, path=str(source))
-    if not target.exists() or target.read_text(encoding="utf-8") != text:
-        temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(target)
+    except OSError as error:
+        raise MappingFileError(path=str(target), problems=[f"it cannot be written: {error}"]) from error
     return target
 
 

@@ -241,3 +241,26 @@ def test_what_a_killed_receiver_has_acknowledged_is_read_by_whoever_comes_next(s
 
     with open_reader(tmp_path / "received.db") as reader:
         assert len(reader.store.spans(SpanQuery())) == 500
+
+
+def test_a_mapping_decides_whose_telemetry_is(serve, client_of, tmp_path):
+    """`--mapping` lies beside the store from then on; one that cannot be used ends it with every wrong line."""
+    (tmp_path / "acme.toml").write_text('[[emitter]]\nname = "acme"\nrun_id = ["resource:acme.job"]\n')
+    (tmp_path / "wrong.toml").write_text('[[emitter]]\nname = "acme"\nrun_id = "acme.job"\n')
+    where = ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
+    wrong = serve(*where, "--mapping", str(tmp_path / "wrong.toml"))
+    _, err = wrong.process.communicate(timeout=60)
+    assert wrong.process.returncode == 2
+    assert "line 3, [[emitter]] 1, run_id: found 'acme.job'. Write a list" in err
+
+    served = serve(*where, "--mapping", str(tmp_path / "acme.toml"))
+    body = (
+        '{"resourceLogs": [{"resource": {"attributes": [{"key": "acme.job", "value": {"stringValue": "night"}}]}, '
+        '"scopeLogs": [{"logRecords": [{"timeUnixNano": "1790000000000000000", "body": {"stringValue": "hello"}}]}]}]}'
+    )
+    assert client_of(served).post("/v1/logs", body.encode(), encoding="json").status == 200
+    served.end(signal.SIGTERM)
+
+    assert (tmp_path / "received.db.mapping.toml").read_text() == (tmp_path / "acme.toml").read_text()
+    with open_reader(tmp_path / "received.db") as reader:
+        assert [record.body for record in reader.run("night").log_records] == ["hello"]

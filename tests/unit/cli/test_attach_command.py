@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from otel_experiments.importers.otlp.emitters import mapping_path
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
@@ -96,6 +97,16 @@ def test_people_are_told_that_there_is_telemetry_of_no_run(foreign):
 
     assert told not in foreign.text("runs")
     assert told not in foreign.run("doctor").stdout
+
+
+def test_the_doctor_reads_the_mapping_beside_the_store(foreign):
+    """A mapping that cannot be used is a problem that names every wrong line."""
+    mapping_path(foreign.store).write_text("step = 3\n")
+
+    result = foreign.run("doctor")
+
+    assert result.exit_code == 3
+    assert "line 1, step: found 3, which is no table" in " ".join(result.stdout.split())
 
 
 @pytest.mark.parametrize(

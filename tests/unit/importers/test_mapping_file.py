@@ -135,6 +135,16 @@ def test_a_wrong_mapping_replaces_nothing(store, tmp_path):
     assert mapping_path(store).read_text() == ACME
 
 
+def test_a_mapping_goes_where_the_store_will_be(tmp_path):
+    """A folder that the store does not have yet is made for its mapping; where none can be made is said."""
+    file = tmp_path / "acme.toml"
+    file.write_text(ACME)
+
+    assert use_mapping(tmp_path / "new" / "runs.db", file).read_text() == ACME
+    with pytest.raises(MappingFileError, match=r"runs\.db\.mapping\.toml.*\n  it cannot be written: "):
+        use_mapping(file / "runs.db", file)
+
+
 def test_a_mapping_that_is_not_there_is_an_error_where_it_is_named(tmp_path):
     """A file that is named and does not exist is an error of ours that names it."""
     with pytest.raises(MappingFileError, match=r"none\.toml.*\n  it cannot be read: .*No such file"):
