@@ -3,12 +3,20 @@
 import contextlib
 import dataclasses
 import math
+import os
 import struct
+import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 import otel_experiments as ox
 from otel_experiments._opening import open_reader
@@ -115,7 +123,7 @@ def shown_of(reader):
                 one.key,
                 one.summary.count,
                 one.summary.nan_count,
-                plain(one.summary.last),
+                plain(one.summary.last + 0.0),
                 one.summary.direction,
             )
             for one in reader.store.series([view.id])[view.id]
@@ -126,8 +134,8 @@ def shown_of(reader):
             "tags": view.tags,
             "losses": ordered(view.losses),
             "ranks": ordered(view.rank_differences),
-            "points": points,
-            "series": counts,
+            "points": ordered(points),
+            "series": ordered(counts),
             "spans": ordered(
                 dataclasses.replace(span, flags=span.flags & ~KNOWN_PARENT) for span in view.spans
             ),
@@ -137,11 +145,37 @@ def shown_of(reader):
     return found
 
 
-def received(requests):
-    """Return a store in memory that the requests came to, one after the other."""
-    store = open_store("sqlite://:memory:")
-    for request in requests:
-        batch = WriteBatch(received=[request])
+MESSAGES = {
+    "traces": (ExportTraceServiceRequest, "resource_spans", "scope_spans", "spans"),
+    "logs": (ExportLogsServiceRequest, "resource_logs", "scope_logs", "log_records"),
+    "metrics": (ExportMetricsServiceRequest, "resource_metrics", "scope_metrics", "metrics"),
+}
+
+
+def crumbs(request):
+    """Return the request as many requests of one item each, as a Collector may cut it."""
+    kind, groups, scopes, items = MESSAGES[request.signal]
+    found = []
+    for group in getattr(kind.FromString(request.payload), groups):
+        for scope in getattr(group, scopes):
+            for item in getattr(scope, items):
+                message = kind()
+                kept = getattr(message, groups).add()
+                kept.resource.CopyFrom(group.resource)
+                kept.schema_url = group.schema_url
+                part = getattr(kept, scopes).add()
+                part.scope.CopyFrom(scope.scope)
+                part.schema_url = scope.schema_url
+                getattr(part, items).add().CopyFrom(item)
+                found.append(dataclasses.replace(request, payload=message.SerializeToString()))
+    return found
+
+
+def received(requests, location="sqlite://:memory:", *, size=1):
+    """Return a store in memory that the requests came to, so many in a batch."""
+    store = open_store(location)
+    for start in range(0, len(requests), size):
+        batch = WriteBatch(received=list(requests[start : start + size]))
         assert unpack(batch) == []
         store.apply(batch)
     return store
@@ -198,9 +232,80 @@ def recorded(endpoint, configure, tmp_path):
         return shown_of(reader), list(endpoint.requests)
 
 
+@pytest.mark.parametrize("location", ["sqlite://:memory:", "memory://"])
+def test_requests_may_come_in_any_order_in_parts_and_twice(recorded, location):
+    """However the requests are cut, shuffled, repeated and batched on their way, the runs are the same."""
+    local, requests = recorded
+    pieces = requests + [crumb for request in requests for crumb in crumbs(request)]
+
+    @settings(max_examples=15)
+    @given(st.randoms(use_true_random=False), st.integers(1, 30))
+    def check(chance, size):
+        chance.shuffle(pieces)
+        assert differences(local, shown_of(Reader(received(pieces, location, size=size)))) == []
+
+    check()
+
+
 def test_what_our_sdk_sends_is_the_run_that_it_stores(recorded):
     """A store that receives what a program sends shows what the program's own store shows."""
     local, requests = recorded
     elsewhere = shown_of(Reader(received(requests)))
 
     assert differences(local, elsewhere) == []
+
+
+RANK = """
+import os
+from urllib.request import Request, urlopen
+import otel_experiments as ox
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
+from otel_experiments.codec.from_sdk import span_from_sdk
+from otel_experiments.codec.otlp.spans import spans_to_request
+
+
+class OfTheApplication(SpanExporter):
+    def export(self, spans):
+        url = os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] + "/v1/traces"
+        urlopen(Request(url, spans_to_request(list(map(span_from_sdk, spans))), method="POST")).close()
+
+
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(OfTheApplication()))
+trace.set_tracer_provider(provider)
+rank = int(os.environ["RANK"])
+ox.configure(store="local.db", system_metrics_s=0.0, capture_git=False)
+with ox.start_run("job", experiment="digits", config={"lr": 0.1 * (rank + 1)}, tags={"rank": rank, f"t{rank}": "x"}) as run:
+    with run.stage("fit"), trace.get_tracer("library").start_as_current_span("inside"):
+        run.log({"loss": rank / 10}, step=1)
+    run.log({"loss": 1.0 + rank}, step=2)
+    run.count(samples=5)
+"""
+
+
+def test_ranks_of_one_run_are_one_run_elsewhere_too(endpoint, tmp_path):
+    """Each rank sends for itself; whoever receives them has one run with a series a rank, and spans of libraries in it."""
+    launched = {
+        "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "box", "MASTER_PORT": "29500",
+        "TORCHELASTIC_RUN_ID": "none", "TORCHELASTIC_RESTART_COUNT": "0",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint.address, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+    }  # fmt: skip
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-c", RANK],
+            env={**os.environ, **launched, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            cwd=tmp_path,
+        )
+        for rank in range(2)
+    ]
+    assert [rank.wait(timeout=120) for rank in ranks] == [0, 0]
+
+    with open_reader(tmp_path / "local.db") as reader:
+        local = shown_of(reader)
+    (shown,) = local.values()
+    pieces = [crumb for request in endpoint.requests for crumb in crumbs(request)] * 2
+    assert len(shown["series"]) == 2
+    assert {span["name"] for span in shown["spans"]} == {"run digits", "stage rank 1", "stage fit", "inside"}
+    assert differences(local, shown_of(Reader(received(pieces[::-1])))) == []
