@@ -107,6 +107,9 @@ class WriteBatch:
     `unsent` writes rows anew, `sent` removes them. After that, what comes from a journal (`journal` is not empty) counts
     as not sent in every row that its runs have.
 
+    `shared_traces` are ids of traces that may have spans and log records of a run beside such as name none: these join
+    the run of their trace, if it has one.
+
     `received` are requests of other programs that a journal held. Whoever merges turns them into the other fields and
     empties it; no store takes it.
     """
@@ -122,6 +125,7 @@ class WriteBatch:
     spans: list[Span] = field(default_factory=list)
     log_records: list[LogRecord] = field(default_factory=list)
     instrument_points: list[InstrumentPoint] = field(default_factory=list)
+    shared_traces: list[str] = field(default_factory=list)
     journal: list[JournalAdvance] = field(default_factory=list)
     unsent: list[Unsent] = field(default_factory=list)
     sent: list[Unsent] = field(default_factory=list)

@@ -52,6 +52,7 @@ def add_spans(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> 
         for point in origins.emitters.points_of_span(span):
             derived.add(identity, point.name, point.step, point.time_ns, point.value)
     batch.points += derived.blocks()
+    batch.shared_traces += dict.fromkeys(span.trace_id for span in batch.spans)
 
 
 def _is_root(span: Span, identity: Identity) -> bool:

@@ -18,6 +18,7 @@ from otel_experiments.model.metric import Direction, PointBlock, Points, SeriesK
 from otel_experiments.model.run import Run
 from otel_experiments.model.span import Attributes, Resource, Scope, Span
 from otel_experiments.model.unsent import Unsent
+from otel_experiments.store.memory.join_traces import join_traces
 from otel_experiments.store.semantics.identity import (
     instrument_point_hash,
     log_record_hash,
@@ -99,6 +100,7 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
         if stored.run.experiment:
             name, created_ns = stored.run.experiment, stored.run.created_ns
             contents.experiments[name] = min(contents.experiments.get(name, created_ns), created_ns)
+    join_traces(contents, batch.shared_traces)
     _define(contents, batch.metric_definitions)
     # Points are what must not be put in place twice: nothing is called from here to the offsets that could raise.
     for histories, key, history, added in grown:

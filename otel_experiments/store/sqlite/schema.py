@@ -357,6 +357,12 @@ _V4 = (
     "create index spans_attached on spans (run_id) where attached_ns is not null",
     "create index log_records_attached on log_records (run_id) where attached_ns is not null",
     "create index instrument_points_attached on instrument_points (run_id) where attached_ns is not null",
+    # What names no run joins the run of its trace, when that is known.
+    "create index spans_of_no_run on spans (trace_id) where run_id is null",
+    """
+    create index log_records_of_no_run on log_records (trace_id)
+      where run_id is null and trace_id is not null
+    """,
 )
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2, _V3, _V4)

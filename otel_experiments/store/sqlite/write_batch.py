@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.store.sqlite.join_traces import join_traces
 from otel_experiments.store.sqlite.unsent import join_arrivals, write_unsent
 from otel_experiments.store.sqlite.write_origin import OriginWriter
 from otel_experiments.store.sqlite.write_point import PointWriter
@@ -47,6 +48,8 @@ class BatchWriter:
             self._telemetry.write_instrument_points(connection, batch.instrument_points)
         if batch.detach or batch.attach:
             self._attach(connection, batch)
+        if batch.shared_traces:
+            join_traces(connection, batch.shared_traces)
         self._note_unsent(connection, batch)
 
     def _attach(self, connection: sqlite3.Connection, batch: WriteBatch) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_experiments.model.attachment import Attachment, Detachment, TelemetryQuery
 from otel_experiments.model.batch import Heartbeat, RunSighting, RunStateChange, WriteBatch
+from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Owner, Run, RunState
+from otel_experiments.model.search import SpanQuery
+from otel_experiments.model.span import Span
 from otel_experiments.store import open_store
 
 RUN = "a" * 32
@@ -223,3 +229,73 @@ def test_a_run_that_this_machine_recorded_is_not_changed_by_what_is_received(sto
     store.apply(WriteBatch(sightings=[a_sighting(1, name="other", is_root=True)]))
 
     assert store.get_run(RUN) == local
+
+
+TRACE = "e" * 32
+
+
+def a_span(number: int, *, run_id: str | None = None, trace_id: str = TRACE) -> Span:
+    """A span of a trace, which may name its run."""
+    return Span(trace_id, f"{number:016x}", "call", start_ns=number, end_ns=number + 1, run_id=run_id)
+
+
+def a_log(number: int, *, trace_id: str = TRACE) -> LogRecord:
+    """A log record of a trace that names no run."""
+    return LogRecord(number, number, body=f"line {number}", trace_id=trace_id)
+
+
+CALLS = (
+    WriteBatch(spans=[a_span(1)], shared_traces=[TRACE]),
+    WriteBatch(spans=[a_span(2, run_id=RUN)], shared_traces=[TRACE]),
+    WriteBatch(log_records=[a_log(3)], shared_traces=[TRACE]),
+    WriteBatch(spans=[a_span(1), a_span(4)], log_records=[a_log(3)], shared_traces=[TRACE]),
+)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
+def test_what_names_no_run_joins_the_run_of_its_trace(store, order):
+    """A service that a run calls writes spans and logs in the run's trace: they are the run's, whatever came first."""
+    for number in order:
+        store.apply(CALLS[number])
+
+    assert len(store.spans(SpanQuery(run_id=RUN))) == 3
+    assert [record.body for record in store.log_records(run_id=RUN)] == ["line 3"]
+
+
+def test_a_trace_with_the_id_of_a_run_is_the_runs(store):
+    """Spans of a service belong to the run whose id is that of their trace, also when the run has no span there yet."""
+    store.apply(WriteBatch(sightings=[a_sighting()]))
+    store.apply(WriteBatch(spans=[a_span(1, trace_id=RUN)], shared_traces=[RUN]))
+
+    assert len(store.spans(SpanQuery(run_id=RUN))) == 1
+
+
+def test_a_trace_of_several_runs_or_none_is_left_alone(store):
+    """Nothing is guessed: where a trace has spans of two runs, or of none, what names no run stays without one."""
+    store.apply(
+        WriteBatch(
+            spans=[
+                a_span(1),
+                a_span(2, run_id=RUN),
+                a_span(3, run_id="b" * 32),
+                a_span(4, trace_id="f" * 32),
+            ],
+            shared_traces=[TRACE, "f" * 32],
+        )
+    )
+
+    assert sorted(span.start_ns for span in store.spans(SpanQuery()) if span.run_id is None) == [1, 4]
+    assert len(store.spans(SpanQuery(run_id=RUN))) == 1
+
+
+def test_what_joins_an_attached_trace_is_taken_back_with_it(store):
+    """When a trace was attached to a run, what comes later in it is attached as well, and can be taken back."""
+    store.apply(WriteBatch(spans=[a_span(1)], shared_traces=[TRACE]))
+    query = TelemetryQuery(trace_id=TRACE)
+    store.apply(WriteBatch(attach=[Attachment(RUN, query, 7)]))
+    store.apply(WriteBatch(spans=[a_span(2)], shared_traces=[TRACE]))
+    assert len(store.spans(SpanQuery(run_id=RUN))) == 2
+
+    store.apply(WriteBatch(detach=[Detachment(replace(query, run_id=RUN))]))
+
+    assert store.spans(SpanQuery(run_id=RUN)) == []
