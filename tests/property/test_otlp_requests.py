@@ -1,6 +1,7 @@
 """What leaves as OTLP comes back as it was, and whatever else comes is read as protobuf's parser reads it."""
 
 import base64
+import contextlib
 import dataclasses
 import json
 import math
@@ -511,9 +512,106 @@ def test_what_was_checked_can_be_read(sent, encoding, damage):
         for one in series:
             named = one.attributes.get("ml.run.id") or one.resource.attributes.get("ml.run.id")
             runs += [named if isinstance(named, str) else None] * len(one.values)
-    counted = {run_id: runs.count(run_id) for run_id in runs if run_id}
+    counted = {run_id: runs.count(run_id) for run_id in runs if run_id == RUN_ID}
 
     assert checked.refused_count == refusals.count
     assert checked.item_count == len(runs) + refusals.count
     assert checked.counts_by_run == counted
     assert bool(checked.message) == bool(refusals.count)
+
+
+KEYS = st.sampled_from(
+    [
+        "resourceSpans",
+        "scopeSpans",
+        "spans",
+        "resourceMetrics",
+        "scopeMetrics",
+        "metrics",
+        "resourceLogs",
+        "scopeLogs",
+        "logRecords",
+        "resource",
+        "scope",
+        "attributes",
+        "key",
+        "value",
+        "stringValue",
+        "intValue",
+        "doubleValue",
+        "boolValue",
+        "bytesValue",
+        "arrayValue",
+        "kvlistValue",
+        "values",
+        "traceId",
+        "spanId",
+        "name",
+        "kind",
+        "status",
+        "code",
+        "message",
+        "events",
+        "links",
+        "timeUnixNano",
+        "startTimeUnixNano",
+        "flags",
+        "gauge",
+        "sum",
+        "histogram",
+        "summary",
+        "dataPoints",
+        "exponentialHistogram",
+        "exemplars",
+        "filteredAttributes",
+        "asInt",
+        "asDouble",
+        "bucketCounts",
+        "positive",
+        "quantileValues",
+        "unit",
+        "severityNumber",
+        "body",
+        "schemaUrl",
+    ]
+)
+LEAVES = (
+    st.none() | st.booleans() | INTEGERS | FLOATS
+    | st.sampled_from(["", "a" * 32, "b" * 16, "7", "NaN", "ml.metric.value", "ml.run.id", "\ud800", "=", "-1"])
+)  # fmt: skip
+TREES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4)
+)
+
+
+@st.composite
+def json_requests(draw):
+    """Return a document that is nearly a request."""
+    signal = draw(st.sampled_from(["traces", "metrics", "logs"]))
+    groups, parts, items = {
+        "traces": ("resourceSpans", "scopeSpans", "spans"),
+        "metrics": ("resourceMetrics", "scopeMetrics", "metrics"),
+        "logs": ("resourceLogs", "scopeLogs", "logRecords"),
+    }[signal]
+    item = draw(st.dictionaries(KEYS, TREES, max_size=6))
+    if draw(st.booleans()):
+        item |= {"traceId": "a" * 32, "spanId": "b" * 16, "name": "ml.metric.value"}
+    if draw(st.booleans()):
+        item["gauge"] = {"dataPoints": [draw(st.dictionaries(KEYS, TREES, max_size=5))]}
+    document = draw(
+        st.just({groups: [{parts: [{items: [item]}]}]})
+        | st.just({groups: [{parts: [item]}]})
+        | st.just({groups: [item]})
+        | TREES
+    )
+    return signal, document
+
+
+@given(json_requests())
+@settings(max_examples=400)
+def test_any_json_is_read_or_refused(request):
+    """Whatever JSON comes, it is taken or refused with the one error for that, never with another."""
+    signal, document = request
+
+    with contextlib.suppress(TelemetryDecodeError):
+        check_request(signal, "json", json.dumps(document).encode())

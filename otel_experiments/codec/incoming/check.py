@@ -5,6 +5,7 @@ Bytes that are checked can be read: `read` leaves out the items that are refused
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +30,8 @@ from otel_experiments.model.unsent import Signal
 from otel_experiments.semconv import attributes as attr
 
 _ITEMS: Final[dict[Signal, str]] = {"traces": "spans", "logs": "log records", "metrics": "data points"}
-_RUN_ID: Final = attr.ML_RUN_ID.encode()
+_RUN_ID_KEY: Final = attr.ML_RUN_ID.encode()
+_ID: Final = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class Checked:
         item_count: spans, log records or data points, with those that are refused.
         refused_count: those that cannot be kept.
         message: of the first one that is refused which it is and why; empty when none is.
-        counts_by_run: how many of the items that can be kept name a run, by the run's id.
+        counts_by_run: how many of the items that can be kept name a run, by the run's id. Texts that are no ids, 32 hex
+            digits or a UUID, are left out: no run has them as its id.
     """
 
     item_count: int
@@ -72,19 +75,19 @@ def check_request(signal: Signal, encoding: Encoding, payload: bytes) -> Checked
             f"{refusals.count} of {total} {_ITEMS[signal]} cannot be kept, the others are: {refusals.first}. "
             "Send ids of 16 and 8 bytes that are not all zero, and times before 2262"
         )
-    by_run = {run_id: count for run_id, count in counts.items() if run_id}
+    by_run = {run_id: count for run_id, count in counts.items() if run_id is not None}
     return Checked(total, refusals.count, message, by_run)
 
 
 def _count_json(signal: Signal, payload: bytes, refusals: Refusals) -> Counter[str | None]:
     if signal == "traces":
-        return Counter(span.run_id for span in read_spans("json", payload, refusals))
+        return Counter(_run_id(span.run_id) for span in read_spans("json", payload, refusals))
     if signal == "logs":
-        return Counter(record.run_id for record in read_logs("json", payload, refusals))
+        return Counter(_run_id(record.run_id) for record in read_logs("json", payload, refusals))
     series, points = read_metrics("json", payload, refusals)
-    counts = Counter(point.run_id for point in points)
+    counts = Counter(_run_id(point.run_id) for point in points)
     for one in series:
-        counts[run_id_of(one.attributes, one.resource)] += len(one.values)
+        counts[_run_id(run_id_of(one.attributes, one.resource))] += len(one.values)
     return counts
 
 
@@ -93,13 +96,13 @@ def _count_protobuf(signal: Signal, payload: bytes, refusals: Refusals) -> Count
     named_by_resources = sum(
         item.key == attr.ML_RUN_ID for resource, _ in groups for item in resource.attributes
     )
-    items_may_name_runs = payload.count(_RUN_ID) > named_by_resources
+    items_may_name_runs = payload.count(_RUN_ID_KEY) > named_by_resources
     counts: Counter[str | None] = Counter()
     for resource, parts in groups:
         of_resource = _run_value(resource.attributes)
         for items, refusal_of, may_be_refused in parts:
             if not (may_be_refused or items_may_name_runs):
-                counts[_text(of_resource)] += len(items)
+                counts[_run_id(of_resource)] += len(items)
                 continue
             for item in items:
                 refusal = refusal_of(item)
@@ -107,7 +110,7 @@ def _count_protobuf(signal: Signal, payload: bytes, refusals: Refusals) -> Count
                     refusals.add(refusal)
                 else:
                     of_item = _run_value(item.attributes) if items_may_name_runs else None
-                    counts[_text(of_item or of_resource)] += 1
+                    counts[_run_id(of_item or of_resource)] += 1
     return counts
 
 
@@ -154,5 +157,9 @@ def _run_value(attributes: Iterable[KeyValue]) -> AttributeValue:
     return found
 
 
-def _text(run_id: AttributeValue) -> str | None:
-    return run_id if isinstance(run_id, str) and run_id else None
+def _run_id(named: AttributeValue) -> str | None:
+    """Return the id of the run that is named; None for none, and for a text that is no id."""
+    if not isinstance(named, str):
+        return None
+    lowered = named.strip().lower()
+    return lowered.replace("-", "") if _ID.fullmatch(lowered) else None

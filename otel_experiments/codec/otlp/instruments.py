@@ -179,12 +179,13 @@ def _exemplars(tag: bytes, point: InstrumentPoint) -> bytes:
 
 
 def _exemplar(exemplar: Mapping[str, Any]) -> bytes:
+    span_id, trace_id = exemplar.get("span_id"), exemplar.get("trace_id")
     return b"".join(
         (
             b"\x11" + pack_fixed64(exemplar["time_ns"]),
             _value(b"\x19", b"\x31", exemplar["value"]),
-            id_field(b"\x22", exemplar["span_id"], size=8) if exemplar.get("span_id") else b"",
-            id_field(b"\x2a", exemplar["trace_id"], size=16) if exemplar.get("trace_id") else b"",
+            id_field(b"\x22", span_id, size=8) if span_id else b"",
+            id_field(b"\x2a", trace_id, size=16) if trace_id else b"",
             attribute_fields(b"\x3a", exemplar["attributes"]),
         )
     )

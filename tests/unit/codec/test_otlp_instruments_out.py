@@ -90,6 +90,20 @@ def test_exemplars_leave_with_their_spans():
     assert all(exemplar.trace_id for exemplar in narrow.histogram.data_points[0].exemplars)
 
 
+def test_an_exemplar_of_no_trace_leaves_without_one():
+    """A measurement outside of any span has no ids, empty or not given."""
+    seen = {"time_ns": 5, "value": 0.5, "attributes": {"ml.metric.step": 7.0}}
+    points = [
+        InstrumentPoint("load", "gauge", 5, value=1, exemplars=(exemplar,))
+        for exemplar in (seen, seen | {"trace_id": "", "span_id": ""})
+    ]
+
+    first, second = sent(points).resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points
+
+    assert first == second
+    assert (first.exemplars[0].as_double, first.exemplars[0].trace_id) == (0.5, b"")
+
+
 def test_points_of_several_collections_share_one_metric():
     """Each resource, scope and metric comes once, with the points of all collections."""
     points = list(instrument_points_from_sdk(collect([1.0])))

@@ -247,6 +247,34 @@ def test_items_that_name_a_run_themselves_are_counted_for_it():
     assert [one.run_id for one in read_spans("protobuf", payload)] == [RUN, OTHER]
 
 
+@pytest.mark.parametrize(
+    ("named", "counted"),
+    [
+        (RUN, {RUN: 1}),
+        (RUN.upper(), {RUN: 1}),
+        ("aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa", {RUN: 1}),
+        ("my run", {}),
+        ("a\0b", {}),
+        ("", {}),
+    ],
+)
+def test_a_run_is_counted_by_its_id_however_it_is_written(named, counted):
+    """Run ids in capitals or as a UUID are the same run; a name that is no id is that of no run yet."""
+    as_json = json_of("traces", json_span(attributes=[{"key": "ml.run.id", "value": {"stringValue": named}}]))
+
+    assert check_request("traces", "protobuf", trace_request(span(), run_id=named)).counts_by_run == counted
+    assert check_request("traces", "json", as_json).counts_by_run == counted
+
+
+def test_half_an_emoji_in_json_hinders_nothing():
+    """Texts that no UTF-8 can carry are read, and a message about their item can be sent."""
+    odd = json_of("traces", json_span(name="\ud800", traceId="", attributes=[{"key": "\ud800"}]))
+    good = json_of("traces", json_span(name="\ud800"))
+
+    assert check_request("traces", "json", odd).message.encode()
+    assert read_spans("json", good)[0].name == "\ud800"
+
+
 @pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
 @pytest.mark.parametrize(("encoding", "payload"), [("protobuf", b""), ("json", b"{}"), ("json", b" {} ")])
 def test_an_empty_request_has_nothing(signal, encoding, payload):
