@@ -191,6 +191,47 @@ def test_a_file_has_every_event_and_every_measurement(name, through):
     assert [log for log in logs_of(chain.collector.lines, run) if log in logs] == logs
 
 
+@pytest.fixture(scope="module")
+def imported(chain, tmp_path_factory):
+    """Return the runs that an empty store has when the file exporter's file was imported into it, by name."""
+    if chain is None:
+        return {}
+
+    def is_whole():
+        lines = chain.collector.lines
+        return all(
+            stored_spans(run).keys() <= spans_of(lines).keys()
+            and logged_points_of(lines, run) == stored_points(run)
+            and len(instruments_of(lines, run)) >= len(stored_instruments(run))
+            for run in chain.runs.values()
+        )
+
+    until(is_whole, what=lambda: "the file does not have all")
+    store = tmp_path_factory.mktemp("imported") / "experiments.db"
+    report = ox.import_otlp(chain.collector.folder / "telemetry.jsonl", store=store)
+    assert report.is_complete, report.problems
+    return {run.name: run for run in ox.runs(store=store)}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_file_of_the_collector_comes_in_as_the_run(name, through, imported, came_back):
+    """What the file exporter wrote of a run is that run in another store: what it is, its params, points, spans, events."""
+    run, found = through("collector").runs[name], imported[name]
+
+    assert (found.id, found.experiment) == (run.id, run.experiment)
+    assert dict(found.params) == dict(run.params)
+    assert found.tags == run.tags
+    assert found.record.resource == run.record.resource
+    assert name == "killed" or (str(found.state), found.reason, found.record.error_type) == (
+        str(run.state), run.reason, run.record.error_type,
+    )  # fmt: skip
+    assert stored_points(found) == stored_points(run)
+    assert differences(stored_spans(run), stored_spans(found)) == []
+    assert stored_instruments(found) == stored_instruments(run)
+    assert [log for log in stored_logs(found) if log in stored_logs(run)] == stored_logs(run)
+    came_back("import", spans=len(stored_spans(run)), points=point_count(stored_points(run)))
+
+
 @pytest.mark.parametrize("name", RUNS)
 def test_jaeger_gives_back_every_span_as_it_was_recorded(name, through, came_back):
     """Jaeger's API has each span of a run: parent, times to the nanosecond, links, events, attributes, status.
