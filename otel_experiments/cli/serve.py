@@ -14,6 +14,7 @@ import click
 
 from otel_experiments.cli.root import store_option
 from otel_experiments.cli.session import store_location
+from otel_experiments.cli.terminal.format import clean
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.importers.otlp.emitters import use_mapping
 from otel_experiments.model.store_location import StoreLocation
@@ -109,10 +110,17 @@ def command(  # noqa: PLR0913 - each argument is one option
                 pass
         finally:
             is_stored = receiver.close()
-    rest = (
+    click.echo(f"{receiver.counts}{_rest(is_stored=is_stored, damage_count=len(receiver.damages))}")
+
+
+def _rest(*, is_stored: bool, damage_count: int) -> str:
+    """Return what is to be said at the end where not everything is in the store."""
+    text = (
         "" if is_stored else " Not all of it is stored yet: the next command that opens the store does that."
     )
-    click.echo(f"{receiver.counts}{rest}")
+    if damage_count:
+        text += f" Not everything could be stored, in {damage_count} places: otel-experiments doctor"
+    return text
 
 
 def _use_mapping(location: StoreLocation, file: str) -> None:
@@ -125,7 +133,7 @@ def _use_mapping(location: StoreLocation, file: str) -> None:
 def _greet(receiver: Receiver) -> None:
     endpoints = (("gRPC", receiver.grpc_endpoint), ("HTTP", receiver.http_endpoint))
     where = " and ".join(f"{name} at {endpoint}" for name, endpoint in endpoints if endpoint is not None)
-    click.echo(f"Receiving OTLP into {receiver.store_path}: {where}. Stop with Ctrl-C.")
+    click.echo(f"Receiving OTLP into {clean(str(receiver.store_path))}: {where}. Stop with Ctrl-C.")
     if receiver.takes_token_in_clear:
         click.echo(
             "warning: the token crosses the network in clear. Pass --tls-cert and --tls-key.", err=True

@@ -89,11 +89,18 @@ class Tally:
             if subject in self._told:
                 return
             self._told.add(subject)
-        tell(logger, "The receiver refused %s", text)
+        tell(logger, "The receiver refused %s", _printable(text))
 
 
 def _number(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def _printable(text: str) -> str:
+    """Return the text with what a terminal would obey escaped: parts of it come from clients."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text
+    )
 
 
 def _joined(parts: list[str]) -> list[str]:

@@ -13,8 +13,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from otel_experiments.model.search import SpanQuery
 
-zstandard = pytest.importorskip("zstandard")
-
 SIGNALS = ("traces", "metrics", "logs")
 RESPONSES = {
     "traces": (ExportTraceServiceResponse, "rejected_spans", "rejectedSpans"),
@@ -95,7 +93,7 @@ def test_unknown_paths_are_refused(client, path):
 def compressed(body, coding):
     """Return the body in a content coding."""
     if coding == "zstd":
-        return zstandard.compress(body)
+        return pytest.importorskip("zstandard").compress(body)
     if coding == "raw deflate":
         packer = zlib.compressobj(wbits=-15)
         return packer.compress(body) + packer.flush()
@@ -130,7 +128,7 @@ def test_unknown_codings_are_refused(client, coding):
     answer = client.post("/v1/traces", b"x", {"Content-Encoding": coding})
 
     assert answer.status == 415
-    assert b"use one of gzip, deflate, zstd" in answer.body
+    assert b"use one of gzip, deflate" in answer.body
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "zstd"])

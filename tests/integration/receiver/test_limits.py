@@ -10,7 +10,11 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from otel_experiments._opening import open_reader
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.model.search import SpanQuery
 from otel_experiments.receiver import Limits
@@ -93,12 +97,38 @@ def test_a_store_that_takes_nothing_is_waited_for(make_receiver, client_of, tmp_
     holder.close()
     wait_for(lambda: client.post("/v1/traces", b"").status == 200)
     assert receiver.close(timeout_s=60)
-    from otel_experiments._opening import open_reader
-
     reader = open_reader(receiver.store_path)
     assert taken > 100
     assert len(reader.store.spans(SpanQuery(limit=None))) == taken
     reader.close()
+
+
+def test_exporters_that_are_asked_to_wait_lose_nothing(make_receiver, tmp_path):
+    """OpenTelemetry's own exporter, sent away while the store is locked, comes back: every span is there once."""
+    receiver = make_receiver(grpc="127.0.0.1:0", http=None, limits=Limits(backlog_bytes=50_000))
+    exporter = OTLPSpanExporter(receiver.grpc_endpoint, insecure=True, timeout=100)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(
+        BatchSpanProcessor(
+            exporter, max_queue_size=10_000, max_export_batch_size=100, schedule_delay_millis=20
+        )
+    )
+    tracer = provider.get_tracer("program")
+    holder = sqlite3.connect(tmp_path / "received.db", isolation_level=None)
+    holder.execute("begin immediate")
+    for number in range(3000):
+        tracer.start_span(f"work {number}").end()
+    wait_for(lambda: receiver.counts.refused_request_counts)
+    holder.execute("rollback")
+    holder.close()
+
+    assert provider.force_flush(100_000)
+    provider.shutdown()
+    assert receiver.close(timeout_s=60)
+
+    with open_reader(receiver.store_path) as reader:
+        names = [span.name for span in reader.store.spans(SpanQuery())]
+    assert sorted(names) == sorted(f"work {number}" for number in range(3000))
 
 
 def test_connections_beyond_the_limit_are_asked_to_wait(client):

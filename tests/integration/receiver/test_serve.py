@@ -126,6 +126,23 @@ def test_the_token_comes_from_a_file_or_a_variable(serve, client_of, tmp_path):
     assert err.startswith("The token cannot be read from 'nowhere': No such file or directory.")
 
 
+def test_what_clients_send_cannot_steer_the_terminal(serve, client_of):
+    """Control characters in what is refused, and in the path of the store, are printed as text."""
+    served = serve()
+    client = client_of(served)
+    client.post("/v1/logs", b"{}", {"Content-Type": "text/\x1b[31m"})
+    message = client.message_of("traces", 1)
+    message.resource_spans[0].scope_spans[0].spans[0].name = "evil\x1b[2J\x07"
+    message.resource_spans[0].scope_spans[0].spans[0].span_id = b"short"
+    client.call("traces", message.SerializeToString())
+
+    code, out, err = served.end(signal.SIGTERM)
+
+    assert code == 0
+    assert "evil" in err
+    assert all(letter.isprintable() or letter == "\n" for letter in out + err)
+
+
 class Program:
     """A program with OpenTelemetry's own SDK and exporters, which knows nothing of experiments but three attributes."""
 
