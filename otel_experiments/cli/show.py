@@ -16,6 +16,7 @@ from otel_experiments.cli.session import open_session
 from otel_experiments.cli.telemetry_groups import print_groups
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import badge, is_unicode, make_console, state_style
+from otel_experiments.cli.terminal.log_lines import logged, plain_record, print_records
 from otel_experiments.cli.terminal.span_tree import plain_tree, print_tree
 from otel_experiments.cli.trace_url import trace_url_of
 from otel_experiments.model.run import RunFacts
@@ -40,9 +41,10 @@ MAX_SPANS = 50_000
 @store_option
 @click.argument("run")
 @click.option("--all", "is_all", is_flag=True, help="Every param and metric, however many.")
+@click.option("--logs", "has_logs", is_flag=True, help="What the program and its libraries logged as well.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, *, run: str, is_all: bool, as_json: bool) -> None:
+def command(ctx: click.Context, *, run: str, is_all: bool, has_logs: bool, as_json: bool) -> None:
     """Show one run: state, config, summary, environment, spans.
 
     RUN is an id, the beginning of one, or a name: its newest run, NAME~1 the one before. latest is the newest of all.
@@ -54,7 +56,8 @@ def command(ctx: click.Context, *, run: str, is_all: bool, as_json: bool) -> Non
     roots = fold(spans.tree())
     trace_url = trace_url_of(view, Settings.resolve())
     if as_json:
-        click.echo(json_line(_plain_page(view, unsent, list(spans), roots, trace_url)))
+        records = {"log_records": list(map(plain_record, logged(view)))} if has_logs else {}
+        click.echo(json_line({**_plain_page(view, unsent, list(spans), roots, trace_url), **records}))
         return
     console = make_console()
     limit = None if is_all else MAX_ROWS
@@ -67,6 +70,9 @@ def command(ctx: click.Context, *, run: str, is_all: bool, as_json: bool) -> Non
     _print_environment(console, view)
     _print_attached(console, view)
     _print_spans(console, view, roots, len(spans))
+    if has_logs:
+        _heading(console, "log")
+        print_records(console, logged(view), limit)
 
 
 def _plain_page(

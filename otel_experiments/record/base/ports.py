@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from otel_experiments.record.base.declared import References
     from otel_experiments.record.base.gate import Gate
     from otel_experiments.record.base.guard import Guard, RunGuard
+    from otel_experiments.record.base.redactor import Redactor
     from otel_experiments.record.base.settings import Settings
 
 
@@ -48,6 +49,11 @@ class PipelinePort(Protocol):
     @property
     def guard(self) -> Guard:
         """What recording lost."""
+        ...
+
+    @property
+    def redactor(self) -> Redactor:
+        """What takes secrets out of what is recorded."""
         ...
 
     @property

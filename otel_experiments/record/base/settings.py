@@ -9,6 +9,7 @@ The environment is read when `Settings.resolve` is called, never at import.
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -75,6 +76,16 @@ def _not_negative(text: str) -> float:
     return number
 
 
+def _level(text: str) -> int | None:
+    wanted = text.strip().upper()
+    if wanted == "OFF":
+        return None
+    level = int(wanted) if wanted.isdecimal() else logging.getLevelNamesMapping().get(wanted)
+    if level is None:
+        raise ValueError("it is neither the name of a level, such as INFO, nor its number, nor off")
+    return level
+
+
 SETTINGS: Final[Mapping[str, Setting]] = {
     "store": Setting(
         STORE_VARIABLE,
@@ -115,6 +126,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         parse_trace_url,
         None,
         "Where a backend's UI shows a trace: https://HOST/trace/{trace_id}; runs keep it, and `show` and `runs` print it.",
+    ),
+    "logging": Setting(
+        "OTEL_EXPERIMENTS_LOGGING",
+        _level,
+        None,
+        "The level from which on records of Python's `logging` are in the run: DEBUG, INFO, ..., or a number; off by default.",
     ),
     "set_global": Setting(
         "OTEL_EXPERIMENTS_SET_GLOBAL",
@@ -181,6 +198,7 @@ class GivenSettings(TypedDict, total=False):
     durability: str | None
     otlp: bool | str | Otlp | None
     trace_url: str | None
+    logging: str | int | None
     set_global: bool | None
     exit_timeout_s: float | None
     heartbeat_s: float | None
@@ -217,6 +235,7 @@ class Settings:
     durability: Durability
     otlp: bool | Otlp | None
     trace_url: str | None
+    logging: int | None
     set_global: bool
     exit_timeout_s: float
     heartbeat_s: float
@@ -290,11 +309,19 @@ def _parsed(setting: Setting, text: str) -> object:
         ) from None
 
 
-def _checked(name: str, setting: Setting, value: object) -> object:
+def _as_text(name: str, value: object) -> object:
+    """Return what a variable would hold, of a value in code that is no text there; else the value itself."""
     if isinstance(value, os.PathLike):
-        value = os.fspath(cast("os.PathLike[str]", value))
+        return os.fspath(cast("os.PathLike[str]", value))
     if name == "store_mode" and isinstance(value, int) and not isinstance(value, bool):
-        value = f"{value:04o}"
+        return f"{value:04o}"
+    if name == "logging" and isinstance(value, int):
+        return "off" if value is False else str(value)
+    return value
+
+
+def _checked(name: str, setting: Setting, value: object) -> object:
+    value = _as_text(name, value)
     if name == "otlp" and isinstance(value, (str, Otlp)):
         return Otlp(endpoint=value) if isinstance(value, str) else value
     expected = setting.default

@@ -21,6 +21,7 @@ from otel_experiments.model.log import LogRecord
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import SpanLimits
 
     from otel_experiments.model.span import AttributeValue
     from otel_experiments.record.base.ports import PipelinePort
@@ -55,7 +56,7 @@ class EventWriter:
         references = self._pipeline.references
         resource = references.resource(self._resource, lambda: resource_from_sdk(self._resource))
         scope = references.scope(self._scope, lambda: scope_from_sdk(self._scope))
-        kept, dropped = self._kept(attributes or {})
+        kept, dropped = kept_attributes(attributes or {}, self._pipeline.span_limits)
         span = trace.get_current_span(context).get_span_context()
         record = LogRecord(
             time_ns=time_ns,
@@ -78,14 +79,16 @@ class EventWriter:
             (resource.declaration, scope.declaration),
         )
 
-    def _kept(self, attributes: Mapping[str, Any]) -> tuple[dict[str, AttributeValue], int]:
-        """Return the attributes as they are recorded, within the limits of a run's spans, and how many were dropped."""
-        limits = self._pipeline.span_limits
-        kept: dict[str, AttributeValue] = {}
-        for key, value in dict(attributes).items():
-            if isinstance(key, str) and key and len(kept) < (limits.max_attributes or 0):
-                kept[key] = _cut(plain_value(value), limits.max_attribute_length)
-        return kept, len(attributes) - len(kept)
+
+def kept_attributes(
+    attributes: Mapping[str, Any], limits: SpanLimits
+) -> tuple[dict[str, AttributeValue], int]:
+    """Return the attributes as they are recorded, within the limits of a run's spans, and how many were dropped."""
+    kept: dict[str, AttributeValue] = {}
+    for key, value in dict(attributes).items():
+        if isinstance(key, str) and key and len(kept) < (limits.max_attributes or 0):
+            kept[key] = _cut(plain_value(value), limits.max_attribute_length)
+    return kept, len(attributes) - len(kept)
 
 
 def _cut(value: AttributeValue, most_chars: int | None) -> AttributeValue:

@@ -39,6 +39,7 @@ from otel_experiments.record.base.sdk_locks import renew_lock
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.record.base.span_limits import span_limits
 from otel_experiments.record.events.adoption import PROVIDERS as LOGGER_PROVIDERS
+from otel_experiments.record.events.logging_handler import leave_logging, take_logging
 from otel_experiments.record.events.losses import RunLosses
 from otel_experiments.record.events.own_event import OwnEvents
 from otel_experiments.record.events.run_events import RunEvents
@@ -197,6 +198,7 @@ class Pipeline:
         """Know a run that has started, and see that the thread runs which gives signs of life and collects metrics."""
         look_again()
         collect_adopted(without=run)
+        take_logging(self)
         context = run.otel_span.get_span_context()
         self.known_runs.add(run.id, KnownRun(run.providers.resource, int(run.id, 16), context.span_id))
         self.losses.write_all(run.id)
@@ -273,6 +275,7 @@ class Pipeline:
         if self._is_closed or self.is_inherited:
             return lambda: FlushReport(is_stored=True, is_exported=True, lost=dict(self.guard.losses))
         self._is_closed = True
+        leave_logging(self)
         self._stop.set()
         is_stored = True
         self._collect_metrics()
