@@ -53,7 +53,7 @@ _LONG_S: Final = 3600.0
 @click.option(
     "--max-in-flight-mib",
     type=click.IntRange(1, 1 << 20),
-    default=256,
+    default=128,
     show_default=True,
     help="Requests in memory at once; beyond it clients are asked to wait.",
 )

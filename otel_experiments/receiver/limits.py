@@ -24,7 +24,7 @@ class Limits:
     """
 
     request_bytes: int = 64 * MIB
-    in_flight_bytes: int = 256 * MIB
+    in_flight_bytes: int = 128 * MIB
     backlog_bytes: int = 4096 * MIB
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ import gzip
 import http.client
 import json
 import socket
+import sys
 import zlib
 
 import pytest
@@ -129,6 +130,16 @@ def test_unknown_codings_are_refused(client, coding):
 
     assert answer.status == 415
     assert b"use one of gzip, deflate" in answer.body
+
+
+def test_zstd_without_its_package_says_how_to_get_it(client, monkeypatch):
+    """Where zstandard is not installed the refusal names the extra, and the other codings."""
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+
+    answer = client.post("/v1/traces", b"(\xb5/\xfd", {"Content-Encoding": "zstd"})
+
+    assert answer.status == 415
+    assert b"pip install 'otel-experiments[receiver]'. Or use one of gzip, deflate, or none." in answer.body
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "zstd"])
