@@ -51,7 +51,7 @@ def isolated_process(tmp_path, monkeypatch):
     process from ending.
     """
     for name in os.environ:
-        if name.startswith(("OTEL_", "GITHUB_")) or name in CI_VARIABLES:
+        if name.startswith(("OTEL_", "GITHUB_", "TRACEPARENT", "TRACESTATE")) or name in CI_VARIABLES:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     before = set(threading.enumerate())

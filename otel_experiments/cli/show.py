@@ -17,6 +17,7 @@ from otel_experiments.cli.telemetry_groups import print_groups
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import badge, is_unicode, make_console, state_style
 from otel_experiments.cli.terminal.log_lines import logged, plain_record, print_records
+from otel_experiments.cli.terminal.origin import origin_lines, plain_origin
 from otel_experiments.cli.terminal.span_tree import plain_tree, print_tree
 from otel_experiments.cli.trace_url import trace_url_of
 from otel_experiments.model.run import RunFacts
@@ -85,6 +86,7 @@ def _plain_page(
     """Return the page as JSON can hold it."""
     return {
         **plain_run(view),
+        "started_from": plain_origin(view),
         "trace_url": trace_url,
         "paused": {
             "count": view.record.paused_count,
@@ -129,8 +131,7 @@ def _print_header(console: Console, run: RunView, spans: Sequence[Span], trace_u
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.created_ns / 1e9))
     console.print(Text(f"{run.id}  experiment {fmt.clean(run.experiment)}", style="dim"), soft_wrap=True)
     console.print(Text(f"made {moment} ({_ago(run.age_s)}), {started}", style="dim"))
-    if trace_url is not None:
-        console.print(Text.assemble(("trace ", "dim"), (trace_url, f"link {trace_url}")), soft_wrap=True)
+    _print_ways(console, run, trace_url)
     record = run.record
     if record.paused_count:
         times = "once" if record.paused_count == 1 else f"{record.paused_count} times"
@@ -160,6 +161,13 @@ def _print_header(console: Console, run: RunView, spans: Sequence[Span], trace_u
         # Its last line is the reason, which stands above.
         for line in traceback.rstrip().splitlines()[:-1][-6:]:
             console.print(Text(f"  {fmt.clean(line)}", style="dim"), soft_wrap=True)
+
+
+def _print_ways(console: Console, run: RunView, trace_url: str | None) -> None:
+    for line in origin_lines(run):
+        console.print(Text(line, style="dim"), soft_wrap=True)
+    if trace_url is not None:
+        console.print(Text.assemble(("trace ", "dim"), (trace_url, f"link {trace_url}")), soft_wrap=True)
 
 
 def _print_losses(console: Console, run: RunView, limit: int | None) -> None:

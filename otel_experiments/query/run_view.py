@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.log import LogRecord
     from otel_experiments.model.loss import Loss
     from otel_experiments.model.rank_config import RankDifference
+    from otel_experiments.model.span import Link
     from otel_experiments.query.spans_view import SpansView
 
 _ENVIRONMENT = (
@@ -268,6 +269,15 @@ class RunView:
         from otel_experiments.query.spans_view import SpansView  # noqa: PLC0415 - 4 ms that few need
 
         return SpansView(self._page.store, SpanQuery(run_id=self.id))
+
+    @property
+    def started_from(self) -> Link | None:
+        """The link to the span that the run was started in: a CI job's, or one of the same program; None without one."""
+        from otel_experiments.query.spans_view import SpansView  # noqa: PLC0415 - as above
+
+        named = SpansView(self._page.store, SpanQuery(run_id=self.id, name=f"run {self.experiment}"))
+        links = [link for span in named if span.span_id == self.record.root_span_id for link in span.links]
+        return next((link for link in links if attributes.ML_RUN_STARTED_FROM in link.attributes), None)
 
     @property
     def log_records(self) -> list[LogRecord]:

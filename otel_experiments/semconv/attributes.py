@@ -1041,6 +1041,16 @@ Never an attribute of a metric.
 Together with the numbers of ended and dropped spans it tells whether a stored trace is complete.
 """
 
+ML_RUN_STARTED_FROM: Final = "ml.run.started_from"
+"""Where the span was found that the run was started in.
+
+Type: str
+Values: context, environment; open
+Stability: development
+
+On the link of the run's root span to that span. It is no parent, since the run's id is the trace id of its root.
+"""
+
 ML_RUN_STARTED_TIME: Final = "ml.run.started_time"
 """When the first attempt of the run started, in nanoseconds since 1970.
 

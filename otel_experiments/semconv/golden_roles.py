@@ -50,6 +50,7 @@ VOLATILE: Final[tuple[str, ...]] = (
     "ml.run.spans.dropped",
     "ml.run.spans.ended",
     "ml.run.spans.started",
+    "ml.run.started_from",
     "ml.run.started_time",
     "ml.run.trace_url",
     "ml.span.cpu_time",

@@ -961,6 +961,13 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         is_unbounded=True,
     ),
     AttributeDef(
+        name="ml.run.started_from",
+        type="enum",
+        brief="Where the span was found that the run was started in.",
+        stability="development",
+        members=("context", "environment"),
+    ),
+    AttributeDef(
         name="ml.run.started_time",
         type="int",
         brief="When the first attempt of the run started, in nanoseconds since 1970.",

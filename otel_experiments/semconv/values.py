@@ -280,6 +280,15 @@ class MlRunResult(StrEnum):
     """It was left out."""
 
 
+class MlRunStartedFrom(StrEnum):
+    """Values of `ml.run.started_from`, open. Where the span was found that the run was started in."""
+
+    CONTEXT = "context"
+    """The span that was current where the run was started, in the same process."""
+    ENVIRONMENT = "environment"
+    """The span that the variable TRACEPARENT names, of a CI job, an orchestrator or another program."""
+
+
 class MlRunState(StrEnum):
     """Values of `ml.run.state`. Where the run is in its life."""
 

@@ -31,8 +31,11 @@ from otel_experiments.golden.canonical.roles import Role, Roles
 from otel_experiments.golden.canonical.values import Value, encode_value
 from otel_experiments.model.span import Attributes, Span
 from otel_experiments.semconv import attributes as attr
+from otel_experiments.semconv import values
 
 _FRAME: Final = re.compile(r'File "[^"]*", line \d+, in (\S+)')
+_OUTSIDE: Final = values.MlRunStartedFrom.ENVIRONMENT
+"""Of a link: the run was started by a CI job, say, which is there on one machine and not on another."""
 _EPHEMERAL_PORT: Final = 32_768
 """Ports from here on are handed out by the system. Source: Linux, ip_local_port_range."""
 _HASHABLE: Final = (str, bool, int, float, bytes, type(None))
@@ -243,6 +246,7 @@ class OwnTable:
                     (
                         LinkForm(self._target(link.trace_id, link.span_id), self._small(link.attributes))
                         for link in span.links
+                        if link.attributes.get(attr.ML_RUN_STARTED_FROM) != _OUTSIDE
                     ),
                     key=repr,
                 )

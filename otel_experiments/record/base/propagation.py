@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
-from opentelemetry.trace import SpanContext
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, SpanContext
 
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.model.store_location import STORE_VARIABLE
 from otel_experiments.semconv import attributes as attr
+from otel_experiments.semconv import values
 
 if TYPE_CHECKING:
     from otel_experiments.record.base.ports import RunPort
@@ -25,10 +27,13 @@ RUN_ID_VARIABLE: Final = "OTEL_EXPERIMENTS_RUN_ID"
 RUN_NAME_VARIABLE: Final = "OTEL_EXPERIMENTS_RUN_NAME"
 RANK_VARIABLE: Final = "OTEL_EXPERIMENTS_RANK"
 """The rank whose worker a process is: what it records is that rank's."""
+PARENT_RUN_VARIABLE: Final = "OTEL_EXPERIMENTS_PARENT_RUN_ID"
+"""The run that a run of this process is part of, where the process starts runs of its own."""
 EXPERIMENT_VARIABLE: Final = "OTEL_EXPERIMENTS_EXPERIMENT"
 PROJECT_VARIABLE: Final = "OTEL_EXPERIMENTS_PROJECT"
 ENABLED_VARIABLE: Final = "OTEL_EXPERIMENTS_ENABLED"
 TRACEPARENT_VARIABLE: Final = "TRACEPARENT"
+TRACESTATE_VARIABLE: Final = "TRACESTATE"
 THREAD_IDS_VARIABLE: Final = "OTEL_EXPERIMENTS_THREAD_IDS"
 """Set by `otel-experiments trace` for the command that it runs: spans are to carry the id of their thread."""
 
@@ -55,8 +60,8 @@ def traceparent(context: SpanContext) -> str:
     return f"00-{trace.format_trace_id(context.trace_id)}-{trace.format_span_id(context.span_id)}-{flags:02x}"
 
 
-def environment_of(run: RunPort) -> dict[str, str]:
-    """Return the variables with which another process joins `run`.
+def environment_of(run: RunPort, *, joins: bool = True) -> dict[str, str]:
+    """Return the variables with which another process joins `run`, or starts runs that are part of it.
 
     Raises:
         ConfigurationError: the run is kept in memory, where no other process finds it.
@@ -68,6 +73,8 @@ def environment_of(run: RunPort) -> dict[str, str]:
             "  Keep it in a file: configure(store=PATH)."
         )
     context = trace.get_current_span(run.context_here()).get_span_context()
+    if not joins:
+        return _environment_of_parts(run, context)
     found = {
         RUN_ID_VARIABLE: run.id,
         RUN_NAME_VARIABLE: run.name,
@@ -79,6 +86,70 @@ def environment_of(run: RunPort) -> dict[str, str]:
         RANK_VARIABLE: str(run.providers.resource.attributes.get(attr.ML_DISTRIBUTED_RANK, "")),
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _environment_of_parts(run: RunPort, context: SpanContext) -> dict[str, str]:
+    """Return the variables for runs that are part of `run`; empty ones take back what this process was given itself."""
+    settings = run.pipeline.settings
+    return {
+        RUN_ID_VARIABLE: "",
+        RUN_NAME_VARIABLE: "",
+        RANK_VARIABLE: "",
+        PARENT_RUN_VARIABLE: run.id,
+        EXPERIMENT_VARIABLE: run.experiment,
+        PROJECT_VARIABLE: settings.project or "",
+        STORE_VARIABLE: str(run.pipeline.store_path or settings.store),
+        TRACEPARENT_VARIABLE: traceparent(context) if context.is_valid else "",
+        ENABLED_VARIABLE: "" if settings.enabled else "false",
+    }
+
+
+def read_parent_run(environ: Mapping[str, str]) -> str | None:
+    """Return the id of the run that runs of this process are part of; None where `environ` names none.
+
+    Raises:
+        ConfigurationError: the run id is not one.
+    """
+    run_id = environ.get(PARENT_RUN_VARIABLE, "").strip().lower()
+    if not run_id:
+        return None
+    if _RUN_ID.fullmatch(run_id) is None or not int(run_id, 16):
+        raise ConfigurationError(
+            f"{PARENT_RUN_VARIABLE}={run_id!r} is not the id of a run (32 hexadecimal digits).\n"
+            "  Pass on what run.environment(joins=False) returns in the process of that run, or unset the variable."
+        )
+    return run_id
+
+
+def read_outer_span(environ: Mapping[str, str]) -> SpanContext | None:
+    """Return the span that `TRACEPARENT` and `TRACESTATE` name; None where they name none.
+
+    Source: W3C Trace Context, and OpenTelemetry's specification of environment variables as carriers.
+    """
+    if not environ.get(TRACEPARENT_VARIABLE):
+        return None
+    from opentelemetry.trace.propagation.tracecontext import (  # noqa: PLC0415 - only where a variable is set
+        TraceContextTextMapPropagator,
+    )
+
+    carrier = {
+        "traceparent": environ[TRACEPARENT_VARIABLE],
+        "tracestate": environ.get(TRACESTATE_VARIABLE, ""),
+    }
+    outer = trace.get_current_span(TraceContextTextMapPropagator().extract(carrier, Context()))
+    found = outer.get_span_context()
+    return found if found.is_valid else None
+
+
+def links_of_start(environ: Mapping[str, str]) -> tuple[Link, ...]:
+    """Return the link from a run that starts here to the span that it starts in: the current one, else an outer one."""
+    around, source = trace.get_current_span().get_span_context(), values.MlRunStartedFrom.CONTEXT
+    if not around.is_valid:
+        outer = read_outer_span(environ)
+        if outer is None:
+            return ()
+        around, source = outer, values.MlRunStartedFrom.ENVIRONMENT
+    return (Link(around, {attr.ML_RUN_STARTED_FROM: source}),)
 
 
 def read_membership(environ: Mapping[str, str]) -> Membership | None:
@@ -95,17 +166,12 @@ def read_membership(environ: Mapping[str, str]) -> Membership | None:
             f"{RUN_ID_VARIABLE}={run_id!r} is not the id of a run (32 hexadecimal digits).\n"
             "  Pass on what run.environment() returns in the process that started the run, or unset the variable."
         )
-    from opentelemetry.trace.propagation.tracecontext import (  # noqa: PLC0415 - only in processes that join
-        TraceContextTextMapPropagator,
-    )
-
     rank = environ.get(RANK_VARIABLE, "")
-    carrier = {"traceparent": environ.get(TRACEPARENT_VARIABLE, "")}
-    told = trace.get_current_span(TraceContextTextMapPropagator().extract(carrier)).get_span_context()
+    parent = read_outer_span(environ)
     return Membership(
         run_id=run_id,
         name=environ.get(RUN_NAME_VARIABLE, ""),
         experiment=environ.get(EXPERIMENT_VARIABLE, ""),
-        parent=told if told.is_valid else None,
+        parent=parent,
         rank=int(rank) if rank.isascii() and rank.isdecimal() else None,
     )

@@ -17,6 +17,7 @@ from otel_experiments.journal.owner import is_alive
 from otel_experiments.model import run as model
 from otel_experiments.model.run import Owner, ParamValue, RunState
 from otel_experiments.process.lanes import LaneClock, current_lane, next_sequence
+from otel_experiments.record.base.propagation import links_of_start
 from otel_experiments.record.params.flatten import attribute_of_param
 from otel_experiments.record.run.core import RunCore
 from otel_experiments.record.run.endings import Ending
@@ -91,7 +92,7 @@ class OwnLife:
             f"run {core.experiment}",
             root_context,
             attributes=self._span_attributes(self._started),
-            links=links,
+            links=(*links, *links_of_start(os.environ)),
             start_time=now_ns,
         )
         core.counters.started_spans += 1

@@ -165,16 +165,20 @@ class Run:
         """Wait until what was recorded is stored and exported; the report says how far that went."""
         return self._core.pipeline.flush(timeout_s=timeout_s)
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, *, joins: bool = True) -> dict[str, str]:
         """Return the environment variables with which another process joins this run; sets none of them.
 
         `subprocess.run(command, env={**os.environ, **run.environment()})`, or `worker_init` in a pool. What the
         process records goes into this run, its spans under the span that is current here.
 
+        Args:
+            joins: False for a process that starts runs of its own: they are part of this run, as trials are of a sweep,
+                and their root spans link to the span that is current here.
+
         Raises:
             ConfigurationError: the run is kept in memory, where no other process finds it.
         """
-        return propagation.environment_of(self._core)
+        return propagation.environment_of(self._core, joins=joins)
 
     def log(
         self,

@@ -23,6 +23,7 @@ from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.base.current import active_runs, find_run
 from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.names import clean_name
+from otel_experiments.record.base.propagation import read_parent_run
 from otel_experiments.record.base.provider_watch import adopt_global_providers
 from otel_experiments.record.base.ranks import Rank, find_place
 from otel_experiments.record.base.settings import Settings
@@ -155,12 +156,11 @@ def create_run(
     if rank is not None:
         lanes.set_rank(rank.number)
     exits.watch_process()
-    around = trace.get_current_span().get_span_context()
     try:
         if spec.pending:
             cycle.announce()
             return run
-        return run.start(links=(trace.Link(around),) if around.is_valid else ())
+        return run.start()
     except BaseException as error:
         parts.life.abandon(error)
         raise
@@ -226,14 +226,14 @@ def _as_owner(core: RunCore, rank: Rank | None) -> tuple[OwnLife, GivenValues]:
 
 
 def _parent_id(pipeline: Pipeline, parent: object) -> str | None:
-    """Return the id of the run that was given as the parent, else of the current run; None where there is none.
+    """Return the id of the run that was given as the parent, else of the current run, else of the environment's.
 
     Raises:
         ConfigurationError: the parent is not a run.
     """
     if parent is None:
         enclosing = _enclosing_run(pipeline)
-        return None if enclosing is None else enclosing.id
+        return read_parent_run(os.environ) if enclosing is None else enclosing.id
     if not isinstance(parent, Run):
         raise ConfigurationError(
             f"parent={shown(parent)} is of type {type(parent).__name__}, not a run.\n"
