@@ -4,12 +4,14 @@ import contextlib
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 
 import otel_experiments as ox
+from otel_experiments._configure import pipeline
 from otel_experiments.query import Reader
 from otel_experiments.store import open_store
 
@@ -122,6 +124,43 @@ def test_a_slow_endpoint_gets_what_it_takes_in_time(tmp_path, collector):
     assert "did not take" in stderr or is_all_there  # what came too late to be answered counts as not taken
     assert json.loads(is_exported) is False
     assert_nothing_lost(tmp_path)
+
+
+def test_the_end_goes_on_while_an_endpoint_takes_requests(collector, configure, monkeypatch):
+    """Thirty requests that take their time: what a silent endpoint gets is over after some of them, and all arrive."""
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "5")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "3600000")
+    configure(otlp=ox.Otlp(endpoint=collector.endpoint, signals=["traces"]))
+
+    def answer_slowly(*_):
+        threading.Event().wait(0.1)
+
+    collector.answers["traces"] = answer_slowly
+    with ox.start_run("r") as run:
+        for step in range(150):
+            with run.step(step):
+                pass
+        assert pipeline().store_now(timeout_s=30.0)
+
+        is_exported = pipeline().otlp.shutdown(timeout_s=1.0, longest_s=100.0)
+
+    assert is_exported
+    assert len({span.span_id for span, _ in collector.spans}) == 150
+
+
+def test_a_flush_that_stores_nothing_in_time_exports_nothing(collector, configure, store_path):
+    """What is still in the journal is with no endpoint: the report says neither stored nor exported."""
+    configure(otlp=collector.endpoint)
+    with ox.start_run("r") as run:
+        assert run.flush(timeout_s=30.0).is_exported
+        with contextlib.closing(sqlite3.connect(store_path, isolation_level=None)) as other:
+            other.execute("begin immediate")
+            run.log({"loss": 1.0})
+            report = run.flush(timeout_s=0.1)
+            other.execute("rollback")
+        assert (report.is_stored, report.is_exported) == (False, False)
+        report = run.flush(timeout_s=30.0)
+        assert (report.is_stored, report.is_exported) == (True, True)
 
 
 def test_a_working_endpoint_is_not_complained_about(tmp_path, collector):

@@ -242,6 +242,7 @@ class Pipeline:
                 is_exported = self.otlp.settle(
                     timeout_s=min(left_s, self.settings.exit_timeout_s * _FINISH_SHARE)
                 )
+            is_exported = is_exported and is_stored  # what waits in the journal is with no endpoint
         if is_patient:
             self._user_processors.flush_within(deadline_s - time.monotonic())
         error = self.storage.last_error if self.storage is not None else None
@@ -308,6 +309,7 @@ class Pipeline:
                 self.storage.release()
         self.guard.tell_all()
         self.guard.raise_later()
+        is_exported = is_exported and (is_stored or self.otlp is None)
         return FlushReport(is_stored=is_stored, is_exported=is_exported, lost=dict(self.guard.losses))
 
     def write_losses(self) -> None:
