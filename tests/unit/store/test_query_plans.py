@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from otel_experiments.model.attachment import TelemetryQuery
 from otel_experiments.model.batch import ParamSet, TagSet, WriteBatch
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
@@ -19,6 +20,7 @@ from otel_experiments.model.search import (
     SpanQuery,
     TagField,
 )
+from otel_experiments.store.sqlite import attached as _attached
 from otel_experiments.store.sqlite import pages as _pages
 from otel_experiments.store.sqlite import read_loss as _read_loss
 from otel_experiments.store.sqlite import read_point as _read_point
@@ -151,3 +153,15 @@ def test_reading_and_writing_one_thing_never_scans_a_table(store, statement, par
     assert "SCAN series" not in found
     assert "SCAN chunks" not in found
     assert "SCAN params" not in found
+
+
+def test_what_is_attached_to_a_run_is_found_without_reading_the_rest_of_it(store):
+    """A run of a million spans with nothing attached to it costs no look at its spans; telemetry of no run is found by index."""
+    for table in _attached._TABLES:
+        where, parameters = _attached._where(table, TelemetryQuery(RUN), {})
+        assert f"USING INDEX {table.name}_attached (run_id=?)" in plan(
+            store, f"select count(*) from {table.name} where {where}", parameters
+        )
+        assert f"USING COVERING INDEX {table.name}_" in plan(
+            store, f"select 1 from {table.name} where run_id is null limit 1"
+        )
