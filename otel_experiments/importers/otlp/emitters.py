@@ -75,6 +75,7 @@ class Emitters:
         self._of_spans = tuple(rule for rule in table.points if not rule.event)
         self._of_events = tuple(rule for rule in table.points if rule.event)
         self._by_event: dict[str, tuple[PointRule, ...]] = {}
+        self._are_values: dict[int, dict[str, bool]] = {}  # by the id of a rule, which lives as long as this
         self._made: dict[tuple[str, str, str, int, bool], Identity] = {}
         self._last: tuple[Attributes, Mapping[str, str], Identity | None] | None = None
         sources = [
@@ -158,14 +159,16 @@ class Emitters:
         points: list[DerivedPoint] = []
         for event in span.events:
             for rule in self._rules_of(event.name):
-                if fnmatchcase(span.name, rule.span):
+                numbers = self._numbers(rule, event.attributes)
+                if numbers and fnmatchcase(span.name, rule.span):
                     step = self._step(rule, event.attributes, span.attributes)
-                    points.extend(self._points(rule, event.attributes, step, event.time_ns))
+                    points += [DerivedPoint(name, step, event.time_ns, value) for name, value in numbers]
         if span.end_ns is not None:
             for rule in self._of_spans:
-                if fnmatchcase(span.name, rule.span):
+                numbers = self._numbers(rule, span.attributes)
+                if numbers and fnmatchcase(span.name, rule.span):
                     step = self._step(rule, span.attributes)
-                    points.extend(self._points(rule, span.attributes, step, span.end_ns))
+                    points += [DerivedPoint(name, step, span.end_ns, value) for name, value in numbers]
         return points
 
     def _identify(
@@ -235,17 +238,18 @@ class Emitters:
                 return found[0]
         return NO_STEP
 
-    def _points(
-        self, rule: PointRule, attributes: Attributes, step: float, time_ns: int
-    ) -> Iterable[DerivedPoint]:
+    def _numbers(self, rule: PointRule, attributes: Attributes) -> list[tuple[str, float]]:
+        """Return what a rule takes of attributes, by name. Most spans have nothing of it, and are many."""
         if rule.value:
             name, value = attributes.get(rule.name), attributes.get(rule.value)
-            if isinstance(name, str) and name and _is_number(value):
-                yield DerivedPoint(name, step, time_ns, _number(value))
-            return
-        for key, value in attributes.items():
-            if _is_number(value) and self._is_value(rule, key):
-                yield DerivedPoint(key, step, time_ns, _number(value))
+            return [(name, _number(value))] if isinstance(name, str) and name and _is_number(value) else []
+        known = self._are_values.setdefault(id(rule), {})
+        if len(known) > _KEPT_IDENTITIES:
+            known.clear()
+        known.update({key: self._is_value(rule, key) for key in attributes if key not in known})
+        return [
+            (key, _number(value)) for key, value in attributes.items() if known[key] and _is_number(value)
+        ]
 
     def _is_value(self, rule: PointRule, key: str) -> bool:
         """Tell whether a rule takes an attribute as a value: one that is a step only where it is named letter by letter."""

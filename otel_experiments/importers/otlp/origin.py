@@ -16,8 +16,11 @@ from otel_experiments.semconv import attributes as attr
 
 @dataclass(slots=True)
 class _Seen:
+    """A run with the earliest time of its items, that of its root span where it is among them; 0 for none."""
+
     run: Run
     is_root: bool
+    since_ns: int = 0
 
 
 class Origins:
@@ -50,16 +53,16 @@ class Origins:
         key = (identity.run_id, 0 if is_named_by_item else id(resource))
         found = self._seen.get(key)
         if found is None:
-            if not is_named_by_item:
+            if is_named_by_item:
+                run = _run_named(identity, attributes)
+            else:
                 self._resources.append(resource)
-            run = _run_named(identity, attributes if is_named_by_item else resource.attributes)
-            if not is_named_by_item:
-                run = replace(run, resource=cast("dict[str, object]", resource.attributes))
+                run = own_run(identity, resource)
             found = self._seen[key] = _Seen(run, is_root)
-        run, known_ns = found.run, found.run.started_ns
-        if time_ns and (known_ns is None or (is_root, -time_ns) > (found.is_root, -known_ns)):
-            found.run = replace(run, created_ns=time_ns, started_ns=time_ns)
-        found.is_root = found.is_root or is_root
+        if is_root and not found.is_root:
+            found.is_root, found.since_ns = True, time_ns
+        elif is_root is found.is_root and time_ns > 0 and (not found.since_ns or time_ns < found.since_ns):
+            found.since_ns = time_ns
 
     def note_root(self, identity: Identity, resource: Resource, span_id: str) -> None:
         """Take note of the id of a run's root span, which was seen before."""
@@ -69,15 +72,14 @@ class Origins:
     def add_runs(self, batch: WriteBatch) -> None:
         """Add the runs that were seen, and that they were alive when the request came."""
         for seen in self._seen.values():
-            run = seen.run
-            if run.started_ns is None:
-                run = replace(run, created_ns=self._received_ns, started_ns=self._received_ns)
+            since_ns = seen.since_ns or self._received_ns
+            run = replace(seen.run, created_ns=since_ns, started_ns=since_ns)
             batch.sightings.append(RunSighting(run, seen.is_root))
             batch.heartbeats.append(Heartbeat(run.run_id, self._received_ns))
 
 
 def own_run(identity: Identity, resource: Resource) -> Run:
-    """Return what the resource of a run of ours says of it; its times are yet to be filled in."""
+    """Return what the resource of a run says of it; its times are yet to be filled in."""
     run = _run_named(identity, resource.attributes)
     return replace(run, resource=cast("dict[str, object]", resource.attributes))
 

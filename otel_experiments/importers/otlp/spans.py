@@ -58,8 +58,8 @@ def add_spans(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> 
 def _is_root(span: Span, identity: Identity) -> bool:
     """Tell whether a span is the root span of its run."""
     return (
-        identity.is_own
-        and span.parent_span_id is None
+        span.parent_span_id is None
+        and identity.is_own
         and span.attributes.get(attr.ML_OPERATION_NAME) == MlOperationName.RUN
         and attr.ML_TRACE_CHUNK_INDEX not in span.attributes
         and attr.ML_RUN_ID in span.resource.attributes

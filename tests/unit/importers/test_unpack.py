@@ -1,5 +1,7 @@
 """Requests that a receiver has journalled become runs for whoever reads the store first, and a bad one costs only itself."""
 
+import time
+
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -57,6 +59,28 @@ def test_a_reader_stores_what_a_killed_receiver_left(store_path):
 
         assert (run.experiment, len(list(run.spans)), run.record.heartbeat_ns) == ("digits", 3, NOW_NS)
         assert run.record.owner is None
+
+
+def test_a_run_whose_sender_vanished_is_lost_until_something_comes_again(store_path):
+    """Nothing was received for ten minutes: the run is lost. A request heals it, and its root span ends it."""
+    now_ns = time.time_ns()
+    journalled(store_path, a_request(a_body("01"), received_ns=now_ns - 600 * 10**9))
+    with open_reader(store_path) as reader:
+        assert str(reader.run(RUN).state) == "lost"
+
+    journalled(store_path, a_request(a_body("02"), received_ns=now_ns))
+    with open_reader(store_path) as reader:
+        assert str(reader.run(RUN).state) == "running"
+
+    root = ExportTraceServiceRequest.FromString(a_body("03"))
+    span = root.resource_spans[0].scope_spans[0].spans[0]
+    span.name, span.kind, attributes = "run digits", span.SPAN_KIND_INTERNAL, span.attributes
+    attributes.add(key="ml.operation.name").value.string_value = "run"
+    attributes.add(key="ml.run.result").value.string_value = "timeout"
+    journalled(store_path, a_request(root.SerializeToString(), received_ns=now_ns))
+    with open_reader(store_path) as reader:
+        run = reader.run(RUN)
+        assert (str(run.state), run.ended_ns, run.record.root_span_id) == ("failed", NOW_NS + 1, "03" * 8)
 
 
 def test_a_request_that_cannot_be_read_costs_itself_only(store_path):
