@@ -110,7 +110,7 @@ def _local_store(path: Path, unpack: Unpack) -> tuple[Store, list[str]]:
             from otel_experiments.collect.gather import settle_store  # noqa: PLC0415 - after a kill only
 
             settle_store(path)
-        elif not store.is_settled:
+        elif lacks_its_rest(path, store):
             return store, [_COPIED.format(path=str(path))]
         return store, []
     from otel_experiments.collect.gather import read_whole  # noqa: PLC0415 - 6 ms, if nothing is to be merged
@@ -119,6 +119,21 @@ def _local_store(path: Path, unpack: Unpack) -> tuple[Store, list[str]]:
     if whole is not store:
         store.close()
     return whole, notes
+
+
+def lacks_its_rest(path: Path, store: Store) -> bool:
+    """Return whether the store's file was copied without what lay beside it.
+
+    Its mark alone does not say so while a process begins to record, which sets it, or ends, which takes it away. So both
+    are looked at twice, in turn.
+    """
+    return not (
+        _has_rest(path) or store.is_settled or _has_rest(path) or store.is_settled
+    )  # fmt: skip
+
+
+def _has_rest(path: Path) -> bool:
+    return bool(_size(f"{path}-wal")) or has_segments(journal_directory(path))
 
 
 def _recorded_store(path: Path, unpack: Unpack) -> tuple[Store, list[str]]:

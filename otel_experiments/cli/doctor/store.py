@@ -11,7 +11,8 @@ from pathlib import Path
 from otel_experiments.cli.doctor.diagnosis import Diagnosis
 from otel_experiments.cli.doctor.rows import check_rows
 from otel_experiments.cli.terminal import format as fmt
-from otel_experiments.collect.journal_place import damaged_journals, has_segments, journal_directory
+from otel_experiments.collect.journal_place import damaged_journals, journal_directory
+from otel_experiments.collect.opening import lacks_its_rest
 from otel_experiments.errors import (
     JournalError,
     MappingFileError,
@@ -66,7 +67,7 @@ def check_store(location: StoreLocation, path: Path | None, *, is_deep: bool) ->
                 yield from check_rows(store, is_deep=is_deep)
             runs = sum(experiment.run_count for experiment in store.experiments())
             yield Diagnosis("ok", "store", f"{str(path)!r}: {runs} run{'s' * (runs != 1)}, {fmt.size(size)}.")
-            if not log_bytes and not store.is_settled and not has_segments(journal_directory(path)):
+            if not log_bytes and lacks_its_rest(path, store):
                 yield _copied(path)
             yield from _check_losses(store)
             yield from _check_unsent(store)
