@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from otel_experiments import __version__
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 for folder in (str(HERE), str(ROOT / ".ci/backends")):
@@ -21,6 +23,7 @@ from real_programs import (  # noqa: E402
     Jaeger,
     Prometheus,
     Prometheus2,
+    Serve,
     VictoriaMetrics,
 )
 
@@ -54,6 +57,12 @@ def binary(record_property):
         return found.file
 
     return file_of
+
+
+@pytest.fixture
+def note_serve(record_property):
+    """Note for the summary that `otel-experiments serve` of this checkout is used."""
+    record_property("backend_version", ("serve", __version__))
 
 
 @pytest.fixture
@@ -99,6 +108,12 @@ def make_collector(binary, start, tmp_path):
 def jaeger(binary, start, tmp_path):
     """Return a running Jaeger."""
     return start(Jaeger(binary("jaeger"), tmp_path / "jaeger"))
+
+
+@pytest.fixture
+def serve(note_serve, start, tmp_path):
+    """Return a running `otel-experiments serve`."""
+    return start(Serve(tmp_path / "serve"))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -320,3 +321,34 @@ class Prometheus2(Prometheus):
     """Debian's Prometheus, which takes no OTLP, with `collector-config/servers/prometheus-2.yaml`."""
 
     config, doors = "servers/prometheus-2.yaml", ("remote-write",)
+
+
+class Serve(Server):
+    """`otel-experiments serve` of this checkout, with a store in its folder; over HTTP it takes JSON, too."""
+
+    def __init__(self, folder):
+        grpc, http = free_port(), free_port()
+        self.endpoint = f"127.0.0.1:{grpc}"
+        self.http_endpoint = f"http://127.0.0.1:{http}"
+        self.store = folder / "received.db"
+        self._starts = 0
+        super().__init__(
+            Path(sys.executable).with_name("otel-experiments"),
+            folder,
+            [
+                "serve",
+                f"--store={self.store}",
+                f"--grpc={self.endpoint}",
+                f"--http=127.0.0.1:{http}",
+            ],
+            ready_url=None,
+        )
+
+    def start(self):
+        """Start and wait until it says that it is ready."""
+        self._starts += 1
+        return super().start()
+
+    def _is_ready(self):
+        assert self._process.poll() is None, f"{' '.join(self._command)} ended:\n{self.last_lines()}"
+        return self.log.read_text(encoding="utf-8").count("Receiving OTLP into ") == self._starts

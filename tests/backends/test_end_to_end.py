@@ -37,15 +37,19 @@ from real_programs import (
     Jaeger,
     Prometheus,
     Prometheus2,
+    Serve,
     VictoriaMetrics,
     until,
 )
 
 import otel_experiments as ox
 
-TRAININGS = Path(__file__).resolve().parent / "trainings"
+HERE = Path(__file__).resolve().parent
+TRAININGS = HERE / "trainings"
 RUNS = ("stages", "fails", "killed", "ranks")
 VALUE = "ml.metric.value"
+EACH_SERVE = pytest.mark.parametrize("backend", ["serve", "serve-json"])
+"""Stores of `otel-experiments serve`, which a Collector sends protobuf over gRPC, and JSON over HTTP."""
 
 
 def train(folder, endpoint):
@@ -102,6 +106,11 @@ def chain(kept, tmp_path_factory):
         servers["prometheus-2"] = Prometheus2(file, folder / "prometheus-2")
         configs.append("prometheus-remote-write.yaml")
         environment["PROMETHEUS_REMOTE_WRITE_ENDPOINT"] = servers["prometheus-2"].remote_write_endpoint
+    servers["serve"] = Serve(folder / "serve")
+    servers["serve-json"] = Serve(folder / "serve-json")
+    configs += ["serve.yaml", HERE / "serve-json.yaml"]
+    environment["SERVE_ENDPOINT"] = servers["serve"].endpoint
+    environment["SERVE_JSON_ENDPOINT"] = servers["serve-json"].http_endpoint
     collector = servers["collector"] = Collector(
         kept("collector").file, folder / "collector", [CONFIGS / name for name in configs], environment
     )
@@ -125,6 +134,22 @@ def through(chain, binary):
         binary("collector")
         binary(backend)
         return chain
+
+    return get
+
+
+@pytest.fixture
+def received(chain, binary, note_serve):
+    """Return a function that waits until a store of `serve` has a run, and returns it and what was recorded."""
+
+    def get(backend, name):
+        binary("collector")
+        recorded, store = chain.runs[name], chain.servers[backend].store
+        until(
+            lambda: recorded.id in {run.id for run in ox.runs(store=store)},
+            what=lambda: [run.name for run in ox.runs(store=store)],
+        )
+        return recorded, lambda: ox.run(recorded.id, store=store)
 
     return get
 
@@ -324,3 +349,65 @@ def test_prometheus_gives_back_every_point_that_it_can_hold(backend, name, throu
         one for key, points in found.items() for one in points if repr(one) not in map(repr, stored[key])
     ] == []
     came_back(backend, points=point_count(found))
+
+
+@pytest.mark.parametrize("name", RUNS)
+@EACH_SERVE
+def test_serve_has_every_span_as_it_was_recorded(backend, name, received, came_back):
+    """A store that a Collector feeds has each span once: parent, times, links, events, attributes, status."""
+    recorded, read = received(backend, name)
+    stored = stored_spans(recorded)
+
+    until(
+        lambda: stored.keys() <= stored_spans(read()).keys(),
+        what=lambda: differences(stored, stored_spans(read())),
+    )
+    assert differences(stored, stored_spans(read())) == []
+    came_back("serve", spans=len(stored))
+
+
+@pytest.mark.parametrize("name", RUNS)
+@EACH_SERVE
+def test_serve_has_every_point_at_its_step(backend, name, received, came_back):
+    """Each point of each curve of each rank is there once: step, time to the nanosecond, each bit of the value."""
+    recorded, read = received(backend, name)
+    stored = stored_points(recorded)
+
+    until(
+        lambda: point_count(stored_points(read())) >= point_count(stored),
+        what=lambda: (stored, stored_points(read())),
+    )
+    assert stored_points(read()) == stored
+    came_back("serve", points=point_count(stored))
+
+
+@pytest.mark.parametrize("name", RUNS)
+@EACH_SERVE
+def test_serve_has_every_event_and_every_measurement(backend, name, received):
+    """Log records of a run, and what its instruments measured, are what was recorded."""
+    recorded, read = received(backend, name)
+    measured, logs = stored_instruments(recorded), stored_logs(recorded)
+
+    until(
+        lambda: len(stored_instruments(read())) >= len(measured),
+        what=lambda: (measured, stored_instruments(read())),
+    )
+    assert stored_instruments(read()) == measured
+    found = stored_logs(read())
+    assert [log for log in found if log in logs] == logs
+
+
+@pytest.mark.parametrize("name", RUNS)
+@EACH_SERVE
+def test_serve_has_the_run_itself(backend, name, received):
+    """Name, experiment, parameters, ranks and how it ended are those of the run that was recorded.
+
+    Of a run that was killed `serve` knows after five minutes without a request that it is lost.
+    """
+    recorded, read = received(backend, name)
+
+    def facts(run):
+        state = "lost" if name == "killed" and str(run.state) == "running" else str(run.state)
+        return run.name, run.experiment, dict(run.params), run.metrics.ranks, state
+
+    until(lambda: facts(read()) == facts(recorded), what=lambda: (facts(recorded), facts(read())))
