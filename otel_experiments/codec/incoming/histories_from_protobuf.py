@@ -98,7 +98,7 @@ def metrics_from_otlp(payload: bytes, refusals: Refusals) -> tuple[list[SeriesPo
     Raises:
         TelemetryDecodeError: the bytes are no request.
     """
-    taken = _taken_apart(payload) if _NAME in payload else None
+    taken = taken_apart(payload) if _NAME in payload else None
     if taken is None:
         taken = Taken()
         taken.take_groups(parse(MetricsData(), payload).resource_metrics)
@@ -106,7 +106,7 @@ def metrics_from_otlp(payload: bytes, refusals: Refusals) -> tuple[list[SeriesPo
     return taken.histories.pieces(), taken.others
 
 
-def _taken_apart(payload: bytes) -> Taken | None:
+def taken_apart(payload: bytes) -> Taken | None:
     """Return the data points of a request; None where the parser has to read the whole of it."""
     taken = Taken()
     try:

@@ -22,7 +22,10 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_experiments.codec.incoming.check import Checked, check_request
+from otel_experiments.codec.incoming.from_protobuf import decode_log_records, decode_spans
+from otel_experiments.codec.incoming.metrics_from_protobuf import decode_instrument_points
 from otel_experiments.codec.incoming.read import read_logs, read_metrics, read_spans
+from otel_experiments.codec.incoming.refusals import Refusals
 from otel_experiments.codec.otlp.instruments import instrument_points_to_request
 from otel_experiments.errors import TelemetryDecodeError
 
@@ -154,7 +157,25 @@ def test_a_span_that_cannot_be_kept_costs_no_other_span(broken, encoding):
     assert (checked.item_count, checked.refused_count, checked.counts_by_run) == (3, 1, {RUN: 2})
     assert "1 of 3 spans" in checked.message
     assert "the span 'odd' has" in checked.message
-    assert [one.name for one in read_spans(encoding, payload)] == ["first", "last"]
+    refusals = Refusals()
+    assert [one.name for one in read_spans(encoding, payload, refusals)] == ["first", "last"]
+    assert refusals.count == 1
+    assert refusals.first in checked.message
+
+
+def test_files_are_refused_whole_for_an_item_that_cannot_be_kept():
+    """Where nothing counts what is left out, as for a file that is compared, such an item is an error that names it."""
+    logs = ExportLogsServiceRequest()
+    logs.resource_logs.add().scope_logs.add().log_records.add(event_name="odd", time_unix_nano=TOO_LATE)
+    metrics = metric_request(Metric(name="odd", gauge=Gauge(data_points=[point(time_unix_nano=TOO_LATE)])))
+
+    for decode, payload in (
+        (decode_spans, trace_request(span(name="odd", trace_id=b"abc"))),
+        (decode_log_records, logs.SerializeToString()),
+        (decode_instrument_points, metrics),
+    ):
+        with pytest.raises(TelemetryDecodeError, match=r"OTLP protobuf: .* 'odd' has a t"):
+            decode(payload)
 
 
 @pytest.mark.parametrize("encoding", ["protobuf", "json"])
@@ -213,7 +234,9 @@ def test_a_log_record_of_no_possible_time_is_refused(field):
 
     assert (checked.item_count, checked.refused_count) == (2, 1)
     assert "the log record 'late'" in checked.message
-    assert [record.event_name for record in read_logs("protobuf", payload)] == ["kept"]
+    refusals = Refusals()
+    assert [record.event_name for record in read_logs("protobuf", payload, refusals)] == ["kept"]
+    assert refusals.count == 1
 
 
 @pytest.mark.parametrize("name", ["ml.metric.value", "loss"])
@@ -224,8 +247,10 @@ def test_a_data_point_of_no_possible_time_is_refused(field, name):
     payload = metric_request(Metric(name=name, gauge=Gauge(data_points=points)), run_id=RUN)
 
     checked = check_request("metrics", "protobuf", payload)
-    series, others = read_metrics("protobuf", payload)
+    refusals = Refusals()
+    series, others = read_metrics("protobuf", payload, refusals)
 
+    assert refusals.count == 1
     assert (checked.item_count, checked.refused_count, checked.counts_by_run) == (3, 1, {RUN: 2})
     assert f"the metric '{name}'" in checked.message
     assert sum(len(one.values) for one in series) + len(others) == 2
@@ -242,6 +267,10 @@ def test_items_that_name_a_run_themselves_are_counted_for_it():
 
     checked = check_request("traces", "protobuf", payload)
 
+    (alone,) = check_request(
+        "traces", "protobuf", trace_request(span(attributes=[text("ml.run.id", OTHER)]), run_id=RUN)
+    ).run_ids
+    assert alone == OTHER
     assert checked.counts_by_run == {RUN: 1, OTHER: 1}
     assert checked.run_ids == {RUN, OTHER}
     assert [one.run_id for one in read_spans("protobuf", payload)] == [RUN, OTHER]
@@ -391,6 +420,7 @@ def test_json_values_are_read_as_the_specification_has_them(sent, found):
     "sent",
     [
         {"intValue": "9223372036854775808"},
+        {"intValue": "-9223372036854775809"},
         {"intValue": 1.5},
         {"intValue": True},
         {"intValue": "1_0"},
