@@ -37,3 +37,4 @@ class InstrumentPoint:
     resource: Resource = field(default_factory=Resource)
     scope: Scope = field(default_factory=Scope)
     run_id: str | None = None
+    given_ns: int | None = None

@@ -12,6 +12,7 @@ class LogRecord:
     """One log record. Source: opentelemetry-proto, logs.proto, LogRecord.
 
     Units: times are nanoseconds since the Unix epoch. `body` is any value, unlimited in size.
+    `given_ns` is as in `Span`.
     """
 
     time_ns: int
@@ -28,3 +29,4 @@ class LogRecord:
     resource: Resource = field(default_factory=Resource)
     scope: Scope = field(default_factory=Scope)
     run_id: str | None = None
+    given_ns: int | None = None

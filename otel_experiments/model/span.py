@@ -89,6 +89,9 @@ class Span:
     digits). `end_ns` is None while the span is open. `run_id` names the run that was current when the span
     started; None for spans of no run.
 
+    `given_ns` is set where the item has its run from elsewhere than its attributes: when it was attached to it, 0 where it joined it
+    by its trace. Only `Store.whole_run` says it; what is written with it stays the item that came without a run.
+
     Source: opentelemetry-proto, trace.proto, Span.
     """
 
@@ -112,6 +115,7 @@ class Span:
     dropped_events_count: int = 0
     dropped_links_count: int = 0
     run_id: str | None = None
+    given_ns: int | None = None
 
     @property
     def duration_ns(self) -> int | None:

@@ -207,12 +207,12 @@ class _Export:
 
 def _marked(items: Sequence[_Marked], run_id: str | None) -> list[_Marked]:
     """Return the items with marked resources; what shares one still does."""
-    made: dict[int, Resource] = {}
+    made: dict[tuple[int, int | None], Resource] = {}
     found = []
     for item in items:
-        key = id(item.resource)
+        key = id(item.resource), item.given_ns
         if key not in made:
-            made[key] = marked(item.resource, run_id)
+            made[key] = marked(item.resource, run_id, item.given_ns)
         found.append(replace(item, resource=made[key]))
     return found
 

@@ -664,6 +664,17 @@ Examples: "mnist-baseline", "retrieval-ablation"
 Stability: development
 """
 
+ML_EXPORT_GIVEN_TIME: Final = "ml.export.given_time"
+"""When exported telemetry was attached to its run, in nanoseconds since 1970; 0 where it joined the run by its trace.
+
+Type: int
+Examples: 1700000000000000000
+Stability: development
+Never an attribute of a metric.
+
+Stands beside `ml.export.run_id`, on the resource of what names no run by itself.
+"""
+
 ML_EXPORT_RUN_ID: Final = "ml.export.run_id"
 """Run that exported telemetry is stored under; empty where it belongs to no run.
 

@@ -38,6 +38,7 @@ VOLATILE: Final[tuple[str, ...]] = (
     "host.id",
     "host.name",
     "ml.checkpoint.size",
+    "ml.export.given_time",
     "ml.export.run_id",
     "ml.metric.nan_bits",
     "ml.run.adopted",

@@ -617,6 +617,14 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         examples=("mnist-baseline", "retrieval-ablation"),
     ),
     AttributeDef(
+        name="ml.export.given_time",
+        type="int",
+        brief="When exported telemetry was attached to its run, in nanoseconds since 1970; 0 where it joined the run by its trace.",
+        stability="development",
+        examples=(1700000000000000000,),
+        is_unbounded=True,
+    ),
+    AttributeDef(
         name="ml.export.run_id",
         type="string",
         brief="Run that exported telemetry is stored under; empty where it belongs to no run.",

@@ -12,6 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from otel_experiments._replay import _Import
+from otel_experiments.model.attachment import Attachment, TelemetryQuery
 from otel_experiments.model.batch import (
     Heartbeat,
     MetricDefinition,
@@ -136,7 +137,7 @@ def telemetry(run_ids):
     }
     spans = st.builds(
         Span,
-        trace_id=RUN_IDS,
+        trace_id=RUN_IDS | OWN,
         span_id=SPAN_IDS,
         name=TEXTS,
         start_ns=TIMES,
@@ -162,7 +163,7 @@ def telemetry(run_ids):
         severity_number=st.integers(0, 24),
         severity_text=TEXTS,
         body=VALUES,
-        trace_id=st.none() | RUN_IDS,
+        trace_id=st.none() | RUN_IDS | OWN,
         span_id=st.none() | SPAN_IDS,
         flags=FLAGS,
         dropped_attributes_count=COUNTS,
@@ -241,6 +242,8 @@ def seen(store):
                 array(code, column).tobytes() for code, column in zip("dqd", columns, strict=True)
             ]
             found["summary", *place] = _summary(one.summary, history.values)
+        found["attached", run_id] = store.telemetry_groups(TelemetryQuery(run_id=run_id))
+    found["unattached"] = store.telemetry_groups(TelemetryQuery())
     for run_id in run_ids:
         *_, last = store.whole_run(run_id)
         found["times", run_id] = repr((last.params, last.tags, last.metric_definitions))
@@ -275,10 +278,11 @@ def made_of(batches):
 
 @pytest.mark.parametrize("location", ["sqlite://:memory:", "memory://"])
 @settings(max_examples=25, phases=[Phase.explicit, Phase.generate])
-@given(batches=RECORDED)
-def test_the_pages_of_a_run_make_another_store_hold_it(location, batches):
+@given(batches=RECORDED, attached=telemetry(st.none()))
+def test_the_pages_of_a_run_make_another_store_hold_it(location, batches, attached):
     """What a store gives of a run, page by page, is all that there is to see of it, in every kind of store."""
-    with made_of(batches) as source, open_store(location) as copy:
+    attach = WriteBatch(attach=[Attachment(RUN_ID, TelemetryQuery(), 77)])
+    with made_of([*batches, attached, attach]) as source, open_store(location) as copy:
         for page in source.whole_run(RUN_ID):
             copy.apply(page)
 
@@ -306,10 +310,11 @@ def read_back(sink, store):
 
 @pytest.mark.parametrize("form", ["json", "proto"])
 @settings(max_examples=25, phases=[Phase.explicit, Phase.generate])
-@given(batches=RECORDED, orphans=telemetry(st.none()))
-def test_what_is_exported_and_imported_is_what_was_stored(form, batches, orphans):
+@given(batches=RECORDED, attached=telemetry(st.none()), orphans=telemetry(st.none()))
+def test_what_is_exported_and_imported_is_what_was_stored(form, batches, attached, orphans):
     """NaN bits, zeros with a sign, steps that repeat and go back, ranks, params of any type, states, foreign telemetry: all."""
-    with made_of([*batches, orphans]) as source, open_store("sqlite://:memory:") as copy:
+    attach = WriteBatch(attach=[Attachment(RUN_ID, TelemetryQuery(), 77)])
+    with made_of([*batches, attached, attach, orphans]) as source, open_store("sqlite://:memory:") as copy:
         sink = exported(source, [RUN_ID], form, unattached=True)
         read_back(sink, copy)
 

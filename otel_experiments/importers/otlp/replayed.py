@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeVar
 
-from otel_experiments.codec.export_mark import mark_of, unmarked
+from otel_experiments.codec.export_mark import given_of, mark_of, unmarked
 from otel_experiments.codec.run_record import load_run_record
 from otel_experiments.errors import TelemetryDecodeError
 from otel_experiments.importers.otlp.emitters import Identity
@@ -75,7 +75,9 @@ class Replayed:
         if run_id is None:
             return False
         if run_id not in self._refused:
-            into.append(replace(item, resource=self.unmarked(item.resource), run_id=run_id or None))
+            given_ns = given_of(item.resource) if run_id else None
+            resource = self.unmarked(item.resource)
+            into.append(replace(item, resource=resource, run_id=run_id or None, given_ns=given_ns))
         return True
 
     def unmarked(self, resource: Resource) -> Resource:

@@ -34,6 +34,7 @@ def add_spans(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> 
         for span in read_spans(request.encoding, request.payload)
         if not origins.replayed.take_span(span, batch)
     ]
+    exported_count = len(batch.spans)
     derived = DerivedSeries()
     identities = origins.emitters.identify_spans(spans, origins.hints)
     for span, identity in zip(spans, identities, strict=True):
@@ -52,7 +53,7 @@ def add_spans(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> 
         for point in origins.emitters.points_of_span(span):
             derived.add(identity, point.name, point.step, point.time_ns, point.value)
     batch.points += derived.blocks()
-    batch.shared_traces += dict.fromkeys(span.trace_id for span in batch.spans)
+    batch.shared_traces += dict.fromkeys(span.trace_id for span in batch.spans[exported_count:])
 
 
 def _is_root(span: Span, identity: Identity) -> bool:

@@ -93,13 +93,16 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
         (span.trace_id, span.span_id) for span in batch.spans if contents.attached and span.run_id is not None
     )
     for content_hash, record in news.log_records.items():
-        contents.log_records.setdefault(content_hash, record)
+        contents.log_records.setdefault(content_hash, replace(record, given_ns=None))
     for content_hash, point in news.instrument_points.items():
-        contents.instrument_points.setdefault(content_hash, point)
+        contents.instrument_points.setdefault(content_hash, replace(point, given_ns=None))
     for stored in news.runs.values():
         if stored.run.experiment:
             name, created_ns = stored.run.experiment, stored.run.created_ns
             contents.experiments[name] = min(contents.experiments.get(name, created_ns), created_ns)
+    contents.attached.update((span.trace_id, span.span_id) for span in batch.spans if span.given_ns)
+    contents.attached.update(key for key, record in news.log_records.items() if record.given_ns)
+    contents.attached.update(key for key, point in news.instrument_points.items() if point.given_ns)
     join_traces(contents, batch.shared_traces)
     _define(contents, batch.metric_definitions)
     # Points are what must not be put in place twice: nothing is called from here to the offsets that could raise.
@@ -187,7 +190,7 @@ def _take_telemetry(contents: Contents, news: Contents, batch: WriteBatch) -> No
         known = contents.spans.get(key)
         if span.end_ns is not None or known is None or known.end_ns is None:
             run_id = span.run_id if span.run_id is not None or known is None else known.run_id
-            news.spans[key] = _plain_span(replace(span, run_id=run_id))
+            news.spans[key] = _plain_span(replace(span, run_id=run_id, given_ns=None))
     for record in batch.log_records:
         if record.run_id is not None:
             _ensure(contents, news, record.run_id, record.time_ns)

@@ -3,19 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
+from typing import Any, Final
 
 from otel_experiments.model.batch import MetricDefinition, WriteBatch
 from otel_experiments.model.metric import PointBlock
 from otel_experiments.store.memory.contents import Contents
+from otel_experiments.store.semantics.given import as_given
+from otel_experiments.store.semantics.identity import instrument_point_hash, log_record_hash
 from otel_experiments.store.semantics.news import news_of
 from otel_experiments.store.semantics.pages import WHOLE_ITEMS, WHOLE_POINTS
+
+_UNKNOWN_NS: Final = 1
+"""A memory store keeps that an item was attached, not when."""
+
+
+def _items(contents: Contents, run_id: str | None) -> Iterator[tuple[str, Iterator[Any]]]:
+    """Yield the telemetry of a run by the field of a batch that it belongs in."""
+    attached = dict.fromkeys(contents.attached, _UNKNOWN_NS)
+
+    def given(key: object) -> dict[Any, int | None]:
+        return {key: attached.get(key)}
+
+    yield (
+        "spans",
+        (
+            replace(span, given_ns=attached.get(key))
+            for key, span in list(contents.spans.items())
+            if span.run_id == run_id
+        ),
+    )
+    yield (
+        "log_records",
+        (
+            as_given(record, log_record_hash, given(key))
+            for key, record in list(contents.log_records.items())
+            if record.run_id == run_id
+        ),
+    )
+    yield (
+        "instrument_points",
+        (
+            as_given(point, instrument_point_hash, given(key))
+            for key, point in list(contents.instrument_points.items())
+            if point.run_id == run_id
+        ),
+    )
 
 
 def whole_run(contents: Contents, run_id: str | None) -> Iterator[WriteBatch]:
     """Yield all that is stored of a run, or of none. See `Store.whole_run`."""
-    for name in ("spans", "log_records", "instrument_points"):
-        items = (item for item in list(getattr(contents, name).values()) if item.run_id == run_id)
+    for name, items in _items(contents, run_id):
         while page := list(islice(items, WHOLE_ITEMS)):
             yield WriteBatch(**{name: page})
     if run_id is None:

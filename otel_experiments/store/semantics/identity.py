@@ -33,7 +33,7 @@ def log_record_hash(record: LogRecord, resource: str, scope: str) -> str:
             [
                 record.time_ns, record.observed_time_ns, record.event_name, record.severity_number,
                 record.severity_text, record.body, record.attributes, record.trace_id, record.span_id,
-                record.flags, record.dropped_attributes_count, record.run_id, resource, scope,
+                record.flags, record.dropped_attributes_count, _named_run(record), resource, scope,
             ]
         )
     )  # fmt: skip
@@ -46,10 +46,15 @@ def instrument_point_hash(point: InstrumentPoint, resource: str, scope: str) -> 
             [
                 point.name, point.kind, point.time_ns, point.start_ns, point.unit, point.description,
                 point.value, point.histogram, point.is_monotonic, point.temporality, point.flags,
-                point.attributes, point.exemplars, point.run_id, resource, scope,
+                point.attributes, point.exemplars, _named_run(point), resource, scope,
             ]
         )
     )  # fmt: skip
+
+
+def _named_run(item: LogRecord | InstrumentPoint) -> str | None:
+    """Return the run that an item came with: one that was given it later leaves it the same item."""
+    return item.run_id if item.given_ns is None else None
 
 
 def _hash(text: str) -> str:

@@ -7,15 +7,19 @@ while a run is recorded.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from array import array
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from otel_experiments.codec.values import load_value
 from otel_experiments.model.batch import MetricDefinition, ParamSet, TagSet, WriteBatch
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.store.semantics.given import as_given
+from otel_experiments.store.semantics.identity import instrument_point_hash, log_record_hash
 from otel_experiments.store.semantics.news import news_of
 from otel_experiments.store.semantics.pages import WHOLE_ITEMS, WHOLE_POINTS
 from otel_experiments.store.semantics.run import StoredRun
@@ -40,6 +44,15 @@ _LOG_KEYS: Final = "select log_record_id from log_records where run_id is ? orde
 _INSTRUMENT_KEYS: Final = (
     "select instrument_point_id from instrument_points where run_id is ? order by instrument_point_id"
 )
+# Index: the primary keys.
+_GIVEN_SPANS: Final = """
+    select trace_id || span_id, attached_ns from json_each(?) wanted cross join spans on span_key = wanted.value
+    where attached_ns is not null
+"""
+_GIVEN_LOGS: Final = (
+    "select hash, attached_ns from json_each(?) wanted cross join log_records on log_record_id = wanted.value"
+)
+_GIVEN_POINTS: Final = "select hash, attached_ns from json_each(?) wanted cross join instrument_points on instrument_point_id = wanted.value"
 _SERIES: Final = "select series_id, name, phase, rank from series where run_id = ? order by series_id"
 # Index: unique (series_id, seq).
 _COUNTS: Final = "select seq, count from chunks where series_id = ? order by seq"
@@ -66,14 +79,27 @@ class _Stretch(NamedTuple):
 def whole_run(database: Database, run_id: str | None) -> Iterator[WriteBatch]:
     """Yield all that is stored of a run, or of none. See `Store.whole_run`."""
     for keys in _key_pages(database, _SPAN_KEYS, run_id):
-        yield WriteBatch(spans=read(database, _read_telemetry.spans_by_key, keys))
+        spans = read(database, _read_telemetry.spans_by_key, keys)
+        given = read(database, _given, _GIVEN_SPANS, keys)
+        yield WriteBatch(
+            spans=[replace(one, given_ns=given.get(f"{one.trace_id}{one.span_id}")) for one in spans]
+        )
     for keys in _key_pages(database, _LOG_KEYS, run_id):
-        yield WriteBatch(log_records=read(database, _read_telemetry.log_records_by_key, keys))
+        records = read(database, _read_telemetry.log_records_by_key, keys)
+        given = read(database, _given, _GIVEN_LOGS, keys)
+        yield WriteBatch(log_records=[as_given(one, log_record_hash, given) for one in records])
     for keys in _key_pages(database, _INSTRUMENT_KEYS, run_id):
-        yield WriteBatch(instrument_points=read(database, _read_telemetry.instrument_points_by_key, keys))
+        points = read(database, _read_telemetry.instrument_points_by_key, keys)
+        given = read(database, _given, _GIVEN_POINTS, keys)
+        yield WriteBatch(instrument_points=[as_given(one, instrument_point_hash, given) for one in points])
     if run_id is not None:
         yield from _points(database, run_id)
         yield read(database, _run_itself, run_id)
+
+
+def _given(connection: sqlite3.Connection, sql: str, keys: array[int]) -> dict[str, int | None]:
+    """Return when the rows were attached to their run, by what tells them from others."""
+    return dict(connection.execute(sql, (json.dumps(list(keys)),)).fetchall())
 
 
 def _key_pages(database: Database, sql: str, run_id: str | None) -> Iterator[array[int]]:

@@ -26,8 +26,8 @@ _UPSERT_SPAN: Final = """
     insert into spans (
       trace_id, span_id, parent_span_id, run_id, name, kind, start_ns, end_ns, status, status_message,
       attributes, trace_state, flags, dropped_attributes_count, dropped_events_count, dropped_links_count,
-      resource_id, scope_id
-    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      resource_id, scope_id, attached_ns
+    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     on conflict (trace_id, span_id) do update set
       parent_span_id = excluded.parent_span_id, run_id = coalesce(excluded.run_id, spans.run_id),
       name = excluded.name, kind = excluded.kind, start_ns = excluded.start_ns, end_ns = excluded.end_ns,
@@ -37,7 +37,7 @@ _UPSERT_SPAN: Final = """
       dropped_events_count = excluded.dropped_events_count,
       dropped_links_count = excluded.dropped_links_count,
       resource_id = excluded.resource_id, scope_id = excluded.scope_id,
-      attached_ns = case when excluded.run_id is null then spans.attached_ns end
+      attached_ns = case when excluded.run_id is null then spans.attached_ns else excluded.attached_ns end
 """
 _DELETE_EVENTS: Final = "delete from span_events where trace_id = ? and span_id = ?"
 _DELETE_LINKS: Final = "delete from span_links where trace_id = ? and span_id = ?"
@@ -53,14 +53,14 @@ _INSERT_LINK: Final = """
 _INSERT_LOG_RECORD: Final = """
     insert or ignore into log_records (
       hash, run_id, time_ns, observed_time_ns, event_name, severity_number, severity_text, body, attributes,
-      trace_id, span_id, flags, dropped_attributes_count, resource_id, scope_id
-    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      trace_id, span_id, flags, dropped_attributes_count, resource_id, scope_id, attached_ns
+    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _INSERT_INSTRUMENT_POINT: Final = """
     insert or ignore into instrument_points (
       hash, run_id, name, kind, unit, description, time_ns, start_ns, value, value_is_nan, histogram,
-      is_monotonic, temporality, flags, attributes, exemplars, resource_id, scope_id
-    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      is_monotonic, temporality, flags, attributes, exemplars, resource_id, scope_id, attached_ns
+    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _UPSERT_SEGMENT: Final = """
     insert into segments (segment_id, stored_bytes) values (?, ?)
@@ -92,7 +92,7 @@ class TelemetryWriter:
                     span.trace_id, span.span_id, span.parent_span_id, span.run_id, clean_text(span.name),
                     int(span.kind), span.start_ns, span.end_ns, int(span.status), clean_text(span.status_message),
                     dump_value(span.attributes), span.trace_state, span.flags, span.dropped_attributes_count,
-                    span.dropped_events_count, span.dropped_links_count, resource_id, scope_id,
+                    span.dropped_events_count, span.dropped_links_count, resource_id, scope_id, span.given_ns or None,
                 )
             )  # fmt: skip
         connection.executemany(_UPSERT_SPAN, rows)
@@ -131,7 +131,7 @@ class TelemetryWriter:
                     record.observed_time_ns, clean_text(record.event_name), record.severity_number,
                     clean_text(record.severity_text), dump_value(record.body), dump_value(record.attributes),
                     record.trace_id, record.span_id, record.flags, record.dropped_attributes_count,
-                    resource_id, scope_id,
+                    resource_id, scope_id, record.given_ns or None,
                 )
             )  # fmt: skip
         connection.executemany(_INSERT_LOG_RECORD, rows)
@@ -154,7 +154,7 @@ class TelemetryWriter:
                     point.start_ns, value, int(value is None and point.value is not None),
                     None if point.histogram is None else dump_value(point.histogram), int(point.is_monotonic),
                     point.temporality, point.flags, dump_value(point.attributes), dump_value(point.exemplars),
-                    resource_id, scope_id,
+                    resource_id, scope_id, point.given_ns or None,
                 )
             )  # fmt: skip
         connection.executemany(_INSERT_INSTRUMENT_POINT, rows)
