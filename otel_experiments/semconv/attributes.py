@@ -66,6 +66,15 @@ Defined by: https://opentelemetry.io/schemas/1.44.0
 Never an attribute of a metric.
 """
 
+CODE_STACKTRACE: Final = "code.stacktrace"
+"""Stack of the place that is meant, as Python prints it.
+
+Type: str
+Examples: "File \\"train.py\\", line 3, in fit"
+Stability: stable
+Defined by: https://opentelemetry.io/schemas/1.44.0
+"""
+
 CPU_LOGICAL_NUMBER: Final = "cpu.logical_number"
 """Number of the logical CPU, from 0.
 

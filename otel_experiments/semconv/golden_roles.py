@@ -32,6 +32,7 @@ IDENTITY: Final[tuple[str, ...]] = (
 VOLATILE: Final[tuple[str, ...]] = (
     "code.file.path",
     "code.line.number",
+    "code.stacktrace",
     "exception.stacktrace",
     "gen_ai.response.id",
     "host.arch",

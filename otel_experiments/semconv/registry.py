@@ -63,6 +63,14 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         upstream="https://opentelemetry.io/schemas/1.44.0",
     ),
     AttributeDef(
+        name="code.stacktrace",
+        type="string",
+        brief="Stack of the place that is meant, as Python prints it.",
+        stability="stable",
+        examples=("File \"train.py\", line 3, in fit",),
+        upstream="https://opentelemetry.io/schemas/1.44.0",
+    ),
+    AttributeDef(
         name="cpu.logical_number",
         type="int",
         brief="Number of the logical CPU, from 0.",

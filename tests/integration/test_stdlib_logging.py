@@ -72,13 +72,15 @@ def test_an_exception_is_kept_with_its_type_text_and_traceback(configure, read, 
             {}["weights"]
         except KeyError:
             log.exception("cannot load")
-        log.error("no exception here", exc_info=(None, None, None))
+        log.error("no exception here", exc_info=(None, None, None), stack_info=True)
 
     first, second = records(read("r"))
     assert first.attributes["exception.type"] == "KeyError"
     assert first.attributes["exception.message"] == "'weights'"
     assert '{}["weights"]' in first.attributes["exception.stacktrace"]
     assert not [key for key in second.attributes if key.startswith("exception.")]
+    assert 'log.error("no exception here"' in second.attributes["code.stacktrace"]
+    assert "code.stacktrace" not in first.attributes
 
 
 @pytest.mark.parametrize(

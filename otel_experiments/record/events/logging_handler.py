@@ -154,6 +154,7 @@ def _attributes_of(record: logging.LogRecord) -> Mapping[str, Any]:
         attr.CODE_FILE_PATH: record.pathname,
         attr.CODE_FUNCTION_NAME: record.funcName,
         attr.CODE_LINE_NUMBER: record.lineno,
+        attr.CODE_STACKTRACE: record.stack_info,
         attr.THREAD_NAME: record.threadName,
     }
     error = record.exc_info[1] if record.exc_info else None
