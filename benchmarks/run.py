@@ -32,6 +32,7 @@ SCRIPTS = (
     "growth",
     "otlp_out",
     "otlp_in",
+    "otlp_receive",
     "otlp_backends",
 )
 PACKAGES = ("otel-experiments", "opentelemetry-sdk", "protobuf", "grpcio", "psutil")
