@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from os import PathLike
 from typing import Final, Literal
@@ -134,16 +135,12 @@ def _query(
 
 
 def _of_trace(store: Store, query: TelemetryQuery, trace: str) -> TelemetryQuery:
-    from dataclasses import replace  # noqa: PLC0415 - once
-
     wanted = trace.strip().lower().replace("-", "")
     if not wanted or len(wanted) > _TRACE_DIGITS or any(digit not in "0123456789abcdef" for digit in wanted):
         raise ConfigurationError(
             f"Trace {trace!r} cannot be looked for: it is no hexadecimal number of up to {_TRACE_DIGITS} digits.\n"
             "  Copy a trace id, or its beginning, from: otel-experiments attach"
         )
-    if len(wanted) == _TRACE_DIGITS:
-        return replace(query, trace_id=wanted)
     groups = store.telemetry_groups(TelemetryQuery(query.run_id), by_trace=True)
     found = [one.trace_id for one in groups if one.trace_id is not None and one.trace_id.startswith(wanted)]
     if len(found) > 1:

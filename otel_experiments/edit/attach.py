@@ -81,8 +81,6 @@ def detach(store: Store, run_id: str, query: TelemetryQuery, *, points_of: Point
     """
     wanted = replace(query, run_id=run_id)
     groups = store.telemetry_groups(wanted)
-    if not groups:
-        return AttachReport(run_id)
     blocks = _points(store, wanted, points_of)
     store.apply(WriteBatch(detach=[Detachment(wanted, tuple(blocks))]))
     rest = _points(store, TelemetryQuery(run_id), points_of)  # a point may have come of two items

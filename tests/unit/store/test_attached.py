@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from otel_experiments.errors import IncompleteReadWarning
 from otel_experiments.model.attachment import Attachment, Detachment, TelemetryQuery
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
@@ -286,3 +287,18 @@ def test_nothing_is_left_of_a_series_that_is_taken_back(tmp_path):
     connection.close()
 
     assert left == [(0,), (0,), (0,)]
+
+
+def test_a_resource_that_cannot_be_read_is_told(tmp_path):
+    """Telemetry of a resource that cannot be read is still counted, and a warning names the row."""
+    path = tmp_path / "runs.db"
+    with open_store(path) as store:
+        store.apply(WriteBatch(spans=[a_span(10)]))
+    with sqlite3.connect(path) as connection:
+        connection.execute("update resources set attributes = 'no JSON'")
+    connection.close()
+
+    with open_store(path) as store, pytest.warns(IncompleteReadWarning, match="resource_id = 1"):
+        groups = store.telemetry_groups(TelemetryQuery())
+
+    assert [(one.service, one.span_count) for one in groups] == [("", 1)]
