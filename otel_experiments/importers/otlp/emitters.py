@@ -307,7 +307,7 @@ def _built_in() -> MappingTable:
 
 
 def _read_if_there(path: Path) -> MappingTable:
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 - that of Path raises where a folder may not be entered
         return MappingTable()
     return parse_mapping(_read(path), path=str(path))
 

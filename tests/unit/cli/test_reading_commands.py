@@ -395,7 +395,7 @@ def test_semconv_lists_and_explains_the_vocabulary(terminal):
         (["runs", "--limit", "-1"], 2, "--limit"),
         (["spans", "--attribute", "=value"], 2, "KEY=VALUE"),
         (["export", "spans", "--format", "csv"], 2, "jsonl"),
-        (["export", "runs", "mlp-a", "--where", "exists(params.x)"], 2, "RUN names one run"),
+        (["export", "runs", "mlp-a", "--where", "exists(params.x)"], 2, "RUN names runs"),
         (["nonsense"], 2, "No such command"),
         (["show"], 2, "Missing argument"),
         (["runs", "--store", "/"], 3, "it is a directory"),
