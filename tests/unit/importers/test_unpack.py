@@ -129,6 +129,25 @@ def test_a_senders_clock_may_be_wrong(start_ns):
     assert [beat.time_ns for beat in batch.heartbeats] == [NOW_NS]
 
 
+def test_the_last_request_of_a_batch_is_the_sign_of_life():
+    """A merge of many requests knows the run to be alive when the last one came, in whatever order they lie."""
+    times_ns = [NOW_NS, NOW_NS + 5, NOW_NS + 3]
+    batch = WriteBatch(received=[a_request(a_body("01"), received_ns=one) for one in times_ns])
+    unpack(batch)
+
+    assert [beat.time_ns for beat in batch.heartbeats] == [NOW_NS + 5]
+
+
+def test_an_item_without_a_time_does_not_make_its_run_old():
+    """A span whose sender left the time out says nothing of when the run began."""
+    message = ExportTraceServiceRequest.FromString(a_body("01", "02", "03"))
+    message.resource_spans[0].scope_spans[0].spans[1].start_time_unix_nano = 0
+    batch = WriteBatch(received=[a_request(message.SerializeToString())])
+    unpack(batch)
+
+    assert [sighting.run.started_ns for sighting in batch.sightings] == [NOW_NS]
+
+
 @pytest.mark.parametrize(
     ("given", "run_id", "name"),
     [(RUN, RUN, ""), (RUN.upper(), RUN, ""), ("nightly 7", None, "nightly 7")],

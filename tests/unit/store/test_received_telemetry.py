@@ -226,9 +226,31 @@ def test_a_run_that_this_machine_recorded_is_not_changed_by_what_is_received(sto
     """Telemetry of a run that has its own record with an owner, coming back by OTLP, changes nothing of the row."""
     local = replace(OWN_RECORD, owner=Owner("host-1", "boot-1", 17, 99), heartbeat_ns=200)
     store.apply(WriteBatch(runs=[local]))
-    store.apply(WriteBatch(sightings=[a_sighting(1, name="other", is_root=True)]))
+    store.apply(
+        WriteBatch(sightings=[a_sighting(1, name="other", description="from elsewhere", is_root=True)])
+    )
 
     assert store.get_run(RUN) == local
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=str)
+def test_a_run_has_the_resource_of_its_lowest_rank(store, order):
+    """Before the run's own record comes, the process that most probably owns it says what machine it is on."""
+    ranks = [WORKER | {"ml.distributed.rank": rank, "host.name": f"box-{9 - rank}"} for rank in (1, 2)]
+    for number in order:
+        store.apply(WriteBatch(sightings=[a_sighting(resource=ranks[number])]))
+
+    assert store.get_run(RUN).resource == ranks[0]
+
+
+def test_a_run_that_is_seen_in_another_attempt_started_with_the_first(store):
+    """Telemetry of a second attempt makes an ended run run again, and leaves it its start."""
+    store.apply(WriteBatch(runs=[OWN_RECORD], state_changes=[RunStateChange(RUN, RunState.FAILED, 700)]))
+    store.apply(WriteBatch(sightings=[a_sighting(800, attempt=2)]))
+
+    found = store.get_run(RUN)
+    assert (found.state, found.attempt, found.started_ns, found.ended_ns) == (RunState.RUNNING, 2, 150, None)
+    assert (found.name, found.group) == (OWN_RECORD.name, OWN_RECORD.group)
 
 
 TRACE = "e" * 32
