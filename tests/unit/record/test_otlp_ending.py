@@ -8,7 +8,7 @@ import pytest
 from otel_experiments.record.base.guard import Guard
 from otel_experiments.record.otlp.answer import Outcome
 from otel_experiments.record.otlp.backoff import Backoff
-from otel_experiments.record.otlp.ending import go_on_while_taken
+from otel_experiments.record.otlp.ending import go_on_while_taken, tell_unsent
 from otel_experiments.record.otlp.queue import Queue, one
 from otel_experiments.record.otlp.sender import SignalSender
 
@@ -96,3 +96,46 @@ def test_the_end_comes_when_its_time_is_over(endpoint, sender):
     go_on_while_taken([sender], time.monotonic() - 1.0, pytest.fail)
 
     assert len(endpoint.taken) <= 1
+
+
+@pytest.mark.parametrize(
+    ("is_kept", "is_whole", "said"),
+    [
+        (True, True, "The store has them; `otel-experiments push --unsent` sends them."),
+        (
+            True,
+            False,
+            "The store has them; `otel-experiments push --unsent` sends them, with what waits in the journal and is not counted here.",
+        ),
+        (False, True, "The store has them."),
+    ],
+)
+def test_what_is_left_is_said_with_what_sends_it(endpoint, sender, caplog, is_kept, is_whole, said):
+    """One line an endpoint: how many items, why, and what to do."""
+    deadline_s = time.monotonic() + 30.0
+    while not sender.taken_requests and time.monotonic() < deadline_s:
+        sender.await_answer(sender.ask(time.monotonic() + 0.01), time.monotonic() + 0.01)
+    sender.last_detail = "busy"
+    left = sender.waiting.counts["spans"]
+    tell_unsent([sender], "the store has them", is_kept=is_kept, is_whole=is_whole)
+
+    assert caplog.messages == [f"OTLP: 127.0.0.1:1 did not take {left} spans (busy). {said}"]
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_what_waits_in_the_journal_alone_is_said_too(endpoint, sender, caplog, is_kept):
+    """Nothing came out of the journal, so that nothing is counted: the line is there all the same, and only then."""
+    sender.stop()
+    sender.join(30.0)
+    for queue in sender.waiting.queues:
+        queue.close()
+        queue.land()
+    tell_unsent([sender], "the store has them", is_kept=is_kept, is_whole=True)
+    assert caplog.messages == []
+
+    tell_unsent([sender], "the store has them", is_kept=is_kept, is_whole=False)
+
+    sends = "`otel-experiments push --unsent` sends it" if is_kept else "The store has them"
+    assert caplog.messages == [
+        f"OTLP: 127.0.0.1:1 did not get what waits in the journal, since there was no time to store it. {sends}."
+    ]
