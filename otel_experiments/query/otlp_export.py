@@ -18,6 +18,7 @@ from itertools import compress
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 from otel_experiments.codec.export_mark import marked
+from otel_experiments.codec.incoming.refusals import named
 from otel_experiments.codec.otlp.instruments import instrument_points_to_request
 from otel_experiments.codec.otlp.logs import log_records_to_request
 from otel_experiments.codec.otlp.points import PointOrigin, points_to_request
@@ -44,6 +45,12 @@ _SCOPE: Final = Scope("otel_experiments", schema_url=SCHEMA_URL)
 _INFO: Final = 9
 """SeverityNumber of logs.proto."""
 _NOT_ENCODABLE: Final = (ValueError, TypeError, OverflowError, struct.error, KeyError)
+_KINDS: Final = {
+    "spans": "span",
+    "log records": "log record",
+    "data points of instruments": "data point of the instrument",
+}
+"""What one of the items is called before its name."""
 _Item = TypeVar("_Item")
 _Marked = TypeVar("_Marked", Span, LogRecord, InstrumentPoint)
 
@@ -63,8 +70,8 @@ class ExportReport:
     Attributes:
         run_count: how many runs.
         written: how many items, by what they are called (`spans`, `log records`, `data points of instruments`, `metric points`).
-        refused: how many of them OTLP has no room for.
-        reason: why, for the first of those; empty where there are none.
+        refused: how many of them OTLP has no room for, and of the runs themselves (`run descriptions`).
+        reason: why, for the first of those, and which it is; empty where there are none.
     """
 
     run_count: int = 0
@@ -129,48 +136,62 @@ class _Export:
         self._on_progress(self.report)
 
     def _write(self, signal: Signal, noun: str, items: Sequence[_Item], encode: Callable[..., bytes]) -> None:
-        payload = self._encoded(items, encode)
-        if payload is None:
-            kept = []
-            for item in items:
-                if self._encoded([item], encode) is None:
-                    self.report.refused[noun] += 1
-                else:
-                    kept.append(item)
-            items, payload = kept, self._encoded(kept, encode)
-        if items and payload is not None:
-            self._put(signal, payload)
-            self.report.written[noun] += len(items)
+        if not items:
+            return
+        made = self._made(signal, items, encode)
+        kept = items
+        if made is None:
+            kept = [item for item in items if self._is_encodable(signal, noun, item, encode)]
+            made = self._made(signal, kept, encode) if kept else None
+        if made is not None:
+            self._sink.write(made)
+            self.report.written[noun] += len(kept)
 
-    def _encoded(self, items: Sequence[object], encode: Callable[..., bytes]) -> bytes | None:
-        """Return the items as a request; None where OTLP has no room for one of them."""
+    def _is_encodable(self, signal: Signal, noun: str, item: object, encode: Callable[..., bytes]) -> bool:
+        """Return whether OTLP has room for an item; count one that is left out, and keep of the first why."""
         try:
-            return encode(items, is_exact=True)
+            self._formed(signal, encode([item], is_exact=True))
         except _NOT_ENCODABLE as error:
             pass_on(error)
-            self.report.reason = self.report.reason or str(error)
+            self._refuse(noun, 1, f"{named(_KINDS[noun], _name_of(item))}: {error}")
+            return False
+        return True
+
+    def _made(self, signal: Signal, items: Sequence[object], encode: Callable[..., bytes]) -> bytes | None:
+        """Return the items as they are written; None where OTLP has no room for one of them."""
+        try:
+            return self._formed(signal, encode(items, is_exact=True))
+        except _NOT_ENCODABLE as error:
+            pass_on(error)
             return None
+
+    def _refuse(self, noun: str, count: int, reason: str) -> None:
+        self.report.refused[noun] += count
+        self.report.reason = self.report.reason or reason
 
     def _write_points(self, blocks: Sequence[PointBlock], run: Run) -> None:
         by_rank: dict[int, list[PointBlock]] = {}
-        count = 0
         for block in blocks:
             kept = self._since_1970(block)
             if len(kept.steps):
                 by_rank.setdefault(block.keys[0].rank, []).append(kept)
-                count += len(kept.steps)
         for rank, group in by_rank.items():
-            self._put("metrics", points_to_request([(_origin(run, rank), group)], _SCOPE))
-        if count:
-            self.report.written["metric points"] += count
+            count = sum(len(block.steps) for block in group)
+            try:
+                made = self._formed("metrics", points_to_request([(_origin(run, rank), group)], _SCOPE))
+            except _NOT_ENCODABLE as error:
+                pass_on(error)
+                self._refuse("metric points", count, f"the resource of the run {run.run_id[:8]}: {error}")
+            else:
+                self._sink.write(made)
+                self.report.written["metric points"] += count
 
     def _since_1970(self, block: PointBlock) -> PointBlock:
         """Return the block, of one series, without the points whose time OTLP has no room for."""
         wanted = [time_ns >= 0 for time_ns in block.times_ns]
         if all(wanted):
             return block
-        self.report.refused["metric points"] += wanted.count(False)
-        self.report.reason = self.report.reason or "a point is of a time before 1970"
+        self._refuse("metric points", wanted.count(False), "a point is of a time before 1970")
         return replace(
             block,
             steps=list(compress(block.steps, wanted)),
@@ -194,15 +215,29 @@ class _Export:
             scope=_SCOPE,
             run_id=run.run_id,
         )
-        self._put("logs", log_records_to_request([event], is_exact=True))
+        try:
+            self._sink.write(self._formed("logs", log_records_to_request([event], is_exact=True)))
+        except _NOT_ENCODABLE as error:
+            pass_on(error)
+            self._refuse("run descriptions", 1, f"the resource of the run {run.run_id[:8]}: {error}")
 
-    def _put(self, signal: Signal, payload: bytes) -> None:
+    def _formed(self, signal: Signal, payload: bytes) -> bytes:
+        """Return a request as it is written.
+
+        Raises:
+            ValueError: nothing could read it back.
+        """
+        from otel_experiments.codec.otlp.json_text import check_readable, request_to_json  # noqa: PLC0415 - protobuf takes time to import
+
         if self._form == "json":
-            from otel_experiments.codec.otlp.json_text import request_to_json  # noqa: PLC0415 - protobuf takes time to import
+            return request_to_json(signal, payload) + b"\n"
+        check_readable(signal, payload)
+        return struct.pack(">I", len(payload)) + payload
 
-            self._sink.write(request_to_json(signal, payload) + b"\n")
-        else:
-            self._sink.write(struct.pack(">I", len(payload)) + payload)
+
+def _name_of(item: object) -> object:
+    """Return what an item is called."""
+    return getattr(item, "name", None) or getattr(item, "event_name", None)
 
 
 def _marked(items: Sequence[_Marked], run_id: str | None) -> list[_Marked]:

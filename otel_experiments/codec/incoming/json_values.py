@@ -34,8 +34,13 @@ SOURCE: Final = "OTLP/JSON"
 UNREADABLE: Final = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
 """What reading JSON of another shape than OTLP's raises."""
 
-_DEEPEST: Final = 45
-"""Lists and mappings inside each other. Protobuf's parsers refuse 100 messages inside each other; these make 97."""
+_DEEPEST: Final = 90
+"""Messages that the lists and mappings of a value make inside each other. Protobuf's parsers refuse more than 100, and up to
+eight are around the value."""
+_OF_LIST: Final = 2
+"""Messages that a list makes: ArrayValue, AnyValue."""
+_OF_MAPPING: Final = 3
+"""Messages that a mapping makes: KeyValueList, KeyValue, AnyValue."""
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 _NUMBER: Final = re.compile(r"-?(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|Infinity)|NaN", re.ASCII)
 _INTEGER: Final = re.compile(r"-?\d{1,20}", re.ASCII)
@@ -265,7 +270,7 @@ def scope_of(part: Document, dialect: Dialect) -> Scope:
 
 
 def attributes(given: Sequence[Document] | None, depth: int = 0) -> dict[str, AttributeValue]:
-    """Return attributes by key; of a key that comes twice the last. `depth` is how many values they are inside of.
+    """Return attributes by key; of a key that comes twice the last. `depth` is that of `value`.
 
     Raises:
         ValueError, TypeError, KeyError, AttributeError: they are none.
@@ -278,7 +283,7 @@ def attributes(given: Sequence[Document] | None, depth: int = 0) -> dict[str, At
 
 
 def value(given: Document | None, depth: int = 0) -> AttributeValue:
-    """Return a value; None for one that is not set. `depth` is how many values it is inside of.
+    """Return a value; None for one that is not set. `depth` is how many messages the values around it make.
 
     Raises:
         ValueError, TypeError, KeyError, AttributeError: it is none.
@@ -305,17 +310,20 @@ def _of_kind(kind: str, found: Any, depth: int) -> AttributeValue:  # noqa: PLR0
         case "doubleValue":
             return double(found, kind)
         case "arrayValue":
-            return [value(inner, _deeper(depth)) for inner in items(found, "values")]
+            return [value(inner, _deeper(depth, _OF_LIST)) for inner in items(found, "values")]
         case "kvlistValue":
-            return attributes(found.get("values"), _deeper(depth))
+            return attributes(found.get("values"), _deeper(depth, _OF_MAPPING))
         case _:
             return _bytes(found)
 
 
-def _deeper(depth: int) -> int:
-    if depth == _DEEPEST:
-        raise ValueError(f"a value has more than {_DEEPEST} lists and mappings inside each other")
-    return depth + 1
+def _deeper(depth: int, messages: int) -> int:
+    if depth + messages > _DEEPEST:
+        raise ValueError(
+            f"a value has more than {_DEEPEST // _OF_LIST} lists or {_DEEPEST // _OF_MAPPING} mappings inside each other, "
+            "for which protobuf has no room"
+        )
+    return depth + messages
 
 
 def _bytes(found: str) -> bytes:

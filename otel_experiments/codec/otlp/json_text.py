@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData, NumberDataPoint
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
@@ -51,10 +51,31 @@ def request_to_json(signal: Signal, payload: bytes) -> bytes:
     A NaN that is not the usual one has its bits in the point's exemplar, where it has one: JSON has one NaN only.
 
     Raises:
-        google.protobuf.message.DecodeError: the bytes are no request of this signal.
+        ValueError: protobuf cannot read the bytes.
     """
-    message = _MESSAGES[signal].FromString(payload)
+    message = _parsed(signal, payload)
     return json.dumps(_plain(message), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def check_readable(signal: Signal, payload: bytes) -> None:
+    """Let a request pass that a receiver can read.
+
+    Raises:
+        ValueError: protobuf cannot read the bytes.
+    """
+    _parsed(signal, payload)
+
+
+def _parsed(signal: Signal, payload: bytes) -> Message:
+    """Return the request.
+
+    Raises:
+        ValueError: it is none, or has more messages inside each other than protobuf reads.
+    """
+    try:
+        return _MESSAGES[signal].FromString(payload)
+    except DecodeError as error:
+        raise ValueError(f"protobuf cannot read it: {error}") from error
 
 
 def _plain(message: Message) -> dict[str, Json]:

@@ -7,7 +7,10 @@ from dataclasses import replace
 import pytest
 
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.instrument import InstrumentPoint
+from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
+from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.search import RunQuery, SpanQuery
 from otel_experiments.model.span import Resource, Span
 from otel_experiments.store import open_store
@@ -173,3 +176,54 @@ def test_a_file_of_another_kind_is_refused(terminal, tmp_path, elsewhere):
 
     assert result.exit_code == 9
     assert "it is a store, whose runs `export otlp` writes" in result.stderr
+
+
+def nested(levels):
+    """A mapping with mappings inside each other, as a release before this one may have stored it."""
+    return {"k": nested(levels - 1)} if levels else "leaf"
+
+
+@pytest.mark.parametrize("name", ["runs.jsonl", "runs.proto"])
+@pytest.mark.parametrize("kind", ["spans", "log_records", "instrument_points"])
+def test_one_value_too_deep_for_protobuf_ends_no_export(terminal, tmp_path, elsewhere, name, kind):
+    """What no reader could read is named and counted, and all else of the store is written and can be imported."""
+    deep = {"deep": nested(40)}
+    rows = {
+        "spans": Span("e" * 32, "f" * 16, "culprit", 1, 2, attributes=deep),
+        "log_records": LogRecord(1, 1, event_name="culprit", attributes=deep),
+        "instrument_points": InstrumentPoint("culprit", "gauge", 1, value=1.0, attributes=deep),
+    }
+    with open_store(terminal.store) as store:
+        store.apply(WriteBatch(**{kind: [rows[kind]]}))
+
+    result = terminal.run("export", "otlp", "-o", str(tmp_path / name))
+    read = terminal.run("import", str(tmp_path / name), "--store", str(elsewhere))
+
+    assert result.exit_code == 9
+    assert "'culprit': protobuf cannot read it" in result.stderr
+    assert read.exit_code == 0
+    assert runs_of(elsewhere) == runs_of(terminal.store)
+
+
+def test_a_run_with_a_resource_too_deep_for_protobuf_ends_no_export(terminal, tmp_path, elsewhere):
+    """Its points and what is known of itself are counted as left out; the other runs are written."""
+    with open_store(terminal.store) as store:
+        store.apply(
+            WriteBatch(
+                runs=[
+                    Run("d" * 32, "digits", "culprit", RunState.SUCCEEDED, 1, resource={"deep": nested(40)})
+                ],
+                points=[PointBlock("d" * 32, (SeriesKey("loss"),), [0.0, 1.0], [5, 6], ([1.0, 2.0],))],
+            )
+        )
+    path = tmp_path / "runs.jsonl"
+
+    result = terminal.run("export", "otlp", "-o", str(path))
+    read = terminal.run("import", str(path), "--store", str(elsewhere))
+
+    assert result.exit_code == 9
+    assert (
+        "no room for 2 metric points and 1 run description (the resource of the run dddddddd" in result.stderr
+    )
+    assert read.exit_code == 0
+    assert runs_of(elsewhere).keys() == runs_of(terminal.store).keys() - {"culprit"}

@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     Exemplar,
     Gauge,
@@ -27,6 +27,7 @@ from otel_experiments.codec.incoming.metrics_from_protobuf import decode_instrum
 from otel_experiments.codec.incoming.read import read_logs, read_metrics, read_spans
 from otel_experiments.codec.incoming.refusals import Refusals
 from otel_experiments.codec.otlp.instruments import instrument_points_to_request
+from otel_experiments.codec.otlp.spans import spans_to_request
 from otel_experiments.errors import TelemetryDecodeError
 
 RUN, OTHER = "a" * 32, "b" * 32
@@ -335,22 +336,49 @@ def test_what_is_no_request_is_refused_whole(signal, encoding, payload):
         check_request(signal, encoding, payload)
 
 
-@pytest.mark.parametrize("depth", [45, 46, 5000])
-def test_values_nested_without_end_are_refused(depth):
-    """Lists in lists are read as deep as protobuf's parsers read them; a bomb is refused, and nothing overflows."""
-    made = AnyValue(int_value=1)
-    for _ in range(45):
-        made = AnyValue(array_value=ArrayValue(values=[made]))
-    nested = '{"arrayValue":{"values":[' * depth + '{"intValue":"1"}' + "]}}" * depth
-    sent = json_of("traces", json_span(attributes=[{"key": "k", "value": "NESTED"}]))
-    payload = sent.replace(b'"NESTED"', nested.encode())
+_LIST = ('{"arrayValue":{"values":[', "]}}")
+_MAPPING = ('{"kvlistValue":{"values":[{"key":"k","value":', "}]}}")
 
-    if depth == 45:
-        binary = trace_request(span(attributes=[KeyValue(key="k", value=made)]))
-        assert read_spans("json", payload)[0].attributes == read_spans("protobuf", binary)[0].attributes
-    else:
-        with pytest.raises(TelemetryDecodeError):
-            check_request("traces", "json", payload)
+
+def nested_request(signal, levels):
+    """A request with an attribute that has lists or mappings inside each other."""
+    nested = "".join(opening for opening, _ in levels) + '{"intValue":"1"}'
+    nested += "".join(closing for _, closing in reversed(levels))
+    sent = json_of("traces", json_span(attributes=[{"key": "k", "value": "NESTED"}]))
+    if signal == "metrics":
+        point = {
+            "asDouble": 1,
+            "timeUnixNano": "1",
+            "exemplars": [{"filteredAttributes": [{"key": "k", "value": "NESTED"}]}],
+        }
+        metric = {"name": "m", "gauge": {"dataPoints": [point]}}
+        sent = json.dumps(
+            {"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}, separators=(",", ":")
+        ).encode()
+    return sent.replace(b'"NESTED"', nested.encode())
+
+
+@pytest.mark.parametrize("signal", ["traces", "metrics"])
+@pytest.mark.parametrize(
+    "levels", [[_LIST] * 45, [_MAPPING] * 30, [_LIST, _MAPPING] * 18], ids=["lists", "mappings", "both"]
+)
+def test_values_are_read_as_deep_as_protobuf_reads_them(signal, levels):
+    """What is kept of JSON can leave as protobuf; one list more and the request is refused."""
+    payload = nested_request(signal, levels)
+    assert check_request(signal, "json", payload).item_count == 1
+    if signal == "traces":
+        sent = spans_to_request(read_spans("json", payload), is_exact=True)
+        assert read_spans("protobuf", sent) == read_spans("json", payload)
+
+        with pytest.raises(TelemetryDecodeError, match="for which protobuf has no room"):
+            check_request(signal, "json", nested_request(signal, [*levels, _LIST]))
+
+
+@pytest.mark.parametrize("level", [_LIST, _MAPPING], ids=["list", "mapping"])
+def test_values_nested_without_end_are_refused(level):
+    """A bomb is refused, and nothing overflows."""
+    with pytest.raises(TelemetryDecodeError):
+        check_request("traces", "json", nested_request("traces", [level] * 5000))
 
 
 def test_a_bomb_of_protobuf_is_refused():
