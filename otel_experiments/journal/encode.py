@@ -25,7 +25,7 @@ NO_PARENT: Final = bytes(8)
 REQUEST_PREFIX: Final = struct.Struct("<B3xI")
 """type, size in bytes of the JSON that follows; the body of the request is the rest"""
 _RUN_FIELDS: Final = tuple(field.name for field in fields(Run))
-_STATE_FIELDS: Final = tuple(field.name for field in fields(RunStateChange))
+_STATE_FIELDS: Final = tuple(field.name for field in fields(RunStateChange) if field.name != "is_root")
 
 
 def points_struct(value_count: int) -> struct.Struct:

@@ -21,6 +21,8 @@ class RunStateChange:
 
     `paused_total_ns`, `paused_count` and `paused_dropped_count` are totals so far, so that applying the
     change twice changes nothing.
+
+    `is_root`: a root span that was received says so, of which a run may have several, a process each. No journal has it.
     """
 
     run_id: str
@@ -33,6 +35,7 @@ class RunStateChange:
     paused_dropped_count: int = 0
     attempt: int = 1
     owner: Owner | None = None
+    is_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from otel_experiments.codec.incoming.read import read_spans
+from otel_experiments.codec.values import dump_canonical
 from otel_experiments.importers.otlp.derived import DerivedSeries
 from otel_experiments.importers.otlp.emitters import Identity
 from otel_experiments.importers.otlp.origin import Origins
@@ -18,11 +19,13 @@ from otel_experiments.semconv.values import MlOperationName, MlRunResult
 
 _STATES: Final = {
     MlRunResult.SUCCESS: RunState.SUCCEEDED,
+    MlRunResult.FAILURE: RunState.FAILED,
     MlRunResult.ERROR: RunState.FAILED,
     MlRunResult.TIMEOUT: RunState.FAILED,
     MlRunResult.CANCELLATION: RunState.CANCELLED,
     MlRunResult.SKIP: RunState.CANCELLED,
 }
+_SHOWN_CHARACTERS: Final = 80
 _PARAM: Final = f"{attr.ML_HYPERPARAMETER}."
 _TAG: Final = f"{attr.ML_RUN_TAG}."
 
@@ -37,6 +40,11 @@ def add_spans(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> 
     exported_count = len(batch.spans)
     derived = DerivedSeries()
     identities = origins.emitters.identify_spans(spans, origins.hints)
+    inside = {
+        (span.trace_id, span.span_id, identity.run_id)
+        for span, identity in zip(spans, identities, strict=True)
+        if identity is not None
+    }
     for span, identity in zip(spans, identities, strict=True):
         if origins.is_refused(identity):
             continue
@@ -45,7 +53,9 @@ def add_spans(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> 
         batch.spans.append(kept)
         if identity is None:
             continue
-        is_root = _is_root(span, identity)
+        is_root = _names_run(span, identity) and (
+            (span.trace_id, span.parent_span_id, identity.run_id) not in inside
+        )
         origins.see(identity, span.resource, span.attributes, span.start_ns, is_root=is_root)
         if is_root:
             origins.note_root(identity, span.resource, span.span_id)
@@ -56,11 +66,10 @@ def add_spans(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> 
     batch.shared_traces += dict.fromkeys(span.trace_id for span in batch.spans[exported_count:])
 
 
-def _is_root(span: Span, identity: Identity) -> bool:
-    """Tell whether a span is the root span of its run."""
+def _names_run(span: Span, identity: Identity) -> bool:
+    """Tell whether a span is its run as a whole. One with a parent inside of the run is not: a launcher's is outside."""
     return (
-        span.parent_span_id is None
-        and identity.is_own
+        identity.is_own
         and span.attributes.get(attr.ML_OPERATION_NAME) == MlOperationName.RUN
         and attr.ML_TRACE_CHUNK_INDEX not in span.attributes
         and attr.ML_RUN_ID in span.resource.attributes
@@ -81,17 +90,30 @@ def _add_root(batch: WriteBatch, root: Span, identity: Identity) -> None:
         root.resource.attributes.get(attr.ML_RUN_ATTEMPT),
         root.attributes.get(attr.ML_RUN_RESULT),
     )
-    by_status = RunState.FAILED if root.status is StatusCode.ERROR else RunState.SUCCEEDED
+    state, reason = _end(result, root.status)
     batch.state_changes.append(
         RunStateChange(
             run_id=run_id,
-            state=next((state for one, state in _STATES.items() if one == result), by_status),
+            state=state,
             time_ns=root.end_ns,
-            reason=_text(root.attributes.get(attr.ML_RUN_REASON)) or root.status_message,
+            reason=_text(root.attributes.get(attr.ML_RUN_REASON)) or root.status_message or reason,
             error_type=_text(root.attributes.get(attr.ERROR_TYPE)),
             attempt=attempt if isinstance(attempt, int) and attempt >= 1 else 1,
+            is_root=True,
         )
     )
+
+
+def _end(result: AttributeValue, status: StatusCode) -> tuple[RunState, str]:
+    """Return what a root span says of its run's end, and why where it is not said: no unknown result is a success."""
+    known = next((state for one, state in _STATES.items() if one == result), None)
+    if known is not None:
+        return known, ""
+    if result in {None, ""} or status is not StatusCode.UNSET:
+        return (RunState.FAILED if status is StatusCode.ERROR else RunState.SUCCEEDED), ""
+    shown = dump_canonical(result)
+    shown = shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}..."
+    return RunState.FAILED, f"{attr.ML_RUN_RESULT} is {shown}, which is no known result"
 
 
 def _param(value: AttributeValue) -> ParamValue:

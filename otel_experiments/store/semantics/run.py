@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _RANK = {RunState.PENDING: 0, RunState.RUNNING: 1, RunState.PAUSED: 2}
 """Of two states at the same nanosecond the later in life wins; terminal states rank above these."""
+_SEVERITY = {RunState.SUCCEEDED: 0, RunState.CANCELLED: 1, RunState.FAILED: 2}
+"""Of the ends that several root spans say of a run the worst wins: a job has failed when one of its processes has."""
 _PLACEHOLDER: Final = -1
 _PROVISIONAL: Final = 0
 _ROOT_SEEN: Final = 1
@@ -135,6 +137,8 @@ def apply_sighting(stored: StoredRun | None, sighting: RunSighting) -> StoredRun
 def apply_change(stored: StoredRun, change: RunStateChange) -> StoredRun:
     """Return the run after a change of state. A change older than the stored state is ignored, and so is an earlier attempt's."""
     known, attempt = stored.run, _attempt(stored)
+    if change.is_root and change.attempt == attempt and known.state.is_terminal and not stored.has_own_record:
+        return _ended_by_roots(stored, change)
     is_news = _is_news(known.state, stored.state_ns, change.state, change.time_ns)
     state = change.state
     begun_ns = None if state is RunState.PENDING else change.time_ns
@@ -164,6 +168,22 @@ def apply_heartbeat(stored: StoredRun, beat: Heartbeat) -> StoredRun:
     if latest == stored.run.heartbeat_ns:
         return stored
     return replace(stored, run=replace(stored.run, heartbeat_ns=latest))
+
+
+def _ended_by_roots(stored: StoredRun, change: RunStateChange) -> StoredRun:
+    """Return an ended run after one more root span of it: the worst end of all, at the time of the last.
+
+    Of two equal ends the first reason and type of error in the alphabet stay, so that the order does not matter.
+    """
+    known, end_ns = stored.run, max(stored.state_ns, change.time_ns)
+    told, said = (known.reason, known.error_type), (change.reason, change.error_type)
+    if change.state is known.state:
+        said = min(told, said, key=lambda pair: (not any(pair), pair))
+    elif _SEVERITY[change.state] < _SEVERITY[known.state]:
+        said = told
+    state = max(known.state, change.state, key=lambda one: _SEVERITY[one])
+    run = replace(known, state=state, ended_ns=end_ns, reason=said[0], error_type=said[1])
+    return replace(stored, run=run, state_ns=end_ns)
 
 
 def _attempt(stored: StoredRun) -> int:
