@@ -104,7 +104,7 @@ def print_runs(
     rows: list[list[str | Text]] = [
         [
             badge(console, run.state),
-            fmt.clean(run.name),
+            fmt.clean(run.name) or "-",
             _linked_id(run, settings),
             fmt.age(run.age_s),
             shown_duration,

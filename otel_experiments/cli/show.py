@@ -123,7 +123,7 @@ def _plain_page(
 
 
 def _print_header(console: Console, run: RunView, spans: Sequence[Span], trace_url: str | None) -> None:
-    title = Text.assemble((fmt.clean(run.name), "bold"), "  ", badge(console, run.state))
+    title = Text.assemble((fmt.clean(run.name) or "-", "bold"), "  ", badge(console, run.state))
     console.print(title)
     started = "never started" if run.duration_s is None else f"took {fmt.duration(run.duration_s)}"
     if run.state.is_live and run.duration_s is not None:

@@ -6,7 +6,6 @@ that every process that stores what was received for it uses the same ones. Noth
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -19,6 +18,13 @@ from typing import Final, NamedTuple
 
 from otel_experiments.codec.values import dump_canonical
 from otel_experiments.errors import MappingFileError
+from otel_experiments.importers.otlp.attribute_values import (
+    is_number,
+    number_of,
+    plain_text,
+    rank_of,
+    text_of,
+)
 from otel_experiments.importers.otlp.emitters_table import (
     MappingTable,
     Place,
@@ -26,7 +32,7 @@ from otel_experiments.importers.otlp.emitters_table import (
     Source,
     parse_mapping,
 )
-from otel_experiments.model.span import Attributes, AttributeValue, Span, service_of
+from otel_experiments.model.span import Attributes, Span, service_of
 from otel_experiments.semconv import attributes as attr
 
 NO_STEP: Final = math.nan
@@ -34,7 +40,6 @@ NO_STEP: Final = math.nan
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _RUN_ID: Final = re.compile(r"[0-9a-f]{32}")
-_RANK: Final = re.compile(r"(?:\A|rank[-_ ]?)(\d{1,9})\Z", re.IGNORECASE)
 _NO_ID: Final = "0" * 32
 _KEPT_IDENTITIES: Final = 4096
 
@@ -113,13 +118,17 @@ class Emitters:
         return last[2]
 
     def identify_resource(self, resource: Attributes) -> Identity:
-        """Return the run of a resource that names none: its service's namespace, name and instance, else all of it.
+        """Return the run of a resource without an id of one: its service's namespace, name and instance, else all of it.
 
-        It is for telemetry that has a step: gauges of a program that knows nothing of runs.
+        It is for telemetry that has a step: gauges of a program that knows nothing of runs. The names of run and
+        experiment count where the resource has them: two trainings of one service are two runs.
         """
-        service = service_of(resource)
         run_id = run_id_of_text(_identity_text(resource), kind="")
-        return self._identity(run_id, _name_of_resource(resource), service or "unnamed", 0)
+        name = text_of(resource, attr.ML_RUN_NAME) or _name_of_resource(resource)
+        experiment = text_of(resource, attr.ML_EXPERIMENT_NAME) or service_of(resource) or "unnamed"
+        return self._identity(
+            run_id, name, experiment, rank_of(text_of(resource, attr.ML_DISTRIBUTED_RANK)) or 0
+        )
 
     def identify_spans(self, spans: Sequence[Span], hints: Mapping[str, str]) -> list[Identity | None]:
         """Return the run of each span of a request. One that says none belongs to the run of its trace, if that is one.
@@ -150,7 +159,7 @@ class Emitters:
         found = {
             key: step
             for key in self._steps
-            if key in attributes and math.isfinite(step := _number(attributes[key], takes_text=True))
+            if key in attributes and math.isfinite(step := number_of(attributes[key], takes_text=True))
         }
         return (next(iter(found.values())), frozenset(found)) if found else None
 
@@ -174,8 +183,8 @@ class Emitters:
     def _identify(
         self, resource: Attributes, attributes: Attributes, hints: Mapping[str, str]
     ) -> Identity | None:
-        own = attributes.get(attr.ML_RUN_ID) or resource.get(attr.ML_RUN_ID)
-        if own and isinstance(own, str):
+        own = text_of(attributes, attr.ML_RUN_ID) or text_of(resource, attr.ML_RUN_ID)
+        if own:
             return self._own(own, resource, attributes)
         for emitter in self._emitters:
             item = _Item(resource, attributes, hints, is_json=emitter.is_json)
@@ -191,18 +200,17 @@ class Emitters:
                 run_id,
                 item.text(emitter.run_name) or name,
                 item.text(emitter.experiment) or service_of(resource) or emitter.name,
-                next((rank for one in emitter.rank if (rank := _rank(item.text((one,)))) is not None), 0),
+                next((rank for one in emitter.rank if (rank := rank_of(item.text((one,)))) is not None), 0),
             )
         return None
 
     def _own(self, run_id: str, resource: Attributes, attributes: Attributes) -> Identity:
-        name, experiment = resource.get(attr.ML_RUN_NAME), resource.get(attr.ML_EXPERIMENT_NAME)
         rank = attributes.get(attr.ML_DISTRIBUTED_RANK, resource.get(attr.ML_DISTRIBUTED_RANK))
         return self._identity(
             run_id_of_text(run_id, kind=attr.ML_RUN_ID),
-            name if isinstance(name, str) and name else run_id,
-            experiment if isinstance(experiment, str) and experiment else service_of(resource),
-            _rank(_plain_text(rank, is_json=False)) or 0,
+            text_of(resource, attr.ML_RUN_NAME) or run_id,
+            text_of(resource, attr.ML_EXPERIMENT_NAME) or service_of(resource),
+            rank_of(plain_text(rank)) or 0,
             is_own=True,
         )
 
@@ -229,7 +237,7 @@ class Emitters:
     def _step(self, rule: PointRule, *attributes: Attributes) -> float:
         for held in attributes:
             for key in rule.step:
-                step = _number(held.get(key), takes_text=True)
+                step = number_of(held.get(key), takes_text=True)
                 if math.isfinite(step):
                     return step
         for held in attributes:
@@ -242,13 +250,13 @@ class Emitters:
         """Return what a rule takes of attributes, by name. Most spans have nothing of it, and are many."""
         if rule.value:
             name, value = attributes.get(rule.name), attributes.get(rule.value)
-            return [(name, _number(value))] if isinstance(name, str) and name and _is_number(value) else []
+            return [(name, number_of(value))] if isinstance(name, str) and name and is_number(value) else []
         known = self._are_values.setdefault(id(rule), {})
         if len(known) > _KEPT_IDENTITIES:
             known.clear()
         known.update({key: self._is_value(rule, key) for key in attributes if key not in known})
         return [
-            (key, _number(value)) for key, value in attributes.items() if known[key] and _is_number(value)
+            (key, number_of(value)) for key, value in attributes.items() if known[key] and is_number(value)
         ]
 
     def _is_value(self, rule: PointRule, key: str) -> bool:
@@ -332,9 +340,9 @@ class _Item(NamedTuple):
         for place, key in sources:
             match place:
                 case "resource":
-                    text = _plain_text(self.resource.get(key), is_json=self.is_json)
+                    text = plain_text(self.resource.get(key), is_json=self.is_json)
                 case "attribute":
-                    text = _plain_text(self.attributes.get(key), is_json=self.is_json)
+                    text = plain_text(self.attributes.get(key), is_json=self.is_json)
                 case "header":
                     text = self.hints.get(key, "").strip()
                 case "identity":
@@ -348,53 +356,17 @@ class _Item(NamedTuple):
         return self.find(sources)[1]
 
 
-def _rank(text: str) -> int | None:
-    """Return the number that a text is, or ends with after the word rank; None where it does neither."""
-    found = _RANK.search(text)
-    return int(found[1]) if found else None
-
-
-def _plain_text(value: AttributeValue, *, is_json: bool) -> str:
-    """Return a text or whole number as text; empty for what is neither."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str):
-        return ""
-    text = value.strip()
-    if is_json and text[:1] == '"':
-        try:
-            inner = json.loads(text)
-        except ValueError:
-            return text
-        return inner.strip() if isinstance(inner, str) else text
-    return text
-
-
 def _identity_text(resource: Attributes) -> str:
     """Return what tells a resource from others: its service's identity, else all its attributes."""
     service = service_of(resource)
     if not service:
         return dump_canonical(dict(resource))
-    return f"{service}/{_plain_text(resource.get(attr.SERVICE_INSTANCE_ID), is_json=False)}"
+    plain = f"{service}/{text_of(resource, attr.SERVICE_INSTANCE_ID)}"
+    named = [text_of(resource, key) for key in (attr.ML_EXPERIMENT_NAME, attr.ML_RUN_NAME)]
+    return dump_canonical([plain, *named]) if any(named) else plain
 
 
 def _name_of_resource(resource: Attributes) -> str:
-    instance = _plain_text(resource.get(attr.SERVICE_INSTANCE_ID), is_json=False)
+    instance = text_of(resource, attr.SERVICE_INSTANCE_ID)
     shown = instance[:8] if _UUID.fullmatch(instance.lower()) else instance
     return " ".join(part for part in (service_of(resource) or "unnamed", shown) if part)
-
-
-def _number(value: AttributeValue, *, takes_text: bool = False) -> float:
-    """Return an attribute as a number; NaN where it is none."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return math.nan
-    if isinstance(value, str) and not takes_text:
-        return math.nan
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return math.nan
-
-
-def _is_number(value: AttributeValue) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

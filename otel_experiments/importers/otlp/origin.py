@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import cast
 
+from otel_experiments.importers.otlp.attribute_values import text_of
 from otel_experiments.importers.otlp.emitters import Emitters, Identity
 from otel_experiments.importers.otlp.replayed import Replayed
 from otel_experiments.model.batch import Heartbeat, RunSighting, WriteBatch
@@ -95,8 +96,8 @@ def _run_named(identity: Identity, named: Attributes) -> Run:
     is_own = identity.is_own
     return Run(
         run_id=identity.run_id,
-        experiment=text(attr.ML_EXPERIMENT_NAME) if is_own else identity.experiment,
-        name=text(attr.ML_RUN_NAME) or _name_of_id(text(attr.ML_RUN_ID), identity)
+        experiment=text_of(named, attr.ML_EXPERIMENT_NAME) if is_own else identity.experiment,
+        name=text_of(named, attr.ML_RUN_NAME) or _name_of_id(text_of(named, attr.ML_RUN_ID), identity)
         if is_own
         else identity.run_name,
         state=RunState.RUNNING,

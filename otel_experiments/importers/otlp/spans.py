@@ -69,10 +69,9 @@ def add_spans(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> 
 def _names_run(span: Span, identity: Identity) -> bool:
     """Tell whether a span is its run as a whole. One with a parent inside of the run is not: a launcher's is outside."""
     return (
-        identity.is_own
-        and span.attributes.get(attr.ML_OPERATION_NAME) == MlOperationName.RUN
+        span.attributes.get(attr.ML_OPERATION_NAME) == MlOperationName.RUN
         and attr.ML_TRACE_CHUNK_INDEX not in span.attributes
-        and attr.ML_RUN_ID in span.resource.attributes
+        and (attr.ML_RUN_ID in span.resource.attributes or not identity.is_own)
     )
 
 

@@ -96,6 +96,28 @@ def test_a_run_id_of_ours_that_is_no_id_becomes_the_name(emitters):
     assert again == found
 
 
+@pytest.mark.parametrize("run_id", [None, "", " ", True, 1.5])
+def test_a_run_without_an_id_is_told_by_its_name(emitters, run_id):
+    """Two trainings of one service that name their runs are two runs, also where their ids are empty or no text."""
+    resource = {"service.name": "trainer"} | ({} if run_id is None else {"ml.run.id": run_id})
+    first = identity(emitters, {**resource, "ml.run.name": "A", "ml.experiment.name": "digits"})
+    second = identity(emitters, {**resource, "ml.run.name": "B"})
+
+    assert (first.run_name, first.experiment) == ("A", "digits")
+    assert (second.run_name, second.experiment) == ("B", "trainer")
+    assert first.run_id != second.run_id
+    assert emitters.identify_resource({**resource, "ml.run.name": "B"}) == second
+
+
+@pytest.mark.parametrize("name", ["", 7])
+def test_a_run_whose_id_or_name_is_a_number_has_it_as_text(emitters, name):
+    """An id that is a number is one, and a number is a name; without a name the id is it."""
+    found = identity(emitters, {"ml.run.id": 12345, "ml.run.name": name})
+
+    assert found == identity(emitters, {"ml.run.id": "12345", "ml.run.name": name})
+    assert (found.run_name, found.is_own) == (str(name) or "12345", True)
+
+
 @pytest.mark.parametrize("spelling", [UUID, UUID.upper(), UUID.replace("-", "")])
 def test_a_uuid_is_a_run_id_without_its_dashes(emitters, spelling):
     """A run that is named by a UUID can be found by its digits."""

@@ -9,18 +9,20 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
 from otel_experiments.importers.otlp import unpack
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.received import ReceivedRequest
+from otel_experiments.model.search import RunQuery
 from otel_experiments.store import open_store
 
 RUN = "0123456789abcdef0123456789abcdef"
 SECOND_NS = 1_000_000_000
 NOW_NS = 1_790_000_000 * SECOND_NS
 UNSET, OK, ERROR = 0, 1, 2
+OF_RUN_ID = {"ml.run.id": RUN}
 OF_RUN = {"ml.operation.name": "run"}
 
 
 def key_values(attributes):
     """Attributes as OTLP has them."""
-    kinds = {bool: "bool_value", str: "string_value"}
+    kinds = {bool: "bool_value", int: "int_value", str: "string_value"}
     return [KeyValue(key=key, value=AnyValue(**{kinds[type(one)]: one})) for key, one in attributes.items()]
 
 
@@ -43,20 +45,21 @@ def a_root(result=None, **fields):
     return a_span(OF_RUN if result is None else OF_RUN | {"ml.run.result": result}, **fields)
 
 
-def run_of(*requests, location="sqlite://:memory:"):
-    """The run that a store has after these requests, which are lists of spans."""
+def run_of(*requests, location="sqlite://:memory:", resource=OF_RUN_ID):
+    """The run that a store has after these requests, which are lists of spans of a resource."""
     with open_store(location) as store:
         for spans in requests:
             data = TracesData()
             group = data.resource_spans.add()
-            group.resource.attributes.extend(key_values({"ml.run.id": RUN}))
+            group.resource.attributes.extend(key_values(resource))
             group.scope_spans.add().spans.extend(spans)
             batch = WriteBatch(
                 received=[ReceivedRequest("traces", "protobuf", data.SerializeToString(), NOW_NS)]
             )
             assert unpack(batch) == []
             store.apply(batch)
-        return store.get_run(RUN)
+        (run,) = store.find_runs(RunQuery())
+        return run
 
 
 @pytest.mark.parametrize(
@@ -114,3 +117,20 @@ def test_of_several_root_spans_a_failure_wins(location):
             "failed", 'ml.run.result is "purple", which is no known result',
         )  # fmt: skip
         assert run.ended_ns == NOW_NS + 6 * SECOND_NS
+
+
+def test_a_root_span_ends_a_run_that_has_a_name_and_no_id():
+    """The run of a resource that names it ends with its root span as any other."""
+    run = run_of(
+        [a_root("failure")], resource={"service.name": "trainer", "ml.run.id": "", "ml.run.name": "A"}
+    )
+
+    assert (run.name, run.experiment, str(run.state)) == ("A", "trainer", "failed")
+
+
+@pytest.mark.parametrize("name", ["", 7])
+def test_a_number_is_the_name_of_a_run(name):
+    """A run whose id is a number has that as its name, where it has no name; a name that is a number is one."""
+    assert run_of([a_root()], resource={"ml.run.id": 12345, "ml.run.name": name}).name == (
+        str(name) or "12345"
+    )
