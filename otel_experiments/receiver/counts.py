@@ -60,19 +60,24 @@ class Tally:
         self._told: set[object] = set()
 
     def take(self, signal: Signal, *, item_count: int, refused_count: int, message: str) -> None:
-        """Count a request that was taken; the first refusal of items of a signal is logged."""
+        """Count a request that was taken; the first refusal of items of a signal is logged, and so is the first warning."""
         with self._lock:
             self._request_count += 1
             self._items[signal] += item_count - refused_count
             self._refused_items[signal] += refused_count
         if refused_count:
-            self._tell_once(signal, f"{_number(refused_count, _ITEMS[signal])} of a request: {message}")
+            self._tell_once(
+                signal,
+                f"The receiver refused {_number(refused_count, _ITEMS[signal])} of a request: {message}",
+            )
+        elif message:
+            self._tell_once((signal, "warning"), f"The receiver warns of a request of {signal}: {message}")
 
     def refuse(self, refusal: Refusal) -> None:
         """Count a request that was not taken; the first one of each reason is logged."""
         with self._lock:
             self._refused[refusal.reason] += 1
-        self._tell_once(refusal.reason, f"a request: {refusal.message}")
+        self._tell_once(refusal.reason, f"The receiver refused a request: {refusal.message}")
 
     def counts(self) -> ReceiverCounts:
         """Return what was counted so far."""
@@ -89,7 +94,7 @@ class Tally:
             if subject in self._told:
                 return
             self._told.add(subject)
-        tell(logger, "The receiver refused %s", _printable(text))
+        tell(logger, "%s", _printable(text))
 
 
 def _number(count: int, noun: str) -> str:

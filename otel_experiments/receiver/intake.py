@@ -51,7 +51,7 @@ class RequestLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What is answered about a request that was taken: how many of its items were not, and why."""
+    """What is answered about a request that was taken: how many of its items were not, and why, or a warning."""
 
     refused_count: int
     message: str
@@ -106,7 +106,7 @@ class Intake:
             refused_count = checked.refused_count + sum(checked.counts_by_run[run_id] for run_id in here)
             if checked.item_count > refused_count:
                 self._log.keep(ReceivedRequest(signal, encoding, payload, time.time_ns(), dict(hints), here))
-        message = "\n".join(filter(None, (checked.message, _recorded_here(here))))
+        message = "\n".join(filter(None, (checked.message, _recorded_here(here), checked.warning)))
         self._tally.take(signal, item_count=checked.item_count, refused_count=refused_count, message=message)
         return Taken(refused_count, message)
 

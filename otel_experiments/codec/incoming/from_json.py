@@ -29,7 +29,7 @@ from otel_experiments.codec.incoming.json_values import (
     valid_id,
     value,
 )
-from otel_experiments.codec.incoming.refusals import Refusals
+from otel_experiments.codec.incoming.refusals import Refusals, RefusedItem
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
 
@@ -114,9 +114,14 @@ def _event(item: Document) -> Event:
 
 
 def _link(item: Document, dialect: Dialect) -> Link:
+    try:
+        trace_id = optional_id(item, "traceId", "trace", dialect)
+        span_id = optional_id(item, "spanId", "span", dialect)
+    except RefusedItem as refusal:
+        raise RefusedItem(f"a link with {refusal}") from refusal
     return Link(
-        optional_id(item, "traceId", "trace", dialect) or _NO_TRACE_ID,
-        optional_id(item, "spanId", "span", dialect) or _NO_SPAN_ID,
+        trace_id or _NO_TRACE_ID,
+        span_id or _NO_SPAN_ID,
         attributes(item.get("attributes")),
         text(item, "traceState"),
         count(item, "droppedAttributesCount"),

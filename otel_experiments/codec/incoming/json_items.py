@@ -12,6 +12,7 @@ from otel_experiments.codec.incoming.json_values import (
     Dialect,
     Document,
     items,
+    json_kind,
     resource_of,
     scope_of,
 )
@@ -29,6 +30,23 @@ _KEYS: Final[dict[Signal, tuple[str, str, str]]] = {
     "logs": ("resourceLogs", "scopeLogs", "logRecords"),
 }
 """Of the groups by resource, of those by scope, and of what is in them."""
+_WITH_NAMES: Final = frozenset(("span", "log record", "metric"))
+"""What has a name that an error can give."""
+
+
+def unread_keys(document: Document, signal: Signal) -> str:
+    """Return what is to be said of a request that has keys, and none of its signal; nothing for any other.
+
+    The specification has keys that are not known ignored.
+    """
+    wanted = _KEYS[signal][0]
+    if not document or wanted in document:
+        return ""
+    other = next((name for name, keys in _KEYS.items() if keys[0] in document), None)
+    if other is not None:
+        return f"Nothing was found in the request: it holds {other}, and was sent as {signal}. Send it to /v1/{other}."
+    shown = ", ".join(f"{key[:40]!r}" for key in list(document)[:3]) + (", ..." if len(document) > 3 else "")
+    return f"Nothing was found in the request: its keys are {shown}, and none is {wanted!r}. Name it so."
 
 
 def items_of(
@@ -80,7 +98,7 @@ def read_item(
 def _read(kind: str, item: Any, read: Callable[[Any], _Made]) -> _Made:  # as above
     if not isinstance(item, Mapping):
         raise TelemetryDecodeError(
-            source=SOURCE, found=f"a {type(item).__name__} where the object of a {kind} should be"
+            source=SOURCE, found=f"{json_kind(item)} where the object of a {kind} should be"
         )
     try:
         return read(item)
@@ -95,5 +113,7 @@ def _read(kind: str, item: Any, read: Callable[[Any], _Made]) -> _Made:  # as ab
 
 
 def _named(kind: str, item: object) -> str:
+    if kind not in _WITH_NAMES:
+        return f"a {kind}"
     name = item.get("name") or item.get("eventName") if isinstance(item, Mapping) else ""
     return named(kind, name)

@@ -44,6 +44,7 @@ _OF_MAPPING: Final = 3
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 _NUMBER: Final = re.compile(r"-?(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|Infinity)|NaN", re.ASCII)
 _INTEGER: Final = re.compile(r"-?\d{1,20}", re.ASCII)
+_ID_NAMES: Final = {"parentSpanId": "parent span"}
 _ID_SIZES: Final = {"trace": TRACE_ID_BYTES, "span": SPAN_ID_BYTES}
 
 
@@ -79,10 +80,23 @@ def load_document(payload: bytes) -> Document:
             source=SOURCE, found=f"{len(payload)} bytes that are no JSON: {exc}"
         ) from exc
     if not isinstance(document, dict):
-        raise TelemetryDecodeError(
-            source=SOURCE, found=f"a {type(document).__name__} where an object should be"
-        )
+        raise TelemetryDecodeError(source=SOURCE, found=f"{json_kind(document)} where an object should be")
     return document
+
+
+def json_kind(found: object) -> str:
+    """Return what JSON calls a value, with its article."""
+    return _JSON_KINDS.get(type(found), "an object")
+
+
+_JSON_KINDS: Final[dict[type, str]] = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+}
 
 
 def parse_integer(text: str) -> float:
@@ -96,7 +110,7 @@ def items(holder: Document, key: str) -> Sequence[Any]:  # JSON
     if found is None:
         return ()
     if not isinstance(found, list):
-        raise TypeError(f"{key} is {type(found).__name__}, no list")
+        raise TypeError(f"{key} is {json_kind(found)}, no list")
     return found
 
 
@@ -106,7 +120,7 @@ def text(holder: Document, key: str) -> str:
     if found is None:
         return ""
     if not isinstance(found, str):
-        raise TypeError(f"{key} is {type(found).__name__}, no text")
+        raise TypeError(f"{key} is {json_kind(found)}, no text")
     return found
 
 
@@ -116,7 +130,7 @@ def flag(holder: Document, key: str) -> bool:
     if found is None:
         return False
     if not isinstance(found, bool):
-        raise TypeError(f"{key} is {type(found).__name__}, no boolean")
+        raise TypeError(f"{key} is {json_kind(found)}, no boolean")
     return found
 
 
@@ -205,7 +219,9 @@ def optional_id(holder: Document, key: str, kind: Literal["trace", "span"], dial
     if not found and dialect.accepts_variants:
         found = _from_base64(given, size)
     if not found:
-        raise RefusedItem(f"the {kind} id {_shown(given)}, which is none of {2 * size} hex digits")
+        raise RefusedItem(
+            f"the {_ID_NAMES.get(key, kind)} id {_shown(given)}, which is none of {2 * size} hex digits"
+        )
     return found if found.strip("0") else None
 
 
@@ -278,7 +294,7 @@ def attributes(given: Sequence[Document] | None, depth: int = 0) -> dict[str, At
     if given is None:
         return {}
     if not isinstance(given, list):
-        raise TypeError(f"attributes are {type(given).__name__}, no list")
+        raise TypeError(f"attributes are {json_kind(given)}, no list")
     return {text(item, "key"): value(item.get("value"), depth) for item in given}
 
 

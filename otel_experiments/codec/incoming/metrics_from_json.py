@@ -23,7 +23,7 @@ from otel_experiments.codec.incoming.json_values import (
     time_ns,
     valid_id,
 )
-from otel_experiments.codec.incoming.refusals import Refusals
+from otel_experiments.codec.incoming.refusals import Refusals, named
 from otel_experiments.model.instrument import InstrumentKind, InstrumentPoint
 from otel_experiments.model.span import Attributes, AttributeValue, Resource, Scope
 
@@ -56,7 +56,7 @@ def instrument_points_from_json(
         if metric is None:
             continue
         for point in metric.points:
-            made = read_item("data point", point, metric.read, refusals)
+            made = read_item(metric.kind_of_points, point, metric.read, refusals)
             if made is not None:
                 yield made
 
@@ -76,6 +76,7 @@ class _Metric:
             data.get("aggregationTemporality"), "aggregationTemporality", _TEMPORALITIES, dialect
         )
         self.points = items(data, "dataPoints")
+        self.kind_of_points = f"data point of {named('metric', self._name)}"
 
     def read(self, point: Document) -> InstrumentPoint:
         """Return one data point."""

@@ -240,6 +240,21 @@ def test_spans_without_ids_are_refused_and_the_others_kept(client, encoding, sto
     assert sorted(span.name for span in stored().store.spans(SpanQuery())) == ["work 2", "work 4"]
 
 
+def test_a_request_of_another_signal_is_warned_of(client, caplog):
+    """The answer is 200 with no item rejected and a message, the program's log has it once, and nothing is kept."""
+    answers = [
+        client.post("/v1/traces", client.body_of("metrics", "json"), encoding="json") for _ in range(2)
+    ]
+
+    for answer in answers:
+        partial = json.loads(answer.body)["partialSuccess"]
+        assert (answer.status, partial["rejectedSpans"]) == (200, "0")
+        assert "Send it to /v1/metrics." in partial["errorMessage"]
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
+        "The receiver warns of a request of traces"
+    ]
+
+
 def test_unknown_fields_are_ignored(client):
     """A field of a newer release, in protobuf and in JSON, is passed over."""
     body = client.body_of("traces", "protobuf") + b"\xfa\x3f\x03abc"

@@ -624,3 +624,82 @@ def test_of_a_field_that_comes_twice_the_last_one_counts():
     ((series,), _) = read_metrics("protobuf", payload)
 
     assert list(series.times_ns) == [3] * 17
+
+
+@pytest.mark.parametrize(
+    ("signal", "document", "said"),
+    [
+        ("traces", {"foo": 1}, "its keys are 'foo', and none is 'resourceSpans'"),
+        (
+            "metrics",
+            {"resource_metrics": []},
+            "its keys are 'resource_metrics', and none is 'resourceMetrics'",
+        ),
+        (
+            "traces",
+            {"resourceMetrics": []},
+            "it holds metrics, and was sent as traces. Send it to /v1/metrics.",
+        ),
+        ("logs", {"\ud800": 1}, r"its keys are '\ud800', and none is 'resourceLogs'"),
+    ],
+)
+def test_keys_that_are_none_of_the_signal_are_warned_of(signal, document, said):
+    """They are ignored, as the specification asks, and the sender hears that nothing was found."""
+    checked = check_request(signal, "json", json.dumps(document).encode())
+
+    assert (checked.item_count, checked.refused_count, checked.message) == (0, 0, "")
+    assert said in checked.warning
+    assert checked.warning.encode()
+
+
+@pytest.mark.parametrize("kind", ["gauge", "sum"])
+def test_data_points_without_a_value_are_warned_of(kind):
+    """A misspelled asDouble is seen; a point whose flag says that there is no value is as it is meant."""
+    points = [{"asdouble": 1}, {"flags": 1}, {"asInt": "0"}]
+    payload = json_of("metrics", {"name": "loss", kind: {"dataPoints": points}})
+
+    checked = check_request("metrics", "json", payload)
+
+    assert checked.item_count == 3
+    assert checked.warning.startswith("1 data point has no value, the first of the metric 'loss'. ")
+
+
+@pytest.mark.parametrize(
+    ("signal", "item", "said"),
+    [
+        ("traces", json_span(parentSpanId="abc"), "the span 'step' has the parent span id 'abc'"),
+        (
+            "traces",
+            json_span(links=[{"traceId": "abc"}]),
+            "the span 'step' has a link with the trace id 'abc'",
+        ),
+        (
+            "metrics",
+            {"name": "loss", "gauge": {"dataPoints": [{"timeUnixNano": str(TOO_LATE)}]}},
+            "a data point of the metric 'loss' has a time after",
+        ),
+    ],
+)
+def test_a_refusal_names_what_is_meant(signal, item, said):
+    """The id that is wrong is called by its name, and a data point by that of its metric; no others are spoken of."""
+    message = check_request(signal, "json", json_of(signal, item)).message
+
+    assert said in message
+    assert "the others are" not in message
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        (b"null", "null where an object should be"),
+        (b"[]", "a list where an object should be"),
+        (b'{"resourceSpans": {}}', "a document cannot be read: resourceSpans is an object, no list"),
+        (b'{"resourceSpans": [7]}', "a number where the object of a resource should be"),
+    ],
+)
+def test_an_error_speaks_of_json(payload, said):
+    """Types have JSON's names, and what has no name is not said to lack one."""
+    with pytest.raises(TelemetryDecodeError) as caught:
+        check_request("traces", "json", payload)
+
+    assert said in str(caught.value)
