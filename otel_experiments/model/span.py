@@ -92,6 +92,9 @@ class Span:
     `given_ns` is set where the item has its run from elsewhere than its attributes: when it was attached to it, 0 where it joined it
     by its trace. Only `Store.whole_run` says it; what is written with it stays the item that came without a run.
 
+    `is_received` is set for what came by OTLP, which anybody may send: a store keeps the form that it has. It is no part of
+    what the span is.
+
     Source: opentelemetry-proto, trace.proto, Span.
     """
 
@@ -116,6 +119,7 @@ class Span:
     dropped_links_count: int = 0
     run_id: str | None = None
     given_ns: int | None = None
+    is_received: bool = field(default=False, compare=False, repr=False)
 
     @property
     def duration_ns(self) -> int | None:

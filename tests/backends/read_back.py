@@ -27,7 +27,10 @@ def by_id(spans):
     """Return spans as plain fields by their ids; one that came twice has to be the same."""
     found = {}
     for span in spans:
-        fields = plain(dataclasses.asdict(span)) | {"flags": span.flags & ~KNOWN_PARENT}
+        fields = plain(dataclasses.asdict(span)) | {
+            "flags": span.flags & ~KNOWN_PARENT,
+            "is_received": True,
+        }
         key = (span.trace_id, span.span_id)
         assert found.get(key, fields) == fields, "a span came twice, and differently"
         found[key] = fields

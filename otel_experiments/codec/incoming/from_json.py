@@ -101,6 +101,7 @@ def _span(item: Document, resource: Resource, scope: Scope, dialect: Dialect) ->
         dropped_events_count=count(item, "droppedEventsCount"),
         dropped_links_count=count(item, "droppedLinksCount"),
         run_id=run_id_of(held, resource),
+        is_received=True,
     )
 
 

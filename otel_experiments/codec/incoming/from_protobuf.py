@@ -170,6 +170,7 @@ def _span(span: SpanMessage, resource: Resource, scope: Scope) -> Span:
         dropped_events_count=span.dropped_events_count,
         dropped_links_count=span.dropped_links_count,
         run_id=run_id_of(attributes, resource),
+        is_received=True,
     )
 
 

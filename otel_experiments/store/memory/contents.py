@@ -34,7 +34,7 @@ from otel_experiments.store.semantics.run import (
     apply_sighting,
     placeholder,
 )
-from otel_experiments.store.semantics.span import latest_forms
+from otel_experiments.store.semantics.span import SpanKey, StoredSpan, latest_forms, received_forms
 from otel_experiments.store.semantics.summary import Axis, as_floats, direction_of, merge, summarize
 
 
@@ -79,6 +79,7 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
     _take_runs(contents, news, batch)
     _take_labels(contents, news, batch)
     grown = _grown(contents, news, batch)
+    own = _take_spans(contents, news, batch)
     _take_telemetry(contents, news, batch)
     for row in batch.unsent:
         _ensure(contents, news, row.run_id, row.noted_ns)
@@ -89,9 +90,7 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
     contents.params.update(news.params)
     contents.tags.update(news.tags)
     contents.spans.update(news.spans)
-    contents.attached.difference_update(
-        (span.trace_id, span.span_id) for span in batch.spans if contents.attached and span.run_id is not None
-    )
+    contents.attached.difference_update(own)
     for content_hash, record in news.log_records.items():
         contents.log_records.setdefault(content_hash, replace(record, given_ns=None))
     for content_hash, point in news.instrument_points.items():
@@ -100,7 +99,7 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
         if stored.run.experiment:
             name, created_ns = stored.run.experiment, stored.run.created_ns
             contents.experiments[name] = min(contents.experiments.get(name, created_ns), created_ns)
-    contents.attached.update((span.trace_id, span.span_id) for span in batch.spans if span.given_ns)
+    contents.attached.update(news.attached)
     contents.attached.update(key for key, record in news.log_records.items() if record.given_ns)
     contents.attached.update(key for key, point in news.instrument_points.items() if point.given_ns)
     join_traces(contents, batch.shared_traces)
@@ -182,15 +181,46 @@ def _take_labels(contents: Contents, news: Contents, batch: WriteBatch) -> None:
         _ensure(contents, news, definition.run_id, 0)
 
 
-def _take_telemetry(contents: Contents, news: Contents, batch: WriteBatch) -> None:
-    for span in latest_forms(batch.spans):
-        if span.run_id is not None:
-            _ensure(contents, news, span.run_id, span.start_ns)
+def _take_spans(contents: Contents, news: Contents, batch: WriteBatch) -> set[SpanKey]:
+    """Put the spans into `news`; return the keys of those that came with their run."""
+    own: set[SpanKey] = set()
+
+    def note_run(key: SpanKey, run_id: str, start_ns: int, given_ns: int | None) -> None:
+        _ensure(contents, news, run_id, start_ns)
+        own.add(key)
+        news.attached.discard(key)
+        news.attached.update([key] if given_ns else [])
+
+    def find(key: SpanKey) -> StoredSpan | None:
+        known = news.spans.get(key) or contents.spans.get(key)
+        if known is None:
+            return None
+        is_attached = key in news.attached or (key in contents.attached and key not in own)
+        return StoredSpan(known.run_id, known.start_ns, known.end_ns is not None, is_attached)
+
+    def take(span: Span) -> None:
         key = (span.trace_id, span.span_id)
-        known = contents.spans.get(key)
+        known = news.spans.get(key) or contents.spans.get(key)
+        run_id = span.run_id if span.run_id is not None or known is None else known.run_id
+        news.spans[key] = _plain_span(replace(span, run_id=run_id, given_ns=None, is_received=False))
+        if span.run_id is not None:
+            note_run(key, span.run_id, span.start_ns, span.given_ns)
+
+    for span in latest_forms(span for span in batch.spans if not span.is_received):
+        known = contents.spans.get((span.trace_id, span.span_id))
         if span.end_ns is not None or known is None or known.end_ns is None:
-            run_id = span.run_id if span.run_id is not None or known is None else known.run_id
-            news.spans[key] = _plain_span(replace(span, run_id=run_id, given_ns=None))
+            take(span)
+    received, runs = received_forms((span for span in batch.spans if span.is_received), find)
+    for span in received:
+        take(span)
+    for run in runs:
+        known = news.spans.get(run.key) or contents.spans[run.key]
+        news.spans[run.key] = replace(known, run_id=run.run_id)
+        note_run(run.key, run.run_id, run.start_ns, run.given_ns)
+    return own
+
+
+def _take_telemetry(contents: Contents, news: Contents, batch: WriteBatch) -> None:
     for record in batch.log_records:
         if record.run_id is not None:
             _ensure(contents, news, record.run_id, record.time_ns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from otel_experiments.codec.text import clean_text
@@ -14,14 +14,17 @@ from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import Span
 from otel_experiments.store.semantics.identity import instrument_point_hash, log_record_hash
-from otel_experiments.store.semantics.span import latest_forms
+from otel_experiments.store.semantics.span import SpanKey, StoredSpan, latest_forms, received_forms
 from otel_experiments.store.sqlite.read_point import null_of_nan
 from otel_experiments.store.sqlite.settled import segment_offset
 from otel_experiments.store.sqlite.write_origin import OriginWriter
 from otel_experiments.store.sqlite.write_run import RunWriter
 
 # Index: unique (trace_id, span_id).
-_IS_ENDED: Final = "select end_ns is not null from spans where trace_id = ? and span_id = ?"
+_KNOWN_SPAN: Final = """
+    select run_id, start_ns, end_ns is not null, attached_ns is not null from spans where trace_id = ? and span_id = ?
+"""
+_GIVE_RUN: Final = "update spans set run_id = ?, attached_ns = ? where trace_id = ? and span_id = ?"
 _UPSERT_SPAN: Final = """
     insert into spans (
       trace_id, span_id, parent_span_id, run_id, name, kind, start_ns, end_ns, status, status_message,
@@ -76,10 +79,26 @@ class TelemetryWriter:
         self._origins = origins
 
     def write_spans(self, connection: sqlite3.Connection, spans: Sequence[Span]) -> None:
-        """Upsert spans with their events and links; an ended span stays as it is when an open form comes late."""
-        chosen = [
-            span for span in latest_forms(spans) if span.end_ns is not None or not _is_ended(connection, span)
-        ]
+        """Upsert spans with their events and links; an ended span stays as it is when an open form comes late.
+
+        What was received comes last, and changes nothing of a span that is there but what `received_forms` lets it.
+        """
+
+        def find(key: SpanKey) -> StoredSpan | None:
+            return _known_span(connection, key)
+
+        journalled = latest_forms(span for span in spans if not span.is_received)
+        self._upsert_spans(
+            connection,
+            [span for span in journalled if span.end_ns is not None or not _is_ended(find, span)],
+        )
+        received, runs = received_forms((span for span in spans if span.is_received), find)
+        self._upsert_spans(connection, received)
+        for run in runs:
+            self._runs.ensure(connection, run.run_id, run.start_ns)
+        connection.executemany(_GIVE_RUN, [(run.run_id, run.given_ns or None, *run.key) for run in runs])
+
+    def _upsert_spans(self, connection: sqlite3.Connection, chosen: Sequence[Span]) -> None:
         rows, keys = [], []
         for span in chosen:
             if span.run_id is not None:
@@ -173,6 +192,11 @@ def advance_segments(connection: sqlite3.Connection, advances: Iterable[JournalA
         connection.execute(_UPSERT_SEGMENT, (advance.segment_id, advance.end_offset))
 
 
-def _is_ended(connection: sqlite3.Connection, span: Span) -> bool:
-    row = connection.execute(_IS_ENDED, (span.trace_id, span.span_id)).fetchone()
-    return row is not None and bool(row[0])
+def _known_span(connection: sqlite3.Connection, key: SpanKey) -> StoredSpan | None:
+    row = connection.execute(_KNOWN_SPAN, key).fetchone()
+    return None if row is None else StoredSpan(row[0], row[1], bool(row[2]), bool(row[3]))
+
+
+def _is_ended(find: Callable[[SpanKey], StoredSpan | None], span: Span) -> bool:
+    known = find((span.trace_id, span.span_id))
+    return known is not None and known.is_ended

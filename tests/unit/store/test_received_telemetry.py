@@ -17,7 +17,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Owner, Run, RunState
 from otel_experiments.model.search import SpanQuery
-from otel_experiments.model.span import Span
+from otel_experiments.model.span import Event, Span
 from otel_experiments.store import open_store
 
 RUN = "a" * 32
@@ -321,3 +321,103 @@ def test_what_joins_an_attached_trace_is_taken_back_with_it(store):
     store.apply(WriteBatch(detach=[Detachment(replace(query, run_id=RUN))]))
 
     assert store.spans(SpanQuery(run_id=RUN)) == []
+
+
+MINE, THEIRS = "1" * 32, "2" * 32
+
+
+def a_form(end_ns=20, *, run_id=None, is_received=True, start_ns=10, **changes) -> Span:
+    """One form of one span: journalled here, or received."""
+    return Span(
+        TRACE, "c" * 16, changes.pop("name", "theirs"), start_ns, end_ns, run_id=run_id, is_received=is_received, **changes
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("run_id", [None, MINE, THEIRS], ids=["no run", "same run", "other run"])
+@pytest.mark.parametrize("start_ns", [10, 11])
+@pytest.mark.parametrize("is_one_batch", [True, False])
+def test_what_is_received_changes_no_span_that_was_recorded_here(store, run_id, start_ns, is_one_batch):
+    """A span with the ids of one that this machine recorded, of whatever run, leaves that span and its run as they are."""
+    events = (Event("checkpoint", 15, {"n": 1}),)
+    mine = a_form(run_id=MINE, is_received=False, name="mine", attributes={"a": 1}, events=events)
+    theirs = a_form(30, run_id=run_id, start_ns=start_ns)
+    for batch in [[theirs, mine, theirs]] if is_one_batch else [[mine], [theirs]]:
+        store.apply(WriteBatch(spans=batch, shared_traces=[TRACE]))
+
+    assert store.spans(SpanQuery()) == [mine]
+    assert store.spans(SpanQuery(run_id=MINE)) == [mine]
+
+
+def test_what_this_machine_records_replaces_what_was_received_of_it(store):
+    """The row of a span is what its process journalled, also when a copy of it came by OTLP before."""
+    mine = a_form(run_id=MINE, is_received=False, name="mine")
+    store.apply(WriteBatch(spans=[a_form(30, run_id=THEIRS)]))
+    store.apply(WriteBatch(spans=[mine]))
+
+    assert store.spans(SpanQuery()) == [mine]
+
+
+def test_an_open_span_that_was_recorded_here_is_not_ended_by_another(store):
+    """A span with the ids of an open one that started at another time, or is of another run, does not end it."""
+    mine = a_form(None, run_id=MINE, is_received=False, name="mine")
+    store.apply(WriteBatch(spans=[mine]))
+    store.apply(WriteBatch(spans=[a_form(30, start_ns=11), a_form(30, run_id=THEIRS)]))
+
+    assert store.spans(SpanQuery()) == [mine]
+
+
+@pytest.mark.parametrize("is_one_batch", [True, False])
+def test_a_received_span_keeps_its_run_and_content(store, is_one_batch):
+    """Of a received span the first ended form stays; it may get a run, and is never moved to another."""
+    forms = [
+        a_form(None, name="open"),
+        a_form(20, name="ended"),
+        a_form(30, name="again", run_id=MINE),
+        a_form(40, name="moved", run_id=THEIRS),
+        a_form(50, name="orphan"),
+        a_form(None, name="open again"),
+    ]
+    for batch in [forms] if is_one_batch else [[form] for form in forms]:
+        store.apply(WriteBatch(spans=batch))
+
+    assert store.spans(SpanQuery()) == [a_form(20, name="ended", run_id=MINE)]
+
+
+def test_an_attached_span_that_is_received_again_with_its_run_is_that_runs(store):
+    """What was attached by hand goes to the run that the span itself names later, and only that changes."""
+    store.apply(WriteBatch(spans=[a_form(20, name="first")]))
+    store.apply(WriteBatch(attach=[Attachment(MINE, TelemetryQuery(trace_id=TRACE), 7)]))
+    store.apply(WriteBatch(spans=[a_form(20, name="retry")]))
+    assert store.spans(SpanQuery()) == [a_form(20, name="first", run_id=MINE)]
+
+    store.apply(WriteBatch(spans=[a_form(30, name="later", run_id=THEIRS)]))
+    store.apply(WriteBatch(detach=[Detachment(TelemetryQuery(run_id=THEIRS))]))
+
+    assert store.spans(SpanQuery()) == [a_form(20, name="first", run_id=THEIRS)]
+
+
+FORMS = st.builds(
+    a_form,
+    st.sampled_from([None, 20, 30]),
+    run_id=st.sampled_from([None, MINE, THEIRS]),
+    is_received=st.booleans(),
+    start_ns=st.sampled_from([10, 10, 11]),
+    given_ns=st.sampled_from([None, None, 5]),
+)
+
+
+@given(st.lists(st.one_of(st.lists(FORMS, min_size=1, max_size=4), st.just([])), max_size=6))
+def test_both_stores_take_the_same_forms_of_a_span(batches):
+    """Whatever forms of a span come in whatever order and batches, with attaching between, both stores hold the same."""
+    found = []
+    for location in ("memory://", "sqlite://:memory:"):
+        with open_store(location) as store:
+            for forms in batches:
+                attach = [] if forms else [Attachment(MINE, TelemetryQuery(trace_id=TRACE), 7)]
+                store.apply(WriteBatch(spans=forms, attach=attach))
+            whole = store.spans(SpanQuery())
+            store.apply(
+                WriteBatch(detach=[Detachment(TelemetryQuery(run_id=run_id)) for run_id in (MINE, THEIRS)])
+            )
+            found.append((whole, store.spans(SpanQuery())))
+    assert found[0] == found[1]
