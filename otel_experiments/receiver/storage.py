@@ -8,6 +8,7 @@ from typing import Final
 
 from otel_experiments.collect.drain import Drain
 from otel_experiments.collect.journal_place import journal_directory
+from otel_experiments.collect.recorders import journal_owners
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.importers.otlp.emitters import Emitters
@@ -27,7 +28,6 @@ _BUSY_TIMEOUT_S: Final = 1.0
 """How long one transaction waits for another process; it is tried again."""
 _WAKE_BYTES: Final = 1 << 20
 """After so much the drain is woken; less of it waits for the next round."""
-_MOST_KNOWN: Final = 10_000
 _CATCH_UP_S: Final = 10.0
 """How long a start waits until what an earlier receiver has left is stored: series then go on in their order."""
 
@@ -54,7 +54,7 @@ class ReceiverStorage:
             busy_timeout_s=_BUSY_TIMEOUT_S,
             file_mode=file_mode if settings.store_mode else None,
         )
-        directory = journal_directory(path)
+        self._directory = directory = journal_directory(path)
         self._backlog = Backlog(backlog_bytes, self._store.journal_offset)
         self._drain = Drain(
             self._store,
@@ -65,7 +65,6 @@ class ReceiverStorage:
         )
         self._writer = JournalWriter(directory, durability=settings.durability, file_mode=file_mode)
         self._host = current_owner().host
-        self._recorded_here: set[str] = set()
         self._unwoken_bytes = 0
         self._lock = threading.Lock()
         self._drain.drain_now(timeout_s=_CATCH_UP_S)
@@ -105,20 +104,21 @@ class ReceiverStorage:
     def recorded_here(self, run_ids: frozenset[str]) -> frozenset[str]:
         """Return those of the runs that processes of this machine record themselves into this store.
 
+        An owner alone says nothing: a run that was imported has one, and records elsewhere. Who records here has a journal
+        here, until all that it recorded is stored; what comes of the run after that is stored once.
+
         Raises:
             StoreError: the store cannot be read.
         """
-        found = set()
+        owners = {}
         for run_id in run_ids:
-            if run_id not in self._recorded_here:
-                run = self._store.get_run(run_id)
-                if run is None or run.owner is None or run.owner.host != self._host:
-                    continue
-                if len(self._recorded_here) > _MOST_KNOWN:
-                    self._recorded_here.clear()
-                self._recorded_here.add(run_id)
-            found.add(run_id)
-        return frozenset(found)
+            run = self._store.get_run(run_id)
+            if run is not None and run.owner is not None and run.owner.host == self._host:
+                owners[run_id] = run.owner
+        if not owners:
+            return frozenset()
+        recording = journal_owners(self._directory)
+        return frozenset(run_id for run_id, owner in owners.items() if owner in recording)
 
     def close(self, *, timeout_s: float) -> bool:
         """Store what is journalled and let go; True when all of it was stored within `timeout_s` seconds.

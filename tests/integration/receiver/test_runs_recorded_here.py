@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
@@ -14,19 +15,23 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 
 import otel_experiments as ox
+from otel_experiments.journal.owner import current_owner
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.search import SpanQuery
+from otel_experiments.store import open_store
 
 
 @pytest.fixture
 def local_run(receiver):
-    """Return the id of a run that this process has recorded into the receiver's store."""
+    """Return the id of a run of this process, which still records into the receiver's store."""
     ox.configure(store=receiver.store_path, capture_git=False, system_metrics_s=0.0)
     try:
         with ox.start_run("mine") as run, run.stage("load"):
             pass
+        yield run.id
     finally:
         ox.shutdown()
-    return run.id
 
 
 def test_items_of_a_run_recorded_here_are_refused(client, local_run, stored):
@@ -112,3 +117,35 @@ def test_a_request_that_comes_twice_is_stored_once(client, stored):
     assert len(store.spans(SpanQuery())) == 5
     assert len(store.log_records()) == 5
     assert len(store.instrument_points()) == 5
+
+
+def test_telemetry_of_an_imported_run_is_taken(client, stored):
+    """A run that a process of this machine recorded elsewhere, and that was imported, goes on by OTLP."""
+    elsewhere = replace(current_owner(), pid=2**22 + 1)
+    run = Run("ab" * 16, "e", "imported", RunState.SUCCEEDED, 1, started_ns=1, ended_ns=2, owner=elsewhere)
+    with open_store(client.receiver.store_path) as store:
+        store.apply(WriteBatch(runs=[run]))
+
+    answer = client.post("/v1/traces", client.spans_message(3).SerializeToString())
+
+    assert not ExportTraceServiceResponse.FromString(answer.body).partial_success.rejected_spans
+    assert len(stored().store.spans(SpanQuery(run_id="ab" * 16))) == 3
+
+
+@pytest.mark.parametrize("names_a_run", [False, True])
+def test_spans_with_the_ids_of_a_run_recorded_here_change_nothing(client, local_run, stored, names_a_run):
+    """Whatever has the ids of its spans, of no run or of another, a run that was recorded here stays as it was."""
+    ox.shutdown()
+    with open_store(client.receiver.store_path) as store:
+        before = store.spans(SpanQuery(run_id=local_run))
+    message = client.spans_message(len(before))
+    if not names_a_run:
+        message.resource_spans[0].ClearField("resource")
+    for span, known in zip(message.resource_spans[0].scope_spans[0].spans, before, strict=True):
+        span.trace_id, span.span_id = bytes.fromhex(known.trace_id), bytes.fromhex(known.span_id)
+
+    answer = client.post("/v1/traces", message.SerializeToString())
+
+    assert answer.status == 200
+    assert len(before) == 2
+    assert stored().store.spans(SpanQuery()) == before
