@@ -64,6 +64,10 @@ def command(
     view = open_session(ctx).run(run)
     if name is None or (any(sign in name for sign in "*?[") and name not in view.metrics):
         found = view.metrics.matching(name or "*", rank=rank)
+        if not view.metrics and not as_json:
+            click.echo(f"Run {view.short_id} ({fmt.clean(view.name)}) has no metrics.")
+            print_gauges(make_console(), view)
+            return
         _show_all(view, [one for one in found if phase is None or one.phase == phase], as_json=as_json)
         return
     series = view.metrics[name] if phase is None else view.metrics[name, phase]
@@ -182,6 +186,16 @@ def print_series(console: Console, found: Sequence[SeriesView]) -> None:
     if hidden:
         others = "1 more rank" if len(hidden) == 1 else f"{len(hidden)} more ranks"
         console.print(Text(f"... and {others}: otel-experiments metrics RUN --rank all", style="dim"))
+
+
+def print_gauges(console: Console, view: RunView) -> None:
+    """Say of a run without metrics which gauges it has."""
+    names = sorted({point.name for point in view.instrument_points if point.kind == "gauge"})
+    if names:
+        which = ", ".join(fmt.clean(name) for name in names[:3]) + (", ..." if len(names) > 3 else "")
+        count = "1 gauge" if len(names) == 1 else f"{len(names):,} gauges"
+        text = f"{count} without a step ({which}): metrics have steps, these are in run.instrument_points"
+        console.print(Text(text, style="dim"), soft_wrap=True)
 
 
 def _at(value: float, step: float | None) -> str:

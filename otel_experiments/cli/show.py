@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from otel_experiments.cli.metrics import print_series
+from otel_experiments.cli.metrics import print_gauges, print_series
 from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.cli.session import open_session
 from otel_experiments.cli.telemetry_groups import print_groups
@@ -253,6 +253,7 @@ def _print_summary(console: Console, run: RunView, limit: int | None) -> None:
     series = run.metrics.all()
     if not series:
         console.print(Text("(no metrics)", style="dim"))
+        print_gauges(console, run)
         return
     print_series(console, series[:limit])
     _say_more(console, len(series), limit)

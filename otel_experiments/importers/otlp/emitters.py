@@ -42,6 +42,7 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _RUN_ID: Final = re.compile(r"[0-9a-f]{32}")
 _NO_ID: Final = "0" * 32
 _KEPT_IDENTITIES: Final = 4096
+_SHOWN_CHARACTERS: Final = 60
 
 
 class Identity(NamedTuple):
@@ -71,9 +72,11 @@ class Emitters:
 
     Attributes:
         header_names: the headers of a request that a rule looks at, in lower case.
+        refused_steps: of attributes that should be steps a first value that is no finite number.
     """
 
     def __init__(self, table: MappingTable) -> None:
+        self.refused_steps: dict[str, str] = {}
         self._emitters = table.emitters
         self._steps = tuple(key for key in dict.fromkeys(table.steps) if key not in table.without_steps)
         self._step_keys = frozenset(self._steps)
@@ -161,6 +164,8 @@ class Emitters:
             for key in self._steps
             if key in attributes and math.isfinite(step := number_of(attributes[key], takes_text=True))
         }
+        for key in self._step_keys.intersection(attributes).difference(found):
+            self.refused_steps.setdefault(key, repr(attributes[key])[:_SHOWN_CHARACTERS])
         return (next(iter(found.values())), frozenset(found)) if found else None
 
     def points_of_span(self, span: Span) -> list[DerivedPoint]:

@@ -20,6 +20,7 @@ from otel_experiments.process.notice import tell
 
 logger: Final = logging.getLogger("otel_experiments")
 _ADD: Final = {"traces": add_spans, "logs": add_logs, "metrics": add_metrics}
+_told_steps: Final[set[str]] = set()
 _FILLED: Final = tuple(
     field.name for field in fields(WriteBatch) if field.name not in {"received", "journal"}
 )
@@ -47,6 +48,7 @@ def unpack_requests(batch: WriteBatch, store: Path | None) -> list[str]:
         for name in _FILLED:
             getattr(batch, name).extend(getattr(part, name))
     batch.heartbeats = _latest(batch.heartbeats)
+    _tell_steps(emitters)
     return problems
 
 
@@ -56,6 +58,19 @@ def _unpacked(request: ReceivedRequest, emitters: Emitters) -> WriteBatch:
     _ADD[request.signal](part, request, origins)
     origins.add_runs(part)
     return part
+
+
+def _tell_steps(emitters: Emitters) -> None:
+    """Say once a process of each attribute that it came with something that is no step."""
+    for key, shown in emitters.refused_steps.items():
+        if key not in _told_steps:
+            _told_steps.add(key)
+            tell(
+                logger,
+                "The attribute %s of a data point over OTLP is %s. A step is a finite number, so this is none.",
+                key,
+                shown,
+            )
 
 
 def _emitters(store: Path | None) -> Emitters:

@@ -9,7 +9,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 import otel_experiments as ox
-from otel_experiments.importers.otlp import unpack
+from otel_experiments.importers.otlp import requests, unpack
 from otel_experiments.importers.otlp.emitters import mapping_path
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.received import ReceivedRequest
@@ -247,6 +247,30 @@ def test_a_plain_gauge_with_a_step_is_a_run(receive, key):
         assert [dict(one.attributes) for one in store.instrument_points(name="loss")] == [
             {key: 0}, {key: 1}, {key: 2},
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, True, "prepare"])
+def test_a_step_that_is_no_finite_number_is_said_once(receive, caplog, monkeypatch, value):
+    """A gauge whose step is no number is kept as one without a step, its attribute with it, and the log says so once."""
+    monkeypatch.setattr(requests, "_told_steps", set())
+    gauges = gauges_of(
+        {"nemo.run.id": "7"}, ("loss", 2.0, {"step": value, "epoch": 3}), ("lr", 1.0, {"step": value})
+    )
+    path = receive(gauges, gauges)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        f"The attribute step of a data point over OTLP is {value!r}. A step is a finite number, so this is none."
+    ]
+    found = curves(path, "7")
+    assert sorted(name.partition("{")[0] for name, _ in found) == ["loss", "lr"]
+    assert next(points for (name, _), points in found.items() if name.startswith("loss")) == [(3.0, 2.0)]
+
+
+def test_a_step_may_be_a_number_as_text(receive):
+    """Programs that send attributes as texts have steps, too."""
+    path = receive(gauges_of({"nemo.run.id": "7"}, ("loss", 2.0, {"step": "7"})))
+
+    assert curves(path, "7") == {("loss", 0): [(7.0, 2.0)]}
 
 
 def test_a_request_that_comes_twice_doubles_nothing(receive):
