@@ -90,6 +90,7 @@ def command(  # noqa: PLR0913 - each argument is one option
     Telemetry that names a run (ml.run.id) becomes that run; all else is kept and can be attached to one. What is
     acknowledged survives a crash. On addresses that other machines can reach a token is demanded.
     """
+    _check_pairs(grpc, http, tls_cert, tls_key)
     if mapping is not None:
         _use_mapping(store_location(ctx), mapping)
     with _stop_signals() as stopped:
@@ -111,6 +112,23 @@ def command(  # noqa: PLR0913 - each argument is one option
         finally:
             is_stored = receiver.close()
     click.echo(f"{receiver.counts}{_rest(is_stored=is_stored, damage_count=len(receiver.damages))}")
+
+
+def _check_pairs(grpc: str, http: str, tls_cert: str | None, tls_key: str | None) -> None:
+    """Let options pass that can go together.
+
+    Raises:
+        click.UsageError: there is nowhere to listen, or one of the two files of TLS is missing.
+    """
+    if grpc == http == "none":
+        raise click.UsageError(
+            f"There is nowhere to listen: --grpc and --http are none. Give one, such as --http {HTTP_ADDRESS}."
+        )
+    if (tls_cert is None) != (tls_key is None):
+        given, missing = ("--tls-cert", "--tls-key") if tls_key is None else ("--tls-key", "--tls-cert")
+        raise click.UsageError(
+            f"TLS needs a certificate and its key, and only {given} is given. Give {missing} as well."
+        )
 
 
 def _rest(*, is_stored: bool, damage_count: int) -> str:

@@ -16,7 +16,7 @@ import grpc
 
 from otel_experiments.model.unsent import Signal
 from otel_experiments.process.thread_signals import leave_signals_to_the_program
-from otel_experiments.receiver.address import Address, cannot_listen
+from otel_experiments.receiver.address import Address, cannot_listen, check_free
 from otel_experiments.receiver.answer import failure, success
 from otel_experiments.receiver.refusal import Refusal
 from otel_experiments.receiver.service import Service
@@ -48,6 +48,7 @@ class GrpcServer:
     """
 
     def __init__(self, address: Address, service: Service, tls: Tls | None) -> None:
+        check_free(address, setting="grpc")  # gRPC itself writes lines of its own to stderr
         pool = ThreadPoolExecutor(
             _WORKERS, thread_name_prefix="otel-experiments-grpc", initializer=leave_signals_to_the_program
         )

@@ -8,6 +8,7 @@ import pytest
 
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.receiver import Receiver
+from otel_experiments.receiver.address import parse_address
 
 
 def has_ipv6():
@@ -46,10 +47,22 @@ def test_what_is_no_address_is_refused(tmp_path, setting, text):
         Receiver(tmp_path / "a.db", **({"grpc": None, "http": None} | {setting: text}))
 
     assert str(caught.value) == (
-        f"The receiver cannot listen on {setting}={text!r}: it is not HOST:PORT.\n"
+        f"The receiver cannot listen on {text!r} ({setting}): it is not HOST:PORT.\n"
         "  Examples: 127.0.0.1:4317, [::1]:4317, 0.0.0.0:4317; port 0 takes a free one."
     )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "Localhost.", "127.1", "127.0.0.2", "[::1]"])
+def test_every_spelling_of_loopback_is_loopback(host):
+    """No token is demanded where only this machine can connect, however the address is written."""
+    assert parse_address(f"{host}:0", setting="http").is_loopback
+
+
+@pytest.mark.parametrize("host", ["0", "10.1", "128.1", "localhost.example", "127.1.example", "[::]"])
+def test_other_addresses_are_not_taken_for_loopback(host):
+    """What other machines may reach is not let in without a token."""
+    assert not parse_address(f"{host}:0", setting="http").is_loopback
 
 
 def test_a_receiver_has_to_listen_somewhere(tmp_path):
