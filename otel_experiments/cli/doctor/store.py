@@ -26,6 +26,7 @@ from otel_experiments.journal.names import SEGMENT_SUFFIX
 from otel_experiments.journal.owner import is_alive
 from otel_experiments.journal.scan import scan
 from otel_experiments.model.attachment import TelemetryQuery
+from otel_experiments.model.search import RunQuery
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query.unsent import unsent_texts
 from otel_experiments.store import Store, open_store
@@ -65,7 +66,7 @@ def check_store(location: StoreLocation, path: Path | None, *, is_deep: bool) ->
             yield from _check_database(store, size, is_deep=is_deep)
             if is_deep or size <= _LARGE_STORE_BYTES:
                 yield from check_rows(store, is_deep=is_deep)
-            runs = sum(experiment.run_count for experiment in store.experiments())
+            runs = store.count_runs(RunQuery())
             yield Diagnosis("ok", "store", f"{str(path)!r}: {runs} run{'s' * (runs != 1)}, {fmt.size(size)}.")
             if not log_bytes and lacks_its_rest(path, store):
                 yield _copied(path)

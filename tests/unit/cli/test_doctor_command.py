@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -18,6 +19,7 @@ from otel_experiments.collect.journal_place import journal_directory
 from otel_experiments.journal.format import HEADER_SIZE_BYTES, unpack_header
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.batch import JournalAdvance, WriteBatch
+from otel_experiments.model.search import RunQuery
 from otel_experiments.store import open_store
 from otel_experiments.store.filesystem import filesystem_of
 
@@ -374,3 +376,15 @@ def test_variables_that_hand_a_run_or_a_job_on_are_no_misspelt_settings(terminal
     _, found = findings_of(terminal, **environ)
 
     assert ("warning", "settings") not in found
+
+
+def test_runs_without_an_experiment_are_counted_too(copied):
+    """The number is that of `runs`, also where a received run names no experiment."""
+    with open_store(copied.store) as store:
+        run = next(iter(store.find_runs(RunQuery())))
+        store.apply(WriteBatch(runs=[replace(run, run_id="ab" * 16, experiment="")]))
+
+    _, found = findings_of(copied)
+
+    assert f"{copied.json('runs')['total']} runs" in found["ok", "store"][0]
+    assert "7 runs" in found["ok", "store"][0]
