@@ -52,8 +52,8 @@ class PushReport:
         sent: how many items the endpoint took, by what they are called (`spans`, `log records`, `metric points`,
             `data points of instruments`).
         refused: how many it refused for good.
-        is_complete: whether it has answered for all of them. If not, the same push goes on from there.
-        reason: why not; empty where it is complete.
+        is_complete: whether it has taken all of them.
+        reason: why the push did not get to the end, from where the same push goes on; empty where it did.
     """
 
     run_count: int
@@ -299,13 +299,16 @@ class _Push:
         self._noted_s = 0.0
 
     def send(self, parts: Sequence[_Part]) -> PushReport:
-        """Send the parts; stop at the first that the endpoint does not take."""
+        """Send the parts; stop at the first that the endpoint does not take now, leave out signals that are not let in."""
         run_ids = list(dict.fromkeys(part.run.run_id for part in parts))
         reason = ""
         try:
             for part in parts:
+                if part.signal in self._export.denied_signals:
+                    continue
                 done = run_ids.index(part.run.run_id)
-                if not self._send_part(part, lambda done=done: self._tell(done, len(run_ids))):  # type: ignore[misc] # mypy cannot infer a default
+                is_sent = self._send_part(part, lambda done=done: self._tell(done, len(run_ids)))  # type: ignore[misc] # mypy cannot infer a default
+                if not is_sent and part.signal not in self._export.denied_signals:
                     reason = self._export.reason or "there was no answer in time"
                     break
             else:
@@ -313,7 +316,14 @@ class _Push:
         finally:
             self._export.stop()
         sent, refused = self._export.sent_counts, self._export.lost_counts
-        return PushReport(len(run_ids), sent, refused, not reason, reason)
+        reason = reason or self._export.reason or self._unserved_reason()
+        return PushReport(len(run_ids), sent, refused, not (reason or refused), reason)
+
+    def _unserved_reason(self) -> str:
+        """Return what an endpoint said that served nothing at all; one that takes some of the signals has what it takes."""
+        if self._export.sent_counts:
+            return ""
+        return "; ".join(dict.fromkeys(self._export.unserved_signals.values()))
 
     def _send_part(self, part: _Part, tell_progress: Callable[[], None]) -> bool:
         run, signal = part.run, part.signal
@@ -342,6 +352,10 @@ class _Push:
         except BaseException:  # Ctrl-C: the next push goes on here
             self._book.note([row])
             raise
+        reason = self._unserved_reason() if signal in self._export.unserved_signals else ""
+        if reason:  # a wrong path, rather than an endpoint for another signal
+            self._book.note([replace(row, since_ns=part.since_ns, reason=reason)])
+            return True
         self._book.note([], [row, *part.settles])
         return True
 
@@ -350,6 +364,8 @@ class _Push:
         deadline_s = time.monotonic() + self._timeout_s
         while True:
             self._export.flush(timeout_s=max(0.0, deadline_s - time.monotonic()))
+            if self._export.denied_signals:
+                return False
             if not self._export.waiting_count:
                 return True
             is_hopeless = self._export.is_unreachable and not self._export.sent_counts

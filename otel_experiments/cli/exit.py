@@ -65,7 +65,8 @@ MEANINGS: Final[Mapping[ExitCode, Meaning]] = {
         "missing program", "a program of the system, such as strace, is not installed"
     ),
     ExitCode.NOT_SENT: Meaning(
-        "not sent", "an endpoint did not take everything; the same command goes on from there"
+        "not sent",
+        "an endpoint did not take everything; the same command goes on with what was not refused for good",
     ),
     ExitCode.NOT_ALL: Meaning(
         "not all read or written",

@@ -94,7 +94,7 @@ def _print(report: PushReport, *, as_json: bool) -> None:
         click.echo(f"Sent {counted(report.sent) if report.sent else 'nothing'} of {runs}.")
     if report.refused:
         click.echo(f"The endpoint refused {counted(report.refused)} for good.", err=True)
-    if not report.is_complete:
+    if report.reason:
         click.echo(
             f"The endpoint did not take the rest: {clean(report.reason)}.\n"
             "  The same command goes on from there.",

@@ -90,7 +90,7 @@ CLAIMS = {
         "tests/integration/test_otel_exit.py::test_a_dead_endpoint_delays_no_exit_and_loses_nothing",
         "tests/integration/test_otel_exit.py::test_a_hanging_endpoint_delays_exit_by_a_bounded_time",
     ),
-    "What it did not take, `otel-experiments push` sends later.": (
+    "What it did not take, and did not refuse for good, `otel-experiments push` sends later.": (
         "tests/integration/test_push.py::test_the_page_is_followed_literally",
     ),
     "[`collector-config/`](collector-config/README.md) has files for a real Collector that sends on to Jaeger, Tempo, "

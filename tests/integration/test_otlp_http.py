@@ -278,8 +278,9 @@ ANSWERS = {
     "bad request": ((400, PROTOBUF, status_body("no such field")), set(), None, 0, "HTTP 400 Bad Request"),
     "bad request says": ((400, PROTOBUF, status_body("no such field")), set(), None, 0, "no such field"),
     "plain text": ((415, {"Content-Type": "text/plain"}, b"no\nprotobuf"), set(), None, 0, "no protobuf"),
-    "unauthenticated": ((401, {}, b""), set(), None, 0, "OTEL_EXPORTER_OTLP_HEADERS"),
-    "forbidden": ((403, JSON, b'{"code": 7, "message": "not you"}'), set(), None, 0, "not you"),
+    "unauthenticated": ((401, {}, b""), {"is_denied"}, None, 0, "OTEL_EXPORTER_OTLP_HEADERS"),
+    "forbidden": ((403, JSON, b'{"code": 7, "message": "not you"}'), {"is_denied"}, None, 0, "not you"),
+    "a proxy without a login": ((407, {}, b""), {"is_denied"}, None, 0, "407"),
     "no such path": ((404, {}, b"404 page not found"), {"is_unserved"}, None, 0, "404"),
     "too large": ((413, {}, b""), {"is_too_large"}, None, 0, "413"),
     "redirect": ((307, {"Location": "https://u:p@other/v1?q=1"}, b""), set(), None, 0, "redirects to 'https://other/v1'"),
@@ -302,7 +303,15 @@ def test_each_answer_means_what_the_specification_says(web, clients, name):
 
     outcome = clients(web.endpoint).send(b"")
 
-    flags = ("is_taken", "is_passing", "is_divisible", "is_too_large", "is_unreachable", "is_unserved")
+    flags = (
+        "is_taken",
+        "is_passing",
+        "is_divisible",
+        "is_too_large",
+        "is_unreachable",
+        "is_unserved",
+        "is_denied",
+    )
     assert {flag for flag in flags if getattr(outcome, flag)} == is_so
     assert (outcome.delay_s, outcome.rejected_count) == (delay_s, rejected_count)
     assert text in outcome.detail

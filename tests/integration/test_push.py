@@ -225,6 +225,38 @@ def test_a_dead_endpoint_ends_a_push_at_once(tmp_path, free_port):
     assert errors.endswith("The same command goes on from there.\n")
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (grpc.StatusCode.INVALID_ARGUMENT, "for good"),
+        (grpc.StatusCode.UNIMPLEMENTED, "did not take the rest: UNIMPLEMENTED"),
+    ],
+)
+def test_a_push_of_which_nothing_is_taken_is_no_success(tmp_path, collector, code, said):
+    """Exit code 8, in Python not complete, whatever it is that the endpoint says."""
+    train("http://127.0.0.1:9")
+    for kind in ("traces", "metrics", "logs"):
+        collector.refuse(kind, code, "no")
+
+    exit_code, printed, errors = run_command("push", "r", "--to", collector.endpoint)
+    report = ox.push("r", to=collector.endpoint)
+
+    assert (exit_code, printed, said in errors) == (8, "Sent nothing of 1 run.\n", True), errors
+    assert (report.is_complete, report.sent) == (False, {})
+
+
+def test_a_push_to_a_wrong_path_forgets_nothing(tmp_path, collector):
+    """An endpoint that knows none of the signals has taken nothing: the rest is still to be sent."""
+    train("http://127.0.0.1:9")
+    for kind in ("traces", "metrics", "logs"):
+        collector.refuse(kind, grpc.StatusCode.UNIMPLEMENTED, "no")
+    assert run_command("push", "--to", collector.endpoint)[0] == 8
+    collector.answers.clear()
+
+    assert run_command("push", "--to", collector.endpoint)[0] == 0
+    assert len(collector.spans) == 301
+
+
 def test_a_store_that_cannot_be_written_is_pushed_all_the_same(tmp_path, collector, request):
     """It says that it cannot note how far it is."""
     train("http://127.0.0.1:9")

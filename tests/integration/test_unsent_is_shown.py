@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grpc
 import pytest
 
 COMMAND = Path(sys.executable).with_name("otel-experiments")
@@ -92,3 +93,58 @@ def test_an_exit_that_leaves_items_in_the_journal_says_what_sends_them(run_in, c
     code, _, errors = run_in(COMMAND, "push", endpoint=collector.endpoint)
     assert (code, errors) == (0, "")
     assert {point.as_double for point in collector.points} == {float(step) for step in range(500)}
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED])
+def test_what_a_wrong_token_kept_back_is_sent_with_the_right_one(run_in, collector, code):
+    """It is no loss: it is said at the end and shown, a push with the wrong token keeps it, one with the right token sends it."""
+    for signal in ("traces", "metrics", "logs"):
+        collector.refuse(signal, code, "bad token")
+
+    _, _, errors = run_in(sys.executable, "-c", TRAIN, endpoint=collector.endpoint)
+    assert f"({code.name}" in errors
+    assert "The store has them; `otel-experiments push --unsent` sends them." in errors
+    assert "Not everything was recorded" not in errors
+    _, runs, _ = run_in(COMMAND, "runs")
+    assert f"items of 2 runs did not reach 127.0.0.1:{collector.port}: {code.name}" in runs
+
+    code_of_push, said, errors = run_in(COMMAND, "push", "--unsent", endpoint=collector.endpoint)
+    assert (code_of_push, said) == (8, "Sent nothing of 2 runs.\n")
+    assert f"did not take the rest: {code.name}" in errors
+    assert "for good" not in errors
+    assert "did not reach" in run_in(COMMAND, "doctor")[1]
+
+    collector.answers.clear()
+    assert run_in(COMMAND, "push", "--unsent", endpoint=collector.endpoint)[0] == 0
+    assert len(collector.spans) == 2
+    assert "did not reach" not in run_in(COMMAND, "doctor")[1]
+
+
+def test_what_is_refused_for_good_is_said_to_be_lost_to_the_endpoint(run_in, collector):
+    """No word of a push of the rest, which would send nothing: only a push of the run sends it again."""
+    for signal in ("traces", "metrics", "logs"):
+        collector.refuse(signal, grpc.StatusCode.INVALID_ARGUMENT, "too old")
+
+    _, _, errors = run_in(sys.executable, "-c", TRAIN, endpoint=collector.endpoint)
+
+    assert "for good (INVALID_ARGUMENT" in errors
+    assert "The store has them; `otel-experiments push RUN` sends a whole run again." in errors
+    assert "--unsent" not in errors
+    assert "show RUN" not in errors
+    assert "there was no time" not in errors
+    assert (
+        run_in(COMMAND, "push", "--unsent", endpoint=collector.endpoint)[1] == "There is nothing to send.\n"
+    )
+
+
+def test_one_signal_that_is_not_let_in_holds_up_no_other(run_in, collector):
+    """The traces of all runs arrive by a push, though the endpoint lets in no metrics."""
+    run_in(sys.executable, "-c", TRAIN, endpoint="http://127.0.0.1:9")
+    collector.refuse("metrics", grpc.StatusCode.PERMISSION_DENIED, "no metrics for you")
+
+    code, _, errors = run_in(COMMAND, "push", "--unsent", "--to", collector.endpoint)
+
+    assert (code, "no metrics for you" in errors) == (8, True)
+    assert len(collector.spans) == 2
+    rows = json.loads(run_in(COMMAND, "show", "second", "--json")[1])["unsent"]
+    assert {row["signal"] for row in rows} == {"metrics"}

@@ -101,7 +101,11 @@ class Guard:
 
     def tell_all(self) -> None:
         """Say in one line what was lost since the start of the process: the last word at its end."""
-        counts = [(kind, count) for kind, count in self.losses.most_common() if count]
+        counts = [
+            (kind, count)
+            for kind, count in self.losses.most_common()
+            if count and not kind.startswith("otlp ")  # stored, and said by `tell_unsent`
+        ]
         if counts:
             parts = [f"{kind} {count:,}{self._names(kind)}" for kind, count in counts]
             tell(

@@ -55,6 +55,8 @@ _UNSERVED: Final = frozenset({"UNIMPLEMENTED", 404})
 _TOO_LARGE: Final = 413
 _MAY_BE_SIZE: Final = frozenset({"RESOURCE_EXHAUSTED", "UNKNOWN"})
 _UNAUTHORIZED: Final = frozenset({401, 403})
+_DENIED: Final = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", 407}) | _UNAUTHORIZED
+"""What is said of who sends, not of what is sent: other credentials mend it."""
 _ABOUT_SIZE: Final = re.compile(
     r"larger than (the )?(max|limit)"
     r"|(message|request|payload|body|entity)\b.{0,40}\btoo (large|big)"
@@ -85,6 +87,7 @@ class Outcome:
         is_too_large: it has not, and smaller requests will work.
         is_unreachable: nobody answered, so that waiting for an answer is in vain for now.
         is_unserved: the endpoint does not take this signal at all.
+        is_denied: it has not, since this sender may not send: with other credentials the same request may work.
         delay_s: how long the endpoint asks to be left alone, where it does.
         rejected_count: how many items of a request that was taken were refused.
         detail: what the endpoint, or gRPC, said.
@@ -96,6 +99,7 @@ class Outcome:
     is_too_large: bool = False
     is_unreachable: bool = False
     is_unserved: bool = False
+    is_denied: bool = False
     delay_s: float | None = None
     rejected_count: int = 0
     detail: str = ""
@@ -161,6 +165,7 @@ def judge_refusal(
             (code.name == "DEADLINE_EXCEEDED" and is_timed_out)
             or (code.name == "UNAVAILABLE" and _NOBODY_ANSWERS.search(said) is not None)
         ),
+        is_denied=code.name in _DENIED,
         delay_s=delay_s,
         detail=detail,
     )
@@ -223,6 +228,7 @@ def judge_answer(
     return Outcome(
         is_taken=False,
         is_unserved=answer.status in _UNSERVED,
+        is_denied=answer.status in _DENIED,
         is_too_large=is_too_large,
         is_passing=(is_passing or (answer.status == _TOO_LARGE and not is_too_large)) and not is_lasting,
         delay_s=delay_s,

@@ -40,7 +40,7 @@ def go_on_while_taken(
 
 
 def tell_unsent(senders: Sequence[SignalSender], kept: str, *, is_kept: bool, is_whole: bool) -> None:
-    """Say in one line an endpoint what was not sent, and what sends it.
+    """Say what was not sent, and what sends it: a line an endpoint, and one more of what it refused for good.
 
     Args:
         senders: all of them.
@@ -49,18 +49,23 @@ def tell_unsent(senders: Sequence[SignalSender], kept: str, *, is_kept: bool, is
         is_whole: everything that was recorded is stored, so that nothing waits in a journal.
     """
     kept = kept.capitalize()
+    again = f"{kept}; `otel-experiments push RUN` sends a whole run again" if is_kept else kept
     waits = kept if not is_kept else "`otel-experiments push --unsent` sends it"
     if is_kept:
         kept += "; `otel-experiments push --unsent` sends them"
     if not is_whole:
         kept += ", with what waits in the journal and is not counted here"
     for address in dict.fromkeys(sender.address for sender in senders):
+        mine = [sender for sender in senders if sender.address == address and not sender.is_off]
         counts: dict[str, int] = {}
-        details = []
-        for sender in senders:
-            if sender.address == address and not sender.is_off and sender.waiting.counts:
-                counts |= sender.waiting.counts
-                details.append(sender.last_detail or "there was no time")
+        lost: dict[str, int] = {}
+        for sender in mine:
+            counts |= sender.waiting.kept_counts
+            lost |= sender.waiting.lost_counts
+        details = [_reason(sender) for sender in mine if sender.waiting.kept_counts]
+        if lost:
+            why = "; ".join(dict.fromkeys(sender.said.loss for sender in mine if sender.waiting.lost_counts))
+            tell(logger, "OTLP: %s did not take %s for good (%s). %s.", address, counted(lost), why, again)
         if counts:
             tell(
                 logger,
@@ -77,3 +82,8 @@ def tell_unsent(senders: Sequence[SignalSender], kept: str, *, is_kept: bool, is
                 address,
                 waits,
             )
+
+
+def _reason(sender: SignalSender) -> str:
+    is_aside_alone = sender.waiting.is_set_aside and not sender.waiting.is_in_memory
+    return (sender.said.denial if is_aside_alone else sender.last_detail) or "there was no time"

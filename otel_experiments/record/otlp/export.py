@@ -147,8 +147,20 @@ class OtlpExport:
 
     @property
     def reason(self) -> str:
-        """Why endpoints do not take what waits."""
-        return "; ".join(dict.fromkeys(s.last_detail for s, queue in self._ways.values() if queue.held_count))
+        """Why endpoints do not take what waits, or what is set aside."""
+        details = [sender.last_detail for sender, queue in self._ways.values() if queue.held_count]
+        details += [sender.said.denial for sender in self._senders if sender.said.denial]
+        return "; ".join(dict.fromkeys(details))
+
+    @property
+    def denied_signals(self) -> set[str]:
+        """The signals that endpoints do not let this process send."""
+        return {sender.signal for sender in self._senders if sender.said.denial}
+
+    @property
+    def unserved_signals(self) -> dict[str, str]:
+        """The signals that endpoints do not take at all, with what they said."""
+        return {sender.signal: sender.last_detail for sender in self._senders if sender.is_off}
 
     def begin(self, run_id: str) -> list[Unsent]:
         """Return what the journal is to say of a run that starts: that it is sent, and where to."""
@@ -259,6 +271,7 @@ class OtlpExport:
             backoff=Backoff(self._random.uniform),
             delay_s=plan.delay_s,
             kept=self._kept,
+            is_kept=self._is_stored,
             on_unserved=self._tell_unserved,
             leftovers=None
             if self._store is None

@@ -1,8 +1,9 @@
 """One thread that sends one signal: its queues in turn, its own pauses, whatever the other signals meet.
 
 Each signal has an endpoint of its own to wait for, so that a dead one, or a long queue, holds up no other. What does
-not fit into memory is read back from the store once everything else is sent. Items are lost only where waiting cannot
-save them: what the endpoint refuses for good, and without a store what does not fit into memory. Each is counted and told.
+not fit into memory is read back from the store once everything else is sent. Where the endpoint says that this
+process may not send, what it refused is left to a later push. Items are lost only where waiting cannot save them: what
+the endpoint refuses for good, and without a store what does not fit into memory. Each is counted and told.
 """
 
 from __future__ import annotations
@@ -40,6 +41,53 @@ class Client(Protocol):
         ...
 
 
+class Sayings:
+    """What is said of items that an endpoint did not take: each thing once, and again when the process ends.
+
+    Args:
+        signal, address: of the sender.
+        kept: where else the items are.
+        guard: counts what is lost.
+
+    Attributes:
+        denial: what the endpoint said last of who may send; empty where it lets this process send.
+        loss: why items were lost last; empty where none were.
+    """
+
+    def __init__(self, signal: str, address: str, kept: str, guard: Guard) -> None:
+        self.denial = ""
+        self.loss = ""
+        self._signal = signal
+        self._address = address
+        self._kept = kept
+        self._guard = guard
+        self._has_warned = False
+
+    def note_denied(self, detail: str) -> None:
+        """Know that the endpoint does not let this process send."""
+        if not self.denial:
+            say_once(
+                f"OTLP: {self._address} does not let this process send {self._signal}: {detail}. "
+                f"{self._kept.capitalize()}. Correct the credentials (OTEL_EXPORTER_OTLP_HEADERS)."
+            )
+        self.denial = detail
+
+    def note_lost(self, noun: str, count: int, why: str) -> None:
+        """Count items that the endpoint does not get."""
+        self.loss = why
+        self._guard.lost(
+            f"otlp {noun}",
+            f"OTLP: {self._address} did not take {counted({noun: count})}: {why}; {self._kept}",
+            count=count,
+        )
+
+    def note_warning(self, detail: str) -> None:
+        """Say what the endpoint said of items that it took."""
+        if not self._has_warned:
+            self._has_warned = True
+            say_once(f"OTLP: {self._address} took {self._signal}, with a warning: {detail}. Nothing is lost.")
+
+
 class SignalSender:
     """Sends what waits in the queues of one signal.
 
@@ -52,6 +100,7 @@ class SignalSender:
         backoff: the pauses.
         delay_s: for how long what comes first waits for more.
         kept: where else the items are, for messages.
+        is_kept: whether a store has them, so that a push can send them later.
         leftovers: what is left in the store; None where no store has it.
         describe: says of an entry of a queue whose it is, and from when to when its items are.
         on_unserved: told when the endpoint does not take the signal at all, with what it said.
@@ -62,6 +111,7 @@ class SignalSender:
         is_off: the endpoint does not take this signal; nothing more is sent.
         is_suspect: nobody answered when the endpoint was asked last.
         last_detail: what the endpoint said last when it refused.
+        said: what was said of items that it did not take.
         taken_requests: how many requests it took.
     """
 
@@ -77,6 +127,7 @@ class SignalSender:
         delay_s: float,
         kept: str,
         on_unserved: Callable[[SignalSender, str], None],
+        is_kept: bool = False,
         leftovers: Leftovers | None = None,
         describe: Callable[[Any], tuple[str, int, int]] = lambda _: ("", 0, 0),
         clock: Callable[[], float] = time.monotonic,
@@ -87,10 +138,11 @@ class SignalSender:
         self.is_suspect = False
         self.last_detail = ""
         self._client = client
+        self.said = Sayings(signal, address, kept, guard)
         self._guard = guard
         self._backoff = backoff
         self._delay_s = delay_s
-        self._kept = kept
+        self._is_kept = is_kept
         self._on_unserved = on_unserved
         self._clock = clock
         self.waiting = WaitingItems(queues, leftovers, describe, clock)
@@ -106,7 +158,6 @@ class SignalSender:
         self.taken_requests = 0
         self._next_s: float | None = None
         self._is_stopping = False
-        self._has_warned = False
         self._thread: threading.Thread | None = None
 
     @property
@@ -118,8 +169,8 @@ class SignalSender:
 
     @property
     def reason(self) -> str:
-        """What the endpoint said when it refused the last request; empty where it took it."""
-        return self.last_detail if self._backoff.refusals or self.is_suspect else ""
+        """What the endpoint said when it refused the last request, or what is left to a push; else empty."""
+        return self.last_detail if self._backoff.refusals or self.is_suspect else self.said.denial
 
     def put(self, queue: Queue[Any], entries: Sequence[Any]) -> None:
         """Let entries wait in one of the sender's queues. Returns at once."""
@@ -284,7 +335,7 @@ class SignalSender:
     def _tell_dropped(self, queue: Queue[Any]) -> None:
         count = self.waiting.take_dropped(queue)
         if count:
-            self._tell_lost(queue, count, "more wait than memory is given to them")
+            self.said.note_lost(queue.noun, count, "more wait than memory is given to them")
 
     def _deliver(self, queue: Queue[Any], entries: list[Any]) -> list[Any] | None:
         """Send one request; returns None when that is done, else what waits since the endpoint takes none now."""
@@ -300,6 +351,10 @@ class SignalSender:
             self.is_suspect = outcome.is_unreachable
             self._backoff.note_refused(self._clock(), outcome.delay_s)
             return entries
+        if outcome.is_denied and self._is_kept:
+            self.waiting.set_aside(queue, entries)
+            self.said.note_denied(outcome.detail)
+            return None
         if outcome.is_divisible and len(entries) > 1:
             half = len(entries) // 2
             rest = self._deliver(queue, entries[:half])
@@ -308,7 +363,7 @@ class SignalSender:
         if lost:
             count = sum(map(queue.weight, lost))
             queue.lost_count += count
-            self._tell_lost(queue, count, outcome.detail)
+            self.said.note_lost(queue.noun, count, outcome.detail)
         return None
 
     def _note_taken(self, queue: Queue[Any], entries: list[Any], outcome: Outcome) -> None:
@@ -321,22 +376,12 @@ class SignalSender:
         queue.sent_count += count - rejected
         if rejected:
             queue.lost_count += rejected
-            self._tell_lost(queue, rejected, outcome.detail or "it gives no reason")
-        elif outcome.detail and not self._has_warned:
-            self._has_warned = True
-            say_once(
-                f"OTLP: {self.address} took {self.signal}, with a warning: {outcome.detail}. Nothing is lost."
-            )
+            self.said.note_lost(queue.noun, rejected, outcome.detail or "it gives no reason")
+        elif outcome.detail:
+            self.said.note_warning(outcome.detail)
 
     def _switch_off(self, detail: str) -> None:
         self.is_off = True
         for queue in self.waiting.queues:
             queue.close()
         self._on_unserved(self, detail)
-
-    def _tell_lost(self, queue: Queue[Any], count: int, why: str) -> None:
-        self._guard.lost(
-            f"otlp {queue.noun}",
-            f"OTLP: {self.address} did not take {counted({queue.noun: count})}: {why}; {self._kept}",
-            count=count,
-        )

@@ -44,22 +44,46 @@ class WaitingItems:
         self._clock = clock
         self._unreadable_until_s = 0.0
         self._dropped: Counter[str] = Counter()
+        self._aside: dict[str, tuple[int, int]] = {}
+        self._aside_counts: Counter[str] = Counter()
         for queue in self.queues:
             queue.overflow = partial(self._note_overflow, queue)
 
     @property
     def counts(self) -> dict[str, int]:
         """How many items wait, or were lost for good, by what they are called; empty when all was taken."""
+        kept, lost = self.kept_counts, self.lost_counts
+        counts = {q.noun: kept.get(q.noun, 0) + lost.get(q.noun, 0) for q in self.queues}
+        return {noun: count for noun, count in counts.items() if count}
+
+    @property
+    def kept_counts(self) -> dict[str, int]:
+        """How many items wait, or are set aside."""
         left = self._leftovers.counts if self._leftovers is not None else {}
         counts = {
-            q.noun: q.held_count + q.flying_count + q.lost_count + left.get(q.noun, 0) for q in self.queues
+            q.noun: q.held_count + q.flying_count + left.get(q.noun, 0) + self._aside_counts[q.noun]
+            for q in self.queues
         }
         return {noun: count for noun, count in counts.items() if count}
 
     @property
+    def lost_counts(self) -> dict[str, int]:
+        """How many items were refused for good, or had no room."""
+        return {queue.noun: queue.lost_count for queue in self.queues if queue.lost_count}
+
+    @property
     def by_run(self) -> dict[str, tuple[int, int]]:
-        """The earliest time, and how many items, of what each run has in memory or left in the store."""
-        return unsent_by_run(self.queues, self._leftovers, self._describe)
+        """The earliest time, and how many items, of what each run has in memory, left in the store, or set aside."""
+        found = unsent_by_run(self.queues, self._leftovers, self._describe)
+        for run_id, (since_ns, count) in tuple(self._aside.items()):
+            known_ns, known = found.get(run_id, (since_ns, 0))
+            found[run_id] = min(known_ns, since_ns), known + count
+        return found
+
+    @property
+    def is_set_aside(self) -> bool:
+        """Whether items are left to a later push."""
+        return bool(self._aside)
 
     @property
     def is_in_memory(self) -> bool:
@@ -109,6 +133,15 @@ class WaitingItems:
             return False
         self.read_error = ""
         return True
+
+    def set_aside(self, queue: Queue[Any], entries: Iterable[Any]) -> None:
+        """Leave entries to a later push: this process does not send them again."""
+        for entry in entries:
+            run_id, since_ns, _ = self._describe(entry)
+            count = queue.weight(entry)
+            known_ns, known = self._aside.get(run_id, (since_ns, 0))
+            self._aside[run_id] = min(known_ns, since_ns), known + count
+            self._aside_counts[queue.noun] += count
 
     def note_taken(self) -> None:
         """Know that a request was taken: what leaves memory from now on is apart from what left it before."""

@@ -122,6 +122,43 @@ def test_what_is_left_is_said_with_what_sends_it(endpoint, sender, caplog, is_ke
     assert caplog.messages == [f"OTLP: 127.0.0.1:1 did not take {left} spans (busy). {said}"]
 
 
+def test_what_was_refused_in_part_is_said_with_the_reason_of_the_endpoint(caplog):
+    """A partial success: what it rejected, why, and that no push of the rest sends it."""
+    queue = Queue(
+        "spans",
+        lambda entries: Outcome(is_taken=True, rejected_count=2, detail="too old"),
+        weight=one,
+        size=lambda n: 1,
+        max_held=100,
+        max_request=10,
+    )
+    sender = SignalSender(
+        "traces",
+        "127.0.0.1:1",
+        SlowEndpoint(),
+        [queue],
+        guard=Guard(),
+        backoff=Backoff(lambda low, high: 0.0),
+        delay_s=0.0,
+        kept="the store has them",
+        is_kept=True,
+        on_unserved=lambda sender, detail: None,
+    )
+    sender.put(queue, range(5))
+    deadline_s = time.monotonic() + 30.0
+    sender.await_answer(sender.ask(deadline_s), deadline_s)
+    sender.stop()
+    sender.join(30.0)
+    caplog.clear()
+
+    tell_unsent([sender], "the store has them", is_kept=True, is_whole=True)
+
+    again = "`otel-experiments push RUN` sends a whole run again."
+    assert caplog.messages == [
+        f"OTLP: 127.0.0.1:1 did not take 2 spans for good (too old). The store has them; {again}"
+    ]
+
+
 @pytest.mark.parametrize("is_kept", [True, False])
 def test_what_waits_in_the_journal_alone_is_said_too(endpoint, sender, caplog, is_kept):
     """Nothing came out of the journal, so that nothing is counted: the line is there all the same, and only then."""
