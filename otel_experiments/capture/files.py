@@ -28,10 +28,10 @@ from otel_experiments.golden.canonical.long_text import shorten_attributes
 from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries, require_complete
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.span import Span
+from otel_experiments.model.store_location import SQLITE_START
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.metrics import ML_METRIC_VALUE
 
-_SQLITE: Final = b"SQLite format 3\x00"
 _GZIP: Final = b"\x1f\x8b"
 _SUFFIXES: Final = frozenset(
     {".json", ".jsonl", ".ndjson", ".pb", ".otlp", ".binpb", ".bin", ".gz", ".proto"}
@@ -52,7 +52,7 @@ def is_telemetry_file(path: str | os.PathLike[str]) -> bool:
     if not where.is_file() or where.suffix not in _SUFFIXES:
         return False
     with where.open("rb") as stream:
-        return stream.read(len(_SQLITE)) != _SQLITE
+        return stream.read(len(SQLITE_START)) != SQLITE_START
 
 
 def capture_file(*paths: str | os.PathLike[str], name: str = "") -> list[CapturedRun]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from otel_experiments._opening import open_reader
 from otel_experiments.capture import capture_file, capture_run, capture_store, is_telemetry_file
@@ -15,9 +14,7 @@ from otel_experiments.golden.canonical.roles import DEFAULT_RULES, Rules
 from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.goldens import paths as golden_paths
 from otel_experiments.goldens.files import load_golden
-from otel_experiments.model.store_location import StoreLocation
-
-_SQLITE: Final = b"SQLite format 3\x00"
+from otel_experiments.model.store_location import SQLITE_START, StoreLocation
 
 
 def default_folder() -> Path:
@@ -120,4 +117,4 @@ def _is_store(text: str) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as stream:
-        return stream.read(len(_SQLITE)) == _SQLITE
+        return stream.read(len(SQLITE_START)) == SQLITE_START

@@ -26,6 +26,8 @@ NOTHING: Final = "none"
 Kind = Literal["file", "memory", "sqlite memory", "nothing"]
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+SQLITE_START: Final = b"SQLite format 3\x00"
+"""The first bytes of a store that is a file."""
 _LATER: Final = {
     "postgres": "PostgreSQL",
     "postgresql": "PostgreSQL",

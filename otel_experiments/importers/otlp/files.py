@@ -21,11 +21,11 @@ from typing import IO, Any, Final, cast
 from otel_experiments.errors import MissingPackageError, TelemetryDecodeError
 from otel_experiments.importers.otlp.protobuf_signal import signal_of
 from otel_experiments.model.received import Encoding
+from otel_experiments.model.store_location import SQLITE_START
 from otel_experiments.model.unsent import Signal
 
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
-_SQLITE: Final = b"SQLite format 3\x00"
 _BOM: Final = b"\xef\xbb\xbf"
 _FIRST_FIELD: Final = 0x0A
 """How a message of OTLP begins. As the first byte of a length that would be 167 MB at least."""
@@ -76,8 +76,8 @@ def parts_of(raw: IO[bytes], *, name: str) -> Iterator[FilePart | Unreadable]:
 
 
 def _parts(stream: io.BufferedReader, name: str) -> Iterator[FilePart | Unreadable]:
-    start = stream.peek(len(_SQLITE))[: len(_SQLITE)]
-    if start == _SQLITE:
+    start = stream.peek(len(SQLITE_START))[: len(SQLITE_START)]
+    if start == SQLITE_START:
         raise TelemetryDecodeError(source=name, found="it is a store, whose runs `export otlp` writes")
     if start.removeprefix(_BOM).lstrip()[:1] in {b"{", b"["}:
         yield from _json_lines(stream)

@@ -15,9 +15,9 @@ from otel_experiments.errors import (
     StorePathError,
 )
 from otel_experiments.journal.file_mode import create_file, file_mode_of
+from otel_experiments.model.store_location import SQLITE_START
 from otel_experiments.process.interruption import Swallowing, is_interruption
 
-_HEADER: Final = b"SQLite format 3\x00"
 _MOST_PATH_BYTES: Final = 504
 """SQLite takes 512, the ending of its rollback journal among them."""
 _MOST_NAME_BYTES: Final = 255 - len(".journals")
@@ -65,7 +65,7 @@ def check_path(path: Path, *, create: bool, file_mode: int | None = None) -> Non
         return
     try:
         with path.open("rb") as file:
-            header = file.read(len(_HEADER))
+            header = file.read(len(SQLITE_START))
     except OSError as error:
         if is_interruption(error):
             raise
@@ -74,7 +74,7 @@ def check_path(path: Path, *, create: bool, file_mode: int | None = None) -> Non
             why=f"it may not be read ({error.strerror})",
             fix=f"Ask for the right to read it: ls -l {path}",
         ) from error
-    if header and header != _HEADER:
+    if header and header != SQLITE_START:
         raise NotAStoreError(path=str(path), found="it is not a SQLite database")
     if create and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         raise not_writable(path, "it may not be written")
