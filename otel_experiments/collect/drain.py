@@ -179,10 +179,15 @@ class Drain:
         if self._is_told:
             tell(logger, "The store takes what is recorded again.")
         self.last_error, self.refused_since_s, self._is_told = None, None, False
-        for damage in report.damages[: _MOST_DAMAGES - len(self.damages)]:
-            tell(logger, "A journal holds what cannot be read: %s", damage)
-            self.damages.append(damage)
+        for damage in report.damages:
+            self.note_damage(f"a journal holds what cannot be read: {damage}")
         return report
+
+    def note_damage(self, text: str) -> None:
+        """Say what could not be stored, and keep it in `damages`, as far as there are not too many."""
+        if len(self.damages) < _MOST_DAMAGES:
+            tell(logger, "%s", f"{text[:1].upper()}{text[1:]}")
+            self.damages.append(text)
 
     def _named(self, error: Exception) -> Exception:
         """Return an error that says what the system refused, in words."""

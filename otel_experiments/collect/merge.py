@@ -20,6 +20,7 @@ from otel_experiments.errors import JournalError, JournalMovedError, StoreError
 from otel_experiments.journal.limits import lacks_descriptors
 from otel_experiments.journal.names import DAMAGED_SUFFIX, SEGMENT_SUFFIX, UNFINISHED_SUFFIX
 from otel_experiments.journal.owner import current_owner, is_alive
+from otel_experiments.journal.writer import is_written_here
 from otel_experiments.model.batch import JournalAdvance, Unpack, WriteBatch
 from otel_experiments.model.run import Owner
 from otel_experiments.process.interruption import Swallowing, is_interruption
@@ -317,7 +318,9 @@ class JournalMerger:
     def _is_final(self, segment: SegmentFile) -> bool:
         """Tell whether nobody writes to the segment any more."""
         owner = segment.header.owner
-        return self.is_own_journal_closed if self._is_me(owner) else self._is_gone(owner, segment)
+        if self._is_me(owner):  # another recorder, or a receiver, of this process may write on
+            return self.is_own_journal_closed and not is_written_here(segment.header.writer_id)
+        return self._is_gone(owner, segment)
 
     def _is_me(self, owner: Owner) -> bool:
         me = self._me

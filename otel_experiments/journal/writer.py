@@ -301,3 +301,8 @@ class SilentJournal(JournalWriter):
 
 
 _writers: Final = ResetInChild(JournalWriter._restart_in_child)  # noqa: SLF001 - the module's own class
+
+
+def is_written_here(writer_id: str) -> bool:
+    """Tell whether a writer of this process, of which there may be several, still takes frames for that journal."""
+    return any(writer.writer_id == writer_id and not writer.is_closed for writer in _writers.alive())

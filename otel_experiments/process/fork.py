@@ -63,9 +63,13 @@ class ResetInChild(Generic[Instance]):
     def __len__(self) -> int:
         return len(self._instances)
 
+    def alive(self) -> list[Instance]:
+        """Return the instances that are still in use."""
+        found = [refer() for refer in list(self._instances.values())]
+        return [one for one in found if one is not None]
+
     def _reset_all(self) -> None:
-        alive = [refer() for refer in list(self._instances.values())]
-        _call_all(partial(self._reset, one) for one in alive if one is not None)
+        _call_all(partial(self._reset, one) for one in self.alive())
 
 
 def _call_all(calls: Iterator[Call]) -> None:

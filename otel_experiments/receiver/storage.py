@@ -92,6 +92,11 @@ class ReceiverStorage:
                 Reason.UNAVAILABLE,
                 f"The receiver cannot write to its disk now: {self._writer.why_full}. Send this request again.",
             )
+        if not self._writer.keep_place():
+            self._drain.note_damage(
+                f"the journal in {str(self._writer.directory)!r} was deleted while this process receives; it is made "
+                "again, and what waited in its earlier files is lost"
+            )
         size_bytes = frame_size_bytes(len(record))
         segment = self._writer.segment
         if segment.header is not None:

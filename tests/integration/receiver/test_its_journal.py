@@ -1,0 +1,50 @@
+"""The receiver's journal is its own: whoever else records in the process, and whoever deletes files."""
+
+import shutil
+
+import pytest
+
+import otel_experiments as ox
+from otel_experiments.model.search import SpanQuery
+
+
+def send(client, first, count):
+    """Send spans of a run, numbered from `first`."""
+    body = client.spans_message(count, first=first).SerializeToString()
+    assert client.post("/v1/traces", body).status == 200
+
+
+def names(reader):
+    """Return the names of the spans that are stored of the run."""
+    return {span.name for span in reader.store.spans(SpanQuery(run_id="ab" * 16))}
+
+
+@pytest.fixture
+def journals(receiver):
+    """Return the folder of the receiver's journals."""
+    return receiver.store_path.with_name(f"{receiver.store_path.name}.journals")
+
+
+def test_a_recorder_of_the_same_process_that_ends_takes_nothing_with_it(client, journals, stored):
+    """The file that takes requests stays when a recorder of the process lets go of the same store."""
+    ox.configure(store=client.receiver.store_path, capture_git=False, system_metrics_s=0.0)
+    try:
+        with ox.start_run("mine") as run:
+            run.log({"loss": 1.0}, step=0)
+        send(client, 1, 3)
+    finally:
+        ox.shutdown()
+
+    assert len(list(journals.glob("*.oxj"))) == 1
+    send(client, 4, 3)
+    assert names(stored()) == {f"work {number}" for number in range(1, 7)}
+
+
+def test_requests_after_the_journal_was_deleted_are_kept_and_that_is_said(client, journals, stored):
+    """What is acknowledged after somebody has deleted the journals is stored; that others may be lost is said."""
+    send(client, 1, 1)
+    shutil.rmtree(journals)
+    send(client, 2, 20)
+
+    assert "was deleted while this process receives" in client.receiver.damages[0]
+    assert names(stored()) >= {f"work {number}" for number in range(2, 22)}
