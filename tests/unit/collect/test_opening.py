@@ -92,3 +92,16 @@ def test_a_copy_is_still_known_as_one(store_path, tmp_path):
 
     (note,) = notes_of(copy)
     assert "may not be whole: the file was copied" in note
+
+
+def test_a_store_that_readers_filled_for_its_recorder_is_whole_when_that_ends(store_path):
+    """Readers may have stored all that a process recorded; the file holds all when it has let go, and says so."""
+    recorder = open_store(store_path)
+    with open_store(store_path) as reader:
+        reader.apply(WriteBatch(runs=[RUN]))
+        reader.close(settles=False)  # somebody records
+    recorder.close()
+
+    assert notes_of(store_path) == []
+    with open_store(store_path, read_only=True) as store:
+        assert store.is_settled
