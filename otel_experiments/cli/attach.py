@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from otel_experiments._attach import attach, detach, telemetry_query
-from otel_experiments.cli.root import json_option, store_option
+from otel_experiments.cli.root import json_option, store_option, typed_store
 from otel_experiments.cli.session import open_session, store_location
 from otel_experiments.cli.telemetry_groups import print_groups
 from otel_experiments.cli.terminal import format as fmt
@@ -119,7 +119,9 @@ def _print_list(
             Column("age", is_right=True),
         ]
         print_table(console, layout, rows)
-    click.echo("\nGive it to a run: otel-experiments attach RUN --service NAME, or --trace ID")
+    click.echo(
+        f"\nGive it to a run: otel-experiments attach RUN{typed_store()} --service NAME, or --trace ID"
+    )
 
 
 def _print_report(report: AttachReport, *, is_undo: bool, as_json: bool) -> None:
@@ -138,7 +140,7 @@ def _print_report(report: AttachReport, *, is_undo: bool, as_json: bool) -> None
             if is_undo
             else "No telemetry without a run is meant, or it is attached already"
         )
-        click.echo(f"Run {run} is as it was. {what}: otel-experiments show {run}")
+        click.echo(f"Run {run} is as it was. {what}: otel-experiments show {run}{typed_store()}")
         return
     counts = ", ".join(
         f"{count:,} {noun}{'s' * (count != 1)}"
@@ -156,5 +158,5 @@ def _print_report(report: AttachReport, *, is_undo: bool, as_json: bool) -> None
         click.echo(
             f"Points of it are no longer in {report.series_count:,} of the run's metrics."
             if is_undo
-            else f"Points of it are in {report.series_count:,} of the run's metrics: otel-experiments metrics {run}"
+            else f"Points of it are in {report.series_count:,} of the run's metrics: otel-experiments metrics {run}{typed_store()}"
         )

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from otel_experiments.cli.root import json_option, store_option
+from otel_experiments.cli.root import json_option, store_option, typed_store
 from otel_experiments.cli.session import open_session
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.chart import chart
@@ -185,7 +185,9 @@ def print_series(console: Console, found: Sequence[SeriesView]) -> None:
     hidden = {rank for series in found for rank in series.ranks} - {series.rank for series in found}
     if hidden:
         others = "1 more rank" if len(hidden) == 1 else f"{len(hidden)} more ranks"
-        console.print(Text(f"... and {others}: otel-experiments metrics RUN --rank all", style="dim"))
+        console.print(
+            Text(f"... and {others}: otel-experiments metrics RUN --rank all{typed_store()}", style="dim")
+        )
 
 
 def print_gauges(console: Console, view: RunView) -> None:

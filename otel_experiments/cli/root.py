@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ import click
 
 from otel_experiments.cli.exit import MEANINGS, ExitCode, describe_codes, exit_code_of
 from otel_experiments.cli.lazy_group import LazyGroup, in_modules
-from otel_experiments.errors import OtelExperimentsError, OtelExperimentsWarning
+from otel_experiments.errors import MetricNotFoundError, OtelExperimentsError, OtelExperimentsWarning
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -57,13 +58,17 @@ class Root(LazyGroup):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; what it raises on purpose becomes text on stderr and an exit code."""
+        ctx.ensure_object(
+            dict
+        )  # one for all levels, so that a message here knows what --store of the command named
         try:
             with _told_warnings():
                 result = super().invoke(ctx)
             if sys.stdout is not None:  # None where the caller has closed it
                 sys.stdout.flush()  # a reader that has gone is noticed here, not at the interpreter's end
         except OtelExperimentsError as error:
-            click.echo(_printable(str(error)), err=True)
+            option = typed_store(ctx) if isinstance(error, MetricNotFoundError) else ""
+            click.echo(_printable(str(error)) + option, err=True)
             ctx.exit(exit_code_of(error))
         except click.UsageError as error:
             raise harmless(error) from None
@@ -142,6 +147,13 @@ def named_store(ctx: click.Context) -> str | None:
     """Return the store that `--store` names, on whatever level; None where it is not given."""
     found: str | None = (ctx.find_object(dict) or {}).get("store")
     return found
+
+
+def typed_store(ctx: click.Context | None = None) -> str:
+    """Return `--store PATH` as it has to be typed behind a command that a message names; nothing where it was not given."""
+    ctx = ctx or click.get_current_context(silent=True)
+    store = None if ctx is None else named_store(ctx)
+    return "" if store is None else f" --store {_printable(shlex.quote(store))}"
 
 
 def json_option(command: _Command) -> _Command:

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
-from otel_experiments.cli.root import json_option, page_options, store_option
+from otel_experiments.cli.root import json_option, page_options, store_option, typed_store
 from otel_experiments.cli.session import FIRST_RUN, open_session
 from otel_experiments.cli.terminal import columns as col
 from otel_experiments.cli.terminal import format as fmt
@@ -80,9 +80,11 @@ def command(  # noqa: PLR0913 - one argument an option
         return
     print_runs(found, total=total, columns=chosen, is_cut=not is_all and offset + len(found) < total)
     for text in unsent_texts(reader.store.unsent()):
-        make_console().print(Text(f"{fmt.clean(text)} {SENT_BY}", style="yellow"), soft_wrap=True)
+        make_console().print(
+            Text(f"{fmt.clean(text)} {SENT_BY}{typed_store()}", style="yellow"), soft_wrap=True
+        )
     if reader.store.has_telemetry():
-        text = "There is telemetry that belongs to no run: otel-experiments attach lists it"
+        text = f"There is telemetry that belongs to no run: otel-experiments attach{typed_store()} lists it"
         make_console().print(Text(text, style="dim"), soft_wrap=True)
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from otel_experiments.cli.metrics import print_gauges, print_series
-from otel_experiments.cli.root import json_option, store_option
+from otel_experiments.cli.root import json_option, store_option, typed_store
 from otel_experiments.cli.session import open_session
 from otel_experiments.cli.telemetry_groups import print_groups
 from otel_experiments.cli.terminal import format as fmt
@@ -190,7 +190,7 @@ def _print_unsent(console: Console, run: RunView, rows: Sequence[Unsent]) -> Non
     if lines:
         _heading(console, "not sent")
     for line in lines:
-        text = f"{fmt.clean(line)} To send them: otel-experiments push {run.short_id} --unsent"
+        text = f"{fmt.clean(line)} To send them: otel-experiments push {run.short_id} --unsent{typed_store()}"
         console.print(Text(text, style="yellow"), soft_wrap=True)
 
 

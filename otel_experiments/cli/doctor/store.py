@@ -10,6 +10,7 @@ from pathlib import Path
 
 from otel_experiments.cli.doctor.diagnosis import Diagnosis
 from otel_experiments.cli.doctor.rows import check_rows
+from otel_experiments.cli.root import typed_store
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.collect.journal_place import damaged_journals, journal_directory
 from otel_experiments.collect.opening import lacks_its_rest
@@ -83,7 +84,9 @@ def check_store(location: StoreLocation, path: Path | None, *, is_deep: bool) ->
 def _check_unsent(store: Store) -> Iterator[Diagnosis]:
     """Yield what endpoints did not take, of processes that are gone: nobody but a push sends it."""
     for text in unsent_texts(store.unsent()):
-        yield Diagnosis("warning", "OTLP", text, "otel-experiments push --unsent --to ENDPOINT sends them")
+        yield Diagnosis(
+            "warning", "OTLP", text, f"otel-experiments push --unsent --to ENDPOINT{typed_store()} sends them"
+        )
 
 
 def _check_mapping(path: Path) -> Iterator[Diagnosis]:
@@ -102,7 +105,7 @@ def _check_unattached(store: Store) -> Iterator[Diagnosis]:
             "note",
             "telemetry",
             f"Telemetry that belongs to no run is kept, of {services}{', ...' if len(groups) > 3 else ''}.",
-            "otel-experiments attach lists it, and gives it to a run",
+            f"otel-experiments attach{typed_store()} lists it, and gives it to a run",
         )
 
 
@@ -120,7 +123,7 @@ def _check_losses(store: Store) -> Iterator[Diagnosis]:
         "note",
         "losses",
         f"{runs} did not keep everything as it was given: {shown}{', ...' if len(counts) > 5 else ''}.",
-        f"otel-experiments show {next(iter(losses))[:8]}",
+        f"otel-experiments show {next(iter(losses))[:8]}{typed_store()}",
     )
 
 
@@ -204,7 +207,7 @@ def check_journals(path: Path, store: Store | None) -> Iterator[Diagnosis]:
             )
     text = f"{len(segments)} segments, {live_count} of living processes, {fmt.size(pending_bytes)} not stored yet."
     if dead_bytes:
-        fix = "Nothing is lost: the next command that opens the store merges it, e.g. otel-experiments runs"
+        fix = f"Nothing is lost: the next command that opens the store merges it, e.g. otel-experiments runs{typed_store()}"
         yield Diagnosis(
             "note", "journals", f"{text} {fmt.size(dead_bytes)} are of processes that are gone.", fix
         )

@@ -127,3 +127,24 @@ def test_what_cannot_be_attached_is_said(foreign, arguments, code, said):
     assert result.exit_code == code
     assert said in result.stderr
     assert len(foreign.json("attach")["services"]) == 2
+
+
+@pytest.mark.parametrize("is_first", [False, True], ids=["behind", "before"])
+def test_a_command_that_is_named_works_as_it_is_printed(foreign, jobs, tmp_path, is_first):
+    """Where --store was typed, before the command or behind it, the commands that messages name have it too."""
+    path = tmp_path / "a store.db"
+    foreign.store.rename(path)
+    other = type(foreign)(tmp_path / "elsewhere.db")
+    option = ("--store", str(path))
+
+    def said(*arguments):
+        result = other.run(*option, *arguments) if is_first else other.run(*arguments, *option)
+        return " ".join((result.stdout + result.stderr).split())
+
+    run = jobs.ids["mlp-a"][:8]
+    assert f"attach RUN --store '{path}' --service NAME" in said("attach")
+    assert f"otel-experiments attach --store '{path}' lists it" in said("runs")
+    assert f"otel-experiments attach --store '{path}' lists it" in said("doctor")
+    assert said("metrics", "mlp-a", "nothing").endswith(f"otel-experiments metrics {run} --store '{path}'")
+    assert said("attach", "mlp-a", "--service", "server").endswith(f"metrics {run} --store '{path}'")
+    assert "--store" not in type(foreign)(path).text("runs")
