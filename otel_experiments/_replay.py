@@ -195,7 +195,8 @@ class _Import:
             self._note(f"{name}, {part.place}: {error.found}")
             return
         now_ns = time.time_ns()
-        batch = WriteBatch(received=[ReceivedRequest(part.signal, part.encoding, part.payload, now_ns)])
+        request = ReceivedRequest(part.signal, part.encoding, part.payload, now_ns, is_imported=True)
+        batch = WriteBatch(received=[request])
         problems = unpack(batch, store=self._path)
         for problem in problems:
             self._note(f"{name}, {part.place}: {problem}")

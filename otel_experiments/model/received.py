@@ -22,6 +22,8 @@ class ReceivedRequest:
         hints: headers of the request that say which run it belongs to, with names in lower case.
         refused_run_ids: runs whose items the sender heard are refused, since a process of this machine records the
             runs itself; they are left out of what is stored.
+        is_imported: whether it is of a file that a user of the store imports. What marks an export counts there only:
+            over the network anybody could write into any run with it.
     """
 
     signal: Signal
@@ -30,3 +32,4 @@ class ReceivedRequest:
     received_ns: int
     hints: Mapping[str, str] = field(default_factory=dict)
     refused_run_ids: frozenset[str] = frozenset()
+    is_imported: bool = False

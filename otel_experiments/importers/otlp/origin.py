@@ -30,7 +30,7 @@ class Origins:
     def __init__(self, emitters: Emitters, request: ReceivedRequest) -> None:
         self.emitters = emitters
         self.hints = request.hints
-        self.replayed = Replayed(request.refused_run_ids)
+        self.replayed = Replayed(is_imported=request.is_imported)
         self._received_ns = request.received_ns
         self._refused = request.refused_run_ids
         self._seen: dict[tuple[str, int], _Seen] = {}

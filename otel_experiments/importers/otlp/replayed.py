@@ -1,6 +1,6 @@
 """What an export of ours holds: telemetry whose resource says under which run it is stored, and the runs themselves.
 
-It is taken as it is. Nothing is derived from it, and no run is made of it: the export has all points and the run itself.
+It is taken as it is where it is imported from a file; what comes over the network is not believed. Nothing is derived from it, and no run is made of it: the export has all points and the run itself.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _Item = TypeVar("_Item", Span, LogRecord, InstrumentPoint)
 
 
 class Replayed:
-    """Takes the items of one request that were exported by us."""
+    """Takes the items of one request that were exported by us, where it is of a file that is imported."""
 
-    def __init__(self, refused_run_ids: frozenset[str] = frozenset()) -> None:
-        self._refused = refused_run_ids
+    def __init__(self, *, is_imported: bool) -> None:
+        self._is_imported = is_imported
         self._unmarked: dict[int, tuple[Resource, Resource]] = {}
 
     def take_span(self, span: Span, batch: WriteBatch) -> bool:
@@ -39,8 +39,8 @@ class Replayed:
         Raises:
             TelemetryDecodeError: the record of a run cannot be read.
         """
-        run_id = mark_of(record.resource)
-        if not run_id or record.event_name != events.ML_RUN_RECORD.name or run_id in self._refused:
+        run_id = self._run_of(record.resource)
+        if not run_id or record.event_name != events.ML_RUN_RECORD.name:
             return self._take(record, batch.log_records)
         if not isinstance(record.body, str):
             raise TelemetryDecodeError(
@@ -61,24 +61,27 @@ class Replayed:
 
     def identify(self, resource: Resource) -> Identity | None:
         """Return of which run and rank a series with this resource is; None where it is of none or has no mark."""
-        run_id, rank = mark_of(resource), resource.attributes.get(attr.ML_DISTRIBUTED_RANK)
+        run_id, rank = self._run_of(resource), resource.attributes.get(attr.ML_DISTRIBUTED_RANK)
         if not run_id:
             return None
         return Identity(run_id, "", "", rank if isinstance(rank, int) and rank > 0 else 0, is_own=True)
 
     def is_of_no_run(self, resource: Resource) -> bool:
         """Tell whether a series with this resource was exported and belongs to no run."""
-        return mark_of(resource) == ""
+        return self._run_of(resource) == ""
 
     def _take(self, item: _Item, into: list[_Item]) -> bool:
-        run_id = mark_of(item.resource)
+        run_id = self._run_of(item.resource)
         if run_id is None:
             return False
-        if run_id not in self._refused:
-            given_ns = given_of(item.resource) if run_id else None
-            resource = self.unmarked(item.resource)
-            into.append(replace(item, resource=resource, run_id=run_id or None, given_ns=given_ns))
+        given_ns = given_of(item.resource) if run_id else None
+        resource = self.unmarked(item.resource)
+        into.append(replace(item, resource=resource, run_id=run_id or None, given_ns=given_ns))
         return True
+
+    def _run_of(self, resource: Resource) -> str | None:
+        """Return the run of the mark that counts, empty for no run; None where none counts."""
+        return mark_of(resource) if self._is_imported else None
 
     def unmarked(self, resource: Resource) -> Resource:
         """Return the resource without the mark; items that share one still do."""
