@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def unpack(batch: WriteBatch, *, store: Path | None = None) -> list[str]:
     """Turn the requests that a batch received into runs, spans, points and so on of the same batch.
 
-    What cannot be read costs its own request only, and is returned, one text each. `store` is the file beside which a
-    mapping for telemetry of others may lie.
+    What cannot be read costs its own item only, or its request where it is no OTLP, and is returned, one text a request.
+    `store` is the file beside which a mapping for telemetry of others may lie.
     """
     # Readers and recorders are given this function, and few of them ever meet a request: protobuf is not for the others.
     from otel_experiments.importers.otlp.requests import unpack_requests  # noqa: PLC0415 - as above

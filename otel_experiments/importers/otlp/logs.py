@@ -22,6 +22,11 @@ from otel_experiments.semconv import events
 def add_logs(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> None:
     """Add the log records of a request, and what the events among them say of their runs."""
     for record in read_logs(request.encoding, request.payload):
+        try:
+            if origins.replayed.take_run_record(record, batch):
+                continue
+        except Exception as error:  # noqa: BLE001 - raised again where it is not about the record
+            origins.pass_over(error, f"the log record {record.event_name!r}")
         if origins.replayed.take_log_record(record, batch):
             continue
         identity = origins.emitters.identify(record.resource.attributes, record.attributes, origins.hints)
@@ -36,7 +41,10 @@ def add_logs(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> N
         origins.see(identity, record.resource, record.attributes, record.time_ns)
         read_event = _EVENTS.get(record.event_name)
         if read_event is not None and identity.is_own:
-            read_event(batch, record, identity)
+            try:
+                read_event(batch, record, identity)
+            except Exception as error:  # noqa: BLE001 - raised again where it is not about the record
+                origins.pass_over(error, f"the log record {record.event_name!r}")
 
 
 def _add_start(batch: WriteBatch, record: LogRecord, identity: Identity) -> None:

@@ -29,7 +29,13 @@ def add_metrics(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -
     _add_histories(batch, histories, origins)
     derived = DerivedSeries()
     for point in points:
-        _add_point(batch, derived, point, origins)
+        kept_count = len(batch.instrument_points)
+        try:
+            _add_point(batch, derived, point, origins)
+        except Exception as error:  # noqa: BLE001 - raised again where it is not about the point
+            origins.pass_over(error, f"the data point of {point.name!r}")
+            if len(batch.instrument_points) == kept_count:
+                batch.instrument_points.append(replace(point, run_id=None))
     batch.points += derived.blocks()
 
 
@@ -53,8 +59,13 @@ def _add_histories(batch: WriteBatch, histories: list[SeriesPoints], origins: Or
             continue
         if exported is None:
             origins.see(identity, one.resource, one.attributes, min(one.times_ns))
-        steps, keys = _steps(one, origins)
-        key = series_key(str(one.attributes[attr.ML_METRIC_NAME]), one.attributes, keys, identity.rank)
+        try:
+            steps, keys = _steps(one, origins)
+            key = series_key(str(one.attributes[attr.ML_METRIC_NAME]), one.attributes, keys, identity.rank)
+        except Exception as error:  # noqa: BLE001 - raised again where it is not about the series
+            origins.pass_over(error, f"the series of {one.name!r}")
+            batch.instrument_points.extend(_as_instrument_points(one))
+            continue
         kept = replace(one, steps=steps)
         place = (identity.run_id, steps.tobytes(), array("q", one.times_ns).tobytes(), bool(keys))
         if blocks.setdefault(place, {}).setdefault(key, kept) is not kept:

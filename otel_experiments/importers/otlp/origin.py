@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import cast
 
+from otel_experiments.errors import TelemetryDecodeError
 from otel_experiments.importers.otlp.attribute_values import text_of
 from otel_experiments.importers.otlp.emitters import Emitters, Identity
 from otel_experiments.importers.otlp.replayed import Replayed
@@ -12,6 +13,7 @@ from otel_experiments.model.batch import Heartbeat, RunSighting, WriteBatch
 from otel_experiments.model.received import ReceivedRequest
 from otel_experiments.model.run import FACT_ATTRIBUTES, Run, RunFacts, RunState
 from otel_experiments.model.span import Attributes, Resource
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.semconv import attributes as attr
 
 
@@ -34,6 +36,7 @@ class Origins:
         self._received_ns = request.received_ns
         self._refused = request.refused_run_ids
         self._seen: dict[tuple[str, int], _Seen] = {}
+        self.problem_count, self.first_problem = 0, ""
         self._resources: list[Resource] = []  # so that their ids stay their own
 
     def is_refused(self, identity: Identity | None) -> bool:
@@ -64,6 +67,18 @@ class Origins:
             found.is_root, found.since_ns = True, time_ns
         elif is_root is found.is_root and time_ns > 0 and (not found.since_ns or time_ns < found.since_ns):
             found.since_ns = time_ns
+
+    def pass_over(self, error: Exception, item: str) -> None:
+        """Take note of what an item says of its run, which cannot be read: the item is kept all the same.
+
+        An error that is about no item is raised again.
+        """
+        if isinstance(error, MemoryError) or is_interruption(error):
+            raise error
+        self.problem_count += 1
+        if not self.first_problem:
+            found = error.found if isinstance(error, TelemetryDecodeError) else error
+            self.first_problem = f"{item}: {type(error).__name__}: {found}"
 
     def note_root(self, identity: Identity, resource: Resource, span_id: str) -> None:
         """Take note of the id of a run's root span, which was seen before."""

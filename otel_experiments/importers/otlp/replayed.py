@@ -34,14 +34,18 @@ class Replayed:
         return self._take(span, batch.spans)
 
     def take_log_record(self, record: LogRecord, batch: WriteBatch) -> bool:
-        """Add a log record that has the mark, or the run that it is the record of; tell whether it has the mark.
+        """Add a log record that has the mark; tell whether it has."""
+        return self._take(record, batch.log_records)
+
+    def take_run_record(self, record: LogRecord, batch: WriteBatch) -> bool:
+        """Add the run that a log record with the mark is the record of; tell whether it is one.
 
         Raises:
             TelemetryDecodeError: the record of a run cannot be read.
         """
         run_id = self._run_of(record.resource)
         if not run_id or record.event_name != events.ML_RUN_RECORD.name:
-            return self._take(record, batch.log_records)
+            return False
         if not isinstance(record.body, str):
             raise TelemetryDecodeError(
                 source=f"The event {record.event_name} of the run {run_id}", found="a body that is no text"

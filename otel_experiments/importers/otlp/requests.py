@@ -33,18 +33,17 @@ def unpack_requests(batch: WriteBatch, store: Path | None) -> list[str]:
     problems = []
     for request in received:
         try:
-            part = _unpacked(request, emitters)
+            part, problem = _unpacked(request, emitters)
         except MemoryError:  # whoever merges tries again with less
             batch.received = received
             raise
         except Exception as error:
             if is_interruption(error):
                 raise
-            about = f"{request.signal}, {request.encoding}, {len(request.payload):,} bytes"
-            problems.append(
-                f"a request over OTLP ({about}) that cannot be read ({type(error).__name__}: {error})"
-            )
+            problems.append(f"{_shown(request)} that cannot be read ({type(error).__name__}: {error})")
             continue
+        if problem:
+            problems.append(problem)
         for name in _FILLED:
             getattr(batch, name).extend(getattr(part, name))
     batch.heartbeats = _latest(batch.heartbeats)
@@ -52,12 +51,22 @@ def unpack_requests(batch: WriteBatch, store: Path | None) -> list[str]:
     return problems
 
 
-def _unpacked(request: ReceivedRequest, emitters: Emitters) -> WriteBatch:
+def _unpacked(request: ReceivedRequest, emitters: Emitters) -> tuple[WriteBatch, str]:
+    """Return what a request holds, and which of its items say something of their runs that cannot be read."""
     part = WriteBatch()
     origins = Origins(emitters, request)
     _ADD[request.signal](part, request, origins)
     origins.add_runs(part)
-    return part
+    count = origins.problem_count
+    if not count:
+        return part, ""
+    which = "1 item says" if count == 1 else f"{count} items say"
+    said = f"what {which} of a run cannot be read, the items themselves are stored"
+    return part, f"{_shown(request)}: {said} (the first is {origins.first_problem})"
+
+
+def _shown(request: ReceivedRequest) -> str:
+    return f"a request over OTLP ({request.signal}, {request.encoding}, {len(request.payload):,} bytes)"
 
 
 def _tell_steps(emitters: Emitters) -> None:

@@ -59,9 +59,13 @@ def add_spans(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> 
         origins.see(identity, span.resource, span.attributes, span.start_ns, is_root=is_root)
         if is_root:
             origins.note_root(identity, span.resource, span.span_id)
-            _add_root(batch, kept, identity)
-        for point in origins.emitters.points_of_span(span):
-            derived.add(identity, point.name, point.step, point.time_ns, point.value)
+        try:
+            if is_root:
+                _add_root(batch, kept, identity)
+            for point in origins.emitters.points_of_span(span):
+                derived.add(identity, point.name, point.step, point.time_ns, point.value)
+        except Exception as error:  # noqa: BLE001 - raised again where it is not about the span
+            origins.pass_over(error, f"the span {span.name!r}")
     batch.points += derived.blocks()
     batch.shared_traces += dict.fromkeys(span.trace_id for span in batch.spans[exported_count:])
 
@@ -108,7 +112,7 @@ def _end(result: AttributeValue, status: StatusCode) -> tuple[RunState, str]:
     known = next((state for one, state in _STATES.items() if one == result), None)
     if known is not None:
         return known, ""
-    if result in {None, ""} or status is not StatusCode.UNSET:
+    if result is None or result == "" or status is not StatusCode.UNSET:
         return (RunState.FAILED if status is StatusCode.ERROR else RunState.SUCCEEDED), ""
     shown = dump_canonical(result)
     shown = shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}..."

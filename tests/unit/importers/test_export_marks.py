@@ -8,9 +8,7 @@ import pytest
 import otel_experiments as ox
 from otel_experiments.importers.otlp import unpack
 from otel_experiments.model.batch import WriteBatch
-from otel_experiments.model.log import LogRecord
 from otel_experiments.model.received import ReceivedRequest
-from otel_experiments.model.run import Run, RunState
 from otel_experiments.store import open_store
 
 RUN = "ab" * 16
@@ -120,3 +118,22 @@ def test_an_export_has_no_mark_of_a_sender(store_path, tmp_path):
     with open_store(tmp_path / "b.db", read_only=True) as store:
         (record,) = store.log_records()
     assert (record.run_id, record.given_ns) == ("cd" * 16, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"intValue": "5"}, {"stringValue": "no JSON"}, {"stringValue": '{"runs": 5}'}, {}],
+    ids=["number", "text", "shape", "none"],
+)
+def test_a_run_record_that_cannot_be_read_costs_itself_only(store_path, body):
+    """The other items of the request are stored, the record is kept as a log record, and that one is reported."""
+    document = a_record(body=body)
+    document["resourceLogs"] += a_record(event="", body={"stringValue": "precious"})["resourceLogs"]
+
+    report, records = imported(store_path, document)
+
+    assert [one.run_id for one in records] == [RUN, RUN]
+    assert [one.body for one in records if not one.event_name] == ["precious"]
+    assert report.unreadable_count == 1
+    assert "the log record 'ml.run.record': TelemetryDecodeError: a body that" in report.problems[0]
+    assert [one.event_name for one in records if one.event_name] == ["ml.run.record"]

@@ -10,6 +10,7 @@ from otel_experiments.collect.gather import merge_journals
 from otel_experiments.collect.journal_place import journal_directory
 from otel_experiments.errors import IncompleteReadWarning, JournalError
 from otel_experiments.importers.otlp import unpack
+from otel_experiments.importers.otlp.emitters import Emitters
 from otel_experiments.journal.encode import encode_request
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.batch import WriteBatch
@@ -163,3 +164,37 @@ def test_a_run_may_have_any_id(given, run_id, name):
     assert run_id in {None, sighting.run.run_id}
     assert sighting.run.name == name
     assert [span.run_id for span in batch.spans] == [sighting.run.run_id]
+
+
+@pytest.mark.parametrize("kind", ["array_value", "kvlist_value"])
+def test_a_result_that_is_no_text_costs_no_other_span(kind):
+    """A root span whose result is a list or a mapping is stored as every span of its request, and its run has failed."""
+    message = ExportTraceServiceRequest.FromString(a_body("01", "02"))
+    attributes = message.resource_spans[0].scope_spans[0].spans[0].attributes
+    attributes.add(key="ml.operation.name").value.string_value = "run"
+    getattr(attributes.add(key="ml.run.result").value, kind).SetInParent()
+    batch = WriteBatch(received=[a_request(message.SerializeToString())])
+
+    assert unpack(batch) == []
+    assert len(batch.spans) == 2
+    assert [str(change.state) for change in batch.state_changes] == ["failed"]
+
+
+def test_an_item_that_cannot_be_read_costs_no_other(monkeypatch):
+    """Where our reading of what one span says of its run fails, all spans are stored, and it is reported."""
+
+    def fail(span):
+        raise LookupError(f"of {span.span_id}")
+
+    monkeypatch.setattr(Emitters, "points_of_span", lambda _, span: fail(span))
+    batch = WriteBatch(received=[a_request(a_body("01", "02"))])
+
+    problems = unpack(batch)
+
+    assert len(batch.spans) == 2
+    assert len(batch.sightings) == 1
+    (problem,) = problems
+    assert problem.endswith(
+        "what 2 items say of a run cannot be read, the items themselves are stored "
+        f"(the first is the span 'step': LookupError: of {'01' * 8})"
+    )
