@@ -227,3 +227,53 @@ def test_adopted_instruments_are_not_sent_a_second_time(exporting, install):
     }
     assert "own" in names
     assert "requests" not in names
+
+
+def gauge(calls):
+    """Have the global provider observe a gauge, and note each time that it is asked."""
+
+    def observe(_):
+        calls.append(1)
+        return [Observation(1.0)]
+
+    metrics.get_meter_provider().get_meter("library").create_observable_gauge("asked", [observe])
+
+
+def test_a_provider_that_is_the_global_one_no_more_is_not_read(configure, install, read):
+    """Its callbacks are not called for later runs, though something still holds the provider."""
+    calls = []
+    replaced = install(sdk())
+    gauge(calls)
+    configure()
+    with ox.start_run("first"):
+        pass
+    asked = len(calls)
+    install(sdk())
+    requests = counter()
+    with ox.start_run("second"):
+        requests.add(2)
+
+    assert asked > 0
+    assert len(calls) == asked
+    assert "asked" not in {point.name for point in read("second").instrument_points}
+    assert counts(read("second")) == [2]
+    assert replaced is not metrics.get_meter_provider()
+
+
+def test_what_a_replaced_provider_measured_in_the_run_stays_in_it(configure, install, read):
+    """A provider that is replaced inside a run is read once more, and again when it comes back."""
+    first = install(sdk())
+    of_first = counter()
+    configure()
+    with ox.start_run("r") as run:
+        of_first.add(3)
+        install(sdk())
+        with run.stage("replaced"):
+            counter().add(4)
+    of_first.add(100)
+    install(first)
+    with ox.start_run("back"):
+        of_first.add(5)
+
+    assert sorted(counts(read("r"))) == [3, 4]
+    assert counts(read("back")) == [5]

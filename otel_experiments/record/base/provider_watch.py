@@ -1,6 +1,6 @@
 """Finding the application's global provider of a signal: whoever set it and when, and whatever wraps it.
 
-A new provider is handed to what adopts it, once for the life of the process. What wraps an SDK provider is looked
+A new provider is handed to what adopts it, once as long as it is the global one. What wraps an SDK provider is looked
 through. Nothing is installed or replaced (decisions 0002 and 0013).
 """
 
@@ -33,7 +33,8 @@ class ProviderKind:
 
     `finder` returns a function that returns the global one, or None, in little time. `ask` asks OpenTelemetry's API,
     which also makes the one that `variable` names. `sdk_class` returns the SDK's class, None where nothing has imported it yet. `adopt` gives a
-    provider what is `added`, by its public method `adder`.
+    provider what is `added`, by its public method `adder`. `let_go` takes it back from a provider that is the global one no more, and may
+    be adopted again; None where nothing can be taken back.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ProviderKind:
     ask: Callable[[], object]
     sdk_class: Callable[[], type | None]
     adopt: Callable[[Any], None]  # a provider, which may be any object with the method
+    let_go: Callable[[Any], None] | None = None
 
 
 class ProviderWatch:
@@ -102,6 +104,7 @@ class ProviderWatch:
             ):
                 return
             self._outer, self._chain = outer, chain
+            self._let_go_all_but(chain)
             self.seen = outer if len(chain) < _WRAPS else self  # what is wrapped may be exchanged at any time
             sdk_class = self._kind.sdk_class()
             providers = [one for one in chain if sdk_class is not None and issubclass(type(one), sdk_class)]
@@ -149,6 +152,17 @@ class ProviderWatch:
                 error,
                 self._kind.items,
             )
+
+    def _let_go_all_but(self, chain: list[object]) -> None:
+        if self._kind.let_go is None:
+            return
+        adopted, self._adopted = self._adopted, []
+        for refer in adopted:
+            provider = refer()
+            if any(provider is one for one in chain):
+                self._adopted.append(refer)
+            elif provider is not None:
+                self._kind.let_go(provider)
 
     def _tell_unseen(self, error: Exception) -> None:
         tell(logger, "The global %s was not looked at: %r", self._kind.name, error, level=logging.DEBUG)

@@ -6,6 +6,7 @@ was on. Exemplars are left out: the SDK's reservoirs draw from the global `rando
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -40,9 +41,14 @@ _ALL = (*_DELTA, UpDownCounter, ObservableUpDownCounter, ObservableGauge)
 
 
 class AdoptedMetricReader(MetricReader):
-    """Collects the instruments of one provider of the application's, for one run after the other."""
+    """Collects the instruments of one provider of the application's, for one run after the other.
 
-    def __init__(self) -> None:
+    Attributes:
+        provider: returns the provider, or None where it is gone.
+    """
+
+    def __init__(self, provider: object) -> None:
+        self.provider = _reference(provider)
         kinds = [kind for kind in (*_ALL, sdk_gauge_class()) if kind is not None]
         super().__init__(
             preferred_temporality=dict.fromkeys(_DELTA, AggregationTemporality.DELTA),
@@ -102,6 +108,13 @@ class AdoptedMetricReader(MetricReader):
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
         """Do nothing: the journal belongs to the pipeline."""
+
+
+def _reference(provider: object) -> Callable[[], object]:
+    try:
+        return weakref.ref(provider)
+    except TypeError:  # a foreign provider with slots
+        return lambda: provider
 
 
 def _resource_in_run(resource: Resource, run_id: str | None) -> Resource:

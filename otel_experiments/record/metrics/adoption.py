@@ -1,6 +1,7 @@
 """Adopting the application's MeterProvider: what its instruments measure while one run is on belongs to the run.
 
-A provider is adopted by its public `add_metric_reader` (`base/provider_watch.py` finds it), so that the application's
+A provider is adopted by its public `add_metric_reader` (`base/provider_watch.py` finds it) as long as it is the global
+one, so that the application's
 readers and exporters stay as they were. An instrument belongs to the process, and a measurement says nothing of a
 run. So whatever changes which runs are on collects first: what was measured since the last collection belongs to the
 run that was the only one, to no run where there were several, and is dropped where there was none (decision 0028).
@@ -9,17 +10,21 @@ Importing this module does not import the SDK's metrics.
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import weakref
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.metrics import get_meter_provider
 
 from otel_experiments.process.fork import at_fork
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
 from otel_experiments.process.thread_signals import leave_signals_to_the_program
 from otel_experiments.record.base.current import active_runs
-from otel_experiments.record.base.guard import THREAD_PREFIX
+from otel_experiments.record.base.guard import THREAD_PREFIX, logger
 from otel_experiments.record.base.otel_internals import meter_provider_finder
 from otel_experiments.record.base.provider_watch import ProviderKind
 
@@ -37,6 +42,8 @@ _FORK_PATIENCE_S: Final = 0.2
 
 _readers: Final[weakref.WeakSet[AdoptedMetricReader]] = weakref.WeakSet()
 """One for each provider, which keeps it alive."""
+_leaving: Final[weakref.WeakSet[AdoptedMetricReader]] = weakref.WeakSet()
+"""Those of providers that are the global one no more: they are collected a last time if a run is on, and taken back."""
 _collection: threading.Thread | None = None
 _busy = threading.Lock()
 _is_held_for_fork = False
@@ -50,7 +57,7 @@ def collect_adopted(*, without: RunPort | None = None) -> None:
     for longer than a second; what it collects later belongs to the same run. Raises nothing of its own.
     """
     global _collection  # noqa: PLW0603 - one at a time in the process
-    if not _readers or threading.current_thread().name == _THREAD:
+    if not (_readers or _leaving) or threading.current_thread().name == _THREAD:
         return
     if _collection is not None and _collection.is_alive():
         _collection.join(_PATIENCE_S)
@@ -79,6 +86,12 @@ def _collect(owner: Owner | None) -> None:
     if threading.current_thread().name == _THREAD:
         leave_signals_to_the_program()
     with _busy:
+        for reader in list(_leaving):
+            if owner is not None:
+                reader.collect_for(owner)
+            if reader in _leaving:  # it may have been adopted again meanwhile
+                _leaving.discard(reader)
+                _take_back(reader)
         for reader in list(_readers):
             reader.collect_for(owner)
 
@@ -86,9 +99,41 @@ def _collect(owner: Owner | None) -> None:
 def _adopt(provider: MeterProvider) -> None:
     from otel_experiments.record.metrics.adopted_reader import AdoptedMetricReader  # noqa: PLC0415 - see above
 
-    reader = AdoptedMetricReader()
+    known = _reader_of(provider, _leaving)
+    if known is not None:
+        _leaving.discard(known)
+        _readers.add(known)
+        return
+    reader = AdoptedMetricReader(provider)
     provider.add_metric_reader(reader)
     _readers.add(reader)
+
+
+def _let_go(provider: MeterProvider) -> None:
+    """Have the next collection be the last of this provider.
+
+    The reader is taken back by the thread that collects: a callback that hangs holds the SDK's lock.
+    """
+    reader = _reader_of(provider, _readers)
+    if reader is not None:
+        _readers.discard(reader)
+        _leaving.add(reader)
+
+
+def _take_back(reader: AdoptedMetricReader) -> None:
+    remove = getattr(reader.provider(), "remove_metric_reader", None)
+    if remove is None:  # an older SDK or a foreign provider: the reader stays, and is read no more
+        return
+    try:
+        remove(reader)
+    except Exception as error:  # it is read no more, whatever a foreign provider does
+        if is_interruption(error):
+            raise
+        tell(logger, "A metric reader was not taken back: %r", error, level=logging.DEBUG)
+
+
+def _reader_of(provider: object, readers: Iterable[AdoptedMetricReader]) -> AdoptedMetricReader | None:
+    return next((reader for reader in list(readers) if reader.provider() is provider), None)
 
 
 def _sdk_class() -> type | None:
@@ -107,13 +152,14 @@ PROVIDERS: Final = ProviderKind(
     ask=get_meter_provider,
     sdk_class=_sdk_class,
     adopt=_adopt,
+    let_go=_let_go,
 )
 """What finds and adopts them."""
 
 
 def _before_fork() -> None:
     global _is_held_for_fork  # noqa: PLW0603 - a fact about the process
-    _is_held_for_fork = bool(_readers) and _busy.acquire(timeout=_FORK_PATIENCE_S)
+    _is_held_for_fork = bool(_readers or _leaving) and _busy.acquire(timeout=_FORK_PATIENCE_S)
 
 
 def _after_fork_in_parent() -> None:
@@ -127,6 +173,7 @@ def _after_fork_in_child() -> None:
     global _busy, _collection, _is_held_for_fork
     _busy, _collection, _is_held_for_fork = threading.Lock(), None, False
     _readers.clear()  # what they measured is the parent's to collect
+    _leaving.clear()
 
 
 at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
