@@ -6,7 +6,7 @@ import pytest
 from opentelemetry import _logs, context, trace
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry._logs import _internal as logs_api
-from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
 from opentelemetry.sdk._logs.export import (
     BatchLogRecordProcessor,
     InMemoryLogRecordExporter,
@@ -218,3 +218,55 @@ def test_a_value_that_cannot_be_stored_reaches_no_caller(configure, install, rea
         emit("next")
 
     assert bodies(read("r"))[-1] == "next"
+
+
+class Processor(LogRecordProcessor):
+    """Takes the attribute `password` out of each record, and wants records or not."""
+
+    def __init__(self, *, wants=True):
+        self.wants = wants
+
+    def on_emit(self, log_record):  # noqa: D102 - the SDK's
+        given = log_record.log_record.attributes or {}
+        log_record.log_record.attributes = {key: value for key, value in given.items() if key != "password"}
+
+    def enabled(self, **_):  # noqa: D102 - the SDK's
+        return self.wants
+
+    def shutdown(self):  # noqa: D102 - the SDK's
+        pass
+
+    def force_flush(self, timeout_millis=0):  # noqa: D102 - the SDK's
+        return True
+
+
+@pytest.mark.parametrize("kind", [SimpleLogRecordProcessor, BatchLogRecordProcessor])
+def test_a_processor_may_put_other_attributes_into_a_record(configure, install, read, store_path, kind):
+    """What a redacting processor leaves is in the run, once, also where our exporter stores it again."""
+    provider = install(sdk())
+    provider.add_log_record_processor(Processor())
+    configure(on_error="raise")
+    with ox.start_run("r") as run:
+        provider.add_log_record_processor(kind(StoreLogExporter(store_path)))
+        with ox.start_run("inner"):
+            emit("hello", attributes={"a": 1, "password": "x"})
+    provider.force_flush()
+
+    (record,) = [one for one in read("inner").log_records if one.scope.name == "library"]
+    assert (record.body, record.attributes["a"], "password" in record.attributes) == ("hello", 1, False)
+    assert bodies(read("r")) == []
+    assert run.id != record.run_id
+
+
+@pytest.mark.parametrize("wants", [True, False])
+def test_a_logger_is_enabled_in_a_run_as_outside_of_it(configure, install, wants):
+    """Whether a library makes a record at all is for the application's processors to say."""
+    provider = install(sdk())
+    provider.add_log_record_processor(Processor(wants=wants))
+    library = provider.get_logger("library")
+    if not hasattr(library, "enabled"):
+        pytest.skip("this SDK's loggers do not say it")
+    configure()
+    outside = library.enabled()
+    with ox.start_run("r"):
+        assert library.enabled() == outside

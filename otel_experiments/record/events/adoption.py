@@ -38,11 +38,15 @@ if TYPE_CHECKING:
 
     from otel_experiments.record.base.ports import RunPort
 
+_MAX_HELD: Final = 2048
+"""As many as the SDK's batch processor holds."""
 _run_ids: Final[dict[int, tuple[weakref.ref[object], str]]] = {}
 """The runs of adopted records, by the identity of their attributes, for our own exporter, which comes later.
 
 A batch processor of the SDK's exports a copy of the record without its context; the attributes are the same object.
 """
+_held: Final[dict[int, tuple[object, str]]] = {}
+"""The same of attributes that have no weak references, such as a `dict` that a processor put there: the latest ones."""
 
 
 class AdoptingLogProcessor:
@@ -64,16 +68,16 @@ class AdoptingLogProcessor:
             if run.gate.is_closed:
                 run.gate.refuse("event" if log_record.log_record.event_name else "log record")
                 return
-            _remember(log_record.log_record.attributes, run.id)
             _write(run, log_record)
+            _remember(log_record.log_record.attributes, run.id)
         except Exception as error:  # a processor's exception would reach user code
             if is_interruption(error):
                 raise
             _tell(run, log_record, error)
 
     def enabled(self, **_: object) -> bool:
-        """Say that a record is wanted where a run is current."""
-        return bool(active_runs)
+        """Say that we want no record that the application's processors do not want: their exporters would get it."""
+        return False
 
     def shutdown(self) -> None:
         """Do nothing: what was recorded is not the application's to close."""
@@ -101,6 +105,9 @@ def _run_id_of(data: ReadableLogRecord | ReadWriteLogRecord) -> str | None:
     known = _run_ids.get(id(given.attributes))
     if known is not None:
         return known[1]
+    held = _held.get(id(given.attributes))
+    if held is not None:
+        return held[1]
     named = given.context.get(RUN_KEY) if given.context else None
     run_id = trace.format_trace_id(given.trace_id or 0) if named is None else str(getattr(named, "id", ""))
     return run_id if run_id in active_runs else None
@@ -108,7 +115,14 @@ def _run_id_of(data: ReadableLogRecord | ReadWriteLogRecord) -> str | None:
 
 def _remember(attributes: object, run_id: str) -> None:
     key = id(attributes)
-    _run_ids[key] = weakref.ref(attributes, lambda _: _run_ids.pop(key, None)), run_id
+    try:
+        _run_ids[key] = weakref.ref(attributes, lambda _: _run_ids.pop(key, None)), run_id
+    except TypeError:
+        if attributes is None:
+            return
+        _held[key] = attributes, run_id
+        while len(_held) > _MAX_HELD:
+            _held.pop(next(iter(_held), key), None)
 
 
 def _run_of(data: ReadableLogRecord | ReadWriteLogRecord) -> RunPort | None:
