@@ -65,7 +65,7 @@ def command(
     if name is None or (any(sign in name for sign in "*?[") and name not in view.metrics):
         found = view.metrics.matching(name or "*", rank=rank)
         if not view.metrics and not as_json:
-            click.echo(f"Run {view.short_id} ({fmt.clean(view.name)}) has no metrics.")
+            click.echo(f"Run {view.short_id} ({fmt.clean(view.name) or '-'}) has no metrics.")
             print_gauges(make_console(), view)
             return
         _show_all(view, [one for one in found if phase is None or one.phase == phase], as_json=as_json)

@@ -147,8 +147,10 @@ def _print_table(console: Console, spans: Sequence[Span], *, state: RunState | N
 def _status(span: Span, state: RunState | None) -> Text:
     if span.status is StatusCode.ERROR:
         return Text("failed", style="red")
-    if span.end_ns is not None:
+    if span.status is StatusCode.OK:
         return Text("ok", style="green")
+    if span.end_ns is not None:
+        return Text("ended")
     if state is RunState.LOST:
         return Text("lost", style="magenta")
     return Text("open", style="cyan")

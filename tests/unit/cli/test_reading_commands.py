@@ -10,6 +10,7 @@ from otel_experiments.model.batch import MetricDefinition, ParamSet, TagSet, Wri
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
+from otel_experiments.model.span import Span, StatusCode
 from otel_experiments.query import Reader
 from otel_experiments.store import open_store
 
@@ -316,8 +317,28 @@ def test_spans_are_filtered_and_listed(terminal):
 
     lines = terminal.text("spans", "mlp-a", "--name", "epoch", "--limit", "20").splitlines()
     assert lines[0].split() == ["start", "time", "status", "name", "attributes"]
-    assert lines[3].split()[:5] == ["+1", "s", "500", "ms", "ok"]
+    assert lines[3].split()[:5] == ["+1", "s", "500", "ms", "ended"]
     assert all(len(line) <= 80 for line in lines)
+
+
+def test_the_status_of_a_span_is_what_it_says(terminal, tmp_path):
+    """An ended span whose status is not set has ended; `ok` and `failed` are those that say so."""
+    terminal = type(terminal)(tmp_path / "status.db")
+    with open_store(terminal.store) as store:
+        store.apply(
+            WriteBatch(
+                runs=[Run("a" * 32, "digits", "one", RunState.RUNNING, 1)],
+                spans=[
+                    Span("b" * 32, f"{code + 1:016x}", code.name, 1, 2, status=code, run_id="a" * 32)
+                    for code in StatusCode
+                ],
+            )
+        )
+    lines = terminal.text("spans", "one").splitlines()[2:]
+
+    assert {tuple(line.split()[-2:]) for line in lines} == {
+        ("ended", "UNSET"), ("ok", "OK"), ("failed", "ERROR"),
+    }  # fmt: skip
 
 
 def test_a_cut_list_of_spans_says_how_to_go_on(terminal):
