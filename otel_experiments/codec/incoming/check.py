@@ -84,7 +84,7 @@ def check_request(signal: Signal, encoding: Encoding, payload: bytes) -> Checked
     if refusals.count:
         message = (
             f"{_how_many(refusals.count, total, _ITEMS[signal])}: {refusals.first}. "
-            "Send ids of 16 and 8 bytes that are not all zero, and times before 2262"
+            "Send ids of 16 and 8 bytes that are not all zero, times before 2262, and metrics with a name"
         )
     by_run = {run_id: count for run_id, count in counts.items() if run_id is not None}
     return Checked(total, refusals.count, message, by_run, warning)
@@ -170,7 +170,11 @@ def _metric_parts(group: ResourceMetrics) -> Iterator[_Part]:
     for part in group.scope_metrics:
         for metric in part.metrics:
             points = data_points(metric)
-            yield points, partial(point_refusal, name=metric.name), _latest_ns(points) > LATEST_NS
+            yield (
+                points,
+                partial(point_refusal, name=metric.name),
+                not metric.name or _latest_ns(points) > LATEST_NS,
+            )
 
 
 _time_of: Final = attrgetter("time_unix_nano")
@@ -178,7 +182,7 @@ _start_of: Final = attrgetter("start_time_unix_nano")
 
 
 def _latest_ns(points: Iterable[DataPoint]) -> int:
-    """Return the latest time in data points: nothing else refuses one, and this costs a fifth of asking each of them."""
+    """Return the latest time in data points: nothing else of them refuses one, and this costs a fifth of asking each of them."""
     held = list(points)
     return max(max(map(_time_of, held), default=0), max(map(_start_of, held), default=0))
 

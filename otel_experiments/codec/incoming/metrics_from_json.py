@@ -23,7 +23,7 @@ from otel_experiments.codec.incoming.json_values import (
     time_ns,
     valid_id,
 )
-from otel_experiments.codec.incoming.refusals import Refusals, named
+from otel_experiments.codec.incoming.refusals import NAMELESS, Refusals, RefusedItem, named
 from otel_experiments.model.instrument import InstrumentKind, InstrumentPoint
 from otel_experiments.model.span import Attributes, AttributeValue, Resource, Scope
 
@@ -79,7 +79,13 @@ class _Metric:
         self.kind_of_points = f"data point of {named('metric', self._name)}"
 
     def read(self, point: Document) -> InstrumentPoint:
-        """Return one data point."""
+        """Return one data point.
+
+        Raises:
+            RefusedItem: its metric has no name.
+        """
+        if not self._name:
+            raise RefusedItem(NAMELESS)
         held = attributes(point.get("attributes"))
         is_number = self._kind in {"gauge", "sum"}
         return InstrumentPoint(

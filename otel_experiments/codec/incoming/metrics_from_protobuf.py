@@ -28,6 +28,7 @@ from otel_experiments.codec.incoming.protobuf_values import (
 )
 from otel_experiments.codec.incoming.refusals import (
     LATEST_NS,
+    NAMELESS,
     SPAN_ID_BYTES,
     TOO_LATE,
     TRACE_ID_BYTES,
@@ -78,7 +79,7 @@ def point_refusal(point: DataPoint, name: str) -> str:
     """Return why a data point cannot be kept, with the name of its metric; nothing when it can."""
     if point.time_unix_nano > LATEST_NS or point.start_time_unix_nano > LATEST_NS:
         return f"a data point of {named('metric', name)} has {TOO_LATE}"
-    return ""
+    return "" if name else f"a data point of {named('metric', name)} has {NAMELESS}"
 
 
 def data_points(metric: Metric) -> Sequence[DataPoint]:

@@ -10,6 +10,7 @@ from otel_experiments.errors import TelemetryDecodeError
 LATEST_NS: Final = 2**63 - 1
 """The latest time that a store holds, in the year 2262. OTLP has room for later ones."""
 TOO_LATE: Final = "a time after the year 2262"
+NAMELESS: Final = "no name to be found by"
 TRACE_ID_BYTES: Final = 16
 SPAN_ID_BYTES: Final = 8
 

@@ -5,6 +5,7 @@ import json
 import math
 
 import pytest
+from google.protobuf.json_format import MessageToJson
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -255,6 +256,22 @@ def test_a_data_point_of_no_possible_time_is_refused(field, name):
     assert (checked.item_count, checked.refused_count, checked.counts_by_run) == (3, 1, {RUN: 2})
     assert f"the metric '{name}'" in checked.message
     assert sum(len(one.values) for one in series) + len(others) == 2
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+def test_a_data_point_of_a_metric_without_a_name_is_refused(encoding):
+    """What no name finds again is refused with that reason, and the named metric beside it is kept."""
+    metrics = [Metric(name=name, gauge=Gauge(data_points=[point(time_unix_nano=5)])) for name in ("", "loss")]
+    payload = metric_request(*metrics, run_id=RUN)
+    if encoding == "json":
+        payload = MessageToJson(ExportMetricsServiceRequest.FromString(payload)).encode()
+
+    checked = check_request("metrics", encoding, payload)
+    series, others = read_metrics(encoding, payload)
+
+    assert (checked.item_count, checked.refused_count, checked.counts_by_run) == (2, 1, {RUN: 1})
+    assert "a metric without a name has no name to be found by" in checked.message
+    assert (series, [one.name for one in others]) == ([], ["loss"])
 
 
 def test_items_that_name_a_run_themselves_are_counted_for_it():
