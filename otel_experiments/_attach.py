@@ -54,7 +54,7 @@ def attach(
         store: where the run is; by default the store that this process records into, else that of the settings.
 
     Raises:
-        ConfigurationError: nothing says what is meant, or a time or trace id cannot be understood.
+        ConfigurationError: nothing says what is meant, a time or trace id cannot be understood, or `since` is not before `until`.
         RunNotFoundError: there is no such run.
         AmbiguousRunError: several runs are called so.
         MappingFileError: the mapping beside the store cannot be used.
@@ -67,7 +67,7 @@ def attach(
         )
     with _editing(store) as (reader, opened, points_of):
         run_id = reader.only_run(run).id
-        query = _query(opened, None, trace, service, since, until, resource)
+        query = _query(opened, None, trace, service, since, until, resource, attached_to=run_id)
         return _edit.attach(opened, run_id, query, time_ns=time.time_ns(), points_of=points_of)
 
 
@@ -123,6 +123,7 @@ def _query(
     since: Time | None,
     until: Time | None,
     resource: Mapping[str, str | bool | int | float | None] | None,
+    attached_to: str | None = None,
 ) -> TelemetryQuery:
     query = TelemetryQuery(
         run_id=run_id,
@@ -131,24 +132,33 @@ def _query(
         until_ns=_time_ns(until, "until"),
         resource=tuple((resource or {}).items()),
     )
-    return query if not trace else _of_trace(store, query, trace)
+    if query.since_ns is not None and query.until_ns is not None and query.since_ns >= query.until_ns:
+        raise ConfigurationError(
+            f"The time since ({since}) is not before the time until ({until}), so that nothing lies between them.\n"
+            "  Name the earlier time with since, the later one with until."
+        )
+    return query if not trace else _of_trace(store, query, trace, attached_to)
 
 
-def _of_trace(store: Store, query: TelemetryQuery, trace: str) -> TelemetryQuery:
+def _of_trace(store: Store, query: TelemetryQuery, trace: str, attached_to: str | None) -> TelemetryQuery:
     wanted = trace.strip().lower().replace("-", "")
     if not wanted or len(wanted) > _TRACE_DIGITS or any(digit not in "0123456789abcdef" for digit in wanted):
         raise ConfigurationError(
             f"Trace {trace!r} cannot be looked for: it is no hexadecimal number of up to {_TRACE_DIGITS} digits.\n"
             "  Copy a trace id, or its beginning, from: otel-experiments attach"
         )
-    groups = store.telemetry_groups(TelemetryQuery(query.run_id), by_trace=True)
-    found = [one.trace_id for one in groups if one.trace_id is not None and one.trace_id.startswith(wanted)]
+    found = _traces(store, query.run_id, wanted) or _traces(store, attached_to, wanted)
     if len(found) > 1:
         shown = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
         raise ConfigurationError(
             f"Trace {trace!r} is the beginning of {len(found)} trace ids: {shown}.\n  Give more digits."
         )
     return replace(query, trace_id=found[0] if found else wanted)
+
+
+def _traces(store: Store, run_id: str | None, beginning: str) -> list[str]:
+    groups = store.telemetry_groups(TelemetryQuery(run_id), by_trace=True)
+    return [one.trace_id for one in groups if one.trace_id is not None and one.trace_id.startswith(beginning)]
 
 
 def _time_ns(given: Time | None, name: Literal["since", "until"]) -> int | None:

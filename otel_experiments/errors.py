@@ -189,7 +189,8 @@ class AmbiguousRunError(RunError, LookupError):
         self.wanted, self.store, self.matches = wanted, store, tuple(matches)
         shown = ", ".join(matches[:5]) + (", ..." if len(matches) > 5 else "")
         super().__init__(
-            f"{wanted!r} names {len(matches)} runs in store {store!r}: {shown}.\n  Give more digits of the run id."
+            f"{wanted!r} names {len(matches)} runs in store {store!r}: {shown}.\n"
+            f"  Write an id, or more of its digits: {matches[0].partition(' ')[0] if matches else 'an id'}"
         )
 
 
@@ -326,13 +327,13 @@ class StoreLockedError(StoreError, TimeoutError):
 
 
 class StoreFullError(StoreError):
-    """Disk, quota, memory or another limit has no room for what was to be written; nothing of the batch was kept."""
+    """Disk, quota, memory, a right or another limit does not let through what was to be written; nothing of the batch was kept."""
 
     def __init__(self, *, path: str, why: str, fix: str = "Free some space") -> None:
         self.path, self.why, self.fix = path, why, fix
         super().__init__(
-            f"Store {path!r} has no room left: {why}. Nothing of the batch was written, nothing older is harmed.\n"
-            f"  {fix}, and record on; what waits in the journals beside the store is written then."
+            f"Store {path!r} takes nothing now: {why}. Nothing of the batch was written, nothing older is harmed.\n"
+            f"  {fix}, and try again; what waits in the journals beside the store is written then."
         )
 
 

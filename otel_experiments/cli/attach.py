@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from otel_experiments._attach import attach, detach, telemetry_query
+from otel_experiments.cli.exit import ExitCode
 from otel_experiments.cli.root import json_option, store_option, typed_store
 from otel_experiments.cli.session import open_session, store_location
 from otel_experiments.cli.telemetry_groups import print_groups
@@ -80,6 +81,14 @@ def command(  # noqa: PLR0913 - one option each
     location = str(store_location(ctx))
     change = detach if undo else attach
     report = change(run, **selection, resource=resource, store=location)
+    if not report.is_found:
+        click.echo(
+            f"Nothing was attached to run {report.run_id[:8]}: no telemetry without a run is meant, and none was attached before.\n"
+            "  Correct a trace, service, time or attribute; what there is lists: "
+            f"otel-experiments attach{typed_store()}",
+            err=True,
+        )
+        ctx.exit(ExitCode.NOT_FOUND)
     _print_report(report, is_undo=undo, as_json=as_json)
 
 
@@ -138,7 +147,7 @@ def _print_report(report: AttachReport, *, is_undo: bool, as_json: bool) -> None
         what = (
             "Nothing that is meant was attached to it"
             if is_undo
-            else "No telemetry without a run is meant, or it is attached already"
+            else "What is meant is attached to it already"
         )
         click.echo(f"Run {run} is as it was. {what}: otel-experiments show {run}{typed_store()}")
         return

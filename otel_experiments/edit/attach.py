@@ -26,11 +26,13 @@ class AttachReport:
         run_id: the run.
         groups: how much of each service.
         series_count: how many series of the run have points that came of it.
+        is_found: whether there is any of what was meant, attached now or before; False may be a misspelt name.
     """
 
     run_id: str
     groups: tuple[TelemetryGroup, ...] = ()
     series_count: int = 0
+    is_found: bool = True
 
     @property
     def span_count(self) -> int:
@@ -70,7 +72,8 @@ def attach(
     blocks = _points(store, TelemetryQuery(run_id), points_of)
     if blocks:
         store.apply(WriteBatch(points=blocks))
-    return AttachReport(run_id, tuple(groups), len(_keys(blocks)))
+    is_found = bool(groups or store.telemetry_groups(replace(query, run_id=run_id)))
+    return AttachReport(run_id, tuple(groups), len(_keys(blocks)), is_found)
 
 
 def detach(store: Store, run_id: str, query: TelemetryQuery, *, points_of: PointsOf) -> AttachReport:

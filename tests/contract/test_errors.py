@@ -75,7 +75,7 @@ TEXTS = {
     ),
     "AmbiguousRunError": (
         {"wanted": "3f", "store": "runs.db", "matches": ["3f01", "3f02"]},
-        "'3f' names 2 runs in store 'runs.db': 3f01, 3f02.\n  Give more digits of the run id.",
+        "'3f' names 2 runs in store 'runs.db': 3f01, 3f02.\n  Write an id, or more of its digits: 3f01",
     ),
     "ExperimentNotFoundError": (
         {"wanted": "mnsit", "store": "runs.db", "known": ["mnist"], "suggestion": "mnist"},
@@ -145,9 +145,9 @@ TEXTS = {
     "StoreFullError": (
         {"path": "runs.db", "why": "no space left on device"},
         (
-            "Store 'runs.db' has no room left: no space left on device. Nothing of the batch was written, nothing "
+            "Store 'runs.db' takes nothing now: no space left on device. Nothing of the batch was written, nothing "
             "older is harmed.\n"
-            "  Free some space, and record on; what waits in the journals beside the store is written then."
+            "  Free some space, and try again; what waits in the journals beside the store is written then."
         ),
     ),
     "StoreDamagedError": (

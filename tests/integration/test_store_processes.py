@@ -212,7 +212,7 @@ def test_a_full_disk_refuses_the_batch_and_harms_nothing(tmp_path):
         batch = some_points(200_000)
         batch.journal.append(JournalAdvance("segment", 10, 20))
 
-        with pytest.raises(StoreFullError, match="no room left"):
+        with pytest.raises(StoreFullError, match="takes nothing now"):
             store.apply(batch)
 
         assert len(store.points(RUN, LOSS)) == 0

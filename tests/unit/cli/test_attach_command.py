@@ -118,6 +118,9 @@ def test_the_doctor_reads_the_mapping_beside_the_store(foreign):
         (["mlp-a", "--trace", "zz"], 2, "it is no hexadecimal number"),
         (["mlp-a", "--since", "soon"], 2, "is no date"),
         (["nobody", "--service", "server"], 4, "No run 'nobody'"),
+        (["mlp-a", "--service", "sever"], 4, "Nothing was attached to run"),
+        (["mlp-a", "--trace", "ffffff"], 4, "what there is lists: otel-experiments attach"),
+        (["mlp-a", "--since", "2030-01-02", "--until", "2030-01-02"], 2, "is not before the time until"),
     ],
 )
 def test_what_cannot_be_attached_is_said(foreign, arguments, code, said):

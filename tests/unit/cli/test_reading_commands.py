@@ -441,7 +441,7 @@ def test_an_ambiguous_name_exits_with_4(tmp_path, jobs, empty_terminal):
     result = empty_terminal.run("show", "0")
 
     assert result.exit_code == 4
-    assert "Give more digits" in result.stderr
+    assert "Write an id, or more of its digits: " in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -263,6 +263,15 @@ def test_a_beginning_of_several_trace_ids_is_refused(path):
     assert ox.attach(RUN, trace="ffff", store=path).groups == ()
 
 
+def test_attaching_again_is_told_from_naming_what_is_not_there(path):
+    """A report says whether there is anything of what was meant: attached now, attached before, or nothing at all."""
+    reports = [ox.attach(RUN, trace=TRACE[:6], store=path) for _ in range(2)]
+    reports += [ox.attach(RUN, **{key: "fade"}, store=path) for key in ("trace", "service")]
+
+    assert [bool(report.groups) for report in reports] == [True, False, False, False]
+    assert [report.is_found for report in reports] == [True, True, False, False]
+
+
 def test_a_run_is_changed_by_name_only_where_one_run_has_it(path):
     """A name that two runs have, or none, changes no run."""
     with open_store(path) as store:

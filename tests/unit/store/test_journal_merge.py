@@ -276,7 +276,7 @@ def test_a_store_that_refuses_loses_nothing(store, directory, caplog):
     assert drain.last_error is None
     waits, goes_on = caplog.messages
     assert waits.startswith(
-        "The store does not take what is recorded now (Store 'x' has no room left: no room."
+        "The store does not take what is recorded now (Store 'x' takes nothing now: no room."
     )
     assert goes_on == "The store takes what is recorded again."
 
