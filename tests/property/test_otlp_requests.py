@@ -189,7 +189,9 @@ def exact(value, *, keeps_nan=True):
     """Return what is equal for equal values only: types apart, floats by their bits."""
     if dataclasses.is_dataclass(value):
         return tuple(
-            exact(getattr(value, one.name), keeps_nan=keeps_nan) for one in dataclasses.fields(value)
+            exact(getattr(value, one.name), keeps_nan=keeps_nan)
+            for one in dataclasses.fields(value)
+            if one.compare
         )
     if isinstance(value, float):
         return "nan" if math.isnan(value) and not keeps_nan else struct.pack("<d", value)
