@@ -1,6 +1,8 @@
-"""Where the body of an HTTP/1.1 request ends: by its length, or chunk by chunk.
+"""Where the headers and the body of an HTTP/1.1 request end: whatever another server could read differently is refused.
 
-Source: RFC 9112, sections 6 and 7.1.
+A proxy in front of the receiver that finds another end takes part of one request for the next one (request smuggling).
+
+Source: RFC 9112, sections 2.2, 5, 6 and 7.1.
 """
 
 from __future__ import annotations
@@ -22,6 +24,10 @@ _DISCARD_BYTES: Final = 1 << 30
 _LONGEST_LINE: Final = 1024
 _MOST_TRAILERS: Final = 100
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
+_FIELD_LINE: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*\r?\n")
+_BLANK_LINES: Final = (b"\r\n", b"\n")
+_SPACES: Final = " \t"
+"""What may stand around a value; `str.strip` takes away more, such as vertical tabs."""
 _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
 
@@ -37,6 +43,32 @@ class Source(Protocol):
         ...
 
 
+class HeaderLines:
+    """The stream that a request line was read from, as long as its headers are read: each line is checked.
+
+    The parser of the standard library skips lines that are no headers, takes a lone CR for the end of a line, and folds
+    lines; other servers do not.
+
+    Attributes:
+        wrong: the first line that is no header; None while there is none.
+        is_whole: the blank line at the end has been read.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.wrong: bytes | None = None
+        self.is_whole = False
+
+    def readline(self, size: int = -1, /) -> bytes:
+        """Return a line, at most `size` bytes of it."""
+        line = self._source.readline(size)
+        if line in _BLANK_LINES:
+            self.is_whole = True
+        elif self.wrong is None and not _FIELD_LINE.fullmatch(line):
+            self.wrong = line
+        return line
+
+
 class FramedBody:
     """The body of one request, as it lies in the stream.
 
@@ -50,8 +82,8 @@ class FramedBody:
     def __init__(self, source: Source, headers: Message) -> None:
         self._source = source
         self.is_read = False
-        lengths = {one.strip() for one in headers.get_all("Content-Length", [])}
-        codings = [one.strip().lower() for one in headers.get_all("Transfer-Encoding", [])]
+        lengths = {one.strip(_SPACES) for one in headers.get_all("Content-Length", [])}
+        codings = [one.strip(_SPACES).lower() for one in headers.get_all("Transfer-Encoding", [])]
         if codings not in ([], ["chunked"]):
             raise _malformed(f"its Transfer-Encoding {', '.join(codings)[:40]!r} is not chunked")
         if codings and lengths:

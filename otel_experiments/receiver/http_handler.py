@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
+from io import BufferedReader
 from typing import Final, Protocol, cast
 
 from otel_experiments.model.received import Encoding
@@ -16,7 +17,7 @@ from otel_experiments.model.unsent import Signal
 from otel_experiments.receiver.answer import failure, success
 from otel_experiments.receiver.body import too_large, whole_body
 from otel_experiments.receiver.connections import Connections
-from otel_experiments.receiver.http_framing import FramedBody
+from otel_experiments.receiver.http_framing import FramedBody, HeaderLines
 from otel_experiments.receiver.intake import stopping
 from otel_experiments.receiver.refusal import Reason, Refusal
 from otel_experiments.receiver.service import Service
@@ -54,6 +55,24 @@ class HttpHandler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     headers: Message
 
+    def parse_request(self) -> bool:
+        """Read the headers; False when the request was answered already. See `BaseHTTPRequestHandler`."""
+        stream = self.rfile
+        lines = HeaderLines(stream)
+        self.rfile = cast("BufferedReader", lines)  # the base class calls readline only
+        try:
+            is_parsed = super().parse_request()
+        finally:
+            self.rfile = stream
+        if is_parsed and (lines.wrong is not None or not lines.is_whole):
+            found = (lines.wrong or b"")[:40]
+            self.send_error(
+                HTTPStatus.BAD_REQUEST,
+                f"The request cannot be read: {found!r} is not a header. It was not stored.",
+            )
+            return False
+        return is_parsed
+
     def do_POST(self) -> None:
         """Take an export request."""
         server = cast("HttpHost", self.server)
@@ -77,6 +96,10 @@ class HttpHandler(BaseHTTPRequestHandler):
         if not origin or not access.allows_origin(origin):
             self._wrong_method()
             return
+        if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
+            self.close_connection = (
+                True  # a body is not read here, and must not be taken for the next request
+            )
         asked = self.headers.get("Access-Control-Request-Headers", "content-type")
         self._respond(
             HTTPStatus.NO_CONTENT,

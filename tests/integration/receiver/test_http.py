@@ -366,6 +366,58 @@ def test_what_is_no_request_of_http_ends_its_connection(client, raw, status):
     assert client.post("/v1/traces", client.body_of("traces", "protobuf")).status == 200
 
 
+NEXT = b"POST /v1/logs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Transfer-Encoding : chunked\r\n",
+        b"Content-Length : 99\r\n",
+        b"no header\r\nContent-Length: 99\r\n",
+        b": no name\r\nContent-Length: 99\r\n",
+        b"From me to you\r\nContent-Length: 99\r\n",
+        b"X: a\r\n Content-Length: 99\r\n",
+        b"X: a\rTransfer-Encoding: chunked\r\n",
+        b"Content-Length: 0\r\nX: a\0b\r\n",
+        b"Content-Length: \x0b0\r\n",
+        b"Transfer-Encoding: \x0bchunked\r\n",
+    ],
+)
+def test_headers_that_servers_read_differently_end_the_connection(client, lines):
+    """A request whose headers a proxy may read in another way is refused, and what follows is no second request."""
+    answer = talk(client, HEAD + lines + b"\r\n" + NEXT)
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"Connection: close" in answer
+    assert answer.count(b"HTTP/1.1") == 1
+    assert client.receiver.counts.request_count == 0
+
+
+def test_headers_that_end_too_early_are_refused(client):
+    """A connection that is cut between two headers has sent no request, though one could be read from it."""
+    answer = talk(client, HEAD + b"Content-Length: 0\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert client.receiver.counts.request_count == 0
+
+
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: %d\r\n" % len(NEXT), b"Transfer-Encoding: chunked\r\n"]
+)
+def test_the_body_of_a_preflight_is_no_second_request(make_receiver, client_of, framing):
+    """A browser's question that has a body is answered, and the connection ends: the body is not read as a request."""
+    client = client_of(make_receiver(allowed_origins=["https://app.example"]))
+    question = b"OPTIONS /v1/logs HTTP/1.1\r\nHost: localhost\r\nOrigin: https://app.example\r\n"
+
+    answer = talk(client, question + framing + b"\r\n" + NEXT)
+
+    assert answer.startswith(b"HTTP/1.1 204 ")
+    assert b"Connection: close" in answer
+    assert answer.count(b"HTTP/1.1") == 1
+    assert client.receiver.counts.request_count == 0
+
+
 def test_a_client_that_asks_first_is_told_to_go_on(client):
     """`Expect: 100-continue` is answered with 100, then with the answer."""
     body = client.body_of("logs", "json")
