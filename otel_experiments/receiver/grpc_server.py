@@ -8,7 +8,8 @@ Source: OTLP specification 1.11, "OTLP/gRPC" and its throttling by RetryInfo.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -18,12 +19,14 @@ from otel_experiments.model.unsent import Signal
 from otel_experiments.process.thread_signals import leave_signals_to_the_program
 from otel_experiments.receiver.address import Address, cannot_listen, check_free
 from otel_experiments.receiver.answer import failure, success
-from otel_experiments.receiver.refusal import Refusal
+from otel_experiments.receiver.refusal import Reason, Refusal
 from otel_experiments.receiver.service import Service
 from otel_experiments.receiver.tls import Tls
 
 _WORKERS: Final = 16
 """Requests that are read and looked at, at once; each may hold a body of the largest size before it is admitted."""
+_PATIENCE_S: Final = 30.0
+"""How long a call may wait for its message while others wait for a worker."""
 _METHODS: Final[Mapping[str, Signal]] = {
     "/opentelemetry.proto.collector.trace.v1.TraceService/Export": "traces",
     "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export": "metrics",
@@ -89,11 +92,17 @@ class GrpcServer:
 
 
 class _Exports(grpc.GenericRpcHandler):  # type: ignore[type-arg] # it takes none at run time
-    """Knows the three export methods; whatever else is called is UNIMPLEMENTED."""
+    """Knows the three export methods; whatever else is called is UNIMPLEMENTED.
+
+    The methods are declared as taking a stream, which looks the same to a client: so a call is refused without its
+    message, and one that sends none can be ended.
+    """
 
     def __init__(self, service: Service) -> None:
+        self._service = service
+        self._silent = _Silent()
         self._handlers = {
-            method: grpc.unary_unary_rpc_method_handler(_export(service, signal))
+            method: grpc.stream_unary_rpc_method_handler(_export(service, signal, self._silent))
             for method, signal in _METHODS.items()
         }
 
@@ -101,15 +110,53 @@ class _Exports(grpc.GenericRpcHandler):  # type: ignore[type-arg] # it takes non
         self, handler_call_details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """Return what handles a call; None for a method that there is not."""
+        self._silent.end_oldest()
         return self._handlers.get(handler_call_details.method)
 
 
-def _export(service: Service, signal: Signal) -> Callable[[bytes, grpc.ServicerContext], bytes]:
-    def export(payload: bytes, context: grpc.ServicerContext) -> bytes:
+class _Silent:
+    """The calls whose message has not come yet: each holds a worker, so those that last too long are ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._since_s: dict[grpc.ServicerContext, float] = {}
+
+    def message_of(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+        """Wait for the message of a call.
+
+        Raises:
+            Refusal: there is none, or it was waited for too long.
+        """
+        with self._lock:
+            self._since_s[context] = time.monotonic()
+        try:
+            return next(messages)
+        except StopIteration:
+            raise Refusal(Reason.INVALID, "The call has no message. Send a request in it.") from None
+        finally:
+            with self._lock:
+                self._since_s.pop(context, None)
+
+    def end_oldest(self) -> None:
+        """Where all workers wait for messages, end the calls that have been silent for too long."""
+        with self._lock:
+            if len(self._since_s) < _WORKERS:
+                return
+            before_s = time.monotonic() - _PATIENCE_S
+            late = [context for context, since_s in self._since_s.items() if since_s <= before_s]
+        for context in late:
+            context.cancel()  # type: ignore[no-untyped-call] # a client may send a cancelled request again
+
+
+def _export(
+    service: Service, signal: Signal, silent: _Silent
+) -> Callable[[Iterator[bytes], grpc.ServicerContext], bytes]:
+    def export(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         metadata = [(name, value) for name, value in context.invocation_metadata()]
         try:
             service.access.check_token(_authorization(metadata))
             service.intake.check_room()
+            payload = silent.message_of(messages, context)
             with service.admission.claim() as claim:
                 claim.grow(len(payload))
                 taken = service.intake.take(signal, "protobuf", payload, service.hints_of(metadata))

@@ -1,5 +1,8 @@
 """OTLP over gRPC, as the specification says it: what is taken, what is refused, and with which status."""
 
+import contextlib
+import threading
+
 import grpc
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo
@@ -7,7 +10,7 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from otel_experiments.model.search import SpanQuery
-from otel_experiments.receiver import Limits
+from otel_experiments.receiver import Limits, grpc_server
 
 SIGNALS = ("traces", "metrics", "logs")
 
@@ -85,3 +88,65 @@ def test_a_request_above_the_limit_is_refused_for_good(make_receiver, client_of,
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert retry_info(error) is None
     assert client.call("traces", client.body_of("traces", "protobuf")) == b""
+
+
+@pytest.fixture
+def silent_calls():
+    """Return what begins calls that never send a message; they end with the test."""
+    ended, channels = threading.Event(), []
+
+    def messages():
+        ended.wait()
+        yield from ()
+
+    def begin(receiver, count):
+        channels.append(grpc.insecure_channel(f"127.0.0.1:{receiver.grpc_port}"))
+        method = channels[-1].stream_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+        return [method.future(messages()) for _ in range(count)]
+
+    yield begin
+    ended.set()
+    for channel in channels:
+        channel.close()
+
+
+def test_calls_without_the_token_are_refused_before_their_message_comes(
+    make_receiver, client_of, silent_calls
+):
+    """Calls that send nothing and have no token are refused at once, and do not keep others out."""
+    receiver = make_receiver(token="secret")
+    client = client_of(receiver)
+
+    codes = {call.exception(timeout=60).code() for call in silent_calls(receiver, 40)}
+
+    assert codes == {grpc.StatusCode.UNAUTHENTICATED}
+    assert client.call("traces", b"", [("authorization", "Bearer secret")]) == b""
+
+
+def test_calls_that_send_nothing_make_room_for_others(client, monkeypatch, silent_calls):
+    """Calls that hold all workers and send nothing are ended when another comes, so that it is taken."""
+    monkeypatch.setattr(grpc_server, "_PATIENCE_S", 0.0)
+    silent = silent_calls(client.receiver, 16)
+
+    with grpc.insecure_channel(f"127.0.0.1:{client.receiver.grpc_port}") as channel:
+        export = channel.unary_unary("/opentelemetry.proto.collector.logs.v1.LogsService/Export")
+        calls = [export.future(b"", timeout=60)]
+        while not all(call.done() for call in silent) and len(calls) < 20:
+            with contextlib.suppress(grpc.FutureTimeoutError):
+                calls[-1].exception(timeout=2)
+            calls.append(export.future(b"", timeout=60))
+        answers = [call.result(timeout=60) for call in calls]
+
+    assert {call.code() for call in silent} == {grpc.StatusCode.CANCELLED}
+    assert set(answers) == {b""}
+
+
+def test_a_call_without_a_message_is_an_invalid_argument(client):
+    """A client that ends its call without having sent a request is answered that there is none."""
+    with grpc.insecure_channel(f"127.0.0.1:{client.receiver.grpc_port}") as channel:
+        method = channel.stream_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+        with pytest.raises(grpc.RpcError) as caught:
+            method(iter(()), timeout=60)
+
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "has no message" in caught.value.details()
