@@ -38,8 +38,12 @@ class Source(Protocol):
         """Return what is there, at most `size` bytes; nothing at the end."""
         ...
 
+    def peek(self, size: int = 0, /) -> bytes:
+        """Return what is there, and leave it there; nothing at the end."""
+        ...
+
     def readline(self, size: int = -1, /) -> bytes:
-        """Return a line, at most `size` bytes of it."""
+        """Return a line, at most `size` bytes of it, however long that takes."""
         ...
 
 
@@ -94,6 +98,7 @@ class FramedBody:
         self._is_chunked = bool(codings)
         self._stream = self._chunks() if self._is_chunked else self._of_length(self._length)
         self._begun_s = time.monotonic()
+        self._discard_due_s: float | None = None
         self._size_bytes = 0
 
     @property
@@ -118,18 +123,24 @@ class FramedBody:
 
     def discard(self) -> None:
         """Read the rest and throw it away, for a while; `is_read` says whether it came to its end."""
-        due_s, size_bytes = time.monotonic() + _DISCARD_S, 0
+        self._discard_due_s = time.monotonic() + _DISCARD_S
+        size_bytes = 0
         try:
             for piece in self._stream:
                 size_bytes += len(piece)
-                if size_bytes > _DISCARD_BYTES or time.monotonic() > due_s:
+                self._check_pace()
+                if size_bytes > _DISCARD_BYTES:
                     return
         except (Refusal, OSError):
             return
         self.is_read = True
 
     def _check_pace(self) -> None:
-        if time.monotonic() - self._begun_s > _PATIENCE_S + self._size_bytes / _LEAST_BYTES_A_SECOND:
+        """Check the time after each read, of the framing too: a client may send it byte by byte."""
+        due_s = self._discard_due_s
+        if due_s is None:
+            due_s = self._begun_s + _PATIENCE_S + self._size_bytes / _LEAST_BYTES_A_SECOND
+        if time.monotonic() > due_s:
             raise self._too_slow()
 
     def _too_slow(self) -> Refusal:
@@ -148,9 +159,19 @@ class FramedBody:
             rest -= len(piece)
             yield piece
 
+    def _line(self) -> bytes:
+        line = b""
+        while len(line) < _LONGEST_LINE and not line.endswith(b"\n"):
+            there = self._source.peek()[: _LONGEST_LINE - len(line)]
+            if not there:
+                break
+            line += self._source.read1(there.find(b"\n") + 1 or len(there))
+            self._check_pace()
+        return line
+
     def _chunks(self) -> Iterator[bytes]:
         while True:
-            line = self._source.readline(_LONGEST_LINE)
+            line = self._line()
             found = _CHUNK.fullmatch(line)
             if found is None:
                 raise _malformed(f"{line[:40]!r} is not the size of a chunk")
@@ -158,10 +179,10 @@ class FramedBody:
             if not size:
                 break
             yield from self._of_length(size)
-            if self._source.readline(_LONGEST_LINE).strip(b"\r\n"):
+            if self._line().strip(b"\r\n"):
                 raise _malformed("a chunk is longer than its size")
         for _ in range(_MOST_TRAILERS):
-            if not self._source.readline(_LONGEST_LINE).strip(b"\r\n"):
+            if not self._line().strip(b"\r\n"):
                 return
         raise _malformed("it has too many trailers")
 

@@ -57,7 +57,7 @@ class HttpHandler(BaseHTTPRequestHandler):
 
     def parse_request(self) -> bool:
         """Read the headers; False when the request was answered already. See `BaseHTTPRequestHandler`."""
-        stream = self.rfile
+        stream = cast("BufferedReader", self.rfile)
         lines = HeaderLines(stream)
         self.rfile = cast("BufferedReader", lines)  # the base class calls readline only
         try:
@@ -134,7 +134,7 @@ class HttpHandler(BaseHTTPRequestHandler):
         server = cast("HttpHost", self.server)
         service = server.service
         access, limits = service.access, service.limits
-        self._body = body = FramedBody(self.rfile, self.headers)
+        self._body = body = FramedBody(cast("BufferedReader", self.rfile), self.headers)
         if server.is_stopping:
             raise stopping()
         access.check_host(self.headers.get("Host", ""))

@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from otel_experiments.model.search import SpanQuery
+from otel_experiments.receiver import http_framing
 
 SIGNALS = ("traces", "metrics", "logs")
 RESPONSES = {
@@ -416,6 +417,31 @@ def test_the_body_of_a_preflight_is_no_second_request(make_receiver, client_of, 
     assert b"Connection: close" in answer
     assert answer.count(b"HTTP/1.1") == 1
     assert client.receiver.counts.request_count == 0
+
+
+@pytest.mark.parametrize(
+    "sent", [b"5;", b"5\r\nab", b"2\r\nab", b"2\r\nab\r\n0\r\nx"], ids=["size", "bytes", "end", "trailer"]
+)
+def test_a_chunk_that_comes_too_slowly_is_refused(client, monkeypatch, sent):
+    """A client that sends the frame of its chunks byte by byte is answered with 408 when its time is up."""
+    monkeypatch.setattr(http_framing, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(http_framing, "_DISCARD_S", 0.0)
+    with socket.create_connection(("127.0.0.1", client.receiver.http_port), timeout=20) as connection:
+        connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + sent)
+
+        assert connection.recv(4000).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_refused_request_is_not_read_for_ever(make_receiver, client_of, monkeypatch):
+    """A client without the token that goes on to send the size of a chunk, byte by byte, is cut off."""
+    monkeypatch.setattr(http_framing, "_DISCARD_S", 0.0)
+    client = client_of(make_receiver(token="secret"))
+    with socket.create_connection(("127.0.0.1", client.receiver.http_port), timeout=20) as connection:
+        connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        assert connection.recv(4000).startswith(b"HTTP/1.1 401 ")
+        connection.sendall(b"5")
+
+        assert connection.recv(4000) == b""
 
 
 def test_a_client_that_asks_first_is_told_to_go_on(client):
