@@ -63,8 +63,10 @@ def _print(report: ImportReport, *, as_json: bool) -> None:
         click.echo(json_line(shown))
         return
     runs = f"{len(report.run_ids)} run{'s' * (len(report.run_ids) != 1)}"
-    items = counted(report.found) if report.found else "nothing"
-    click.echo(f"Read {items} of {runs}; they are in the store.")
+    if report.found:
+        click.echo(f"Read {counted(report.found)} of {runs}; they are in the store.")
+    else:
+        click.echo("Read nothing that can be stored.")
     if report.is_complete:
         return
     lacking = []

@@ -83,8 +83,10 @@ def _parts(stream: io.BufferedReader, name: str) -> Iterator[FilePart | Unreadab
         yield from _json_lines(stream)
     elif start[:1] == bytes((_FIRST_FIELD,)):
         yield from _message(stream.read(), "the file")
-    elif start:
+    elif start.strip():
         yield from _framed(stream, name)
+    elif start:
+        yield from _json_lines(stream)
 
 
 def _decompressed(stream: io.BufferedReader, name: str) -> io.BufferedReader:
@@ -112,7 +114,11 @@ def _framed(stream: io.BufferedReader, name: str) -> Iterator[FilePart | Unreada
         number += 1
         place, size = f"message {number}", int.from_bytes(head, "big")
         if size > MAX_REQUEST_BYTES:
-            found = f"it is no JSON, and no protobuf, in which a length of {size:,} bytes would stand here"
+            found = "it is neither JSON in UTF-8 nor protobuf of OTLP: " + (
+                "no file of these begins so"
+                if number == 1
+                else f"a message of {size:,} bytes would begin here, and at most {MAX_REQUEST_BYTES:,} are read"
+            )
             raise TelemetryDecodeError(source=f"{name}, {place}", found=found)
         payload = stream.read(size)
         if len(head) < 4 or len(payload) < size:
@@ -167,11 +173,17 @@ def _documents(lines: list[bytes], began: int) -> Iterator[FilePart | Unreadable
         try:
             document, size = json.JSONDecoder().raw_decode(rest)
         except _NO_TEXT as error:
-            yield Unreadable(place, f"no JSON: {error}; is it cut?")
+            yield Unreadable(place, _no_json(error))
             return
         for one in document if isinstance(document, list) else [document]:
             yield from _document(one, json.dumps(one).encode(), place)
         offset += size
+
+
+def _no_json(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "its JSON is nested too deeply to be read"
+    return f"no JSON: {error}; is it cut?"
 
 
 def _json(payload: bytes, place: str) -> Iterator[FilePart | Unreadable]:
@@ -182,7 +194,7 @@ def _json(payload: bytes, place: str) -> Iterator[FilePart | Unreadable]:
     try:
         document = json.loads(payload)
     except _NO_TEXT as error:
-        yield Unreadable(place, f"no JSON: {error}; is it cut?")
+        yield Unreadable(place, _no_json(error))
         return
     yield from _document(document, payload, place)
 

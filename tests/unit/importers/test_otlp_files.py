@@ -143,7 +143,23 @@ def test_a_file_of_another_kind_is_refused():
     """A store is no telemetry, and neither is a length that no request has."""
     with pytest.raises(TelemetryDecodeError, match="it is a store"):
         read(b"SQLite format 3\x00 and more")
-    with pytest.raises(TelemetryDecodeError, match="a length of 1,952,807,028 bytes"):
+    with pytest.raises(
+        TelemetryDecodeError, match="neither JSON in UTF-8 nor protobuf of OTLP: no file of these begins so"
+    ):
         read(b"text that is no telemetry")
     assert read(b"") == []
     assert MAX_REQUEST_BYTES < 0x0A000000
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b" \n\n  \n" * 5, []),
+        (b"[" * 100_000 + b"\n", ["its JSON is nested too deeply to be read"]),
+        (b'{"resourceSpanz": ' + b"[" * 100_000 + b"}", ["its JSON is nested too deeply to be read"]),
+    ],
+    ids=["blank lines", "deep JSON over lines", "deep JSON on a line"],
+)
+def test_what_a_file_without_requests_holds_is_said_plainly(content, found):
+    """Blank lines are nothing at all, and JSON that is nested too deeply is called that."""
+    assert [part.why for part in parts_of(io.BytesIO(content), name="file")] == found
