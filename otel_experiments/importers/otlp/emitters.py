@@ -32,7 +32,9 @@ from otel_experiments.importers.otlp.emitters_table import (
     Source,
     parse_mapping,
 )
+from otel_experiments.journal.file_mode import create_file, file_mode_of
 from otel_experiments.model.span import Attributes, Span, service_of
+from otel_experiments.process.interruption import Swallowing
 from otel_experiments.semconv import attributes as attr
 
 NO_STEP: Final = math.nan
@@ -291,14 +293,22 @@ def use_mapping(store: str | os.PathLike[str], file: str | os.PathLike[str]) -> 
     source, target = Path(file), mapping_path(store)
     text = _read(source)
     parse_mapping(text, path=str(source))
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f"{target.name}.{os.urandom(8).hex()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
+        _write_new(temporary, text, file_mode_of(None, Path(store)))
         temporary.replace(target)
     except OSError as error:
+        with Swallowing(OSError):
+            temporary.unlink(missing_ok=True)
         raise MappingFileError(path=str(target), problems=[f"it cannot be written: {error}"]) from error
     return target
+
+
+def _write_new(path: Path, text: str, file_mode: int) -> None:
+    """Write a file that is not there yet: through no link that another user has put there."""
+    with os.fdopen(create_file(path, file_mode), "w", encoding="utf-8") as stream:
+        stream.write(text)
 
 
 def run_id_of_text(text: str, *, kind: str) -> str:

@@ -96,6 +96,9 @@ def parse_mapping(text: str, *, path: str) -> MappingTable:
     except tomllib.TOMLDecodeError as error:
         problem = f"it is no TOML: {error}. Its syntax: https://toml.io"
         raise MappingFileError(path=path, problems=[problem]) from error
+    except RecursionError:
+        problem = "it has more lists or tables inside each other than can be read"
+        raise MappingFileError(path=path, problems=[problem]) from None
     return _Parser(text, path).table(document)
 
 

@@ -1,5 +1,8 @@
 """A mapping that a user writes: what it adds, and what is said of a wrong one."""
 
+import os
+import stat
+
 import pytest
 
 from otel_experiments.errors import MappingFileError
@@ -191,3 +194,37 @@ def test_a_mapping_that_is_no_toml_is_named_with_the_place(tmp_path):
     (said,) = refused(tmp_path, "[[emitter]]\nname = acme\n")
 
     assert said.startswith("it is no TOML: Invalid value (at line 2, column 8).")
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o660])
+def test_the_mapping_beside_a_store_can_be_read_by_those_who_read_the_store(tmp_path, mode):
+    """A mapping gets the mode of its store, whatever the umask and the mode of the file that it is copied from."""
+    store, file = tmp_path / "runs.db", tmp_path / "acme.toml"
+    store.touch()
+    store.chmod(mode)
+    file.write_text(ACME)
+
+    assert stat.S_IMODE(use_mapping(store, file).stat().st_mode) == mode
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["acme.toml", "runs.db", "runs.db.mapping.toml"]
+
+
+def test_a_link_in_the_folder_of_the_store_is_not_followed(tmp_path):
+    """Another user who may write into the folder cannot have a file of the user's overwritten."""
+    store, file, victim = tmp_path / "runs.db", tmp_path / "acme.toml", tmp_path / "victim"
+    file.write_text(ACME)
+    victim.write_text("important")
+    mapping_path(store).symlink_to(victim)
+    (tmp_path / f"runs.db.mapping.toml.{os.getpid()}.tmp").symlink_to(victim)
+
+    assert use_mapping(store, file).read_text() == ACME
+    assert victim.read_text() == "important"
+    assert not mapping_path(store).is_symlink()
+
+
+def test_a_mapping_of_too_many_levels_is_no_mapping(tmp_path):
+    """What no parser can read is said as of any other file, and telemetry is stored without it."""
+    store = tmp_path / "runs.db"
+    mapping_path(store).write_text("a=" + "[" * 5000)
+
+    with pytest.raises(MappingFileError, match="more lists or tables inside each other"):
+        Emitters.of_store(store)
