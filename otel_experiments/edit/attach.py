@@ -6,13 +6,15 @@ no OTLP.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from otel_experiments.model.attachment import Attachment, Detachment, TelemetryGroup, TelemetryQuery
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import PointBlock
 from otel_experiments.store import Store
+from otel_experiments.store.semantics.attached import common, counts_by_series, without
 
 PointsOf = Callable[[str, Iterable[WriteBatch]], list[PointBlock]]
 """Makes points for a run of its attached spans and data points."""
@@ -60,7 +62,8 @@ def attach(
 ) -> AttachReport:
     """Give what `query` means of the telemetry without a run to a run.
 
-    Doing it again gives the run what has arrived meanwhile, and makes points that an interrupted call did not make.
+    Doing it again gives the run what has arrived meanwhile, and makes points that an interrupted call did not make. A
+    point that the run has already is there twice from then on, so that taking back leaves the run its point.
 
     Raises:
         StoreError: the store cannot be written.
@@ -68,7 +71,9 @@ def attach(
     wanted = replace(query, run_id=None)
     groups = store.telemetry_groups(wanted)
     if groups:
-        store.apply(WriteBatch(attach=[Attachment(run_id, wanted, time_ns)]))
+        given = points_of(run_id, store.telemetry_items(wanted))
+        doubled = list(_held_by(store, run_id, given, _points(store, TelemetryQuery(run_id), points_of)))
+        store.apply(WriteBatch(attach=[Attachment(run_id, wanted, time_ns)], points=doubled))
     blocks = _points(store, TelemetryQuery(run_id), points_of)
     if blocks:
         store.apply(WriteBatch(points=blocks))
@@ -96,6 +101,18 @@ def _points(store: Store, query: TelemetryQuery, points_of: PointsOf) -> list[Po
     assert query.run_id is not None, "points are a run's"
     found = points_of(query.run_id, store.telemetry_items(query))
     return [replace(block, is_received=True) for block in found]
+
+
+def _held_by(
+    store: Store, run_id: str, given: list[PointBlock], attached: list[PointBlock]
+) -> Iterator[PointBlock]:
+    """Yield those of the points given that a run has, without what came of telemetry that is attached to it already."""
+    counts_given, counts_attached = counts_by_series(run_id, given), counts_by_series(run_id, attached)
+    for key, counts in counts_given.items():
+        held = without(store.points(run_id, key), counts_attached.get(key, Counter()))
+        found = common(held, counts)
+        if len(found):
+            yield PointBlock(run_id, (key,), found.steps, found.times_ns, (found.values,))
 
 
 def _keys(blocks: Iterable[PointBlock]) -> set[object]:

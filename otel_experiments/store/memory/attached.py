@@ -18,7 +18,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, Points
 from otel_experiments.model.span import Span, service_of
 from otel_experiments.store.memory.contents import Contents, apply
-from otel_experiments.store.semantics.attached import removals, without
+from otel_experiments.store.semantics.attached import counts_by_series, without
 
 _Kind = Literal["span", "log_record", "data_point"]
 
@@ -72,7 +72,7 @@ def detach(contents: Contents, detachments: Iterable[Detachment]) -> None:
         if run_id is None:
             continue
         histories = contents.histories.get(run_id, {})
-        for key, removed in removals(run_id, one.points).items():
+        for key, removed in counts_by_series(run_id, one.points).items():
             history = histories.pop(key, None)
             if history is None:
                 continue

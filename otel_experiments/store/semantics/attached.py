@@ -1,4 +1,4 @@
-"""What leaves a series when telemetry that was attached to a run is taken back."""
+"""Which points come to a series when telemetry is attached to its run, and leave it when that is taken back."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from otel_experiments.model.metric import PointBlock, Points, SeriesKey
 _BITS: Final = struct.Struct("<dqd")
 
 
-def removals(run_id: str, blocks: Iterable[PointBlock]) -> dict[SeriesKey, Counter[bytes]]:
-    """Return the points of a run's series that are to go, each as (step, time, value) in bits: NaN equals itself."""
+def counts_by_series(run_id: str, blocks: Iterable[PointBlock]) -> dict[SeriesKey, Counter[bytes]]:
+    """Return how often a run's series have which points in blocks, each as (step, time, value) in bits: NaN equals itself."""
     found: dict[SeriesKey, Counter[bytes]] = {}
     for block in blocks:
         if block.run_id == run_id:
@@ -26,10 +26,11 @@ def removals(run_id: str, blocks: Iterable[PointBlock]) -> dict[SeriesKey, Count
 
 
 def without(points: Points, removed: Counter[bytes]) -> Points:
-    """Return the points in their order without those that are removed, each as often as it is."""
+    """Return the points in their order without those that are removed, each as often as it is: the last ones of equals."""
     left = removed.copy()
     steps, times_ns, values = array("d"), array("q"), array("d")
-    for step, time_ns, value in zip(points.steps, points.times_ns, points.values, strict=True):
+    columns = zip(reversed(points.steps), reversed(points.times_ns), reversed(points.values), strict=True)
+    for step, time_ns, value in columns:
         bits = _BITS.pack(step, time_ns, value)
         if left[bits] > 0:
             left[bits] -= 1
@@ -37,4 +38,19 @@ def without(points: Points, removed: Counter[bytes]) -> Points:
         steps.append(step)
         times_ns.append(time_ns)
         values.append(value)
+    for column in (steps, times_ns, values):
+        column.reverse()
+    return Points(steps, times_ns, values)
+
+
+def common(points: Points, given: Counter[bytes]) -> Points:
+    """Return those of the given points that a series has, each as often as it is given."""
+    held = {_BITS.pack(*point) for point in zip(points.steps, points.times_ns, points.values, strict=True)}
+    steps, times_ns, values = array("d"), array("q"), array("d")
+    for bits in given.elements():
+        if bits in held:
+            step, time_ns, value = _BITS.unpack(bits)
+            steps.append(step)
+            times_ns.append(time_ns)
+            values.append(value)
     return Points(steps, times_ns, values)

@@ -23,7 +23,7 @@ from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.span import Attributes, service_of
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.store.semantics.attached import removals, without
+from otel_experiments.store.semantics.attached import counts_by_series, without
 from otel_experiments.store.sqlite import read_point as _read_point
 from otel_experiments.store.sqlite import read_telemetry as _read_telemetry
 from otel_experiments.store.sqlite.database import Database
@@ -155,7 +155,7 @@ def detach(connection: sqlite3.Connection, detachments: Iterable[Detachment], po
         run_id = one.query.run_id
         if run_id is None:
             continue
-        for given, removed in removals(run_id, one.points).items():
+        for given, removed in counts_by_series(run_id, one.points).items():
             key = SeriesKey(clean_text(given.name), clean_text(given.phase), given.rank)
             left = without(_read_point.points(connection, run_id, key), removed)
             _delete_series(connection, run_id, key)

@@ -291,3 +291,34 @@ def test_a_store_on_a_network_filesystem_is_refused(path, monkeypatch):
         ox.attach(RUN, service="server", store=path)
 
     assert "Copy the store and its journals to a disk of this machine" in str(error.value)
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_the_runs_own_points_stay_where_the_same_came_without_a_run(tmp_path, calls):
+    """A history that a run logged and that also arrived without the run's id is the run's still when that is taken back."""
+    path = tmp_path / "runs.db"
+    steps, times_ns = [0.0, 1.0, 2.0], [2 * SECOND_NS, 3 * SECOND_NS, 4 * SECOND_NS]
+    with open_store(path) as store:
+        store.apply(
+            WriteBatch(
+                runs=[Run(RUN, "digits", "brave-otter", RunState.SUCCEEDED, SECOND_NS, SECOND_NS, 9 * SECOND_NS)],
+                points=[PointBlock(RUN, (SeriesKey("loss"),), steps, times_ns, ([0.5, math.nan, 0.25],))],
+                instrument_points=[
+                    gauge("loss", 2, 0.5, step=0),
+                    gauge("loss", 3, math.nan, step=1),
+                    gauge("loss", 5, 0.75, step=3),
+                    gauge("loss", 2, 0.5, step=0, resource=TRAINER),
+                ],
+            )
+        )  # fmt: skip
+    own = series_of(path)
+
+    for _ in range(calls):
+        ox.attach(RUN, service="server", store=path)
+    ox.attach(RUN, service="trainer", store=path)
+    assert set(series_of(path)["loss"]) == {*own["loss"], (3.0, "0.75")}
+    ox.detach(RUN, service="server", store=path)
+    assert set(series_of(path)["loss"]) == set(own["loss"])
+    ox.detach(RUN, store=path)
+
+    assert series_of(path) == own
