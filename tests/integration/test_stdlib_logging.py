@@ -196,6 +196,26 @@ def test_a_signal_handler_may_log_while_a_record_is_written(configure, read, log
     assert sorted(set(bodies(read("r")))) == ["inner", "outer"]
 
 
+def test_an_object_that_logs_when_it_is_described_is_described_once(configure, read, log):
+    """What its `repr` logs is recorded, and starts no chain of records."""
+
+    class Talkative:
+        def __repr__(self):
+            log.info("described", extra={"what": self, "rows": 3})
+            return "talkative"
+
+    configure(logging="INFO")
+    with ox.start_run("r"):
+        log.info("loaded", extra={"what": Talkative()})
+        log.info("after", extra={"what": [1]})
+
+    found = {record.body: record.attributes for record in records(read("r"))}
+    assert sorted(bodies(read("r"))) == ["after", "described", "loaded"]
+    assert (found["described"]["what"], found["described"]["rows"]) == ("Talkative", 3)
+    assert found["loaded"]["what"] == "talkative"
+    assert found["after"]["what"] == [1]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot fork here")
 def test_a_forked_child_logs_into_the_run_while_a_thread_of_the_parent_does(
     configure, read, log, monkeypatch

@@ -11,6 +11,7 @@ It takes no lock, so that a signal handler or a forked child may log at any mome
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,6 +42,9 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 _MAX_SCOPES: Final = 1024
 _MAX_SEVERITY: Final = 24
 """SeverityNumber of logs.proto."""
+_MAX_DEPTH: Final = 2
+"""A record may be logged while another is written: by a signal handler, or by the `repr` of an object in `extra`."""
+_PLAIN: Final = (str, bool, int, float, bytes, type(None))
 
 
 class RunLoggingHandler(logging.Handler):
@@ -49,6 +53,7 @@ class RunLoggingHandler(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self._scopes: dict[str, Scope] = {}
+        self._here = threading.local()
 
     def createLock(self) -> None:  # noqa: N802 - the name that logging gave it
         """Have no lock: a record is written without one."""
@@ -73,7 +78,14 @@ class RunLoggingHandler(logging.Handler):
             if run.gate.is_closed:
                 run.gate.refuse("log record")
                 return
-            self._write(run, record)
+            depth = getattr(self._here, "depth", 0)
+            if depth >= _MAX_DEPTH:  # describing one record logs another, without end
+                return
+            self._here.depth = depth + 1
+            try:
+                self._write(run, record, is_inner=depth > 0)
+            finally:
+                self._here.depth = depth
         except Exception as error:  # it would come out of the program's call that logs
             if is_interruption(error):
                 raise
@@ -81,13 +93,15 @@ class RunLoggingHandler(logging.Handler):
                 what = f"A record of logger {record.name!r} was not recorded: {text_of(error)}"
                 run.guard.lost("log record", what, name=record.name, error=error)
 
-    def _write(self, run: RunPort, record: logging.LogRecord) -> None:
+    def _write(self, run: RunPort, record: logging.LogRecord, *, is_inner: bool) -> None:
         pipeline = run.pipeline
         references = pipeline.references
         given_resource, given_scope = run.providers.resource, self._scope(record.name)
         resource = references.resource(given_resource, lambda: resource_from_sdk(given_resource))
         scope = references.scope(given_scope, lambda: given_scope)
-        attributes = pipeline.redactor.mapping(_attributes_of(record), "log record's attribute")
+        attributes = pipeline.redactor.mapping(
+            _attributes_of(record, is_inner=is_inner), "log record's attribute"
+        )
         kept, dropped = kept_attributes(attributes, pipeline.span_limits)
         span = trace.get_current_span(run.context_here()).get_span_context()
         made = LogRecord(
@@ -149,7 +163,7 @@ def _message_of(record: logging.LogRecord) -> str:
         return text_of(record.msg)
 
 
-def _attributes_of(record: logging.LogRecord) -> Mapping[str, Any]:
+def _attributes_of(record: logging.LogRecord, *, is_inner: bool) -> Mapping[str, Any]:
     found: dict[str, Any] = {
         attr.CODE_FILE_PATH: record.pathname,
         attr.CODE_FUNCTION_NAME: record.funcName,
@@ -161,6 +175,10 @@ def _attributes_of(record: logging.LogRecord) -> Mapping[str, Any]:
     if error is not None:
         found |= exception_attributes(error)
     extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    if is_inner:  # an object that logs when it is described would do so again
+        extra = {
+            key: value if type(value) in _PLAIN else type(value).__name__ for key, value in extra.items()
+        }
     return {**{key: value for key, value in found.items() if value is not None}, **extra}
 
 
