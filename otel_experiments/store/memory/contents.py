@@ -92,7 +92,7 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
     contents.spans.update(news.spans)
     contents.attached.difference_update(own)
     for content_hash, record in news.log_records.items():
-        contents.log_records.setdefault(content_hash, replace(record, given_ns=None))
+        _keep_log_record(contents, content_hash, replace(record, given_ns=None))
     for content_hash, point in news.instrument_points.items():
         contents.instrument_points.setdefault(content_hash, replace(point, given_ns=None))
     for stored in news.runs.values():
@@ -220,12 +220,22 @@ def _take_spans(contents: Contents, news: Contents, batch: WriteBatch) -> set[Sp
     return own
 
 
+def _keep_log_record(contents: Contents, content_hash: str, record: LogRecord) -> None:
+    """Keep a record that is new, or that came without its run before."""
+    known = contents.log_records.get(content_hash)
+    if known is None or (
+        known.run_id is None and record.run_id is not None and known.attributes != record.attributes
+    ):
+        contents.log_records[content_hash] = record
+
+
 def _take_telemetry(contents: Contents, news: Contents, batch: WriteBatch) -> None:
     for record in batch.log_records:
         if record.run_id is not None:
             _ensure(contents, news, record.run_id, record.time_ns)
         content_hash = log_record_hash(record, resource_hash(record.resource), scope_hash(record.scope))
-        news.log_records.setdefault(
+        _keep_log_record(
+            news,
             content_hash,
             replace(
                 record,

@@ -10,6 +10,7 @@ from otel_experiments.codec.values import dump_canonical, dump_value
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import Resource, Scope
+from otel_experiments.semconv import attributes as attr
 
 _CACHED = 1024
 
@@ -27,13 +28,20 @@ def scope_hash(scope: Scope) -> str:
 
 
 def log_record_hash(record: LogRecord, resource: str, scope: str) -> str:
-    """Return what tells a log record from others: the SHA-256 of all it says and who said it."""
+    """Return what tells a log record from others: the SHA-256 of all it says and who said it.
+
+    The run's id among the attributes is what adopting a record added to it: the application's exporter sends the same
+    record without it.
+    """
+    attributes, run_id = record.attributes, _named_run(record)
+    if run_id is not None and attributes.get(attr.ML_RUN_ID) == run_id:
+        attributes, run_id = {key: value for key, value in attributes.items() if key != attr.ML_RUN_ID}, None
     return _hash(
         dump_value(
             [
                 record.time_ns, record.observed_time_ns, record.event_name, record.severity_number,
-                record.severity_text, record.body, record.attributes, record.trace_id, record.span_id,
-                record.flags, record.dropped_attributes_count, _named_run(record), resource, scope,
+                record.severity_text, record.body, attributes, record.trace_id, record.span_id,
+                record.flags, record.dropped_attributes_count, run_id, resource, scope,
             ]
         )
     )  # fmt: skip

@@ -54,10 +54,12 @@ _INSERT_LINK: Final = """
     ) values (?, ?, ?, ?, ?, ?, ?, ?)
 """
 _INSERT_LOG_RECORD: Final = """
-    insert or ignore into log_records (
+    insert into log_records (
       hash, run_id, time_ns, observed_time_ns, event_name, severity_number, severity_text, body, attributes,
       trace_id, span_id, flags, dropped_attributes_count, resource_id, scope_id, attached_ns
     ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    on conflict (hash) do update set run_id = excluded.run_id, attributes = excluded.attributes
+    where log_records.run_id is null and excluded.run_id is not null and log_records.attributes is not excluded.attributes
 """
 _INSERT_INSTRUMENT_POINT: Final = """
     insert or ignore into instrument_points (

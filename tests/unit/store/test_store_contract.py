@@ -555,6 +555,23 @@ def test_spans_are_found_by_what_is_asked(store, query, expected):
     assert [span.span_id[0] for span in found] == expected
 
 
+@pytest.mark.parametrize("first", ["adopted", "sent", "at once"])
+@pytest.mark.parametrize("trace_id", [RUN, "c" * 32])
+def test_a_record_that_was_adopted_and_sent_is_one(store, first, trace_id):
+    """The application's exporter sends what the run adopted without the run's id: the run has it once."""
+    sent = LogRecord(10, 20, body="hello", attributes={"a": 1}, trace_id=trace_id)
+    adopted = replace(sent, attributes={"a": 1, "ml.run.id": RUN}, run_id=RUN)
+    other = replace(adopted, attributes={"a": 1, "ml.run.id": OTHER}, run_id=OTHER, time_ns=11)
+    batches = {"adopted": [[adopted], [sent]], "sent": [[sent], [adopted]], "at once": [[sent, adopted]]}
+    for records in batches[first]:
+        store.apply(WriteBatch(log_records=records, shared_traces=[trace_id]))
+    store.apply(WriteBatch(log_records=[other]))
+
+    (record,) = store.log_records(run_id=RUN)
+    assert (record.body, record.attributes["a"]) == ("hello", 1)
+    assert len(store.log_records()) == 2
+
+
 def test_log_records_are_kept_once_and_come_by_time(store):
     """A record that is delivered twice is stored once."""
     event = LogRecord(
