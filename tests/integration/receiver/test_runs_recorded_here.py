@@ -29,6 +29,7 @@ def local_run(receiver):
     try:
         with ox.start_run("mine") as run, run.stage("load"):
             pass
+        assert run.flush()  # a receiver knows the runs that its store has
         yield run.id
     finally:
         ox.shutdown()
