@@ -131,6 +131,8 @@ class StoredPipeline:
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
         elif self._store is not None and self._is_drained:
+            if self._drain.has_met_own_journal:
+                self._store.settle()
             self._store.close()
 
     def highest_steps(self, run_id: str) -> dict[SeriesKey, float]:

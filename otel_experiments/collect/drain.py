@@ -94,6 +94,11 @@ class Drain:
         self._is_told = False
         self.damages: list[str] = []
 
+    @property
+    def has_met_own_journal(self) -> bool:
+        """Whether this process has recorded: readers may have stored all of it, and have left the file to it then."""
+        return self._merger.has_met_own_journal
+
     def start(self) -> None:
         """Start the thread; once."""
         if self._thread is None:

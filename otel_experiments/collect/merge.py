@@ -107,6 +107,7 @@ class JournalMerger:
         self._directory = directory
         self._me = current_owner()
         self.is_own_journal_closed = False
+        self.has_met_own_journal = False
         self._open: dict[str, SegmentFile] = {}
         self._foreign: dict[str, Owner] = {}
         self._reported: set[str] = set()
@@ -278,6 +279,7 @@ class JournalMerger:
             segment = self._open.get(name) or self._try_open(name, report)
             if segment is None:
                 continue
+            self.has_met_own_journal |= self._is_me(segment.header.owner)
             if scope == "all" or self._is_ours(segment):
                 yield segment
             else:

@@ -133,6 +133,8 @@ class ReceiverStorage:
         self._writer.close()
         is_stored = self._drain.close(timeout_s=timeout_s)
         if is_stored:
+            if self._drain.has_met_own_journal:
+                self._store.settle()
             self._store.close()
         return is_stored
 

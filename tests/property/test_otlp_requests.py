@@ -39,6 +39,7 @@ MESSAGES = {"traces": TracesData, "logs": LogsData, "metrics": MetricsData}
 IDS = {"traceId", "spanId", "parentSpanId"}
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
+NAMES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=6)
 FLOATS = st.floats() | st.sampled_from([math.nan, math.inf, -math.inf, -0.0, 5e-324])
 BITS = st.integers(0, 2**64 - 1) | st.sampled_from(
     [0x7FF8000000000001, 0x7FF0000000000001, 0xFFF8000000000000]
@@ -166,7 +167,7 @@ def instrument_points(draw):
     is_number = kind in {"gauge", "sum"}
     return run_of(
         InstrumentPoint(
-            name=draw(TEXTS),
+            name=draw(NAMES),
             kind=kind,
             time_ns=draw(TIMES),
             start_ns=0 if kind == "gauge" else draw(TIMES),

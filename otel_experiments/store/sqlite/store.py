@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from otel_experiments.errors import StoreError
 from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal
 from otel_experiments.store.protocol import Row
 from otel_experiments.store.sqlite import read_point as _read_point
@@ -240,21 +239,15 @@ class SqliteStore:
 
     def settle(self) -> None:
         """Let the one file hold everything, as far as no other process is in the way."""
+        self._has_written = False
         self._database.settle()
-
-    def _is_left_unsettled(self) -> bool:
-        try:
-            return self._has_file and self._writer is not None and not self.is_settled
-        except StoreError:  # closed already, or it cannot be read
-            return False
 
     def close(self, *, settles: bool = True) -> None:
         """Let go of all connections; safe to call twice.
 
-        `settles`: after writing, bring everything into the one file; not worth it where others go on writing. So does
-        who has written nothing because readers stored all that it recorded: they leave the file to it.
+        `settles`: after writing, bring everything into the one file; not worth it where others go on writing.
         """
-        if settles and (self._has_written or self._is_left_unsettled()):
+        if settles and self._has_written:
             self._has_written = False
             self._database.settle()
         self._database.close()

@@ -1,12 +1,14 @@
 """What is said of a store that is opened while others begin or end to record into it."""
 
 import shutil
+import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
+import otel_experiments as ox
 from otel_experiments.collect.opening import open_collected
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.run import Run, RunState
@@ -96,12 +98,28 @@ def test_a_copy_is_still_known_as_one(store_path, tmp_path):
 
 def test_a_store_that_readers_filled_for_its_recorder_is_whole_when_that_ends(store_path):
     """Readers may have stored all that a process recorded; the file holds all when it has let go, and says so."""
-    recorder = open_store(store_path)
-    with open_store(store_path) as reader:
-        reader.apply(WriteBatch(runs=[RUN]))
-        reader.close(settles=False)  # somebody records
-    recorder.close()
+    ox.configure(store=store_path, drain_s=3600.0, capture_git=False, system_metrics_s=0.0)
+    try:
+        with ox.start_run("mine") as run:
+            run.log({"loss": 1.0}, step=0)
+        path = str(store_path)
+        code = "import otel_experiments as ox; import sys; print(len(ox.runs(store=sys.argv[1])))"
+        subprocess.run([sys.executable, "-c", code, path], check=True, capture_output=True, timeout=120)
+    finally:
+        ox.shutdown()
 
     assert notes_of(store_path) == []
     with open_store(store_path, read_only=True) as store:
         assert store.is_settled
+
+
+def test_a_copy_that_is_opened_to_be_written_to_is_still_known_as_one(store_path, tmp_path):
+    """Who opens a copy and writes nothing does not make it whole."""
+    copy = tmp_path / "copy.db"
+    with open_store(store_path) as writer:
+        writer.apply(WriteBatch(runs=[RUN]))
+        shutil.copy(store_path, copy)
+    open_store(copy).close()
+
+    (note,) = notes_of(copy)
+    assert "may not be whole: the file was copied" in note
