@@ -18,7 +18,7 @@ from otel_experiments._opening import open_reader
 from otel_experiments.errors import IncompleteReadWarning
 
 OLD = Path(__file__).parents[2] / "data" / "store_v1.db"
-COUNT = 5_000
+COUNT = 4_000  # fits into one segment of a journal
 
 KILLED = f"""
 import os, signal, sys
@@ -45,7 +45,7 @@ READERS = {
     "ox.run": lambda: ox.run("killed", store=store).metrics["loss"].count,
     "ox.runs": lambda: ox.runs(store=store)[0].metrics["loss"].count,
     "ox.sql": lambda: ox.sql("select count from series where name = 'loss'", store=store).rows[0][0],
-    "ox.experiments": lambda: 5000 * ox.experiments(store=store)[0].run_count,
+    "ox.experiments": lambda: 4000 * ox.experiments(store=store)[0].run_count,
     "open_reader": lambda: open_reader(store).run("killed").metrics["loss"].count,
 }
 found = {}
@@ -100,7 +100,7 @@ def change_modes(folder, *, file_mode, folder_mode):
 
 @pytest.fixture
 def killed(tmp_path):
-    """Return the store of a run that was killed with one point stored and 4,999 in its journal."""
+    """Return the store of a run that was killed with one point stored and 3,999 in its journal."""
     path = tmp_path / "store" / "experiments.db"
     assert python(KILLED, path, check=False).returncode == -9
     yield path
@@ -248,7 +248,7 @@ def test_after_a_command_the_one_file_holds_a_killed_run(killed, tmp_path):
 
     shutil.copy(killed, tmp_path / "copy.db")
 
-    assert '"count":5000' in command(tmp_path / "copy.db", "runs", "--json").stdout
+    assert '"count":4000' in command(tmp_path / "copy.db", "runs", "--json").stdout
 
 
 def test_a_process_that_reads_itself_leaves_one_whole_file(tmp_path):
@@ -327,7 +327,7 @@ if sys.argv[2] == "another was killed":
 else:
     lock = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=10)
     lock.execute("begin immediate")
-for step in range(1, 5000):
+for step in range(1, 4000):
     run.log({"loss": float(step)}, step=step)
 print(json.dumps({one.name: one.metrics["loss"].count for one in ox.runs()}))
 import os
