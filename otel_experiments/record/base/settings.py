@@ -99,6 +99,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         None,
         "Who may read and write a new store: 0660 for its group, umask; by default its owner alone. One that is there decides itself.",
     ),
+    "artifacts": Setting(
+        "OTEL_EXPERIMENTS_ARTIFACTS",
+        str,
+        None,
+        "Where the bytes of artifacts are kept: a folder, or a URL of fsspec such as s3://BUCKET/PATH; by default STORE.artifacts.",
+    ),
     "project": Setting(
         "OTEL_EXPERIMENTS_PROJECT",
         str,
@@ -192,6 +198,7 @@ class GivenSettings(TypedDict, total=False):
 
     store: str | os.PathLike[str] | None
     store_mode: str | int | None
+    artifacts: str | os.PathLike[str] | None
     project: str | None
     experiment: str | None
     enabled: bool | None
@@ -229,6 +236,7 @@ class Settings:
 
     store: str
     store_mode: str | None
+    artifacts: str | None
     project: str | None
     experiment: str
     enabled: bool
