@@ -19,9 +19,9 @@ from otel_experiments.importers.otlp.files import FilePart, Unreadable, parts_of
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.received import ReceivedRequest
 from otel_experiments.query import Reader, RunView
-from otel_experiments.query.export_file import whole_file
-from otel_experiments.query.otlp_export import ExportReport, OtlpForm
-from otel_experiments.query.otlp_export import export_otlp as write_otlp
+from otel_experiments.query.export.otlp import ExportReport, OtlpForm
+from otel_experiments.query.export.otlp import export_otlp as write_otlp
+from otel_experiments.query.export.whole_file import whole_file
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.store import Store, open_store
 

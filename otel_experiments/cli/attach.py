@@ -17,7 +17,8 @@ from otel_experiments.cli.terminal.console import make_console
 from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.edit.attach import AttachReport
 from otel_experiments.model.attachment import TelemetryGroup
-from otel_experiments.query.plain import json_line, plain_group
+from otel_experiments.query.json_values import json_line
+from otel_experiments.query.plain import plain_group
 
 _MOST_TRACES = 20
 

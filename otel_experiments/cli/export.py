@@ -17,8 +17,8 @@ from otel_experiments.cli.session import open_session
 from otel_experiments.cli.terminal.console import TerminalText
 from otel_experiments.cli.terminal.format import clean
 from otel_experiments.query import Reader, RunView
-from otel_experiments.query import export as out
-from otel_experiments.query.export_file import whole_file
+from otel_experiments.query.export import text as out
+from otel_experiments.query.export.whole_file import whole_file
 
 What = Literal["runs", "points", "spans", "otlp"]
 Format = Literal["csv", "jsonl", "proto"]

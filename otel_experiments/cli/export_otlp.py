@@ -11,7 +11,7 @@ import click
 from otel_experiments.cli.terminal.format import clean
 from otel_experiments.cli.terminal.progress import Progress
 from otel_experiments.query import Reader, RunView
-from otel_experiments.query.otlp_export import ExportReport, export_otlp
+from otel_experiments.query.export.otlp import ExportReport, export_otlp
 from otel_experiments.record.otlp.counts import counted
 
 

@@ -16,7 +16,8 @@ from otel_experiments.cli.terminal.chart import chart
 from otel_experiments.cli.terminal.console import is_unicode, make_console
 from otel_experiments.cli.terminal.table import Column, print_table, room_beside
 from otel_experiments.query import RunView, SeriesView
-from otel_experiments.query.plain import json_line, plain, plain_series, plain_step
+from otel_experiments.query.json_values import json_line, plain, plain_step
+from otel_experiments.query.plain import plain_series
 
 CHART_HEIGHT = 14
 _DERIVED = "no steps came with it: they number the points by time"

@@ -11,7 +11,7 @@ from otel_experiments.cli.exit import ExitCode
 from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.cli.session import store_location
 from otel_experiments.cli.terminal.format import clean
-from otel_experiments.query.plain import json_line
+from otel_experiments.query.json_values import json_line
 from otel_experiments.record.otlp.counts import counted
 
 

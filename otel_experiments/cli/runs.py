@@ -16,7 +16,8 @@ from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.cli.trace_url import trace_url_of
 from otel_experiments.model.search import SearchField
 from otel_experiments.query import Reader, RunView
-from otel_experiments.query.plain import json_line, plain_run
+from otel_experiments.query.json_values import json_line
+from otel_experiments.query.plain import plain_run
 from otel_experiments.query.search import parse_fields
 from otel_experiments.query.unsent import unsent_texts
 from otel_experiments.record.base.settings import Settings

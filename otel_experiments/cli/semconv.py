@@ -15,7 +15,7 @@ from otel_experiments.cli.exit import ExitCode
 from otel_experiments.cli.root import json_option
 from otel_experiments.cli.terminal.console import make_console
 from otel_experiments.cli.terminal.table import Column, print_table
-from otel_experiments.query.plain import json_line
+from otel_experiments.query.json_values import json_line
 from otel_experiments.semconv import entities, events, metrics, registry, spans
 from otel_experiments.semconv.definitions import AttributeDef, EntityDef, EventDef, MetricDef, SpanDef
 

@@ -25,7 +25,8 @@ from otel_experiments.model.span import Span
 from otel_experiments.model.unsent import Unsent
 from otel_experiments.query import RunView
 from otel_experiments.query.fold import FoldedNode, fold
-from otel_experiments.query.plain import Plain, json_line, plain, plain_group, plain_run
+from otel_experiments.query.json_values import Plain, json_line, plain
+from otel_experiments.query.plain import plain_group, plain_run
 from otel_experiments.query.unsent import rows_left_behind, unsent_texts
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.semconv import attributes

@@ -19,7 +19,8 @@ from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.model.run import RunState
 from otel_experiments.model.span import Span, StatusCode
 from otel_experiments.query.fold import FoldedNode, fold
-from otel_experiments.query.plain import json_line, plain_span
+from otel_experiments.query.json_values import json_line
+from otel_experiments.query.plain import plain_span
 
 DEFAULT_LIMIT = 100
 

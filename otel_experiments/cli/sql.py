@@ -14,7 +14,7 @@ from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import TerminalText, make_console
 from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.query import Table
-from otel_experiments.query.plain import json_line, plain
+from otel_experiments.query.json_values import json_line, plain
 
 MAX_ROWS = 1000
 """Rows of a table in the terminal; `--json` and `--csv` have no limit."""

@@ -27,7 +27,7 @@ from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Owner, Run, RunState
 from otel_experiments.model.search import RunQuery, SpanQuery
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
-from otel_experiments.query.otlp_export import export_otlp
+from otel_experiments.query.export.otlp import export_otlp
 from otel_experiments.store import open_store
 
 INT64 = st.integers(-(2**63), 2**63 - 1)

@@ -22,7 +22,7 @@ from otel_experiments.cli.root import json_option, named_store, store_option
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import is_unicode, make_console
 from otel_experiments.errors import ConfigurationError, StorePathError
-from otel_experiments.query.plain import json_line
+from otel_experiments.query.json_values import json_line
 from otel_experiments.record.base.settings import Settings
 
 _SIGNS = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "yellow"), "problem": ("✗", "red")}

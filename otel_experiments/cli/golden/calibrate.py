@@ -27,7 +27,7 @@ from otel_experiments.golden.report.text import describe
 from otel_experiments.goldens.calibrate import Calibration
 from otel_experiments.goldens.calibrate import calibrate as measure
 from otel_experiments.goldens.options import read_project_rules
-from otel_experiments.query.plain import json_line
+from otel_experiments.query.json_values import json_line
 
 
 @click.command("calibrate", cls=CommandAfterDashes)

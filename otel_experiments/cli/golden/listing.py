@@ -20,7 +20,7 @@ from otel_experiments.golden.file import write_golden
 from otel_experiments.goldens import paths as golden_paths
 from otel_experiments.goldens.files import load_golden, save_golden
 from otel_experiments.goldens.sources import default_folder, golden_path, read_golden_side
-from otel_experiments.query.plain import json_line
+from otel_experiments.query.json_values import json_line
 
 
 @click.command("show")

@@ -13,7 +13,7 @@ from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.codec.values import dump_value
 from otel_experiments.model.log import LogRecord
 from otel_experiments.query import RunView
-from otel_experiments.query.plain import plain
+from otel_experiments.query.json_values import plain
 from otel_experiments.record.base.scope import SCOPE_NAME
 from otel_experiments.semconv import attributes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from otel_experiments.query import RunView
-from otel_experiments.query.plain import Plain
+from otel_experiments.query.json_values import Plain
 from otel_experiments.semconv import attributes, values
 
 

@@ -16,7 +16,7 @@ from otel_experiments.cli.terminal.console import is_unicode
 from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.model.run import RunState
 from otel_experiments.query.fold import FoldedNode
-from otel_experiments.query.plain import Plain
+from otel_experiments.query.json_values import Plain
 
 MAX_DEPTH = 12
 """Levels shown; below them a line says how much is hidden."""

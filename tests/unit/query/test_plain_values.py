@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_experiments.query.plain import json_line, plain, plain_step
+from otel_experiments.query.json_values import json_line, plain, plain_step
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.query import Reader
-from otel_experiments.query.export import points_to_csv
+from otel_experiments.query.export.text import points_to_csv
 from otel_experiments.store import open_store
 
 RUN_ID = "a" * 32

@@ -7,8 +7,8 @@ import pytest
 
 import otel_experiments as ox
 from otel_experiments._opening import open_reader
-from otel_experiments.query.export import points_to_csv, runs_to_csv
-from otel_experiments.query.spreadsheet import defused
+from otel_experiments.query.export.spreadsheet import defused
+from otel_experiments.query.export.text import points_to_csv, runs_to_csv
 
 FORMULAS = [
     "=1+1",

@@ -15,22 +15,14 @@ from typing import Protocol
 
 from otel_experiments.model.run import RunFacts
 from otel_experiments.model.span import Span
+from otel_experiments.query.export.spreadsheet import defused
+from otel_experiments.query.json_values import Plain, json_line, plain, plain_number, plain_step
 from otel_experiments.query.metrics_view import SeriesView
 from otel_experiments.query.natural import natural_key
-from otel_experiments.query.plain import (
-    Plain,
-    json_line,
-    plain,
-    plain_number,
-    plain_run,
-    plain_span,
-    plain_step,
-    run_fields,
-)
+from otel_experiments.query.plain import plain_run, plain_span, run_fields
 from otel_experiments.query.reader import Reader
 from otel_experiments.query.run_view import RunView
 from otel_experiments.query.spans_view import SpansView
-from otel_experiments.query.spreadsheet import defused
 
 RUN_COLUMNS = (
     "run_id", "experiment", "name", "state", "reason", "error_type", "created", "started", "ended",
