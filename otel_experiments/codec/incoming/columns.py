@@ -47,27 +47,33 @@ class Layout:
     others_at: tuple[int, ...]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Stretch:
-    """The numbers of points that follow each other, little-endian, eight bytes each."""
+    """Points of `data` that follow each other from `start` on, and have one layout."""
 
+    data: bytes
+    start: int
     layout: Layout
-    count: int = 0
-    times_ns: bytes = b""
-    values: bytes = b""
-    steps: bytes = b""
+    count: int
+
+    @property
+    def end(self) -> int:
+        """Where what follows the points begins."""
+        return self.start + self.count * self.layout.size_bytes
 
     def add_to(self, gauge: Gauge) -> None:
         """Add the points to their series."""
-        columns: Columns = gauge.columns_of(
-            self.layout.point.attributes, has_steps=self.layout.step_at is not None
-        )
-        columns.times_ns.extend(_numbers("q", self.times_ns))
-        if self.layout.is_integer:
-            columns.values.extend(map(float, _numbers("q", self.values)))
-        else:
-            columns.values.extend(_numbers("d", self.values))
-        columns.steps.extend(_numbers("d", self.steps))
+        layout, size = self.layout, self.layout.size_bytes
+        columns: Columns = gauge.columns_of(layout.point.attributes, has_steps=layout.step_at is not None)
+        for start in range(self.start, self.end, _LONGEST_LOOK * size):
+            points = self.data[start : min(start + _LONGEST_LOOK * size, self.end)]
+            columns.times_ns.extend(_numbers("q", points, layout.time_at, size))
+            if layout.is_integer:
+                columns.values.extend(map(float, _numbers("q", points, layout.value_at, size)))
+            else:
+                columns.values.extend(_numbers("d", points, layout.value_at, size))
+            if layout.step_at is not None:
+                columns.steps.extend(_numbers("d", points, layout.step_at, size))
 
 
 def find_stretch(data: bytes, start: int, end: int) -> Stretch | None:
@@ -88,8 +94,8 @@ def find_stretch(data: bytes, start: int, end: int) -> Stretch | None:
     layout = _learn(data[start:after])
     if layout is None:
         return None
-    stretch = _follow(data, start, end, layout)
-    return stretch if stretch.count >= FEWEST_POINTS else None
+    count = _count_following(data, start, end, layout)
+    return Stretch(data, start, layout, count) if count >= FEWEST_POINTS else None
 
 
 def next_point(data: bytes, start: int, end: int) -> int:
@@ -184,26 +190,18 @@ def _step_place(raw: bytes, start: int, end: int) -> list[int]:
     raise Unusual
 
 
-def _follow(data: bytes, start: int, end: int, layout: Layout) -> Stretch:
-    """Return the numbers of the points from `start` on that have the layout."""
+def _count_following(data: bytes, start: int, end: int, layout: Layout) -> int:
+    """Return how many points from `start` on have the layout."""
     size = layout.size_bytes
-    times, values, steps = bytearray(), bytearray(), bytearray()
     count, likely = 0, _likely_count(data, start, end, layout)
     while count < likely:
         asked = min(_LONGEST_LOOK, likely - count)
         points = data[start + count * size : start + (count + asked) * size]
         found = _count_alike(points, asked, layout)
-        if found < asked:
-            points = points[: found * size]
-        found_times = _column(points, layout.time_at, size)
-        times += found_times
-        values += _column(points, layout.value_at, size)
-        if layout.step_at is not None:
-            steps += _column(points, layout.step_at, size)
         count += found
         if found < asked:
             break
-    return Stretch(layout, count, bytes(times), bytes(values), bytes(steps))
+    return count
 
 
 def _likely_count(data: bytes, start: int, end: int, layout: Layout) -> int:
@@ -263,15 +261,13 @@ def _blank(points: bytes, places: Sequence[int], size: int = 0) -> bytes:
     return bytes(made)
 
 
-def _column(points: bytes, place: int, size: int) -> bytearray:
-    """Return the numbers of eight bytes at one place of each point."""
-    made = bytearray(8 * (len(points) // size))
+def _numbers(
+    code: str, points: bytes, place: int, size: int
+) -> array[Any]:  # integers or floats, as the code says
+    """Return the little-endian numbers of eight bytes at one place of each point."""
+    column = bytearray(8 * (len(points) // size))
     for index in range(8):
-        made[index::8] = points[place + index :: size]
-    return made
-
-
-def _numbers(code: str, column: bytes) -> array[Any]:  # integers or floats, as the code says
+        column[index::8] = points[place + index :: size]
     made: array[Any] = array(code, column)
     if sys.byteorder == "big":
         made.byteswap()

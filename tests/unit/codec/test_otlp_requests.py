@@ -294,6 +294,24 @@ def test_items_that_name_a_run_themselves_are_counted_for_it():
     assert [one.run_id for one in read_spans("protobuf", payload)] == [RUN, OTHER]
 
 
+def test_long_histories_are_counted_as_single_points_are():
+    """However many points a request has of a series, each counts for the run that it names, and one of no time is refused."""
+    times = range(1, 41)
+    long = [point(step={"double_value": float(at)}, time_unix_nano=at) for at in times]
+    of_other = [NumberDataPoint(time_unix_nano=at, as_double=0.5) for at in times]
+    for one in of_other:
+        one.attributes.extend((text("ml.metric.name", "acc"), text("ml.run.id", OTHER)))
+    late = [point(time_unix_nano=at) for at in (*times, TOO_LATE, *times)]
+    load = Metric(name="load", gauge=Gauge(data_points=[NumberDataPoint(time_unix_nano=1, as_double=1.0)]))
+    payload = metric_request(history(*long, *of_other, *late), load, run_id=RUN)
+
+    checked = check_request("metrics", "protobuf", payload)
+
+    assert (checked.item_count, checked.refused_count) == (40 + 40 + 81 + 1, 1)
+    assert checked.counts_by_run == {RUN: 40 + 80 + 1, OTHER: 40}
+    assert "after the year 2262" in checked.message
+
+
 @pytest.mark.parametrize(
     ("named", "counted"),
     [
