@@ -217,8 +217,8 @@ def encode_instrument_points(
     return _json_record(RecordType.INSTRUMENT_POINTS, rows)
 
 
-def encode_request(request: ReceivedRequest) -> bytes:
-    """Return the record of a request of another program, whose body is kept byte for byte."""
+def request_pieces(request: ReceivedRequest) -> tuple[bytes, bytes]:
+    """Return the record of a request of another program in two pieces, of which the second is its body as it came."""
     about = dump_value(
         [
             request.signal,
@@ -228,4 +228,4 @@ def encode_request(request: ReceivedRequest) -> bytes:
             sorted(request.refused_run_ids),
         ]
     ).encode()
-    return b"".join((REQUEST_PREFIX.pack(RecordType.REQUEST, len(about)), about, request.payload))
+    return REQUEST_PREFIX.pack(RecordType.REQUEST, len(about)) + about, request.payload

@@ -123,6 +123,16 @@ class JournalWriter:
                 self.lost_count += 1
                 return False
 
+    def append_pieces(self, pieces: Sequence[bytes]) -> bool:
+        """Write one frame whose payload comes in pieces, as `Segment.append_pieces`; False when it was lost (and counted)."""
+        while True:
+            segment = self.segment
+            if segment.append_pieces(pieces):
+                return True
+            if not self.roll(segment, frame_size_bytes(sum(map(len, pieces)))):
+                self.lost_count += 1
+                return False
+
     @contextmanager
     def last_words(self) -> Iterator[None]:
         """Let what is appended inside take the room that is kept for the end of runs, where there is no other."""

@@ -12,7 +12,7 @@ from otel_experiments.collect.recorders import journal_owners
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.importers.otlp.emitters import Emitters
-from otel_experiments.journal.encode import encode_request
+from otel_experiments.journal.encode import request_pieces
 from otel_experiments.journal.file_mode import file_mode_of
 from otel_experiments.journal.owner import current_owner
 from otel_experiments.journal.segment import frame_size_bytes
@@ -86,8 +86,8 @@ class ReceiverStorage:
         Raises:
             Refusal: the disk does not take it.
         """
-        record = encode_request(request)
-        if not self._writer.append(record):
+        pieces = request_pieces(request)
+        if not self._writer.append_pieces(pieces):
             raise Refusal(
                 Reason.UNAVAILABLE,
                 f"The receiver cannot write to its disk now: {self._writer.why_full}. Send this request again.",
@@ -97,7 +97,7 @@ class ReceiverStorage:
                 f"the journal in {str(self._writer.directory)!r} was deleted while this process receives; it is made "
                 "again, and what waited in its earlier files is lost"
             )
-        size_bytes = frame_size_bytes(len(record))
+        size_bytes = frame_size_bytes(sum(map(len, pieces)))
         segment = self._writer.segment
         if segment.header is not None:
             self._backlog.add(segment.header.segment_id, segment.tail, size_bytes)

@@ -322,7 +322,7 @@ def test_requests_of_other_programs_come_back(requests):
 
     def append(writer):
         for request in requests:
-            writer.append(encode.encode_request(request))
+            writer.append_pieces(encode.request_pieces(request))
 
     batch, problems = through_a_journal(append)
 
@@ -336,7 +336,7 @@ def test_a_request_as_large_as_a_receiver_takes_comes_back():
 
     def append(writer):
         for one in (request, behind):
-            assert writer.append(encode.encode_request(one))
+            assert writer.append_pieces(encode.request_pieces(one))
 
     batch, problems = through_a_journal(append)
 

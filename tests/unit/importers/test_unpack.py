@@ -11,7 +11,7 @@ from otel_experiments.collect.journal_place import journal_directory
 from otel_experiments.errors import IncompleteReadWarning, JournalError
 from otel_experiments.importers.otlp import unpack
 from otel_experiments.importers.otlp.emitters import Emitters
-from otel_experiments.journal.encode import encode_request
+from otel_experiments.journal.encode import request_pieces
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.received import ReceivedRequest
@@ -46,7 +46,7 @@ def journalled(store_path, *requests):
     """Write requests into the journals beside a store, as a receiver does that is killed then."""
     writer = JournalWriter(journal_directory(store_path))
     for request in requests:
-        writer.append(encode_request(request))
+        writer.append_pieces(request_pieces(request))
     writer.close()
 
 
