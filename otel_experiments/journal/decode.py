@@ -18,6 +18,7 @@ from typing import Any, Final, cast
 from otel_experiments.codec.values import load_value
 from otel_experiments.journal.encode import NO_PARENT, REQUEST_PREFIX, SPAN_PREFIX, points_struct
 from otel_experiments.journal.format import RecordType
+from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed
 from otel_experiments.model.batch import (
     Heartbeat,
     MetricDefinition,
@@ -77,6 +78,9 @@ class SegmentDecoder:
             RecordType.INSTRUMENT_POINTS: self._instrument_points,
             RecordType.SENDING: self._sending,
             RecordType.REQUEST: self._request,
+            RecordType.ARTIFACT: self._artifact,
+            RecordType.ARTIFACT_USE: self._artifact_use,
+            RecordType.ARTIFACT_ALIAS: self._artifact_alias,
         }
         self._declarations: dict[int, Callable[[bytes], None]] = {
             RecordType.KEYSET: self._declare_keyset,
@@ -224,6 +228,18 @@ class SegmentDecoder:
         batch.received.append(
             ReceivedRequest(signal, encoding, payload[body_at:], received_ns, hints, frozenset(refused))
         )
+
+    @staticmethod
+    def _artifact(payload: bytes, batch: WriteBatch) -> None:
+        batch.artifacts.append(ArtifactLogged(**cast("Content", load_value(payload[1:].decode()))))
+
+    @staticmethod
+    def _artifact_use(payload: bytes, batch: WriteBatch) -> None:
+        batch.artifact_uses.append(ArtifactUsed(*cast("Content", load_value(payload[1:].decode()))))
+
+    @staticmethod
+    def _artifact_alias(payload: bytes, batch: WriteBatch) -> None:
+        batch.artifact_aliases.append(AliasSet(*cast("Content", load_value(payload[1:].decode()))))
 
     @staticmethod
     def _params(payload: bytes, batch: WriteBatch) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from otel_experiments.codec.values import dump_value
 from otel_experiments.journal.format import FRAME_HEADER_SIZE_BYTES, RecordType
+from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed
 from otel_experiments.model.batch import MetricDefinition, RunStateChange
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
@@ -25,6 +26,7 @@ NO_PARENT: Final = bytes(8)
 REQUEST_PREFIX: Final = struct.Struct("<B3xI")
 """type, size in bytes of the JSON that follows; the body of the request is the rest"""
 _RUN_FIELDS: Final = tuple(field.name for field in fields(Run))
+_ARTIFACT_FIELDS: Final = tuple((field.name, field.default) for field in fields(ArtifactLogged))
 _STATE_FIELDS: Final = tuple(field.name for field in fields(RunStateChange) if field.name != "is_root")
 
 
@@ -110,6 +112,29 @@ def encode_metric_definition(definition: MetricDefinition) -> bytes:
     """Return the record of how a metric is to be read."""
     return _json_record(
         RecordType.METRIC_DEFINITION, [definition.run_id, definition.pattern, definition.direction]
+    )
+
+
+def encode_artifact(logged: ArtifactLogged) -> bytes:
+    """Return the record of bytes that a run kept under a name; they have to be in their place already."""
+    content = {
+        name: value for name, default in _ARTIFACT_FIELDS if (value := getattr(logged, name)) != default
+    }
+    return _json_record(RecordType.ARTIFACT, content)
+
+
+def encode_artifact_use(used: ArtifactUsed) -> bytes:
+    """Return the record of an artifact that a run used."""
+    return _json_record(
+        RecordType.ARTIFACT_USE, [used.run_id, used.digest, used.time_ns, used.experiment, used.name]
+    )
+
+
+def encode_artifact_alias(alias: AliasSet) -> bytes:
+    """Return the record of an alias that was set, or taken away."""
+    return _json_record(
+        RecordType.ARTIFACT_ALIAS,
+        [alias.experiment, alias.name, alias.alias, alias.digest, alias.time_ns, alias.run_id],
     )
 
 

@@ -24,8 +24,9 @@ from otel_experiments.errors import JournalError, NewerJournalError
 from otel_experiments.model.run import Owner
 
 MAGIC: Final = b"OXJRNL\r\n"
-FORMAT_VERSION: Final = 3
-"""1: until a key set could name its rank; 2: until a record could be a request of another program."""
+FORMAT_VERSION: Final = 4
+"""1: until a key set could name its rank; 2: until a record could be a request of another program; 3: until there were
+artifacts."""
 HEADER_SIZE_BYTES: Final = 256
 FRAME_HEADER: Final = struct.Struct("<II")
 FRAME_HEADER_SIZE_BYTES: Final = FRAME_HEADER.size
@@ -60,6 +61,9 @@ class RecordType(IntEnum):
     INSTRUMENT_POINTS = 13
     SENDING = 14
     REQUEST = 15
+    ARTIFACT = 16
+    ARTIFACT_USE = 17
+    ARTIFACT_ALIAS = 18
 
 
 @dataclass(frozen=True, slots=True)

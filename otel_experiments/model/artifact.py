@@ -31,7 +31,8 @@ class ArtifactLogged:
 
     `digest` is `sha256:` and 64 hex digits: of the file, or of the list of a folder's files. `place` is the address of the
     folder that has the bytes where it is not the store's own. `index` is the position in a list of media logged at once.
-    `experiment` is that of the run, whose own record may come later. Units: bytes, nanoseconds since the Unix epoch.
+    `experiment` is that of the run, whose own record may come later. `version` is the number that another store gave;
+    it is kept where it is free. Units: bytes, nanoseconds since the Unix epoch.
     """
 
     run_id: str
@@ -53,11 +54,15 @@ class ArtifactLogged:
     place: str = ""
     rank: int | None = None
     span_id: str = ""
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactUsed:
-    """A run used bytes that are kept. `experiment` and `name` say as what it asked for them; both may be empty."""
+    """A run used bytes that are kept. `experiment` and `name` say as what it asked for them; both may be empty.
+
+    A store keeps the first time that a run used a digest under a name.
+    """
 
     run_id: str
     digest: str
@@ -68,7 +73,10 @@ class ArtifactUsed:
 
 @dataclass(frozen=True, slots=True)
 class AliasSet:
-    """An alias of a name points at a digest from `time_ns` on; None takes it away. The latest time wins."""
+    """An alias of a name points at a digest from `time_ns` on; None takes it away. The latest time wins.
+
+    `run_id` is the run that set it, empty where no run did.
+    """
 
     experiment: str
     name: str

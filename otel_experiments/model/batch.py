@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed
 from otel_experiments.model.attachment import Attachment, Detachment
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
@@ -135,6 +136,9 @@ class WriteBatch:
     received: list[ReceivedRequest] = field(default_factory=list)
     detach: list[Detachment] = field(default_factory=list)
     attach: list[Attachment] = field(default_factory=list)
+    artifacts: list[ArtifactLogged] = field(default_factory=list)
+    artifact_uses: list[ArtifactUsed] = field(default_factory=list)
+    artifact_aliases: list[AliasSet] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__slots__)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal
 
 if TYPE_CHECKING:  # most readers need few of them, and making dataclasses takes a third of a millisecond each
+    from otel_experiments.model.artifact import ArtifactQuery, ArtifactUsed, StoredArtifact
     from otel_experiments.model.attachment import TelemetryGroup, TelemetryQuery
     from otel_experiments.model.batch import WriteBatch
     from otel_experiments.model.instrument import InstrumentPoint
@@ -47,6 +48,9 @@ class Store(Protocol):
         (an ended span is never overwritten by its open form; the latest time wins for params and tags; a
         state change older than the stored one is ignored). Rows about a run the store has not met yet are
         kept: a run's own record may arrive later, from another process's journal.
+
+        So are artifacts: the same run that logs the same bytes under the same name at the same time is one record; of a
+        run's uses of a digest under a name the first is kept; the latest time wins for aliases.
 
         What is attached to a run keeps its content, and is received again as the same; it has the run's id until it is
         detached, or arrives with the id of a run that it names itself.
@@ -148,6 +152,20 @@ class Store(Protocol):
         """Yield the spans and the data points of instruments that `query` means, a page at a time."""
         ...
 
+    def artifacts(self, query: ArtifactQuery) -> list[StoredArtifact]:
+        """Return what runs logged as artifacts or media, as `query` asks, by time.
+
+        Each digest under a name of an experiment is a version, numbered from 0 in the order of arrival. `latest` is an
+        alias of the digest that was logged last, by time.
+        """
+        ...
+
+    def artifact_uses(
+        self, *, run_ids: Sequence[str] | None = None, digests: Sequence[str] | None = None
+    ) -> list[ArtifactUsed]:
+        """Return which artifacts these runs (None: all) used, of these digests (None: all), by time."""
+        ...
+
     def unsent(self, run_ids: Sequence[str] | None = None) -> list[Unsent]:
         """Return what destinations have not taken of these runs (None: all), by run and signal.
 
@@ -170,8 +188,8 @@ class Store(Protocol):
         """Yield all that is stored of a run but what was not sent, page by page, in the order of recording.
 
         Applied to a store that does not know the run, the pages make it hold the run as this one does. Spans come first,
-        open ones among them, then log records, data points of instruments, and points; the last page is the run itself, with
-        params, tags (removed ones too) and definitions of metrics. Where `run_id` is None: the spans, log records and data
+        open ones among them, then log records, data points of instruments, points, and artifacts with their uses and the
+        aliases of their names; the last page is the run itself, with params, tags (removed ones too) and definitions of metrics. Where `run_id` is None: the spans, log records and data
         points that belong to no run.
 
         What is stored while the pages are read may be in them or not.

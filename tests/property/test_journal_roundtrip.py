@@ -15,6 +15,7 @@ from otel_experiments.journal.decode import SegmentDecoder
 from otel_experiments.journal.format import HEADER_SIZE_BYTES, RecordType
 from otel_experiments.journal.scan import scan
 from otel_experiments.journal.writer import JournalWriter
+from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed
 from otel_experiments.model.batch import MetricDefinition, ParamSet, RunStateChange, TagSet, WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
@@ -218,6 +219,53 @@ def test_log_records_and_instrument_points_come_back(record, points):
     assert problems == []
     assert repr(batch.log_records) == repr([record])
     assert repr(batch.instrument_points) == repr(points)
+
+
+ARTIFACTS = st.builds(
+    ArtifactLogged,
+    run_id=TEXTS,
+    experiment=TEXTS,
+    name=TEXTS,
+    digest=TEXTS,
+    time_ns=TIMES,
+    type=TEXTS,
+    role=st.sampled_from(["artifact", "media"]),
+    is_folder=st.booleans(),
+    size_bytes=COUNTS,
+    file_count=COUNTS,
+    file_name=TEXTS,
+    media_type=TEXTS,
+    step=st.none() | FLOATS,
+    index=COUNTS,
+    caption=TEXTS,
+    metadata=ATTRIBUTES,
+    place=TEXTS,
+    rank=st.none() | COUNTS,
+    span_id=TEXTS,
+    version=st.none() | COUNTS,
+)
+USES = st.builds(ArtifactUsed, TEXTS, TEXTS, TIMES, TEXTS, TEXTS)
+ALIASES = st.builds(AliasSet, TEXTS, TEXTS, TEXTS, st.none() | TEXTS, TIMES, TEXTS)
+
+
+@settings(max_examples=60)
+@given(st.lists(ARTIFACTS, max_size=2), st.lists(USES, max_size=2), st.lists(ALIASES, max_size=2))
+def test_artifacts_their_uses_and_aliases_come_back(logged, uses, aliases):
+    """What a run logged and used, and the aliases that it set, are read as they were written."""
+
+    def append(writer):
+        for one in logged:
+            writer.append(encode.encode_artifact(one))
+        for one in uses:
+            writer.append(encode.encode_artifact_use(one))
+        for one in aliases:
+            writer.append(encode.encode_artifact_alias(one))
+
+    batch, problems = through_a_journal(append)
+
+    assert problems == []
+    assert repr(batch.artifacts) == repr(logged)
+    assert (batch.artifact_uses, batch.artifact_aliases) == (uses, aliases)
 
 
 KEYSETS = st.lists(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from otel_experiments.cli.doctor.diagnosis import Diagnosis
 from otel_experiments.errors import IncompleteReadWarning
+from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.search import RunQuery, SpanQuery
 from otel_experiments.store import Store
 
@@ -42,6 +43,8 @@ def _read_everything(store: Store, run_ids: list[str]) -> None:
             store.band(run_id, series.key, buckets=1)
         store.instrument_points(run_id=run_id)
         store.log_records(run_id=run_id)
+        store.artifacts(ArtifactQuery(role=None, run_ids=(run_id,)))
+        store.artifact_uses(run_ids=[run_id])
     offset = 0
     total = int(str(store.sql("select count(*) from spans")[1][0][0]))
     while offset < total:

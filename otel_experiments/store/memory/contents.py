@@ -18,6 +18,8 @@ from otel_experiments.model.metric import Direction, PointBlock, Points, SeriesK
 from otel_experiments.model.run import Run
 from otel_experiments.model.span import Attributes, Resource, Scope, Span
 from otel_experiments.model.unsent import Unsent
+from otel_experiments.store.memory.artifacts import Artifacts, plain_batch
+from otel_experiments.store.memory.artifacts import take as take_artifacts
 from otel_experiments.store.memory.join_traces import join_traces
 from otel_experiments.store.semantics.identity import (
     instrument_point_hash,
@@ -65,6 +67,7 @@ class Contents:
     unsent: dict[tuple[object, ...], Unsent] = field(default_factory=dict)
     attached: set[object] = field(default_factory=set)
     """Keys of what was attached to a run, as in `spans`, `log_records` and `instrument_points`."""
+    artifacts: Artifacts = field(default_factory=Artifacts)
 
 
 def apply(contents: Contents, batch: WriteBatch) -> None:
@@ -81,10 +84,8 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
     grown = _grown(contents, news, batch)
     own = _take_spans(contents, news, batch)
     _take_telemetry(contents, news, batch)
-    for row in batch.unsent:
-        _ensure(contents, news, row.run_id, row.noted_ns)
-    for one in batch.attach:
-        _ensure(contents, news, one.run_id, one.time_ns)
+    artifacts = plain_batch(batch)
+    _take_named_runs(contents, news, batch)
 
     contents.runs.update(news.runs)
     contents.params.update(news.params)
@@ -104,6 +105,7 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
     contents.attached.update(key for key, point in news.instrument_points.items() if point.given_ns)
     join_traces(contents, batch.shared_traces)
     _define(contents, batch.metric_definitions)
+    take_artifacts(contents.artifacts, artifacts)
     # Points are what must not be put in place twice: nothing is called from here to the offsets that could raise.
     for histories, key, history, added in grown:
         if history is None:
@@ -115,6 +117,18 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
             history.summary = added.summary
     contents.segments = segments
     _note_unsent(contents, batch)
+
+
+def _take_named_runs(contents: Contents, news: Contents, batch: WriteBatch) -> None:
+    """Make sure of the runs that what is put in place last names."""
+    named = (
+        *((row.run_id, row.noted_ns) for row in batch.unsent),
+        *((one.run_id, one.time_ns) for one in batch.attach),
+        *((one.run_id, one.time_ns) for one in batch.artifacts),
+        *((one.run_id, one.time_ns) for one in batch.artifact_uses),
+    )
+    for run_id, time_ns in named:
+        _ensure(contents, news, run_id, time_ns)
 
 
 def _note_unsent(contents: Contents, batch: WriteBatch) -> None:

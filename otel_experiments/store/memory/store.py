@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from otel_experiments.errors import QueryError, StoreClosedError, StoreReadOnlyError
+from otel_experiments.model.artifact import ArtifactQuery, ArtifactUsed, StoredArtifact
 from otel_experiments.model.attachment import TelemetryGroup, TelemetryQuery
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
@@ -33,6 +34,7 @@ from otel_experiments.model.span import Span, StatusCode
 from otel_experiments.model.stored_page import StoredPage
 from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal, Unsent
 from otel_experiments.semconv.events import ML_TELEMETRY_LOSS
+from otel_experiments.store.memory import artifacts as _artifacts
 from otel_experiments.store.memory import attached as _attached
 from otel_experiments.store.memory import contents as _memory_contents
 from otel_experiments.store.memory.contents import Contents
@@ -232,6 +234,18 @@ class MemoryStore:
         """Yield the spans and the data points of instruments that `query` means."""
         with self._open() as contents:
             return iter(list(_attached.telemetry_items(contents, query)))
+
+    def artifacts(self, query: ArtifactQuery) -> list[StoredArtifact]:
+        """Return what runs logged as artifacts or media, as `query` asks, by time."""
+        with self._open() as contents:
+            return _artifacts.find(contents.artifacts, query)
+
+    def artifact_uses(
+        self, *, run_ids: Sequence[str] | None = None, digests: Sequence[str] | None = None
+    ) -> list[ArtifactUsed]:
+        """Return which artifacts these runs (None: all) used, of these digests (None: all), by time."""
+        with self._open() as contents:
+            return _artifacts.uses(contents.artifacts, run_ids, digests)
 
     def unsent(self, run_ids: Sequence[str] | None = None) -> list[Unsent]:
         """Return what destinations have not taken of these runs (None: all)."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from otel_experiments.model.batch import MetricDefinition, WriteBatch
 from otel_experiments.model.metric import PointBlock
+from otel_experiments.store.memory import artifacts as _artifacts
 from otel_experiments.store.memory.contents import Contents
 from otel_experiments.store.semantics.given import as_given
 from otel_experiments.store.semantics.identity import instrument_point_hash, log_record_hash
@@ -64,6 +65,7 @@ def whole_run(contents: Contents, run_id: str | None) -> Iterator[WriteBatch]:
             cut = slice(start, start + WHOLE_POINTS)
             columns = history.steps[cut], history.times_ns[cut], (history.values[cut],)
             yield WriteBatch(points=[PointBlock(run_id, (key,), *columns)])
+    yield from _artifacts.of_run(contents.artifacts, run_id)
     stored = contents.runs.get(run_id)
     batch = WriteBatch() if stored is None else news_of(stored)
     batch.params += [param for (owner, _), param in sorted(contents.params.items()) if owner == run_id]

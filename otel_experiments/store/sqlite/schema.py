@@ -365,7 +365,76 @@ _V4 = (
     """,
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2, _V3, _V4)
+_V5 = (
+    """
+    create table artifacts (
+      artifact_id integer primary key,
+      hash text not null unique,
+      run_id text not null references runs (run_id) on delete cascade,
+      role text not null check (role in ('artifact', 'media')),
+      experiment text not null,
+      name text not null,
+      type text not null,
+      digest text not null,
+      is_folder integer not null,
+      size_bytes integer not null,
+      file_count integer not null,
+      file_name text not null,
+      media_type text not null,
+      step real,
+      position integer not null,
+      caption text not null,
+      metadata text not null,
+      place text not null,
+      rank integer,
+      span_id text not null,
+      time_ns integer not null
+    )
+    """,
+    "create index artifacts_by_run on artifacts (run_id, role, name, time_ns)",
+    # The version that was logged last is the end of its name's stretch.
+    """
+    create index artifacts_by_name on artifacts (experiment, name, time_ns, digest)
+      where role = 'artifact'
+    """,
+    "create index artifacts_by_digest on artifacts (digest)",
+    # A number is given once, also where the run that logged the version is gone.
+    """
+    create table artifact_versions (
+      experiment text not null,
+      name text not null,
+      version integer not null,
+      digest text not null,
+      primary key (experiment, name, version),
+      unique (experiment, name, digest)
+    ) without rowid
+    """,
+    """
+    create table artifact_aliases (
+      experiment text not null,
+      name text not null,
+      alias text not null,
+      digest text,
+      time_ns integer not null,
+      run_id text not null,
+      primary key (experiment, name, alias)
+    ) without rowid
+    """,
+    "create index artifact_aliases_by_run on artifact_aliases (run_id)",
+    """
+    create table artifact_uses (
+      run_id text not null references runs (run_id) on delete cascade,
+      digest text not null,
+      experiment text not null,
+      name text not null,
+      time_ns integer not null,
+      primary key (run_id, digest, experiment, name)
+    ) without rowid
+    """,
+    "create index artifact_uses_by_digest on artifact_uses (digest)",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2, _V3, _V4, _V5)
 """Migration i leads from schema version i to i + 1."""
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)

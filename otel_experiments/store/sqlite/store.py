@@ -22,6 +22,7 @@ from otel_experiments.store.sqlite.reading import read
 from otel_experiments.store.sqlite.settled import UNSETTLED, mark, segment_offset
 
 if TYPE_CHECKING:
+    from otel_experiments.model.artifact import ArtifactQuery, ArtifactUsed, StoredArtifact
     from otel_experiments.model.attachment import TelemetryGroup, TelemetryQuery
     from otel_experiments.model.batch import WriteBatch
     from otel_experiments.model.instrument import InstrumentPoint
@@ -188,6 +189,20 @@ class SqliteStore:
         from otel_experiments.store.sqlite import attached as _attached  # noqa: PLC0415 - as above
 
         return _attached.telemetry_items(self._database, query)
+
+    def artifacts(self, query: ArtifactQuery) -> list[StoredArtifact]:
+        """Return what runs logged as artifacts or media, as `query` asks, by time."""
+        from otel_experiments.store.sqlite import read_artifacts as _read_artifacts  # noqa: PLC0415 - few need it
+
+        return read(self._database, _read_artifacts.artifacts, query)
+
+    def artifact_uses(
+        self, *, run_ids: Sequence[str] | None = None, digests: Sequence[str] | None = None
+    ) -> list[ArtifactUsed]:
+        """Return which artifacts these runs (None: all) used, of these digests (None: all), by time."""
+        from otel_experiments.store.sqlite import read_artifacts as _read_artifacts  # noqa: PLC0415 - few need it
+
+        return read(self._database, _read_artifacts.uses, run_ids, digests)
 
     def unsent(self, run_ids: Sequence[str] | None = None) -> list[Unsent]:
         """Return what destinations have not taken of these runs (None: all)."""

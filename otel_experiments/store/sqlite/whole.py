@@ -23,6 +23,7 @@ from otel_experiments.store.semantics.identity import instrument_point_hash, log
 from otel_experiments.store.semantics.news import news_of
 from otel_experiments.store.semantics.pages import WHOLE_ITEMS, WHOLE_POINTS
 from otel_experiments.store.semantics.run import StoredRun
+from otel_experiments.store.sqlite import read_artifacts as _read_artifacts
 from otel_experiments.store.sqlite import read_telemetry as _read_telemetry
 from otel_experiments.store.sqlite.chunk import decode_floats, decode_times
 from otel_experiments.store.sqlite.database import Database
@@ -94,6 +95,7 @@ def whole_run(database: Database, run_id: str | None) -> Iterator[WriteBatch]:
         yield WriteBatch(instrument_points=[as_given(one, instrument_point_hash, given) for one in points])
     if run_id is not None:
         yield from _points(database, run_id)
+        yield from _read_artifacts.of_run(database, run_id)
         yield read(database, _run_itself, run_id)
 
 

@@ -7,6 +7,7 @@ import sqlite3
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.store.sqlite.join_traces import join_traces
 from otel_experiments.store.sqlite.unsent import join_arrivals, write_unsent
+from otel_experiments.store.sqlite.write_artifacts import ArtifactWriter
 from otel_experiments.store.sqlite.write_origin import OriginWriter
 from otel_experiments.store.sqlite.write_point import PointWriter
 from otel_experiments.store.sqlite.write_run import RunWriter
@@ -22,6 +23,7 @@ class BatchWriter:
         self._runs = RunWriter(self._origins)
         self._points = PointWriter(self._runs)
         self._telemetry = TelemetryWriter(self._runs, self._origins)
+        self._artifacts = ArtifactWriter(self._runs)
 
     def write(self, connection: sqlite3.Connection, batch: WriteBatch, generation: int) -> None:
         """Write the batch and move the offsets of its journals on.
@@ -48,6 +50,8 @@ class BatchWriter:
             self._telemetry.write_instrument_points(connection, batch.instrument_points)
         if batch.detach or batch.attach:
             self._attach(connection, batch)
+        if batch.artifacts or batch.artifact_uses or batch.artifact_aliases:
+            self._artifacts.write(connection, batch)
         if batch.shared_traces:
             join_traces(connection, batch.shared_traces)
         self._note_unsent(connection, batch)

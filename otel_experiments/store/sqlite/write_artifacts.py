@@ -1,0 +1,102 @@
+"""Writing what runs logged and used as artifacts into SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.store.semantics.artifacts import (
+    alias_order,
+    artifact_hash,
+    better_record,
+    plain_alias,
+    plain_artifact,
+    plain_use,
+    version_for,
+)
+from otel_experiments.store.sqlite.artifact_columns import COLUMNS, artifact_of, row_of
+from otel_experiments.store.sqlite.unreadable import ABOUT_CONTENT
+from otel_experiments.store.sqlite.write_run import RunWriter
+
+# Indexes: unique (hash), and the primary keys.
+_INSERT: Final = f"""
+    insert into artifacts (hash, {", ".join(COLUMNS)}) values (?, {", ".join("?" * len(COLUMNS))})
+    on conflict (hash) do nothing
+"""
+_KNOWN: Final = f"select {', '.join(COLUMNS)} from artifacts where hash = ?"
+_UPDATE: Final = f"update artifacts set {', '.join(f'{one} = ?' for one in COLUMNS)} where hash = ?"
+_IS_NUMBERED: Final = "select 1 from artifact_versions where experiment = ? and name = ? and digest = ?"
+_NUMBERS: Final = "select version from artifact_versions where experiment = ? and name = ?"
+_NUMBER: Final = "insert into artifact_versions (experiment, name, version, digest) values (?, ?, ?, ?)"
+_USE: Final = """
+    insert into artifact_uses (run_id, digest, experiment, name, time_ns) values (?, ?, ?, ?, ?)
+    on conflict (run_id, digest, experiment, name) do update set time_ns = min(time_ns, excluded.time_ns)
+"""
+_ALIAS: Final = """
+    select digest, time_ns, run_id from artifact_aliases where experiment = ? and name = ? and alias = ?
+"""
+_SET: Final = """
+    insert or replace into artifact_aliases (experiment, name, alias, digest, time_ns, run_id)
+    values (?, ?, ?, ?, ?, ?)
+"""
+
+
+class ArtifactWriter:
+    """Writes what a batch says of artifacts. One for each store; all of it runs inside the caller's transaction."""
+
+    def __init__(self, runs: RunWriter) -> None:
+        self._runs = runs
+
+    def write(self, connection: sqlite3.Connection, batch: WriteBatch) -> None:
+        """Write artifacts, uses and aliases, in this order."""
+        for logged in batch.artifacts:
+            self._runs.ensure(connection, logged.run_id, logged.time_ns)
+            _write_artifact(connection, plain_artifact(logged))
+        for used in batch.artifact_uses:
+            self._runs.ensure(connection, used.run_id, used.time_ns)
+            _write_use(connection, plain_use(used))
+        for alias in batch.artifact_aliases:
+            _write_alias(connection, plain_alias(alias))
+
+
+def _write_artifact(connection: sqlite3.Connection, logged: ArtifactLogged) -> None:
+    one, key = replace(logged, version=None), artifact_hash(logged)
+    if not connection.execute(_INSERT, (key, *row_of(one))).rowcount:
+        known = _readable(connection.execute(_KNOWN, (key,)).fetchone())
+        if known is None or better_record(known, one) != known:
+            connection.execute(_UPDATE, (*row_of(one), key))
+    if one.role == "artifact":
+        _number(connection, logged)
+
+
+def _readable(row: Sequence[object]) -> ArtifactLogged | None:
+    try:
+        return artifact_of(row)
+    except ABOUT_CONTENT as error:
+        if is_interruption(error):
+            raise
+        return None
+
+
+def _number(connection: sqlite3.Connection, logged: ArtifactLogged) -> None:
+    name = (logged.experiment, logged.name)
+    if connection.execute(_IS_NUMBERED, (*name, logged.digest)).fetchone() is not None:
+        return
+    taken = {number for (number,) in connection.execute(_NUMBERS, name)}
+    connection.execute(_NUMBER, (*name, version_for(taken, logged.version), logged.digest))
+
+
+def _write_use(connection: sqlite3.Connection, used: ArtifactUsed) -> None:
+    connection.execute(_USE, (used.run_id, used.digest, used.experiment, used.name, used.time_ns))
+
+
+def _write_alias(connection: sqlite3.Connection, alias: AliasSet) -> None:
+    place = (alias.experiment, alias.name, alias.alias)
+    row = connection.execute(_ALIAS, place).fetchone()
+    if row is None or alias_order(alias) > alias_order(AliasSet(*place, *row)):
+        connection.execute(_SET, (*place, alias.digest, alias.time_ns, alias.run_id))
