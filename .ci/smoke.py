@@ -94,7 +94,22 @@ def missing_receiver() -> str:
     return text
 
 
-MISSING: dict[str, Callable[[], str]] = {"demo": missing_demo, "receiver": missing_receiver}
+def missing_frames() -> str:
+    """A table of pandas without pandas."""
+    import otel_experiments as ox  # noqa: PLC0415 - what is tested
+
+    try:
+        ox.runs(limit=0).to_pandas()
+    except ImportError as error:
+        return str(error)
+    return "a table"
+
+
+MISSING: dict[str, Callable[[], str]] = {
+    "demo": missing_demo,
+    "frames": missing_frames,
+    "receiver": missing_receiver,
+}
 """For each extra a way to run into its absence; answers with the text that the user then sees."""
 
 

@@ -10,7 +10,7 @@ from otel_experiments import _opening
 from otel_experiments._active import active_store
 from otel_experiments.model.run import Experiment
 from otel_experiments.model.search import Expression
-from otel_experiments.query import Reader, RunView, Table
+from otel_experiments.query import Reader, RunList, RunView, Table
 from otel_experiments.record.base.settings import Settings
 
 P = ParamSpec("P")
@@ -46,7 +46,7 @@ def runs(
     offset: int = 0,
     experiment: str | None = None,
     store: str | os.PathLike[str] | None = None,
-) -> list[RunView]:
+) -> RunList:
     """Return stored runs, newest first: `ox.runs('metrics["val/acc"].max > 0.9 and params.lr < 1e-3')`.
 
     Without `store` it is the store that this process records into, else the one of the environment.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 Direction = Literal["min", "max"]
 """Which way is better: `min` for a loss, `max` for an accuracy."""
@@ -48,6 +51,14 @@ class PointBlock:
     is_repeating: bool = False
 
 
+class Point(NamedTuple):
+    """One point of a series, its time in UTC to the microsecond; `Points.times_ns` has the nanoseconds."""
+
+    step: float
+    time: datetime
+    value: float
+
+
 @dataclass(frozen=True, slots=True)
 class Points:
     """The history of one series, as columns in recording order.
@@ -61,6 +72,15 @@ class Points:
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    def __iter__(self) -> Iterator[Point]:
+        """Yield the points one by one, so that libraries make a table of the columns step, time and value."""
+        from datetime import UTC, datetime, timedelta  # noqa: PLC0415 - few need it
+
+        epoch = datetime.fromtimestamp(0, UTC)
+        for step, time_ns, value in zip(self.steps, self.times_ns, self.values, strict=True):
+            number = int(step) if step.is_integer() else step
+            yield Point(number, epoch + timedelta(microseconds=time_ns // 1000), value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from otel_experiments._face import lazy_names
 from otel_experiments.query.metrics_view import MetricsView, NumpyPoints, SeriesView
 from otel_experiments.query.params_view import ParamsView
 from otel_experiments.query.reader import Reader, Table
+from otel_experiments.query.run_list import RunList
 from otel_experiments.query.run_view import RunView
 from otel_experiments.query.search import parse_order, parse_search
 
@@ -19,6 +20,7 @@ __all__ = [
     "NumpyPoints",
     "ParamsView",
     "Reader",
+    "RunList",
     "RunView",
     "SeriesView",
     "SpansView",

@@ -8,14 +8,19 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from otel_experiments.errors import MetricNotFoundError, MissingPackageError
 from otel_experiments.model.metric import Band, Direction, Points, Series, Summary
 from otel_experiments.query.closest import closest
+from otel_experiments.query.frames.framed import Framed
+from otel_experiments.query.frames.framed_metrics import FramedMetrics
 from otel_experiments.query.natural import natural_key
 from otel_experiments.store import Store
 from otel_experiments.store.semantics.band import band_of
+
+if TYPE_CHECKING:
+    from otel_experiments.query.frames.columns import Columns
 
 
 class NumpyPoints(NamedTuple):
@@ -60,7 +65,7 @@ def _whole(step: float | None) -> float | None:
     return int(step) if step is not None and math.isfinite(step) and step == int(step) else step
 
 
-class SeriesView:
+class SeriesView(Framed):
     """One series: what is known of it without reading a point, and its points when they are asked for.
 
     Where several ranks recorded the metric, it is the series of one of them; `of_rank` has those of the others.
@@ -275,6 +280,11 @@ class SeriesView:
             np.asarray(points.values, dtype=np.float64),
         )
 
+    def _columns(self) -> Columns:
+        from otel_experiments.query.frames.point_columns import point_columns  # noqa: PLC0415 - few need it
+
+        return point_columns(self._points)
+
     def __len__(self) -> int:
         return self.count
 
@@ -284,7 +294,7 @@ class SeriesView:
         return f"SeriesView({self.name!r}{phase}, count={self.count}, last={self.last!r})"
 
 
-class MetricsView(Mapping[str, SeriesView]):
+class MetricsView(FramedMetrics, Mapping[str, SeriesView]):
     """The series of a run by the metric's name; `metrics["loss", "validation"]` asks for a phase.
 
     Without a phase the series that has none is meant; where there is none of that kind, the first by phase. Where
@@ -337,6 +347,9 @@ class MetricsView(Mapping[str, SeriesView]):
     def matching(self, glob: str, *, rank: int | Literal["all"] | None = None) -> list[SeriesView]:
         """Return the series whose name matches a glob such as `val/*`, by name and phase; `rank` as in `all`."""
         return [view for view in self.all(rank=rank) if fnmatch.fnmatchcase(view.name, glob)]
+
+    def _chosen(self, glob: str, rank: int | Literal["all"] | None) -> list[SeriesView]:
+        return self.matching(glob, rank=rank)
 
     def _not_found(self, key: str | tuple[str, str]) -> MetricNotFoundError:
         name = key if isinstance(key, str) else key[0]

@@ -29,19 +29,19 @@ from otel_experiments.model.search import (
     SpanQuery,
 )
 from otel_experiments.query.closest import beginning_so, closest
+from otel_experiments.query.frames.framed import Framed
 from otel_experiments.query.liveness import Liveness
-from otel_experiments.query.run_view import RunPage, RunView
+from otel_experiments.query.run_list import RunList
+from otel_experiments.query.run_view import PAGE_SIZE, RunPage, RunView
 from otel_experiments.query.search import parse_order, parse_search
 from otel_experiments.query.search_text import fields_of
 from otel_experiments.store import Row, Store
 
 if TYPE_CHECKING:
     from otel_experiments.model.attachment import TelemetryGroup
+    from otel_experiments.query.frames.columns import Columns
     from otel_experiments.query.search_told import SearchTeller
     from otel_experiments.query.spans_view import SpansView
-
-PAGE_SIZE = 500
-"""Runs whose params, tags and series are fetched together: three queries for so many runs."""
 
 _OF_BEST = frozenset({"best", "best_step"})
 LATEST = "latest"
@@ -52,8 +52,8 @@ _STORED_LIVE = Comparison(_STATE, "in", tuple(str(state) for state in RunState i
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """The answer to an SQL statement."""
+class Table(Framed):
+    """The answer to an SQL statement: its rows, and a table of pandas, polars or Arrow."""
 
     columns: tuple[str, ...]
     rows: list[Row]
@@ -63,6 +63,11 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def _columns(self) -> Columns:
+        from otel_experiments.query.frames.columns import row_columns  # noqa: PLC0415 - few need it
+
+        return row_columns(self.columns, self.rows)
 
 
 class Reader:
@@ -118,7 +123,7 @@ class Reader:
         limit: int | None = None,
         offset: int = 0,
         experiment: str | None = None,
-    ) -> list[RunView]:
+    ) -> RunList:
         """Return the runs that match, newest first unless `order` says otherwise.
 
         Args:
@@ -152,7 +157,7 @@ class Reader:
                 self._check_experiment(experiment)
             if expression is not None:
                 self._teller.tell_unmatched(expression)
-        return self._views(found, liveness)
+        return RunList(self._views(found, liveness))
 
     def check_fields(self, fields: Sequence[SearchField]) -> list[SearchField]:
         """Return the fields as they are to be shown, and warn of those that no run has."""

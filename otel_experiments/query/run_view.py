@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from otel_experiments.model.metric import Series
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from otel_experiments.model.rank_config import RankDifference
     from otel_experiments.model.span import Link
     from otel_experiments.query.spans_view import SpansView
+
+PAGE_SIZE = 500
+"""Runs whose params, tags and series are fetched together: three queries for so many runs."""
 
 _ENVIRONMENT = (
     attributes.SERVICE_NAME,
@@ -302,3 +306,18 @@ class RunView:
 
     def __repr__(self) -> str:
         return f"RunView({self.short_id!r}, {self.name!r}, {str(self.state)!r})"
+
+
+def pages_of(runs: Sequence[RunView]) -> Iterator[list[RunView]]:
+    """Yield the runs a page at a time, nothing of them read yet.
+
+    Whoever drops each page before the next keeps the params and series of `PAGE_SIZE` runs in memory,
+    however many runs there are.
+    """
+    for store, group in groupby(runs, key=lambda run: run._page.store):  # noqa: SLF001 - of this module
+        same = list(group)
+        for start in range(0, len(same), PAGE_SIZE):
+            part = same[start : start + PAGE_SIZE]
+            first = part[0]._page  # noqa: SLF001 - as above
+            page = RunPage(store, [run.id for run in part], first.liveness, first.read_problems)
+            yield [RunView(run.record, page) for run in part]

@@ -5,8 +5,8 @@ from dataclasses import fields
 
 import otel_experiments as ox
 from otel_experiments.model.run import FACT_ATTRIBUTES, Run, RunFacts
-from otel_experiments.query.export.text import RUN_COLUMNS
 from otel_experiments.query.plain import plain_run
+from otel_experiments.query.run_columns import RUN_COLUMNS
 from otel_experiments.semconv.registry import ATTRIBUTES
 
 FACTS = {one.name for one in fields(RunFacts)}

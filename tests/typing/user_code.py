@@ -12,7 +12,7 @@ from otel_experiments.capture import capture_exported, capture_run, record_here
 from otel_experiments.exporters import GoldenSpanExporter, StoreSpanExporter
 from otel_experiments.golden import compare_traces
 from otel_experiments.goldens import find_pending, load_golden
-from otel_experiments.query import Reader, RunView
+from otel_experiments.query import Reader, RunList, RunView
 from otel_experiments.record import FlushReport, Scope
 from otel_experiments.store import Store, open_store
 from otel_experiments.testing import LiveCheck, LiveCheckSpanProcessor, SteppingClock, assert_trace
@@ -130,7 +130,9 @@ assert_type(ox.current_run(), ox.Run)
 stored = ox.run("baseline")
 assert_type(stored, RunView)
 assert_type(stored.metrics["loss"].last, float)
-assert_type(ox.runs("params.lr < 1", limit=3), list[RunView])
+assert_type(ox.runs("params.lr < 1", limit=3), RunList)
+assert_type(ox.runs()[0], RunView)
+assert_type(ox.runs()[:2], RunList)
 ox.runs(limit="3")  # error: [arg-type]
 ox.configure(store="runs.db", on_error="raise", exit_timeout_s=2)
 ox.configure(otlp="http://localhost:4317")

@@ -7,32 +7,22 @@ CSV is RFC 4180: CRLF, quotes where they are needed, one header with the union o
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Protocol
 
-from otel_experiments.model.run import RunFacts
 from otel_experiments.model.span import Span
 from otel_experiments.query.export.spreadsheet import defused
-from otel_experiments.query.json_values import Plain, json_line, plain, plain_number, plain_step
+from otel_experiments.query.frames.columns import text_of
+from otel_experiments.query.json_values import json_line, plain_number, plain_step
 from otel_experiments.query.metrics_view import SeriesView
-from otel_experiments.query.natural import natural_key
-from otel_experiments.query.plain import plain_run, plain_span, run_fields
+from otel_experiments.query.plain import plain_run, plain_span
 from otel_experiments.query.reader import Reader
+from otel_experiments.query.run_columns import cells_of, column_order, is_time
 from otel_experiments.query.run_view import RunView
 from otel_experiments.query.spans_view import SpansView
 
-RUN_COLUMNS = (
-    "run_id", "experiment", "name", "state", "reason", "error_type", "created", "started", "ended",
-    "duration_s", *(one.name for one in fields(RunFacts)), "parent_run_id", "attempt",
-)  # fmt: skip
 POINT_COLUMNS = ("run_id", "metric", "phase", "step", "time_unix_nano", "value", "rank")
-SERIES_STATS = (
-    "last", "last_step", "min", "min_step", "max", "max_step", "mean", "best", "best_step", "count", "nan_count",
-)  # fmt: skip
-
 
 SPAN_PAGE = 20_000
 """Spans that are in memory at once."""
@@ -57,7 +47,7 @@ def runs_to_csv(
     for page in reader.pages(runs):
         for run in page:
             columns.update(dict.fromkeys(_cells(run)))
-    header = [*RUN_COLUMNS, *sorted(set(columns) - set(RUN_COLUMNS), key=_column_order)]
+    header = column_order(columns)
     writer = csv.writer(sink)
     row_of = defused if spreadsheet_safe else list
     writer.writerow(row_of(header))
@@ -144,37 +134,20 @@ def _series(reader: Reader, runs: Sequence[RunView], glob: str) -> Iterator[tupl
 
 
 def _cells(run: RunView) -> dict[str, object]:
-    times: dict[str, Plain] = {
-        "created": _iso(run.created_ns),
-        "started": _iso(run.started_ns),
-        "ended": _iso(run.ended_ns),
-    }
-    cells: dict[str, object] = dict(run_fields(run, times))
-    cells.update({f"tags.{key}": value for key, value in run.tags.items()})
-    cells.update({f"params.{key}": _cell(value) for key, value in run.params.flat.items()})
-    for series in run.metrics.all():
-        label = f"{series.name}[{series.phase}]" if series.phase else series.name
-        for stat in SERIES_STATS:
-            value = getattr(series, stat)
-            if value is not None:
-                number = plain_step(value) if stat.endswith("step") else plain_number(value)
-                cells[f"metrics.{label}.{stat}"] = number
-    return cells
+    return {column: _cell(column, value) for column, value in cells_of(run)}
 
 
-def _column_order(column: str) -> tuple[int, object, int]:
-    namespace, _, rest = column.partition(".")
-    name, _, stat = rest.rpartition(".")
-    if namespace == "metrics":
-        return 2, natural_key(name), SERIES_STATS.index(stat)
-    return ("tags", "params").index(namespace), natural_key(rest), 0
-
-
-def _cell(value: object) -> object:
-    """Return a parameter as a CSV cell: text as it is, everything else as JSON writes it."""
-    as_plain = plain(value)
-    text = as_plain if isinstance(as_plain, str) else json.dumps(as_plain, ensure_ascii=False)
-    return text.encode("utf-8", "replace").decode()  # half a surrogate pair: no file can carry it
+def _cell(column: str, value: object) -> object:
+    """Return a value as it is in CSV: text as it is, everything else as JSON writes it, times in ISO 8601."""
+    if is_time(column):
+        assert value is None or isinstance(value, int)
+        return _iso(value)
+    namespace = column.partition(".")[0]
+    if namespace == "params":
+        return text_of(value)
+    if namespace == "metrics" and isinstance(value, float):
+        return plain_step(value) if column.endswith("_step") else plain_number(value)
+    return value
 
 
 def _iso(time_ns: int | None) -> str:

@@ -1,0 +1,1 @@
+"""Runs, points, spans and records as tables of pandas, polars and Arrow."""

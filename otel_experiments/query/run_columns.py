@@ -1,0 +1,137 @@
+"""One row a run: its fields, `tags.*`, `params.*`, `metrics.NAME.last` and so on. CSV, Parquet and frames have these columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from functools import lru_cache
+from typing import Any, Final, Literal, get_args
+
+from otel_experiments.errors import QueryError
+from otel_experiments.model.run import RunFacts
+from otel_experiments.query.frames.columns import Column, Columns, Kind, as_kind, guessed
+from otel_experiments.query.metrics_view import SeriesView
+from otel_experiments.query.natural import natural_key
+from otel_experiments.query.run_view import RunView
+
+RUN_COLUMNS: Final = (
+    "run_id", "experiment", "name", "state", "reason", "error_type", "created", "started", "ended",
+    "duration_s", *(one.name for one in fields(RunFacts)), "parent_run_id", "attempt",
+)  # fmt: skip
+SeriesStat = Literal[
+    "last", "last_step", "min", "min_step", "max", "max_step", "mean", "best", "best_step", "count", "nan_count"
+]  # fmt: skip
+SERIES_STATS: Final[tuple[SeriesStat, ...]] = get_args(SeriesStat)
+"""What there is of a series, each in a column of its own."""
+
+_KINDS: Final[dict[str, Kind]] = {
+    "created": "time", "started": "time", "ended": "time", "duration_s": "float", "attempt": "int",
+}  # fmt: skip
+_STAT_KINDS: Final[dict[str, Kind]] = {"count": "int", "nan_count": "int"}
+_NAMESPACES: Final = ("tags", "params", "metrics")
+
+
+def cells_of(run: RunView, stats: Sequence[SeriesStat] = SERIES_STATS) -> Iterator[tuple[str, object]]:
+    """Yield the cells of a run with their columns, those that it has; times are nanoseconds since the Unix epoch."""
+    record = run.record
+    yield "run_id", run.id
+    yield "experiment", run.experiment
+    yield "name", run.name
+    yield "state", str(run.state)
+    yield "reason", run.reason
+    yield "error_type", run.error_type
+    yield "created", run.created_ns
+    yield "started", run.started_ns
+    yield "ended", run.ended_ns
+    yield "duration_s", run.duration_s
+    for one in fields(RunFacts):
+        yield one.name, getattr(record, one.name)
+    yield "parent_run_id", record.parent_run_id
+    yield "attempt", record.attempt
+    for key, tag in run.tags.items():
+        yield f"tags.{key}", tag
+    for key, value in run.params.flat.items():
+        yield f"params.{key}", value
+    for series in run.metrics.all():
+        values = _values_of(series, stats)
+        for column, number in zip(_columns_of(series.name, series.phase, tuple(stats)), values, strict=True):
+            if number is not None:
+                yield column, number
+
+
+def _values_of(series: SeriesView, stats: Sequence[SeriesStat]) -> list[float | None]:
+    return [getattr(series, stat) for stat in stats]
+
+
+@lru_cache(maxsize=4096)
+def _columns_of(name: str, phase: str, stats: Sequence[SeriesStat]) -> tuple[str, ...]:
+    label = f"{name}[{phase}]" if phase else name
+    return tuple(f"metrics.{label}.{stat}" for stat in stats)
+
+
+def column_order(columns: Iterable[str]) -> list[str]:
+    """Return the columns of some runs in the order of a table: the fields, then tags, params and metrics by name."""
+    return [*RUN_COLUMNS, *sorted(set(columns) - set(RUN_COLUMNS), key=_place_of)]
+
+
+def _place_of(column: str) -> tuple[int, object, int]:
+    namespace, _, rest = column.partition(".")
+    if namespace == "metrics":
+        name, _, stat = rest.rpartition(".")
+        return 2, natural_key(name), SERIES_STATS.index(stat)
+    return _NAMESPACES.index(namespace), natural_key(rest), 0
+
+
+def kind_of(column: str) -> Kind | None:
+    """Return the kind that a column has by its name; None where its values decide."""
+    if "." not in column:
+        return _KINDS.get(column, "text")
+    namespace, _, rest = column.partition(".")
+    stat = rest.rpartition(".")[2]
+    if namespace == "tags":
+        return "text"
+    if namespace == "params" or stat.endswith("_step"):
+        return None
+    return _STAT_KINDS.get(stat, "float")
+
+
+def is_time(column: str) -> bool:
+    """Tell whether a column holds points in time."""
+    return _KINDS.get(column) == "time"
+
+
+def check_stats(stats: Sequence[str]) -> tuple[SeriesStat, ...]:
+    """Return which columns of a metric are wanted, each once, in their order in a table.
+
+    Raises:
+        QueryError: one of them is not known.
+    """
+    wanted = tuple(dict.fromkeys([stats] if isinstance(stats, str) else stats))
+    if unknown := [stat for stat in wanted if stat not in SERIES_STATS]:
+        raise QueryError(
+            f"A table of runs has no column {unknown[0]!r} of a metric.\n  There are: {', '.join(SERIES_STATS)}."
+        )
+    return tuple(stat for stat in SERIES_STATS if stat in wanted)
+
+
+def run_columns(runs: Iterable[RunView], count: int, stats: Sequence[SeriesStat] = SERIES_STATS) -> Columns:
+    """Return so many runs as columns, each looked at once; a column that a run lacks is missing there."""
+    table: dict[str, list[object]] = {}
+    for row, run in enumerate(runs):
+        for column, value in cells_of(run, stats):
+            values = table.get(column)
+            if values is None:
+                values = table[column] = [None] * count
+            values[row] = value
+    made = {}
+    for name in column_order(table):
+        values = table.pop(name, None) or [None] * count
+        kind = kind_of(name)
+        made[name] = guessed(values) if kind is None else Column(kind, _as_column(name, kind, values))
+    return Columns(count, made)
+
+
+def _as_column(name: str, kind: Kind, values: list[object]) -> list[Any]:
+    if kind == "text" and name in RUN_COLUMNS:
+        values = [value or None for value in values]  # "": there is none
+    return as_kind(values, kind)

@@ -1,0 +1,78 @@
+"""Runs that were found together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, SupportsIndex, overload
+
+from otel_experiments.query.run_view import RunView, pages_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from otel_experiments.query.frames.columns import Columns
+    from otel_experiments.query.run_columns import SeriesStat
+
+
+class RunList(list[RunView]):
+    """Runs in the order that was asked for: a list, and a table of pandas, polars or Arrow.
+
+    The table has one row a run, and columns as `export runs` has them: the run's fields, `tags.KEY`, `params.KEY` and of
+    each metric `metrics.NAME.last`, `.min` and so on. `stats` says which of these; without it all.
+    """
+
+    def to_pandas(self, *, stats: Sequence[SeriesStat] | None = None) -> pd.DataFrame:
+        """Return a table of pandas, one row a run; a missing float is NaN, a missing integer or boolean NA.
+
+        Raises:
+            MissingPackageError: pandas is not installed.
+            QueryError: `stats` has what is not known of a metric.
+        """
+        from otel_experiments.query.frames import libraries  # noqa: PLC0415 - few need it
+
+        return libraries.to_pandas(self._columns(stats), "runs.to_pandas()")
+
+    def to_polars(self, *, stats: Sequence[SeriesStat] | None = None) -> pl.DataFrame:
+        """Return a table of polars, one row a run; what is missing is null, NaN a number.
+
+        Raises:
+            MissingPackageError: polars is not installed.
+            QueryError: `stats` has what is not known of a metric.
+        """
+        from otel_experiments.query.frames import libraries  # noqa: PLC0415 - few need it
+
+        return libraries.to_polars(self._columns(stats), "runs.to_polars()")
+
+    def to_arrow(self, *, stats: Sequence[SeriesStat] | None = None) -> pa.Table:
+        """Return an Arrow table, one row a run; what is missing is null, NaN a number.
+
+        Raises:
+            MissingPackageError: pyarrow is not installed.
+            QueryError: `stats` has what is not known of a metric.
+        """
+        from otel_experiments.query.frames import libraries  # noqa: PLC0415 - few need it
+
+        return libraries.to_arrow(self._columns(stats), "runs.to_arrow()")
+
+    def _columns(self, stats: Sequence[SeriesStat] | None) -> Columns:
+        from otel_experiments.query.run_columns import SERIES_STATS, check_stats, run_columns  # noqa: PLC0415 - as above
+
+        wanted = SERIES_STATS if stats is None else check_stats(stats)
+        return run_columns((run for page in pages_of(self) for run in page), len(self), wanted)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> RunView: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> RunList: ...
+    def __getitem__(self, index: SupportsIndex | slice, /) -> RunView | RunList:
+        if isinstance(index, slice):
+            return RunList(super().__getitem__(index))
+        return super().__getitem__(index)
+
+    def __repr__(self) -> str:
+        shown = [f"{run.name} ({run.short_id})" for run in self[:3]]
+        if len(self) > len(shown):
+            shown.append(f"and {len(self) - len(shown)} more")
+        return f"RunList({len(self)}{': ' if shown else ''}{', '.join(shown)})"
