@@ -18,10 +18,10 @@ Never an attribute of a metric.
 """
 
 ARTIFACT_HASH: Final = "artifact.hash"
-"""Digest of the artifact's bytes, hex.
+"""Digest of the artifact's bytes; ours are SHA-256 and say so.
 
 Type: str
-Examples: "9ff4c52759e2c4ac70b7d517bc7fcdc1cda631ca0045271ddd1b192544f8a3e9"
+Examples: "sha256:9ff4c52759e2c4ac70b7d517bc7fcdc1cda631ca0045271ddd1b192544f8a3e9"
 Stability: development
 Defined by: https://opentelemetry.io/schemas/1.44.0
 Never an attribute of a metric.
@@ -460,6 +460,119 @@ ML_ANOMALY_VALUE: Final = "ml.anomaly.value"
 
 Type: float
 Examples: 1250.5
+Stability: development
+Never an attribute of a metric.
+"""
+
+ML_ARTIFACT_ALIAS: Final = "ml.artifact.alias"
+"""A name for one of the digests under an artifact's name.
+
+Type: str
+Examples: "best", "production"
+Stability: development
+Never an attribute of a metric.
+"""
+
+ML_ARTIFACT_CAPTION: Final = "ml.artifact.caption"
+"""A line about an artifact.
+
+Type: str
+Examples: "predicted 3, was 5"
+Stability: development
+Never an attribute of a metric.
+"""
+
+ML_ARTIFACT_EXPERIMENT: Final = "ml.artifact.experiment"
+"""The experiment to which an artifact's name belongs.
+
+Type: str
+Examples: "mnist"
+Stability: development
+Never an attribute of a metric.
+"""
+
+ML_ARTIFACT_FILE_COUNT: Final = "ml.artifact.file_count"
+"""Number of files of a folder.
+
+Type: int
+Examples: 12
+Stability: development
+Never an attribute of a metric.
+"""
+
+ML_ARTIFACT_FORM: Final = "ml.artifact.form"
+"""Whether an artifact is one file or a folder.
+
+Type: str
+Values: file, folder
+Stability: development
+"""
+
+ML_ARTIFACT_INDEX: Final = "ml.artifact.index"
+"""Position in a list of media that were logged at once, from 0.
+
+Type: int
+Examples: 0, 3
+Stability: development
+Never an attribute of a metric.
+"""
+
+ML_ARTIFACT_MEDIA_TYPE: Final = "ml.artifact.media_type"
+"""Media type of an artifact's bytes.
+
+Type: str
+Examples: "image/png", "text/html"
+Stability: development
+"""
+
+ML_ARTIFACT_NAME: Final = "ml.artifact.name"
+"""Name under which a run kept or used bytes; it belongs to the run's experiment.
+
+Type: str
+Examples: "model", "train-data", "val/predictions"
+Stability: development
+Never an attribute of a metric.
+"""
+
+ML_ARTIFACT_ROLE: Final = "ml.artifact.role"
+"""Whether bytes are kept for later use or to be looked at.
+
+Type: str
+Values: artifact, media
+Stability: development
+"""
+
+ML_ARTIFACT_SIZE: Final = "ml.artifact.size"
+"""Size of an artifact in bytes, of all files of a folder together.
+
+Type: int
+Examples: 104857600
+Stability: development
+Never an attribute of a metric.
+"""
+
+ML_ARTIFACT_STEP: Final = "ml.artifact.step"
+"""Step at which an artifact was logged.
+
+Type: float
+Examples: 0.0, 1250.0
+Stability: development
+Never an attribute of a metric.
+"""
+
+ML_ARTIFACT_TYPE: Final = "ml.artifact.type"
+"""What an artifact is.
+
+Type: str
+Examples: "model", "dataset", "file", "image", "table"
+Stability: development
+"""
+
+ML_ARTIFACT_URI: Final = "ml.artifact.uri"
+"""Where the bytes are kept, where that is not beside the run's store.
+
+Type: str
+Examples: "s3://bucket/artifacts"
 Stability: development
 Never an attribute of a metric.
 """

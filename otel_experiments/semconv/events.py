@@ -36,6 +36,51 @@ ML_ANOMALY: Final = EventDef(
 )
 """A metric took a value that something is wrong with."""
 
+ML_ARTIFACT_ALIAS: Final = EventDef(
+    name="ml.artifact.alias",
+    brief="An alias of an artifact's name has been set or taken away.",
+    attributes={
+        "ml.artifact.name": "required",
+        "ml.artifact.experiment": "required",
+        "ml.artifact.alias": "required",
+        "artifact.hash": "conditionally_required",
+    },
+)
+"""An alias of an artifact's name has been set or taken away."""
+
+ML_ARTIFACT_LOGGED: Final = EventDef(
+    name="ml.artifact.logged",
+    brief="A run has kept bytes under a name.",
+    attributes={
+        "ml.artifact.name": "required",
+        "artifact.hash": "required",
+        "ml.artifact.type": "required",
+        "ml.artifact.role": "required",
+        "ml.artifact.form": "required",
+        "ml.artifact.size": "required",
+        "ml.artifact.file_count": "conditionally_required",
+        "artifact.filename": "recommended",
+        "ml.artifact.media_type": "recommended",
+        "ml.artifact.step": "conditionally_required",
+        "ml.artifact.index": "conditionally_required",
+        "ml.artifact.caption": "conditionally_required",
+        "ml.artifact.uri": "recommended",
+        "ml.distributed.rank": "conditionally_required",
+    },
+)
+"""A run has kept bytes under a name."""
+
+ML_ARTIFACT_USED: Final = EventDef(
+    name="ml.artifact.used",
+    brief="A run uses bytes that are kept.",
+    attributes={
+        "artifact.hash": "required",
+        "ml.artifact.name": "conditionally_required",
+        "ml.artifact.experiment": "conditionally_required",
+    },
+)
+"""A run uses bytes that are kept."""
+
 ML_CHECKPOINT_SAVED: Final = EventDef(
     name="ml.checkpoint.saved",
     brief="A checkpoint has been written completely.",
@@ -151,6 +196,9 @@ ML_TELEMETRY_LOSS: Final = EventDef(
 ALL: Final[tuple[EventDef, ...]] = (
     GEN_AI_EVALUATION_RESULT,
     ML_ANOMALY,
+    ML_ARTIFACT_ALIAS,
+    ML_ARTIFACT_LOGGED,
+    ML_ARTIFACT_USED,
     ML_CHECKPOINT_SAVED,
     ML_METRIC_BATCH,
     ML_METRIC_DEFINITION,

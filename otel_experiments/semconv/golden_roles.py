@@ -4,6 +4,8 @@
 from typing import Final
 
 INDEX: Final[tuple[str, ...]] = (
+    "ml.artifact.index",
+    "ml.artifact.step",
     "ml.batch.index",
     "ml.distributed.local_rank",
     "ml.distributed.rank",
@@ -30,6 +32,7 @@ IDENTITY: Final[tuple[str, ...]] = (
 """Ids: which spans share one is compared, not its value."""
 
 VOLATILE: Final[tuple[str, ...]] = (
+    "artifact.hash",
     "code.file.path",
     "code.line.number",
     "code.stacktrace",
@@ -38,6 +41,9 @@ VOLATILE: Final[tuple[str, ...]] = (
     "host.arch",
     "host.id",
     "host.name",
+    "ml.artifact.file_count",
+    "ml.artifact.size",
+    "ml.artifact.uri",
     "ml.checkpoint.size",
     "ml.export.given_time",
     "ml.export.run_id",

@@ -153,6 +153,24 @@ class MlAnomalyKind(StrEnum):
     """Far from the values before it."""
 
 
+class MlArtifactForm(StrEnum):
+    """Values of `ml.artifact.form`. Whether an artifact is one file or a folder."""
+
+    FILE = "file"
+    """One file."""
+    FOLDER = "folder"
+    """A folder; its digest is that of the list of its files."""
+
+
+class MlArtifactRole(StrEnum):
+    """Values of `ml.artifact.role`. Whether bytes are kept for later use or to be looked at."""
+
+    ARTIFACT = "artifact"
+    """Kept under a name, with versions and aliases."""
+    MEDIA = "media"
+    """Shown over steps, such as an image."""
+
+
 class MlEnsembleStrategy(StrEnum):
     """Values of `ml.ensemble.strategy`, open. How the members' answers become one."""
 
