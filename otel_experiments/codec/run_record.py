@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from otel_experiments.codec.values import dump_value, load_value
 from otel_experiments.errors import TelemetryDecodeError
+from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed, parse_digest
 from otel_experiments.model.batch import (
     Heartbeat,
     MetricDefinition,
@@ -31,11 +32,17 @@ _ROWS: Final[dict[str, type[Any]]] = {
     "params": ParamSet,
     "tags": TagSet,
     "metric_definitions": MetricDefinition,
+    "artifacts": ArtifactLogged,
+    "artifact_uses": ArtifactUsed,
+    "artifact_aliases": AliasSet,
 }
 """The fields of a batch that are about a run itself."""
+_OF_OTHERS: Final = frozenset({AliasSet})
+"""Rows that may be of another run, or of none: they keep the id."""
 _OF_ALL: Final = "run_id"
 _INT64: Final = 2**63
 _DIRECTIONS: Final = (None, "min", "max")
+_ROLES: Final = ("artifact", "media")
 Json = Any  # parsed JSON
 
 
@@ -56,7 +63,8 @@ def load_run_record(run_id: str, text: str) -> WriteBatch:
     try:
         document = _object(load_value(text))
         for name, kind in _ROWS.items():
-            rows = [_row(kind, {**_object(row), _OF_ALL: run_id}) for row in _list(document.get(name, ()))]
+            own = {} if kind in _OF_OTHERS else {_OF_ALL: run_id}
+            rows = [_row(kind, {**_object(row), **own}) for row in _list(document.get(name, ()))]
             getattr(batch, name).extend(rows)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         pass_on(error)
@@ -71,7 +79,8 @@ def _mapping(row: Any) -> dict[str, object]:  # a dataclass
     return {
         field.name: _mapping(value) if is_dataclass(value) else value
         for field in fields(row)
-        if field.name != _OF_ALL and (value := getattr(row, field.name)) != field.default
+        if (field.name != _OF_ALL or type(row) in _OF_OTHERS)
+        and (value := getattr(row, field.name)) != field.default
     }
 
 
@@ -90,7 +99,7 @@ def _checked(field: Field[Any], value: Json) -> Any:
     kind, _, rest = str(field.type).partition(" | ")
     if value is None and rest == "None":
         return None
-    return _CHECKS[kind](value)
+    return _digest(value) if field.name == "digest" else _CHECKS[kind](value)
 
 
 def _text(value: Json) -> str:
@@ -123,6 +132,35 @@ def _param(value: Json) -> Json:
     return value
 
 
+def _attributes(value: Json) -> Json:
+    return {_text(key): item for key, item in _object(value).items()}
+
+
+def _truth(value: Json) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"true or false was expected, {value!r:.80} was found")
+    return value
+
+
+def _number(value: Json) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"a number was expected, {value!r:.80} was found")
+    return float(value)
+
+
+def _role(value: Json) -> Json:
+    if value not in _ROLES:
+        raise ValueError(f"no artifact has the role {value!r:.80}")
+    return value
+
+
+def _digest(value: Json) -> str:
+    found = parse_digest(_text(value))
+    if found is None or found[1]:
+        raise ValueError(f"a digest was expected, {value!r:.80} was found")
+    return found[0]
+
+
 def _direction(value: Json) -> Json:
     if value not in _DIRECTIONS:
         raise ValueError(f"no metric has the direction {value!r:.80}")
@@ -137,4 +175,8 @@ _CHECKS: Final[dict[str, Callable[[Json], Any]]] = {
     "Mapping[str, object]": _object,
     "ParamValue": _param,
     "Direction": _direction,
+    "bool": _truth,
+    "float": _number,
+    "ArtifactRole": _role,
+    "Mapping[str, ParamValue]": _attributes,
 }

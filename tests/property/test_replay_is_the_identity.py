@@ -12,6 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from otel_experiments._replay import _Import
+from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactQuery, ArtifactUsed
 from otel_experiments.model.attachment import Attachment, TelemetryQuery
 from otel_experiments.model.batch import (
     Heartbeat,
@@ -107,6 +108,32 @@ RUNS = st.builds(
 CHANGES = st.builds(
     RunStateChange, OWN, STATES, TIMES, TEXTS, TEXTS, COUNTS, COUNTS, COUNTS, st.integers(1, 6), OWNERS
 )
+DIGESTS = st.sampled_from([f"sha256:{digit * 64}" for digit in "01f"])
+NAMES = st.one_of(st.sampled_from(["model", "a/b"]), TEXTS)
+EXPERIMENTS = st.sampled_from(["digits", ""])
+ARTIFACTS = st.builds(
+    ArtifactLogged,
+    run_id=OWN,
+    experiment=EXPERIMENTS,
+    name=NAMES,
+    digest=DIGESTS,
+    time_ns=TIMES,
+    type=TEXTS,
+    role=st.sampled_from(["artifact", "media"]),
+    is_folder=st.booleans(),
+    size_bytes=COUNTS,
+    file_count=COUNTS,
+    file_name=TEXTS,
+    media_type=TEXTS,
+    step=st.none() | STEPS,
+    index=COUNTS,
+    caption=TEXTS,
+    metadata=st.dictionaries(TEXTS, PARAMS, max_size=3),
+    place=TEXTS,
+    rank=st.none() | st.integers(0, 3),
+    span_id=st.just("") | SPAN_IDS,
+    version=st.none() | st.integers(0, 4),
+)
 OF_A_RUN = st.builds(
     WriteBatch,
     runs=st.lists(RUNS, min_size=1, max_size=1),
@@ -116,6 +143,12 @@ OF_A_RUN = st.builds(
     tags=st.lists(st.builds(TagSet, OWN, TEXTS, st.none() | TEXTS, LABEL_TIMES), max_size=4),
     metric_definitions=st.lists(
         st.builds(MetricDefinition, OWN, TEXTS, st.sampled_from(["min", "max", None])), max_size=2
+    ),
+    artifacts=st.lists(ARTIFACTS, max_size=4),
+    artifact_uses=st.lists(st.builds(ArtifactUsed, OWN, DIGESTS, TIMES, EXPERIMENTS, NAMES), max_size=3),
+    artifact_aliases=st.lists(
+        st.builds(AliasSet, EXPERIMENTS, NAMES, TEXTS.filter(bool), st.none() | DIGESTS, TIMES, OWN),
+        max_size=3,
     ),
 )
 
@@ -233,6 +266,11 @@ def seen(store):
     found["spans"] = {(span.trace_id, span.span_id): repr(span) for span in store.spans(SpanQuery())}
     found["logs"] = Counter(map(repr, store.log_records()))
     found["instruments"] = Counter(map(repr, store.instrument_points()))
+    found["artifacts"] = list(map(repr, store.artifacts(ArtifactQuery(role=None))))
+    found["uses"] = store.artifact_uses()
+    found["aliases"] = [
+        alias for run_id in run_ids for page in store.whole_run(run_id) for alias in page.artifact_aliases
+    ]
     for run_id, series in store.series(run_ids).items():
         for one in series:
             place = (run_id, one.key)

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import Final
 
 from otel_experiments.codec.incoming.read import read_logs
+from otel_experiments.importers.otlp.artifacts import add_alias, add_artifact, add_use
 from otel_experiments.importers.otlp.emitters import Identity
 from otel_experiments.importers.otlp.origin import Origins, own_run
 from otel_experiments.model.batch import MetricDefinition, ParamSet, RunStateChange, TagSet, WriteBatch
@@ -127,6 +128,9 @@ _EVENTS: Final[Mapping[str, Callable[[WriteBatch, LogRecord, Identity], None]]] 
     events.ML_RUN_TAGS.name: _add_tags,
     events.ML_METRIC_DEFINITION.name: _add_definition,
     events.ML_RANK_CONFIG.name: _add_rank_config,
+    events.ML_ARTIFACT_LOGGED.name: add_artifact,
+    events.ML_ARTIFACT_USED.name: add_use,
+    events.ML_ARTIFACT_ALIAS.name: add_alias,
 }
 
 

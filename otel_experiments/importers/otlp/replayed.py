@@ -57,6 +57,9 @@ class Replayed:
         batch.params += held.params
         batch.tags += held.tags
         batch.metric_definitions += held.metric_definitions
+        batch.artifacts += held.artifacts
+        batch.artifact_uses += held.artifact_uses
+        batch.artifact_aliases += held.artifact_aliases
         return True
 
     def take_instrument_point(self, point: InstrumentPoint, batch: WriteBatch) -> bool:

@@ -7,22 +7,27 @@ the run's record has a larger claim on the room that is left, and holds the same
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Final
 
 from otel_experiments.model.run import RunState
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.events import (
+    ML_ARTIFACT_ALIAS,
+    ML_ARTIFACT_LOGGED,
+    ML_ARTIFACT_USED,
     ML_METRIC_DEFINITION,
     ML_RUN_PARAMS,
     ML_RUN_START,
     ML_RUN_STATE,
     ML_RUN_TAGS,
 )
+from otel_experiments.semconv.values import MlArtifactForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed
     from otel_experiments.model.batch import MetricDefinition, RunStateChange
     from otel_experiments.model.run import ParamValue, RunFacts
     from otel_experiments.model.span import AttributeValue
@@ -109,6 +114,61 @@ class RunEvents:
             attributes[attr.ML_METRIC_DIRECTION] = definition.direction
         self._write(definition.run_id, ML_METRIC_DEFINITION.name, attributes, time_ns)
 
+    def write_artifact(self, logged: ArtifactLogged) -> None:
+        """Write that a run has kept bytes under a name."""
+        attributes: dict[str, AttributeValue] = {
+            attr.ML_ARTIFACT_NAME: logged.name,
+            attr.ARTIFACT_HASH: logged.digest,
+            attr.ML_ARTIFACT_TYPE: logged.type,
+            attr.ML_ARTIFACT_ROLE: logged.role,
+            attr.ML_ARTIFACT_FORM: MlArtifactForm.FOLDER if logged.is_folder else MlArtifactForm.FILE,
+            attr.ML_ARTIFACT_SIZE: logged.size_bytes,
+        }
+        if logged.is_folder:
+            attributes[attr.ML_ARTIFACT_FILE_COUNT] = logged.file_count
+        others: dict[str, AttributeValue] = {
+            attr.ARTIFACT_FILENAME: logged.file_name,
+            attr.ML_ARTIFACT_MEDIA_TYPE: logged.media_type,
+            attr.ML_ARTIFACT_INDEX: logged.index,
+            attr.ML_ARTIFACT_CAPTION: logged.caption[:_MAX_CHARS],
+            attr.ML_ARTIFACT_URI: logged.place,
+        }
+        attributes |= {key: value for key, value in others.items() if value}
+        if logged.step is not None:
+            attributes[attr.ML_ARTIFACT_STEP] = float(logged.step)
+        if logged.rank is not None:
+            attributes[attr.ML_DISTRIBUTED_RANK] = logged.rank
+        body: dict[str, object] = {"metadata": dict(logged.metadata)} if logged.metadata else {}
+        if len(logged.caption) > _MAX_CHARS:
+            body["caption"] = logged.caption
+        self._write(
+            logged.run_id,
+            ML_ARTIFACT_LOGGED.name,
+            attributes,
+            logged.time_ns,
+            body=body or None,
+            span_id=logged.span_id,
+        )
+
+    def write_artifact_use(self, used: ArtifactUsed) -> None:
+        """Write that a run uses an artifact."""
+        attributes: dict[str, AttributeValue] = {attr.ARTIFACT_HASH: used.digest}
+        if used.name:
+            attributes[attr.ML_ARTIFACT_NAME] = used.name
+            attributes[attr.ML_ARTIFACT_EXPERIMENT] = used.experiment
+        self._write(used.run_id, ML_ARTIFACT_USED.name, attributes, used.time_ns)
+
+    def write_artifact_alias(self, alias: AliasSet, run_id: str) -> None:
+        """Write that a run has set an alias, or taken it away."""
+        attributes: dict[str, AttributeValue] = {
+            attr.ML_ARTIFACT_NAME: alias.name,
+            attr.ML_ARTIFACT_EXPERIMENT: alias.experiment,
+            attr.ML_ARTIFACT_ALIAS: alias.alias,
+        }
+        if alias.digest is not None:
+            attributes[attr.ARTIFACT_HASH] = alias.digest
+        self._write(run_id, ML_ARTIFACT_ALIAS.name, attributes, alias.time_ns)
+
     def _write(
         self,
         run_id: str,
@@ -118,9 +178,12 @@ class RunEvents:
         *,
         body: Mapping[str, object] | None = None,
         is_warning: bool = False,
+        span_id: str = "",
     ) -> None:
         run = self._known.get(run_id) if self._is_on else None
         if run is not None:
+            if span_id:
+                run = replace(run, span_id=int(span_id, 16))
             self._events.write(
                 run_id,
                 run,

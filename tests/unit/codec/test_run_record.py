@@ -8,6 +8,7 @@ import pytest
 
 from otel_experiments.codec.run_record import dump_run_record, load_run_record
 from otel_experiments.errors import TelemetryDecodeError
+from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed
 from otel_experiments.model.batch import (
     Heartbeat,
     MetricDefinition,
@@ -19,6 +20,7 @@ from otel_experiments.model.batch import (
 from otel_experiments.model.run import Owner, Run, RunState
 
 RUN_ID = "0af7651916cd43dd8448eb211c80319c"
+DIGEST = f"sha256:{'1' * 64}"
 RUN = Run(
     RUN_ID,
     "digits",
@@ -41,7 +43,37 @@ BATCH = WriteBatch(
     ],
     tags=[TagSet(RUN_ID, "team", "blue", 5), TagSet(RUN_ID, "gone", None, 6)],
     metric_definitions=[MetricDefinition(RUN_ID, "val/*", "max"), MetricDefinition(RUN_ID, "x")],
+    artifacts=[
+        ArtifactLogged(RUN_ID, "digits", "model", DIGEST, 7),
+        ArtifactLogged(
+            RUN_ID,
+            "digits",
+            "img",
+            DIGEST,
+            8,
+            role="media",
+            is_folder=True,
+            step=math.inf,
+            index=2,
+            caption="a",
+            metadata={"at": [1, {"b": math.nan}]},
+            rank=0,
+            version=3,
+        ),
+    ],
+    artifact_uses=[ArtifactUsed(RUN_ID, DIGEST, 9, "digits", "data")],
+    artifact_aliases=[
+        AliasSet("digits", "model", "best", DIGEST, 7, RUN_ID),
+        AliasSet("digits", "model", "old", None, 8, "b" * 32),
+        AliasSet("digits", "model", "mine", DIGEST, 9),
+    ],
 )
+
+
+def _artifact(field):
+    """A record of one artifact with a field of this form."""
+    required = f'"experiment": "e", "name": "n", "digest": "{DIGEST}", "time_ns": 1'
+    return f'{{"artifacts": [{{{required}, {field}}}]}}'
 
 
 def test_a_run_comes_back_exactly():
@@ -81,6 +113,12 @@ def test_the_run_of_a_record_is_that_of_the_event():
         ('{"heartbeats": [{"time_ns": 9223372036854775808}]}', "an integer was expected"),
         ('{"heartbeats": [{}]}', "a Heartbeat without time_ns"),
         ('{"metric_definitions": [{"pattern": "a", "direction": "up"}]}', "no metric has the direction 'up'"),
+        ('{"artifact_uses": [{"digest": "sha256:12", "time_ns": 3}]}', "a digest was expected, 'sha256:12'"),
+        (_artifact('"role": "picture"'), "no artifact has the role 'picture'"),
+        (_artifact('"is_folder": 1'), "true or false was expected, 1 was found"),
+        (_artifact('"step": "1"'), "a number was expected, '1' was found"),
+        (_artifact('"step": true'), "a number was expected, True was found"),
+        (_artifact('"metadata": [1]'), "an object was expected"),
         ('{"runs": [{"experiment": "e", "name": "n", "state": "odd", "created_ns": 1}]}', "odd"),
     ],
 )
