@@ -16,8 +16,8 @@ from otel_experiments.collect.gather import gather_journals
 from otel_experiments.collect.journal_place import journal_directory
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.importers.otlp import unpack_for
-from otel_experiments.journal.file_mode import file_mode_of
 from otel_experiments.model.store_location import DEFAULT_STORE
+from otel_experiments.process.file_mode import file_mode_of
 from otel_experiments.process.fork import need_in_children
 from otel_experiments.process.notice import tell
 from otel_experiments.process.paths import is_folder

@@ -26,12 +26,12 @@ from otel_experiments.journal.encode import (
     encode_scope,
     encode_span,
 )
-from otel_experiments.journal.file_mode import file_mode_of, parse_file_mode
 from otel_experiments.journal.writer import Declaration, JournalWriter
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import Resource, Scope, Span
 from otel_experiments.model.store_location import STORE_VARIABLE, StoreLocation
+from otel_experiments.process.file_mode import file_mode_of, parse_file_mode
 from otel_experiments.process.fork import at_fork
 from otel_experiments.store import Store, open_store
 

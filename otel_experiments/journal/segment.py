@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from otel_experiments.journal.file_mode import PRIVATE, create_file
 from otel_experiments.journal.format import (
     FRAME_HEADER,
     FRAME_HEADER_SIZE_BYTES,
@@ -29,6 +28,7 @@ from otel_experiments.journal.format import (
     pack_header,
 )
 from otel_experiments.journal.names import SEGMENT_SUFFIX, UNFINISHED_SUFFIX
+from otel_experiments.process.file_mode import PRIVATE, create_file
 from otel_experiments.process.interruption import is_interruption
 
 ALIGNMENT_BYTES: Final = 8

@@ -18,12 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from otel_experiments.journal.file_mode import PRIVATE, make_directory
 from otel_experiments.journal.format import HEADER_SIZE_BYTES, SegmentHeader
 from otel_experiments.journal.limits import DescriptorReserve, lacks_descriptors, reason_of, sizes_to_try
 from otel_experiments.journal.owner import current_owner
 from otel_experiments.journal.segment import LAST_WORDS_BYTES, Segment, frame_size_bytes
 from otel_experiments.model.run import Owner
+from otel_experiments.process.file_mode import PRIVATE, make_directory
 from otel_experiments.process.fork import ResetInChild
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_there

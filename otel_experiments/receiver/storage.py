@@ -13,11 +13,11 @@ from otel_experiments.errors import ConfigurationError
 from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.importers.otlp.emitters import Emitters
 from otel_experiments.journal.encode import request_pieces
-from otel_experiments.journal.file_mode import file_mode_of
 from otel_experiments.journal.owner import current_owner
 from otel_experiments.journal.segment import frame_size_bytes
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.received import ReceivedRequest
+from otel_experiments.process.file_mode import file_mode_of
 from otel_experiments.receiver.backlog import Backlog
 from otel_experiments.receiver.refusal import Reason, Refusal
 from otel_experiments.record.base.settings import Settings

@@ -32,8 +32,8 @@ from otel_experiments.importers.otlp.emitters_table import (
     Source,
     parse_mapping,
 )
-from otel_experiments.journal.file_mode import create_file, file_mode_of
 from otel_experiments.model.span import Attributes, Span, service_of
+from otel_experiments.process.file_mode import create_file, file_mode_of
 from otel_experiments.process.interruption import Swallowing
 from otel_experiments.semconv import attributes as attr
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, TypeVar, cast
 
 from otel_experiments.errors import ConfigurationError
-from otel_experiments.journal.file_mode import parse_file_mode
 from otel_experiments.model.store_location import DEFAULT_STORE, STORE_VARIABLE, StoreLocation
 from otel_experiments.model.trace_link import parse_trace_url
+from otel_experiments.process.file_mode import parse_file_mode
 from otel_experiments.record.base.otlp_setting import Otlp
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from otel_experiments.journal.encode import encode_sending
-from otel_experiments.journal.file_mode import file_mode_of
 from otel_experiments.journal.limits import reason_of
 from otel_experiments.journal.writer import JournalWriter, SilentJournal
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.process.file_mode import file_mode_of
 from otel_experiments.process.fork import ResetInChild
 from otel_experiments.process.notice import tell
 from otel_experiments.process.thread_signals import blocking_only, leave_signals_to_the_program

@@ -14,8 +14,8 @@ from otel_experiments.errors import (
     StoreNotFoundError,
     StorePathError,
 )
-from otel_experiments.journal.file_mode import create_file, file_mode_of
 from otel_experiments.model.store_location import SQLITE_START
+from otel_experiments.process.file_mode import create_file, file_mode_of
 from otel_experiments.process.interruption import Swallowing, is_interruption
 
 _MOST_PATH_BYTES: Final = 504
