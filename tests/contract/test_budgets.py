@@ -27,8 +27,8 @@ LARGER_MODULES = {
     "golden/match/pairing.py": "the levels of likeness beside the passes that use them, in their order",
     "golden/file/lines.py": "one function a line kind of the file format",
     "golden/file/tree.py": "templates out of and into the file, the two directions side by side",
-    "errors.py": "the whole tree of exceptions stands in one place",
     "store/sqlite/schema.py": "the whole schema, one migration after the other",
+    "errors/__init__.py": "the whole tree of exceptions stands in one place",
     "query/search.py": "one grammar: lexer, parser and their error texts are read together",
 }
 

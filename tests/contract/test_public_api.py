@@ -35,7 +35,11 @@ def names_of(face):
     module = importlib.import_module(face)
     if hasattr(module, "__all__"):
         return sorted(module.__all__)
-    here = (name for name, value in vars(module).items() if getattr(value, "__module__", "") == face)
+    here = (
+        name
+        for name, value in vars(module).items()
+        if f"{getattr(value, '__module__', '')}.".startswith(f"{face}.")
+    )
     return sorted(name for name in here if not name.startswith("_"))
 
 
