@@ -30,6 +30,13 @@
     │   └── JournalMovedError
     ├── JournalError
     │   └── NewerJournalError
+    ├── ArtifactError
+    │   ├── ArtifactNotFoundError (LookupError)
+    │   ├── ArtifactMissingError (LookupError)     the store knows it, its bytes are not there
+    │   ├── ArtifactDamagedError (ValueError)      its bytes are not those that were kept
+    │   ├── ArtifactSourceError (ValueError)       what is to be kept is no file or folder that can be read
+    │   ├── ArtifactPlaceError (OSError)           where bytes are kept, or go to, takes none
+    │   └── ArtifactsLockedError (TimeoutError)
     ├── QueryError (ValueError)
     │   └── SearchSyntaxError
     ├── TelemetryDecodeError (ValueError)      bytes or JSON that are no OTLP
@@ -57,6 +64,15 @@ from __future__ import annotations  # noqa: I001 - names that are imported for o
 
 from collections.abc import Sequence
 
+from otel_experiments.errors.artifact import (
+    ArtifactDamagedError as ArtifactDamagedError,
+    ArtifactError as ArtifactError,
+    ArtifactMissingError as ArtifactMissingError,
+    ArtifactNotFoundError as ArtifactNotFoundError,
+    ArtifactPlaceError as ArtifactPlaceError,
+    ArtifactSourceError as ArtifactSourceError,
+    ArtifactsLockedError as ArtifactsLockedError,
+)
 from otel_experiments.errors.golden import (
     CommandFailedError as CommandFailedError,
     EmptyTraceError as EmptyTraceError,

@@ -176,6 +176,54 @@ TEXTS = {
             "  Fork before the store is opened, or start the process with the spawn method."
         ),
     ),
+    "ArtifactNotFoundError": (
+        {
+            "wanted": "model:bets",
+            "store": "runs.db",
+            "found": "2 versions, aliases best, latest",
+            "suggestions": ["model:best"],
+        },
+        (
+            "No artifact 'model:bets' in store 'runs.db' (2 versions, aliases best, latest).\n"
+            "  Did you mean 'model:best'? List them with: otel-experiments artifacts --store runs.db"
+        ),
+    ),
+    "ArtifactMissingError": (
+        {"digest": "sha256:ab12", "place": "runs.db.artifacts"},
+        (
+            "The bytes of artifact sha256:ab12 are missing in 'runs.db.artifacts': it is not there.\n"
+            "  If the store was copied, copy the folder of its artifacts as well: it lies beside the store's file."
+        ),
+    ),
+    "ArtifactDamagedError": (
+        {"digest": "sha256:ab12", "path": "runs.db.artifacts/sha256/ab/ab12", "found": "other bytes"},
+        (
+            "The bytes of artifact sha256:ab12 are damaged: runs.db.artifacts/sha256/ab/ab12 has other bytes.\n"
+            "  Log the same bytes again, or put back a copy of that file; do not use what was read."
+        ),
+    ),
+    "ArtifactSourceError": (
+        {"source": "pipe", "why": "it is a named pipe"},
+        (
+            "'pipe' cannot be kept as an artifact: it is a named pipe.\n"
+            "  Give a regular file, a folder, or bytes."
+        ),
+    ),
+    "ArtifactPlaceError": (
+        {"place": "runs.db.artifacts", "why": "the disk is full", "fix": "Make room, and log it again."},
+        (
+            "The bytes of an artifact cannot be written to 'runs.db.artifacts': the disk is full. "
+            "What was there is as it was.\n"
+            "  Make room, and log it again."
+        ),
+    ),
+    "ArtifactsLockedError": (
+        {"place": "runs.db.artifacts", "waited_s": 30.0, "holder": "a process that removes unused ones"},
+        (
+            "The artifacts in 'runs.db.artifacts' were locked for 30 s by a process that removes unused ones.\n"
+            "  Try again when it has ended. Find it: fuser runs.db.artifacts/lock"
+        ),
+    ),
     "JournalMovedError": (
         {"segment_id": "ab12", "expected": 64, "found": 128},
         (
@@ -274,6 +322,13 @@ TEXTS = {
 """For each exception that makes its text: facts, and the whole text that a user then reads."""
 
 EMPTY = {
+    "ArtifactNotFoundError": (
+        {"wanted": "model", "store": "runs.db"},
+        (
+            "No artifact 'model' in store 'runs.db' (no such artifact).\n"
+            "  List them with: otel-experiments artifacts --store runs.db"
+        ),
+    ),
     "RunInUseError": (
         {"run_id": "3f2a" * 8, "name": "resnet", "pid": 7, "host": "box"},
         (

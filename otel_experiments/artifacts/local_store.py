@@ -1,0 +1,203 @@
+"""Putting bytes into a local folder, and removing those that nothing refers to."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import cast
+
+from otel_experiments.artifacts import lock
+from otel_experiments.artifacts.local import BLOBS_FOLDER, LocalBlobs
+from otel_experiments.artifacts.partial import Partials
+from otel_experiments.artifacts.place_error import place_errors
+from otel_experiments.artifacts.prepared import Piece, PreparedBlobs
+from otel_experiments.artifacts.preparing import Preparing
+from otel_experiments.artifacts.protocol import BlobInfo, Link, Partial, Prepared, Put, Readable, Swept
+from otel_experiments.artifacts.source import changed
+from otel_experiments.model.artifact import parse_digest
+from otel_experiments.process.file_mode import make_directory
+from otel_experiments.process.interruption import Swallowing
+
+
+class LocalBlobStore(LocalBlobs):
+    """The blobs of a folder, which is made when the first one is put."""
+
+    def __init__(self, place: Path, *, address: str = "", file_mode: int = 0o600, sync: bool = False) -> None:
+        """Refer to a folder.
+
+        Args:
+            place: the folder, which need not be there.
+            address: what the user calls it; else its path.
+            file_mode: who may read the blobs; they are written once and by nobody afterwards.
+            sync: have each blob on the disk before it gets its name, against a loss of power.
+        """
+        super().__init__(place, address=address)
+        self._file_mode, self._sync = file_mode, sync
+        self._partials = Partials(place, file_mode)
+        self._preparing = Preparing(self._partials, self._holds, mode=file_mode & 0o444, sync=sync)
+
+    def prepare_bytes(self, data: bytes) -> Prepared:
+        """Hash bytes."""
+        return self._preparing.bytes(data)
+
+    def prepare_file(self, path: str | PathLike[str], *, link: Link = "auto") -> Prepared:
+        """Hash a file, and copy a large one."""
+        return self._preparing.file(path, link)
+
+    def prepare_stream(self, source: Readable) -> Prepared:
+        """Hash and copy what a readable gives."""
+        return self._preparing.stream(source)
+
+    def prepare_folder(self, path: str | PathLike[str], *, link: Link = "auto") -> Prepared:
+        """Hash and copy a folder."""
+        return self._preparing.folder(path, link)
+
+    @contextmanager
+    def adding(self) -> Iterator[LocalAdding]:
+        """Hold the shared lock for a block."""
+        with place_errors(self.address):
+            make_directory(self.place, self._file_mode)
+            holding = lock.shared(self.place, self._file_mode)
+            holding.__enter__()
+        try:
+            yield LocalAdding(self)
+        finally:
+            holding.__exit__(None, None, None)
+
+    def place_piece(self, piece: Piece) -> bool:
+        """Give a piece its name; return whether the blob was there. Under the shared lock."""
+        if self._holds(piece.digest, piece.size_bytes):
+            piece.discard()
+            return True
+        target = self._path(piece.digest)
+        with place_errors(self.address):
+            if piece.data is not None:
+                piece.partial = self._write(piece.data)
+            source = piece.partial
+            assert source is not None
+            try:
+                source.replace(target)
+            except FileNotFoundError:
+                make_directory(target.parent.parent, self._file_mode)
+                make_directory(target.parent, self._file_mode)
+                source.replace(target)
+            piece.partial = None
+            if self._sync:
+                _sync_folder(target.parent)
+        return False
+
+    def digests(self) -> Iterator[BlobInfo]:
+        """Yield the blobs, in the order of their digests."""
+        for path in _sorted(self.place / BLOBS_FOLDER):
+            for blob in _sorted(path):
+                found = parse_digest(blob.name)
+                if found is not None and not found[1]:
+                    with Swallowing(FileNotFoundError):
+                        facts = blob.stat()
+                        yield BlobInfo(found[0], facts.st_size, facts.st_mtime_ns)
+
+    def partials(self) -> list[Partial]:
+        """Return what was not written to its end."""
+        return self._partials.listed()
+
+    def sweep(self, keep: Callable[[], Iterable[str]], *, dry_run: bool = False) -> Swept:
+        """Remove every blob that `keep` does not name, and what dead writers left."""
+        if not self.is_there():
+            return Swept(is_dry_run=dry_run)
+        with place_errors(self.address), lock.exclusive(self.place, self._file_mode):
+            kept = set(keep())
+            gone = [blob for blob in self.digests() if blob.digest not in kept]
+            stay = [blob for blob in self.digests() if blob.digest in kept]
+            rests = [partial for partial in self.partials() if not partial.is_being_written]
+            if not dry_run:
+                for blob in gone:
+                    self._path(blob.digest).unlink(missing_ok=True)
+                for rest in rests:
+                    Path(rest.path).unlink(missing_ok=True)
+                self._partials.sweep_writers()
+        return Swept(
+            blob_count=len(gone),
+            blob_bytes=sum(blob.size_bytes for blob in gone),
+            partial_count=len(rests),
+            partial_bytes=sum(rest.size_bytes for rest in rests),
+            kept_count=len(stay),
+            kept_bytes=sum(blob.size_bytes for blob in stay),
+            is_dry_run=dry_run,
+        )
+
+    def close(self) -> None:
+        """Stop being a writer of the folder."""
+        self._partials.close()
+
+    def _holds(self, digest: str, size_bytes: int) -> bool:
+        return self._size(digest) == size_bytes
+
+    def _write(self, data: bytes) -> Path:
+        with self._partials.new(self._file_mode & 0o444) as (descriptor, path):
+            written = os.write(descriptor, data)
+            while written < len(data):
+                written += os.write(descriptor, memoryview(data)[written:])
+            if self._sync:
+                os.fsync(descriptor)
+            return path
+
+
+class LocalAdding:
+    """Puts bytes while the shared lock is held."""
+
+    def __init__(self, store: LocalBlobStore) -> None:
+        self._store = store
+
+    def place(self, prepared: Prepared) -> Put:
+        """Keep what was prepared."""
+        blobs = cast("PreparedBlobs", prepared)
+        try:
+            was_there = [self._place(piece) for piece in blobs.pieces]
+        except BaseException:
+            blobs.discard()
+            raise
+        return dataclasses.replace(blobs.put, was_there=all(was_there))
+
+    def _place(self, piece: Piece) -> bool:
+        if piece.again is not None and not self._store.has(piece.digest):  # swept since it was prepared
+            fresh = piece.again()
+            if fresh.digest != piece.digest:
+                fresh.discard()
+                raise changed(piece.digest)
+            piece = fresh
+        return self._store.place_piece(piece)
+
+    def put_bytes(self, data: bytes) -> Put:
+        """Keep bytes."""
+        return self.place(self._store.prepare_bytes(data))
+
+    def put_file(self, path: str | PathLike[str], *, link: Link = "auto") -> Put:
+        """Keep a file."""
+        return self.place(self._store.prepare_file(path, link=link))
+
+    def put_stream(self, source: Readable) -> Put:
+        """Keep what a readable gives."""
+        return self.place(self._store.prepare_stream(source))
+
+    def put_folder(self, path: str | PathLike[str], *, link: Link = "auto") -> Put:
+        """Keep a folder."""
+        return self.place(self._store.prepare_folder(path, link=link))
+
+
+def _sorted(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

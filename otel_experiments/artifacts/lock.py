@@ -1,0 +1,144 @@
+"""The lock of a folder of artifacts: shared by who puts bytes and names them, exclusive for who removes unused bytes.
+
+Between the moment when bytes are there and the one when their name is written down, a sweep would take them for unused.
+The kernel gives a lock back when its process dies. A second lock, the gate, is passed by everybody and kept by a sweep
+that waits, so that writers which overlap without end cannot keep it out.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from otel_experiments.errors import ArtifactsLockedError
+from otel_experiments.process.file_mode import create_file
+from otel_experiments.process.fork import at_fork
+
+if sys.platform != "win32":
+    import fcntl
+
+LOCK_NAME: Final = "lock"
+GATE_NAME: Final = "gate"
+WRITER_PATIENCE_S: Final = 30.0
+SWEEP_PATIENCE_S: Final = 10.0
+_POLL_S: Final = 0.005
+_held: Final[set[int]] = set()
+"""Descriptors of locks that this process holds: a forked child closes its copies, which would hold the lock as well."""
+
+
+def _close_in_child() -> None:
+    for descriptor in list(_held):
+        os.close(descriptor)
+    _held.clear()
+
+
+at_fork(after_in_child=_close_in_child)
+
+
+def can_lock() -> bool:
+    """Whether this system has locks that end with their process."""
+    return sys.platform != "win32"
+
+
+@contextmanager
+def shared(folder: Path, file_mode: int, *, patience_s: float = WRITER_PATIENCE_S) -> Iterator[None]:
+    """Hold the lock with other writers, so that nothing is swept.
+
+    Raises:
+        ArtifactsLockedError: a sweep does not end.
+        OSError: the folder cannot be written.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    until = time.monotonic() + patience_s
+    holder = "a process that removes unused ones"
+    with _opened(folder / GATE_NAME, file_mode) as gate, _opened(folder / LOCK_NAME, file_mode) as lock:
+        _take(gate, fcntl.LOCK_SH, until, folder, patience_s, holder)
+        _take(lock, fcntl.LOCK_SH, until, folder, patience_s, holder)
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            _release(lock)
+
+
+@contextmanager
+def exclusive(folder: Path, file_mode: int, *, patience_s: float = SWEEP_PATIENCE_S) -> Iterator[None]:
+    """Hold the lock alone; raises as `shared`."""
+    if sys.platform == "win32":
+        raise OSError("this system has no locks that end with their process")
+    until = time.monotonic() + patience_s
+    with _opened(folder / GATE_NAME, file_mode) as gate, _opened(folder / LOCK_NAME, file_mode) as lock:
+        _take(gate, fcntl.LOCK_EX, until, folder, patience_s, "another process that removes unused ones")
+        _take(lock, fcntl.LOCK_EX, until, folder, patience_s, "a process that logs one")
+        try:
+            yield
+        finally:
+            _release(lock)
+            _release(gate)
+
+
+def try_lock(descriptor: int) -> bool:
+    """Lock a file for as long as its descriptor is open; False where another process has locked it."""
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def hold(descriptor: int) -> None:
+    """Have a forked child close its copy of a descriptor that holds a lock."""
+    _held.add(descriptor)
+
+
+def let_go(descriptor: int) -> None:
+    """Close a descriptor of `hold`; nothing happens in a child, where it is closed."""
+    if descriptor in _held:
+        _held.discard(descriptor)
+        os.close(descriptor)
+
+
+@contextmanager
+def _opened(path: Path, file_mode: int) -> Iterator[int]:
+    descriptor = _open(path, file_mode)
+    hold(descriptor)
+    try:
+        yield descriptor
+    finally:
+        let_go(descriptor)
+
+
+def _open(path: Path, file_mode: int) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        try:
+            return create_file(path, file_mode)
+        except FileExistsError:  # made by another process just now
+            return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+
+
+def _take(descriptor: int, kind: int, until: float, folder: Path, patience_s: float, holder: str) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise ArtifactsLockedError(place=str(folder), waited_s=patience_s, holder=holder) from None
+            time.sleep(_POLL_S)
+        else:
+            return
+
+
+def _release(descriptor: int) -> None:
+    if descriptor in _held:  # not in a child that was forked inside the block
+        fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -1,0 +1,63 @@
+"""Where the bytes of a store's artifacts are: beside its file, unless an address says otherwise."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Final
+
+from otel_experiments.artifacts.local_store import LocalBlobStore
+from otel_experiments.artifacts.protocol import BlobStore
+from otel_experiments.model.store_location import StoreLocation
+
+FOLDER_SUFFIX: Final = ".artifacts"
+
+
+class _Temporary:
+    """The folder of the stores in memory of this process: one for all of them, since bytes are known by their digest."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="otel-experiments-"))
+        weakref.finalize(self, _remove, self.path, os.getpid())
+
+
+_temporary: list[_Temporary] = []
+
+
+def artifacts_directory(store_path: Path) -> Path:
+    """Return where the artifacts of a store file lie: beside the file itself, whatever links lead to it."""
+    path = Path(os.path.realpath(store_path))
+    return path.with_name(path.name + FOLDER_SUFFIX)
+
+
+def blobs_for(
+    location: StoreLocation, address: str | None = None, *, file_mode: int = 0o600, sync: bool = False
+) -> BlobStore:
+    """Return the place of a store's artifacts; nothing is made before something is put.
+
+    Args:
+        location: the store. One in memory has a temporary folder that goes with the process; a child that is forked
+            after this was called has the same one.
+        address: a folder or an URL that is used instead.
+        file_mode: who may read local files, as the store's own.
+        sync: have bytes on the disk before they get their name, against a loss of power.
+
+    Raises:
+        StorePathError: there is no store (`none`).
+    """
+    if address:
+        return LocalBlobStore(Path(address).expanduser(), address=address, file_mode=file_mode, sync=sync)
+    path = location.require_store().absolute_path
+    if path is not None:
+        return LocalBlobStore(artifacts_directory(path), file_mode=file_mode, sync=sync)
+    if not _temporary:
+        _temporary.append(_Temporary())
+    return LocalBlobStore(_temporary[0].path / "artifacts", file_mode=file_mode, sync=sync)
+
+
+def _remove(path: Path, pid: int) -> None:
+    if os.getpid() == pid:
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,186 @@
+"""From what a user gives to pieces that can be placed: hashing and copying, before any lock is taken."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from os import PathLike
+from pathlib import Path
+
+from otel_experiments.artifacts import hashing
+from otel_experiments.artifacts.folder_list import Walk, encode_list
+from otel_experiments.artifacts.partial import Partials
+from otel_experiments.artifacts.place_error import place_errors
+from otel_experiments.artifacts.prepared import HELD_BYTES, HELD_OF_FOLDER_BYTES, Piece, PreparedBlobs
+from otel_experiments.artifacts.protocol import FolderEntry, Link, Put, Readable
+from otel_experiments.artifacts.source import changed, opened, source_error
+from otel_experiments.errors import ArtifactSourceError
+from otel_experiments.model.artifact import DIGEST_START
+from otel_experiments.process.interruption import pass_on
+
+Holds = Callable[[str, int], bool]
+
+
+class Preparing:
+    """Makes pieces; large ones in the partial files of a folder."""
+
+    def __init__(self, partials: Partials, holds: Holds, *, mode: int, sync: bool) -> None:
+        """Write partial files with the mode that a blob has. `holds(digest, size)` says whether a blob is there."""
+        self._partials, self._holds, self._mode, self._sync = partials, holds, mode, sync
+
+    def bytes(self, data: bytes) -> PreparedBlobs:
+        """Prepare bytes; they are held until they are placed."""
+        piece = Piece(DIGEST_START + hashing.hash_bytes(data), len(data), data=data)
+        return PreparedBlobs(Put(piece.digest, piece.size_bytes), [piece])
+
+    def file(self, path: str | PathLike[str], link: Link) -> PreparedBlobs:
+        """Prepare a file."""
+        piece = self._piece(path, link, HELD_BYTES)
+        return PreparedBlobs(Put(piece.digest, piece.size_bytes), [piece])
+
+    def stream(self, source: Readable) -> PreparedBlobs:
+        """Prepare all that a readable gives. What it raises passes."""
+
+        def read(buffer: memoryview) -> int:
+            got = source.read(len(buffer))
+            if not isinstance(got, bytes | bytearray | memoryview):
+                raise ArtifactSourceError(
+                    source=repr(source), why="it gives text", fix="Open it for bytes: open(path, 'rb')."
+                )
+            buffer[: len(got)] = got
+            return len(got)
+
+        piece = self._copied(read, None)
+        return PreparedBlobs(Put(piece.digest, piece.size_bytes), [piece])
+
+    def folder(self, path: str | PathLike[str], link: Link) -> PreparedBlobs:
+        """Prepare a folder: a piece for each file that is not there yet, and one for the list."""
+        walk, room = Walk(path), HELD_OF_FOLDER_BYTES
+        entries: list[FolderEntry] = []
+        pieces: list[Piece] = []
+        prepared = PreparedBlobs(Put("", 0), pieces)
+        try:
+            for inside, here in walk.files():
+                piece = self._piece(here, link, min(HELD_BYTES, room))
+                pieces.append(piece)
+                room -= piece.size_bytes if piece.data is not None else 0
+                is_executable = bool(Path(here).stat().st_mode & 0o100)
+                entries.append(FolderEntry(inside, piece.digest, piece.size_bytes, is_executable))
+        except BaseException as error:
+            prepared.discard()
+            if isinstance(error, OSError):
+                pass_on(error)
+                raise source_error(path, error) from error
+            raise
+        listing = encode_list(entries)
+        digest = DIGEST_START + hashing.hash_bytes(listing)
+        pieces.append(Piece(digest, len(listing), data=listing))
+        size = sum(entry.size_bytes for entry in entries)
+        prepared.put = Put(digest, size, len(entries), is_folder=True, left_out=tuple(walk.left_out))
+        return prepared
+
+    def _piece(self, path: str | PathLike[str], link: Link, held_bytes: int) -> Piece:
+        """Return the piece of a file, which is read once more if it changed meanwhile."""
+        try:
+            return self._read(path, link, held_bytes)
+        except ArtifactSourceError as error:
+            if error.why != changed(path).why:
+                raise
+        return self._read(path, link, held_bytes)
+
+    def _read(self, path: str | PathLike[str], link: Link, held_bytes: int) -> Piece:
+        again = partial(self._piece, path, link, held_bytes)
+        if link == "hardlink":
+            return self._linked(path, again)
+        piece: Piece | None = None
+        try:
+            with opened(path) as (descriptor, facts):
+                if facts.st_size <= held_bytes:
+                    data = _read_small(path, descriptor, facts.st_size)
+                    piece = Piece(DIGEST_START + hashing.hash_bytes(data), len(data), data=data)
+                else:
+                    clone = descriptor if link == "auto" else None
+                    piece = self._copied(_reading(path, descriptor), facts.st_size, clone=clone)
+                    _check_size(piece, path, facts.st_size)
+        except BaseException:
+            if piece is not None:
+                piece.discard()
+            raise
+        return self._without_bytes(piece, again)
+
+    def _without_bytes(self, piece: Piece, again: Callable[[], Piece]) -> Piece:
+        """Return the piece without its bytes where they are there already."""
+        if not self._holds(piece.digest, piece.size_bytes):
+            return piece
+        piece.discard()
+        return Piece(piece.digest, piece.size_bytes, again=again)
+
+    def _copied(self, read: hashing.Read, size_bytes: int | None, *, clone: int | None = None) -> Piece:
+        """Write a partial file. `clone` is the descriptor whose blocks may be shared."""
+        with place_errors(self._partials.folder.parent), self._partials.new(self._mode) as (descriptor, path):
+            if clone is not None and hashing.share_blocks(clone, descriptor):
+                digits, size = hashing.read_hashed(hashing.reader_of(descriptor))
+            else:
+                write = hashing.writer_of(descriptor)
+                digits, size = hashing.copy_hashed(read, write, expected_bytes=size_bytes)
+            if self._sync:
+                os.fsync(descriptor)
+            return Piece(DIGEST_START + digits, size, partial=path)
+
+    def _linked(self, path: str | PathLike[str], again: Callable[[], Piece]) -> Piece:
+        """Make the file itself the blob, read-only; a filesystem that cannot, and another one, is an error."""
+        with opened(path) as (descriptor, facts):
+            with place_errors(self._partials.folder.parent):
+                target = self._partials.free_path()
+                os.link(os.path.realpath(path), target)
+            piece = Piece("", facts.st_size, partial=target)
+            try:
+                _check_same(target, path, facts)
+                digits, piece.size_bytes = hashing.read_hashed(_reading(path, descriptor))
+                piece.digest = DIGEST_START + digits
+                _check_size(piece, path, facts.st_size)
+            except BaseException:
+                piece.discard()
+                raise
+        with place_errors(target):
+            target.chmod(facts.st_mode & 0o555)
+        return self._without_bytes(piece, again)
+
+
+def _check_size(piece: Piece, path: str | PathLike[str], size_bytes: int) -> None:
+    if piece.size_bytes != size_bytes:
+        raise changed(path)
+
+
+def _check_same(target: Path, path: str | PathLike[str], facts: os.stat_result) -> None:
+    if not os.path.samestat(target.stat(), facts):  # exchanged since it was opened
+        raise changed(path)
+
+
+def _reading(path: str | PathLike[str], descriptor: int) -> hashing.Read:
+    """Return a function that reads a source; what the system says then is of the source, not of the place."""
+    read = hashing.reader_of(descriptor)
+
+    def read_source(buffer: memoryview) -> int:
+        try:
+            return read(buffer)
+        except OSError as error:
+            pass_on(error)
+            raise source_error(path, error) from error
+
+    return read_source
+
+
+def _read_small(path: str | PathLike[str], descriptor: int, size: int) -> bytes:
+    """Return the bytes of a small file, which must be as many as it says."""
+    try:
+        data = os.read(descriptor, size + 1)
+        while len(data) <= size and (more := os.read(descriptor, size + 1 - len(data))):
+            data += more
+    except OSError as error:
+        pass_on(error)
+        raise source_error(path, error) from error
+    if len(data) != size:
+        raise changed(path)
+    return data

@@ -1,0 +1,108 @@
+"""What a user gives to be kept: a regular file that is opened without waiting, and found out if it changes meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from typing import Final
+
+from otel_experiments.errors import ArtifactSourceError
+from otel_experiments.process.interruption import pass_on
+
+KINDS: Final = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+_REASONS: Final = {
+    errno.ENOENT: (
+        "there is no such file",
+        "Check the path; a relative one starts at the working directory.",
+    ),
+    errno.ENOTDIR: ("a part of its path is a file", "Check the path."),
+    errno.EACCES: ("it may not be read", "Give the user of this process the right to read it."),
+    errno.EPERM: ("it may not be read", "Give the user of this process the right to read it."),
+    errno.ELOOP: ("its links lead in a circle", "Give the path of the file itself."),
+    errno.ENAMETOOLONG: ("its path is longer than the system takes", "Give a shorter path."),
+    errno.EMFILE: ("this process has too many open files", "Close some, or raise the limit: ulimit -n."),
+}
+
+
+def shown(path: str | PathLike[str]) -> str:
+    """Return a path for a message."""
+    text = os.fspath(path)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def source_error(path: str | PathLike[str], error: OSError) -> ArtifactSourceError:
+    """Return the error of ours for what the system says of a source."""
+    why, fix = _REASONS.get(
+        error.errno or 0, (f"{error.strerror or error}", "Check the path and its filesystem.")
+    )
+    return ArtifactSourceError(source=shown(path), why=why, fix=fix)
+
+
+def look_at(path: str | PathLike[str]) -> os.stat_result:
+    """Return what is at a path, through links.
+
+    Raises:
+        ArtifactSourceError: nothing is there, it cannot be reached, or the path cannot be one.
+    """
+    if "\0" in os.fspath(path):
+        raise ArtifactSourceError(
+            source=shown(path).replace("\0", "\\0"),
+            why="no file has a NUL in its name",
+            fix="Give the path without it.",
+        )
+    try:
+        return os.stat(path)  # noqa: PTH116 - Path.stat is a call more
+    except OSError as error:
+        pass_on(error)
+        raise source_error(path, error) from error
+
+
+def odd_kind(mode: int) -> str:
+    """Return what a file is that has no bytes of its own; empty for others."""
+    return next((word for is_kind, word in KINDS if is_kind(mode)), "")
+
+
+@contextmanager
+def opened(path: str | PathLike[str]) -> Iterator[tuple[int, os.stat_result]]:
+    """Open a regular file for reading: its descriptor, and what it is.
+
+    Raises:
+        ArtifactSourceError: it is none, or cannot be opened; and at the end of the block when it has changed.
+    """
+    mode = look_at(path).st_mode
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else odd_kind(mode) or "no regular file"
+        raise ArtifactSourceError(source=shown(path), why=f"it is {what}")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        pass_on(error)
+        raise source_error(path, error) from error
+    try:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):  # exchanged since it was looked at
+            raise ArtifactSourceError(source=shown(path), why="it is no regular file")
+        yield descriptor, before
+        after = os.fstat(descriptor)
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise changed(path)
+    finally:
+        os.close(descriptor)
+
+
+def changed(path: str | PathLike[str]) -> ArtifactSourceError:
+    """Return the error for a source that is written to while it is read."""
+    return ArtifactSourceError(
+        source=shown(path),
+        why="it changed while it was read",
+        fix="Log it when it is written to its end: write to another name first, then rename.",
+    )

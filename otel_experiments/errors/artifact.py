@@ -1,0 +1,79 @@
+"""What does not hold about an artifact: its name, its bytes, where they come from, where they go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from otel_experiments.errors.root import OtelExperimentsError
+
+
+class ArtifactError(OtelExperimentsError):
+    """Something about an artifact does not hold."""
+
+
+class ArtifactNotFoundError(ArtifactError, LookupError):
+    """No artifact answers to the given name, version, alias or digest; `suggestions` are names that may be meant."""
+
+    def __init__(
+        self, *, wanted: str, store: str, found: str = "no such artifact", suggestions: Sequence[str] = ()
+    ) -> None:
+        self.wanted, self.store, self.found, self.suggestions = wanted, store, found, tuple(suggestions)
+        hint = f"Did you mean {' or '.join(map(repr, suggestions))}? " if suggestions else ""
+        super().__init__(
+            f"No artifact {wanted!r} in store {store!r} ({found}).\n"
+            f"  {hint}List them with: otel-experiments artifacts --store {store}"
+        )
+
+
+class ArtifactMissingError(ArtifactError, LookupError):
+    """The bytes of an artifact are not where they are kept."""
+
+    def __init__(self, *, digest: str, place: str, found: str = "it is not there") -> None:
+        self.digest, self.place, self.found = digest, place, found
+        super().__init__(
+            f"The bytes of artifact {digest} are missing in {place!r}: {found}.\n"
+            "  If the store was copied, copy the folder of its artifacts as well: it lies beside the store's file."
+        )
+
+
+class ArtifactDamagedError(ArtifactError, ValueError):
+    """The bytes that are kept are not those that were logged; `path` is the file that has them."""
+
+    def __init__(self, *, digest: str, path: str, found: str) -> None:
+        self.digest, self.path, self.found = digest, path, found
+        super().__init__(
+            f"The bytes of artifact {digest} are damaged: {path} has {found}.\n"
+            "  Log the same bytes again, or put back a copy of that file; do not use what was read."
+        )
+
+
+class ArtifactSourceError(ArtifactError, ValueError):
+    """What is to be kept is no file or folder that can be read as a whole."""
+
+    def __init__(
+        self, *, source: str, why: str, fix: str = "Give a regular file, a folder, or bytes."
+    ) -> None:
+        self.source, self.why, self.fix = source, why, fix
+        shown = source if len(source) <= 200 else f"{source[:197]}..."
+        super().__init__(f"{shown!r} cannot be kept as an artifact: {why}.\n  {fix}")
+
+
+class ArtifactPlaceError(ArtifactError, OSError):
+    """The place where the bytes of artifacts are to be written takes none; nothing that was there is changed."""
+
+    def __init__(self, *, place: str, why: str, fix: str) -> None:
+        self.place, self.why, self.fix = place, why, fix
+        super().__init__(
+            f"The bytes of an artifact cannot be written to {place!r}: {why}. What was there is as it was.\n  {fix}"
+        )
+
+
+class ArtifactsLockedError(ArtifactError, TimeoutError):
+    """Another process held the folder of artifacts for longer than we may wait."""
+
+    def __init__(self, *, place: str, waited_s: float, holder: str) -> None:
+        self.place, self.waited_s, self.holder = place, waited_s, holder
+        super().__init__(
+            f"The artifacts in {place!r} were locked for {waited_s:g} s by {holder}.\n"
+            f"  Try again when it has ended. Find it: fuser {place}/lock"
+        )
