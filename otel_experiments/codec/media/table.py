@@ -1,0 +1,363 @@
+"""A table: rows, columns, or a frame of pandas, polars or Arrow. Stored as Parquet, whatever it comes from.
+
+Rows and frames of pandas are written by us, those of polars and Arrow by their own libraries, which keep types that only they
+have. Every reader takes them: `parquet_read` needs no library.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, ClassVar, Final
+
+from otel_experiments.codec.media.columns import Column, column_of
+from otel_experiments.codec.media.library import is_array, is_of
+from otel_experiments.codec.media.media import SOURCE, Encoded, Media, MediaRefusedError, Tell
+from otel_experiments.codec.media.parquet_read import UnreadableTableError, read_parquet
+from otel_experiments.codec.media.parquet_write import parquet_bytes
+from otel_experiments.codec.text import clean_text, shown, text_of
+from otel_experiments.errors import MissingPackageError
+from otel_experiments.model.run import ParamValue
+
+PARQUET: Final = "application/vnd.apache.parquet"
+_FACTS: Final = "otel_experiments"
+_EXTRA: Final = "frames"
+_ROWS: Final = frozenset({list, tuple})
+
+
+class Table(Media):
+    """A table. `run.log({"wrong": ox.Table(columns=["truth", "said"], data=rows)}, step=3)`.
+
+    Attributes:
+        columns: the names of the columns.
+        data: the rows, each a list of cells.
+    """
+
+    type: ClassVar[str] = "table"
+
+    def __init__(
+        self,
+        columns: Sequence[object] | None = None,
+        data: Any = None,  # rows, columns, an array or a frame
+        rows: Iterable[Sequence[Any]] | None = None,
+        *,
+        dataframe: Any = None,  # a frame of pandas, polars or Arrow
+        caption: str | None = None,
+        **without_effect: object,
+    ) -> None:
+        """Take a table.
+
+        Args:
+            columns: names; without them those of the data, or 0, 1, ...
+            data: rows of cells, rows as mappings, a mapping of columns, an array of two dimensions, or a frame.
+            rows: the same, as other trackers call it.
+            dataframe: the same, as other trackers call it.
+            caption: a text that is shown with it.
+            without_effect: arguments of other trackers (dtype, optional, ...): told, and not kept.
+        """
+        super().__init__(caption, without_effect)
+        given = next((part for part in (dataframe, data, rows) if part is not None), ())
+        self._names = None if columns is None else [clean_text(text_of(name)) for name in columns]
+        self._given: Any = given
+        self._cells: dict[str, Any] | None = None
+        self._more: list[Sequence[Any]] = []
+        self._stored: bytes | None = None
+        self._problems: list[str] = []
+
+    def __repr__(self) -> str:
+        return f"Table({self.columns!r}, {self._count()} rows)"
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return list(self._columns())
+
+    @property
+    def data(self) -> list[list[Any]]:
+        """The rows, each a list of cells."""
+        return [list(row) for row in zip(*map(_listed, self._columns().values()), strict=False)]
+
+    def add_data(self, *row: Any) -> None:
+        """Add a row: a cell for each column."""
+        self._more.append(row)
+
+    def add_column(self, name: str, data: Any) -> None:
+        """Add a column, or replace the one of that name: a list of cells or an array."""
+        self._columns()[clean_text(text_of(name))] = data
+
+    def get_column(self, name: str) -> list[Any]:
+        """Return the cells of a column.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        return list(_listed(self._columns()[name]))
+
+    def to_pandas(self) -> Any:  # a DataFrame; pandas is no requirement of this package
+        """Return the table as a frame of pandas.
+
+        Raises:
+            MissingPackageError: pandas is not installed.
+        """
+        if is_pandas(self._given):
+            return self._given
+        pandas = _package("pandas", "table.to_pandas()")
+        return pandas.DataFrame({name: _listed(cells) for name, cells in self._columns().items()})
+
+    def to_polars(self) -> Any:  # a DataFrame; as above
+        """Return the table as a frame of polars.
+
+        Raises:
+            MissingPackageError: polars is not installed.
+        """
+        if is_polars(self._given):
+            return self._given
+        polars = _package("polars", "table.to_polars()")
+        return polars.DataFrame(
+            {name: _listed(cells) for name, cells in self._columns().items()}, strict=False
+        )
+
+    def to_arrow(self) -> Any:  # a Table; as above
+        """Return the table as one of Arrow.
+
+        Raises:
+            MissingPackageError: pyarrow is not installed.
+        """
+        pyarrow = _package("pyarrow", "table.to_arrow()")
+        if is_arrow(self._given):
+            return self._given
+        parquet = import_module("pyarrow.parquet")
+        data = self._stored if self._stored is not None else self.encode(lambda _: None).data
+        return parquet.read_table(pyarrow.BufferReader(data))
+
+    def encode(self, tell: Tell) -> Encoded:
+        """Return the table as it is stored: a Parquet file."""
+        given = self._given
+        if not self._more and self._cells is None and self._names is None:
+            if is_arrow(given):
+                return self._encoded(_of_arrow(given), given.num_rows, given.num_columns, "arrow")
+            if is_polars(given):
+                if not hasattr(given, "write_parquet"):
+                    raise MediaRefusedError("a lazy frame of polars has no rows yet; pass frame.collect()")
+                return self._encoded(_of_polars(given), given.height, given.width, "polars")
+        cells = self._columns()
+        if not cells:
+            raise MediaRefusedError("the table has no columns; pass columns=[names], or rows")
+        for problem in self._problems:
+            tell(problem)
+        columns = [column_of(name, column, tell) for name, column in cells.items()]
+        lengths = {column.count for column in columns}
+        if len(lengths) > 1:
+            found = ", ".join(f"{column.name!r} has {column.count}" for column in columns[:4])
+            raise MediaRefusedError(f"its columns have different numbers of cells: {found}")
+        source = "pandas" if is_pandas(given) else "rows"
+        return self._encoded(
+            parquet_bytes(columns, _facts(columns, source)), columns[0].count, len(columns), source
+        )
+
+    def _encoded(self, data: bytes, rows: int, columns: int, source: str) -> Encoded:
+        facts: dict[str, ParamValue] = {SOURCE: source, "rows": rows, "columns": columns}
+        return Encoded(self.type, PARQUET, ".parquet", data, facts, self.caption)
+
+    def _count(self) -> int:
+        return min((len(_listed(cells)) for cells in self._columns().values()), default=0)
+
+    def _columns(self) -> dict[str, Any]:
+        if self._cells is None:
+            self._cells = self._read()
+        if self._more:
+            more, self._more = self._more, []
+            self._append(self._cells, more)
+        return self._cells
+
+    def _read(self) -> dict[str, Any]:
+        given = self._given
+        if self._stored is not None:
+            return _stored_columns(self._stored)
+        found = _frame_columns(given)
+        if found is None:
+            found = self._of_rows(given)
+        if self._names is not None and found and len(self._names) == len(found):
+            found = dict(zip(self._names, found.values(), strict=True))
+        elif self._names is not None and found and self._names != [*found]:
+            wanted = {name: found[name] for name in self._names if name in found}
+            if len(wanted) < len(self._names):
+                raise MediaRefusedError(
+                    f"{len(self._names)} names were given for {len(found)} columns; pass as many, or names of columns"
+                )
+            found = wanted
+        return found
+
+    def _of_rows(self, rows: Any) -> dict[str, Any]:
+        if isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable):
+            raise MediaRefusedError(f"a table is rows, columns or a frame, not {type(rows).__name__}")
+        listed = list(rows)
+        if listed and all(isinstance(row, Mapping) for row in listed):
+            keys = dict.fromkeys(key for row in listed for key in row)
+            return {clean_text(text_of(key)): [row.get(key) for row in listed] for key in keys}
+        width = len(self._names) if self._names is not None else _widest(listed)
+        names = self._names or [str(index) for index in range(width)]
+        cells: dict[str, Any] = {name: [] for name in names}
+        if len(cells) != len(names):
+            raise MediaRefusedError(f"two columns have one name: {shown(names)}")
+        self._append(cells, listed)
+        return cells
+
+    def _append(self, cells: dict[str, Any], rows: Sequence[Sequence[Any]]) -> None:
+        if not cells:
+            cells |= {str(index): [] for index in range(_widest(rows))}
+        width = len(cells)
+        if not all(type(row) in _ROWS for row in rows) or set(map(len, rows)) != {width}:
+            rows = [_row(row) for row in rows]
+            odd = [len(row) for row in rows if len(row) != width]
+            if odd:
+                self._problems.append(
+                    f"{len(odd)} of its rows have not {width} cells, the first has {odd[0]}: what is missing is empty, "
+                    "what is too much is left out"
+                )
+                rows = [[*row[:width], *[None] * (width - len(row))] for row in rows]
+        if not rows:
+            return
+        for name, more in zip([*cells], zip(*rows, strict=True), strict=True):
+            before = cells[name]
+            cells[name] = [*_listed(before), *more] if len(before) else list(more)
+
+
+def table_of(data: bytes, caption: str = "") -> Table:
+    """Return the table that a Parquet file holds; it is read when it is looked at."""
+    table = Table(caption=caption)
+    table._stored = data  # noqa: SLF001 - its second constructor
+    return table
+
+
+def is_frame(value: object) -> bool:
+    """Tell whether it is a frame of pandas, polars or Arrow."""
+    return is_pandas(value) or is_polars(value) or is_arrow(value)
+
+
+def is_pandas(value: object) -> bool:
+    """Tell whether it is a frame of pandas."""
+    return is_of(value, "pandas", "DataFrame")
+
+
+def is_polars(value: object) -> bool:
+    """Tell whether it is a frame of polars, lazy or not."""
+    return is_of(value, "polars", "DataFrame", "LazyFrame")
+
+
+def is_arrow(value: object) -> bool:
+    """Tell whether it is a table or batch of Arrow."""
+    return is_of(value, "pyarrow", "Table", "RecordBatch")
+
+
+def _package(name: str, purpose: str) -> Any:  # a module
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise MissingPackageError(package=name, purpose=purpose, extra=_EXTRA) from error
+
+
+def _facts(columns: Sequence[Column], source: str) -> dict[str, str]:
+    kinds = {
+        column.name: column.media_type or column.kind
+        for column in columns
+        if column.kind == "json" or column.media_type
+    }
+    return {_FACTS: json.dumps({"source": source, "columns": kinds})}
+
+
+def _stored_columns(data: bytes) -> dict[str, Any]:
+    try:
+        columns, texts = read_parquet(data)
+    except UnreadableTableError as error:
+        try:
+            parquet, pyarrow = import_module("pyarrow.parquet"), import_module("pyarrow")
+        except ImportError:
+            raise error from None
+        found = parquet.read_table(pyarrow.BufferReader(data))
+        columns = {name: found.column(name).to_pylist() for name in found.column_names}
+        texts = {}
+    kinds = json.loads(texts.get(_FACTS, "{}")).get("columns", {})
+    for name, kind in kinds.items():
+        if kind == "json":
+            columns[name] = [None if cell is None else json.loads(cell) for cell in columns[name]]
+    return dict(columns)
+
+
+def _frame_columns(given: Any) -> dict[str, Any] | None:
+    """Return the columns of a frame, a mapping of columns or an array; None for rows."""
+    if is_pandas(given):
+        return _of_pandas(given)
+    if is_polars(given):
+        return {series.name: series.to_list() for series in given.get_columns()}
+    if is_arrow(given):
+        return {name: given.column(name).to_pylist() for name in given.schema.names}
+    if isinstance(given, Mapping):
+        return {clean_text(text_of(name)): column for name, column in given.items()}
+    if is_array(given):
+        if len(given.shape) != 2:
+            raise MediaRefusedError(
+                f"an array of shape {tuple(given.shape)} is no table; pass rows x columns"
+            )
+        return {str(index): given[:, index] for index in range(given.shape[1])}
+    return None
+
+
+def _of_pandas(frame: Any) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    index = frame.index
+    if not is_of(index, "pandas", "RangeIndex"):
+        frame = frame.reset_index()
+    for place, name in enumerate(frame.columns):
+        series = frame.iloc[:, place]
+        text = clean_text(text_of(name))
+        if text in columns:
+            raise MediaRefusedError(f"two columns have one name: {shown(text)}")
+        columns[text] = _of_series(series)
+    return columns
+
+
+def _of_series(series: Any) -> Any:
+    dtype = series.dtype
+    kind = getattr(dtype, "kind", "O")
+    if kind in "biufM" and type(dtype).__module__.partition(".")[0] == "numpy":
+        return series.to_numpy()
+    missing = series.isna().tolist()
+    cells = series.tolist()
+    return (
+        [None if gone else cell for cell, gone in zip(cells, missing, strict=True)]
+        if True in missing
+        else cells
+    )
+
+
+def _of_polars(frame: Any) -> bytes:
+    written = io.BytesIO()
+    frame.write_parquet(written, compression="uncompressed")
+    return written.getvalue()
+
+
+def _of_arrow(table: Any) -> bytes:
+    pyarrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+    if is_of(table, "pyarrow", "RecordBatch"):
+        table = pyarrow.Table.from_batches([table])
+    written = io.BytesIO()
+    parquet.write_table(table, written, compression="none", use_dictionary=False, data_page_version="1.0")
+    return written.getvalue()
+
+
+def _listed(cells: Any) -> list[Any]:
+    if isinstance(cells, list):
+        return cells
+    method = getattr(cells, "tolist", None)
+    return list(method()) if callable(method) else list(cells)
+
+
+def _row(row: Any) -> list[Any]:
+    return list(row) if isinstance(row, Iterable) and not isinstance(row, (str, bytes)) else [row]
+
+
+def _widest(rows: Sequence[Any]) -> int:
+    return max((len(_row(row)) for row in rows), default=0)

@@ -1,0 +1,281 @@
+"""Tables: rows, columns and frames into Parquet, and out of it with and without libraries."""
+
+import datetime as dt
+import io
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_experiments.codec.media.encode import encode_media
+from otel_experiments.codec.media.image import Image
+from otel_experiments.codec.media.media import MediaRefusedError
+from otel_experiments.codec.media.parquet_read import UnreadableTableError, read_parquet
+from otel_experiments.codec.media.table import Table, table_of
+
+
+def stored(value: object, told: list[str] | None = None) -> bytes:
+    """Return the bytes that a table is stored as; what was said of it is added to `told`, and is nothing without it."""
+    said: list[str] = []
+    encoded = encode_media(value, said.append)
+    assert encoded is not None
+    assert isinstance(encoded.data, bytes)
+    if told is None:
+        assert said == []
+    else:
+        told += said
+    return encoded.data
+
+
+CELLS = {
+    "text": ["a", "", "Grüße"],
+    "whole": [1, -(2**63), 2**63 - 1],
+    "float": [0.5, math.inf, -0.0],
+    "is": [True, False, True],
+    "day": [dt.date(1969, 12, 31), dt.date(1, 1, 1), dt.date(2026, 5, 4)],
+    "time": [dt.datetime(1969, 1, 1), dt.datetime(2026, 5, 4, 3, 2, 1, 123456), dt.datetime(1, 1, 1)],
+    "zone": [dt.datetime(2026, 5, 4, tzinfo=dt.UTC)] * 3,
+    "bytes": [b"", b"\0\1", b"x"],
+    "mixed": [1, "one", [1, {"k": None}]],
+    "gap": [None, 2, None],
+    "none": [None, None, None],
+    "large": [2**70, 1, 0],
+}
+
+
+def test_cells_come_back_as_they_were_without_a_library() -> None:
+    """Texts, numbers, times, bytes, and cells of several types come back exactly, and so does what is missing."""
+    assert table_of(stored(Table(data=CELLS))).data == [
+        list(row) for row in zip(*CELLS.values(), strict=True)
+    ]
+
+
+def test_other_programs_read_the_file() -> None:
+    """Arrow reads the types of the columns; cells of several types are JSON there."""
+    read = pq.read_table(io.BytesIO(stored(Table(data=CELLS)))).to_pydict()
+    assert read | {"mixed": 0, "large": 0} == CELLS | {"mixed": 0, "large": 0}
+    assert read["mixed"] == ["1", '"one"', '[1, {"k": null}]']
+    assert polars_rows(stored(Table(data=CELLS)))[0][:4] == ("a", 1, 0.5, True)
+
+
+def polars_rows(data: bytes) -> list[tuple[Any, ...]]:
+    """Return the rows that polars reads."""
+    return pl.read_parquet(io.BytesIO(data)).rows()
+
+
+CELL = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=["Cs"]))
+    | st.binary()
+)
+
+
+@given(
+    st.lists(
+        st.tuples(CELL, st.none() | st.text("ab\N{SNOWMAN}"), st.booleans(), st.floats(allow_nan=False)),
+        min_size=1,
+    )
+)
+def test_any_rows_come_back(rows: list[tuple[Any, ...]]) -> None:
+    """Whatever the cells, rows come back as they were; bytes among other types are the one exception."""
+    if any(isinstance(row[0], bytes) for row in rows) and any(
+        not isinstance(row[0], bytes | None) for row in rows
+    ):
+        rows = [(None, *row[1:]) for row in rows]
+    again = table_of(stored(Table(columns=["a", "b", "c", "d"], data=rows))).data
+    assert again == [list(row) for row in rows]
+    assert [[type(cell) is int or type(cell) for cell in row] for row in again] == [
+        [type(cell) is int or type(cell) for cell in row] for row in rows
+    ] or {type(row[0]) for row in rows} >= {int, float}  # whole numbers among floats are floats
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 1000])
+@pytest.mark.parametrize(
+    "dtype", ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "?", "M8[s]", "M8[ns]", "U3"]
+)
+def test_arrays_are_columns_of_their_type(dtype: str, length: int) -> None:
+    """An array of every type is a column; Arrow and we read what numpy has."""
+    column = np.arange(length).astype(dtype)
+    data = stored(Table(data={"c": column}))
+    assert pq.read_table(io.BytesIO(data)).column("c").to_numpy().astype(dtype).tolist() == column.tolist()
+    ours = table_of(data).get_column("c")
+    assert ours == (column.astype("M8[us]") if column.dtype.kind == "M" else column).tolist()
+
+
+def frame() -> Any:
+    """Return a frame of pandas with what frames hold."""
+    return pd.DataFrame(
+        {
+            "number": [0.5, math.nan],
+            "whole": [1, 2],
+            "text": ["a", None],
+            "kind": pd.Categorical(["x", "y"]),
+            "gap": pd.array([1, None], dtype="Int64"),
+            "when": pd.to_datetime(["2026-01-01", None]),
+            "zone": pd.to_datetime(["2026-01-01", "2026-01-02"]).tz_localize("Europe/Paris"),
+            "any": [1, "one"],
+        },
+        index=["r1", "r2"],
+    )
+
+
+def test_frame_of_pandas_is_kept_with_its_index() -> None:
+    """A frame of pandas comes back with its index as a column, what is missing as None."""
+    zone = dt.datetime(2025, 12, 31, 23, tzinfo=dt.UTC)
+    first, second = table_of(stored(frame())).data
+    assert first == ["r1", 0.5, 1, "a", "x", 1, dt.datetime(2026, 1, 1), zone, 1]
+    assert second[3:7] == [None, "y", None, None]
+    assert math.isnan(second[1])
+
+
+def test_frames_of_polars_and_arrow_are_kept_with_their_types() -> None:
+    """Types that only polars or Arrow have, lists say, are there when they read the table again."""
+    cells = {"l": [[1, 2], [3]], "s": ["a", None], "i": [1, 2]}
+    polars, arrow = pl.DataFrame(cells, schema_overrides={"i": pl.Int16}), pa.table(cells)
+    assert pl.read_parquet(io.BytesIO(stored(polars))).equals(polars)
+    assert table_of(stored(arrow)).to_arrow().equals(arrow)
+    assert table_of(stored(polars)).columns == ["l", "s", "i"]
+    assert stored(arrow) == stored(arrow)
+    assert table_of(stored(arrow.to_batches()[0])).to_arrow().to_pydict() == cells
+
+
+def test_flat_frames_of_polars_and_arrow_are_read_without_them() -> None:
+    """A table without nested columns needs no library to be read, whoever wrote it."""
+    cells = {
+        "s": ["a", None, "b"] * 50,
+        "i": [1, 2, 3] * 50,
+        "b": [True, None, False] * 50,
+        "t": [dt.datetime(2026, 1, 2, 3)] * 150,
+        "d": [dt.date(2026, 1, 2), None, None] * 50,
+        "f": [0.5, math.inf, None] * 50,
+    }
+    for value in (
+        pl.DataFrame(cells),
+        pa.table(cells),
+        pl.DataFrame(cells, schema_overrides={"i": pl.UInt64}),
+    ):
+        assert read_parquet(stored(value))[0] == cells
+
+
+def test_nested_column_names_itself_where_no_library_reads_it() -> None:
+    """What is not read without pyarrow says which column it is."""
+    with pytest.raises(UnreadableTableError, match="column 'l' is nested"):
+        read_parquet(stored(pa.table({"l": [[1]]})))
+
+
+def test_table_becomes_a_frame_of_each_library() -> None:
+    """A stored table becomes a frame of pandas, polars or Arrow."""
+    table = table_of(stored(Table(["a", "b"], [[1, "x"], [2, "y"]])))
+    assert (
+        table.to_pandas().to_dict("list")
+        == table.to_polars().to_dict(as_series=False)
+        == {"a": [1, 2], "b": ["x", "y"]}
+    )
+    assert table.to_arrow().to_pydict() == {"a": [1, 2], "b": ["x", "y"]}
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        Table(["a", "b"], [[1, 2], [3, 4]]),
+        Table(data=[{"a": 1, "b": 2}, {"a": 3, "b": 4}]),
+        Table(data={"a": [1, 3], "b": np.array([2, 4])}),
+        Table(["a", "b"], np.array([[1, 2], [3, 4]])),
+        Table(dataframe=pd.DataFrame({"a": [1, 3], "b": [2, 4]})),
+        Table(["a", "b"], rows=[(1, 2), (3, 4)]),
+        Table(["b", "a"], pl.DataFrame({"b": [1, 3], "a": [2, 4]})),
+        Table(data=pa.table({"a": [1, 3], "b": [2, 4]})),
+    ],
+    ids=["rows", "mappings", "columns", "array", "pandas", "tuples", "polars", "arrow"],
+)
+def test_rows_columns_arrays_and_frames_are_tables(table: Table) -> None:
+    """Whatever form the cells come in, the rows are the same, and can be added to."""
+    assert table_of(stored(table)).data == [[1, 2], [3, 4]]
+    table.add_data(5, 6)
+    table.add_column("c", ["x", "y", "z"])
+    assert table_of(stored(table)).data == [[1, 2, "x"], [3, 4, "y"], [5, 6, "z"]]
+
+
+def test_pictures_are_cells() -> None:
+    """A column may hold pictures: they come back as bytes of PNG."""
+    cells = table_of(
+        stored(Table(["truth", "picture"], [[3, Image(np.zeros((2, 2)))], [4, None]]))
+    ).get_column("picture")
+    assert cells[0].startswith(b"\x89PNG")
+    assert cells[1] is None
+
+
+def test_cells_that_a_table_cannot_hold_are_said_by_column() -> None:
+    """A cell that cannot be kept as it is is told with its column."""
+    told: list[str] = []
+    data = stored(Table(["ok", "bad", "picture"], [[1, object(), Image("no.png")]]), told)
+    assert table_of(data).get_column("ok") == [1]
+    assert [text.partition(":")[0] for text in told] == [
+        "1 values in its column 'bad' are kept as texts",
+        "1 cells of its column 'picture' are left empty",
+    ]
+
+
+def test_rows_of_a_wrong_length_are_said() -> None:
+    """A row that is too short or too long keeps what fits, and that is said."""
+    told: list[str] = []
+    assert table_of(stored(Table(["a", "b"], [[1], [1, 2, 3], [5, 6]]), told)).data == [
+        [1, None],
+        [1, 2],
+        [5, 6],
+    ]
+    assert told == [
+        "2 of its rows have not 2 cells, the first has 1: what is missing is empty, what is too much is left out"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        (Table(), "the table has no columns"),
+        (Table(data="text"), "not str"),
+        (Table(data=3), "not int"),
+        (Table(["a"], pd.DataFrame({"x": [1], "y": [2]})), "1 names were given for 2 columns"),
+        (Table(data={"a": [1], "b": [1, 2]}), "different numbers of cells: 'a' has 1, 'b' has 2"),
+        (Table(["a", "a"], [[1, 2]]), "two columns have one name"),
+        (Table(data=np.zeros((2, 2, 2))), r"shape \(2, 2, 2\) is no table"),
+        (Table(data={"a": np.zeros((2, 2))}), r"has the shape \(2, 2\)"),
+        (Table(dataframe=pl.DataFrame({"a": [1]}).lazy()), "pass frame.collect"),
+    ],
+)
+def test_what_is_no_table_is_refused_with_a_reason(table: Table, reason: str) -> None:
+    """A table without columns, and what is none, is refused with what was found."""
+    with pytest.raises(MediaRefusedError, match=reason):
+        encode_media(table, pytest.fail)
+
+
+def test_a_table_without_rows_keeps_its_columns() -> None:
+    """A table of no rows is one, and its columns are kept."""
+    assert table_of(stored(Table(["a", "b"]))).columns == ["a", "b"]
+
+
+@given(st.data())
+def test_damaged_tables_are_refused_never_misread_as_an_error_of_ours(data: st.DataObject) -> None:
+    """A table that is cut or changed is read or refused, whatever the byte: no other exception comes out."""
+    whole = stored(Table(data=CELLS))
+    at = data.draw(st.integers(0, len(whole) - 1))
+    is_cut = data.draw(st.booleans())
+    broken = (
+        whole[:at]
+        if is_cut
+        else whole[:at] + bytes([whole[at] ^ data.draw(st.integers(1, 255))]) + whole[at + 1 :]
+    )
+    try:
+        read_parquet(broken)
+    except UnreadableTableError as error:
+        assert str(error)  # noqa: PT017 - both ways are right
