@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed
@@ -93,6 +93,19 @@ class MetricDefinition:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedTrace:
+    """A trace that may have spans and log records of a run beside such as name none: these join the run.
+
+    `run_ids` are the runs that what is written in the same batch names in this trace. `points_of` makes the points of a run
+    of spans that join it; None where none are made.
+    """
+
+    trace_id: str
+    run_ids: frozenset[str] = frozenset()
+    points_of: Callable[[str, Sequence[Span]], list[PointBlock]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JournalAdvance:
     """The batch covers one journal segment from `start_offset` to `end_offset` (bytes)."""
 
@@ -111,8 +124,7 @@ class WriteBatch:
     `unsent` writes rows anew, `sent` removes them. After that, what comes from a journal (`journal` is not empty) counts
     as not sent in every row that its runs have.
 
-    `shared_traces` are ids of traces that may have spans and log records of a run beside such as name none: these join
-    the run of their trace, if it has one.
+    `shared_traces` are traces in which what names no run joins the run of others, if there is one.
 
     `received` are requests of other programs that a journal held. Whoever merges turns them into the other fields and
     empties it; no store takes it.
@@ -129,7 +141,7 @@ class WriteBatch:
     spans: list[Span] = field(default_factory=list)
     log_records: list[LogRecord] = field(default_factory=list)
     instrument_points: list[InstrumentPoint] = field(default_factory=list)
-    shared_traces: list[str] = field(default_factory=list)
+    shared_traces: list[SharedTrace] = field(default_factory=list)
     journal: list[JournalAdvance] = field(default_factory=list)
     unsent: list[Unsent] = field(default_factory=list)
     sent: list[Unsent] = field(default_factory=list)

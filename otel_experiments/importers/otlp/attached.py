@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 from otel_experiments.importers.otlp.derived import DerivedSeries, series_key
 from otel_experiments.importers.otlp.emitters import NO_STEP, Emitters
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.metric import PointBlock, SeriesKey
-from otel_experiments.model.span import Attributes, AttributeValue
+from otel_experiments.model.span import Attributes, AttributeValue, Span
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
 from otel_experiments.semconv import attributes as attr
+
+logger: Final = logging.getLogger("otel_experiments")
 
 
 def points_of_store(store: Path | None) -> Callable[[str, Iterable[WriteBatch]], list[PointBlock]]:
@@ -26,15 +32,38 @@ def points_of_store(store: Path | None) -> Callable[[str, Iterable[WriteBatch]],
         series = DerivedSeries()
         for page in pages:
             for span in page.spans:
-                rank = _rank(emitters, span.resource.attributes, span.attributes)
-                for one in emitters.points_of_span(span):
-                    series.add_to(run_id, SeriesKey(one.name, "", rank), one.step, one.time_ns, one.value)
+                _add_span(series, emitters, run_id, span)
             for point in page.instrument_points:
                 if point.value is not None:
                     _add_data_point(series, emitters, run_id, point, float(point.value))
         return series.blocks()
 
     return points_of
+
+
+def points_of_joining(emitters: Emitters) -> Callable[[str, Sequence[Span]], list[PointBlock]]:
+    """Return what makes points for a run of spans that join it. A span of which none can be made has none."""
+
+    def points_of(run_id: str, spans: Sequence[Span]) -> list[PointBlock]:
+        series = DerivedSeries()
+        for span in spans:
+            try:
+                _add_span(series, emitters, run_id, span)
+            except Exception as error:
+                if isinstance(error, MemoryError) or is_interruption(error):
+                    raise
+                tell(logger, "A span over OTLP has numbers that cannot be read: %s", error, about=error)
+        return series.blocks()
+
+    return points_of
+
+
+def _add_span(series: DerivedSeries, emitters: Emitters, run_id: str, span: Span) -> None:
+    points = emitters.points_of_span(span)
+    if points:
+        rank = _rank(emitters, span.resource.attributes, span.attributes)
+        for one in points:
+            series.add_to(run_id, SeriesKey(one.name, "", rank), one.step, one.time_ns, one.value)
 
 
 def _add_data_point(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from hashlib import sha256
@@ -134,25 +134,6 @@ class Emitters:
         return self._identity(
             run_id, name, experiment, rank_of(text_of(resource, attr.ML_DISTRIBUTED_RANK)) or 0
         )
-
-    def identify_spans(self, spans: Sequence[Span], hints: Mapping[str, str]) -> list[Identity | None]:
-        """Return the run of each span of a request. One that says none belongs to the run of its trace, if that is one.
-
-        Some programs name the run in a trace's first span only.
-        """
-        found = [self.identify(span.resource.attributes, span.attributes, hints) for span in spans]
-        if None not in found:
-            return found
-        of_trace: dict[str, dict[str, Identity]] = {}
-        for span, identity in zip(spans, found, strict=True):
-            if identity is not None:
-                of_trace.setdefault(span.trace_id, {}).setdefault(identity.run_id, identity)
-        return [
-            next(iter(runs.values()))
-            if identity is None and len(runs := of_trace.get(span.trace_id, {})) == 1
-            else identity
-            for span, identity in zip(spans, found, strict=True)
-        ]
 
     def step_of(self, attributes: Attributes) -> tuple[float, frozenset[str]] | None:
         """Return the step that attributes give, and those that are steps: they do not tell one series from another.

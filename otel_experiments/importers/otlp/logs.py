@@ -37,7 +37,7 @@ def add_logs(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> N
         batch.log_records.append(record if record.run_id == run_id else replace(record, run_id=run_id))
         if identity is None:
             if record.trace_id is not None:
-                batch.shared_traces.append(record.trace_id)
+                origins.note_trace(record.trace_id, None)
             continue
         origins.see(identity, record.resource, record.attributes, record.time_ns)
         read_event = _EVENTS.get(record.event_name)

@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import cast
 
 from otel_experiments.errors import TelemetryDecodeError
+from otel_experiments.importers.otlp.attached import points_of_joining
 from otel_experiments.importers.otlp.attribute_values import text_of
 from otel_experiments.importers.otlp.emitters import Emitters, Identity
 from otel_experiments.importers.otlp.replayed import Replayed
-from otel_experiments.model.batch import Heartbeat, RunSighting, WriteBatch
+from otel_experiments.model.batch import Heartbeat, RunSighting, SharedTrace, WriteBatch
 from otel_experiments.model.received import ReceivedRequest
 from otel_experiments.model.run import FACT_ATTRIBUTES, Run, RunFacts, RunState
 from otel_experiments.model.span import Attributes, Resource
@@ -37,6 +38,7 @@ class Origins:
         self._refused = request.refused_run_ids
         self._seen: dict[tuple[str, int], _Seen] = {}
         self.problem_count, self.first_problem = 0, ""
+        self._runs_of_traces: dict[str, set[str]] = {}
         self._resources: list[Resource] = []  # so that their ids stay their own
 
     def is_refused(self, identity: Identity | None) -> bool:
@@ -68,6 +70,14 @@ class Origins:
         elif is_root is found.is_root and time_ns > 0 and (not found.since_ns or time_ns < found.since_ns):
             found.since_ns = time_ns
 
+    def note_trace(self, trace_id: str, run_id: str | None) -> None:
+        """Take note of an item of a trace that names this run, or none."""
+        found = self._runs_of_traces.get(trace_id)
+        if found is None:
+            found = self._runs_of_traces[trace_id] = set()
+        if run_id is not None:
+            found.add(run_id)
+
     def pass_over(self, error: Exception, item: str) -> None:
         """Take note of what an item says of its run, which cannot be read: the item is kept all the same.
 
@@ -86,12 +96,18 @@ class Origins:
         found.run = replace(found.run, root_span_id=span_id)
 
     def add_runs(self, batch: WriteBatch) -> None:
-        """Add the runs that were seen, and that they were alive when the request came."""
+        """Add the runs that were seen, that they were alive when the request came, and traces whose items may join them."""
         for seen in self._seen.values():
             since_ns = seen.since_ns or self._received_ns
             run = replace(seen.run, created_ns=since_ns, started_ns=since_ns)
             batch.sightings.append(RunSighting(run, seen.is_root))
             batch.heartbeats.append(Heartbeat(run.run_id, self._received_ns))
+            self.note_trace(run.run_id, run.run_id)
+        points_of = points_of_joining(self.emitters)
+        batch.shared_traces += [
+            SharedTrace(trace_id, frozenset(run_ids), points_of)
+            for trace_id, run_ids in self._runs_of_traces.items()
+        ]
 
 
 def own_run(identity: Identity, resource: Resource) -> Run:

@@ -37,9 +37,9 @@ def add_spans(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> 
         for span in read_spans(request.encoding, request.payload)
         if not origins.replayed.take_span(span, batch)
     ]
-    exported_count = len(batch.spans)
     derived = DerivedSeries()
-    identities = origins.emitters.identify_spans(spans, origins.hints)
+    identify = origins.emitters.identify
+    identities = [identify(span.resource.attributes, span.attributes, origins.hints) for span in spans]
     inside = {
         (span.trace_id, span.span_id, identity.run_id)
         for span, identity in zip(spans, identities, strict=True)
@@ -51,6 +51,7 @@ def add_spans(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> 
         run_id = None if identity is None else identity.run_id
         kept = span if span.run_id == run_id else replace(span, run_id=run_id)
         batch.spans.append(kept)
+        origins.note_trace(span.trace_id, run_id)
         if identity is None:
             continue
         is_root = _names_run(span, identity) and (
@@ -67,7 +68,6 @@ def add_spans(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> 
         except Exception as error:  # noqa: BLE001 - raised again where it is not about the span
             origins.pass_over(error, f"the span {span.name!r}")
     batch.points += derived.blocks()
-    batch.shared_traces += dict.fromkeys(span.trace_id for span in batch.spans[exported_count:])
 
 
 def _names_run(span: Span, identity: Identity) -> bool:

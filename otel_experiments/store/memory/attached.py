@@ -15,10 +15,8 @@ from otel_experiments.model.attachment import (
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import PointBlock, Points
 from otel_experiments.model.span import Span, service_of
-from otel_experiments.store.memory.contents import Contents, apply
-from otel_experiments.store.semantics.attached import counts_by_series, without
+from otel_experiments.store.memory.contents import Contents, remove_points
 
 _Kind = Literal["span", "log_record", "data_point"]
 
@@ -71,15 +69,7 @@ def detach(contents: Contents, detachments: Iterable[Detachment]) -> None:
         run_id = one.query.run_id
         if run_id is None:
             continue
-        histories = contents.histories.get(run_id, {})
-        for key, removed in counts_by_series(run_id, one.points).items():
-            history = histories.pop(key, None)
-            if history is None:
-                continue
-            left = without(Points(history.steps, history.times_ns, history.values), removed)
-            if len(left):
-                block = PointBlock(run_id, (key,), left.steps, left.times_ns, (left.values,))
-                apply(contents, WriteBatch(points=[block]))
+        remove_points(contents, run_id, one.points)
         for found in list(_found(contents, one.query)):
             _give(contents, found, None)
             contents.attached.discard(found.place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import dump_value, load_attributes, load_value
@@ -20,7 +20,7 @@ from otel_experiments.model.span import Attributes, Resource, Scope, Span
 from otel_experiments.model.unsent import Unsent
 from otel_experiments.store.memory.artifacts import Artifacts, plain_batch
 from otel_experiments.store.memory.artifacts import take as take_artifacts
-from otel_experiments.store.memory.join_traces import join_traces
+from otel_experiments.store.semantics.attached import counts_by_series, without
 from otel_experiments.store.semantics.identity import (
     instrument_point_hash,
     log_record_hash,
@@ -67,7 +67,19 @@ class Contents:
     unsent: dict[tuple[object, ...], Unsent] = field(default_factory=dict)
     attached: set[object] = field(default_factory=set)
     """Keys of what was attached to a run, as in `spans`, `log_records` and `instrument_points`."""
+    joined: set[object] = field(default_factory=set)
+    """Keys of what joined a run by its trace."""
     artifacts: Artifacts = field(default_factory=Artifacts)
+
+    def given_ns(self, place: object) -> int | None:
+        """Return what marks an item that has its run from elsewhere than its attributes, as `Span.given_ns`."""
+        if place in self.attached:
+            return _UNKNOWN_NS
+        return 0 if place in self.joined else None
+
+
+_UNKNOWN_NS: Final = 1
+"""A memory store keeps that an item was attached, not when."""
 
 
 def apply(contents: Contents, batch: WriteBatch) -> None:
@@ -92,6 +104,7 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
     contents.tags.update(news.tags)
     contents.spans.update(news.spans)
     contents.attached.difference_update(own)
+    contents.joined.difference_update(own)
     for content_hash, record in news.log_records.items():
         _keep_log_record(contents, content_hash, replace(record, given_ns=None))
     for content_hash, point in news.instrument_points.items():
@@ -103,7 +116,8 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
     contents.attached.update(news.attached)
     contents.attached.update(key for key, record in news.log_records.items() if record.given_ns)
     contents.attached.update(key for key, point in news.instrument_points.items() if point.given_ns)
-    join_traces(contents, batch.shared_traces)
+    contents.joined.update(news.joined)
+    contents.joined.update(key for key, record in news.log_records.items() if record.given_ns == 0)
     _define(contents, batch.metric_definitions)
     take_artifacts(contents.artifacts, artifacts)
     # Points are what must not be put in place twice: nothing is called from here to the offsets that could raise.
@@ -129,6 +143,19 @@ def _take_named_runs(contents: Contents, news: Contents, batch: WriteBatch) -> N
     )
     for run_id, time_ns in named:
         _ensure(contents, news, run_id, time_ns)
+
+
+def remove_points(contents: Contents, run_id: str, blocks: Iterable[PointBlock]) -> None:
+    """Take points out of a run's series; an empty series goes."""
+    histories = contents.histories.get(run_id, {})
+    for key, removed in counts_by_series(run_id, blocks).items():
+        history = histories.pop(key, None)
+        if history is None:
+            continue
+        left = without(Points(history.steps, history.times_ns, history.values), removed)
+        if len(left):
+            block = PointBlock(run_id, (key,), left.steps, left.times_ns, (left.values,))
+            apply(contents, WriteBatch(points=[block]))
 
 
 def _note_unsent(contents: Contents, batch: WriteBatch) -> None:
@@ -203,14 +230,16 @@ def _take_spans(contents: Contents, news: Contents, batch: WriteBatch) -> set[Sp
         _ensure(contents, news, run_id, start_ns)
         own.add(key)
         news.attached.discard(key)
+        news.joined.discard(key)
         news.attached.update([key] if given_ns else [])
+        news.joined.update([key] if given_ns == 0 else [])
 
     def find(key: SpanKey) -> StoredSpan | None:
         known = news.spans.get(key) or contents.spans.get(key)
         if known is None:
             return None
-        is_attached = key in news.attached or (key in contents.attached and key not in own)
-        return StoredSpan(known.run_id, known.start_ns, known.end_ns is not None, is_attached)
+        is_given = (news if key in own else contents).given_ns(key) is not None
+        return StoredSpan(known.run_id, known.start_ns, known.end_ns is not None, is_given)
 
     def take(span: Span) -> None:
         key = (span.trace_id, span.span_id)

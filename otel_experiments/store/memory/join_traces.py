@@ -1,49 +1,50 @@
-"""Giving spans and log records that name no run to the run of their trace, as the SQLite store does."""
+"""Giving spans and log records that name no run to the run of others in their trace, as the SQLite store does."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Protocol
 
-from otel_experiments.model.log import LogRecord
-from otel_experiments.model.span import Span
-from otel_experiments.store.semantics.run import StoredRun
-
-
-class _Contents(Protocol):
-    """What a memory store holds of runs and telemetry; `attached` has the keys of what was attached to a run."""
-
-    runs: dict[str, StoredRun]
-    spans: dict[tuple[str, str], Span]
-    log_records: dict[str, LogRecord]
-    attached: set[object]
+from otel_experiments.model.batch import SharedTrace, WriteBatch
+from otel_experiments.model.metric import PointBlock
+from otel_experiments.store.memory.contents import Contents, apply, remove_points
+from otel_experiments.store.semantics.trace import Membership, TraceRuns, TraceSpan
 
 
-def join_traces(contents: _Contents, trace_ids: Iterable[str]) -> None:
-    """Give what names no run in these traces to their runs; a trace of several runs or none is left alone."""
-    for trace_id in dict.fromkeys(trace_ids):
-        run_id, is_attached = _owner(contents, trace_id)
-        if run_id is None:
-            continue
-        for place, span in list(contents.spans.items()):
-            if span.trace_id == trace_id and span.run_id is None:
-                contents.spans[place] = replace(span, run_id=run_id)
-                contents.attached.update([place] if is_attached else [])
+def join_traces(contents: Contents, traces: Iterable[SharedTrace]) -> None:
+    """Put what names no run in these traces into the runs of others, with the points that are made of it."""
+    makers = {trace.trace_id: trace.points_of for trace in traces if trace.points_of is not None}
+    for trace_id in dict.fromkeys(trace.trace_id for trace in traces):
+        spans = [span for span in contents.spans.values() if span.trace_id == trace_id]
+        runs = TraceRuns(
+            [
+                TraceSpan(
+                    one.span_id, one.parent_span_id, one.run_id, contents.given_ns((trace_id, one.span_id))
+                )
+                for one in spans
+            ],
+            trace_id if trace_id in contents.runs else None,
+        )
+        changes = runs.changes()
+        maker = makers.get(trace_id)
+        for span, one in changes:
+            place = (trace_id, span.span_id)
+            blocks: list[PointBlock] = []
+            if maker is not None and span.run_id is not None:
+                remove_points(contents, span.run_id, maker(span.run_id, [contents.spans[place]]))
+            if maker is not None and one is not None and not one.given_ns:
+                blocks = maker(one.run_id, [contents.spans[place]])
+            contents.spans[place] = replace(contents.spans[place], run_id=one and one.run_id)
+            _mark(contents, place, one)
+            apply(contents, WriteBatch(points=blocks))
         for content_hash, record in list(contents.log_records.items()):
-            if record.trace_id == trace_id and record.run_id is None:
-                contents.log_records[content_hash] = replace(record, run_id=run_id)
-                contents.attached.update([content_hash] if is_attached else [])
+            if record.trace_id == trace_id and (record.run_id is None or content_hash in contents.joined):
+                found = runs.of_span(record.span_id)
+                contents.log_records[content_hash] = replace(record, run_id=found and found.run_id)
+                _mark(contents, content_hash, found)
 
 
-def _owner(contents: _Contents, trace_id: str) -> tuple[str | None, bool]:
-    """Return the run of a trace, and whether the trace was attached to it."""
-    if trace_id in contents.runs:
-        return trace_id, False
-    places = {
-        place: span.run_id
-        for place, span in contents.spans.items()
-        if span.trace_id == trace_id and span.run_id is not None
-    }
-    run_ids = set(places.values())
-    return (run_ids.pop(), places.keys() <= contents.attached) if len(run_ids) == 1 else (None, False)
+def _mark(contents: Contents, place: object, one: Membership | None) -> None:
+    contents.joined.discard(place)
+    if one is not None:
+        (contents.attached if one.given_ns else contents.joined).add(place)

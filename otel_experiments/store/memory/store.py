@@ -38,6 +38,7 @@ from otel_experiments.store.memory import artifacts as _artifacts
 from otel_experiments.store.memory import attached as _attached
 from otel_experiments.store.memory import contents as _memory_contents
 from otel_experiments.store.memory.contents import Contents
+from otel_experiments.store.memory.join_traces import join_traces
 from otel_experiments.store.memory.losses import add_up
 from otel_experiments.store.memory.pages import stored_pages
 from otel_experiments.store.memory.whole import whole_run
@@ -80,6 +81,7 @@ class MemoryStore:
             _memory_contents.apply(contents, batch)
             _attached.detach(contents, batch.detach)
             _attached.attach(contents, batch.attach)
+            join_traces(contents, batch.shared_traces)
 
     def journal_offset(self, segment_id: str) -> int:
         """Return how many bytes of the segment are in the store; 0 for a segment never seen."""

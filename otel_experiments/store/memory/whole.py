@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 from otel_experiments.model.batch import MetricDefinition, WriteBatch
 from otel_experiments.model.metric import PointBlock
@@ -16,21 +16,17 @@ from otel_experiments.store.semantics.identity import instrument_point_hash, log
 from otel_experiments.store.semantics.news import news_of
 from otel_experiments.store.semantics.pages import WHOLE_ITEMS, WHOLE_POINTS
 
-_UNKNOWN_NS: Final = 1
-"""A memory store keeps that an item was attached, not when."""
-
 
 def _items(contents: Contents, run_id: str | None) -> Iterator[tuple[str, Iterator[Any]]]:
     """Yield the telemetry of a run by the field of a batch that it belongs in."""
-    attached = dict.fromkeys(contents.attached, _UNKNOWN_NS)
 
     def given(key: object) -> dict[Any, int | None]:
-        return {key: attached.get(key)}
+        return {key: contents.given_ns(key)}
 
     yield (
         "spans",
         (
-            replace(span, given_ns=attached.get(key))
+            replace(span, given_ns=contents.given_ns(key))
             for key, span in list(contents.spans.items())
             if span.run_id == run_id
         ),

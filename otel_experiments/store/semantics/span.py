@@ -17,12 +17,12 @@ SpanKey = tuple[str, str]
 
 
 class StoredSpan(NamedTuple):
-    """What a store knows of a span that it has; `is_attached` tells whether its run was given to it by hand."""
+    """What a store knows of a span that it has; `is_given` tells whether its run was given to it: it joined it, or was attached to it."""
 
     run_id: str | None
     start_ns: int
     is_ended: bool
-    is_attached: bool
+    is_given: bool
 
 
 class RunOfSpan(NamedTuple):
@@ -61,16 +61,14 @@ def received_forms(
         before = taken.get(key)
         known = find(key) if before is None else _known(before)
         if known is not None and key in runs:
-            known = known._replace(run_id=runs[key].run_id, is_attached=bool(runs[key].given_ns))
+            known = known._replace(run_id=runs[key].run_id, is_given=runs[key].given_ns is not None)
         if known is None:
             taken[key] = span
         elif known.start_ns != span.start_ns or not _may_say_run(known, span):
             continue
         elif not known.is_ended:
             taken[key] = span if before is None else _with_run_of(before, span)
-        elif span.run_id is not None and (
-            known.run_id is None or (known.is_attached and span.given_ns is None)
-        ):
+        elif span.run_id is not None and (known.run_id is None or (known.is_given and span.given_ns is None)):
             if before is None:
                 runs[key] = RunOfSpan(key, span.run_id, span.given_ns, span.start_ns)
             else:
@@ -79,7 +77,7 @@ def received_forms(
 
 
 def _known(span: Span) -> StoredSpan:
-    return StoredSpan(span.run_id, span.start_ns, span.end_ns is not None, bool(span.given_ns))
+    return StoredSpan(span.run_id, span.start_ns, span.end_ns is not None, span.given_ns is not None)
 
 
 def _with_run_of(before: Span, span: Span) -> Span:
@@ -92,4 +90,4 @@ def _may_say_run(known: StoredSpan, span: Span) -> bool:
     """Tell whether the run that a span names can be that of the stored one: none is ever moved from its run to another."""
     if span.run_id is None or known.run_id is None or span.run_id == known.run_id:
         return True
-    return known.is_attached and span.given_ns is None
+    return known.is_given and span.given_ns is None

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import load_attributes
 from otel_experiments.model.attachment import (
     Attachment,
@@ -20,11 +19,9 @@ from otel_experiments.model.attachment import (
     TelemetryQuery,
 )
 from otel_experiments.model.batch import WriteBatch
-from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.span import Attributes, service_of
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.store.semantics.attached import counts_by_series, without
-from otel_experiments.store.sqlite import read_point as _read_point
+from otel_experiments.store.semantics.attached import counts_by_series
 from otel_experiments.store.sqlite import read_telemetry as _read_telemetry
 from otel_experiments.store.sqlite.database import Database
 from otel_experiments.store.sqlite.reading import read
@@ -38,15 +35,6 @@ _RESOURCES: Final = "select resource_id, attributes from resources"
 # Index: unique (trace_id, span_id).
 _FIRST_SPAN: Final = """
     select name from spans where trace_id = ? order by parent_span_id is not null, start_ns, span_key limit 1
-"""
-# Index: unique (run_id, name, phase, rank).
-_SERIES_ID: Final = "select series_id from series where run_id = ? and name = ? and phase = ? and rank = ?"
-# Index: unique (series_id, seq).
-_AXES: Final = "select distinct axis_id from chunks where series_id = ?"
-_DELETE_SERIES: Final = "delete from series where series_id = ?"
-# Index: chunks_by_axis.
-_DELETE_AXIS: Final = """
-    delete from axes where axis_id = ?1 and not exists (select 1 from chunks where chunks.axis_id = ?1)
 """
 
 
@@ -155,29 +143,14 @@ def detach(connection: sqlite3.Connection, detachments: Iterable[Detachment], po
         run_id = one.query.run_id
         if run_id is None:
             continue
-        for given, removed in counts_by_series(run_id, one.points).items():
-            key = SeriesKey(clean_text(given.name), clean_text(given.phase), given.rank)
-            left = without(_read_point.points(connection, run_id, key), removed)
-            _delete_series(connection, run_id, key)
-            if len(left):
-                points.write(
-                    connection, [PointBlock(run_id, (key,), left.steps, left.times_ns, (left.values,))]
-                )
+        for key, removed in counts_by_series(run_id, one.points).items():
+            points.remove(connection, run_id, key, removed)
         resources = _resources(connection)
         for table in _TABLES:
             where, parameters = _where(table, one.query, resources)
             connection.execute(
                 f"update {table.name} set run_id = null, attached_ns = null where {where}", parameters
             )
-
-
-def _delete_series(connection: sqlite3.Connection, run_id: str, key: SeriesKey) -> None:
-    row = connection.execute(_SERIES_ID, (run_id, key.name, key.phase, key.rank)).fetchone()
-    if row is None:
-        return
-    axis_ids = connection.execute(_AXES, row).fetchall()
-    connection.execute(_DELETE_SERIES, row)
-    connection.executemany(_DELETE_AXIS, axis_ids)
 
 
 def _keys(connection: sqlite3.Connection, table: _Table, query: TelemetryQuery) -> list[int]:
@@ -193,7 +166,7 @@ def _where(
     if query.run_id is None:
         conditions, parameters = ["run_id is null"], list[_Bound]()
     else:
-        conditions, parameters = ["run_id = ? and attached_ns is not null"], [query.run_id]
+        conditions, parameters = ["run_id = ? and attached_ns > 0"], [query.run_id]
     for condition, value in (
         (f"{table.trace or 'null'} = ?", query.trace_id),
         (f"{table.time} >= ?", query.since_ns),

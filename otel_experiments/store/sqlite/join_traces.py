@@ -1,48 +1,118 @@
-"""Giving spans and log records that name no run to the run of their trace, whichever of both comes first."""
+"""Giving spans and log records that name no run to the run of others in their trace, whichever of them comes first."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Final
+
+from otel_experiments.model.batch import SharedTrace
+from otel_experiments.model.metric import PointBlock
+from otel_experiments.store.semantics.attached import counts_by_series
+from otel_experiments.store.semantics.trace import Membership, TraceRuns, TraceSpan
+from otel_experiments.store.sqlite import read_telemetry as _read_telemetry
+from otel_experiments.store.sqlite.write_point import PointWriter
 
 # Indexes: spans_of_no_run, log_records_of_no_run.
 _HAS_RUNLESS: Final = """
     select exists (select 1 from spans indexed by spans_of_no_run where trace_id = ?1 and run_id is null)
       or exists (select 1 from log_records indexed by log_records_of_no_run where trace_id = ?1 and run_id is null)
 """
+# Indexes: spans_joined, log_records_joined.
+_HAS_JOINED_OTHER: Final = """
+    select exists (
+        select 1 from spans indexed by spans_joined where trace_id = ?1 and attached_ns = 0 and run_id is not ?2
+      ) or exists (
+        select 1 from log_records indexed by log_records_joined
+        where trace_id = ?1 and attached_ns = 0 and run_id is not ?2
+      )
+"""
 _IS_RUN: Final = "select 1 from runs where run_id = ?"
 # Index: unique (trace_id, span_id).
-_RUNS_OF_TRACE: Final = """
-    select run_id, nullif(min(coalesce(attached_ns, 0)), 0) from spans
-    where trace_id = ? and run_id is not null group by run_id limit 2
+_SPANS: Final = "select span_id, parent_span_id, run_id, attached_ns from spans where trace_id = ?"
+_SPAN_KEY: Final = "select span_key from spans where trace_id = ? and span_id = ?"
+_GIVE_SPAN: Final = "update spans set run_id = ?, attached_ns = ? where trace_id = ? and span_id = ?"
+_LOGS: Final = """
+    select log_record_id, span_id, run_id, attached_ns from log_records indexed by log_records_of_no_run
+    where trace_id = ?1 and run_id is null
+    union all
+    select log_record_id, span_id, run_id, attached_ns from log_records indexed by log_records_joined
+    where trace_id = ?1 and attached_ns = 0
 """
-_GIVE_SPANS: Final = """
-    update spans indexed by spans_of_no_run set run_id = ?, attached_ns = ? where trace_id = ? and run_id is null
-"""
-_GIVE_LOGS: Final = """
-    update log_records indexed by log_records_of_no_run set run_id = ?, attached_ns = ?
-    where trace_id = ? and run_id is null
-"""
+_GIVE_LOG: Final = "update log_records set run_id = ?, attached_ns = ? where log_record_id = ?"
 
 
-def join_traces(connection: sqlite3.Connection, trace_ids: Iterable[str]) -> None:
-    """Give what names no run in these traces to their runs; a trace of several runs or none is left alone.
+def join_traces(connection: sqlite3.Connection, traces: Iterable[SharedTrace], points: PointWriter) -> None:
+    """Put what names no run in these traces into the runs of others, with the points that are made of it."""
+    gathered: dict[str, SharedTrace] = {}
+    for trace in traces:
+        known = gathered.get(trace.trace_id)
+        if known is None:
+            gathered[trace.trace_id] = trace
+        elif not trace.run_ids <= known.run_ids or known.points_of is None:
+            run_ids = known.run_ids | trace.run_ids
+            gathered[trace.trace_id] = SharedTrace(
+                trace.trace_id, run_ids, known.points_of or trace.points_of
+            )
+    for trace in gathered.values():
+        if _may_change(connection, trace):
+            _join(connection, trace, points)
 
-    What belongs to a run because the trace was attached to it counts as attached, too.
+
+def _may_change(connection: sqlite3.Connection, trace: SharedTrace) -> bool:
+    if connection.execute(_HAS_RUNLESS, (trace.trace_id,)).fetchone()[0]:
+        return True
+    return any(
+        connection.execute(_HAS_JOINED_OTHER, (trace.trace_id, run_id)).fetchone()[0]
+        for run_id in trace.run_ids
+    )
+
+
+def _join(connection: sqlite3.Connection, trace: SharedTrace, points: PointWriter) -> None:
+    trace_id = trace.trace_id
+    spans = map(TraceSpan._make, connection.execute(_SPANS, (trace_id,)).fetchall())
+    is_run = connection.execute(_IS_RUN, (trace_id,)).fetchone() is not None
+    runs = TraceRuns(spans, trace_id if is_run else None)
+    changes = runs.changes()
+    _move_points(connection, trace, changes, points)
+    connection.executemany(
+        _GIVE_SPAN, [(*(one or (None, None)), trace_id, span.span_id) for span, one in changes]
+    )
+    logs = connection.execute(_LOGS, (trace_id,)).fetchall()
+    given = [(runs.of_span(span_id) or (None, None), key) for key, span_id, _, _ in logs]
+    connection.executemany(_GIVE_LOG, [(*one, key) for one, key in given])
+
+
+def _move_points(
+    connection: sqlite3.Connection,
+    trace: SharedTrace,
+    changes: Sequence[tuple[TraceSpan, Membership | None]],
+    points: PointWriter,
+) -> None:
+    """Take the points of spans out of the runs that they leave, and put them into those that they join.
+
+    Those of attached spans are made by whoever attaches.
     """
-    for trace_id in dict.fromkeys(trace_ids):
-        if not connection.execute(_HAS_RUNLESS, (trace_id,)).fetchone()[0]:
-            continue
-        owner = _owner(connection, trace_id)
-        if owner is not None:
-            connection.execute(_GIVE_SPANS, (*owner, trace_id))
-            connection.execute(_GIVE_LOGS, (*owner, trace_id))
+    if trace.points_of is None:
+        return
+    leaving, joining = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
+    for span, one in changes:
+        if span.run_id is not None:
+            leaving[span.run_id].append(span.span_id)
+        if one is not None and not one.given_ns:
+            joining[one.run_id].append(span.span_id)
+    for run_id, span_ids in leaving.items():
+        for key, removed in counts_by_series(run_id, _blocks(connection, trace, run_id, span_ids)).items():
+            points.remove(connection, run_id, key, removed)
+    for run_id, span_ids in joining.items():
+        points.write(connection, _blocks(connection, trace, run_id, span_ids))
 
 
-def _owner(connection: sqlite3.Connection, trace_id: str) -> tuple[str, int | None] | None:
-    """Return the run of a trace, and when the trace was attached to it, if it was."""
-    if connection.execute(_IS_RUN, (trace_id,)).fetchone() is not None:
-        return trace_id, None
-    rows = connection.execute(_RUNS_OF_TRACE, (trace_id,)).fetchall()
-    return rows[0] if len(rows) == 1 else None
+def _blocks(
+    connection: sqlite3.Connection, trace: SharedTrace, run_id: str, span_ids: Iterable[str]
+) -> list[PointBlock]:
+    assert trace.points_of is not None
+    keys = [connection.execute(_SPAN_KEY, (trace.trace_id, one)).fetchone()[0] for one in span_ids]
+    return trace.points_of(run_id, _read_telemetry.spans_by_key(connection, array("q", keys)))

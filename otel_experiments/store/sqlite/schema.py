@@ -432,6 +432,9 @@ _V5 = (
     ) without rowid
     """,
     "create index artifact_uses_by_digest on artifact_uses (digest)",
+    # What joined a run by its trace has attached_ns 0, and is asked about again when more of the trace arrives.
+    "create index spans_joined on spans (trace_id) where attached_ns = 0",
+    "create index log_records_joined on log_records (trace_id) where attached_ns = 0",
 )
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2, _V3, _V4, _V5)

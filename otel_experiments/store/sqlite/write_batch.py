@@ -53,7 +53,7 @@ class BatchWriter:
         if batch.artifacts or batch.artifact_uses or batch.artifact_aliases:
             self._artifacts.write(connection, batch)
         if batch.shared_traces:
-            join_traces(connection, batch.shared_traces)
+            join_traces(connection, batch.shared_traces, self._points)
         self._note_unsent(connection, batch)
 
     def _attach(self, connection: sqlite3.Connection, batch: WriteBatch) -> None:

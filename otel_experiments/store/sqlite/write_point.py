@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
@@ -18,6 +18,7 @@ from typing import Final, TypeAlias
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.model.metric import PointBlock, SeriesKey, Summary
+from otel_experiments.store.semantics.attached import without
 from otel_experiments.store.semantics.received_points import without_known
 from otel_experiments.store.semantics.summary import Axis, as_floats, direction_of, extremes, merge, summarize
 from otel_experiments.store.sqlite.chunk import PACKED, RAW, TARGET_POINTS, decode_floats, pack, pack_raw
@@ -57,6 +58,16 @@ _INSERT_CHUNK: Final = """
     ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
+# Index: unique (run_id, name, phase, rank).
+_SERIES_ID: Final = "select series_id from series where run_id = ? and name = ? and phase = ? and rank = ?"
+# Index: unique (series_id, seq).
+_AXES: Final = "select distinct axis_id from chunks where series_id = ?"
+_DELETE_SERIES: Final = "delete from series where series_id = ?"
+# Index: chunks_by_axis.
+_DELETE_AXIS: Final = """
+    delete from axes where axis_id = ?1 and not exists (select 1 from chunks where chunks.axis_id = ?1)
+"""
+
 _Row = tuple[float | int | bytes | None, ...]
 _Part: TypeAlias = "tuple[Axis, array[float], PointBlock]"
 """Points of one series that came together, and whether they were received by OTLP."""
@@ -92,6 +103,16 @@ class PointWriter:
                 values = array("d", chain.from_iterable(column for _, column in columns))
             batch.append(run_id, key, axis, values)
         batch.finish()
+
+    def remove(
+        self, connection: sqlite3.Connection, run_id: str, key: SeriesKey, removed: Counter[bytes]
+    ) -> None:
+        """Take points out of a series, as `attached.counts_by_series` counts them; an empty series goes."""
+        stored = SeriesKey(clean_text(key.name), clean_text(key.phase), key.rank)
+        left = without(points(connection, run_id, stored), removed)
+        _delete_series(connection, run_id, stored)
+        if len(left):
+            self.write(connection, [PointBlock(run_id, (stored,), left.steps, left.times_ns, (left.values,))])
 
 
 class _Batch:
@@ -153,6 +174,15 @@ class _Batch:
         self._connection.execute(_DELETE_OPEN, place)
         whole.extend(values)
         return self.golden_paths.reopen(axis_ids, axis), whole
+
+
+def _delete_series(connection: sqlite3.Connection, run_id: str, key: SeriesKey) -> None:
+    row = connection.execute(_SERIES_ID, (run_id, key.name, key.phase, key.rank)).fetchone()
+    if row is None:
+        return
+    axis_ids = connection.execute(_AXES, row).fetchall()
+    connection.execute(_DELETE_SERIES, row)
+    connection.executemany(_DELETE_AXIS, axis_ids)
 
 
 def _columns(blocks: Iterable[PointBlock]) -> dict[tuple[str, SeriesKey], list[_Part]]:

@@ -98,7 +98,7 @@ class TelemetryWriter:
         self._upsert_spans(connection, received)
         for run in runs:
             self._runs.ensure(connection, run.run_id, run.start_ns)
-        connection.executemany(_GIVE_RUN, [(run.run_id, run.given_ns or None, *run.key) for run in runs])
+        connection.executemany(_GIVE_RUN, [(run.run_id, run.given_ns, *run.key) for run in runs])
 
     def _upsert_spans(self, connection: sqlite3.Connection, chosen: Sequence[Span]) -> None:
         rows, keys = [], []
@@ -113,7 +113,7 @@ class TelemetryWriter:
                     span.trace_id, span.span_id, span.parent_span_id, span.run_id, clean_text(span.name),
                     int(span.kind), span.start_ns, span.end_ns, int(span.status), clean_text(span.status_message),
                     dump_value(span.attributes), span.trace_state, span.flags, span.dropped_attributes_count,
-                    span.dropped_events_count, span.dropped_links_count, resource_id, scope_id, span.given_ns or None,
+                    span.dropped_events_count, span.dropped_links_count, resource_id, scope_id, span.given_ns,
                 )
             )  # fmt: skip
         connection.executemany(_UPSERT_SPAN, rows)
@@ -152,7 +152,7 @@ class TelemetryWriter:
                     record.observed_time_ns, clean_text(record.event_name), record.severity_number,
                     clean_text(record.severity_text), dump_value(record.body), dump_value(record.attributes),
                     record.trace_id, record.span_id, record.flags, record.dropped_attributes_count,
-                    resource_id, scope_id, record.given_ns or None,
+                    resource_id, scope_id, record.given_ns,
                 )
             )  # fmt: skip
         connection.executemany(_INSERT_LOG_RECORD, rows)
@@ -175,7 +175,7 @@ class TelemetryWriter:
                     point.start_ns, value, int(value is None and point.value is not None),
                     None if point.histogram is None else dump_value(point.histogram), int(point.is_monotonic),
                     point.temporality, point.flags, dump_value(point.attributes), dump_value(point.exemplars),
-                    resource_id, scope_id, point.given_ns or None,
+                    resource_id, scope_id, point.given_ns,
                 )
             )  # fmt: skip
         connection.executemany(_INSERT_INSTRUMENT_POINT, rows)

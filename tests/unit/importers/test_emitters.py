@@ -199,32 +199,6 @@ def test_mlflow_traces_without_a_run_are_a_run_of_their_process(emitters):
     assert other.run_id != found.run_id
 
 
-def test_spans_of_a_trace_follow_its_first_span(emitters):
-    """MLflow names the run in a trace's first span: its other spans of the request belong to that run too."""
-    spans = received(
-        {},
-        a_span("root", {"mlflow.sourceRun": MLFLOW_RUN}, trace=1, number=1),
-        a_span("child", trace=1, number=2),
-        a_span("elsewhere", trace=2, number=3),
-    )
-
-    found = [one and one.run_id for one in emitters.identify_spans(spans, {})]
-
-    assert found == [MLFLOW_RUN, MLFLOW_RUN, None]
-
-
-def test_a_trace_of_two_runs_decides_nothing_for_others(emitters):
-    """A span that names no run stays without one where its trace names two."""
-    spans = received(
-        {},
-        a_span("one", {"ml.run.id": "1" * 32}, number=1),
-        a_span("two", {"ml.run.id": "2" * 32}, number=2),
-        a_span("none", number=3),
-    )
-
-    assert [one and one.run_id for one in emitters.identify_spans(spans, {})] == ["1" * 32, "2" * 32, None]
-
-
 def test_a_langfuse_experiment_is_a_run(emitters):
     """Langfuse: all items of an experiment are one run of its name; its dataset is what is studied."""
     attributes = {
@@ -260,7 +234,7 @@ def test_telemetry_that_names_no_run_has_none(emitters):
         a_span("llm_request", {"gen_ai.request.model": "llama", "gen_ai.usage.output_tokens": 12}),
     )
 
-    assert emitters.identify_spans(spans, {}) == [None]
+    assert emitters.identify(spans[0].resource.attributes, spans[0].attributes, {}) is None
     assert emitters.points_of_span(spans[0]) == []
 
 

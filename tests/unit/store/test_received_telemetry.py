@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_experiments.model.attachment import Attachment, Detachment, TelemetryQuery
-from otel_experiments.model.batch import Heartbeat, RunSighting, RunStateChange, WriteBatch
+from otel_experiments.model.batch import Heartbeat, RunSighting, RunStateChange, SharedTrace, WriteBatch
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Owner, Run, RunState
@@ -254,6 +254,7 @@ def test_a_run_that_is_seen_in_another_attempt_started_with_the_first(store):
 
 
 TRACE = "e" * 32
+SHARED = SharedTrace(TRACE, frozenset({RUN, "b" * 32}))
 
 
 def a_span(number: int, *, run_id: str | None = None, trace_id: str = TRACE) -> Span:
@@ -267,10 +268,10 @@ def a_log(number: int, *, trace_id: str = TRACE) -> LogRecord:
 
 
 CALLS = (
-    WriteBatch(spans=[a_span(1)], shared_traces=[TRACE]),
-    WriteBatch(spans=[a_span(2, run_id=RUN)], shared_traces=[TRACE]),
-    WriteBatch(log_records=[a_log(3)], shared_traces=[TRACE]),
-    WriteBatch(spans=[a_span(1), a_span(4)], log_records=[a_log(3)], shared_traces=[TRACE]),
+    WriteBatch(spans=[a_span(1)], shared_traces=[SHARED]),
+    WriteBatch(spans=[a_span(2, run_id=RUN)], shared_traces=[SHARED]),
+    WriteBatch(log_records=[a_log(3)], shared_traces=[SHARED]),
+    WriteBatch(spans=[a_span(1), a_span(4)], log_records=[a_log(3)], shared_traces=[SHARED]),
 )
 
 
@@ -287,7 +288,7 @@ def test_what_names_no_run_joins_the_run_of_its_trace(store, order):
 def test_a_trace_with_the_id_of_a_run_is_the_runs(store):
     """Spans of a service belong to the run whose id is that of their trace, also when the run has no span there yet."""
     store.apply(WriteBatch(sightings=[a_sighting()]))
-    store.apply(WriteBatch(spans=[a_span(1, trace_id=RUN)], shared_traces=[RUN]))
+    store.apply(WriteBatch(spans=[a_span(1, trace_id=RUN)], shared_traces=[SharedTrace(RUN)]))
 
     assert len(store.spans(SpanQuery(run_id=RUN))) == 1
 
@@ -302,7 +303,7 @@ def test_a_trace_of_several_runs_or_none_is_left_alone(store):
                 a_span(3, run_id="b" * 32),
                 a_span(4, trace_id="f" * 32),
             ],
-            shared_traces=[TRACE, "f" * 32],
+            shared_traces=[SHARED, SharedTrace("f" * 32)],
         )
     )
 
@@ -312,10 +313,10 @@ def test_a_trace_of_several_runs_or_none_is_left_alone(store):
 
 def test_what_joins_an_attached_trace_is_taken_back_with_it(store):
     """When a trace was attached to a run, what comes later in it is attached as well, and can be taken back."""
-    store.apply(WriteBatch(spans=[a_span(1)], shared_traces=[TRACE]))
+    store.apply(WriteBatch(spans=[a_span(1)], shared_traces=[SHARED]))
     query = TelemetryQuery(trace_id=TRACE)
     store.apply(WriteBatch(attach=[Attachment(RUN, query, 7)]))
-    store.apply(WriteBatch(spans=[a_span(2)], shared_traces=[TRACE]))
+    store.apply(WriteBatch(spans=[a_span(2)], shared_traces=[SHARED]))
     assert len(store.spans(SpanQuery(run_id=RUN))) == 2
 
     store.apply(WriteBatch(detach=[Detachment(replace(query, run_id=RUN))]))
@@ -342,7 +343,7 @@ def test_what_is_received_changes_no_span_that_was_recorded_here(store, run_id, 
     mine = a_form(run_id=MINE, is_received=False, name="mine", attributes={"a": 1}, events=events)
     theirs = a_form(30, run_id=run_id, start_ns=start_ns)
     for batch in [[theirs, mine, theirs]] if is_one_batch else [[mine], [theirs]]:
-        store.apply(WriteBatch(spans=batch, shared_traces=[TRACE]))
+        store.apply(WriteBatch(spans=batch, shared_traces=[SHARED]))
 
     assert store.spans(SpanQuery()) == [mine]
     assert store.spans(SpanQuery(run_id=MINE)) == [mine]

@@ -16,6 +16,7 @@ from otel_experiments.model.batch import (
     MetricDefinition,
     ParamSet,
     RunStateChange,
+    SharedTrace,
     TagSet,
     WriteBatch,
 )
@@ -564,7 +565,7 @@ def test_a_record_that_was_adopted_and_sent_is_one(store, first, trace_id):
     other = replace(adopted, attributes={"a": 1, "ml.run.id": OTHER}, run_id=OTHER, time_ns=11)
     batches = {"adopted": [[adopted], [sent]], "sent": [[sent], [adopted]], "at once": [[sent, adopted]]}
     for records in batches[first]:
-        store.apply(WriteBatch(log_records=records, shared_traces=[trace_id]))
+        store.apply(WriteBatch(log_records=records, shared_traces=[SharedTrace(trace_id)]))
     store.apply(WriteBatch(log_records=[other]))
 
     (record,) = store.log_records(run_id=RUN)
