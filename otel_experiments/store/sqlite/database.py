@@ -20,33 +20,22 @@ from otel_experiments.errors import (
     NewerSchemaError,
     NotAStoreError,
     StoreClosedError,
-    StoreDamagedError,
     StoreError,
-    StoreFullError,
-    StoreLockedError,
     StoreReadOnlyError,
 )
-from otel_experiments.journal.limits import reason_of
-from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_there
 from otel_experiments.store.filesystem import file_id, file_is_gone
 from otel_experiments.store.semantics.search import json_attribute_is, json_list_contains, search_pattern
 from otel_experiments.store.sqlite.application import read_owner
 from otel_experiments.store.sqlite.fork import close_inherited, survive_forks
-from otel_experiments.store.sqlite.place import check_path, not_writable, nothing_there
-from otel_experiments.store.sqlite.refusal import find_reason
+from otel_experiments.store.sqlite.place import check_path, nothing_there
 from otel_experiments.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 from otel_experiments.store.sqlite.settled import checkpoint, settle
+from otel_experiments.store.sqlite.translated import BUSY, translated
 
 _IDLE_READERS: Final = 4
 _STATEMENTS: Final = 256
 _YIELD_S: Final = 0.0005
-_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR})
-_REFUSED: Final = frozenset(
-    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM}
-)
-"""What SQLite says when the system refuses something, whatever the reason."""
 _WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -296,7 +285,7 @@ class Database:
             try:
                 connection.execute("pragma journal_mode = wal")
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in _BUSY or time.monotonic() > deadline:
+                if error.sqlite_errorcode & 0xFF not in BUSY or time.monotonic() > deadline:
                     raise
                 time.sleep(0.005)
             else:
@@ -354,40 +343,3 @@ class Database:
                 connection.close()
             self._lent_count -= 1
             self._pool_lock.notify_all()
-
-
-@contextmanager
-def translated(database: Database) -> Iterator[None]:
-    """Turn sqlite3's errors into ours, which say what to do."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        if is_interruption(error):
-            raise
-        raise _translate(error, database) from error
-    except MemoryError as error:
-        if is_interruption(error):
-            raise
-        reason = reason_of(error)
-        raise StoreFullError(path=database.location, why=reason.what, fix=reason.fix) from error
-
-
-def _translate(error: sqlite3.Error, database: Database) -> StoreError:  # noqa: PLR0911 - one return a reason
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    path = database.location
-    if code in _BUSY:
-        return StoreLockedError(path=path, waited_s=database.busy_timeout_s)
-    if code in _REFUSED and path != ":memory:" and (reason := find_reason(Path(path))) is not None:
-        return StoreFullError(path=path, why=reason.what, fix=reason.fix)
-    if code == sqlite3.SQLITE_FULL:
-        return StoreFullError(path=path, why=str(error))
-    if code == sqlite3.SQLITE_READONLY:
-        return StoreReadOnlyError(path=path, action=f"write ({error})")
-    if code == sqlite3.SQLITE_CANTOPEN:
-        return not_writable(Path(path), f"SQLite cannot open it ({error})")
-    if code in _DAMAGED:
-        return StoreDamagedError(path=path, found=str(error))
-    return StoreError(
-        f"Store {path!r} refused a statement: {type(error).__name__}: {error}.\n"
-        "  Nothing of the batch was written. This is a defect of otel-experiments; please report it."
-    )
