@@ -18,8 +18,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from otel_experiments import errors as errors
     from otel_experiments._attach import attach, detach
+    from otel_experiments._bundle import bundle
+    from otel_experiments._merge import import_store
     from otel_experiments._push import push
     from otel_experiments._reading import experiments, open_reader, run, runs, sql
+    from otel_experiments._reading import open as open  # noqa: A004 - read as ox.open
     from otel_experiments._recording import (
         Recorder,
         Run,
@@ -52,6 +55,7 @@ __all__ = [
     "Run",
     "RunState",
     "attach",
+    "bundle",
     "configure",
     "current_run",
     "detach",
@@ -59,6 +63,7 @@ __all__ = [
     "export_otlp",
     "finish",
     "import_otlp",
+    "import_store",
     "init",
     "join_run",
     "log",
@@ -115,11 +120,15 @@ _LIGHT = {"Otlp": "otel_experiments.record.base.otlp_setting", "RunState": "otel
 _APART = {
     "attach": "otel_experiments._attach",
     "detach": "otel_experiments._attach",
+    "bundle": "otel_experiments._bundle",
     "export_otlp": "otel_experiments._replay",
     "import_otlp": "otel_experiments._replay",
+    "import_store": "otel_experiments._merge",
     "push": "otel_experiments._push",
 }
-_READING = ("experiments", "open_reader", "run", "runs", "sql")
+_READING = ("experiments", "open", "open_reader", "run", "runs", "sql")
+_NOT_STARRED = ("open",)
+"""Public names that `from otel_experiments import *` leaves out, since Python has a function of the name."""
 
 
 if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt name for granted
@@ -133,7 +142,7 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
             import otel_experiments.errors  # noqa: PLC0415 - lazy on purpose
 
             return otel_experiments.errors
-        if name not in __all__:
+        if name not in __all__ and name not in _NOT_STARRED:
             here = f". Here it is {__name__}.{_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
             here = f": {_NOT_HERE[name]}" if name in _NOT_HERE else here
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}{here}")
@@ -151,4 +160,4 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__", "errors"]
+    return [*__all__, *_NOT_STARRED, "__version__", "errors"]

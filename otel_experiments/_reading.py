@@ -16,7 +16,7 @@ from otel_experiments.record.base.settings import Settings
 P = ParamSpec("P")
 R = TypeVar("R")
 
-__all__ = ["experiments", "open_reader", "run", "runs", "sql"]
+__all__ = ["experiments", "open", "open_reader", "run", "runs", "sql"]
 
 
 def open_reader(store: str | os.PathLike[str] | None = None) -> Reader:
@@ -36,6 +36,17 @@ def open_reader(store: str | os.PathLike[str] | None = None) -> Reader:
     return _opening.open_reader(
         settings.location if store is None else store, is_network=settings.network_filesystem
     )
+
+
+def open(store: str | os.PathLike[str]) -> Reader:  # noqa: A001 - read as ox.open
+    """Return a reader over a bundle (`ox.open("runs.oxb")`) or any other store; use it with `with`.
+
+    A bundle is only read, wherever it lies. `open_reader()` without a store is that over the one of the settings.
+
+    Raises:
+        StoreError: it is no store or bundle, is damaged or cut, or of a newer release.
+    """
+    return open_reader(store)
 
 
 def runs(

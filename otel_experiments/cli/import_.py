@@ -1,4 +1,4 @@
-"""`otel-experiments import`: files of OTLP into the store."""
+"""`otel-experiments import`: bundles, other stores and files of OTLP into the store."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import IO
 
 import click
 
+from otel_experiments._merge import MergeReport, import_store
 from otel_experiments._replay import ImportReport, import_otlp
 from otel_experiments.cli.exit import ExitCode
 from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.cli.session import store_location
 from otel_experiments.cli.terminal.format import clean
 from otel_experiments.cli.terminal.progress import Progress
+from otel_experiments.model.store_location import BUNDLE_SUFFIX, SQLITE_START
 from otel_experiments.query.json_values import json_line
 from otel_experiments.record.otlp.counts import counted
 
@@ -33,22 +35,72 @@ _SHOWN = 5
 @json_option
 @click.pass_context
 def command(ctx: click.Context, *, files: tuple[str, ...], as_json: bool) -> None:
-    """Store what files of OTLP hold: of `export otlp`, of the Collector's file exporter, of any program; - is stdin.
+    """Store what bundles, other stores and files of OTLP hold; - is stdin.
 
-    JSON lines, JSON documents and protobuf are read, also compressed with gzip or zstd. What is in the store already stays as
+    Of bundles and stores come all runs. OTLP is that of `export otlp`, of the Collector's file exporter, of any program: JSON lines, JSON documents and protobuf are read, also compressed with gzip or zstd. What is in the store already stays as
     it is, so that a file may be imported again, and one that was stopped is made whole by importing it again.
     """
-    sources: list[Path | IO[bytes]] = [sys.stdin.buffer if name == "-" else Path(name) for name in files]
+    target = str(store_location(ctx))
+    stores = [name for name in files if name != "-" and _is_sqlite(Path(name))]
+    others = [name for name in files if name not in stores]
+    is_complete = True
+    if stores:
+        is_complete = _take_stores(stores, target, as_json=as_json)
+    if others:
+        is_complete = _take_otlp(others, target, as_json=as_json) and is_complete
+    if not is_complete:
+        ctx.exit(ExitCode.NOT_ALL)
+
+
+def _is_sqlite(path: Path) -> bool:
+    with path.open("rb") as file:
+        return path.suffix.lower() == BUNDLE_SUFFIX or file.read(len(SQLITE_START)) == SQLITE_START
+
+
+def _take_stores(names: list[str], target: str, *, as_json: bool) -> bool:
+    with Progress("runs") as bar:
+
+        def show(done: int, total: int, report: MergeReport) -> None:
+            bar.show(done, total, sum(report.found.values()) + report.new_point_count)
+
+        report = import_store(*names, store=target, on_progress=show)
+    _print_merge(report, as_json=as_json)
+    return report.is_complete
+
+
+def _print_merge(report: MergeReport, *, as_json: bool) -> None:
+    if as_json:
+        shown = {
+            "new_runs": report.new_run_ids,
+            "known_runs": report.known_run_ids,
+            "new_points": report.new_point_count,
+            "found": report.found,
+            "problems": report.problems,
+        }
+        click.echo(json_line(shown))
+        return
+    new, known = _runs(len(report.new_run_ids)), _runs(len(report.known_run_ids))
+    points = f"{report.new_point_count:,} new metric point{'s' * (report.new_point_count != 1)}"
+    click.echo(f"Took {new} that the store did not have, and looked at {known} that it had: {points}.")
+    for problem in report.problems[:_SHOWN]:
+        click.echo(f"  {clean(problem)}", err=True)
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'s' * (count != 1)}"
+
+
+def _take_otlp(names: list[str], target: str, *, as_json: bool) -> bool:
+    sources: list[Path | IO[bytes]] = [sys.stdin.buffer if name == "-" else Path(name) for name in names]
     with Progress("MB") as bar:
 
         def show(done: int, total: int | None, report: ImportReport) -> None:
             if total is not None:
                 bar.show(done / _MB, total / _MB, report.found.total())
 
-        report = import_otlp(*sources, store=str(store_location(ctx)), on_progress=show)
+        report = import_otlp(*sources, store=target, on_progress=show)
     _print(report, as_json=as_json)
-    if not report.is_complete:
-        ctx.exit(ExitCode.NOT_ALL)
+    return report.is_complete
 
 
 def _print(report: ImportReport, *, as_json: bool) -> None:
@@ -62,7 +114,7 @@ def _print(report: ImportReport, *, as_json: bool) -> None:
         }
         click.echo(json_line(shown))
         return
-    runs = f"{len(report.run_ids)} run{'s' * (len(report.run_ids) != 1)}"
+    runs = _runs(len(report.run_ids))
     if report.found:
         click.echo(f"Read {counted(report.found)} of {runs}; they are in the store.")
     else:

@@ -23,6 +23,8 @@ _ELSEWHERE = {
     ),
     "otel-experiments show RUN": "info describe get inspect cat detail details params config summary",
     "otel-experiments metrics RUN [NAME]": "plot chart graph curve curves history-plot scalars",
+    "otel-experiments bundle RUN -o run.oxb": "share pack zip tar bundles archive-run package",
+    "otel-experiments import FILE": "merge combine load restore-from",
     "otel-experiments export runs -o runs.csv": "download dump csv pull save backup to-csv to_csv",
     "otel-experiments spans --tree": "traces tree profile timeline",
     "otel-experiments serve": "receive receiver listen otlp collector ingest",

@@ -15,6 +15,7 @@ from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_regular
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.filesystem import is_network_filesystem
+from otel_experiments.store.sqlite.bundle_format import is_bundle
 
 if TYPE_CHECKING:
     from otel_experiments.model.batch import Unpack
@@ -49,11 +50,27 @@ def open_collected(
     path = where.path
     if path is None:
         return open_store(where, read_only=True), []
+    if is_bundle(path):
+        return open_bundle(path)
     if is_network_filesystem(path.parent) if is_network is None else is_network:
         from otel_experiments.collect.gather import gather_journals  # noqa: PLC0415 - as below
 
         return gather_journals(path, unpack=unpack)
     return _local_store(path, unpack)
+
+
+def open_bundle(path: Path) -> tuple[Store, list[str]]:
+    """Return the store that a bundle is: nothing is recorded for it, wherever it lies.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    try:
+        return open_store(path, read_only=True, create=False), []
+    except StoreReadOnlyError:  # an older release's, which is brought to the newest schema in memory
+        from otel_experiments.store.sqlite.store import upgraded_copy  # noqa: PLC0415 - few need it
+
+        return upgraded_copy(path), []
 
 
 def collected(store: Store, *, unpack: Unpack) -> tuple[Store, list[str]]:

@@ -26,6 +26,8 @@
     │   ├── StoreDamagedError
     │   ├── StoreClosedError (ValueError)
     │   ├── StoreReadOnlyError (PermissionError)
+    │   │   └── BundleReadOnlyError
+    │   ├── NewerBundleError
     │   ├── StoreForkedError
     │   └── JournalMovedError
     ├── JournalError
@@ -385,6 +387,29 @@ class StoreReadOnlyError(StoreError, PermissionError):
         super().__init__(
             f"Store {path!r} is open for reading only and cannot {action}.\n"
             f"  Open it for writing: open_store({path!r}), as a user who may write the file and its folder."
+        )
+
+
+class BundleReadOnlyError(StoreReadOnlyError):
+    """A bundle was to be written: recorded into, or changed."""
+
+    def __init__(self, *, path: str) -> None:
+        self.path, self.action = path, "be written"
+        StoreError.__init__(
+            self,
+            f"{path!r} is a bundle, which is only read: nothing can be recorded into it or changed in it.\n"
+            f"  Take its runs into a store, and go on there: otel-experiments import {path} --store experiments.db",
+        )
+
+
+class NewerBundleError(StoreError):
+    """The bundle was made by a newer release, in a format that this one does not know."""
+
+    def __init__(self, *, path: str, found: int, supported: int) -> None:
+        self.path, self.found, self.supported = path, found, supported
+        super().__init__(
+            f"Bundle {path!r} has format version {found}; this release reads up to {supported}. It was left as it is.\n"
+            "  Upgrade: pip install --upgrade otel-experiments"
         )
 
 

@@ -28,6 +28,8 @@ Kind = Literal["file", "memory", "sqlite memory", "nothing"]
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 SQLITE_START: Final = b"SQLite format 3\x00"
 """The first bytes of a store that is a file."""
+BUNDLE_SUFFIX: Final = ".oxb"
+"""How the name of a bundle ends: one file with runs and their artifacts, which is only read."""
 _LATER: Final = {
     "postgres": "PostgreSQL",
     "postgresql": "PostgreSQL",
@@ -120,6 +122,11 @@ class StoreLocation:
             StorePathError: the path starts from a working directory that is gone.
         """
         return None if self.path is None else _absolute(self.path)
+
+    @property
+    def is_bundle(self) -> bool:
+        """Whether the name says that it is a bundle, which is only read."""
+        return self.path is not None and self.path.suffix.lower() == BUNDLE_SUFFIX
 
     def require_store(self) -> StoreLocation:
         """Return the location itself.

@@ -161,6 +161,20 @@ TEXTS = {
         {"path": "runs.db"},
         "The store 'runs.db' is closed.\n  Open it again: open_store('runs.db')",
     ),
+    "BundleReadOnlyError": (
+        {"path": "runs.oxb"},
+        (
+            "'runs.oxb' is a bundle, which is only read: nothing can be recorded into it or changed in it.\n"
+            "  Take its runs into a store, and go on there: otel-experiments import runs.oxb --store experiments.db"
+        ),
+    ),
+    "NewerBundleError": (
+        {"path": "runs.oxb", "found": 2, "supported": 1},
+        (
+            "Bundle 'runs.oxb' has format version 2; this release reads up to 1. It was left as it is.\n"
+            "  Upgrade: pip install --upgrade otel-experiments"
+        ),
+    ),
     "StoreReadOnlyError": (
         {"path": "runs.db", "action": "take a run"},
         (

@@ -34,7 +34,7 @@ def names_of(face):
     """Return the public names of a package, sorted."""
     module = importlib.import_module(face)
     if hasattr(module, "__all__"):
-        return sorted(module.__all__)
+        return sorted({*module.__all__, *getattr(module, "_NOT_STARRED", ())})
     here = (
         name
         for name, value in vars(module).items()
@@ -251,7 +251,7 @@ def test_errors_need_no_import_of_their_own():
 
 
 def test_type_checkers_see_the_same_names_as_the_interpreter():
-    """The imports for type checkers in the lazy root bring exactly the names of `__all__`."""
+    """The imports for type checkers in the lazy root bring exactly the names that it offers."""
     tree = ast.parse(Path(ox.__file__).read_text(encoding="utf-8"))
     (block,) = [
         node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
@@ -260,7 +260,16 @@ def test_type_checkers_see_the_same_names_as_the_interpreter():
     imports = [line for line in block.body if isinstance(line, ast.ImportFrom)]
     seen = {alias.asname or alias.name for line in imports for alias in line.names}
 
-    assert seen == {*ox.__all__, "errors"}
+    assert seen == {*names_of("otel_experiments"), "errors"}
+
+
+def test_importing_all_names_leaves_open_as_it_is():
+    """`from otel_experiments import *` takes nobody's `open` away, which Python has for files."""
+    names = {"open": open}
+    exec("from otel_experiments import *", names)
+
+    assert names["open"] is open
+    assert names["runs"] is ox.runs
 
 
 def test_an_unknown_name_is_told_as_python_tells_it():

@@ -144,6 +144,10 @@ ox.configure(
 ox.strat_run()  # error: [attr-defined]
 
 assert_type(ox.open_reader("runs.db"), Reader)
+assert_type(ox.open("runs.oxb"), Reader)
+assert_type(ox.bundle(["baseline"], "runs.oxb").size_bytes, int)
+assert_type(ox.bundle(ox.runs("params.lr < 1"), "runs.oxb").run_ids, tuple[str, ...])
+assert_type(ox.import_store("runs.oxb", store="runs.db").new_run_ids, list[str])
 assert_type(open_store("memory://"), Store)
 assert_type(run.finish(), FlushReport)
 assert_type(SteppingClock()(), int)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from otel_experiments.cli.doctor.bundle import check_bundle
 from otel_experiments.cli.doctor.diagnosis import Diagnosis
 from otel_experiments.cli.doctor.rows import check_rows
 from otel_experiments.cli.root import typed_store
@@ -32,6 +33,7 @@ from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query.unsent import unsent_texts
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.filesystem import NETWORK_FILESYSTEMS, filesystem_of
+from otel_experiments.store.sqlite.bundle_format import is_bundle
 
 _LITTLE_ROOM_BYTES = 1_000_000_000
 _LARGE_STORE_BYTES = 500_000_000
@@ -48,6 +50,9 @@ def check_store(location: StoreLocation, path: Path | None, *, is_deep: bool) ->
             yield _problem("store", error)
             return
         yield Diagnosis("note", "store", f"{str(location)!r} has no file; nothing of it can be checked.")
+        return
+    if location.is_bundle or is_bundle(path):
+        yield from check_bundle(path)
         return
     yield from _check_folder(path)
     yield from _check_mapping(path)

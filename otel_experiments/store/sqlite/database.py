@@ -17,6 +17,7 @@ from typing import Final
 from urllib.parse import quote
 
 from otel_experiments.errors import (
+    BundleReadOnlyError,
     NewerSchemaError,
     NotAStoreError,
     StoreClosedError,
@@ -27,6 +28,7 @@ from otel_experiments.process.paths import is_there
 from otel_experiments.store.filesystem import file_id, file_is_gone
 from otel_experiments.store.semantics.search import json_attribute_is, json_list_contains, search_pattern
 from otel_experiments.store.sqlite.application import read_owner
+from otel_experiments.store.sqlite.bundle_format import BUNDLE_APPLICATION_ID
 from otel_experiments.store.sqlite.fork import close_inherited, survive_forks
 from otel_experiments.store.sqlite.place import check_path, nothing_there
 from otel_experiments.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
@@ -73,8 +75,11 @@ class Database:
         self._writes_in: int | None = None
         self._idle: list[sqlite3.Connection] = []
         self._writer: sqlite3.Connection | None = None
-        if path is not None:
-            check_path(path, create=create and not read_only, file_mode=file_mode)
+        self.is_bundle = path is not None and check_path(
+            path, create=create and not read_only, file_mode=file_mode
+        )
+        if self.is_bundle and not read_only:
+            raise BundleReadOnlyError(path=self.location)
         with translated(self):
             if read_only:
                 self._give_back(self._borrow())
@@ -227,7 +232,11 @@ class Database:
         connection = self._connect(uri, is_uri=True)
         try:
             connection.execute("pragma query_only = on")
-            self._check_readable(self._check_ours(connection))
+            version = self._check_ours(connection)
+            if self.is_bundle:
+                self._check_bundle(connection, version)
+            else:
+                self._check_readable(version)
         except BaseException:
             connection.close()
             raise
@@ -242,6 +251,16 @@ class Database:
         if not (os.access(self._path, os.W_OK) and os.access(self._path.parent, os.W_OK)):
             raise StoreReadOnlyError(path=self.location, action="be upgraded to this release's schema")
         self._connect_writer().close()  # who reads knows the newest schema only
+
+    def _check_bundle(self, connection: sqlite3.Connection, version: int) -> None:
+        from otel_experiments.store.sqlite.bundle_read import check_bundle, check_tables  # noqa: PLC0415 - few read one
+
+        connection.execute("pragma trusted_schema = off")
+        check_bundle(connection, self.location)
+        if version == SCHEMA_VERSION:
+            check_tables(connection, self.location)
+        elif not self._takes_older:
+            raise StoreReadOnlyError(path=self.location, action="be upgraded to this release's schema")
 
     def _connect(self, target: str, *, is_uri: bool) -> sqlite3.Connection:
         close_inherited(self.location)
@@ -266,7 +285,8 @@ class Database:
             NewerSchemaError: a newer release's store.
         """
         application_id, version, tables = read_owner(connection)
-        if application_id != APPLICATION_ID:
+        is_copied = self._path is None and application_id == BUNDLE_APPLICATION_ID
+        if application_id != APPLICATION_ID and not self.is_bundle and not is_copied:
             if application_id or tables:
                 shown = ", ".join(tables[:3]) or "none"
                 raise NotAStoreError(

@@ -9,14 +9,21 @@ from typing import Final
 
 from otel_experiments.errors import (
     NotAStoreError,
+    StoreDamagedError,
     StoreError,
     StoreIncompleteError,
     StoreNotFoundError,
     StorePathError,
 )
-from otel_experiments.model.store_location import SQLITE_START
+from otel_experiments.model.store_location import BUNDLE_SUFFIX, SQLITE_START
 from otel_experiments.process.file_mode import create_file, file_mode_of
 from otel_experiments.process.interruption import Swallowing, is_interruption
+from otel_experiments.store.sqlite.bundle_format import (
+    GET_IT_AGAIN,
+    HEADER_BYTES,
+    expected_size_bytes,
+    is_bundle_header,
+)
 
 _MOST_PATH_BYTES: Final = 504
 """SQLite takes 512, the ending of its rollback journal among them."""
@@ -26,13 +33,16 @@ _LOGGED: Final = b"\x02\x02"
 """What stands there in a database with a write-ahead log. Source: sqlite.org/fileformat2.html, section 1.3.3."""
 
 
-def check_path(path: Path, *, create: bool, file_mode: int | None = None) -> None:  # noqa: C901 - one check, and one reason, after the other
+def check_path(path: Path, *, create: bool, file_mode: int | None = None) -> bool:
     """Let a path pass that may hold a store; `create`: one that is not there yet is made, and may be written.
 
+    It returns whether a bundle is there.
+
     Raises:
-        StorePathError: a directory, a device, not readable, not writable.
+        StorePathError: a directory, a device, not readable, not writable, the name of a bundle that is not there.
         StoreNotFoundError: nothing is there, and nothing may be made.
         NotAStoreError: no SQLite database is there.
+        StoreDamagedError: a bundle is cut.
     """
     mode = _mode(path)
     _check_length(path)
@@ -49,23 +59,12 @@ def check_path(path: Path, *, create: bool, file_mode: int | None = None) -> Non
     if mode is None:
         if not create:
             raise StoreNotFoundError(path=str(path))
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            if is_interruption(error):
-                raise
-            raise StorePathError(
-                path=str(path),
-                why=f"its folder cannot be made ({error.strerror})",
-                fix="Name a path whose folder you may write: --store PATH or OTEL_EXPERIMENTS_STORE=PATH.",
-            ) from error
-        if not os.access(path.parent, os.W_OK):
-            raise not_writable(path, "its folder may not be written")
-        _make_empty(path, file_mode_of(None, path) if file_mode is None else file_mode)
-        return
+        _make_store(path, file_mode)
+        return False
     try:
         with path.open("rb") as file:
-            header = file.read(len(SQLITE_START))
+            header = file.read(HEADER_BYTES)
+            size_bytes = file.seek(0, os.SEEK_END)
     except OSError as error:
         if is_interruption(error):
             raise
@@ -74,10 +73,57 @@ def check_path(path: Path, *, create: bool, file_mode: int | None = None) -> Non
             why=f"it may not be read ({error.strerror})",
             fix=f"Ask for the right to read it: ls -l {path}",
         ) from error
-    if header and header != SQLITE_START:
-        raise NotAStoreError(path=str(path), found="it is not a SQLite database")
+    if _is_bundle(path, header, size_bytes):
+        return True
     if create and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         raise not_writable(path, "it may not be written")
+    return False
+
+
+def _make_store(path: Path, file_mode: int | None) -> None:
+    """Make an empty file, and the folders that it is in."""
+    if path.suffix.lower() == BUNDLE_SUFFIX:
+        raise StorePathError(
+            path=str(path),
+            why=f"{BUNDLE_SUFFIX} is the ending of a bundle, which is only read",
+            fix="Record into a store, such as experiments.db, and make a bundle of it: otel-experiments bundle",
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if is_interruption(error):
+            raise
+        raise StorePathError(
+            path=str(path),
+            why=f"its folder cannot be made ({error.strerror})",
+            fix="Name a path whose folder you may write: --store PATH or OTEL_EXPERIMENTS_STORE=PATH.",
+        ) from error
+    if not os.access(path.parent, os.W_OK):
+        raise not_writable(path, "its folder may not be written")
+    _make_empty(path, file_mode_of(None, path) if file_mode is None else file_mode)
+
+
+def _is_bundle(path: Path, header: bytes, size_bytes: int) -> bool:
+    """Tell whether a file that begins so is a bundle.
+
+    Raises:
+        NotAStoreError: it is no SQLite database.
+        StoreDamagedError: it is a bundle that is cut.
+    """
+    if path.suffix.lower() == BUNDLE_SUFFIX and SQLITE_START.startswith(header[: len(SQLITE_START)]):
+        _refuse_cut(path, HEADER_BYTES, size_bytes)
+    if header and not header.startswith(SQLITE_START):
+        raise NotAStoreError(path=str(path), found="it is not a SQLite database")
+    if is_bundle_header(header):
+        _refuse_cut(path, expected_size_bytes(header), size_bytes)
+        return True
+    return False
+
+
+def _refuse_cut(path: Path, expected_bytes: int, found_bytes: int) -> None:
+    if found_bytes < expected_bytes:
+        found = f"it is cut: {found_bytes:,} bytes are there, and it had at least {expected_bytes:,}"
+        raise StoreDamagedError(path=str(path), found=found, fix=GET_IT_AGAIN)
 
 
 def _make_empty(path: Path, file_mode: int) -> None:

@@ -17,6 +17,7 @@ from otel_experiments.errors import (
 )
 from otel_experiments.journal.limits import reason_of
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.store.sqlite.bundle_format import GET_IT_AGAIN
 from otel_experiments.store.sqlite.place import not_writable
 from otel_experiments.store.sqlite.refusal import find_reason
 
@@ -33,6 +34,7 @@ class Asked(Protocol):
 
     location: str
     busy_timeout_s: float
+    is_bundle: bool
 
 
 @contextmanager
@@ -65,7 +67,9 @@ def _translate(error: sqlite3.Error, database: Asked) -> StoreError:  # noqa: PL
     if code == sqlite3.SQLITE_CANTOPEN:
         return not_writable(Path(path), f"SQLite cannot open it ({error})")
     if code in _DAMAGED:
-        return StoreDamagedError(path=path, found=str(error))
+        return StoreDamagedError(
+            path=path, found=str(error), fix=GET_IT_AGAIN if database.is_bundle else None
+        )
     return StoreError(
         f"Store {path!r} refused a statement: {type(error).__name__}: {error}.\n"
         "  Nothing of the batch was written. This is a defect of otel-experiments; please report it."

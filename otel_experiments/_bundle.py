@@ -1,0 +1,208 @@
+"""Runs into one file that is only read: a bundle, which is a store that carries the bytes of its artifacts."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from otel_experiments._opening import open_reader
+from otel_experiments.errors import ConfigurationError, RunNotFoundError
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.bundle import BundleManifest, LeftOut
+from otel_experiments.model.store_location import BUNDLE_SUFFIX
+from otel_experiments.process.paths import is_folder
+from otel_experiments.query import Reader, RunView
+from otel_experiments.record.base.settings import Settings
+from otel_experiments.semconv import SCHEMA_URL
+from otel_experiments.store import open_store
+from otel_experiments.store.sqlite.bundle_format import is_bundle
+from otel_experiments.store.sqlite.bundle_read import find_damage, read_manifest
+from otel_experiments.store.sqlite.bundle_write import BundleWriter, writing_bundle
+
+_HELD_POINTS: Final = 100_000
+_HELD_ITEMS: Final = 4_000
+"""So much is written at once: a transaction costs the same for little as for much."""
+_ITEMS: Final = ("spans", "log_records", "instrument_points")
+
+
+@dataclass(frozen=True, slots=True)
+class BundleReport:
+    """What was put into a bundle.
+
+    Attributes:
+        path: the file.
+        size_bytes: how large it is.
+        run_ids: the runs in it.
+        live_run_ids: which of them are still going on: the bundle has what was stored of them so far.
+        item_count: how many spans, log records, data points and metric points were taken.
+        blob_count: of how many files, and lists of folders, the bytes are in it.
+        left_out: the artifacts whose bytes are not in it, and why.
+        rows_digest: the digest of all that is in it but the bytes of artifacts, which have their own.
+    """
+
+    path: Path
+    size_bytes: int
+    run_ids: tuple[str, ...]
+    live_run_ids: tuple[str, ...]
+    item_count: int
+    blob_count: int
+    left_out: tuple[LeftOut, ...]
+    rows_digest: str
+
+
+def bundle(
+    runs: str | RunView | Iterable[str | RunView] | None,
+    path: str | os.PathLike[str],
+    *,
+    where: str | None = None,
+    experiment: str | None = None,
+    store: str | os.PathLike[str] | None = None,
+    on_progress: Callable[[int, int, int], None] = lambda *_: None,
+) -> BundleReport:
+    """Write runs into one file that `ox.open`, every reading command and `import` read, on any machine.
+
+    The file appears whole or not at all; one that is there is replaced. A run that is still going on is taken as far as it
+    is stored.
+
+    Args:
+        runs: runs, ids, beginnings of ids, or names (the newest run of a name). None: those of `where` and `experiment`,
+            and without these all.
+        path: the file, whose name ends in `.oxb`.
+        where: a search expression; all runs that match.
+        experiment: only runs of this experiment.
+        store: where the runs are; by default the store of the settings.
+        on_progress: called with how many runs are taken, how many there are, and how many items that were so far.
+
+    Raises:
+        ConfigurationError: the name has another ending, or the file is the store itself.
+        RunNotFoundError: there is no such run, or none at all.
+        QueryError: the expression cannot be understood.
+        StoreError: the store cannot be read.
+        OSError: the file cannot be written.
+    """
+    target = check_target(Path(path))
+    with open_reader(Settings.resolve(store=store).location.require_store()) as reader:
+        chosen = _chosen(reader, runs, where, experiment)
+        return write_bundle(reader, chosen, target, on_progress=on_progress)
+
+
+def write_bundle(
+    reader: Reader,
+    runs: Iterable[RunView],
+    path: Path,
+    *,
+    on_progress: Callable[[int, int, int], None] = lambda *_: None,
+) -> BundleReport:
+    """Write the runs of a reader into a bundle. See `bundle`."""
+    chosen = list({run.id: run for run in runs}.values())
+    if not chosen:
+        known = [run.name for run in reader.runs(limit=4)]
+        raise RunNotFoundError(wanted="of this choice", store=reader.location, known=known)
+    live = tuple(run.id for run in chosen if run.state.is_live)
+    items = 0
+    with writing_bundle(path) as writer:
+        for done, run in enumerate(chosen):
+            for page in _gathered(reader.store.whole_run(run.id)):
+                writer.apply(page)
+                items += _count(page)
+                on_progress(done, len(chosen), items)
+        made = _finish(writer, chosen, live)
+    on_progress(len(chosen), len(chosen), items)
+    return BundleReport(
+        path=path,
+        size_bytes=path.stat().st_size,
+        run_ids=tuple(run.id for run in chosen),
+        live_run_ids=live,
+        item_count=items,
+        blob_count=made.blob_count,
+        left_out=made.left_out,
+        rows_digest=made.rows_digest,
+    )
+
+
+def check_bundle_file(path: Path) -> tuple[BundleManifest, list[str]]:
+    """Return what a bundle says of itself, and what in it is not as it was made, one text each. All of it is read.
+
+    Raises:
+        ConfigurationError: it is a store that is recorded into.
+        StoreError: it is neither, or cannot be opened.
+    """
+    open_store(path, read_only=True, create=False).close()
+    if not is_bundle(path):
+        raise ConfigurationError(
+            f"{str(path)!r} is no bundle: it is a store that is recorded into.\n"
+            f"  Make a bundle of it: otel-experiments bundle --all -o {path.stem}{BUNDLE_SUFFIX} --store {path}"
+        )
+    return read_manifest(path), find_damage(path)
+
+
+def check_target(target: Path) -> Path:
+    """Return the path itself where a bundle may be written to it.
+
+    Raises:
+        ConfigurationError: its name has another ending, or it is a directory.
+    """
+    if target.suffix.lower() != BUNDLE_SUFFIX:
+        raise ConfigurationError(
+            f"A bundle cannot be written to {str(target)!r}: its name ends in {target.suffix or 'nothing'!r}.\n"
+            f"  Let it end in {BUNDLE_SUFFIX}, by which it is known for a bundle: {target.with_suffix(BUNDLE_SUFFIX)}"
+        )
+    if is_folder(target):
+        raise ConfigurationError(
+            f"A bundle cannot be written to {str(target)!r}: it is a directory.\n"
+            f"  Name a file in it: {target / f'runs{BUNDLE_SUFFIX}'}"
+        )
+    return target
+
+
+def _chosen(
+    reader: Reader,
+    runs: str | RunView | Iterable[str | RunView] | None,
+    where: str | None,
+    experiment: str | None,
+) -> list[RunView]:
+    found: list[RunView] = []
+    if runs is not None:
+        named = [runs] if isinstance(runs, (str, RunView)) else runs
+        found += [reader.run(one if isinstance(one, str) else one.id) for one in named]
+    if runs is None or where is not None or experiment is not None:
+        found += reader.runs(where, experiment=experiment)
+    return found
+
+
+def _finish(writer: BundleWriter, chosen: list[RunView], live: tuple[str, ...]) -> BundleManifest:
+    return writer.finish(
+        BundleManifest(
+            format_version=0,  # of who writes it
+            product_version=version("otel-experiments"),
+            schema_url=SCHEMA_URL,
+            created_ns=time.time_ns(),
+            run_count=len(chosen),
+            live_run_ids=live,
+        )
+    )
+
+
+def _gathered(pages: Iterable[WriteBatch]) -> Iterator[WriteBatch]:
+    """Yield the same in larger pages."""
+    held, points, items = WriteBatch(), 0, 0
+    for page in pages:
+        for name in WriteBatch.__slots__:
+            getattr(held, name).extend(getattr(page, name))
+        points += sum(len(block.times_ns) for block in page.points)
+        items += sum(len(getattr(page, name)) for name in _ITEMS)
+        if points >= _HELD_POINTS or items >= _HELD_ITEMS:
+            yield held
+            held, points, items = WriteBatch(), 0, 0
+    if held:
+        yield held
+
+
+def _count(page: WriteBatch) -> int:
+    points = sum(len(block.times_ns) * len(block.keys) for block in page.points)
+    return points + sum(len(getattr(page, name)) for name in _ITEMS)

@@ -1,0 +1,131 @@
+"""Stores and bundles into a store: what both have is there once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from otel_experiments._opening import open_reader
+from otel_experiments.collect.gather import merge_journals
+from otel_experiments.errors import ConfigurationError, StoreDamagedError
+from otel_experiments.importers.otlp import unpack_for
+from otel_experiments.importers.stores.lock import importing
+from otel_experiments.importers.stores.merge import pages_of_run
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.search import RunQuery
+from otel_experiments.model.store_location import StoreLocation
+from otel_experiments.process.paths import is_regular
+from otel_experiments.record.base.settings import Settings
+from otel_experiments.store import Store, open_store
+from otel_experiments.store.sqlite.bundle_format import GET_IT_AGAIN, is_bundle
+from otel_experiments.store.sqlite.bundle_read import find_damage
+
+_ITEMS = {"spans": "spans", "log_records": "log records", "instrument_points": "data points of instruments"}
+
+
+@dataclass(slots=True)
+class MergeReport:
+    """What an import of stores found and stored.
+
+    Attributes:
+        new_run_ids: the runs that the store did not know.
+        known_run_ids: those that it knew; what it had of them stays, and what it lacked was added.
+        new_point_count: how many metric points it did not have.
+        found: how many items were read, by what they are called (`spans`, `log records`, `data points of instruments`). Those
+            that the store had already are among them.
+        problems: what could not be taken, one text each.
+    """
+
+    new_run_ids: list[str] = field(default_factory=list)
+    known_run_ids: list[str] = field(default_factory=list)
+    new_point_count: int = 0
+    found: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that the stores hold is stored."""
+        return not self.problems
+
+
+def import_store(
+    *sources: str | os.PathLike[str],
+    store: str | os.PathLike[str] | None = None,
+    on_progress: Callable[[int, int, MergeReport], None] = lambda *_: None,
+) -> MergeReport:
+    """Store what other stores and bundles hold, beside what the store has. What both have is there once.
+
+    Importing the same again changes nothing, and the order of several does not matter: of a param or tag that both stores
+    have the later value counts, of a run's state the later one. One that was stopped is made whole by importing it again. The
+    sources are left as they are.
+
+    Args:
+        sources: addresses of stores, and bundles.
+        store: where to; by default the store of the settings. It is made where there is none.
+        on_progress: called with how many runs of a source are done, how many it has, and the report so far.
+
+    Raises:
+        ConfigurationError: a source is the store itself.
+        StoreDamagedError: a bundle's rows are not those that it was made with.
+        StoreError: a source cannot be read, or the store cannot be written.
+    """
+    location = Settings.resolve(store=store).location.require_store()
+    path = location.absolute_path
+    report = MergeReport()
+    with open_store(location) as target, importing(path):
+        if path is not None:
+            merge_journals(path, unpack=unpack_for(path))  # else what waits there would come once more
+        for source in sources:
+            _import_one(StoreLocation.parse(source).require_store(), target, path, report, on_progress)
+    return report
+
+
+def _import_one(
+    where: StoreLocation,
+    target: Store,
+    target_path: Path | None,
+    report: MergeReport,
+    on_progress: Callable[[int, int, MergeReport], None],
+) -> None:
+    path = where.absolute_path
+    if path is not None and target_path is not None and is_regular(path) and path.samefile(target_path):
+        raise ConfigurationError(
+            f"{str(where)!r} cannot be imported into itself.\n  Name the store that is to take it: --store PATH"
+        )
+    with open_reader(where) as reader:
+        if path is not None and is_bundle(path):
+            _check(path, report)
+        runs = reader.store.find_runs(RunQuery())
+        for done, run in enumerate(runs):
+            is_known = target.get_run(run.run_id) is not None
+            for page in pages_of_run(reader.store, target, run.run_id):
+                target.apply(page)
+                _count(page, report)
+                on_progress(done, len(runs), report)
+            (report.known_run_ids if is_known else report.new_run_ids).append(run.run_id)
+        for page in pages_of_run(reader.store, target, None):
+            target.apply(page)
+            _count(page, report)
+        on_progress(len(runs), len(runs), report)
+        report.problems += reader.read_problems()
+
+
+def _check(path: Path, report: MergeReport) -> None:
+    """Let a bundle pass whose rows are those that it was made with; what of its files is damaged is noted.
+
+    Raises:
+        StoreDamagedError: its rows are others.
+    """
+    for damage in find_damage(path):
+        if "bytes of" not in damage:
+            raise StoreDamagedError(path=str(path), found=damage, fix=GET_IT_AGAIN)
+        report.problems.append(f"{path}: {damage}; they were not taken")
+
+
+def _count(page: WriteBatch, report: MergeReport) -> None:
+    report.new_point_count += sum(len(block.times_ns) * len(block.keys) for block in page.points)
+    for name, noun in _ITEMS.items():
+        if count := len(getattr(page, name)):
+            report.found[noun] = report.found.get(noun, 0) + count

@@ -1,0 +1,1 @@
+"""Other stores, and bundles, which are stores."""

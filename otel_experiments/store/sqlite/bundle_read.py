@@ -1,0 +1,157 @@
+"""What only a bundle has, read from its file: the manifest, and whether everything in it is as it was made."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from otel_experiments.codec.values import load_value
+from otel_experiments.errors import NewerBundleError, StoreDamagedError
+from otel_experiments.model.artifact import DIGEST_START
+from otel_experiments.model.bundle import BundleManifest, LeftOut
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.store.sqlite.bundle_format import (
+    FORMAT_VERSION,
+    GET_IT_AGAIN,
+    TABLES,
+    rows_digest,
+)
+from otel_experiments.store.sqlite.schema import MIGRATIONS
+
+_NOT_READABLE: Final = (sqlite3.DatabaseError, ValueError, TypeError, KeyError)
+
+
+def check_bundle(connection: sqlite3.Connection, path: str) -> None:
+    """Let a bundle pass that this release reads, and whose tables are those that a bundle has.
+
+    Raises:
+        NewerBundleError: its format is of a newer release.
+        StoreDamagedError: there are other tables in it, or things that run by themselves.
+    """
+    try:
+        (found,) = connection.execute(
+            "select value from bundle_manifest where key = 'format_version'"
+        ).fetchone()
+        version = int(found)
+    except _NOT_READABLE as error:
+        if is_interruption(error) or _is_about_file(error):
+            raise
+        raise _damaged(path, "it has no manifest") from error
+    if version > FORMAT_VERSION:
+        raise NewerBundleError(path=path, found=version, supported=FORMAT_VERSION)
+    schema = "select type, name from sqlite_master where type in ('trigger', 'view') order by name"
+    for kind, name in connection.execute(schema):
+        raise _damaged(path, f"it holds the {kind} {name!r}, which no bundle has")
+
+
+def check_tables(connection: sqlite3.Connection, path: str) -> None:
+    """Let a bundle of this release's schema pass whose tables have the columns of this schema.
+
+    Raises:
+        StoreDamagedError: a table or a column is missing, or another one.
+    """
+    with closing(sqlite3.connect(":memory:")) as expected:
+        for statement in (*(one for step in MIGRATIONS for one in step), *TABLES):
+            expected.execute(statement)
+        wanted, found = _columns(expected), _columns(connection)
+    for name, columns in wanted.items():
+        if found.get(name) != columns:
+            raise _damaged(path, f"its table {name!r} is not that of a bundle")
+
+
+def read_manifest(path: Path) -> BundleManifest:
+    """Return what a bundle says of itself.
+
+    Raises:
+        StoreDamagedError: its manifest cannot be read.
+    """
+    try:
+        with closing(_connect(path)) as connection:
+            return _manifest(connection)
+    except _NOT_READABLE as error:
+        if is_interruption(error):
+            raise
+        raise _damaged(str(path), f"its manifest cannot be read ({error})") from error
+
+
+def find_damage(path: Path) -> list[str]:
+    """Return what of a bundle is not as it was made, one text each: its rows, and each of its files."""
+    try:
+        with closing(_connect(path)) as connection:
+            expected = _manifest(connection).rows_digest
+            found = []
+            if rows_digest(connection) != expected:
+                found.append("its rows are not those that it was made with")
+            blobs = connection.execute(
+                "select blob_id, digest, size_bytes from bundle_blobs order by blob_id"
+            )
+            for blob_id, digest, size_bytes in blobs.fetchall():
+                if not _is_whole(connection, blob_id, digest, size_bytes):
+                    found.append(f"the bytes of {digest} are others")
+            return found
+    except _NOT_READABLE as error:
+        if is_interruption(error):
+            raise
+        return [f"it cannot be read ({error})"]
+
+
+def _is_whole(connection: sqlite3.Connection, blob_id: int, digest: str, size_bytes: int) -> bool:
+    hashed, passed = sha256(), 0
+    chunks = connection.execute("select data from bundle_chunks where blob_id = ? order by seq", (blob_id,))
+    for (data,) in chunks:
+        hashed.update(data)
+        passed += len(data)
+    return passed == size_bytes and DIGEST_START + hashed.hexdigest() == digest
+
+
+def _manifest(connection: sqlite3.Connection) -> BundleManifest:
+    values = {
+        key: load_value(value) for key, value in connection.execute("select key, value from bundle_manifest")
+    }
+    left_out = connection.execute(
+        "select digest, name, size_bytes, why from bundle_left_out order by name, digest"
+    )
+    return BundleManifest(
+        format_version=int(str(values["format_version"])),
+        product_version=str(values["product_version"]),
+        schema_url=str(values["schema_url"]),
+        created_ns=int(str(values["created_ns"])),
+        run_count=int(str(values["run_count"])),
+        live_run_ids=tuple(map(str, _list(values["live_run_ids"]))),
+        blob_count=int(str(values["blob_count"])),
+        blob_size_bytes=int(str(values["blob_size_bytes"])),
+        rows_digest=str(values["rows_digest"]),
+        left_out=tuple(LeftOut(*row) for row in left_out),
+    )
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError(f"a list was expected, {value!r:.80} was found")
+    return value
+
+
+def _columns(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
+    names = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
+    return {
+        name: connection.execute("select name, type, pk from pragma_table_info(?)", (name,)).fetchall()
+        for name in names
+    }
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    connection.execute("pragma query_only = on")
+    connection.execute("pragma trusted_schema = off")
+    return connection
+
+
+def _is_about_file(error: Exception) -> bool:
+    return isinstance(error, sqlite3.Error) and "no such table" not in str(error)
+
+
+def _damaged(path: str, found: str) -> StoreDamagedError:
+    return StoreDamagedError(path=path, found=found, fix=GET_IT_AGAIN)

@@ -1,0 +1,153 @@
+"""Making a bundle: a file beside the one that is asked for, which takes its name only when everything is in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Final
+
+from otel_experiments.codec.values import dump_value
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.bundle import BundleManifest, LeftOut
+from otel_experiments.store.sqlite.bundle_format import (
+    BUNDLE_APPLICATION_ID,
+    CHUNK_BYTES,
+    FORMAT_VERSION,
+    TABLES,
+    rows_digest,
+)
+from otel_experiments.store.sqlite.database import Database
+from otel_experiments.store.sqlite.write_batch import BatchWriter
+
+_APART: Final = frozenset({"left_out"})
+"""What of a manifest has a table of its own."""
+
+
+class BundleWriter:
+    """Takes runs and the bytes of artifacts into one new file. Only `writing_bundle` makes one."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, read_only=False, create=True, busy_timeout_s=5.0)
+        self._writer = BatchWriter()
+        self._blob_count = self._blob_bytes = 0
+        self._left_out: list[LeftOut] = []
+        with self._database.writing() as connection:
+            for statement in TABLES:
+                connection.execute(statement)
+
+    def apply(self, batch: WriteBatch) -> None:
+        """Write the whole batch in one transaction. See `Store.apply`."""
+        with self._database.writing() as connection:
+            self._writer.write(connection, batch, self._database.generation)
+
+    def has_blob(self, digest: str) -> bool:
+        """Tell whether the bytes are there already."""
+        with self._database.reading() as connection:
+            found = connection.execute("select 1 from bundle_blobs where digest = ?", (digest,))
+            return found.fetchone() is not None
+
+    def add_blob(self, digest: str, pieces: Iterable[bytes]) -> int:
+        """Take the bytes that have this digest, and return how many they are; what raises leaves nothing of them."""
+        size_bytes = 0
+        with self._database.writing() as connection:
+            blob_id = connection.execute(
+                "insert into bundle_blobs (digest, size_bytes) values (?, 0)", (digest,)
+            ).lastrowid
+            for seq, chunk in enumerate(_chunks(pieces)):
+                connection.execute("insert into bundle_chunks values (?, ?, ?)", (blob_id, seq, chunk))
+                size_bytes += len(chunk)
+            connection.execute(
+                "update bundle_blobs set size_bytes = ? where blob_id = ?", (size_bytes, blob_id)
+            )
+        self._blob_count += 1
+        self._blob_bytes += size_bytes
+        return size_bytes
+
+    def leave_out(self, one: LeftOut) -> None:
+        """Note bytes that the bundle names and does not hold."""
+        self._left_out.append(one)
+
+    def finish(self, manifest: BundleManifest) -> BundleManifest:
+        """Write the manifest, completed by what was taken, and return it so."""
+        with self._database.writing() as connection:
+            connection.executemany(
+                "insert or ignore into bundle_left_out values (?, ?, ?, ?)",
+                [(one.digest, one.name, one.size_bytes, one.why) for one in self._left_out],
+            )
+            whole = replace(
+                manifest,
+                format_version=FORMAT_VERSION,
+                blob_count=self._blob_count,
+                blob_size_bytes=self._blob_bytes,
+                rows_digest=rows_digest(connection),
+                left_out=tuple({one.digest: one for one in reversed(self._left_out)}.values()),
+            )
+            connection.executemany(
+                "insert into bundle_manifest values (?, ?)",
+                [(key, dump_value(value)) for key, value in asdict(whole).items() if key not in _APART],
+            )
+        return whole
+
+    def close(self) -> None:
+        """Let go of the file; safe to call twice."""
+        self._database.close()
+
+
+@contextlib.contextmanager
+def writing_bundle(path: Path) -> Iterator[BundleWriter]:
+    """Yield what takes the contents of a bundle at `path`; where the body raises, what was there before stays.
+
+    Raises:
+        StoreError: there is no room for it.
+        OSError: the folder takes no file.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        writer = BundleWriter(part)
+        try:
+            yield writer
+        finally:
+            writer.close()
+        _seal(part)
+        umask = os.umask(0)
+        os.umask(umask)
+        part.chmod(0o666 & ~umask)  # as a file made by open() would be; mkstemp makes it private
+        part.replace(path)
+    finally:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            part.with_name(part.name + suffix).unlink(missing_ok=True)
+
+
+def _seal(part: Path) -> None:
+    """Make one file of the database, on the disk, that says what it is."""
+    connection = sqlite3.connect(part, isolation_level=None)
+    try:
+        connection.execute("pragma journal_mode = delete").fetchall()
+        connection.execute("pragma synchronous = full")
+        connection.execute(f"pragma application_id = {BUNDLE_APPLICATION_ID}")
+    finally:
+        connection.close()
+    descriptor = os.open(part, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the same bytes in rows of one size, but for the last."""
+    held = bytearray()
+    for piece in pieces:
+        held += piece
+        while len(held) >= CHUNK_BYTES:
+            yield bytes(held[:CHUNK_BYTES])
+            del held[:CHUNK_BYTES]
+    if held:
+        yield bytes(held)

@@ -1,0 +1,275 @@
+"""Bundles as files: made whole or not at all, only read, and refused where they are not what they say."""
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+
+import otel_experiments as ox
+from otel_experiments._bundle import check_bundle_file
+from otel_experiments.errors import (
+    BundleReadOnlyError,
+    ConfigurationError,
+    NewerBundleError,
+    NewerSchemaError,
+    NotAStoreError,
+    RunNotFoundError,
+    StoreDamagedError,
+    StorePathError,
+)
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.metric import PointBlock, SeriesKey
+from otel_experiments.model.run import Run, RunState
+from otel_experiments.semconv import SCHEMA_URL
+from otel_experiments.store import open_store
+from otel_experiments.store.sqlite.bundle_write import writing_bundle
+
+RUN = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Return the path of a store with three runs, of which the last one is running."""
+    path = tmp_path / "runs.db"
+    with open_store(path) as opened:
+        for number, state in enumerate((RunState.SUCCEEDED, RunState.FAILED, RunState.RUNNING)):
+            run_id = f"{number:x}" + RUN[1:]
+            run = Run(run_id, "digits", f"run-{number}", state, created_ns=10**18 + number, started_ns=10**18)
+            points = PointBlock(
+                run_id, (SeriesKey("loss"),), [0.0, 1.0], [10**18, 10**18 + 1], ([0.5, float("nan")],)
+            )
+            opened.apply(WriteBatch(runs=[run], points=[points]))
+    return path
+
+
+@pytest.fixture
+def made(store, tmp_path):
+    """Return the path of a bundle of all three runs."""
+    return ox.bundle(None, tmp_path / "runs.oxb", store=store).path
+
+
+def changed(path, statement):
+    """Change a bundle, as only somebody else's program does."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("pragma writable_schema = on")
+        connection.execute(statement)
+        connection.commit()
+    return path
+
+
+def test_a_bundle_is_one_file_that_reads_as_its_store(store, made):
+    """A bundle has no file beside it, and its runs, points and search are those of the store."""
+    with ox.open(made) as bundle, ox.open(store) as original:
+        assert [run.id for run in bundle.runs()] == [run.id for run in original.runs()]
+        assert (
+            bundle.sql("select name, last from series").rows
+            == original.sql("select name, last from series").rows
+        )
+        assert [run.name for run in bundle.runs("state == 'failed'")] == ["run-1"]
+    assert [path.name for path in made.parent.glob("*.oxb*")] == ["runs.oxb"]
+
+
+def test_the_manifest_says_what_is_in_it(made):
+    """A bundle says of which release and vocabulary it is, how many runs it has and which were still going on."""
+    manifest, damages = check_bundle_file(made)
+
+    assert damages == []
+    assert (manifest.format_version, manifest.run_count, manifest.schema_url) == (1, 3, SCHEMA_URL)
+    assert manifest.product_version == ox.__version__
+    assert manifest.live_run_ids == ("2" + RUN[1:],)
+
+
+def test_the_same_runs_have_the_same_digest(store, tmp_path):
+    """Two bundles of the same runs have the same digest of rows, whenever they are made; other runs have another."""
+    digests = [
+        ox.bundle(runs, tmp_path / "x.oxb", store=store).rows_digest
+        for runs in (["run-0"], ["run-0"], ["run-1"])
+    ]
+
+    assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "names"),
+    [
+        ({"runs": "run-0"}, ["run-0"]),
+        ({"runs": ["run-1", "run-0", "run-1"]}, ["run-0", "run-1"]),
+        ({"runs": None, "where": "state == 'failed'"}, ["run-1"]),
+        ({"runs": ["run-0"], "where": "state == 'failed'"}, ["run-0", "run-1"]),
+        ({"runs": None, "experiment": "digits"}, ["run-0", "run-1", "run-2"]),
+    ],
+)
+def test_runs_are_chosen_by_name_search_and_experiment(store, tmp_path, chosen, names):
+    """A bundle has the runs that were asked for, each once."""
+    runs = chosen.pop("runs")
+
+    ox.bundle(runs, tmp_path / "x.oxb", store=store, **chosen)
+
+    with ox.open(tmp_path / "x.oxb") as bundle:
+        assert sorted(run.name for run in bundle.runs()) == names
+
+
+def test_runs_that_were_read_can_be_given(store, tmp_path):
+    """What `ox.runs` returns can be handed on as it is."""
+    ox.bundle(ox.runs("state == 'failed'", store=store), tmp_path / "x.oxb", store=store)
+
+    assert [run.name for run in ox.open(tmp_path / "x.oxb").runs()] == ["run-1"]
+
+
+def test_no_run_makes_no_bundle(store, tmp_path):
+    """A choice that no run answers to is an error, and no file is made."""
+    with pytest.raises(RunNotFoundError, match="of this choice"):
+        ox.bundle(None, tmp_path / "x.oxb", where="state == 'paused'", store=store)
+
+    assert not (tmp_path / "x.oxb").exists()
+
+
+@pytest.mark.parametrize("name", ["runs.db", "runs", "runs.zip"])
+def test_another_ending_is_refused(store, tmp_path, name):
+    """A bundle's name ends in .oxb; another ending is refused before the store itself could be replaced."""
+    before = store.read_bytes()
+
+    with pytest.raises(ConfigurationError, match=r"Let it end in \.oxb"):
+        ox.bundle(None, tmp_path / name, store=store)
+
+    assert store.read_bytes() == before
+
+
+def test_what_fails_half_way_leaves_what_was_there(made):
+    """Where a bundle cannot be finished, the one that was there stays, and no part is left beside it."""
+    before = made.read_bytes()
+
+    def write():
+        with writing_bundle(made) as writer:
+            writer.apply(WriteBatch(runs=[Run(RUN, "digits", "late", RunState.SUCCEEDED, created_ns=1)]))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+
+    assert made.read_bytes() == before
+    assert [path.name for path in made.parent.iterdir() if "oxb" in path.name] == ["runs.oxb"]
+
+
+@pytest.mark.parametrize("name", ["runs.oxb", "renamed.db"])
+def test_a_bundle_is_not_recorded_into(made, name):
+    """Recording into a bundle is refused before training starts, under whatever name it is there, and changes nothing."""
+    path = made.rename(made.with_name(name))
+    before = path.read_bytes()
+
+    with pytest.raises(BundleReadOnlyError, match="only read"), ox.Recorder(store=path) as recorder:
+        recorder.start_run("late")
+
+    assert path.read_bytes() == before
+
+
+def test_a_bundle_is_not_made_by_recording(tmp_path):
+    """A store that is to be recorded into cannot have the ending of a bundle."""
+    with (
+        pytest.raises(StorePathError, match=r"\.oxb is the ending of a bundle"),
+        ox.Recorder(store=tmp_path / "new.oxb"),
+    ):
+        pass
+
+    assert not (tmp_path / "new.oxb").exists()
+
+
+def test_a_folder_that_may_not_be_written_is_enough(made, tmp_path):
+    """A bundle in a folder that nobody may write opens, for two readers at once, and nothing is put beside it."""
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    made.rename(folder / "runs.oxb")
+    (folder / "runs.oxb").chmod(0o444)
+    folder.chmod(0o555)
+    program = "import sys, otel_experiments as ox; print(len(ox.open(sys.argv[1]).runs()))"
+    command = [sys.executable, "-c", program, str(folder / "runs.oxb")]
+    try:
+        with ox.open(folder / "runs.oxb") as reader:
+            other = subprocess.run(command, capture_output=True, text=True, check=True)
+            assert (len(reader.runs()), other.stdout) == (3, "3\n")
+        assert [path.name for path in folder.iterdir()] == ["runs.oxb"]
+    finally:
+        folder.chmod(0o755)
+
+
+def test_a_network_filesystem_makes_no_difference(made):
+    """A bundle on a network filesystem is read as it is: nobody records into it, so that there are no journals."""
+    with ox._opening.open_reader(made, is_network=True) as reader:
+        assert len(reader.runs()) == 3
+
+
+@pytest.mark.parametrize("kept", [0, 1, 99, 100, 5_000, -4_096, -1])
+def test_a_bundle_that_is_cut_is_said_to_be(made, kept):
+    """A bundle whose end is missing, wherever it was cut, is refused when it is opened."""
+    whole = made.read_bytes()
+    made.write_bytes(whole[:kept])
+
+    with pytest.raises(StoreDamagedError, match="it is cut") as told:
+        ox.open(made)
+
+    assert "Get the bundle again" in str(told.value)
+
+
+def test_what_is_no_bundle_is_said_to_be_none(tmp_path):
+    """A file of another kind under a bundle's name is refused and left as it is."""
+    path = tmp_path / "runs.oxb"
+    path.write_bytes(b"PK\x03\x04" + b"x" * 500)
+
+    with pytest.raises(NotAStoreError, match="not a SQLite database"):
+        ox.open(path)
+
+
+def test_a_newer_format_asks_for_an_upgrade(made):
+    """A bundle of a later format, and one of a later schema, are refused with what to do."""
+    changed(made, "update bundle_manifest set value = '2' where key = 'format_version'")
+    with pytest.raises(NewerBundleError, match="format version 2"):
+        ox.open(made)
+
+    changed(made, "pragma user_version = 99")
+    with pytest.raises(NewerSchemaError, match="schema version 99"):
+        ox.open(made)
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("drop table bundle_manifest", "it has no manifest"),
+        ("delete from bundle_manifest", "it has no manifest"),
+        ("update bundle_manifest set value = 'x' where key = 'format_version'", "it has no manifest"),
+        ("create trigger t after insert on runs begin delete from runs; end", "the trigger 't'"),
+        ("create view v as select 1", "the view 'v'"),
+        ("alter table params add column more", "its table 'params'"),
+        ("drop table span_links", "its table 'span_links'"),
+    ],
+)
+def test_other_tables_than_those_of_a_bundle_are_refused(made, statement, found):
+    """A bundle that somebody gave other tables, views or triggers is refused before any of its rows is read."""
+    with pytest.raises(StoreDamagedError, match=found):
+        ox.open(changed(made, statement))
+
+
+def test_rows_that_were_changed_are_found(made, tmp_path):
+    """A row that is not as it was made shows in a check, and such a bundle is not imported."""
+    changed(made, "update runs set reason = 'none' where name = 'run-1'")
+
+    assert check_bundle_file(made)[1] == ["its rows are not those that it was made with"]
+    with pytest.raises(StoreDamagedError, match="its rows are not those"):
+        ox.import_store(made, store=tmp_path / "other.db")
+
+
+def test_a_page_that_is_damaged_is_an_error_of_ours(made):
+    """Bytes that were lost in the middle of a bundle are said to be a damage, with where to get it again."""
+    whole = bytearray(made.read_bytes())
+    whole[4096:-4096] = b"\xff" * (len(whole) - 8192)
+    made.write_bytes(whole)
+
+    with pytest.raises(StoreDamagedError, match="Get the bundle again"):
+        ox.open(made).runs()
+
+
+def test_a_store_is_no_bundle_to_check(store):
+    """Checking a store says that it is one, and how a bundle is made of it."""
+    with pytest.raises(ConfigurationError, match="otel-experiments bundle --all"):
+        check_bundle_file(store)
