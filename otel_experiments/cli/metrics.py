@@ -12,12 +12,15 @@ from rich.text import Text
 from otel_experiments.cli.root import json_option, store_option, typed_store
 from otel_experiments.cli.session import open_session
 from otel_experiments.cli.terminal import format as fmt
-from otel_experiments.cli.terminal.chart import chart
 from otel_experiments.cli.terminal.console import is_unicode, make_console
 from otel_experiments.cli.terminal.table import Column, print_table, room_beside
+from otel_experiments.figures.spec import Axis, Curves
+from otel_experiments.figures.text.paint import paint_text
+from otel_experiments.figures.text.sparkline import sparkline
 from otel_experiments.query import RunView, SeriesView
 from otel_experiments.query.json_values import json_line, plain, plain_step
 from otel_experiments.query.plain import plain_series
+from otel_experiments.query.shown.curves import curves_of_band, label_of
 
 CHART_HEIGHT = 14
 _DERIVED = "no steps came with it: they number the points by time"
@@ -116,7 +119,7 @@ def _show_one(view: RunView, series: SeriesView, *, is_log: bool, buckets: int |
         click.echo(json_line(shape))
         return
     console = make_console()
-    label = fmt.clean(series_label(series))
+    label = fmt.clean(label_of(series))
     console.print(Text.assemble((label, "bold"), f"  run {view.short_id} ({fmt.clean(view.name)})"))
     facts = [
         f"{series.count} points",
@@ -131,15 +134,16 @@ def _show_one(view: RunView, series: SeriesView, *, is_log: bool, buckets: int |
         facts.append(_DERIVED)
     console.print(Text(", ".join(facts), style="dim"))
     width = min(console.width, 120)
-    band = series.band(buckets=width * (2 if is_unicode(console) else 1))
-    for line in chart(band, width=width, height=CHART_HEIGHT, is_log=is_log, is_unicode=is_unicode(console)):
+    spec = _curve(series, label, buckets=width * (2 if is_unicode(console) else 1), is_log=is_log)
+    for line in paint_text(spec, width=width, height=CHART_HEIGHT, is_unicode=is_unicode(console)):
         console.print(Text(line), no_wrap=True, crop=False)
 
 
-def series_label(series: SeriesView) -> str:
-    """Return the metric's name, with its phase in brackets, and its rank where it is not the one shown by default."""
-    label = f"{series.name} [{series.phase}]" if series.phase else series.name
-    return label if series.rank == series.ranks[0] else f"{label} rank {series.rank}"
+def _curve(series: SeriesView, label: str, *, buckets: int, is_log: bool) -> Curves:
+    line, area = curves_of_band(series.band(buckets=buckets), label)
+    return Curves(
+        label, (line,), areas=() if area is None else (area,), y=Axis(scale="log" if is_log else "linear")
+    )
 
 
 _COURSE = "course"
@@ -158,7 +162,7 @@ def print_series(console: Console, found: Sequence[SeriesView]) -> None:
             count.append(f" {series.nan_count} NaN", style="red")
         rows.append(
             [
-                fmt.clean(series_label(series)),
+                fmt.clean(label_of(series)),
                 count,
                 fmt.number(series.last),
                 Text(_at(series.min, series.min_step), style="bold" if series.direction == "min" else ""),
@@ -177,9 +181,9 @@ def print_series(console: Console, found: Sequence[SeriesView]) -> None:
         layout.append(Column(_COURSE))
         for row, series in zip(rows, found, strict=True):
             course = series.band(buckets=spark_width).last
-            row.append(fmt.sparkline(course, width=spark_width, is_unicode=is_unicode(console)))
+            row.append(sparkline(course, width=spark_width, is_unicode=is_unicode(console)))
     print_table(console, layout, rows)
-    derived = [fmt.clean(series_label(series)) for series in found if series.has_derived_steps]
+    derived = [fmt.clean(label_of(series)) for series in found if series.has_derived_steps]
     if derived:
         which = ", ".join(derived[:3]) + (", ..." if len(derived) > 3 else "")
         console.print(Text(f"{which}: {_DERIVED}", style="dim"))

@@ -41,6 +41,7 @@
     │   └── ArtifactsLockedError (TimeoutError)
     ├── QueryError (ValueError)
     │   └── SearchSyntaxError
+    ├── FigureError (ValueError)               a text is no figure, or a file none can be saved to
     ├── TelemetryDecodeError (ValueError)      bytes or JSON that are no OTLP
     ├── MissingToolError (OSError)             a program of the system is not installed
     └── GoldenError                            every one has the exit code of the command line
@@ -468,6 +469,14 @@ class SearchSyntaxError(QueryError):
         if first:
             shown, mark = f"...{shown}", mark + 3
         super().__init__(f"{why}\n  {shown}\n  {' ' * mark}^\n  {fix}")
+
+
+class FigureError(OtelExperimentsError, ValueError):
+    """A figure cannot be read from a text, or saved under a name."""
+
+    def __init__(self, *, action: str, found: str, fix: str) -> None:
+        self.action, self.found = action, found
+        super().__init__(f"The figure cannot be {action}: {found}.\n  {fix}")
 
 
 class TelemetryDecodeError(OtelExperimentsError, ValueError):

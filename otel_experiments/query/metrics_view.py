@@ -11,16 +11,20 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from otel_experiments.errors import MetricNotFoundError, MissingPackageError
+from otel_experiments.figures.escape import clip
 from otel_experiments.model.metric import Band, Direction, Points, Series, Summary
 from otel_experiments.query.closest import closest
 from otel_experiments.query.frames.framed import Framed
 from otel_experiments.query.frames.framed_metrics import FramedMetrics
 from otel_experiments.query.natural import natural_key
+from otel_experiments.query.shown.plotted import PlottedMetrics, PlottedSeries
 from otel_experiments.store import Store
 from otel_experiments.store.semantics.band import band_of
 
 if TYPE_CHECKING:
     from otel_experiments.query.frames.columns import Columns
+
+_NAMES_IN_REPR = 8
 
 
 class NumpyPoints(NamedTuple):
@@ -65,7 +69,7 @@ def _whole(step: float | None) -> float | None:
     return int(step) if step is not None and math.isfinite(step) and step == int(step) else step
 
 
-class SeriesView(Framed):
+class SeriesView(Framed, PlottedSeries):
     """One series: what is known of it without reading a point, and its points when they are asked for.
 
     Where several ranks recorded the metric, it is the series of one of them; `of_rank` has those of the others.
@@ -263,6 +267,9 @@ class SeriesView(Framed):
             return band_of(self._points, buckets=buckets)
         return self._store.band(self._series.run_id, self._series.key, buckets=buckets)
 
+    def _itself(self) -> SeriesView:
+        return self
+
     def numpy(self) -> NumpyPoints:
         """Return the whole history as NumPy arrays.
 
@@ -294,7 +301,7 @@ class SeriesView(Framed):
         return f"SeriesView({self.name!r}{phase}, count={self.count}, last={self.last!r})"
 
 
-class MetricsView(FramedMetrics, Mapping[str, SeriesView]):
+class MetricsView(FramedMetrics, PlottedMetrics, Mapping[str, SeriesView]):
     """The series of a run by the metric's name; `metrics["loss", "validation"]` asks for a phase.
 
     Without a phase the series that has none is meant; where there is none of that kind, the first by phase. Where
@@ -351,6 +358,18 @@ class MetricsView(FramedMetrics, Mapping[str, SeriesView]):
     def _chosen(self, glob: str, rank: int | Literal["all"] | None) -> list[SeriesView]:
         return self.matching(glob, rank=rank)
 
+    def _drawn(self, names: Sequence[str]) -> Sequence[SeriesView]:
+        found: dict[tuple[str, str], SeriesView] = {} if names else dict(self._views)
+        for name in names:
+            fitting = [one for one in self.all() if one.name == name] or self.matching(name)
+            if not fitting:
+                raise self._not_found(name)
+            found.update({(one.name, one.phase): one for one in fitting})
+        return list(found.values())
+
+    def _plot_title(self) -> str:
+        return f"run {self._run_label}"
+
     def _not_found(self, key: str | tuple[str, str]) -> MetricNotFoundError:
         name = key if isinstance(key, str) else key[0]
         wanted = key if isinstance(key, str) else f"{key[0]} [{key[1]}]"
@@ -362,4 +381,6 @@ class MetricsView(FramedMetrics, Mapping[str, SeriesView]):
         return MetricNotFoundError(run=self._run_label, name=wanted, known=known, suggestion=close)
 
     def __repr__(self) -> str:
-        return f"MetricsView({', '.join(self._by_name)})"
+        names = list(self._by_name)
+        more = f", and {len(names) - _NAMES_IN_REPR} more" if len(names) > _NAMES_IN_REPR else ""
+        return f"MetricsView({', '.join(clip(name, 40) for name in names[:_NAMES_IN_REPR])}{more})"

@@ -293,6 +293,17 @@ TEXTS = {
             "  Mend the run; if it must be so, allow it: --allow-nonfinite (in Python and pytest: allow_nonfinite=True)."
         ),
     ),
+    "FigureError": (
+        {
+            "action": "saved",
+            "found": "the path 'a.png' has the ending '.png'",
+            "fix": "Give a path that ends in .svg.",
+        },
+        (
+            "The figure cannot be saved: the path 'a.png' has the ending '.png'.\n"
+            "  Give a path that ends in .svg."
+        ),
+    ),
     "TelemetryDecodeError": (
         {"source": "spans.json", "found": "a list where an object should be"},
         (

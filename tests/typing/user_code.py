@@ -10,6 +10,7 @@ from typing import assert_type
 import otel_experiments as ox
 from otel_experiments.capture import capture_exported, capture_run, record_here
 from otel_experiments.exporters import GoldenSpanExporter, StoreSpanExporter
+from otel_experiments.figures import Axis, Curves, Figure, Line
 from otel_experiments.golden import compare_traces
 from otel_experiments.goldens import find_pending, load_golden
 from otel_experiments.query import Reader, RunList, RunView
@@ -133,6 +134,11 @@ assert_type(stored.metrics["loss"].last, float)
 assert_type(ox.runs("params.lr < 1", limit=3), RunList)
 assert_type(ox.runs()[0], RunView)
 assert_type(ox.runs()[:2], RunList)
+assert_type(stored.metrics["loss"].plot(x="relative", log=True), Figure)
+assert_type(stored.metrics.plot("loss", "val/*").save("loss.svg"), Path)
+stored.metrics["loss"].plot(x="epoch")  # error: [arg-type]
+Figure(Curves("loss", (Line("a", [0, 1], [1.0, 0.5]),), y=Axis(scale="log"))).svg(width=800)
+Line("a", "x", [1.0])  # error: [arg-type]
 ox.runs(limit="3")  # error: [arg-type]
 ox.configure(store="runs.db", on_error="raise", exit_timeout_s=2)
 ox.configure(otlp="http://localhost:4317")

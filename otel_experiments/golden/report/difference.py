@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Final, Literal, NamedTuple
 
-from otel_experiments.golden.report.escape import clip
+from otel_experiments.figures.escape import clip
 
 LONG_CHARS: Final = 160
 """Two texts that take no more than this together are shown whole."""

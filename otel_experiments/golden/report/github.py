@@ -9,16 +9,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from otel_experiments.figures.escape import clip, show_hidden
 from otel_experiments.golden.canonical.form import Form, NodeType
 from otel_experiments.golden.comparison import Comparison
 from otel_experiments.golden.findings import Code
-from otel_experiments.golden.report.escape import (
-    clip,
-    code_span,
-    escape_message,
-    escape_property,
-    show_hidden,
-)
+from otel_experiments.golden.report.escape import code_span, escape_message, escape_property
 from otel_experiments.golden.report.markdown import VERDICTS, facts_of, table_of
 from otel_experiments.golden.report.text import count_noun, describe, headline, place_of
 

@@ -9,15 +9,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from otel_experiments.figures.escape import clip, escape_markup
+from otel_experiments.figures.svg.style import page_style
 from otel_experiments.golden.checks.curves import CurveView
 from otel_experiments.golden.comparison import Comparison
 from otel_experiments.golden.findings import Finding, Severity
 from otel_experiments.golden.number_text import show_p, show_ratio, show_time
+from otel_experiments.golden.report.curve import draw_curve
 from otel_experiments.golden.report.difference import Piece, find_change, show_change, show_value
-from otel_experiments.golden.report.escape import clip, escape_markup
 from otel_experiments.golden.report.markdown import VERDICTS
 from otel_experiments.golden.report.style import STYLE
-from otel_experiments.golden.report.svg import draw_curve
 from otel_experiments.golden.report.text import count_noun, describe, place_of
 from otel_experiments.golden.report.tree import TreePair, TreeRow, fold_equal, pair_trees, shown_rows
 
@@ -51,7 +52,7 @@ def render_html(
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
         f"<title>Golden comparison: {escape_markup(clip(title, 120))}</title>",
-        f"<style>{STYLE}</style></head><body><main>",
+        f"<style>{page_style()}{STYLE}</style></head><body><main>",
         "<h1>Golden comparison</h1>",
     ]
     if len(many) > 1:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from otel_experiments.figures.escape import clip, escape_markup, show_hidden
 from otel_experiments.golden.comparison import Comparison
 from otel_experiments.golden.findings import Code, Finding, Group
-from otel_experiments.golden.report.escape import clip, escape_markup, show_hidden
 from otel_experiments.golden.report.text import describe, headline, place_of
 
 PARTS: Final[Mapping[str, tuple[Group, ...]]] = {

@@ -5,15 +5,8 @@ Markdown under the marker of a comparison's, so that it takes the place of its c
 
 from __future__ import annotations
 
-from otel_experiments.golden.report.escape import (
-    clip,
-    code_block,
-    code_span,
-    escape_markup,
-    escape_message,
-    marker,
-    show_hidden,
-)
+from otel_experiments.figures.escape import clip, escape_markup, show_hidden
+from otel_experiments.golden.report.escape import code_block, code_span, escape_message, marker
 
 _MAX_LINES = 100
 _MAX_CHARACTERS = 2_000

@@ -7,10 +7,10 @@ from typing import Final
 STYLE: Final = """
 :root{color-scheme:light dark;--page:#fff;--ink:#1c2024;--soft:#60646c;--line:#e0e3e8;--panel:#f6f7f9;
 --fail:#c62a2f;--fail-soft:#fdecec;--warn:#9a6700;--warn-soft:#fff6db;--note:#0b68cb;--note-soft:#e9f3ff;
---ok:#18794e;--ok-soft:#e6f6ec;--golden:#b7791f;--band:#f2d9a8;--candidate:#0b68cb}
+--ok:#18794e;--ok-soft:#e6f6ec;--golden:#b7791f;--candidate:#0b68cb}
 @media(prefers-color-scheme:dark){:root{--page:#15181c;--ink:#e6e8eb;--soft:#9ba1a8;--line:#32373d;--panel:#1d2126;
 --fail:#ff9592;--fail-soft:#3d1a1d;--warn:#f5c451;--warn-soft:#352a0f;--note:#70b8ff;--note-soft:#12304f;
---ok:#4cc38a;--ok-soft:#12321f;--golden:#e2b35c;--band:#4d3f20;--candidate:#70b8ff}}
+--ok:#4cc38a;--ok-soft:#12321f;--golden:#e2b35c;--candidate:#70b8ff}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 main{max-width:1360px;margin:0 auto;padding:24px 20px 64px}
@@ -51,13 +51,7 @@ summary{cursor:pointer;color:var(--soft);padding:3px 10px;font-size:13px;backgro
 .curves{display:grid;grid-template-columns:repeat(auto-fill,minmax(380px,1fr));gap:14px}
 figure{margin:0;border:1px solid var(--line);border-radius:8px;padding:10px}
 figure.fail-curve{background:none;border-color:var(--fail)}figcaption{margin-bottom:6px;overflow-wrap:anywhere}
-svg{display:block;width:100%;height:auto}svg text{font:11px system-ui,sans-serif;fill:var(--soft)}
-.grid{stroke:var(--line)}.band{fill:var(--band);stroke:var(--band);stroke-width:6;stroke-linejoin:round}polyline{fill:none;stroke-width:1.8;stroke-linejoin:round}
-polyline.golden{stroke:var(--golden);stroke-width:5;opacity:.5;stroke-linecap:round}
-polyline.thin{stroke-width:1;opacity:.7}polyline.candidate{stroke:var(--candidate)}
-circle.golden{fill:var(--golden)}circle.candidate{fill:var(--candidate)}
-.nan{fill:none;stroke-width:1.6}path.nan.candidate{stroke:var(--fail)}path.nan.golden{stroke:var(--golden)}
-.since{stroke:var(--fail);stroke-dasharray:4 3}
+svg{display:block;width:100%;height:auto}
 .key{display:inline-block;width:18px;height:0;border-top:3px solid;vertical-align:4px;margin:0 6px 0 14px}
 .key.golden{border-color:var(--golden)}.key.candidate{border-color:var(--candidate)}
 .key.since{border-top:2px dashed var(--fail)}.cross{color:var(--fail);margin:0 4px 0 14px;font-weight:700}

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from otel_experiments.figures.escape import show_hidden
 from otel_experiments.golden.canonical.form import Form, Node, NodeType
 from otel_experiments.golden.comparison import Comparison
 from otel_experiments.golden.findings import Code, Finding
 from otel_experiments.golden.report.difference import show_change, show_value
-from otel_experiments.golden.report.escape import show_hidden
 
 MAX_LINES: Final = 40
 _MAX_FINDINGS: Final = 20

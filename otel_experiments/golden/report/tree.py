@@ -8,10 +8,10 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Final
 
+from otel_experiments.figures.escape import clip
 from otel_experiments.golden.canonical.form import Form, Node, NodeType, join_path
 from otel_experiments.golden.canonical.values import show_value
 from otel_experiments.golden.match.content_diff import STATUS_NAMES
-from otel_experiments.golden.report.escape import clip
 
 MAX_ROWS: Final = 1_500
 """Of each side: nobody reads more, and a page of more is slow to open."""

@@ -82,27 +82,6 @@ def test_a_cleaned_text_is_printable(text):
     assert fmt.clean(text).isprintable()
 
 
-@pytest.mark.parametrize(
-    ("values", "line"),
-    [
-        ([], ""), ([1.0], "▄"), ([1, 1, 1], "▄▄▄"), ([0, 7], "▁█"), ([0, 1, 2, 3, 4, 5, 6, 7], "▁▂▃▄▅▆▇█"),
-        ([0, math.nan, 7], "▁ █"), ([math.nan, math.inf], "  "), ([-1.7e308, 1.7e308], "▁█"),
-    ],
-)  # fmt: skip
-def test_sparklines_follow_the_values_and_leave_gaps(values, line):
-    """The course of a series is drawn low to high; values that are not finite leave a gap."""
-    assert fmt.sparkline(values, width=10) == line
-
-
-@given(st.lists(st.floats(), max_size=50), st.integers(1, 30), st.booleans())
-def test_a_sparkline_never_is_wider_than_asked_for(values, width, is_unicode):
-    """Any series, of any length, fits into the width, in ASCII where that is all there is."""
-    line = fmt.sparkline(values, width=width, is_unicode=is_unicode)
-
-    assert len(line) == min(width, len(values))
-    assert is_unicode or line.isascii()
-
-
 def test_lists_and_truth_values_are_shown_as_json():
     """Parameters that are not numbers or text are shown as JSON writes them."""
     assert [fmt.value(one) for one in (True, [1, "a"], {"a": 1}, None, 3, "x")] == ["true", '[1, "a"]', '{"a": 1}', "-", "3", "x"]  # fmt: skip

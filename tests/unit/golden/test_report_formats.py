@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_experiments.figures.escape import show_hidden
 from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.comparison import Comparison, compare
 from otel_experiments.golden.file.write import write_golden
 from otel_experiments.golden.findings import Example, Finding
 from otel_experiments.golden.policy import IgnoreRule, Policy
-from otel_experiments.golden.report.escape import code_span, marker, show_hidden
+from otel_experiments.golden.report.escape import code_span, marker
 from otel_experiments.golden.report.github import MAX_SUMMARY_BYTES, find_template_lines, render_github
 from otel_experiments.golden.report.html import render_html
 from otel_experiments.golden.report.json import render_json, to_plain

@@ -1,0 +1,146 @@
+"""What a figure shows, as values: columns, axes and labels, and nothing of how they are painted.
+
+One spec is made in Python; painters turn it into SVG, into text, or in a browser into a canvas, from the JSON of
+`spec_json`. Columns are plain numbers. A value that is not finite stays in its column: painters break the line there and
+mark it, so that no NaN is smoothed away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Final, Literal, TypeAlias
+
+VERSION: Final = 1
+"""Of the spec's JSON. Fields are only added; a painter ignores those that it does not know."""
+
+AxisKind = Literal["value", "step", "relative", "wall"]
+"""`relative` is in seconds, `wall` in seconds since the Unix epoch."""
+ScaleKind = Literal["auto", "linear", "log", "symlog"]
+"""`auto` is logarithmic where all values are positive and span more than a factor of 1,000, else linear."""
+LineStyle = Literal["normal", "thin", "wide"]
+MarkKind = Literal["event", "change", "checkpoint", "anomaly"]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What one direction means; `low` and `high` fix its range, which else is that of the finite values."""
+
+    kind: AxisKind = "value"
+    _: KW_ONLY
+    scale: ScaleKind = "linear"
+    label: str = ""
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One curve.
+
+    Shape: `x` and `y` have the same length; x may repeat and go back. `color` counts through the painter's palette.
+    """
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    _: KW_ONLY
+    color: int = 0
+    style: LineStyle = "normal"
+    is_dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """The space between two curves: the extremes of what was thinned, or the range of several runs.
+
+    Shape: `x`, `low` and `high` have the same length. A `wide` one has a broad edge, so that it is seen where it is narrow.
+    """
+
+    label: str
+    x: Sequence[float]
+    _: KW_ONLY
+    low: Sequence[float]
+    high: Sequence[float]
+    color: int = 0
+    style: LineStyle = "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place on the horizontal axis at which something happened."""
+
+    x: float
+    label: str
+    kind: MarkKind = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Lines and areas over one horizontal axis. `notes` are short texts that belong under the figure."""
+
+    title: str
+    lines: tuple[Line, ...] = ()
+    _: KW_ONLY
+    areas: tuple[Area, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    x: Axis = field(default_factory=lambda: Axis("step"))
+    y: Axis = field(default_factory=Axis)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts between edges.
+
+    Shape: one edge more than counts, the edges ascending.
+    """
+
+    title: str
+    edges: Sequence[float]
+    counts: Sequence[float]
+    _: KW_ONLY
+    color: int = 0
+    x: Axis = field(default_factory=Axis)
+    y: Axis = field(default_factory=lambda: Axis(label="count"))
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """One value for each label.
+
+    Shape: as many labels as values.
+    """
+
+    title: str
+    labels: tuple[str, ...]
+    values: Sequence[float]
+    _: KW_ONLY
+    color: int = 0
+    y: Axis = field(default_factory=Axis)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """A value for each cell of a grid: histograms by step, a confusion matrix.
+
+    Shape: `cells[row][column]`; the first row is the lowest where `rows` are edges, the uppermost where they are labels.
+    `columns` and `rows` are labels, one a cell, or ascending edges, one more than cells.
+    """
+
+    title: str
+    cells: Sequence[Sequence[float]]
+    _: KW_ONLY
+    columns: tuple[str, ...] | tuple[float, ...]
+    rows: tuple[str, ...] | tuple[float, ...]
+    scale: ScaleKind = "linear"
+    has_values: bool = False
+    x: Axis = field(default_factory=Axis)
+    y: Axis = field(default_factory=Axis)
+    notes: tuple[str, ...] = ()
+
+
+Spec: TypeAlias = Curves | Histogram | Bars | Heat
+"""What painters take."""

@@ -1,0 +1,1 @@
+"""How what is read shows itself: as figures, and as HTML in a notebook."""
