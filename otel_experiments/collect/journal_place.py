@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from otel_experiments.journal.format import DAMAGED_MARK, DAMAGED_MARK_OFFSET
 from otel_experiments.journal.names import DAMAGED_SUFFIX, SEGMENT_SUFFIX
-from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.interruption import Swallowing, is_interruption
 
 
 def journal_directory(store_path: Path) -> Path:
@@ -31,10 +32,19 @@ def has_segments(directory: Path) -> bool:
 
 
 def damaged_journals(directory: Path) -> list[str]:
-    """Return the names of the journals of which a merge could not read all; they are kept, renamed."""
+    """Return the names of the journals of which a merge could not read all: they are marked, and kept under another name."""
     try:
-        return sorted(path.name for path in directory.iterdir() if path.suffix == DAMAGED_SUFFIX)
+        return sorted(path.name for path in directory.iterdir() if _is_damaged(path))
     except OSError as error:
         if is_interruption(error):
             raise
         return []
+
+
+def _is_damaged(path: Path) -> bool:
+    if path.suffix != SEGMENT_SUFFIX:
+        return path.suffix == DAMAGED_SUFFIX
+    with Swallowing(OSError), path.open("rb") as file:  # merged and deleted meanwhile, or not ours to read
+        file.seek(DAMAGED_MARK_OFFSET)
+        return file.read(len(DAMAGED_MARK)) == DAMAGED_MARK
+    return False

@@ -16,6 +16,7 @@ from typing import Final, Literal, Protocol
 
 from otel_experiments.collect.hand_over import HandOver
 from otel_experiments.collect.segment_file import SegmentFile
+from otel_experiments.collect.segment_order import SegmentOrder
 from otel_experiments.errors import JournalError, JournalMovedError, StoreError
 from otel_experiments.journal.limits import lacks_descriptors
 from otel_experiments.journal.names import DAMAGED_SUFFIX, SEGMENT_SUFFIX, UNFINISHED_SUFFIX
@@ -111,6 +112,7 @@ class JournalMerger:
         self._open: dict[str, SegmentFile] = {}
         self._foreign: dict[str, Owner] = {}
         self._reported: set[str] = set()
+        self._order = SegmentOrder(directory)
         self._alive: dict[Owner, bool | None] = {}
         self._caught_up, self._damaged = set[str](), set[str]()
         self._hand_over = HandOver(on_batch, sink.journal_offset, on_taken_over)
@@ -191,7 +193,7 @@ class JournalMerger:
                 problems += self._unpack(batch)
             damages = [f"{d.why}: {d.length} bytes at {d.offset}" for d in found.damages]
             if problems or not all(damage.is_hole for damage in found.damages):
-                segment.is_damaged = True
+                segment.mark_damaged()
             for text in damages + problems:
                 self._report_once(segment.path.name, report, text)
             if found.end_offset > segment.offset:
@@ -250,7 +252,7 @@ class JournalMerger:
         self._sink.apply(WriteBatch(journal=[advance for _, advance in advances]))
         for segment, advance in advances:
             start, segment.offset = segment.offset, advance.end_offset
-            segment.is_damaged = True
+            segment.mark_damaged()
             text = f"a record that the store cannot take ({error}): {segment.offset - start} bytes at {start}"
             self._report_once(segment.path.name, report, text)
 
@@ -263,12 +265,12 @@ class JournalMerger:
     def _segments(self, scope: MergeScope, report: MergeReport) -> Iterator[SegmentFile]:
         """Yield the segments of the scope in the order in which each process wrote its own."""
         try:
-            names = sorted(os.listdir(self._directory))  # noqa: PTH208 - names are all that is wanted
+            names = os.listdir(self._directory)  # noqa: PTH208 - names are all that is wanted
         except FileNotFoundError:
             return
         if len(self._foreign) > len(names):
             self._foreign = {name: self._foreign[name] for name in names if name in self._foreign}
-        for name in names:
+        for name in self._order.of(names):
             if name.endswith(UNFINISHED_SUFFIX):
                 self._remove_unfinished(name)
             if not name.endswith(SEGMENT_SUFFIX):

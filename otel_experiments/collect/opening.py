@@ -105,7 +105,7 @@ def earlier_damages(where: StoreLocation, *, noted: Sequence[str] = ()) -> list[
 
 
 def _is_named(damaged_journal: str, texts: Sequence[str]) -> bool:
-    name = damaged_journal.removesuffix(DAMAGED_SUFFIX) + SEGMENT_SUFFIX
+    name = damaged_journal.removesuffix(DAMAGED_SUFFIX).removesuffix(SEGMENT_SUFFIX) + SEGMENT_SUFFIX
     return any(name in text for text in texts)
 
 

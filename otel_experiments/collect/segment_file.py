@@ -1,7 +1,7 @@
 """One journal segment as whoever moves it into a store sees it: a file, an offset, a decoder.
 
-It never writes. What the file holds behind the offset is handed out in portions, so that memory stays bounded
-whatever the backlog.
+It writes nothing but the mark of damage. What the file holds behind the offset is handed out in portions, so that memory
+stays bounded whatever the backlog.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Final
 
 from otel_experiments.journal.decode import SegmentDecoder
 from otel_experiments.journal.format import (
+    DAMAGED_MARK,
+    DAMAGED_MARK_OFFSET,
     FRAME_HEADER_SIZE_BYTES,
     HEADER_SIZE_BYTES,
     SEALED_END,
@@ -23,6 +25,7 @@ from otel_experiments.journal.format import (
 )
 from otel_experiments.journal.scan import Scan, is_blank, scan
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.process.interruption import Swallowing
 
 _WINDOW_BYTES: Final = 128 << 10
 """How much is looked at first: the live segment of a quiet process holds little behind its offset."""
@@ -48,18 +51,32 @@ class SegmentFile:
         self.path = path
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            self.header: SegmentHeader = unpack_header(
-                os.pread(self._descriptor, HEADER_SIZE_BYTES, 0), path=str(path)
-            )
+            raw = os.pread(self._descriptor, HEADER_SIZE_BYTES, 0)
+            self.header: SegmentHeader = unpack_header(raw, path=str(path))
             self.size = os.fstat(self._descriptor).st_size
             self.offset = max(stored_bytes(self.header.segment_id), HEADER_SIZE_BYTES)
-            self.is_damaged = False
+            self.is_damaged = raw[DAMAGED_MARK_OFFSET:].startswith(DAMAGED_MARK)
             self.decoder = SegmentDecoder()
             if self.offset > HEADER_SIZE_BYTES:
                 self._learn_declarations()
         except BaseException:
             os.close(self._descriptor)
             raise
+
+    def mark_damaged(self) -> None:
+        """Let every process know that something in the segment could not be read: the file is not to be deleted.
+
+        Where this user may not write the file, only this object knows it.
+        """
+        if self.is_damaged:
+            return
+        self.is_damaged = True
+        with Swallowing(OSError):
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.pwrite(descriptor, DAMAGED_MARK, DAMAGED_MARK_OFFSET)
+            finally:
+                os.close(descriptor)
 
     @property
     def missing_bytes(self) -> int:

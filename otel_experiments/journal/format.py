@@ -40,7 +40,10 @@ _HEADER_CRC: Final = struct.Struct("<I")
 SEALED_END: Final = struct.Struct("<Q")
 """Where the frames of a segment end, written into its header when its writer leaves it; 0 before."""
 SEALED_END_OFFSET: Final = HEADER_SIZE_BYTES - SEALED_END.size
-assert _HEADER.size + _HEADER_CRC.size <= SEALED_END_OFFSET
+DAMAGED_MARK: Final = b"\1"
+DAMAGED_MARK_OFFSET: Final = SEALED_END_OFFSET - len(DAMAGED_MARK)
+"""Written into the header of a segment of which a merge could not read all: whoever finishes it keeps the file."""
+assert _HEADER.size + _HEADER_CRC.size <= DAMAGED_MARK_OFFSET
 
 
 class RecordType(IntEnum):

@@ -7,13 +7,14 @@ import pytest
 
 from otel_experiments.collect.drain import Drain
 from otel_experiments.collect.gather import merge_journals
-from otel_experiments.collect.journal_place import journal_directory
+from otel_experiments.collect.journal_place import damaged_journals, journal_directory
 from otel_experiments.collect.merge import JournalMerger
 from otel_experiments.errors import StoreFullError, StoreLockedError
 from otel_experiments.journal import encode
-from otel_experiments.journal.format import RecordType
+from otel_experiments.journal.format import RecordType, SegmentHeader
 from otel_experiments.journal.names import DAMAGED_SUFFIX, SEGMENT_SUFFIX
 from otel_experiments.journal.owner import current_owner
+from otel_experiments.journal.segment import Segment
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.model.run import Owner, Run, RunState
@@ -228,6 +229,47 @@ def test_a_record_that_the_store_cannot_take_is_stepped_over_and_named(store, di
     assert steps(store) == [float(s) for s in range(40_000)]
     assert store.sql("select name from spans")[1] == [("fine",)]
     assert {path.suffix for path in directory.iterdir()} == {DAMAGED_SUFFIX}
+
+
+@pytest.mark.parametrize("finds_more", [True, False])
+def test_whoever_finishes_a_damaged_journal_keeps_it(store, directory, finds_more):
+    """A process that reads the rest of a journal knows that another could not read all before, and so does the doctor."""
+    writer = JournalWriter(directory)
+    fill(writer, 10)
+    writer.append(bytes([200]) + b"of a release to come")
+    first = JournalMerger(store, directory).merge(scope="all")
+    (live,) = directory.iterdir()
+    known = damaged_journals(directory)
+    if finds_more:
+        fill(writer, 10, first=10)
+    writer.close()
+    finisher = JournalMerger(store, directory)
+    finisher.is_own_journal_closed = True
+
+    second = finisher.merge()
+
+    assert [text.partition(": ")[0] for text in first.damages] == [live.name] == known
+    assert second.damages == []
+    assert {path.suffix for path in directory.iterdir()} == {DAMAGED_SUFFIX}
+    assert damaged_journals(directory) == [live.with_suffix(DAMAGED_SUFFIX).name]
+
+
+def test_leftover_journals_are_stored_in_the_order_in_which_they_were_begun(store, directory):
+    """Points of two processes that are gone follow each other as the processes did, whatever their files are called."""
+    directory.mkdir()
+    gone = dataclasses.replace(current_owner(), pid=2**22 + 1, start_ticks=1)
+    pack = encode.points_struct(1).pack
+    for created_ns, name, numbers in ((30, "11" * 16, (0,)), (10, "ff" * 16, (0, 1)), (20, "00" * 16, (7,))):
+        for number in numbers:
+            header = SegmentHeader(name, number, created_ns - number, gone, gone.pid, 1, 1 << 18)
+            segment = Segment.create(directory, header)
+            segment.append(encode.encode_keyset(1, RUN_ID, (LOSS,)))
+            segment.append(pack(RecordType.POINTS, 1, created_ns + number, 1, 0.5))
+            segment.seal()
+
+    JournalMerger(store, directory).merge()
+
+    assert steps(store) == [10.0, 11.0, 27.0, 30.0]
 
 
 class Refusing:
