@@ -38,7 +38,9 @@
     │   ├── ArtifactDamagedError (ValueError)      its bytes are not those that were kept
     │   ├── ArtifactSourceError (ValueError)       what is to be kept is no file or folder that can be read
     │   ├── ArtifactPlaceError (OSError)           where bytes are kept, or go to, takes none
-    │   └── ArtifactsLockedError (TimeoutError)
+    │   ├── ArtifactsLockedError (TimeoutError)
+    │   ├── MediaNotFoundError (LookupError)       nothing was logged under the name, or at the step
+    │   └── MediaUnreadableError (ValueError)      the bytes are not of the media type that was said
     ├── QueryError (ValueError)
     │   └── SearchSyntaxError
     ├── FigureError (ValueError)               a text is no figure, or a file none can be saved to
@@ -87,6 +89,10 @@ from otel_experiments.errors.golden import (
     IncompleteTraceError as IncompleteTraceError,
     NonFiniteGoldenError as NonFiniteGoldenError,
     UnstableRunsError as UnstableRunsError,
+)
+from otel_experiments.errors.media import (
+    MediaNotFoundError as MediaNotFoundError,
+    MediaUnreadableError as MediaUnreadableError,
 )
 from otel_experiments.errors.root import (
     OtelExperimentsError as OtelExperimentsError,

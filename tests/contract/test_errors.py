@@ -40,6 +40,22 @@ TEXTS = {
             '  Correct the call, or let recording count and report it: configure(on_error="log"), the default.'
         ),
     ),
+    "MediaNotFoundError": (
+        {
+            "run": "0af1",
+            "wanted": "'img' at step 7",
+            "found": "the nearest steps are 5, 10",
+            "fix": "Take one of them.",
+        },
+        "Run 0af1 has no media 'img' at step 7: the nearest steps are 5, 10.\n  Take one of them.",
+    ),
+    "MediaUnreadableError": (
+        {"name": "img", "type": "image/png", "found": "these bytes are no PNG"},
+        (
+            "The media 'img' of type image/png cannot be read as what it was: these bytes are no PNG.\n"
+            "  item.read_bytes() has its bytes as they were logged, item.download(PATH) writes them to a file."
+        ),
+    ),
     "MissingPackageError": (
         {"package": "numpy", "purpose": "series.numpy()", "extra": "demo"},
         (
