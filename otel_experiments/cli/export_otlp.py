@@ -16,7 +16,13 @@ from otel_experiments.record.otlp.counts import counted
 
 
 def write_otlp(
-    reader: Reader, runs: Sequence[RunView], sink: BinaryIO, *, is_proto: bool, unattached: bool
+    reader: Reader,
+    runs: Sequence[RunView],
+    sink: BinaryIO,
+    *,
+    is_proto: bool,
+    unattached: bool,
+    quiet: bool = False,
 ) -> ExportReport:
     """Write the runs.
 
@@ -25,7 +31,7 @@ def write_otlp(
     """
     if is_proto and sink.isatty():
         raise click.UsageError("Protobuf is not for a terminal; name a file with -o, or write into a pipe.")
-    with Progress("runs") as bar:
+    with Progress("runs", is_quiet=quiet) as bar:
         return export_otlp(
             reader.store,
             [run.record for run in runs],

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from otel_experiments.model.span import Attributes, Resource, Scope
 
 InstrumentKind = Literal["gauge", "sum", "histogram", "exponential_histogram", "summary"]
+TEMPORALITIES: Final = {1: "delta", 2: "cumulative"}
+"""By the number of OTLP. Source: opentelemetry-proto, metrics.proto, AggregationTemporality."""
 
 
 @dataclass(frozen=True, slots=True)

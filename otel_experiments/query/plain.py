@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 
 from otel_experiments.model.attachment import TelemetryGroup
+from otel_experiments.model.instrument import TEMPORALITIES, InstrumentPoint
+from otel_experiments.model.log import LogRecord
 from otel_experiments.model.run import RunFacts
 from otel_experiments.model.span import Span
 from otel_experiments.query.json_values import Plain, plain, plain_number, plain_step
@@ -97,6 +99,42 @@ def plain_span(span: Span) -> dict[str, Plain]:
             for link in span.links
         ],
         "scope": {"name": span.scope.name, "version": span.scope.version},
+    }
+
+
+def plain_log_record(record: LogRecord) -> dict[str, Plain]:
+    """Return a log record or event with its attributes; `event_name` is null for what is no event."""
+    return {
+        "run_id": record.run_id,
+        "time_unix_nano": record.time_ns,
+        "observed_time_unix_nano": record.observed_time_ns or None,
+        "event_name": record.event_name or None,
+        "severity": record.severity_text or None,
+        "severity_number": record.severity_number,
+        "body": plain(record.body),
+        "attributes": plain(record.attributes),
+        "trace_id": record.trace_id,
+        "span_id": record.span_id,
+        "scope": {"name": record.scope.name, "version": record.scope.version},
+    }
+
+
+def plain_instrument_point(point: InstrumentPoint) -> dict[str, Plain]:
+    """Return a data point of an instrument: `value` of a gauge or a sum, `histogram` of the others."""
+    return {
+        "run_id": point.run_id,
+        "name": point.name,
+        "kind": point.kind,
+        "unit": point.unit or None,
+        "description": point.description or None,
+        "start_unix_nano": point.start_ns or None,
+        "time_unix_nano": point.time_ns,
+        "value": plain(point.value),
+        "histogram": plain(point.histogram),
+        "is_monotonic": point.is_monotonic,
+        "temporality": TEMPORALITIES.get(point.temporality),
+        "attributes": plain(point.attributes),
+        "scope": {"name": point.scope.name, "version": point.scope.version},
     }
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from typing import Any, Final, Literal, get_args
 
 from otel_experiments.errors import QueryError
 from otel_experiments.model.run import RunFacts
-from otel_experiments.query.frames.columns import Column, Columns, Kind, as_kind, guessed
+from otel_experiments.query.frames.columns import Column, Columns, Kind, KindGuess, as_kind, guessed
 from otel_experiments.query.metrics_view import SeriesView
 from otel_experiments.query.natural import natural_key
 from otel_experiments.query.run_view import RunView
@@ -114,8 +114,43 @@ def check_stats(stats: Sequence[str]) -> tuple[SeriesStat, ...]:
     return tuple(stat for stat in SERIES_STATS if stat in wanted)
 
 
-def run_columns(runs: Iterable[RunView], count: int, stats: Sequence[SeriesStat] = SERIES_STATS) -> Columns:
-    """Return so many runs as columns, each looked at once; a column that a run lacks is missing there."""
+class RunKinds:
+    """Finds out which columns some runs have in a file, and of which kind each is, a run at a time. Steps are floats there."""
+
+    def __init__(self) -> None:
+        self._guesses: dict[str, KindGuess | None] = {}
+
+    def see(self, run: RunView) -> None:
+        """Take a run into account."""
+        guesses = self._guesses
+        for column, value in cells_of(run):
+            if column not in guesses:
+                is_open = column.startswith("params.")
+                guesses[column] = KindGuess() if is_open else None
+            guess = guesses[column]
+            if guess is not None:
+                guess.see(value)
+
+    def kinds(self) -> dict[str, Kind]:
+        """Return the kind of each column, in the order of a table."""
+        found: dict[str, Kind] = {}
+        for column in column_order(self._guesses):
+            guess = self._guesses.get(column)
+            found[column] = guess.kind() if guess is not None else kind_of(column) or "float"
+        return found
+
+
+def run_columns(
+    runs: Iterable[RunView],
+    count: int,
+    stats: Sequence[SeriesStat] = SERIES_STATS,
+    *,
+    kinds: Mapping[str, Kind] | None = None,
+) -> Columns:
+    """Return so many runs as columns, each looked at once; a column that a run lacks is missing there.
+
+    `kinds`: these columns, and no other; without it those that the runs have, of the kinds that their values have.
+    """
     table: dict[str, list[object]] = {}
     for row, run in enumerate(runs):
         for column, value in cells_of(run, stats):
@@ -124,9 +159,9 @@ def run_columns(runs: Iterable[RunView], count: int, stats: Sequence[SeriesStat]
                 values = table[column] = [None] * count
             values[row] = value
     made = {}
-    for name in column_order(table):
+    for name in column_order(table) if kinds is None else kinds:
         values = table.pop(name, None) or [None] * count
-        kind = kind_of(name)
+        kind = kind_of(name) if kinds is None else kinds[name]
         made[name] = guessed(values) if kind is None else Column(kind, _as_column(name, kind, values))
     return Columns(count, made)
 

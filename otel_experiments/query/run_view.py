@@ -23,13 +23,12 @@ from otel_experiments.model.search import (
 from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.metrics_view import MetricsView, SeriesView
 from otel_experiments.query.params_view import ParamsView
+from otel_experiments.query.record_lists import InstrumentPointList, LogRecordList
 from otel_experiments.semconv import attributes
 from otel_experiments.store import Store
 
 if TYPE_CHECKING:
     from otel_experiments.model.attachment import TelemetryGroup
-    from otel_experiments.model.instrument import InstrumentPoint
-    from otel_experiments.model.log import LogRecord
     from otel_experiments.model.loss import Loss
     from otel_experiments.model.rank_config import RankDifference
     from otel_experiments.model.span import Link
@@ -284,18 +283,18 @@ class RunView:
         return next((link for link in links if attributes.ML_RUN_STARTED_FROM in link.attributes), None)
 
     @property
-    def log_records(self) -> list[LogRecord]:
+    def log_records(self) -> LogRecordList:
         """The run's log records and events, by time."""
-        return self._page.store.log_records(run_id=self.id)
+        return LogRecordList(self._page.store.log_records(run_id=self.id))
 
-    def events(self, name: str) -> list[LogRecord]:
+    def events(self, name: str) -> LogRecordList:
         """Return the run's events of this name, by time."""
-        return self._page.store.log_records(run_id=self.id, event_name=name)
+        return LogRecordList(self._page.store.log_records(run_id=self.id, event_name=name))
 
     @property
-    def instrument_points(self) -> list[InstrumentPoint]:
+    def instrument_points(self) -> InstrumentPointList:
         """The data points of OpenTelemetry instruments that the run brought, by time."""
-        return self._page.store.instrument_points(run_id=self.id)
+        return InstrumentPointList(self._page.store.instrument_points(run_id=self.id))
 
     @property
     def attached(self) -> list[TelemetryGroup]:

@@ -6,13 +6,17 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from otel_experiments.errors import QueryError
 from otel_experiments.model.search import SpanQuery
 from otel_experiments.model.span import Span
 from otel_experiments.model.tree import SpanNode, build_forest
+from otel_experiments.query.frames.framed import Framed
 from otel_experiments.store import Store
+
+if TYPE_CHECKING:
+    from otel_experiments.query.frames.columns import Columns
 
 AttributeFilter = str | bool | int | float
 _LONGEST_NS: Final = 2**63 - 1
@@ -29,11 +33,12 @@ def _nanoseconds(duration_s: float) -> int:
     return max(-_LONGEST_NS, min(round(duration_s * 1e9), _LONGEST_NS))
 
 
-class SpansView:
+class SpansView(Framed):
     """The spans that fulfil every condition named so far, ordered by start.
 
     Each method returns a narrower view and leaves this one as it is:
-    `run.spans.named("ml.*").slower_than(0.5).errors()`.
+    `run.spans.named("ml.*").slower_than(0.5).errors()`. As a table it has one row a span, and a column `attributes.KEY` for each
+    attribute; events and links are JSON.
     """
 
     def __init__(self, store: Store, query: SpanQuery) -> None:
@@ -92,6 +97,11 @@ class SpansView:
 
     def _narrowed(self, **changes: object) -> SpansView:
         return SpansView(self._store, dataclasses.replace(self.query, **changes))  # type: ignore[arg-type] # fields by name
+
+    def _columns(self) -> Columns:
+        from otel_experiments.query.frames.record_columns import span_columns  # noqa: PLC0415 - few need it
+
+        return span_columns(self._spans, expands=True)
 
     @cached_property
     def _spans(self) -> list[Span]:

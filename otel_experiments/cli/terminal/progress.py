@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 
 class Progress:
-    """A bar, drawn where stderr is a terminal; use it with `with`. `unit` is what is counted, such as `runs`."""
+    """A bar, drawn where stderr is a terminal and nobody asked for quiet; use it with `with`. `unit` is what is counted, such as `runs`."""
 
-    def __init__(self, unit: str) -> None:
+    def __init__(self, unit: str, *, is_quiet: bool = False) -> None:
         self._unit = unit
         self._bar = None
-        if not sys.stderr.isatty():
+        if is_quiet or not sys.stderr.isatty():
             return
         from rich.console import Console  # noqa: PLC0415 - only on a terminal
         from rich.progress import BarColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - as above
@@ -34,6 +35,17 @@ class Progress:
         """Show how much is done of how much, and how many items that were."""
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=total, items=items, visible=True)
+
+    def counter(self, total: int) -> Callable[[int], None]:
+        """Return what is called after each of so many with how many items there are so far."""
+        done = 0
+
+        def show(items: int) -> None:
+            nonlocal done
+            done += 1
+            self.show(done, total, items)
+
+        return show
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""Runs, points and spans out of the store as CSV and JSON Lines, a part at a time.
+"""What is stored as rows of CSV and JSON Lines, a part at a time.
 
 CSV is RFC 4180: CRLF, quotes where they are needed, one header with the union of the columns of all rows
 (which takes a first pass over the runs). Nothing keeps more than one page of runs or one series in memory.
@@ -7,25 +7,42 @@ CSV is RFC 4180: CRLF, quotes where they are needed, one header with the union o
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from otel_experiments.model.span import Span
+from otel_experiments.query.export.records import RECORDS, RecordKind, parts_of
 from otel_experiments.query.export.spreadsheet import defused
-from otel_experiments.query.frames.columns import text_of
+from otel_experiments.query.frames.columns import Columns, text_of
+from otel_experiments.query.frames.record_columns import kinds_of
 from otel_experiments.query.json_values import json_line, plain_number, plain_step
 from otel_experiments.query.metrics_view import SeriesView
-from otel_experiments.query.plain import plain_run, plain_span
+from otel_experiments.query.plain import plain_run
 from otel_experiments.query.reader import Reader
 from otel_experiments.query.run_columns import cells_of, column_order, is_time
 from otel_experiments.query.run_view import RunView
-from otel_experiments.query.spans_view import SpansView
 
 POINT_COLUMNS = ("run_id", "metric", "phase", "step", "time_unix_nano", "value", "rank")
 
-SPAN_PAGE = 20_000
-"""Spans that are in memory at once."""
+OnRun = Callable[[int], None]
+"""Called after each run with how many rows there are so far."""
+
+
+def ignore_run(_: int) -> None:
+    """Do nothing."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts rows, and tells how many there are at the end of each run."""
+
+    on_run: OnRun
+    rows: int = 0
+
+    def end_run(self) -> None:
+        """Tell the rows so far."""
+        self.on_run(self.rows)
 
 
 class TextSink(Protocol):
@@ -37,7 +54,12 @@ class TextSink(Protocol):
 
 
 def runs_to_csv(
-    reader: Reader, runs: Sequence[RunView], sink: TextSink, *, spreadsheet_safe: bool = False
+    reader: Reader,
+    runs: Sequence[RunView],
+    sink: TextSink,
+    *,
+    spreadsheet_safe: bool = False,
+    on_run: OnRun = ignore_run,
 ) -> int:
     """Write one row a run: its fields, `tags.*`, `params.*`, `metrics.NAME.last` and so on; returns the rows.
 
@@ -57,16 +79,20 @@ def runs_to_csv(
             cells = _cells(run)
             writer.writerow(row_of(cells.get(column, "") for column in header))
             count += 1
+            on_run(count)
     return count
 
 
-def runs_to_jsonl(reader: Reader, runs: Sequence[RunView], sink: TextSink) -> int:
+def runs_to_jsonl(
+    reader: Reader, runs: Sequence[RunView], sink: TextSink, *, on_run: OnRun = ignore_run
+) -> int:
     """Write one object a run; returns how many."""
     count = 0
     for page in reader.pages(runs):
         for run in page:
             sink.write(json_line(plain_run(run)) + "\n")
             count += 1
+            on_run(count)
     return count
 
 
@@ -77,60 +103,106 @@ def points_to_csv(
     *,
     metric: str = "*",
     spreadsheet_safe: bool = False,
+    on_run: OnRun = ignore_run,
 ) -> int:
     """Write one row a point of every series whose name matches the glob; returns the rows. See `runs_to_csv`."""
     writer = csv.writer(sink)
     writer.writerow(POINT_COLUMNS)
-    count = 0
-    for run, series in _series(reader, runs, metric):
+    tally = Tally(on_run)
+    for run, series in series_of(reader, runs, metric, tally.end_run):
         points = series.points()
         names = defused((series.name, series.phase)) if spreadsheet_safe else (series.name, series.phase)
         writer.writerows(
             (run.id, *names, plain_step(step), time_ns, plain_number(value), series.rank)
             for step, time_ns, value in zip(points.steps, points.times_ns, points.values, strict=True)
         )
-        count += len(points)
-    return count
+        tally.rows += len(points)
+    return tally.rows
 
 
-def points_to_jsonl(reader: Reader, runs: Sequence[RunView], sink: TextSink, *, metric: str = "*") -> int:
+def points_to_jsonl(
+    reader: Reader,
+    runs: Sequence[RunView],
+    sink: TextSink,
+    *,
+    metric: str = "*",
+    on_run: OnRun = ignore_run,
+) -> int:
     """Write one object a point of every series whose name matches the glob; returns how many."""
-    count = 0
-    for run, series in _series(reader, runs, metric):
+    tally = Tally(on_run)
+    for run, series in series_of(reader, runs, metric, tally.end_run):
         points = series.points()
         for step, time_ns, value in zip(points.steps, points.times_ns, points.values, strict=True):
             number = plain_number(value)
             row = (run.id, series.name, series.phase, plain_step(step), time_ns, number, series.rank)
             sink.write(json_line(dict(zip(POINT_COLUMNS, row, strict=True))) + "\n")
-        count += len(points)
-    return count
+        tally.rows += len(points)
+    return tally.rows
 
 
 def spans_to_jsonl(reader: Reader, runs: Sequence[RunView] | None, sink: TextSink) -> int:
     """Write one object a span of these runs, or of all telemetry when `runs` is None; returns how many."""
-    count = 0
-    for view in [reader.spans] if runs is None else (run.spans for run in runs):
-        for span in _chunks(view):
-            sink.write(json_line(plain_span(span)) + "\n")
-            count += 1
-    return count
+    return records_to_jsonl("spans", reader, runs, sink)
 
 
-def _chunks(view: SpansView) -> Iterator[Span]:
-    offset = 0
-    while True:
-        page = list(view.first(SPAN_PAGE, offset=offset))
-        yield from page
-        if len(page) < SPAN_PAGE:
-            return
-        offset += SPAN_PAGE
+def records_to_jsonl(
+    kind: RecordKind,
+    reader: Reader,
+    runs: Sequence[RunView] | None,
+    sink: TextSink,
+    *,
+    on_run: OnRun = ignore_run,
+) -> int:
+    """Write one object a span, event and so on of these runs, or of all telemetry when `runs` is None; returns how many."""
+    plain, tally = RECORDS[kind].plain, Tally(on_run)
+    for part in parts_of(kind, reader, runs, tally.end_run):
+        for item in part:
+            sink.write(json_line(plain(item)) + "\n")
+        tally.rows += len(part)
+    return tally.rows
 
 
-def _series(reader: Reader, runs: Sequence[RunView], glob: str) -> Iterator[tuple[RunView, SeriesView]]:
+def records_to_csv(
+    kind: RecordKind,
+    reader: Reader,
+    runs: Sequence[RunView] | None,
+    sink: TextSink,
+    *,
+    spreadsheet_safe: bool = False,
+    on_run: OnRun = ignore_run,
+) -> int:
+    """Write one row a span, event and so on: nested values as JSON, times as nanoseconds since the Unix epoch."""
+    make, tally = RECORDS[kind].columns, Tally(on_run)
+    writer = csv.writer(sink)
+    row_of = defused if spreadsheet_safe else list
+    writer.writerow(_header(make(())))
+    for part in parts_of(kind, reader, runs, tally.end_run):
+        columns = make(part).by_name.values()
+        cells = ([_flat(value) for value in column.values] for column in columns)
+        writer.writerows(row_of(row) for row in zip(*cells, strict=True))
+        tally.rows += len(part)
+    return tally.rows
+
+
+def _header(columns: Columns) -> list[str]:
+    return [f"{name}_unix_nano" if kind == "time" else name for name, kind in kinds_of(columns).items()]
+
+
+def _flat(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return plain_number(value) if isinstance(value, float) else value
+
+
+def series_of(
+    reader: Reader, runs: Sequence[RunView], glob: str, on_run: Callable[[], None]
+) -> Iterator[tuple[RunView, SeriesView]]:
+    """Yield the series of these runs whose name matches a glob, of every rank."""
     for page in reader.pages(runs):
         for run in page:
             for series in run.metrics.matching(glob, rank="all"):
                 yield run, series
+            on_run()
 
 
 def _cells(run: RunView) -> dict[str, object]:

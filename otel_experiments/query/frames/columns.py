@@ -8,19 +8,44 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple
+from itertools import repeat
+from typing import Any, Final, Literal, NamedTuple, overload
 
 from otel_experiments.query.json_values import plain
 
 Kind = Literal["text", "int", "uint", "float", "bool", "time", "bytes"]
 """`int` and `uint` are of 64 bits, `float` a double, `time` nanoseconds since the Unix epoch."""
 
-_INT64: Final = range(-(2**63), 2**63)
+INT64: Final = range(-(2**63), 2**63)
 _UINT64: Final = range(2**64)
 _EXACT: Final = range(-(2**53), 2**53 + 1)
 """Integers that a double holds exactly."""
+
+
+class Repeated(Sequence[Any]):
+    """The same value so many times."""
+
+    __slots__ = ("length", "value")
+
+    def __init__(self, value: object, length: int) -> None:
+        self.value = value
+        self.length = length
+
+    # Any: the kind of the column says what the value is.
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Any]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        return [self.value] * len(range(self.length)[index]) if isinstance(index, slice) else self.value
+
+    def __iter__(self) -> Iterator[Any]:
+        return repeat(self.value, self.length)
+
+    def __len__(self) -> int:
+        return self.length
 
 
 class Column(NamedTuple):
@@ -68,7 +93,7 @@ class KindGuess:
         if self._types == {bool}:
             return "bool"
         if self._types == {int}:
-            if self._fits(_INT64):
+            if self._fits(INT64):
                 return "int"
             return "uint" if self._fits(_UINT64) else "text"
         if self._types == {float} or (self._types == {int, float} and self._fits(_EXACT)):

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_experiments.errors import MissingPackageError
-from otel_experiments.query.frames.columns import Column, Columns
+from otel_experiments.query.frames.columns import Column, Columns, Repeated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +42,8 @@ def arrow_array(arrow: ModuleType, column: Column) -> pa.Array:
     made = arrow_type(arrow, column.kind)
     if isinstance(values, array):
         return arrow.Array.from_buffers(made, len(values), [None, arrow.py_buffer(values)])
+    if isinstance(values, Repeated):
+        return arrow.repeat(arrow.scalar(values.value, made), values.length)
     if kind == "time":
         return arrow.array(values, arrow.int64()).cast(made)
     return arrow.array(values, made, from_pandas=False)
@@ -79,6 +81,8 @@ def to_pandas(columns: Columns, purpose: str) -> pd.DataFrame:
 
 def _for_pandas(pandas: ModuleType, np: ModuleType, column: Column) -> Any:  # noqa: PLR0911 - one a kind
     kind, values = column
+    if isinstance(values, Repeated):
+        values = list(values)
     match kind:
         case "float":
             return _numpy(np, values, "float64")
@@ -137,6 +141,8 @@ def _for_polars(polars: ModuleType, name: str, column: Column) -> Any:
     }
     if isinstance(values, array):
         values = _shared(values)
+    elif isinstance(values, Repeated):
+        values = list(values)
     series = polars.Series(name, values, dtype=types[kind], nan_to_null=False)
     return series.cast(polars.Datetime("ns", "UTC")) if kind == "time" else series
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal, Protocol
 
 from otel_experiments.errors import QueryError
 from otel_experiments.model.metric import Points
-from otel_experiments.query.frames.columns import Column, Columns, step_column
+from otel_experiments.query.frames.columns import Column, Columns, Kind, Repeated, step_column
 
 Duplicates = Literal["last", "first", "mean", "min", "max"]
 """Which value a step has in a wide table that was logged more than once."""
@@ -47,6 +47,30 @@ def point_columns(points: Points) -> Columns:
             "value": Column("float", points.values),
         },
     )
+
+
+def file_columns(run_id: str, series: Labeled) -> Columns:
+    """Return one series as files have it: with its run and metric in each row, and each step a float whatever its value."""
+    points = series.points()
+    count = len(points)
+    return Columns(
+        count,
+        {
+            "run_id": Column("text", Repeated(run_id, count)),
+            "metric": Column("text", Repeated(series.name, count)),
+            "phase": Column("text", Repeated(series.phase or None, count)),
+            "rank": Column("int", Repeated(series.rank, count)),
+            "step": Column("float", points.steps),
+            "time": Column("time", points.times_ns),
+            "value": Column("float", points.values),
+        },
+    )
+
+
+FILE_KINDS: Final[Mapping[str, Kind]] = {
+    "run_id": "text", "metric": "text", "phase": "text", "rank": "int", "step": "float", "time": "time", "value": "float",
+}  # fmt: skip
+"""The columns of `file_columns`."""
 
 
 def long_columns(series: Iterable[Labeled]) -> Columns:

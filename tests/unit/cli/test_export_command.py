@@ -84,7 +84,7 @@ def test_a_file_that_cannot_be_written_is_a_usage_error(terminal, tmp_path):
     assert "Cannot write to" in result.stderr
 
 
-@pytest.mark.parametrize("ending", [".parquet", ".xlsx", ".tsv", ".txt", ".csv.gz", ".db", ".JSONLINES"])
+@pytest.mark.parametrize("ending", [".arrow", ".xlsx", ".tsv", ".txt", ".csv.gz", ".db", ".JSONLINES"])
 @pytest.mark.parametrize("what", ["runs", "points", "spans"])
 def test_an_ending_of_another_format_is_refused(terminal, tmp_path, what, ending):
     """Nothing is written under a name that promises another format; the endings that work are named."""
@@ -96,15 +96,55 @@ def test_an_ending_of_another_format_is_refused(terminal, tmp_path, what, ending
         in result.stderr
     )
     assert ".jsonl" in result.stderr
-    assert (".csv," in result.stderr) is (what != "spans")
+    assert ".csv," in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_spans_are_not_written_into_a_csv_file(terminal, tmp_path):
-    """Spans have no CSV form, whatever the file is called."""
-    result = terminal.run("export", "spans", "-o", str(tmp_path / "x.csv"))
+def test_spans_are_rows_of_csv_where_that_is_asked_for(terminal, tmp_path):
+    """Attributes, events and links are JSON in their cells; times are integers of nanoseconds."""
+    path = tmp_path / "x.csv"
 
-    assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
+    result = terminal.run("export", "spans", "sgd-c", "-o", str(path))
+
+    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
+    assert result.stderr == f"Wrote 19 spans to {path}.\n"
+    (failed,) = [row for row in rows if row["status"] == "error"]
+    assert json.loads(failed["events"])[0]["name"] == "exception"
+    (epoch,) = [row for row in rows if row["name"] == "epoch" and '":2' in row["attributes"]]
+    assert json.loads(epoch["attributes"]) == {"ml.epoch.index": 2, "ml.phase": "train"}
+    assert int(epoch["end_unix_nano"]) - int(epoch["start_unix_nano"]) == 500_000_000
+
+
+def test_a_dash_is_stdout(terminal, tmp_path):
+    """`-o -` writes into the pipe, and no file."""
+    result = terminal.run("export", "runs", "-o", "-")
+
+    assert result.stdout_bytes.startswith(b"run_id,")
+    assert result.stderr == ""
+
+
+def test_quiet_says_nothing(terminal, tmp_path):
+    """`--quiet` writes the file and no line on stderr."""
+    result = terminal.run("export", "points", "--quiet", "-o", str(tmp_path / "x.csv"))
+
+    assert (result.exit_code, result.stderr, result.stdout) == (0, "", "")
+
+
+@pytest.mark.parametrize("what", ["runs", "points", "spans", "events", "logs", "instruments"])
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_everything_is_written_in_every_format_of_rows(terminal, tmp_path, what, form):
+    """Also where there is nothing of it: the file is one of that format."""
+    path = tmp_path / f"x.{form}"
+    if form == "parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+
+    result = terminal.run("export", what, "-o", str(path))
+
+    assert (result.exit_code, result.stderr[:6]) == (0, "Wrote ")
+    start = path.read_bytes()[:4]
+    assert (
+        start[:1] in {b"{", b""} if form == "jsonl" else start == (b"PAR1" if form == "parquet" else b"run_")
+    )
 
 
 def test_a_format_that_is_named_goes_into_any_file(terminal, tmp_path):

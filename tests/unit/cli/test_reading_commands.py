@@ -415,7 +415,7 @@ def test_semconv_lists_and_explains_the_vocabulary(terminal):
         (["runs", "--sort", "-metrics.val/acc.max"], 5, 'quoted: metrics["val/acc"].max\n'),
         (["runs", "--limit", "-1"], 2, "--limit"),
         (["spans", "--attribute", "=value"], 2, "KEY=VALUE"),
-        (["export", "spans", "--format", "csv"], 2, "jsonl"),
+        (["export", "spans", "--format", "proto"], 2, "jsonl"),
         (["export", "runs", "mlp-a", "--where", "exists(params.x)"], 2, "RUN names runs"),
         (["nonsense"], 2, "No such command"),
         (["show"], 2, "Missing argument"),

@@ -120,7 +120,7 @@ def test_every_point_is_written_with_its_step_time_and_value(reader, jobs, write
 
 def test_spans_are_written_for_chosen_runs_or_for_all(reader, jobs, monkeypatch):
     """Spans come as JSON Lines, page by page, open ones with a null end; None means every span there is."""
-    monkeypatch.setattr("otel_experiments.query.export.text.SPAN_PAGE", 7)
+    monkeypatch.setattr("otel_experiments.query.export.records.SPAN_PAGE", 7)
     one, everything = io.StringIO(), io.StringIO()
 
     count = spans_to_jsonl(reader, [reader.run("lost-d")], one)

@@ -9,6 +9,8 @@ import pytest
 from otel_experiments._opening import open_reader
 from otel_experiments.errors import MissingPackageError, QueryError
 from otel_experiments.model.batch import ParamSet, WriteBatch
+from otel_experiments.model.instrument import InstrumentPoint
+from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, Points, SeriesKey
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.query import Reader, RunList
@@ -312,3 +314,43 @@ def test_each_table_needs_its_own_library_only(jobs_reader, monkeypatch, method,
         monkeypatch.setitem(sys.modules, library, None)
 
     assert getattr(jobs_reader.runs(), method)().shape[0] == 6
+
+
+def test_spans_are_a_table_with_a_column_for_each_attribute(jobs_reader, jobs):
+    """A narrowed view is a table of its spans; an open one has no end; an attribute keeps its type."""
+    spans = jobs_reader.run("lost-d").spans.named("epoch")
+
+    in_pandas, in_polars = spans.to_pandas(), spans.to_polars()
+
+    assert in_polars["attributes.ml.epoch.index"].to_list() == [0, 1]
+    assert in_polars.schema["attributes.ml.epoch.index"] == pl.Int64
+    assert in_polars["end"].null_count() == in_polars["duration_s"].null_count() == 1
+    assert in_pandas["duration_s"].tolist()[0] == 0.5
+    assert in_polars["trace_id"].to_list() == [jobs.ids["lost-d"]] * 2
+    (root,) = jobs_reader.run("sgd-c").spans.errors().to_polars().to_dicts()
+    assert '"name":"exception"' in root["events"]
+
+
+def test_log_records_events_and_data_points_are_tables_too(store):
+    """`run.log_records`, `run.events(...)` and `run.instrument_points` are lists that can be had as a table."""
+    batch = WriteBatch(runs=[Run(RUN_ID, "exp", "job", RunState.SUCCEEDED, NOW_NS)])
+    batch.log_records.append(
+        LogRecord(NOW_NS, NOW_NS, event_name="saved", body={"n": 1}, attributes={"k": True}, run_id=RUN_ID)
+    )
+    batch.log_records.append(LogRecord(NOW_NS + 1, NOW_NS, body="hello", severity_text="INFO", run_id=RUN_ID))
+    batch.instrument_points.append(
+        InstrumentPoint("n", "sum", NOW_NS, value=3, attributes={"rank": 1}, run_id=RUN_ID)
+    )
+    store.apply(batch)
+    run = Reader(store).run("job")
+
+    records = run.log_records
+    assert isinstance(records, list)
+    assert records.to_polars()["body"].to_list() == ['{"n": 1}', "hello"]
+    assert records.to_polars()["attributes.k"].to_list() == [True, None]
+    assert run.events("saved").to_pandas()["time"].iloc[0].value == NOW_NS
+    points = run.instrument_points
+    assert points.to_arrow().select(["name", "value", "int_value", "attributes.rank"]).to_pylist() == [
+        {"name": "n", "value": 3.0, "int_value": 3, "attributes.rank": 1}
+    ]
+    assert (repr(records), repr(points)) == ("LogRecordList(2)", "InstrumentPointList(1)")
