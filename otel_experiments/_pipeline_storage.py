@@ -16,6 +16,7 @@ from otel_experiments.model.unsent import Signal, Unsent
 from otel_experiments.store import Store
 
 if TYPE_CHECKING:
+    from otel_experiments.model.metric import Series
     from otel_experiments.model.rank_config import RankConfig
     from otel_experiments.record.otlp.export import OtlpExport
     from otel_experiments.record.pipeline.pipeline import Pipeline
@@ -145,6 +146,15 @@ class StoredPipeline:
             key = SeriesKey(series.key.name, series.key.phase)  # whatever rank goes on with it
             found[key] = max(series.summary.last_step, *steps, found.get(key, -math.inf))
         return found
+
+    def series_of(self, run_id: str) -> list[Series]:
+        """Return the series that the store holds of a run, with their summaries."""
+        return [] if self._store is None else self._store.series([run_id])[run_id]
+
+    def lost_count_of(self, run_id: str) -> int:
+        """Return how many items the store says were not recorded as they were given."""
+        losses = {} if self._store is None else self._store.losses([run_id])
+        return sum(loss.count for loss in losses.get(run_id, ()))
 
     def told_by_ranks(self, run_id: str) -> list[RankConfig]:
         """Return what the store holds of what ranks other than 0 were told about a run."""

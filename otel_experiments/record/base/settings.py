@@ -170,6 +170,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         True,
         "Record `<redacted>` in the place of passwords, tokens and keys in params, tags, events and the resource.",
     ),
+    "quiet": Setting(
+        "OTEL_EXPERIMENTS_QUIET",
+        _boolean,
+        False,
+        "True: runs say nothing of themselves; else the first ones do at start and end, on a terminal or in a notebook.",
+    ),
     "system_metrics_s": Setting(
         "OTEL_EXPERIMENTS_SYSTEM_METRICS",
         _not_negative,
@@ -213,6 +219,7 @@ class GivenSettings(TypedDict, total=False):
     network_filesystem: bool | None
     capture_git: bool | None
     redact_secrets: bool | None
+    quiet: bool | None
     system_metrics_s: float | None
     ranks: str | None
     on_error: str | None
@@ -251,6 +258,7 @@ class Settings:
     network_filesystem: bool | None
     capture_git: bool
     redact_secrets: bool
+    quiet: bool
     system_metrics_s: float
     ranks: RanksMode
     on_error: OnError

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from otel_experiments.model.metric import SeriesKey
 
 if TYPE_CHECKING:
+    from otel_experiments.model.metric import Series
     from otel_experiments.model.rank_config import RankConfig
 
 
@@ -32,6 +33,14 @@ class Storage(Protocol):
 
     def highest_steps(self, run_id: str) -> dict[SeriesKey, float]:
         """Return the highest step of each series that the store holds of a run."""
+        ...
+
+    def series_of(self, run_id: str) -> Sequence[Series]:
+        """Return the series that the store holds of a run, with their summaries."""
+        ...
+
+    def lost_count_of(self, run_id: str) -> int:
+        """Return how many items the store says were not recorded as they were given."""
         ...
 
     def told_by_ranks(self, run_id: str) -> Sequence[RankConfig]:

@@ -19,6 +19,7 @@ from otel_experiments.model.run import Owner, ParamValue, RunState
 from otel_experiments.process.lanes import LaneClock, current_lane, next_sequence
 from otel_experiments.record.base.propagation import links_of_start
 from otel_experiments.record.params.flatten import attribute_of_param
+from otel_experiments.record.run.announcement import Announcement
 from otel_experiments.record.run.core import RunCore
 from otel_experiments.record.run.endings import Ending
 from otel_experiments.record.spans import scopes
@@ -57,6 +58,7 @@ class OwnLife:
         self._call_after_end = after_end
         self._owner: Owner | None = None
         self._session_id = _session_id()
+        self._announcement = Announcement(core)
         self._is_taken_over = False
         self._created_ns: int | None = None
         self._due_ns: int | None = None  # when a start began whose record is not written
@@ -130,6 +132,8 @@ class OwnLife:
             if self._started.tags:
                 core.pipeline.run_events.write_tags(core.id, self._started.tags, core.stamp_ns())
             core.count_active(1)
+        with core.guard:
+            self._announcement.begin()
         if self._started.params:
             with core.guard:
                 name = events.ML_RUN_CONFIG.name
@@ -207,7 +211,10 @@ class OwnLife:
         core.count_active(-1)
 
     def after_end(self) -> None:
-        """Call what is to be called when the run has ended."""
+        """Say how the run ended, and call what is to be called then."""
+        core = self._core
+        worked_ns = core.pipeline.clock() - self._started_ns - core.pauses.of_attempt_ns
+        self._announcement.end(max(0, worked_ns) / 1e9)
         if self._call_after_end is not None:
             self._call_after_end()
 
