@@ -26,6 +26,10 @@ _REASONS: Final = {
     errno.ENOTDIR: ("a part of its path is a file", "Name another place."),
     errno.EEXIST: ("a part of its path is a file", "Name another place."),
     errno.EISDIR: ("it is a folder", "Name a file."),
+    errno.EXDEV: (
+        "the file is on another filesystem, to which there are no links",
+        "Let it be copied: leave link out.",
+    ),
     errno.EMFILE: ("this process has too many open files", "Close some, or raise the limit: ulimit -n."),
 }
 
