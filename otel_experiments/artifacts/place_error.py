@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from otel_experiments.errors import ArtifactPlaceError
+from otel_experiments.errors import ArtifactError, ArtifactPlaceError
 from otel_experiments.process.interruption import pass_on
 
 _RIGHTS: Final = ("it may not be written", "Give the user of this process the right to write there.")
@@ -39,7 +39,7 @@ def place_errors(place: str | Path) -> Iterator[None]:
     """Raise what the system says inside the block as an ArtifactPlaceError."""
     try:
         yield
-    except ArtifactPlaceError:
+    except ArtifactError:  # two of them are errors of the system, too
         raise
     except OSError as error:
         pass_on(error)

@@ -11,6 +11,9 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from otel_experiments.errors import (
+    ArtifactError,
+    ArtifactNotFoundError,
+    ArtifactSourceError,
     ConfigurationError,
     GoldenError,
     GoldenExitCode,
@@ -55,8 +58,13 @@ MEANINGS: Final[Mapping[ExitCode, Meaning]] = {
         "the output cannot be written; or something unexpected: a defect, worth a report",
     ),
     ExitCode.USAGE: Meaning("usage", "a wrong option, argument or setting"),
-    ExitCode.STORE: Meaning("store", "the store is missing or cannot be used; `doctor`: it found a problem"),
-    ExitCode.NOT_FOUND: Meaning("not found", "no such run, experiment, metric or name, or an ambiguous one"),
+    ExitCode.STORE: Meaning(
+        "store",
+        "the store, or bytes of an artifact, are missing or cannot be used; `doctor`: it found a problem",
+    ),
+    ExitCode.NOT_FOUND: Meaning(
+        "not found", "no such run, experiment, metric, artifact or name, or an ambiguous one"
+    ),
     ExitCode.QUERY: Meaning(
         "query", "a search expression or SQL statement that cannot be understood or is refused"
     ),
@@ -103,6 +111,9 @@ _CODES: Final[tuple[tuple[type[OtelExperimentsError], ExitCode], ...]] = (
     (RunError, ExitCode.NOT_FOUND),
     (StoreError, ExitCode.STORE),
     (JournalError, ExitCode.STORE),
+    (ArtifactNotFoundError, ExitCode.NOT_FOUND),
+    (ArtifactSourceError, ExitCode.USAGE),
+    (ArtifactError, ExitCode.STORE),
     (QueryError, ExitCode.QUERY),
     (TelemetryDecodeError, ExitCode.NOT_ALL),
 )

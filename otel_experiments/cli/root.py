@@ -36,6 +36,7 @@ _COMMANDS = {
     "attach": "Give telemetry without a run to a run, or list it.",
     "serve": "Receive OTLP from any program, over gRPC and HTTP.",
     "sql": "Ask the store in SQL, read-only.",
+    "gc": "Remove bytes of artifacts that nothing refers to.",
     "doctor": "Check store, journals, settings and versions; say what to do.",
     "golden": "Keep a run's accepted behaviour as a file and compare later runs with it.",
     "trace": "Run a command and record its system calls beside its runs.",

@@ -40,7 +40,8 @@
     │   ├── ArtifactPlaceError (OSError)           where bytes are kept, or go to, takes none
     │   ├── ArtifactsLockedError (TimeoutError)
     │   ├── MediaNotFoundError (LookupError)       nothing was logged under the name, or at the step
-    │   └── MediaUnreadableError (ValueError)      the bytes are not of the media type that was said
+    │   ├── MediaUnreadableError (ValueError)      the bytes are not of the media type that was said
+    │   └── ArtifactsUnknownError                  what is in use cannot be known, so nothing is removed
     ├── QueryError (ValueError)
     │   └── SearchSyntaxError
     ├── FigureError (ValueError)               a text is no figure, or a file none can be saved to
@@ -76,6 +77,7 @@ from otel_experiments.errors.artifact import (
     ArtifactNotFoundError as ArtifactNotFoundError,
     ArtifactPlaceError as ArtifactPlaceError,
     ArtifactSourceError as ArtifactSourceError,
+    ArtifactsUnknownError as ArtifactsUnknownError,
     ArtifactsLockedError as ArtifactsLockedError,
 )
 from otel_experiments.errors.golden import (

@@ -77,3 +77,14 @@ class ArtifactsLockedError(ArtifactError, TimeoutError):
             f"The artifacts in {place!r} were locked for {waited_s:g} s by {holder}.\n"
             f"  Try again when it has ended. Find it: fuser {place}/lock"
         )
+
+
+class ArtifactsUnknownError(ArtifactError):
+    """Which artifacts are in use cannot be known, since something that may say so cannot be read."""
+
+    def __init__(self, *, store: str, why: str) -> None:
+        self.store, self.why = store, why
+        super().__init__(
+            f"Which artifacts the store {store!r} uses cannot be known: {why} Nothing was removed.\n"
+            f"  See what is wrong, and how to mend it: otel-experiments doctor --store {store}"
+        )

@@ -247,6 +247,13 @@ TEXTS = {
             "  Make room, and log it again."
         ),
     ),
+    "ArtifactsUnknownError": (
+        {"store": "runs.db", "why": "1 journal cannot be read."},
+        (
+            "Which artifacts the store 'runs.db' uses cannot be known: 1 journal cannot be read. Nothing was removed.\n"
+            "  See what is wrong, and how to mend it: otel-experiments doctor --store runs.db"
+        ),
+    ),
     "ArtifactsLockedError": (
         {"place": "runs.db.artifacts", "waited_s": 30.0, "holder": "a process that removes unused ones"},
         (
