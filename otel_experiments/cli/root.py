@@ -30,7 +30,7 @@ _COMMANDS = {
     "metrics": "Show a run's metrics, or the chart of one.",
     "spans": "List spans by name, attribute, duration, status; or as a tree.",
     "export": "Write runs, points or spans as CSV or JSON Lines, or all as OTLP.",
-    "bundle": "Write runs into one file that opens on any machine, and is only read.",
+    "bundle": "Write runs into one file that opens on any machine, read-only.",
     "import": "Store what bundles, other stores and files of OTLP hold.",
     "push": "Send stored runs, or what was not sent, to an OTLP endpoint.",
     "attach": "Give telemetry without a run to a run, or list it.",
