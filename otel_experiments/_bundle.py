@@ -10,11 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from otel_experiments._bundle_artifacts import ArtifactBytes, Taken
 from otel_experiments._opening import open_reader
 from otel_experiments.errors import ConfigurationError, RunNotFoundError
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.bundle import BundleManifest, LeftOut
-from otel_experiments.model.store_location import BUNDLE_SUFFIX
+from otel_experiments.model.store_location import BUNDLE_SUFFIX, StoreLocation
 from otel_experiments.process.paths import is_folder
 from otel_experiments.query import Reader, RunView
 from otel_experiments.record.base.settings import Settings
@@ -27,7 +28,7 @@ from otel_experiments.store.sqlite.bundle_write import BundleWriter, writing_bun
 _HELD_POINTS: Final = 100_000
 _HELD_ITEMS: Final = 4_000
 """So much is written at once: a transaction costs the same for little as for much."""
-_ITEMS: Final = ("spans", "log_records", "instrument_points")
+_ITEMS: Final = ("spans", "log_records", "instrument_points", "artifacts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class BundleReport:
         size_bytes: how large it is.
         run_ids: the runs in it.
         live_run_ids: which of them are still going on: the bundle has what was stored of them so far.
-        item_count: how many spans, log records, data points and metric points were taken.
+        item_count: how many spans, log records, data points, metric points and artifacts were taken.
         blob_count: of how many files, and lists of folders, the bytes are in it.
         left_out: the artifacts whose bytes are not in it, and why.
         rows_digest: the digest of all that is in it but the bytes of artifacts, which have their own.
@@ -61,6 +62,8 @@ def bundle(
     *,
     where: str | None = None,
     experiment: str | None = None,
+    artifacts: bool = True,
+    max_artifact_bytes: int | None = None,
     store: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int, int, int], None] = lambda *_: None,
 ) -> BundleReport:
@@ -75,6 +78,8 @@ def bundle(
         path: the file, whose name ends in `.oxb`.
         where: a search expression; all runs that match.
         experiment: only runs of this experiment.
+        artifacts: whether the bytes of artifacts and media are taken; what is known of them always is.
+        max_artifact_bytes: leave out the bytes of artifacts that are larger.
         store: where the runs are; by default the store of the settings.
         on_progress: called with how many runs are taken, how many there are, and how many items that were so far.
 
@@ -88,7 +93,10 @@ def bundle(
     target = check_target(Path(path))
     with open_reader(Settings.resolve(store=store).location.require_store()) as reader:
         chosen = _chosen(reader, runs, where, experiment)
-        return write_bundle(reader, chosen, target, on_progress=on_progress)
+        rule = Taken(artifacts, max_artifact_bytes)
+        return write_bundle(
+            reader, chosen, target, choice=where or "at all", taken=rule, on_progress=on_progress
+        )
 
 
 def write_bundle(
@@ -96,21 +104,29 @@ def write_bundle(
     runs: Iterable[RunView],
     path: Path,
     *,
+    choice: str = "at all",
+    taken: Taken = Taken(),  # noqa: B008 - frozen
     on_progress: Callable[[int, int, int], None] = lambda *_: None,
 ) -> BundleReport:
-    """Write the runs of a reader into a bundle. See `bundle`."""
+    """Write the runs of a reader into a bundle. See `bundle`.
+
+    `choice` is what they were chosen by, for the error where there are none.
+    """
     chosen = list({run.id: run for run in runs}.values())
     if not chosen:
-        known = [run.name for run in reader.runs(limit=4)]
-        raise RunNotFoundError(wanted="of this choice", store=reader.location, known=known)
+        known = [run.name for run in reader.runs()]
+        raise RunNotFoundError(wanted=choice, store=reader.location, known=known)
     live = tuple(run.id for run in chosen if run.state.is_live)
     items = 0
     with writing_bundle(path) as writer:
+        bytes_of = ArtifactBytes(reader.store, StoreLocation.parse(reader.location), writer, taken)
         for done, run in enumerate(chosen):
+            bytes_of.take(run.id)
             for page in _gathered(reader.store.whole_run(run.id)):
-                writer.apply(page)
+                writer.apply(bytes_of.placed(page))
                 items += _count(page)
                 on_progress(done, len(chosen), items)
+        bytes_of.note_outside([run.id for run in chosen])
         made = _finish(writer, chosen, live)
     on_progress(len(chosen), len(chosen), items)
     return BundleReport(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
+from otel_experiments._merge_artifacts import ArtifactBytes, renumbered
 from otel_experiments._opening import open_reader
 from otel_experiments.collect.gather import merge_journals
 from otel_experiments.errors import ConfigurationError, StoreDamagedError
@@ -16,13 +19,23 @@ from otel_experiments.importers.stores.merge import pages_of_run
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.search import RunQuery
 from otel_experiments.model.store_location import StoreLocation
+from otel_experiments.process.file_mode import file_mode_of
 from otel_experiments.process.paths import is_regular
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.store import Store, open_store
+from otel_experiments.store.location import open_blobs
 from otel_experiments.store.sqlite.bundle_format import GET_IT_AGAIN, is_bundle
-from otel_experiments.store.sqlite.bundle_read import find_damage
+from otel_experiments.store.sqlite.bundle_read import find_damaged_rows
 
-_ITEMS = {"spans": "spans", "log_records": "log records", "instrument_points": "data points of instruments"}
+if TYPE_CHECKING:
+    from otel_experiments.artifacts.protocol import BlobStore
+
+_ITEMS = {
+    "spans": "spans",
+    "log_records": "log records",
+    "instrument_points": "data points of instruments",
+    "artifacts": "artifacts",
+}
 
 
 @dataclass(slots=True)
@@ -33,8 +46,10 @@ class MergeReport:
         new_run_ids: the runs that the store did not know.
         known_run_ids: those that it knew; what it had of them stays, and what it lacked was added.
         new_point_count: how many metric points it did not have.
-        found: how many items were read, by what they are called (`spans`, `log records`, `data points of instruments`). Those
-            that the store had already are among them.
+        found: how many items were read, by what they are called (`spans`, `log records`, `data points of instruments`,
+            `artifacts`). Those that the store had already are among them.
+        renumbered: versions of artifacts that have another number in this store, one text each, since here their name had
+            other bytes under that number.
         problems: what could not be taken, one text each.
     """
 
@@ -42,6 +57,7 @@ class MergeReport:
     known_run_ids: list[str] = field(default_factory=list)
     new_point_count: int = 0
     found: dict[str, int] = field(default_factory=dict)
+    renumbered: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -58,7 +74,7 @@ def import_store(
     """Store what other stores and bundles hold, beside what the store has. What both have is there once.
 
     Importing the same again changes nothing, and the order of several does not matter: of a param or tag that both stores
-    have the later value counts, of a run's state the later one. One that was stopped is made whole by importing it again. The
+    have the later value counts, of a run's state the later one. The bytes of artifacts are copied, each once. One that was stopped is made whole by importing it again. The
     sources are left as they are.
 
     Args:
@@ -71,57 +87,75 @@ def import_store(
         StoreDamagedError: a bundle's rows are not those that it was made with.
         StoreError: a source cannot be read, or the store cannot be written.
     """
-    location = Settings.resolve(store=store).location.require_store()
+    settings = Settings.resolve(store=store)
+    location = settings.location.require_store()
     path = location.absolute_path
     report = MergeReport()
-    with open_store(location) as target, importing(path):
+    with open_store(location) as target, importing(path), closing(_blobs_of(settings, path)) as blobs:
         if path is not None:
             merge_journals(path, unpack=unpack_for(path))  # else what waits there would come once more
+        into = _Target(target, path, blobs, settings.artifacts or "")
         for source in sources:
-            _import_one(StoreLocation.parse(source).require_store(), target, path, report, on_progress)
+            _import_one(StoreLocation.parse(source).require_store(), into, report, on_progress)
     return report
+
+
+class _Target(NamedTuple):
+    """The store that takes everything, its file, where it keeps bytes, and the address of that where it is not beside it."""
+
+    store: Store
+    path: Path | None
+    blobs: BlobStore
+    place: str
+
+
+def _blobs_of(settings: Settings, path: Path | None) -> BlobStore:
+    from otel_experiments.artifacts.place import blobs_for  # noqa: PLC0415 - only where something is imported
+
+    return blobs_for(settings.location, settings.artifacts, file_mode=file_mode_of(settings.store_mode, path))
 
 
 def _import_one(
     where: StoreLocation,
-    target: Store,
-    target_path: Path | None,
+    into: _Target,
     report: MergeReport,
     on_progress: Callable[[int, int, MergeReport], None],
 ) -> None:
     path = where.absolute_path
-    if path is not None and target_path is not None and is_regular(path) and path.samefile(target_path):
+    if path is not None and into.path is not None and is_regular(path) and path.samefile(into.path):
         raise ConfigurationError(
             f"{str(where)!r} cannot be imported into itself.\n  Name the store that is to take it: --store PATH"
         )
     with open_reader(where) as reader:
         if path is not None and is_bundle(path):
-            _check(path, report)
+            _check(path)
+        brings = ArtifactBytes(open_blobs(where), into.blobs, into.place)
         runs = reader.store.find_runs(RunQuery())
         for done, run in enumerate(runs):
-            is_known = target.get_run(run.run_id) is not None
-            for page in pages_of_run(reader.store, target, run.run_id):
-                target.apply(page)
+            is_known = into.store.get_run(run.run_id) is not None
+            for page in pages_of_run(reader.store, into.store, run.run_id):
+                with brings.brought(page) as whole:
+                    into.store.apply(whole)
                 _count(page, report)
                 on_progress(done, len(runs), report)
             (report.known_run_ids if is_known else report.new_run_ids).append(run.run_id)
-        for page in pages_of_run(reader.store, target, None):
-            target.apply(page)
+            report.renumbered += renumbered(reader.store, into.store, run.run_id)
+        for page in pages_of_run(reader.store, into.store, None):
+            into.store.apply(page)
             _count(page, report)
         on_progress(len(runs), len(runs), report)
-        report.problems += reader.read_problems()
+        report.problems += [*brings.problems, *reader.read_problems()]
 
 
-def _check(path: Path, report: MergeReport) -> None:
-    """Let a bundle pass whose rows are those that it was made with; what of its files is damaged is noted.
+def _check(path: Path) -> None:
+    """Let a bundle pass whose rows are those that it was made with; its files are checked as they are read.
 
     Raises:
         StoreDamagedError: its rows are others.
     """
-    for damage in find_damage(path):
-        if "bytes of" not in damage:
-            raise StoreDamagedError(path=str(path), found=damage, fix=GET_IT_AGAIN)
-        report.problems.append(f"{path}: {damage}; they were not taken")
+    damage = find_damaged_rows(path)
+    if damage:
+        raise StoreDamagedError(path=str(path), found=damage, fix=GET_IT_AGAIN)
 
 
 def _count(page: WriteBatch, report: MergeReport) -> None:

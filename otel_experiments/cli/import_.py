@@ -75,6 +75,7 @@ def _print_merge(report: MergeReport, *, as_json: bool) -> None:
             "known_runs": report.known_run_ids,
             "new_points": report.new_point_count,
             "found": report.found,
+            "renumbered": report.renumbered,
             "problems": report.problems,
         }
         click.echo(json_line(shown))
@@ -82,8 +83,19 @@ def _print_merge(report: MergeReport, *, as_json: bool) -> None:
     new, known = _runs(len(report.new_run_ids)), _runs(len(report.known_run_ids))
     points = f"{report.new_point_count:,} new metric point{'s' * (report.new_point_count != 1)}"
     click.echo(f"Took {new} that the store did not have, and looked at {known} that it had: {points}.")
-    for problem in report.problems[:_SHOWN]:
-        click.echo(f"  {clean(problem)}", err=True)
+    if report.renumbered:
+        click.echo("Versions of artifacts that have another number here:")
+        _list(report.renumbered, is_error=False)
+    if report.problems:
+        click.echo("Not taken:", err=True)
+        _list(report.problems, is_error=True)
+
+
+def _list(texts: list[str], *, is_error: bool) -> None:
+    for text in texts[:_SHOWN]:
+        click.echo(f"  {clean(text)}", err=is_error)
+    if len(texts) > _SHOWN:
+        click.echo(f"  and {len(texts) - _SHOWN} more", err=is_error)
 
 
 def _runs(count: int) -> str:

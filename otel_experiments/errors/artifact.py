@@ -28,11 +28,13 @@ class ArtifactNotFoundError(ArtifactError, LookupError):
 class ArtifactMissingError(ArtifactError, LookupError):
     """The bytes of an artifact are not where they are kept."""
 
-    def __init__(self, *, digest: str, place: str, found: str = "it is not there") -> None:
+    def __init__(
+        self, *, digest: str, place: str, found: str = "it is not there", fix: str | None = None
+    ) -> None:
         self.digest, self.place, self.found = digest, place, found
+        copy = "If the store was copied, copy the folder of its artifacts as well: it lies beside the store's file."
         super().__init__(
-            f"The bytes of artifact {digest} are missing in {place!r}: {found}.\n"
-            "  If the store was copied, copy the folder of its artifacts as well: it lies beside the store's file."
+            f"The bytes of artifact {digest} are missing in {place!r}: {found}.\n  {fix or copy}"
         )
 
 

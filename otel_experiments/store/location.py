@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from os import PathLike
+from typing import TYPE_CHECKING
 
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.store.protocol import Store
+from otel_experiments.store.sqlite.bundle_format import is_bundle
 from otel_experiments.store.sqlite.store import SqliteStore
+
+if TYPE_CHECKING:
+    from otel_experiments.artifacts.protocol import Blobs
 
 
 def open_store(
@@ -50,3 +55,21 @@ def open_store(
     return SqliteStore(
         where.path, read_only=read_only, create=create, busy_timeout_s=busy_timeout_s, file_mode=file_mode
     )
+
+
+def open_blobs(location: StoreLocation, address: str = "") -> Blobs:
+    """Return what reads the bytes of a store's artifacts: those in a bundle, at an address, or beside the store's file.
+
+    A bundle has its bytes, or has not: no other place that it names is looked at.
+
+    Raises:
+        StorePathError: there is no store (`none`).
+    """
+    path = location.absolute_path
+    if path is not None and is_bundle(path):
+        from otel_experiments.store.sqlite.bundle_blobs import BundleBlobs  # noqa: PLC0415 - few read one
+
+        return BundleBlobs(path)
+    from otel_experiments.artifacts.place import blobs_for  # noqa: PLC0415 - few readers need bytes
+
+    return blobs_for(location, address or None)

@@ -83,6 +83,14 @@ def expected_size_bytes(header: bytes) -> int:
     return int(page_count) * (_LARGEST_PAGE_BYTES if page_bytes == 1 else int(page_bytes))
 
 
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection to a bundle that can only read it."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    connection.execute("pragma query_only = on")
+    connection.execute("pragma trusted_schema = off")
+    return connection
+
+
 def rows_digest(connection: sqlite3.Connection) -> str:
     """Return the digest of all rows but the manifest and the bytes.
 

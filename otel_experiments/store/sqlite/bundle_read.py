@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from otel_experiments.codec.values import load_value
-from otel_experiments.errors import NewerBundleError, StoreDamagedError
-from otel_experiments.model.artifact import DIGEST_START
+from otel_experiments.errors import ArtifactError, NewerBundleError, StoreDamagedError
 from otel_experiments.model.bundle import BundleManifest, LeftOut
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.store.sqlite.bundle_blobs import BundleBlobs
 from otel_experiments.store.sqlite.bundle_format import (
     FORMAT_VERSION,
     GET_IT_AGAIN,
     TABLES,
+    connect,
     rows_digest,
 )
 from otel_experiments.store.sqlite.schema import MIGRATIONS
@@ -69,7 +69,7 @@ def read_manifest(path: Path) -> BundleManifest:
         StoreDamagedError: its manifest cannot be read.
     """
     try:
-        with closing(_connect(path)) as connection:
+        with closing(connect(path)) as connection:
             return _manifest(connection)
     except _NOT_READABLE as error:
         if is_interruption(error):
@@ -79,32 +79,36 @@ def read_manifest(path: Path) -> BundleManifest:
 
 def find_damage(path: Path) -> list[str]:
     """Return what of a bundle is not as it was made, one text each: its rows, and each of its files."""
+    rows = find_damaged_rows(path)
+    found = [rows] if rows else []
     try:
-        with closing(_connect(path)) as connection:
-            expected = _manifest(connection).rows_digest
-            found = []
-            if rows_digest(connection) != expected:
-                found.append("its rows are not those that it was made with")
-            blobs = connection.execute(
-                "select blob_id, digest, size_bytes from bundle_blobs order by blob_id"
-            )
-            for blob_id, digest, size_bytes in blobs.fetchall():
-                if not _is_whole(connection, blob_id, digest, size_bytes):
-                    found.append(f"the bytes of {digest} are others")
-            return found
+        with closing(connect(path)) as connection:
+            digests = [
+                digest for (digest,) in connection.execute("select digest from bundle_blobs order by blob_id")
+            ]
     except _NOT_READABLE as error:
         if is_interruption(error):
             raise
         return [f"it cannot be read ({error})"]
+    blobs = BundleBlobs(path)
+    for digest in digests:
+        try:
+            blobs.verify(digest)
+        except ArtifactError:
+            found.append(f"the bytes of {digest} are others")
+    return found
 
 
-def _is_whole(connection: sqlite3.Connection, blob_id: int, digest: str, size_bytes: int) -> bool:
-    hashed, passed = sha256(), 0
-    chunks = connection.execute("select data from bundle_chunks where blob_id = ? order by seq", (blob_id,))
-    for (data,) in chunks:
-        hashed.update(data)
-        passed += len(data)
-    return passed == size_bytes and DIGEST_START + hashed.hexdigest() == digest
+def find_damaged_rows(path: Path) -> str:
+    """Return why the rows of a bundle are not those that it was made with; empty where they are."""
+    try:
+        with closing(connect(path)) as connection:
+            is_same = rows_digest(connection) == _manifest(connection).rows_digest
+    except _NOT_READABLE as error:
+        if is_interruption(error):
+            raise
+        return f"it cannot be read ({error})"
+    return "" if is_same else "its rows are not those that it was made with"
 
 
 def _manifest(connection: sqlite3.Connection) -> BundleManifest:
@@ -140,13 +144,6 @@ def _columns(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...
         name: connection.execute("select name, type, pk from pragma_table_info(?)", (name,)).fetchall()
         for name in names
     }
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-    connection.execute("pragma query_only = on")
-    connection.execute("pragma trusted_schema = off")
-    return connection
 
 
 def _is_about_file(error: Exception) -> bool:

@@ -8,6 +8,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,8 @@ from otel_experiments.store.sqlite.bundle_format import (
     TABLES,
     rows_digest,
 )
-from otel_experiments.store.sqlite.database import Database
+from otel_experiments.store.sqlite.schema import MIGRATIONS, SCHEMA_VERSION
+from otel_experiments.store.sqlite.translated import translated
 from otel_experiments.store.sqlite.write_batch import BatchWriter
 
 _APART: Final = frozenset({"left_out"})
@@ -32,36 +34,39 @@ class BundleWriter:
     """Takes runs and the bytes of artifacts into one new file. Only `writing_bundle` makes one."""
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path, read_only=False, create=True, busy_timeout_s=5.0)
+        self.location, self.busy_timeout_s, self.is_bundle = str(path), 0.0, True
         self._writer = BatchWriter()
         self._blob_count = self._blob_bytes = 0
         self._left_out: list[LeftOut] = []
-        with self._database.writing() as connection:
-            for statement in TABLES:
-                connection.execute(statement)
+        # Nobody else has the file, and it is thrown away if this process dies: what is new in it goes there once.
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.execute("pragma journal_mode = memory").fetchall()
+        self._connection.execute("pragma synchronous = off")
+        with self._writing():
+            for statement in (*chain.from_iterable(MIGRATIONS), *TABLES):
+                self._connection.execute(statement)
+            self._connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
 
     def apply(self, batch: WriteBatch) -> None:
         """Write the whole batch in one transaction. See `Store.apply`."""
-        with self._database.writing() as connection:
-            self._writer.write(connection, batch, self._database.generation)
+        with self._writing():
+            self._writer.write(self._connection, batch, 0)
 
     def has_blob(self, digest: str) -> bool:
         """Tell whether the bytes are there already."""
-        with self._database.reading() as connection:
-            found = connection.execute("select 1 from bundle_blobs where digest = ?", (digest,))
-            return found.fetchone() is not None
+        found = self._connection.execute("select 1 from bundle_blobs where digest = ?", (digest,))
+        return found.fetchone() is not None
 
     def add_blob(self, digest: str, pieces: Iterable[bytes]) -> int:
         """Take the bytes that have this digest, and return how many they are; what raises leaves nothing of them."""
         size_bytes = 0
-        with self._database.writing() as connection:
-            blob_id = connection.execute(
-                "insert into bundle_blobs (digest, size_bytes) values (?, 0)", (digest,)
-            ).lastrowid
+        with self._writing():
+            add = "insert into bundle_blobs (digest, size_bytes) values (?, 0)"
+            blob_id = self._connection.execute(add, (digest,)).lastrowid
             for seq, chunk in enumerate(_chunks(pieces)):
-                connection.execute("insert into bundle_chunks values (?, ?, ?)", (blob_id, seq, chunk))
+                self._connection.execute("insert into bundle_chunks values (?, ?, ?)", (blob_id, seq, chunk))
                 size_bytes += len(chunk)
-            connection.execute(
+            self._connection.execute(
                 "update bundle_blobs set size_bytes = ? where blob_id = ?", (size_bytes, blob_id)
             )
         self._blob_count += 1
@@ -74,7 +79,8 @@ class BundleWriter:
 
     def finish(self, manifest: BundleManifest) -> BundleManifest:
         """Write the manifest, completed by what was taken, and return it so."""
-        with self._database.writing() as connection:
+        connection = self._connection
+        with self._writing():
             connection.executemany(
                 "insert or ignore into bundle_left_out values (?, ?, ?, ?)",
                 [(one.digest, one.name, one.size_bytes, one.why) for one in self._left_out],
@@ -95,7 +101,20 @@ class BundleWriter:
 
     def close(self) -> None:
         """Let go of the file; safe to call twice."""
-        self._database.close()
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Let a block be one transaction; an exception rolls all of it back."""
+        with translated(self):
+            self._connection.execute("begin")
+            try:
+                yield
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.rollback()
+                raise
+            self._connection.commit()
 
 
 @contextlib.contextmanager

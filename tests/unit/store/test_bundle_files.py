@@ -120,7 +120,7 @@ def test_runs_that_were_read_can_be_given(store, tmp_path):
 
 def test_no_run_makes_no_bundle(store, tmp_path):
     """A choice that no run answers to is an error, and no file is made."""
-    with pytest.raises(RunNotFoundError, match="of this choice"):
+    with pytest.raises(RunNotFoundError, match="No run \"state == 'paused'\" in store"):
         ox.bundle(None, tmp_path / "x.oxb", where="state == 'paused'", store=store)
 
     assert not (tmp_path / "x.oxb").exists()

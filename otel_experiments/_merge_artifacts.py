@@ -1,0 +1,88 @@
+"""The bytes of artifacts from one store to another, and what their versions are called there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from otel_experiments.errors import ArtifactError
+from otel_experiments.model.artifact import ArtifactLogged, ArtifactQuery
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.store import Store
+
+if TYPE_CHECKING:
+    from otel_experiments.artifacts.protocol import Adding, Blobs, BlobStore
+
+
+class ArtifactBytes:
+    """Brings bytes before the page is stored that names them, under the lock that keeps a sweep away.
+
+    What lies at a place of its own, such as a bucket, stays there.
+
+    Args:
+        source: the bytes of the store that is read.
+        target: where those of the store that takes them are kept.
+        place: the address of `target` where it is not the store's own folder.
+    """
+
+    def __init__(self, source: Blobs, target: BlobStore, place: str) -> None:
+        self._source, self._target, self._place = source, target, place
+        self.problems: list[str] = []
+        self._lacking: set[str] = set()
+
+    @contextmanager
+    def brought(self, page: WriteBatch) -> Iterator[WriteBatch]:
+        """Yield the page once the bytes of its artifacts are there; it has to be stored before the block ends."""
+        with self._target.adding() if page.artifacts else nullcontext() as adding:
+            if adding is not None:
+                page.artifacts = [self._brought(one, adding) for one in page.artifacts]
+            yield page
+
+    def _brought(self, logged: ArtifactLogged, adding: Adding) -> ArtifactLogged:
+        """Bring the bytes of an artifact, and return it as it is stored here."""
+        if not self._source.has(logged.digest):
+            if not logged.place and not self._target.has(logged.digest):
+                self._lack(logged, "they are not in the store that was read")
+            return logged
+        try:
+            if logged.is_folder:
+                for entry in self._source.folder(logged.digest):
+                    self._bring(entry.digest, adding)
+            self._bring(logged.digest, adding)  # last, so that a list has its files
+        except ArtifactError as error:
+            self._lack(logged, str(error).partition("\n")[0])
+        return replace(logged, place=self._place)
+
+    def _bring(self, digest: str, adding: Adding) -> None:
+        if self._target.has(digest):
+            return
+        with self._source.open(digest) as source:
+            adding.put_stream(source)
+
+    def _lack(self, logged: ArtifactLogged, why: str) -> None:
+        if logged.digest not in self._lacking:
+            self._lacking.add(logged.digest)
+            self.problems.append(f"the bytes of {logged.experiment}/{logged.name} were not taken: {why}")
+
+
+def renumbered(source: Store, target: Store, run_id: str) -> list[str]:
+    """Return which versions that a run logged have another number in the target, one text each.
+
+    A number is given where a digest comes under its name for the first time, so the same number may be of another digest.
+    """
+    there = _versions(target, run_id)
+    return [
+        f"{experiment}/{name}:v{version} is v{there[experiment, name, digest]} here"
+        for (experiment, name, digest), version in _versions(source, run_id).items()
+        if there.get((experiment, name, digest), version) != version
+    ]
+
+
+def _versions(store: Store, run_id: str) -> dict[tuple[str, str, str], int]:
+    return {
+        (one.logged.experiment, one.logged.name, one.logged.digest): one.version
+        for one in store.artifacts(ArtifactQuery(run_ids=(run_id,)))
+        if one.version is not None
+    }

@@ -1,0 +1,313 @@
+"""The bytes of artifacts in bundles, and on their way from one store to another."""
+
+import json
+import sqlite3
+from contextlib import closing
+from hashlib import sha256
+
+import pytest
+
+import otel_experiments as ox
+from otel_experiments._bundle import check_bundle_file
+from otel_experiments.artifacts.place import artifacts_directory, blobs_for
+from otel_experiments.errors import ArtifactDamagedError, ArtifactMissingError
+from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactQuery, ArtifactUsed
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.bundle import BundleManifest, LeftOut
+from otel_experiments.model.run import Run, RunState
+from otel_experiments.model.store_location import StoreLocation
+from otel_experiments.store import open_store
+from otel_experiments.store.location import open_blobs
+from otel_experiments.store.sqlite.bundle_write import writing_bundle
+
+RUN = "0af7651916cd43dd8448eb211c80319c"
+OTHER = "1bf7651916cd43dd8448eb211c80319c"
+LARGE = bytes(range(256)) * 10_000
+
+
+def digest_of(data):
+    """Return the digest of bytes."""
+    return f"sha256:{sha256(data).hexdigest()}"
+
+
+class Maker:
+    """Makes stores whose runs have logged artifacts."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def log(self, store, name, data, *, run_id=RUN, time_ns=1, **facts):
+        """Let a run have logged bytes, or a folder, under a name; return the digest."""
+        path = self.folder / store
+        blobs = blobs_for(StoreLocation.parse(path), facts.get("place"))
+        with blobs.adding() as adding, open_store(path) as opened:
+            put = adding.put_bytes(data) if isinstance(data, bytes) else adding.put_folder(data)
+            run = Run(run_id, "digits", f"run-{run_id[0]}", RunState.SUCCEEDED, created_ns=time_ns)
+            logged = ArtifactLogged(
+                run_id, "digits", name, put.digest, time_ns, is_folder=put.is_folder, size_bytes=put.size_bytes,
+                file_count=put.file_count, **facts,
+            )  # fmt: skip
+            opened.apply(WriteBatch(runs=[run], artifacts=[logged]))
+        return put.digest
+
+    def apply(self, store, **rows):
+        """Put rows into a store."""
+        with open_store(self.folder / store) as opened:
+            opened.apply(WriteBatch(**rows))
+
+    def bundle(self, store="a.db", name="x.oxb", **options):
+        """Return the report of a bundle of all runs of a store."""
+        return ox.bundle(None, self.folder / name, store=self.folder / store, **options)
+
+    def blobs(self, name):
+        """Return what reads the bytes of a store or a bundle."""
+        return open_blobs(StoreLocation.parse(self.folder / name))
+
+    def take(self, source, target="b.db"):
+        """Import a store into another, and return the report."""
+        return ox.import_store(self.folder / source, store=self.folder / target)
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Return what makes stores in the test's folder."""
+    return Maker(tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with two files, of which one is in a folder below it."""
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "data" / "a.txt").write_bytes(b"first")
+    (tmp_path / "data" / "deep" / "b.bin").write_bytes(LARGE)
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"weights", LARGE], ids=len)
+def test_bytes_are_read_from_the_bundle(make, tmp_path, data):
+    """The bytes of an artifact come out of the one file, from the beginning, from the middle, and as a file."""
+    digest = make.log("a.db", "model", data)
+
+    report = make.bundle()
+    (tmp_path / "a.db").unlink()
+    blobs = make.blobs("x.oxb")
+
+    with blobs.open(digest) as source:
+        assert source.read() == data
+    with blobs.open(digest) as source:
+        assert source.seek(len(data) // 2) == len(data) // 2
+        assert source.read(10) == data[len(data) // 2 :][:10]
+        assert source.seek(0, 2) == len(data)
+    blobs.copy_to(digest, tmp_path / "out")
+    blobs.verify(digest)
+    assert (tmp_path / "out").read_bytes() == data
+    assert (blobs.has(digest), blobs.size_bytes(digest), blobs.path_of(digest)) == (True, len(data), None)
+    assert (report.blob_count, report.left_out, blobs.is_there()) == (1, (), True)
+
+
+def test_a_folder_is_read_from_the_bundle(make, tmp_path, folder):
+    """The files of a folder artifact are in the bundle, below the paths that they had."""
+    digest = make.log("a.db", "data", folder)
+
+    make.bundle()
+    blobs = make.blobs("x.oxb")
+
+    assert [entry.path for entry in blobs.folder(digest)] == ["a.txt", "deep/b.bin"]
+    for entry in blobs.folder(digest):
+        with blobs.open(entry.digest) as source:
+            assert source.read() == (folder / entry.path).read_bytes()
+
+
+def test_the_same_bytes_are_there_once(make, folder):
+    """Bytes that several artifacts share, files of folders among them, take room once."""
+    make.log("a.db", "data", folder)
+    make.log("a.db", "copy", LARGE)
+    make.log("a.db", "again", LARGE, run_id=OTHER)
+
+    report = make.bundle()
+
+    assert report.blob_count == 3
+    assert len(LARGE) < report.size_bytes < 2 * len(LARGE)
+
+
+def test_artifacts_can_be_left_out(make):
+    """Without the bytes, or without those that are large, the bundle names what it lacks, and reading that says why."""
+    small, large = make.log("a.db", "small", b"1"), make.log("a.db", "large", LARGE, time_ns=2)
+
+    none, some = make.bundle(artifacts=False), make.bundle(name="y.oxb", max_artifact_bytes=100)
+
+    assert set(none.left_out) == {
+        LeftOut(large, "large", len(LARGE), "not asked for"),
+        LeftOut(small, "small", 1, "not asked for"),
+    }
+    assert some.left_out == (LeftOut(large, "large", len(LARGE), "too large"),)
+    assert make.blobs("y.oxb").has(small)
+    with pytest.raises(ArtifactMissingError, match="the bundle was made without them"):
+        make.blobs("y.oxb").open(large)
+    with open_store(make.folder / "x.oxb", read_only=True) as store:
+        assert len(store.artifacts(ArtifactQuery())) == 2
+
+
+def test_what_another_run_made_is_named(make):
+    """An artifact that a run used and that a run outside of the bundle made is named, with its size, and not included."""
+    digest = make.log("a.db", "data", LARGE, run_id=OTHER)
+    make.log("a.db", "model", b"weights")
+    make.apply("a.db", artifact_uses=[ArtifactUsed(RUN, digest, 5, "digits", "data")])
+
+    report = ox.bundle([RUN], make.folder / "x.oxb", store=make.folder / "a.db")
+
+    assert report.left_out == (LeftOut(digest, "data", len(LARGE), "outside"),)
+    assert check_bundle_file(make.folder / "x.oxb")[0].left_out == report.left_out
+
+
+def test_missing_and_damaged_bytes_are_named(make):
+    """Bytes that are gone or damaged in the store do not keep a bundle from being made: it names them."""
+    gone, bad, good = (
+        make.log("a.db", name, name.encode(), time_ns=n) for n, name in enumerate(["gone", "bad", "good"])
+    )
+    for digest, data in ((gone, None), (bad, b"BAD")):
+        path = make.blobs("a.db").path_of(digest)
+        path.unlink()
+        if data is not None:
+            path.write_bytes(data)
+
+    report = make.bundle()
+
+    assert {(one.name, one.why) for one in report.left_out} == {("gone", "missing"), ("bad", "damaged")}
+    assert make.blobs("x.oxb").has(good)
+    assert not make.blobs("x.oxb").has(bad)
+    assert check_bundle_file(make.folder / "x.oxb")[1] == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update bundle_chunks set data = zeroblob(length(data)) where seq = 1",
+        "delete from bundle_chunks where seq = 1",
+        "update bundle_chunks set data = 'text' where seq = 0",
+        "update bundle_chunks set seq = 7 where seq = 2",
+        "update bundle_chunks set data = data || x'00' where seq = 2",
+    ],
+)
+def test_damaged_bytes_are_named_and_never_served(make, statement):
+    """Bytes of a bundle that are not those of their digest are found when they are read, checked and imported."""
+    digest = make.log("a.db", "model", LARGE)
+    make.bundle()
+    with closing(sqlite3.connect(make.folder / "x.oxb")) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+    blobs = make.blobs("x.oxb")
+    with pytest.raises(ArtifactDamagedError, match=digest), blobs.open(digest) as source:
+        source.read()
+    with pytest.raises(ArtifactDamagedError, match=digest):
+        blobs.copy_to(digest, make.folder / "out")
+    assert not (make.folder / "out").exists()
+    assert check_bundle_file(make.folder / "x.oxb")[1] == [f"the bytes of {digest} are others"]
+    report = make.take("x.oxb")
+    assert "the bytes of digits/model were not taken" in report.problems[0]
+    assert not make.blobs("b.db").has(digest)
+
+
+@pytest.mark.parametrize("path", ["../out", "/etc/out", "a/../../out", "a\0b", "", "C:\\out", "x" * 300])
+def test_a_folder_cannot_write_outside(make, path):
+    """A bundle made by somebody whose folder artifact has a path that leaves the folder: it is neither read nor taken."""
+    file = {"digest": digest_of(b"x"), "is_executable": False, "path": path, "size_bytes": 1}
+    listed = json.dumps({"files": [file], "type": "otel-experiments.folder", "version": 1}).encode()
+    digest = digest_of(listed)
+    logged = ArtifactLogged(RUN, "digits", "data", digest, 3, is_folder=True, size_bytes=1)
+    run = Run(RUN, "digits", "one", RunState.SUCCEEDED, created_ns=1)
+    with writing_bundle(make.folder / "x.oxb") as writer:
+        writer.apply(WriteBatch(runs=[run], artifacts=[logged]))
+        writer.add_blob(digest, [listed])
+        writer.add_blob(digest_of(b"x"), [b"x"])
+        writer.finish(BundleManifest(1, "0", "", 1, 1))
+
+    with pytest.raises(ArtifactDamagedError, match="no usable list"):
+        make.blobs("x.oxb").folder(digest)
+    report = make.take("x.oxb")
+
+    assert "the bytes of digits/data were not taken" in report.problems[0]
+    assert not make.blobs("b.db").has(digest)
+
+
+def test_an_import_brings_the_bytes(make, folder):
+    """The artifacts of a bundle are in the store that takes it, bytes, versions and aliases, without the bundle."""
+    first, second = make.log("a.db", "model", b"one"), make.log("a.db", "model", b"two", time_ns=2)
+    whole = make.log("a.db", "data", folder, time_ns=3)
+    make.apply("a.db", artifact_aliases=[AliasSet("digits", "model", "best", first, 4, RUN)])
+    make.bundle()
+
+    report = make.take("x.oxb")
+    (make.folder / "x.oxb").unlink()
+    blobs = make.blobs("b.db")
+
+    assert (report.is_complete, report.renumbered, report.found["artifacts"]) == (True, [], 3)
+    for digest in (first, second, whole, digest_of(LARGE)):
+        blobs.verify(digest)
+    with open_store(make.folder / "b.db", read_only=True) as store:
+        found = {
+            one.logged.digest: (one.version, one.aliases)
+            for one in store.artifacts(ArtifactQuery(name="model"))
+        }
+    assert found == {first: (0, ("best",)), second: (1, ("latest",))}
+
+
+def test_importing_artifacts_twice_and_back_doubles_nothing(make):
+    """Artifacts that both stores have are one each, whichever takes the other, and however often."""
+    make.log("a.db", "model", b"one")
+    make.log("b.db", "model", b"one")
+    make.log("b.db", "model", b"two", run_id=OTHER, time_ns=2)
+
+    for source, target in (("a.db", "b.db"), ("a.db", "b.db"), ("b.db", "a.db"), ("b.db", "a.db")):
+        report = make.take(source, target)
+        assert (report.is_complete, report.renumbered) == (True, [])
+
+    for name in ("a.db", "b.db"):
+        with open_store(make.folder / name, read_only=True) as store:
+            assert [one.version for one in store.artifacts(ArtifactQuery())] == [0, 1]
+        assert len(list(make.blobs(name).digests())) == 2
+
+
+def test_a_version_is_renumbered_only_where_it_must(make):
+    """Where both stores gave a number to other bytes of the same name, the one that comes gets the next, and that is told."""
+    make.log("a.db", "model", b"one")
+    make.log("a.db", "other", b"one", time_ns=2)
+    make.log("b.db", "model", b"two", run_id=OTHER)
+
+    report = make.take("a.db")
+
+    assert report.renumbered == ["digits/model:v0 is v1 here"]
+    assert make.take("a.db").renumbered == ["digits/model:v0 is v1 here"]
+
+
+def test_a_store_without_its_folder_is_taken_and_told(make):
+    """A store that was copied without its folder of artifacts is imported; the names are there, and what is missing is said."""
+    make.log("a.db", "model", b"one")
+    directory = artifacts_directory(make.folder / "a.db")
+    directory.rename(directory.with_name("elsewhere"))
+
+    report = make.take("a.db")
+
+    assert report.problems == [
+        "the bytes of digits/model were not taken: they are not in the store that was read"
+    ]
+    with open_store(make.folder / "b.db", read_only=True) as store:
+        assert len(store.artifacts(ArtifactQuery(name="model"))) == 1
+
+
+def test_bytes_at_a_place_of_their_own(make):
+    """Artifacts that a run kept at another place are in a bundle of it; an import of the store leaves them where they are."""
+    place = str(make.folder / "bucket")
+    digest = make.log("a.db", "model", b"one", place=place)
+
+    make.bundle()
+    report = make.take("a.db")
+
+    assert make.blobs("x.oxb").has(digest)
+    with open_store(make.folder / "x.oxb", read_only=True) as store:
+        assert store.artifacts(ArtifactQuery())[0].logged.place == ""
+    assert report.is_complete
+    assert not make.blobs("b.db").has(digest)
+    with open_store(make.folder / "b.db", read_only=True) as store:
+        assert store.artifacts(ArtifactQuery())[0].logged.place == place
