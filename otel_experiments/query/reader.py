@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from otel_experiments.errors import (
-    AmbiguousRunError,
     ExperimentNotFoundError,
     QueryError,
-    RunNotFoundError,
 )
 from otel_experiments.model.run import Experiment, Run, RunState
 from otel_experiments.model.search import (
@@ -28,10 +24,11 @@ from otel_experiments.model.search import (
     SearchField,
     SpanQuery,
 )
-from otel_experiments.query.closest import beginning_so, closest
+from otel_experiments.query.closest import closest
 from otel_experiments.query.frames.framed import Framed
 from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.run_list import RunList
+from otel_experiments.query.run_search import find_only_run, find_run
 from otel_experiments.query.run_view import PAGE_SIZE, RunPage, RunView
 from otel_experiments.query.search import parse_order, parse_search
 from otel_experiments.query.search_text import fields_of
@@ -44,9 +41,6 @@ if TYPE_CHECKING:
     from otel_experiments.query.spans_view import SpansView
 
 _OF_BEST = frozenset({"best", "best_step"})
-LATEST = "latest"
-"""Names the newest run of a store."""
-_BACK = re.compile(r"~[0-9]{1,18}\Z")
 _STATE = RunField("state")
 _STORED_LIVE = Comparison(_STATE, "in", tuple(str(state) for state in RunState if state.is_live))
 
@@ -187,7 +181,9 @@ class Reader:
             AmbiguousRunError: the ids of several runs begin so; the error lists them.
             StoreDamagedError: its row cannot be read.
         """
-        return self._views([self._find(wanted)], Liveness(self._clock()))[0]
+        return self._views([find_run(self._store, wanted, location=self.location)], Liveness(self._clock()))[
+            0
+        ]
 
     def only_run(self, wanted: str) -> RunView:
         """Return the run as `run` does, but by a name only when no other run has it: for who changes a run.
@@ -196,46 +192,8 @@ class Reader:
             RunNotFoundError: there is none.
             AmbiguousRunError: several runs have the name, or ids that begin so.
         """
-        found = self._find(wanted)
-        if wanted not in {found.run_id, ""} and found.name == wanted:
-            self._only(wanted, self._named(wanted, limit=2, offset=0))
+        found = find_only_run(self._store, wanted, location=self.location)
         return self._views([found], Liveness(self._clock()))[0]
-
-    def _find(self, wanted: str) -> Run:
-        wanted = _typed(wanted)
-        # An argument that was no valid text in the terminal's encoding names nothing that could be stored.
-        is_text = bool(wanted) and not any("\ud800" <= character <= "\udfff" for character in wanted)
-        exact = self._store.get_run(wanted) if is_text else None
-        found = [exact] if exact is not None else []
-        if is_text and not found:
-            found = self._named(wanted, limit=1) or self._counted_back(wanted) or self._beginning(wanted)
-        if not found:
-            raise self._run_not_found(wanted)
-        return self._only(wanted, found)
-
-    def _only(self, wanted: str, found: Sequence[Run]) -> Run:
-        if len(found) > 1:
-            labels = [f"{run.run_id[:12]} ({run.name})" for run in found]
-            raise AmbiguousRunError(wanted=wanted, store=self.location, matches=labels)
-        return found[0]
-
-    def _named(self, name: str, *, limit: int, offset: int = 0) -> list[Run]:
-        """Return the runs of this name, newest first."""
-        where = Comparison(RunField("name"), "==", name)
-        return self._store.find_runs(RunQuery(where, limit=limit, offset=offset))
-
-    def _counted_back(self, wanted: str) -> list[Run]:
-        """Return the run that `latest`, `latest~2` or `name~1` means."""
-        name, _, count = wanted.rpartition("~") if _BACK.search(wanted) else (wanted, "", "0")
-        back = int(count)
-        if name != LATEST:
-            return self._named(name, limit=1, offset=back)
-        return self._store.find_runs(RunQuery(limit=1, offset=back))
-
-    def _beginning(self, wanted: str) -> list[Run]:
-        """Return the runs whose ids begin so."""
-        ids = self._store.resolve_run_ids(wanted)
-        return [run for run in map(self._store.get_run, ids) if run is not None]
 
     def pages(self, runs: Sequence[RunView]) -> Iterator[list[RunView]]:
         """Yield the runs a page at a time, nothing of them read yet.
@@ -328,24 +286,3 @@ class Reader:
             raise ExperimentNotFoundError(
                 wanted=wanted, store=self.location, known=known, suggestion=closest(wanted, known)
             )
-
-    def _run_not_found(self, wanted: str) -> RunNotFoundError:
-        runs = self._store.find_runs(RunQuery())
-        names = list(dict.fromkeys(run.name for run in runs))
-        nearest = closest(wanted, [*names, *(run.run_id for run in runs)])
-        return RunNotFoundError(
-            wanted=wanted[:80],
-            store=self.location,
-            known=[run.name for run in runs],
-            suggestions=beginning_so(wanted, names, limit=3) or ([nearest] if nearest else []),
-        )
-
-
-def _typed(text: str) -> str:
-    """Return an argument as it was typed, in UTF-8, where the locale took its bytes for none."""
-    if text.isprintable():
-        return text
-    try:
-        return os.fsencode(text).decode()
-    except UnicodeError:
-        return text

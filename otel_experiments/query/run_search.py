@@ -1,0 +1,100 @@
+"""Finding the run that a text means: an id, the beginning of one, a name, `latest`, `name~1`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from otel_experiments.errors import AmbiguousRunError, RunNotFoundError
+from otel_experiments.model.run import Run
+from otel_experiments.model.search import Comparison, RunField, RunQuery
+from otel_experiments.query.closest import beginning_so, closest
+from otel_experiments.store import Store
+
+LATEST: Final = "latest"
+"""Names the newest run of a store."""
+_BACK: Final = re.compile(r"~[0-9]{1,18}\Z")
+
+
+def find_run(store: Store, wanted: str, *, location: str) -> Run:
+    """Return the run that a text means; `location` is the store's address in errors.
+
+    Raises:
+        RunNotFoundError: there is none; the error lists what there is.
+        AmbiguousRunError: the ids of several runs begin so; the error lists them.
+    """
+    wanted = as_typed(wanted)
+    # An argument that was no valid text in the terminal's encoding names nothing that could be stored.
+    is_text = bool(wanted) and not any("\ud800" <= character <= "\udfff" for character in wanted)
+    exact = store.get_run(wanted) if is_text else None
+    found = [exact] if exact is not None else []
+    if is_text and not found:
+        found = _named(store, wanted, limit=1) or _counted_back(store, wanted) or _beginning(store, wanted)
+    if not found:
+        raise _not_found(store, wanted, location)
+    return _only(wanted, found, location)
+
+
+def find_only_run(store: Store, wanted: str, *, location: str) -> Run:
+    """Return the run as `find_run` does, but by a name only when no other run has it.
+
+    Raises:
+        RunNotFoundError: there is none.
+        AmbiguousRunError: several runs have the name, or ids that begin so.
+    """
+    found = find_run(store, wanted, location=location)
+    if wanted not in {found.run_id, ""} and found.name == wanted:
+        _only(wanted, _named(store, wanted, limit=2), location)
+    return found
+
+
+def as_typed(text: str) -> str:
+    """Return an argument as it was typed, in UTF-8, where the locale took its bytes for none."""
+    if text.isprintable():
+        return text
+    try:
+        return os.fsencode(text).decode()
+    except UnicodeError:
+        return text
+
+
+def _only(wanted: str, found: Sequence[Run], location: str) -> Run:
+    if len(found) > 1:
+        labels = [f"{run.run_id[:12]} ({run.name})" for run in found]
+        raise AmbiguousRunError(wanted=wanted, store=location, matches=labels)
+    return found[0]
+
+
+def _named(store: Store, name: str, *, limit: int, offset: int = 0) -> list[Run]:
+    """Return the runs of this name, newest first."""
+    where = Comparison(RunField("name"), "==", name)
+    return store.find_runs(RunQuery(where, limit=limit, offset=offset))
+
+
+def _counted_back(store: Store, wanted: str) -> list[Run]:
+    """Return the run that `latest`, `latest~2` or `name~1` means."""
+    name, _, count = wanted.rpartition("~") if _BACK.search(wanted) else (wanted, "", "0")
+    back = int(count)
+    if name != LATEST:
+        return _named(store, name, limit=1, offset=back)
+    return store.find_runs(RunQuery(limit=1, offset=back))
+
+
+def _beginning(store: Store, wanted: str) -> list[Run]:
+    """Return the runs whose ids begin so."""
+    ids = store.resolve_run_ids(wanted)
+    return [run for run in map(store.get_run, ids) if run is not None]
+
+
+def _not_found(store: Store, wanted: str, location: str) -> RunNotFoundError:
+    runs = store.find_runs(RunQuery())
+    names = list(dict.fromkeys(run.name for run in runs))
+    nearest = closest(wanted, [*names, *(run.run_id for run in runs)])
+    return RunNotFoundError(
+        wanted=wanted[:80],
+        store=location,
+        known=[run.name for run in runs],
+        suggestions=beginning_so(wanted, names, limit=3) or ([nearest] if nearest else []),
+    )
