@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from otel_experiments._bundle import bundle
     from otel_experiments._merge import import_store
     from otel_experiments._push import push
-    from otel_experiments._reading import experiments, open_reader, run, runs, sql
+    from otel_experiments._reading import (
+        artifact,
+        experiments,
+        find_artifacts,
+        lineage,
+        open_reader,
+        run,
+        runs,
+        sql,
+    )
     from otel_experiments._reading import open as open  # noqa: A004 - read as ox.open
     from otel_experiments._recording import (
         Recorder,
@@ -54,6 +63,7 @@ __all__ = [
     "Recorder",
     "Run",
     "RunState",
+    "artifact",
     "attach",
     "bundle",
     "configure",
@@ -61,11 +71,13 @@ __all__ = [
     "detach",
     "experiments",
     "export_otlp",
+    "find_artifacts",
     "finish",
     "import_otlp",
     "import_store",
     "init",
     "join_run",
+    "lineage",
     "log",
     "log_params",
     "open_reader",
@@ -126,7 +138,9 @@ _APART = {
     "import_store": "otel_experiments._merge",
     "push": "otel_experiments._push",
 }
-_READING = ("experiments", "open", "open_reader", "run", "runs", "sql")
+_READING = (
+    "artifact", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "runs", "sql",
+)  # fmt: skip
 _NOT_STARRED = ("open",)
 """Public names that `from otel_experiments import *` leaves out, since Python has a function of the name."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from otel_experiments import _opening
 from otel_experiments._active import active_store
@@ -13,10 +13,16 @@ from otel_experiments.model.search import Expression
 from otel_experiments.query import Reader, RunList, RunView, Table
 from otel_experiments.record.base.settings import Settings
 
+if TYPE_CHECKING:
+    from otel_experiments.query.artifact_view import ArtifactView
+    from otel_experiments.query.lineage import Lineage
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
-__all__ = ["experiments", "open", "open_reader", "run", "runs", "sql"]
+__all__ = [
+    "artifact", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "runs", "sql",
+]  # fmt: skip
 
 
 def open_reader(store: str | os.PathLike[str] | None = None) -> Reader:
@@ -67,6 +73,57 @@ def runs(
         StoreError: the store cannot be read.
     """
     return open_reader(store).runs(where, order=order, limit=limit, offset=offset, experiment=experiment)
+
+
+def artifact(
+    wanted: str, *, experiment: str | None = None, store: str | os.PathLike[str] | None = None
+) -> ArtifactView:
+    """Return what a run kept: `ox.artifact("model:best").read_bytes()`.
+
+    `name` is its latest version, `name:best` an alias, `name:v3` a version, `experiment/name:best` one of another
+    experiment; a digest is taken as well, and 8 digits or more of one. Without `store` it is the store that this
+    process records into, else the one of the environment.
+
+    Raises:
+        ArtifactNotFoundError: there is none; the error says what there is.
+        AmbiguousArtifactError: several are meant.
+        StoreError: the store cannot be read.
+    """
+    return open_reader(store).artifact(wanted, experiment=experiment)
+
+
+def find_artifacts(
+    *,
+    experiment: str | None = None,
+    name: str | None = None,
+    type: str | None = None,  # noqa: A002 - the user's word
+    store: str | os.PathLike[str] | None = None,
+) -> list[ArtifactView]:
+    """Return each version of each artifact, by experiment, name and version.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    return open_reader(store).artifacts(experiment=experiment, name=name, type=type)
+
+
+def lineage(
+    of: str | RunView | ArtifactView, *, most: int = 1000, store: str | os.PathLike[str] | None = None
+) -> Lineage:
+    """Return what a run or an artifact came from and what came of it; `print(ox.lineage("model:best"))` draws it.
+
+    Args:
+        of: a run, an artifact, or a text that means one: an artifact if there is one, else a run.
+        most: so many runs and artifacts at most are visited in each direction.
+        store: where they are; by default as for `artifact`.
+
+    Raises:
+        ArtifactNotFoundError: the text means neither an artifact nor a run.
+        AmbiguousArtifactError: several artifacts are meant.
+        AmbiguousRunError: several runs are meant.
+        StoreError: the store cannot be read.
+    """
+    return open_reader(store).lineage(of, most=most)
 
 
 def experiments(*, store: str | os.PathLike[str] | None = None) -> list[Experiment]:

@@ -34,6 +34,7 @@
     │   └── NewerJournalError
     ├── ArtifactError
     │   ├── ArtifactNotFoundError (LookupError)
+    │   ├── AmbiguousArtifactError (LookupError)
     │   ├── ArtifactMissingError (LookupError)     the store knows it, its bytes are not there
     │   ├── ArtifactDamagedError (ValueError)      its bytes are not those that were kept
     │   ├── ArtifactSourceError (ValueError)       what is to be kept is no file or folder that can be read
@@ -70,6 +71,9 @@ from __future__ import annotations  # noqa: I001 - names that are imported for o
 
 from collections.abc import Sequence
 
+from otel_experiments.errors.artifact import (
+    AmbiguousArtifactError as AmbiguousArtifactError,
+)
 from otel_experiments.errors.artifact import (
     ArtifactDamagedError as ArtifactDamagedError,
     ArtifactError as ArtifactError,

@@ -90,3 +90,14 @@ class ArtifactsUnknownError(ArtifactError):
             f"Which artifacts the store {store!r} uses cannot be known: {why} Nothing was removed.\n"
             f"  See what is wrong, and how to mend it: otel-experiments doctor --store {store}"
         )
+
+
+class AmbiguousArtifactError(ArtifactError, LookupError):
+    """Several artifacts answer to the given name or beginning of a digest; `matches` lists them."""
+
+    def __init__(self, *, wanted: str, store: str, matches: Sequence[str]) -> None:
+        self.wanted, self.store, self.matches = wanted, store, tuple(matches)
+        shown = ", ".join(matches[:5]) + (", ..." if len(matches) > 5 else "")
+        super().__init__(
+            f"{wanted!r} names {len(matches)} artifacts in store {store!r}: {shown}.\n  Write one of them: {matches[0]}"
+        )

@@ -13,9 +13,15 @@ from otel_experiments.query.run_view import RunView
 from otel_experiments.query.search import parse_order, parse_search
 
 if TYPE_CHECKING:
+    from otel_experiments.query.artifact_view import ArtifactsView, ArtifactView
+    from otel_experiments.query.lineage import Lineage, LineageNode
     from otel_experiments.query.spans_view import SpansView
 
 __all__ = [
+    "ArtifactView",
+    "ArtifactsView",
+    "Lineage",
+    "LineageNode",
     "MetricsView",
     "NumpyPoints",
     "ParamsView",
@@ -30,8 +36,17 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt name for granted
-    # With the model of spans 4 ms, which few readers need.
-    __getattr__, _ = lazy_names(__name__, {"SpansView": "spans_view"})
+    # With the model of spans 4 ms, which few readers need; artifacts are as rare.
+    __getattr__, _ = lazy_names(
+        __name__,
+        {
+            "ArtifactView": "artifact_view",
+            "ArtifactsView": "artifact_view",
+            "Lineage": "lineage",
+            "LineageNode": "lineage",
+            "SpansView": "spans_view",
+        },
+    )
 
 
 def __dir__() -> list[str]:

@@ -9,8 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from otel_experiments.errors import (
+    ArtifactNotFoundError,
     ExperimentNotFoundError,
     QueryError,
+    RunNotFoundError,
 )
 from otel_experiments.model.run import Experiment, Run, RunState
 from otel_experiments.model.search import (
@@ -24,19 +26,23 @@ from otel_experiments.model.search import (
     SearchField,
     SpanQuery,
 )
+from otel_experiments.query.artifact_source import ArtifactSource
 from otel_experiments.query.closest import closest
 from otel_experiments.query.frames.framed import Framed
 from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.run_list import RunList
-from otel_experiments.query.run_search import find_only_run, find_run
+from otel_experiments.query.run_search import as_typed, find_only_run, find_run
 from otel_experiments.query.run_view import PAGE_SIZE, RunPage, RunView
 from otel_experiments.query.search import parse_order, parse_search
 from otel_experiments.query.search_text import fields_of
 from otel_experiments.store import Row, Store
 
 if TYPE_CHECKING:
+    from otel_experiments.artifacts.protocol import Blobs
     from otel_experiments.model.attachment import TelemetryGroup
+    from otel_experiments.query.artifact_view import ArtifactView
     from otel_experiments.query.frames.columns import Columns
+    from otel_experiments.query.lineage import Lineage
     from otel_experiments.query.search_told import SearchTeller
     from otel_experiments.query.spans_view import SpansView
 
@@ -73,6 +79,7 @@ class Reader:
         notes: what was found to be amiss when the store was opened; kept as `notes`.
         location: the address to show where it is not the store's own, as for what was gathered in memory.
         find_problems: finds what was not read or merged at some time, one text each; see `read_problems`.
+        open_place: returns the place that has the bytes of artifacts, by its address; the empty one is the store's own.
     """
 
     def __init__(
@@ -83,6 +90,7 @@ class Reader:
         notes: Sequence[str] = (),
         location: str | None = None,
         find_problems: Callable[[], list[str]] = list,
+        open_place: Callable[[str], Blobs] | None = None,
     ) -> None:
         self.notes = tuple(notes)
         self._location = location or store.location
@@ -90,6 +98,9 @@ class Reader:
         self._problems: list[str] = []
         self._store = store
         self._clock = clock
+        self._artifacts = ArtifactSource(
+            store, self._location, open_place=open_place, find_runs=self._runs_by_id
+        )
 
     def note_problem(self, text: str) -> None:
         """Keep what could not be read or merged when the store was opened."""
@@ -205,6 +216,65 @@ class Reader:
         for start in range(0, len(runs), PAGE_SIZE):
             yield self._views([run.record for run in runs[start : start + PAGE_SIZE]], liveness)
 
+    def artifact(self, wanted: str, *, experiment: str | None = None) -> ArtifactView:
+        """Return the artifact that a text means: `name` (its latest version), `name:best`, `name:v3`, or a digest.
+
+        `experiment/name:best` names one of another experiment. Of a digest 8 digits are enough.
+
+        Args:
+            wanted: what is meant.
+            experiment: where a name is looked for that names no experiment; without it in all.
+
+        Raises:
+            ArtifactNotFoundError: there is none; the error says what there is.
+            AmbiguousArtifactError: the name is in several experiments, or several digests begin so.
+        """
+        from otel_experiments.query.artifact_search import find_artifact  # noqa: PLC0415 - few ask
+
+        return find_artifact(self._artifacts, as_typed(wanted), experiment=experiment)
+
+    def artifacts(
+        self,
+        *,
+        experiment: str | None = None,
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002 - the user's word
+    ) -> list[ArtifactView]:
+        """Return each version of each artifact, by experiment, name and version; each as it was logged last."""
+        from otel_experiments.query.artifact_search import list_artifacts  # noqa: PLC0415 - few ask
+
+        return list_artifacts(self._artifacts, experiment=experiment, name=name, type=type)
+
+    def lineage(self, of: str | RunView | ArtifactView, *, most: int = 1000) -> Lineage:
+        """Return what a run or artifact came from and what came of it; `print` draws it.
+
+        Args:
+            of: a run, an artifact, or a text that means one: an artifact if there is one, else a run.
+            most: so many runs and artifacts at most are visited in each direction.
+
+        Raises:
+            ArtifactNotFoundError: the text means neither an artifact nor a run.
+            AmbiguousArtifactError: several artifacts are meant.
+            AmbiguousRunError: several runs are meant.
+        """
+        from otel_experiments.query import lineage as _lineage  # noqa: PLC0415 - few ask
+
+        if isinstance(of, RunView):
+            return _lineage.lineage_of_run(self._artifacts, of.id, most=most)
+        if not isinstance(of, str):
+            return _lineage.lineage_of_artifact(self._artifacts, of, most=most)
+        try:
+            view = self.artifact(of)
+        except ArtifactNotFoundError:
+            try:
+                run = find_run(self._store, of, location=self.location)
+            except RunNotFoundError:
+                run = None
+            if run is None:
+                raise
+            return _lineage.lineage_of_run(self._artifacts, run.run_id, most=most)
+        return _lineage.lineage_of_artifact(self._artifacts, view, most=most)
+
     def experiments(self) -> list[Experiment]:
         """Return the experiments with their number of runs, by name."""
         return self._store.experiments()
@@ -276,9 +346,15 @@ class Reader:
         views: list[RunView] = []
         for start in range(0, len(runs), PAGE_SIZE):
             part = runs[start : start + PAGE_SIZE]
-            page = RunPage(self._store, [run.run_id for run in part], liveness, self.read_problems)
+            ids = [run.run_id for run in part]
+            page = RunPage(self._store, ids, liveness, self.read_problems, self._artifacts)
             views.extend(RunView(run, page) for run in part)
         return views
+
+    def _runs_by_id(self, run_ids: Sequence[str]) -> list[RunView]:
+        """Return the runs with these ids that there are."""
+        found = [run for run in map(self._store.get_run, run_ids) if run is not None]
+        return self._views(found, Liveness(self._clock()))
 
     def _check_experiment(self, wanted: str) -> None:
         known = [experiment.name for experiment in self.experiments()]

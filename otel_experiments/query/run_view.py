@@ -20,6 +20,7 @@ from otel_experiments.model.search import (
     SpanQuery,
     TagField,
 )
+from otel_experiments.query.artifact_source import ArtifactSource
 from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.metrics_view import MetricsView, SeriesView
 from otel_experiments.query.params_view import ParamsView
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.loss import Loss
     from otel_experiments.model.rank_config import RankDifference
     from otel_experiments.model.span import Link
+    from otel_experiments.query.artifact_view import ArtifactsView, ArtifactView
     from otel_experiments.query.spans_view import SpansView
 
 PAGE_SIZE = 500
@@ -70,11 +72,17 @@ class RunPage:
         run_ids: Sequence[str],
         liveness: Liveness,
         read_problems: Callable[[], list[str]] = list,
+        artifacts: ArtifactSource | None = None,
     ) -> None:
         self.store = store
         self.liveness = liveness
         self.read_problems = read_problems
+        self.artifacts = artifacts or ArtifactSource(store, store.location)
         self._run_ids = run_ids
+
+    def of(self, run_ids: Sequence[str]) -> RunPage:
+        """Return a page of other runs of the same reader, nothing of them read yet."""
+        return RunPage(self.store, run_ids, self.liveness, self.read_problems, self.artifacts)
 
     @cached_property
     def params(self) -> dict[str, dict[str, ParamValue]]:
@@ -116,7 +124,7 @@ class RunView:
     def read_anew(self) -> RunView:
         """Return the same run with nothing of it read yet, apart from the runs it was listed with."""
         page = self._page
-        return RunView(self._run, RunPage(page.store, [self.id], page.liveness, page.read_problems))
+        return RunView(self._run, page.of([self.id]))
 
     @property
     def id(self) -> str:
@@ -296,6 +304,20 @@ class RunView:
         """The data points of OpenTelemetry instruments that the run brought, by time."""
         return InstrumentPointList(self._page.store.instrument_points(run_id=self.id))
 
+    @cached_property
+    def artifacts(self) -> ArtifactsView:
+        """What the run logged as artifacts, by name; bytes are read when they are asked for."""
+        from otel_experiments.query.artifact_view import ArtifactsView  # noqa: PLC0415 - few ask
+
+        return ArtifactsView(self._page.artifacts, self.id)
+
+    @cached_property
+    def used_artifacts(self) -> list[ArtifactView]:
+        """The artifacts that the run used, in the order of first use."""
+        from otel_experiments.query.artifact_view import used_artifacts  # noqa: PLC0415 - few ask
+
+        return used_artifacts(self._page.artifacts, self.id)
+
     @property
     def attached(self) -> list[TelemetryGroup]:
         """What was attached to the run afterwards, by service, the newest first."""
@@ -313,10 +335,9 @@ def pages_of(runs: Sequence[RunView]) -> Iterator[list[RunView]]:
     Whoever drops each page before the next keeps the params and series of `PAGE_SIZE` runs in memory,
     however many runs there are.
     """
-    for store, group in groupby(runs, key=lambda run: run._page.store):  # noqa: SLF001 - of this module
+    for _, group in groupby(runs, key=lambda run: run._page.store):  # noqa: SLF001 - of this module
         same = list(group)
         for start in range(0, len(same), PAGE_SIZE):
             part = same[start : start + PAGE_SIZE]
-            first = part[0]._page  # noqa: SLF001 - as above
-            page = RunPage(store, [run.id for run in part], first.liveness, first.read_problems)
+            page = part[0]._page.of([run.id for run in part])  # noqa: SLF001 - as above
             yield [RunView(run.record, page) for run in part]

@@ -225,6 +225,13 @@ TEXTS = {
             "  If the store was copied, copy the folder of its artifacts as well: it lies beside the store's file."
         ),
     ),
+    "AmbiguousArtifactError": (
+        {"wanted": "model", "store": "runs.db", "matches": ["digits/model", "letters/model"]},
+        (
+            "'model' names 2 artifacts in store 'runs.db': digits/model, letters/model.\n"
+            "  Write one of them: digits/model"
+        ),
+    ),
     "ArtifactDamagedError": (
         {"digest": "sha256:ab12", "path": "runs.db.artifacts/sha256/ab/ab12", "found": "other bytes"},
         (

@@ -13,7 +13,15 @@ from otel_experiments.exporters import GoldenSpanExporter, StoreSpanExporter
 from otel_experiments.figures import Axis, Curves, Figure, Line
 from otel_experiments.golden import compare_traces
 from otel_experiments.goldens import find_pending, load_golden
-from otel_experiments.query import Reader, RunList, RunView
+from otel_experiments.query import (
+    ArtifactsView,
+    ArtifactView,
+    Lineage,
+    LineageNode,
+    Reader,
+    RunList,
+    RunView,
+)
 from otel_experiments.record import FlushReport, Scope
 from otel_experiments.store import Store, open_store
 from otel_experiments.testing import LiveCheck, LiveCheckSpanProcessor, SteppingClock, assert_trace
@@ -154,6 +162,14 @@ assert_type(ox.open("runs.oxb"), Reader)
 assert_type(ox.bundle(["baseline"], "runs.oxb").size_bytes, int)
 assert_type(ox.bundle(ox.runs("params.lr < 1"), "runs.oxb").run_ids, tuple[str, ...])
 assert_type(ox.import_store("runs.oxb", store="runs.db").new_run_ids, list[str])
+assert_type(ox.artifact("model:best"), ArtifactView)
+assert_type(ox.find_artifacts(type="model"), list[ArtifactView])
+assert_type(ox.artifact("model").read_bytes(), bytes)
+assert_type(ox.run("3f2a").artifacts, ArtifactsView)
+assert_type(ox.run("3f2a").artifacts.get("model"), ArtifactView | None)
+assert_type(ox.run("3f2a").used_artifacts, list[ArtifactView])
+assert_type(ox.lineage("model:best"), Lineage)
+assert_type(ox.lineage("model:best").nodes, dict[str, LineageNode])
 assert_type(open_store("memory://"), Store)
 assert_type(run.finish(), FlushReport)
 assert_type(SteppingClock()(), int)
