@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from os import PathLike
-from typing import TYPE_CHECKING
 
 from otel_experiments.collect.opening import WHOLE_TEXT, collected, earlier_damages, open_collected
 from otel_experiments.errors import IncompleteReadWarning
@@ -11,10 +10,8 @@ from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query import Reader
 from otel_experiments.store import Store
+from otel_experiments.store.location import open_blobs
 from otel_experiments.store.reader_warning import warn_reader
-
-if TYPE_CHECKING:
-    from otel_experiments.artifacts.protocol import Blobs
 
 _KEPT = "What is readable around it is there; the file is kept: otel-experiments doctor"
 
@@ -53,16 +50,10 @@ def _reader(store: Store, notes: list[str], where: StoreLocation) -> Reader:
         notes=notes,
         location=str(where),
         find_problems=lambda: earlier_damages(where, noted=notes),
-        open_place=lambda address: _place(absolute, address),
+        open_place=lambda address: open_blobs(absolute, address),
     )
     _warn(reader)
     return reader
-
-
-def _place(where: StoreLocation, address: str) -> Blobs:
-    from otel_experiments.artifacts.place import blobs_for  # noqa: PLC0415 - few readers need bytes
-
-    return blobs_for(where, address or None)
 
 
 def _warn(reader: Reader) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from otel_experiments.model.run import RunState
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.store import Store
+from otel_experiments.store.location import open_blobs
 
 if TYPE_CHECKING:
     from otel_experiments.artifacts.protocol import Blobs
@@ -73,6 +74,4 @@ class ArtifactSource:
         return found
 
     def _place_of_store(self, address: str) -> Blobs:
-        from otel_experiments.artifacts.place import blobs_for  # noqa: PLC0415 - few readers need bytes
-
-        return blobs_for(StoreLocation.parse(self.location), address or None)
+        return open_blobs(StoreLocation.parse(self.location), address)

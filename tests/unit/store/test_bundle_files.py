@@ -1,14 +1,18 @@
 """Bundles as files: made whole or not at all, only read, and refused where they are not what they say."""
 
+import shutil
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
 import otel_experiments as ox
 from otel_experiments._bundle import check_bundle_file
+from otel_experiments.codec.values import dump_value
 from otel_experiments.errors import (
     BundleReadOnlyError,
     ConfigurationError,
@@ -20,12 +24,15 @@ from otel_experiments.errors import (
     StorePathError,
 )
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.bundle import BundleManifest
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.semconv import SCHEMA_URL
 from otel_experiments.store import open_store
+from otel_experiments.store.sqlite.bundle_format import BUNDLE_APPLICATION_ID, TABLES, rows_digest
 from otel_experiments.store.sqlite.bundle_write import writing_bundle
 
+DATA = Path(__file__).parents[2] / "data"
 RUN = "0af7651916cd43dd8448eb211c80319c"
 
 
@@ -273,3 +280,28 @@ def test_a_store_is_no_bundle_to_check(store):
     """Checking a store says that it is one, and how a bundle is made of it."""
     with pytest.raises(ConfigurationError, match="otel-experiments bundle --all"):
         check_bundle_file(store)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_a_bundle_of_an_older_release_is_read(tmp_path, version):
+    """A bundle with an older schema is read in memory as it would be by now, also where it may not be written."""
+    path, store = tmp_path / "old.oxb", tmp_path / "old.db"
+    for copy in (path, store):
+        shutil.copy(DATA / f"store_v{version}.db", copy)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("pragma journal_mode = delete")
+        for statement in TABLES:
+            connection.execute(statement)
+        manifest = BundleManifest(1, "0.0", SCHEMA_URL, 5, 1, rows_digest=rows_digest(connection))
+        rows = [(key, dump_value(value)) for key, value in asdict(manifest).items() if key != "left_out"]
+        connection.executemany("insert into bundle_manifest values (?, ?)", rows)
+        connection.execute(f"pragma application_id = {BUNDLE_APPLICATION_ID}")
+        connection.commit()
+    before = path.read_bytes()
+
+    with ox.open(path) as bundle, ox.open(store) as original:
+        assert [run.id for run in bundle.runs()] == [run.id for run in original.runs()] != []
+    report = ox.import_store(path, store=tmp_path / "new.db")
+
+    assert len(report.new_run_ids) > 0
+    assert path.read_bytes() == before

@@ -311,3 +311,19 @@ def test_bytes_at_a_place_of_their_own(make):
     assert not make.blobs("b.db").has(digest)
     with open_store(make.folder / "b.db", read_only=True) as store:
         assert store.artifacts(ArtifactQuery())[0].logged.place == place
+
+
+def test_artifacts_are_read_through_a_reader(make, folder, tmp_path):
+    """`ox.open` of a bundle finds artifacts by name, version, alias and digest, and gives their bytes and folders."""
+    make.log("a.db", "model", b"one")
+    digest = make.log("a.db", "model", b"two", time_ns=2)
+    make.log("a.db", "data", folder, time_ns=3)
+    make.bundle()
+
+    with ox.open(tmp_path / "x.oxb") as bundle:
+        assert bundle.artifact("model").read_bytes() == b"two"
+        assert bundle.artifact("digits/model:v0").read_bytes() == b"one"
+        assert bundle.artifact(digest).name == "model"
+        assert bundle.run("run-0").artifacts["model"].read_bytes() == b"two"
+        bundle.artifact("data").download(tmp_path / "out")
+    assert (tmp_path / "out" / "deep" / "b.bin").read_bytes() == LARGE
