@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from otel_experiments import errors as errors
+    from otel_experiments._aliases import remove_alias, set_alias
     from otel_experiments._attach import attach, detach
     from otel_experiments._bundle import bundle
     from otel_experiments._merge import import_store
@@ -82,8 +83,10 @@ __all__ = [
     "log_params",
     "open_reader",
     "push",
+    "remove_alias",
     "run",
     "runs",
+    "set_alias",
     "set_tag",
     "set_tags",
     "shutdown",
@@ -137,6 +140,8 @@ _APART = {
     "import_otlp": "otel_experiments._replay",
     "import_store": "otel_experiments._merge",
     "push": "otel_experiments._push",
+    "remove_alias": "otel_experiments._aliases",
+    "set_alias": "otel_experiments._aliases",
 }
 _READING = (
     "artifact", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "runs", "sql",

@@ -15,6 +15,7 @@ from otel_experiments.cli.root import json_option, store_option, typed_store
 from otel_experiments.cli.session import open_session
 from otel_experiments.cli.telemetry_groups import print_groups
 from otel_experiments.cli.terminal import format as fmt
+from otel_experiments.cli.terminal.artifact_table import print_artifacts
 from otel_experiments.cli.terminal.console import badge, is_unicode, make_console, state_style
 from otel_experiments.cli.terminal.log_lines import logged, plain_record, print_records
 from otel_experiments.cli.terminal.origin import origin_lines, plain_origin
@@ -26,7 +27,7 @@ from otel_experiments.model.unsent import Unsent
 from otel_experiments.query import RunView
 from otel_experiments.query.fold import FoldedNode, fold
 from otel_experiments.query.json_values import Plain, json_line, plain
-from otel_experiments.query.plain import plain_group, plain_run
+from otel_experiments.query.plain import plain_artifact, plain_group, plain_run
 from otel_experiments.query.unsent import rows_left_behind, unsent_texts
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.semconv import attributes
@@ -69,6 +70,7 @@ def command(ctx: click.Context, *, run: str, is_all: bool, has_logs: bool, as_js
     _print_config(console, view, limit)
     _print_ranks(console, view, limit)
     _print_summary(console, view, limit)
+    _print_artifacts(console, view, limit)
     _print_environment(console, view)
     _print_attached(console, view)
     _print_spans(console, view, roots, len(spans))
@@ -116,6 +118,8 @@ def _plain_page(
             }
             for one in view.rank_differences
         ],
+        "artifacts": [plain_artifact(one) for one in view.artifacts.all()],
+        "used_artifacts": [plain_artifact(one) for one in view.used_artifacts],
         "attached": [plain_group(one) for one in view.attached],
         "resource": plain(view.resource),
         "error": _traceback(spans),
@@ -258,6 +262,14 @@ def _print_summary(console: Console, run: RunView, limit: int | None) -> None:
         return
     print_series(console, series[:limit])
     _say_more(console, len(series), limit)
+
+
+def _print_artifacts(console: Console, run: RunView, limit: int | None) -> None:
+    for heading, found in (("artifacts", run.artifacts.all()), ("used", run.used_artifacts)):
+        if found:
+            _heading(console, heading)
+            print_artifacts(console, found[:limit], experiment=run.experiment)
+            _say_more(console, len(found), limit)
 
 
 def _print_attached(console: Console, run: RunView) -> None:

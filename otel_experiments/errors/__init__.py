@@ -35,6 +35,7 @@
     ├── ArtifactError
     │   ├── ArtifactNotFoundError (LookupError)
     │   ├── AmbiguousArtifactError (LookupError)
+    │   ├── ArtifactAliasError (ValueError)        nothing can be called so
     │   ├── ArtifactMissingError (LookupError)     the store knows it, its bytes are not there
     │   ├── ArtifactDamagedError (ValueError)      its bytes are not those that were kept
     │   ├── ArtifactSourceError (ValueError)       what is to be kept is no file or folder that can be read
@@ -73,8 +74,7 @@ from collections.abc import Sequence
 
 from otel_experiments.errors.artifact import (
     AmbiguousArtifactError as AmbiguousArtifactError,
-)
-from otel_experiments.errors.artifact import (
+    ArtifactAliasError as ArtifactAliasError,
     ArtifactDamagedError as ArtifactDamagedError,
     ArtifactError as ArtifactError,
     ArtifactMissingError as ArtifactMissingError,

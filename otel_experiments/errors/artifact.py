@@ -101,3 +101,12 @@ class AmbiguousArtifactError(ArtifactError, LookupError):
         super().__init__(
             f"{wanted!r} names {len(matches)} artifacts in store {store!r}: {shown}.\n  Write one of them: {matches[0]}"
         )
+
+
+class ArtifactAliasError(ArtifactError, ValueError):
+    """Nothing can be called so."""
+
+    def __init__(self, *, alias: str, name: str, why: str, fix: str) -> None:
+        self.alias, self.name, self.why, self.fix = alias, name, why, fix
+        shown = alias if len(alias) <= 100 else f"{alias[:97]}..."
+        super().__init__(f"{shown!r} cannot be an alias of artifact {name!r}: {why}.\n  {fix}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 from otel_experiments.model.attachment import TelemetryGroup
 from otel_experiments.model.instrument import TEMPORALITIES, InstrumentPoint
@@ -16,6 +17,9 @@ from otel_experiments.model.span import Span
 from otel_experiments.query.json_values import Plain, plain, plain_number, plain_step
 from otel_experiments.query.metrics_view import SeriesView
 from otel_experiments.query.run_view import RunView
+
+if TYPE_CHECKING:
+    from otel_experiments.query.artifact_view import ArtifactView
 
 
 def plain_series(series: SeriesView) -> dict[str, Plain]:
@@ -72,6 +76,28 @@ def plain_run(run: RunView) -> dict[str, Plain]:
         "tags": plain(run.tags),
         "lost_count": run.lost_count,
         "metrics": [plain_series(series) for series in run.metrics.all()],
+    }
+
+
+def plain_artifact(artifact: ArtifactView) -> dict[str, Plain]:
+    """Return what is known of an artifact, without its bytes."""
+    return {
+        "ref": artifact.ref,
+        "name": artifact.name,
+        "experiment": artifact.experiment,
+        "version": artifact.version,
+        "aliases": list(artifact.aliases),
+        "type": artifact.type,
+        "digest": artifact.digest,
+        "size_bytes": artifact.size_bytes,
+        "file_count": artifact.file_count,
+        "is_folder": artifact.is_folder,
+        "file_name": artifact.file_name,
+        "media_type": artifact.media_type,
+        "step": plain_step(artifact.step),
+        "metadata": plain(artifact.metadata),
+        "run_id": artifact.run_id or None,
+        "logged_unix_nano": artifact.logged_ns,
     }
 
 

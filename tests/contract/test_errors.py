@@ -232,6 +232,18 @@ TEXTS = {
             "  Write one of them: digits/model"
         ),
     ),
+    "ArtifactAliasError": (
+        {
+            "alias": "latest",
+            "name": "model",
+            "why": "it moves by itself",
+            "fix": 'Choose another, such as "best".',
+        },
+        (
+            "'latest' cannot be an alias of artifact 'model': it moves by itself.\n"
+            '  Choose another, such as "best".'
+        ),
+    ),
     "ArtifactDamagedError": (
         {"digest": "sha256:ab12", "path": "runs.db.artifacts/sha256/ab/ab12", "found": "other bytes"},
         (
