@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         lineage,
         open_reader,
         run,
+        run_of,
         runs,
         sql,
     )
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         init,
         join_run,
         log,
+        log_artifact,
         log_params,
         set_tag,
         set_tags,
@@ -80,11 +82,13 @@ __all__ = [
     "join_run",
     "lineage",
     "log",
+    "log_artifact",
     "log_params",
     "open_reader",
     "push",
     "remove_alias",
     "run",
+    "run_of",
     "runs",
     "set_alias",
     "set_tag",
@@ -107,6 +111,9 @@ _ELSEWHERE = {
     "log_metric": "log({name: value})",
     "log_metrics": "log({name: value, ...})",
     "log_param": "log_params({name: value})",
+    "log_artifacts": "log_artifact(FOLDER)",
+    "use_artifact": "current_run().use_artifact(NAME)",
+    "log_model": "current_run().link_model(PATH)",
     "end_run": "finish()",
     "active_run": "current_run()",
     "set_experiment": "configure(experiment=...)",
@@ -121,8 +128,8 @@ _NOT_HERE = {
         "what is recorded are numbers, params, tags, events and spans",
     ),
     **dict.fromkeys(
-        ("Artifact", "log_artifact", "save"),
-        "files are not kept; run.checkpoint(name) records where one is and how large",
+        ("Artifact", "save"),
+        "files and folders are kept by log_artifact(path, name), bytes as well",
     ),
     "watch": "gradients are not recorded by themselves; log their norms with run.log",
     "autolog": "nothing is logged by itself; call log({name: value})",
@@ -144,7 +151,7 @@ _APART = {
     "set_alias": "otel_experiments._aliases",
 }
 _READING = (
-    "artifact", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "runs", "sql",
+    "artifact", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "sql",
 )  # fmt: skip
 _NOT_STARRED = ("open",)
 """Public names that `from otel_experiments import *` leaves out, since Python has a function of the name."""

@@ -16,7 +16,8 @@ from otel_experiments.process.fork import at_fork
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.propagation import RUN_ID_VARIABLE, read_membership
 from otel_experiments.record.base.settings import GivenSettings, Settings, takes_settings
-from otel_experiments.record.pipeline.pipeline import FlushReport, Pipeline
+from otel_experiments.record.pipeline.flush_report import FlushReport
+from otel_experiments.record.pipeline.pipeline import Pipeline
 from otel_experiments.record.run.run import Run, make_current
 from otel_experiments.store import Store
 

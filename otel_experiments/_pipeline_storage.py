@@ -6,9 +6,10 @@ import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from otel_experiments.collect.drain import Drain
+from otel_experiments.errors import ArtifactNotFoundError
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.model.stored_page import StoredPage
@@ -18,6 +19,8 @@ from otel_experiments.store import Store
 if TYPE_CHECKING:
     from otel_experiments.model.metric import Series
     from otel_experiments.model.rank_config import RankConfig
+    from otel_experiments.query import Reader
+    from otel_experiments.query.artifact_view import ArtifactView
     from otel_experiments.record.otlp.export import OtlpExport
     from otel_experiments.record.pipeline.pipeline import Pipeline
 
@@ -108,10 +111,18 @@ class Discard:
 class StoredPipeline:
     """The pipeline's view of store and drain: its `Storage`.
 
-    `temporary` is the folder of a journal that nobody keeps; it goes when the pipeline closes.
+    `temporary` is the folder of a journal that nobody keeps; it goes when the pipeline closes. `reader` gives one over what
+    is recorded so far, None where no store is kept.
     """
 
-    def __init__(self, drain: Drain, store: Store | None, temporary: Path | None) -> None:
+    def __init__(
+        self,
+        drain: Drain,
+        store: Store | None,
+        temporary: Path | None,
+        reader: Callable[[], Reader | None],
+    ) -> None:
+        self._reader = reader
         self._drain = drain
         self._store = store
         self._temporary = temporary
@@ -161,6 +172,29 @@ class StoredPipeline:
         from otel_experiments.query.rank_configs import told_by_ranks  # noqa: PLC0415 - only in distributed jobs
 
         return [] if self._store is None else told_by_ranks(self._store, run_id)
+
+    def describe_run(self, run_id: str) -> tuple[dict[str, Any], list[dict[str, str]]]:
+        """Return what is recorded of a run so far, as JSON can hold it, and the artifacts that it used."""
+        from otel_experiments.query.plain import plain_run  # noqa: PLC0415 - only where a model is linked
+
+        reader = self._reader()
+        if reader is None:
+            return {}, []
+        used = reader.store.artifact_uses(run_ids=[run_id])
+        return dict(plain_run(reader.run(run_id))), [
+            {"experiment": one.experiment, "name": one.name, "digest": one.digest} for one in used
+        ]
+
+    def find_artifact(self, ref: str, experiment: str) -> ArtifactView:
+        """Return the artifact that a text refers to; a name without an experiment is one of `experiment`.
+
+        Raises:
+            ArtifactNotFoundError: there is none.
+        """
+        reader = self._reader()
+        if reader is None:
+            raise ArtifactNotFoundError(wanted=ref, store="none", found="no store is kept")
+        return reader.artifact(ref, experiment=experiment)
 
     @property
     def last_error(self) -> Exception | None:

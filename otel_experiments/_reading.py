@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from otel_experiments import _opening
 from otel_experiments._active import active_store
+from otel_experiments.errors import ModelRunNotFoundError, StoreNotFoundError
 from otel_experiments.model.run import Experiment
 from otel_experiments.model.search import Expression
 from otel_experiments.query import Reader, RunList, RunView, Table
@@ -21,7 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 __all__ = [
-    "artifact", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "runs", "sql",
+    "artifact", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "sql",
 ]  # fmt: skip
 
 
@@ -124,6 +126,28 @@ def lineage(
         StoreError: the store cannot be read.
     """
     return open_reader(store).lineage(of, most=most)
+
+
+def run_of(model: str | os.PathLike[str], *, store: str | os.PathLike[str] | None = None) -> RunView:
+    """Return the run that made a saved model: `ox.run_of("model.pt").params.lr`.
+
+    It is found by the file that `run.link_model(path)` wrote beside the model, else by the digest of the model's bytes.
+    Without `store` it is looked for in the store that this process records into, or that of the environment, and then in the
+    one that the file names, where that is on this machine.
+
+    Raises:
+        ModelRunNotFoundError: no store has that run.
+        StoreError: the store cannot be read.
+    """
+    from otel_experiments.query.model_run import read_link, run_of_model  # noqa: PLC0415 - few readers need it
+
+    try:
+        return run_of_model(open_reader(store), model)
+    except (ModelRunNotFoundError, StoreNotFoundError):
+        elsewhere = read_link(model)[0] if store is None else None
+        if elsewhere is None or not Path(elsewhere.store).is_file():
+            raise
+        return run_of_model(open_reader(elsewhere.store), model)
 
 
 def experiments(*, store: str | os.PathLike[str] | None = None) -> list[Experiment]:

@@ -16,7 +16,7 @@ from otel_experiments.collect.gather import gather_journals
 from otel_experiments.collect.journal_place import journal_directory
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.importers.otlp import unpack_for
-from otel_experiments.model.store_location import DEFAULT_STORE
+from otel_experiments.model.store_location import DEFAULT_STORE, StoreLocation
 from otel_experiments.process.file_mode import file_mode_of
 from otel_experiments.process.fork import need_in_children
 from otel_experiments.process.notice import tell
@@ -27,7 +27,8 @@ from otel_experiments.record.base.propagation import Membership, read_membership
 from otel_experiments.record.base.ranks import RanksMode, checked_mode, find_rank
 from otel_experiments.record.base.settings import GivenSettings, Settings, takes_settings
 from otel_experiments.record.otlp.start import check_sending, start_otlp
-from otel_experiments.record.pipeline.pipeline import FlushReport, Pipeline
+from otel_experiments.record.pipeline.flush_report import FlushReport
+from otel_experiments.record.pipeline.pipeline import Pipeline
 from otel_experiments.record.run import exits
 from otel_experiments.record.run.children import CHILDREN_NEED
 from otel_experiments.record.run.current import face_of
@@ -47,6 +48,9 @@ from otel_experiments.store.filesystem import is_network_filesystem
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+    from otel_experiments.artifacts.protocol import BlobStore
+    from otel_experiments.query import Reader
 
 _BUSY_TIMEOUT_S: Final = 1.0
 """How long one transaction of the drain waits for another process; it tries again, and nobody waits for it."""
@@ -205,7 +209,8 @@ class RecorderParts:
         span_processors: Sequence[SpanProcessor] = (),
     ) -> None:
         self.settings = settings
-        path = settings.store_path
+        path = self._store_path = settings.store_path
+        self._made_blobs: BlobStore | None = None
         is_shared_disk = path is not None and _is_network(settings, path)
         is_stored = settings.enabled and settings.is_stored and not is_shared_disk
         self.store = _open(settings, path) if is_stored else None
@@ -229,7 +234,7 @@ class RecorderParts:
             settings,
             directory,
             base_resource=base_resource(settings),
-            storage=StoredPipeline(drain, self.store, temporary),
+            storage=StoredPipeline(drain, self.store, temporary, self._reader),
             id_generator=id_generator,
             clock=clock or system_clock,
             span_processors=[*thread_id_processors(os.environ), *span_processors],
@@ -243,6 +248,9 @@ class RecorderParts:
                 store=None if self.store is None else StoreOfSending(self.store),
                 clock=self.pipeline.clock,
             )
+        self.pipeline.blobs = self._blobs
+        if self.store is not None and path is None:
+            self._blobs()  # in a temporary folder, which children are to have as well
         wiring.connect(self.pipeline)
         need_in_children(*CHILDREN_NEED)
         if settings.enabled:
@@ -264,6 +272,27 @@ class RecorderParts:
         if self.store is None and path is not None and is_folder(journal_directory(path)):
             return gather_journals(path, unpack=unpack_for(path))[0]
         return self.store
+
+    def _reader(self) -> Reader | None:
+        from otel_experiments.query import Reader  # noqa: PLC0415 - only where something is read
+
+        store = self.current_store()
+        return None if store is None else Reader(store)
+
+    def _blobs(self) -> BlobStore | None:
+        """Return what keeps the bytes of artifacts, made when it is first wanted; None where nothing does."""
+        settings = self.settings
+        if self._made_blobs is None and (settings.is_stored or settings.artifacts):
+            from otel_experiments.artifacts.place import blobs_for  # noqa: PLC0415 - only where bytes are kept
+
+            path = self._store_path
+            self._made_blobs = blobs_for(
+                settings.location if path is None else StoreLocation("file", path),
+                settings.artifacts,
+                file_mode=file_mode_of(settings.store_mode, path),
+                sync=settings.durability == "fsync",
+            )
+        return self._made_blobs
 
     def begin_run(
         self, before: Before | None, spec: RunSpec, /, *, ranks: RanksMode | None = None, run_id: str = ""

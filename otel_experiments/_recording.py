@@ -25,7 +25,7 @@ from otel_experiments.record.run.spec import RunSpec, given_facts
 from otel_experiments.record.run.start import Before
 
 __all__ = [
-    "Recorder", "Run", "configure", "current_run", "finish", "init", "join_run", "log", "log_params", "run_decorator", "set_tag",
+    "Recorder", "Run", "configure", "current_run", "finish", "init", "join_run", "log", "log_artifact", "log_params", "run_decorator", "set_tag",
     "set_tags", "shutdown", "span", "stage", "start_run", "step", "trace", "worker_init",
 ]  # fmt: skip
 
@@ -33,6 +33,7 @@ _switched_off: tuple[Pipeline, Settings] | None = None
 """The pipeline that records nothing because `init(mode="disabled")` said so, and the settings before."""
 _fluent = Fluent(lambda: _configure.pipeline().settings.enabled)
 log = _fluent.log
+log_artifact = _fluent.log_artifact
 log_params = _fluent.log_params
 set_tag = _fluent.set_tag
 set_tags = _fluent.set_tags

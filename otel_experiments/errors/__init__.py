@@ -10,6 +10,7 @@
     ├── RecordingError                         raised only with on_error="raise", for what is else counted and told
     ├── RunError
     │   ├── RunNotFoundError (LookupError)
+    │   ├── ModelRunNotFoundError (LookupError)    the run that made a saved model
     │   ├── AmbiguousRunError (LookupError)
     │   ├── ExperimentNotFoundError (LookupError)
     │   ├── MetricNotFoundError (KeyError)
@@ -216,6 +217,19 @@ class RunNotFoundError(RunError, LookupError):
     def suggestion(self) -> str | None:
         """The name that is most likely meant; None where none is alike."""
         return self.suggestions[0] if self.suggestions else None
+
+
+class ModelRunNotFoundError(RunError, LookupError):
+    """No run is known to have made a saved model; `elsewhere` is the store that the file beside the model names."""
+
+    def __init__(self, *, model: str, store: str, why: str, elsewhere: str = "") -> None:
+        self.model, self.store, self.why, self.elsewhere = model, store, why, elsewhere
+        fix = (
+            f"Name the store that has the run; it was recorded into {elsewhere!r}: run_of(path, store=STORE)"
+            if elsewhere
+            else "Name the store that has the run: run_of(path, store=STORE). A model is tied to its run by run.link_model(path)"
+        )
+        super().__init__(f"No run in store {store!r} made the model {model!r}: {why}.\n  {fix}")
 
 
 class AmbiguousRunError(RunError, LookupError):

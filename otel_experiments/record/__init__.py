@@ -11,11 +11,13 @@ from otel_experiments._face import lazy_names
 from otel_experiments.record.base.sound_environment import import_sdk
 
 if TYPE_CHECKING:
+    from otel_experiments.record.base.artifact_digest import ArtifactDigest
     from otel_experiments.record.params.config import Config
-    from otel_experiments.record.pipeline.pipeline import FlushReport
+    from otel_experiments.record.pipeline.artifact_queue import ArtifactHandle
+    from otel_experiments.record.pipeline.flush_report import FlushReport
     from otel_experiments.record.spans.scopes import CheckpointScope, Scope
 
-__all__ = ["CheckpointScope", "Config", "FlushReport", "Scope"]
+__all__ = ["ArtifactDigest", "ArtifactHandle", "CheckpointScope", "Config", "FlushReport", "Scope"]
 
 import_sdk()
 
@@ -23,9 +25,11 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "ArtifactDigest": "base.artifact_digest",
+            "ArtifactHandle": "pipeline.artifact_queue",
             "CheckpointScope": "spans.scopes",
             "Config": "params.config",
-            "FlushReport": "pipeline.pipeline",
+            "FlushReport": "pipeline.flush_report",
             "Scope": "spans.scopes",
         },
     )

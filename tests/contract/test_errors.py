@@ -89,6 +89,13 @@ TEXTS = {
             "  Did you mean 'a' or 'b'? List them with: otel-experiments runs --store runs.db"
         ),
     ),
+    "ModelRunNotFoundError": (
+        {"model": "m.pt", "store": "runs.db", "why": "m.pt.otel-experiments.json is not there"},
+        (
+            "No run in store 'runs.db' made the model 'm.pt': m.pt.otel-experiments.json is not there.\n"
+            "  Name the store that has the run: run_of(path, store=STORE). A model is tied to its run by run.link_model(path)"
+        ),
+    ),
     "AmbiguousRunError": (
         {"wanted": "3f", "store": "runs.db", "matches": ["3f01", "3f02"]},
         "'3f' names 2 runs in store 'runs.db': 3f01, 3f02.\n  Write an id, or more of its digits: 3f01",
@@ -406,6 +413,13 @@ EMPTY = {
     "RunNotFoundError": (
         {"wanted": "a", "store": "runs.db", "known": []},
         "No run 'a' in store 'runs.db' (it is empty).\n  List them with: otel-experiments runs --store runs.db",
+    ),
+    "ModelRunNotFoundError": (
+        {"model": "m.pt", "store": "runs.db", "why": "it has no run 3f2a", "elsewhere": "/data/runs.db"},
+        (
+            "No run in store 'runs.db' made the model 'm.pt': it has no run 3f2a.\n"
+            "  Name the store that has the run; it was recorded into '/data/runs.db': run_of(path, store=STORE)"
+        ),
     ),
     "ExperimentNotFoundError": (
         {"wanted": "a", "store": "runs.db", "known": []},

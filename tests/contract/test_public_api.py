@@ -153,7 +153,15 @@ def test_type_checkers_see_the_names_of_each_package(face):
     assert set(names_of(face)) <= seen
 
 
-AS_IN_OTHER_TRACKERS = {"log", "Run.log", "Scope.log", "CheckpointScope.log", "Run.define_metric"}
+AS_IN_OTHER_TRACKERS = {
+    "log",
+    "log_artifact",
+    "Run.log",
+    "Run.log_artifact",
+    "Scope.log",
+    "CheckpointScope.log",
+    "Run.define_metric",
+}
 """Calls written for other trackers give these arguments by position."""
 AS_IN_THE_SCORE = {"ExperimentMetadata", "ExperimentSpan"}
 """Programs written for the equivalence score construct these as they were."""

@@ -16,7 +16,17 @@ from otel_experiments.process.notice import tell
 from otel_experiments.record.base.guard import RunGuard, logger
 
 Kind = Literal[
-    "point", "event", "log record", "param", "tag", "span", "metric definition", "count of samples or tokens"
+    "point",
+    "event",
+    "log record",
+    "param",
+    "tag",
+    "span",
+    "metric definition",
+    "count of samples or tokens",
+    "artifact",
+    "artifact use",
+    "artifact alias",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 PAUSED: Final = "paused"
@@ -81,7 +91,7 @@ class Gate:
 
 
 def _one(kind: Kind) -> str:
-    return f"{'an' if kind == 'event' else 'a'} {kind}"
+    return f"{'an' if kind[0] in 'ae' else 'a'} {kind}"
 
 
 def _size(given: object) -> int:

@@ -27,8 +27,10 @@ _OF_RUNS_ELSEWHERE: Final = {
     "info": "the id is run.id, the name run.name",
     "log_metrics": "use run.log({name: value, ...})",
     "end": "use run.finish()",
-    "log_artifact": "files are not kept here; run.checkpoint(name) records where one is and how large",
-    "save": "files are not kept here; run.checkpoint(name) records where one is and how large",
+    "log_model": "use run.link_model(path), which keeps the file or folder and writes beside it which run it is of",
+    "log_file": "use run.log_artifact(path, name)",
+    "upload_artifact": "use run.log_artifact(path, name)",
+    "save": "keep a file or folder with run.log_artifact(path, name)",
     "watch": "gradients are not recorded by themselves; log their norms with run.log",
     "alert": "record an event with run.emit(name, body)",
 }

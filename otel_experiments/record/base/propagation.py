@@ -31,6 +31,7 @@ PARENT_RUN_VARIABLE: Final = "OTEL_EXPERIMENTS_PARENT_RUN_ID"
 """The run that a run of this process is part of, where the process starts runs of its own."""
 EXPERIMENT_VARIABLE: Final = "OTEL_EXPERIMENTS_EXPERIMENT"
 PROJECT_VARIABLE: Final = "OTEL_EXPERIMENTS_PROJECT"
+ARTIFACTS_VARIABLE: Final = "OTEL_EXPERIMENTS_ARTIFACTS"
 ENABLED_VARIABLE: Final = "OTEL_EXPERIMENTS_ENABLED"
 TRACEPARENT_VARIABLE: Final = "TRACEPARENT"
 TRACESTATE_VARIABLE: Final = "TRACESTATE"
@@ -81,6 +82,7 @@ def environment_of(run: RunPort, *, joins: bool = True) -> dict[str, str]:
         EXPERIMENT_VARIABLE: run.experiment,
         PROJECT_VARIABLE: settings.project or "",
         STORE_VARIABLE: str(run.pipeline.store_path or settings.store),
+        ARTIFACTS_VARIABLE: settings.artifacts or "",
         TRACEPARENT_VARIABLE: traceparent(context) if context.is_valid else "",
         ENABLED_VARIABLE: "" if settings.enabled else "false",
         RANK_VARIABLE: str(run.providers.resource.attributes.get(attr.ML_DISTRIBUTED_RANK, "")),
@@ -99,6 +101,7 @@ def _environment_of_parts(run: RunPort, context: SpanContext) -> dict[str, str]:
         EXPERIMENT_VARIABLE: run.experiment,
         PROJECT_VARIABLE: settings.project or "",
         STORE_VARIABLE: str(run.pipeline.store_path or settings.store),
+        ARTIFACTS_VARIABLE: settings.artifacts or "",
         TRACEPARENT_VARIABLE: traceparent(context) if context.is_valid else "",
         ENABLED_VARIABLE: "" if settings.enabled else "false",
     }

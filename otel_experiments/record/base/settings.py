@@ -20,6 +20,7 @@ from otel_experiments.errors import ConfigurationError
 from otel_experiments.model.store_location import DEFAULT_STORE, STORE_VARIABLE, StoreLocation
 from otel_experiments.model.trace_link import parse_trace_url
 from otel_experiments.process.file_mode import parse_file_mode
+from otel_experiments.process.interruption import pass_on
 from otel_experiments.record.base.otlp_setting import Otlp
 
 if TYPE_CHECKING:
@@ -76,6 +77,17 @@ def _not_negative(text: str) -> float:
     return number
 
 
+def _place(text: str) -> str:
+    """Return an address, or the absolute path of a folder: the working directory may change."""
+    if "://" in text:
+        return text
+    try:
+        return os.path.abspath(text)  # noqa: PTH100 - links stay as they are given
+    except OSError as error:
+        pass_on(error)
+        raise ValueError(f"it starts from a working directory that is gone ({error.strerror})") from None
+
+
 def _level(text: str) -> int | None:
     wanted = text.strip().upper()
     if wanted == "OFF":
@@ -101,7 +113,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "artifacts": Setting(
         "OTEL_EXPERIMENTS_ARTIFACTS",
-        str,
+        _place,
         None,
         "Where the bytes of artifacts are kept: a folder, or a URL of fsspec such as s3://BUCKET/PATH; by default STORE.artifacts.",
     ),

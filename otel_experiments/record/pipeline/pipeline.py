@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -47,6 +46,8 @@ from otel_experiments.record.metrics.adoption import PROVIDERS as METER_PROVIDER
 from otel_experiments.record.metrics.adoption import collect_adopted
 from otel_experiments.record.metrics.anomalies import AnomalyEvents
 from otel_experiments.record.otlp.environment import is_sdk_disabled
+from otel_experiments.record.pipeline.artifact_queue import ArtifactQueue
+from otel_experiments.record.pipeline.flush_report import FlushReport
 from otel_experiments.record.pipeline.storage import Storage
 from otel_experiments.record.spans.adoption import PROVIDERS as TRACER_PROVIDERS
 from otel_experiments.record.spans.processors import (
@@ -57,6 +58,7 @@ from otel_experiments.record.spans.user_processors import UserProcessors
 from otel_experiments.record.system.system_metrics import SystemMetrics
 
 if TYPE_CHECKING:
+    from otel_experiments.artifacts.protocol import BlobStore
     from otel_experiments.record.base.ports import RunPort
     from otel_experiments.record.otlp.export import OtlpExport
 
@@ -65,22 +67,10 @@ _LOOK_S: Final = 0.5
 _FINISH_SHARE: Final = 0.4
 _CLOSE_SHARE: Final = 0.4
 """How much of the exit budget OTLP gets when a run ends, and when the process does."""
+_ARTIFACTS_SHARE: Final = 0.5
+"""How much of it artifacts get that are still being kept when the process ends."""
 _LAST_WORDS_SHARE: Final = 0.2
 """How much of it is left, however much an endpoint takes, to stop and to write down what was not sent."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlushReport:
-    """What a flush reached.
-
-    `is_stored`: everything recorded before the call is in the store. `is_exported`: OTLP took everything
-    (True when OTLP is off). `lost`: how many items recording could not keep, by reason, since the start.
-    """
-
-    is_stored: bool
-    is_exported: bool
-    lost: dict[str, int] = field(default_factory=dict)
-    store_error: str = ""
 
 
 class Pipeline:
@@ -91,6 +81,8 @@ class Pipeline:
         has_telemetry: whether there are spans, events and instruments: `OTEL_SDK_DISABLED` turns them off, and
             leaves points, params, tags and states.
         otlp: what sends by OTLP as well; None where it is off.
+        blobs: gives what keeps the bytes of artifacts; None where nothing does.
+        artifacts: what is kept while training goes on.
         journal: where the runs write.
         guard: what recording lost.
         redactor: takes secrets out of what is recorded.
@@ -115,6 +107,8 @@ class Pipeline:
         self.guard = Guard(raises=settings.on_error == "raise")
         self.storage = storage
         self.otlp: OtlpExport | None = None
+        self.blobs: Callable[[], BlobStore | None] = lambda: None
+        self.artifacts = ArtifactQueue()
         self.redactor = Redactor(is_on=settings.redact_secrets)
         self.base_resource = self.redactor.resource(base_resource)
         self.id_generator = id_generator or PrivateIdGenerator()
@@ -180,12 +174,7 @@ class Pipeline:
         """See that nobody has deleted the journal. Never raises."""
         with self.guard:
             if not self.journal.keep_place():
-                self.guard.lost(
-                    "journal deleted",
-                    f"The journal in {str(self.journal.directory)!r} was deleted while this process records. It is made "
-                    "again; what waited in its earlier files is lost",
-                    count=0,
-                )
+                _tell_deleted(self.guard, self.journal.directory)
 
     def before_drain(self) -> None:
         """Do what is to be done now and then, where nobody waits for it; called by the drain. Never raises."""
@@ -225,7 +214,7 @@ class Pipeline:
         what the end of a run waits for.
         """
         deadline_s = time.monotonic() + timeout_s
-        is_exported, is_stored = True, True
+        is_exported, is_stored, are_kept = True, True, self.artifacts.wait(timeout_s=timeout_s)
         self.write_losses()
         self.guard.raise_later()
         if self.is_inherited:
@@ -233,7 +222,7 @@ class Pipeline:
         if self.otlp is not None:
             self._collect_metrics()
         if self.storage is not None:
-            is_stored = self._drain(timeout_s)
+            is_stored = self._drain(max(0.0, deadline_s - time.monotonic())) and are_kept
         if self.otlp is not None:
             left_s = max(0.0, deadline_s - time.monotonic())
             if is_patient:
@@ -272,6 +261,7 @@ class Pipeline:
         budget_s = self.settings.exit_timeout_s if timeout_s is None else timeout_s
         deadline_s = time.monotonic() + budget_s
         if not self._is_closed:
+            self.artifacts.close(timeout_s=budget_s * _ARTIFACTS_SHARE)
             self.write_losses()
         if self._is_closed or self.is_inherited:
             return lambda: FlushReport(is_stored=True, is_exported=True, lost=dict(self.guard.losses))
@@ -382,6 +372,15 @@ class Pipeline:
         renew_lock(self.base_resource)
         self._ticker = None
         self._stop = threading.Event()
+
+
+def _tell_deleted(guard: Guard, journal_directory: Path) -> None:
+    guard.lost(
+        "journal deleted",
+        f"The journal in {str(journal_directory)!r} was deleted while this process records. It is made "
+        "again; what waited in its earlier files is lost",
+        count=0,
+    )
 
 
 def _tell_full_disk(guard: Guard, journal_directory: Path, error: OSError) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from otel_experiments.model.metric import SeriesKey
 
 if TYPE_CHECKING:
     from otel_experiments.model.metric import Series
     from otel_experiments.model.rank_config import RankConfig
+    from otel_experiments.record.base.used_artifact import UsedArtifact
 
 
 class Storage(Protocol):
@@ -45,6 +46,23 @@ class Storage(Protocol):
 
     def told_by_ranks(self, run_id: str) -> Sequence[RankConfig]:
         """Return what the store holds of what ranks other than 0 were told about a run."""
+        ...
+
+    def describe_run(self, run_id: str) -> tuple[Mapping[str, Any], Sequence[Mapping[str, str]]]:
+        """Return what is recorded of a run so far, as JSON can hold it, and the artifacts that it used.
+
+        Nothing where there is no store.
+        """
+        ...
+
+    def find_artifact(self, ref: str, experiment: str) -> UsedArtifact:
+        """Return the artifact that a text refers to; a name without an experiment is one of `experiment`.
+
+        What is recorded so far is stored before.
+
+        Raises:
+            ArtifactNotFoundError: there is none.
+        """
         ...
 
     @property

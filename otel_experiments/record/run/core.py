@@ -24,13 +24,14 @@ from otel_experiments.record.run.pauses import Pauses
 from otel_experiments.record.spans import scopes
 from otel_experiments.record.spans.scopes import run_context
 from otel_experiments.semconv import attributes as attr
-from otel_experiments.semconv import events, metrics, values
+from otel_experiments.semconv import metrics
 from otel_experiments.semconv.definitions import MetricDef
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from otel_experiments.record.base.guard import RunGuard
+    from otel_experiments.record.base.written import Written
 
 
 class RunCore:
@@ -109,28 +110,30 @@ class RunCore:
         if not self.pipeline.journal.append(payload):
             self.guard.lost(*why_not_kept(self.pipeline.journal, things), count=count)
 
-    def write_event(self, event_name: str, body: object, attributes: Mapping[str, Any]) -> None:
-        """Write an event that holds no secrets."""
+    def write_event(
+        self,
+        event_name: str,
+        body: object,
+        attributes: Mapping[str, Any],
+        *,
+        time_ns: int | None = None,
+        context: context_api.Context | None = None,
+    ) -> None:
+        """Write an event that holds no secrets; by default it is of now and of here."""
         is_kept = self.providers.events.write(
             event_name,
-            time_ns=self.pipeline.clock(),
-            context=self.context_here(),
+            time_ns=self.pipeline.clock() if time_ns is None else time_ns,
+            context=self.context_here() if context is None else context,
             body=body,
             attributes=attributes,
         )
         if not is_kept:
             self.guard.lost(*why_not_kept(self.pipeline.journal, "Events"))
 
-    def note_checkpoint(self, attributes: Mapping[str, Any], path: str, size: int | None) -> None:
-        """Record the event of a saved checkpoint."""
-        if attributes.get(attr.ML_OPERATION_NAME) != values.MlOperationName.SAVE_CHECKPOINT:
-            return
-        found = {attr.ML_CHECKPOINT_NAME: attributes[attr.ML_CHECKPOINT_NAME], attr.ML_CHECKPOINT_URI: path}
-        place = {**scopes.place_of(context_api.get_current()), **attributes}
-        found |= {key: place[key] for key in (attr.ML_EPOCH_INDEX, attr.ML_STEP_INDEX) if key in place}
-        if size is not None:
-            found[attr.ML_CHECKPOINT_SIZE] = size
-        self.parts.recording.emit(events.ML_CHECKPOINT_SAVED.name, None, found)
+    def note_checkpoint(self, attributes: Mapping[str, Any], written: Written, size: int | None) -> str:
+        """Record the event of a saved checkpoint; return the digest of its bytes, empty where it is not known yet."""
+        digest: str = self.parts.checkpoints.note(attributes, written, size)
+        return digest
 
     def record_duration(self, definition: MetricDef, span: Span) -> None:
         """Record how long a scope took, pauses left out, for live dashboards; without OTLP the span says it."""

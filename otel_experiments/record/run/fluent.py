@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Never, Self, cast
+from typing import Any, Literal, Never, Self, cast
 
 from opentelemetry.trace import INVALID_SPAN
 
 from otel_experiments.errors import NoActiveRunError
 from otel_experiments.model.run import RunState
+from otel_experiments.record.base.artifact_digest import ArtifactDigest
 from otel_experiments.record.base.current import active_runs, find_run
-from otel_experiments.record.pipeline.pipeline import FlushReport
+from otel_experiments.record.pipeline.flush_report import FlushReport
+from otel_experiments.record.run.artifacts import Details
 from otel_experiments.record.run.parts import RunParts, parts_of
 from otel_experiments.record.spans.scopes import Scope
 
@@ -96,6 +98,31 @@ class Fluent:
         run = self._run("set_tags()")
         if run is not None:
             run.recording.set_tags(tags)
+
+    def log_artifact(
+        self,
+        what: Any,
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002 - as in other trackers
+        aliases: Iterable[str] | None = None,
+        *,
+        step: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        link: Literal["auto", "copy", "hardlink"] | None = None,
+        **unknown: Never,
+    ) -> ArtifactDigest:
+        """Keep a file, a folder or bytes with the current run; see `Run.log_artifact`.
+
+        Raises:
+            NoActiveRunError: there is no current run.
+        """
+        run = self._run("log_artifact()")
+        if run is None:
+            return ArtifactDigest()
+        found = run.artifacts.log(
+            what, name, details=Details(type, step, metadata, aliases), link=link, unknown=unknown
+        )
+        return cast("ArtifactDigest", found)
 
     def span(self, name: str, **attributes: Any) -> Scope:
         """Open a span of the current run for any piece of work: `with ox.span("load", rows=3) as load:`.

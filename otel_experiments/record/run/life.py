@@ -18,7 +18,7 @@ from otel_experiments.model.run import RunState, check_transition
 from otel_experiments.record.base.current import active_runs, detach, ended_inside
 from otel_experiments.record.base.gate import FINISHED, PAUSED
 from otel_experiments.record.base.other_trackers import end_of, tell_unknown
-from otel_experiments.record.pipeline.pipeline import FlushReport
+from otel_experiments.record.pipeline.flush_report import FlushReport
 from otel_experiments.record.run.core import RunCore
 from otel_experiments.record.run.endings import Ending, ending_of
 from otel_experiments.record.run.last_exception import LastException
@@ -186,6 +186,7 @@ class RunLife:
             what = f"The reason why the run ended has {len(ending.reason):,} characters; {MAX_REASON_CHARS:,} are kept"
             core.guard.lost(TEXT_CUT, what, name="reason")
         try:
+            self._wait_for_artifacts()
             self._write_end(ending)
         except BaseException:
             self._write_end(ending)
@@ -243,6 +244,12 @@ class RunLife:
 
     def _progress(self) -> object:
         return self._core.counters.started_spans, self._core.points.reach()
+
+    def _wait_for_artifacts(self) -> None:
+        """Let what is being kept come before the end, as far as there is time; the rest goes on while the process lives."""
+        pipeline = self._core.pipeline
+        if pipeline.artifacts and not pipeline.is_exiting:
+            pipeline.artifacts.wait(timeout_s=pipeline.settings.exit_timeout_s)
 
     def _take_nothing(self, reason: str = "") -> None:
         self._core.gate.close(reason)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from otel_experiments.process.fork import at_fork
 from otel_experiments.record.base.current import active_runs
+from otel_experiments.record.run.artifacts import Artifacts
+from otel_experiments.record.run.checkpoints import Checkpoints
 from otel_experiments.record.run.core import RunCore
 from otel_experiments.record.run.given_values import GivenValues
 from otel_experiments.record.run.life import RunLife
@@ -25,17 +27,21 @@ class RunParts:
         core: what they share, and the run as the rest of `record` knows it.
         life: states, pauses, block and end.
         recording: points, params, tags, events, counts.
+        artifacts: bytes that are kept, used and named.
+        checkpoints: the events of saved checkpoints.
         work: stages, epochs, steps and the other spans.
         loops: the chunk traces of long runs.
     """
 
-    __slots__ = ("core", "life", "loops", "recording", "work")
+    __slots__ = ("artifacts", "checkpoints", "core", "life", "loops", "recording", "work")
 
     def __init__(self, core: RunCore, cycle: LifeCycle, values: GivenValues) -> None:
         self.core = core
         self.loops = Loops(core)
         self.life = RunLife(core, cycle, self.loops)
         self.recording = Recording(core, values)
+        self.artifacts = Artifacts(core)
+        self.checkpoints = Checkpoints(core)
         self.work = Work(core, self.loops)
         core.parts = self
 

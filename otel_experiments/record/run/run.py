@@ -1,15 +1,16 @@
 """A run as users have it: one execution of an experiment, from its start to its end.
 
 This module documents what a run offers and does none of it. Its parts do: `life` (states, pauses, end), `recording` (points,
-params, tags, events), `work` (spans), over what they share in `core`. Whatever else this package needs of a run is a
+params, tags, events), `artifacts` (bytes), `work` (spans), over what they share in `core`. Whatever else this package needs of a run is a
 method of a part, never of `Run`: every name on it is a promise to users.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, overload
 
 from otel_experiments.codec.text import shown, text_of
 from otel_experiments.model.run import RunState
@@ -18,8 +19,10 @@ from otel_experiments.record.base import propagation
 from otel_experiments.record.base.exceptions import error_type
 from otel_experiments.record.base.other_trackers import no_attribute
 from otel_experiments.record.params.config import Config
-from otel_experiments.record.pipeline.pipeline import FlushReport
+from otel_experiments.record.pipeline.flush_report import FlushReport
+from otel_experiments.record.run.artifacts import Details
 from otel_experiments.record.run.endings import Ending
+from otel_experiments.record.run.model_link import link_model
 from otel_experiments.record.run.parts import RunParts
 from otel_experiments.record.spans.scopes import CheckpointScope, Scope
 
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Link, Span, Tracer
 
     from otel_experiments.model.metric import Direction
+    from otel_experiments.record.base.artifact_digest import ArtifactDigest
+    from otel_experiments.record.base.used_artifact import UsedArtifact
+    from otel_experiments.record.pipeline.artifact_queue import ArtifactHandle
 
 Item = TypeVar("Item")
 
@@ -54,6 +60,7 @@ class Run:
         core = parts.core
         self._core, self._life = core, parts.life
         self._recording, self._work = parts.recording, parts.work
+        self._artifacts = parts.artifacts
         self.id = core.id
         self.name = core.name
         self.experiment = core.experiment
@@ -279,6 +286,114 @@ class Run:
     def count(self, *, samples: int = 0, tokens: int = 0) -> None:
         """Add to the run's counters of samples and tokens trained on."""
         self._recording.count(samples, tokens)
+
+    @overload
+    def log_artifact(
+        self,
+        what: Any,
+        name: str | None = None,
+        type: str | None = None,
+        aliases: Iterable[str] | None = None,
+        *,
+        step: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        link: Literal["auto", "copy", "hardlink"] | None = None,
+        wait: Literal[True] = True,
+    ) -> ArtifactDigest: ...
+    @overload
+    def log_artifact(
+        self,
+        what: Any,
+        name: str | None = None,
+        type: str | None = None,
+        aliases: Iterable[str] | None = None,
+        *,
+        step: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        link: Literal["auto", "copy", "hardlink"] | None = None,
+        wait: Literal[False],
+    ) -> ArtifactHandle: ...
+    def log_artifact(
+        self,
+        what: Any,
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002 - as in other trackers
+        aliases: Iterable[str] | None = None,
+        *,
+        step: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        link: Literal["auto", "copy", "hardlink"] | None = None,
+        wait: bool = True,
+        **unknown: Never,
+    ) -> ArtifactDigest | ArtifactHandle:
+        """Keep bytes with the run: a file, a folder, `bytes`, or a file that is open for reading in binary mode.
+
+        They are kept by their digest, so equal bytes take room once. `name` belongs to the experiment; by default it is
+        the last part of the path. Other bytes under the same name are its next version. When the call returns, SIGKILL
+        loses none of it. What cannot be kept is counted and told once for its name, and the digest is empty.
+
+        Args:
+            what: the bytes, or where they are. A text is a path.
+            name: what people call it; without `:`. `training/model` is a name as well.
+            type: what it is, such as `model` or `dataset`; by default `file` or `folder`.
+            aliases: names of this version, such as `best`, that move when another version gets them. `latest` moves
+                by itself.
+            step: the step that it belongs to; inside a step's scope, that one.
+            metadata: more about it, as params.
+            link: `auto` shares blocks with the file where the filesystem can, else copies; `copy` always copies;
+                `hardlink` makes the kept file the one that was given.
+            wait: False keeps it on another thread and returns a handle at once. The file must not change until then.
+            **unknown: arguments of other trackers, which are told and ignored.
+        """
+        return self._artifacts.log(
+            what,
+            name,
+            details=Details(type, step, metadata, aliases),
+            wait=wait,
+            link=link,
+            unknown=unknown,
+        )
+
+    def log_artifacts(
+        self,
+        folder: str | os.PathLike[str],
+        name: str | None = None,
+        *,
+        type: str | None = None,  # noqa: A002 - as above
+    ) -> ArtifactDigest:
+        """Keep a folder as one artifact; `log_artifact` does it as well."""
+        return self.log_artifact(folder, name, type)
+
+    def use_artifact(self, ref: Any) -> UsedArtifact:
+        """Return an artifact to read, and record that the run uses it: `run.use_artifact("data:v3").download("data")`.
+
+        Args:
+            ref: `NAME` for its latest version, `NAME:ALIAS`, `NAME:v3`, `EXPERIMENT/NAME...` of another experiment, a
+                digest or the beginning of one, or an artifact that was read.
+
+        Raises:
+            ArtifactNotFoundError: there is none.
+        """
+        return self._artifacts.use(ref)
+
+    def set_alias(self, ref: Any, alias: str) -> None:
+        """Have `alias` mean a version of an artifact: by name the one that this run logged last, else as `use_artifact`."""
+        self._artifacts.set_alias(ref, alias)
+
+    def link_model(
+        self,
+        path: str | os.PathLike[str],
+        name: str | None = None,
+        *,
+        aliases: Iterable[str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> ArtifactDigest:
+        """Keep a saved model as an artifact of type `model`, and write `PATH.otel-experiments.json` beside it.
+
+        That file says which run made the model, with params, tags and the summary of its metrics so far; it goes where the
+        model goes. `otel_experiments.run_of(path)` finds the run by it, or by the model's digest.
+        """
+        return link_model(self._core, self._artifacts, path, name, aliases, metadata)
 
     @property
     def meter(self) -> Meter:

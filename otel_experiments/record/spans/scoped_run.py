@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from otel_experiments.record.base.gate import Gate
     from otel_experiments.record.base.guard import RunGuard
     from otel_experiments.record.base.ports import PipelinePort
+    from otel_experiments.record.base.written import Written
     from otel_experiments.record.spans.run_span import SpanSource
     from otel_experiments.semconv.definitions import MetricDef
 
@@ -101,6 +102,6 @@ class ScopedRun(Protocol):
         """Record how long a scope took."""
         ...
 
-    def note_checkpoint(self, attributes: Mapping[str, Any], path: str, size: int | None) -> None:
-        """Record the event of a saved checkpoint."""
+    def note_checkpoint(self, attributes: Mapping[str, Any], written: Written, size: int | None) -> str:
+        """Record the event of a saved checkpoint; return the digest of its bytes, empty where it is not known yet."""
         ...

@@ -29,6 +29,7 @@ from otel_experiments.record.base.current import RUN_KEY, detach
 from otel_experiments.record.base.exceptions import EXCEPTION_EVENT, error_type, exception_attributes
 from otel_experiments.record.base.provider_watch import look_again
 from otel_experiments.record.base.value_loss import told_of
+from otel_experiments.record.base.written import Written
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.definitions import MetricDef
 
@@ -238,16 +239,31 @@ class Scope:
 class CheckpointScope(Scope):
     """A checkpoint being saved or loaded; `checkpoint.wrote(path)` tells where and how large it is."""
 
-    __slots__ = ("_path",)
+    __slots__ = ("_written",)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._path: str | None = None
+        self._written: Written | None = None
 
-    def wrote(self, path: str | os.PathLike[str]) -> None:
-        """Note the file or folder of the checkpoint; its size is read when the scope ends."""
+    def wrote(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        keep: bool = False,
+        hash: bool | None = None,  # noqa: A002 - what it is
+    ) -> None:
+        """Note the file or folder of the checkpoint; its size and digest are read when the scope ends.
+
+        A checkpoint of more than 16 MiB is hashed on another thread, and its event comes when that is done; the span has the
+        digest of smaller ones only.
+
+        Args:
+            path: where it is.
+            keep: keep its bytes, as an artifact of type `checkpoint` under the checkpoint's name.
+            hash: True waits for the digest, whatever the size; False does without it.
+        """
         try:
-            self._path = os.fspath(path)
+            self._written = Written(os.fspath(path), is_kept=keep, is_hashed=hash)
         except Exception as error:  # a foreign __fspath__ may do anything
             if is_interruption(error):
                 raise
@@ -259,14 +275,15 @@ class CheckpointScope(Scope):
             )
 
     def _before_end(self, error: BaseException | None) -> None:
-        if self._path is None:
+        written = self._written
+        if written is None:
             return
-        self.span.set_attribute(attr.ML_CHECKPOINT_URI, self._path)
-        size = _size_bytes(self._path)
+        self.span.set_attribute(attr.ML_CHECKPOINT_URI, written.path)
+        size = _size_bytes(written.path)
         if size is not None:
             self.span.set_attribute(attr.ML_CHECKPOINT_SIZE, size)
-        if error is None:
-            self._run.note_checkpoint(self._attributes, self._path, size)
+        if error is None and (digest := self._run.note_checkpoint(self._attributes, written, size)):
+            self.span.set_attribute(attr.ARTIFACT_HASH, digest)
 
 
 def context_inside(scope: Scope) -> context_api.Context:

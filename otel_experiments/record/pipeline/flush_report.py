@@ -1,0 +1,19 @@
+"""What a flush, or the end of a run, has reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlushReport:
+    """What a flush reached.
+
+    `is_stored`: everything recorded before the call is in the store. `is_exported`: OTLP took everything
+    (True when OTLP is off). `lost`: how many items recording could not keep, by reason, since the start.
+    """
+
+    is_stored: bool
+    is_exported: bool
+    lost: dict[str, int] = field(default_factory=dict)
+    store_error: str = ""

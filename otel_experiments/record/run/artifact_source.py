@@ -1,0 +1,95 @@
+"""What a user gives to be kept: a path, bytes or an open file become one shape, of which nothing has been read yet."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from otel_experiments.codec.text import clean_text, shown, text_of
+from otel_experiments.errors import ArtifactSourceError
+from otel_experiments.model.artifact_name import name_of_file
+from otel_experiments.process.interruption import Swallowing, pass_on
+
+if TYPE_CHECKING:
+    from otel_experiments.artifacts.protocol import BlobStore, Link, Prepared, Readable
+
+LINKS: Final = ("auto", "copy", "hardlink")
+_FIX: Final = "Pass the path of a file or folder, bytes, or a file that is open for reading in binary mode."
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is to be kept.
+
+    Attributes:
+        prepare: hashes it, outside of any lock.
+        file_name: the last part of its path, empty where there is none.
+        is_lasting: it may be read after the call that gave it has returned.
+    """
+
+    prepare: Callable[[BlobStore], Prepared]
+    file_name: str = ""
+    is_lasting: bool = True
+
+    @property
+    def name(self) -> str:
+        """The name of an artifact that is given none; empty where the source has none."""
+        return name_of_file(clean_text(self.file_name))
+
+
+def source_of(what: Any, link: str | None = None) -> Source:  # whatever was passed
+    """Return what is to be kept.
+
+    Raises:
+        ArtifactSourceError: it is nothing that can be.
+    """
+    mode = cast("Link", link if link in LINKS else "auto")
+    if isinstance(what, (str, os.PathLike)):
+        return _of_path(what, mode)
+    if isinstance(what, (bytes, bytearray, memoryview)):
+        data = bytes(what)
+        return Source(lambda blobs: blobs.prepare_bytes(data))
+    if isinstance(what, io.TextIOBase):
+        raise _error(what, "it is open as text, and what is kept are bytes", 'Open it with mode "rb".')
+    if callable(getattr(what, "read", None)):
+        name = getattr(what, "name", "")
+        file_name = Path(name).name if isinstance(name, str) else ""
+        return Source(lambda blobs: blobs.prepare_stream(cast("Readable", what)), file_name, is_lasting=False)
+    raise _error(what, f"it is of type {type(what).__name__}", _FIX)
+
+
+def _error(what: object, why: str, fix: str) -> ArtifactSourceError:
+    return ArtifactSourceError(source=shown(what), why=why, fix=fix)
+
+
+def _of_path(what: str | os.PathLike[str], link: Link) -> Source:
+    try:
+        path = Path(os.path.abspath(os.fsdecode(os.fspath(what))))  # noqa: PTH100 - links stay as they are given
+    except Exception as error:  # a foreign __fspath__ may do anything, and the working directory may be gone
+        pass_on(error)
+        raise _error(what, f"its path cannot be had: {text_of(error)}", _FIX) from error
+    seen: os.stat_result | None = None
+    with Swallowing(OSError, ValueError):  # it is told when it is read
+        seen = path.stat()
+    if seen is not None and stat.S_ISDIR(seen.st_mode):
+        return Source(lambda blobs: blobs.prepare_folder(path, link=link), path.name)
+
+    def prepare(blobs: BlobStore) -> Prepared:
+        if seen is not None and _version(path.stat()) != _version(seen):
+            raise _error(
+                path,
+                "it changed after it was given",
+                "Write the next one to another name, or keep it at once: wait=True.",
+            )
+        return blobs.prepare_file(path, link=link)
+
+    return Source(prepare, path.name)
+
+
+def _version(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns
