@@ -129,7 +129,7 @@ def lineage(
 
 
 def run_of(model: str | os.PathLike[str], *, store: str | os.PathLike[str] | None = None) -> RunView:
-    """Return the run that made a saved model: `ox.run_of("model.pt").params.lr`.
+    """Return the run that made a saved model: `ox.run_of("model.pt").params["lr"]`.
 
     It is found by the file that `run.link_model(path)` wrote beside the model, else by the digest of the model's bytes.
     Without `store` it is looked for in the store that this process records into, or that of the environment, and then in the

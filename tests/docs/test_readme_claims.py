@@ -67,6 +67,13 @@ CLAIMS = {
         "tests/integration/test_cli_process.py::test_demo_trains_records_and_says_what_to_type_next",
     ),
     # Ten lines.
+    "`run.log_artifact(path)` keeps a file or folder by its digest, as a version of its name; "
+    '`run.use_artifact("model:best")` reads it in another run, and `ox.lineage("model:best")` prints '
+    "[where it came from and what came of it](docs/how-to/artifacts.md).": (
+        "tests/unit/record/test_artifacts.py::test_a_file_is_kept_under_its_own_name",
+        "tests/unit/record/test_artifacts_used.py::test_used_artifacts_are_recorded",
+        "tests/docs/test_examples.py::test_an_example_prints_what_its_docstring_says",
+    ),
     "The shape that other trackers taught works too: `ox.init(project=..., config=...)`, `ox.log({...})`, `ox.finish()`; "
     'and decorators: `@ox.run`, `@ox.stage`, `@ox.step`, `@ox.trace`; `with ox.span("load"):` is a span for anything '
     "else.": (

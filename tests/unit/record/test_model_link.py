@@ -179,3 +179,15 @@ def test_a_link_comes_back_as_it_was_written(linked):
 
     assert load_link(dump_link(link)) == link
     assert link_path(os.fspath("a/b/")).name == "b.otel-experiments.json"
+
+
+def test_the_artifacts_that_a_run_used_are_in_the_file(recording, tmp_path):
+    """Data that the model was trained on is named by its digest."""
+    (tmp_path / "m").write_bytes(b"m")
+    with ox.start_run("r", experiment="e") as run:
+        digest = run.log_artifact(b"rows", "data")
+        run.use_artifact("data")
+        run.link_model("m")
+
+    link = load_link(Path("m.otel-experiments.json").read_text())
+    assert link.used == ({"experiment": "e", "name": "data", "digest": str(digest)},)
