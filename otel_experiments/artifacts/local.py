@@ -30,6 +30,7 @@ class LocalBlobs:
     def __init__(self, place: Path, *, address: str = "") -> None:
         """Refer to a folder, which need not be there. `address` is what the user calls it; else its path."""
         self.place, self.address = place, address or str(place)
+        self._start = f"{place}/{BLOBS_FOLDER}/"
 
     def is_there(self) -> bool:
         """Whether the folder is there."""
@@ -37,7 +38,7 @@ class LocalBlobs:
 
     def path_of(self, digest: str) -> Path | None:
         """Return the file of a blob; None where there is none."""
-        return self._path(digest) if self.has(digest) else None
+        return Path(self._path(digest)) if self.has(digest) else None
 
     def has(self, digest: str) -> bool:
         """Whether the blob is there."""
@@ -55,7 +56,7 @@ class LocalBlobs:
         descriptor = self._opened(digest)
         size = os.fstat(descriptor).st_size
         source = io.FileIO(descriptor, "rb")
-        return open_verified(source, digest=digest, path=str(self._path(digest)), size_bytes=size)
+        return open_verified(source, digest=digest, path=self._path(digest), size_bytes=size)
 
     def verify(self, digest: str) -> None:
         """Read the whole blob."""
@@ -80,17 +81,17 @@ class LocalBlobs:
         """Write a blob to a file, as a whole or not at all."""
         descriptor = self._opened(digest)
         try:
-            copy_out(descriptor, target, digest=digest, path=str(self._path(digest)))
+            copy_out(descriptor, target, digest=digest, path=self._path(digest))
         finally:
             os.close(descriptor)
 
-    def _path(self, digest: str) -> Path:
+    def _path(self, digest: str) -> str:
         digits = digest.removeprefix(DIGEST_START)
-        return self.place / BLOBS_FOLDER / digits[:2] / digits
+        return f"{self._start}{digits[:2]}/{digits}"
 
     def _size(self, digest: str) -> int | None:
         try:
-            return os.stat(self._path(digest)).st_size  # noqa: PTH116 - Path.stat is a call more
+            return os.stat(self._path(digest)).st_size  # noqa: PTH116 - a text
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -111,4 +112,4 @@ class LocalBlobs:
         )
 
     def _damaged(self, digest: str, found: str) -> ArtifactDamagedError:
-        return ArtifactDamagedError(digest=digest, path=str(self._path(digest)), found=found)
+        return ArtifactDamagedError(digest=digest, path=self._path(digest), found=found)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 
 from otel_experiments.artifacts import lock
 from otel_experiments.artifacts.local import BLOBS_FOLDER, LocalBlobs
@@ -37,6 +36,7 @@ class LocalBlobStore(LocalBlobs):
         """
         super().__init__(place, address=address)
         self._file_mode, self._sync = file_mode, sync
+        self._shared = lock.Shared(place, file_mode)
         self._partials = Partials(place, file_mode)
         self._preparing = Preparing(self._partials, self._holds, mode=file_mode & 0o444, sync=sync)
 
@@ -56,17 +56,22 @@ class LocalBlobStore(LocalBlobs):
         """Hash and copy a folder."""
         return self._preparing.folder(path, link)
 
-    @contextmanager
-    def adding(self) -> Iterator[LocalAdding]:
+    def adding(self) -> LocalAdding:
         """Hold the shared lock for a block."""
+        return LocalAdding(self)
+
+    def take_lock(self) -> tuple[int, int] | None:
+        """Take the shared lock, in a folder that is there."""
         with place_errors(self.address):
-            make_directory(self.place, self._file_mode)
-            holding = lock.shared(self.place, self._file_mode)
-            holding.__enter__()
-        try:
-            yield LocalAdding(self)
-        finally:
-            holding.__exit__(None, None, None)
+            try:
+                return self._shared.take()
+            except FileNotFoundError:
+                make_directory(self.place, self._file_mode)
+                return self._shared.take()
+
+    def give_lock_back(self, pair: tuple[int, int] | None) -> None:
+        """Let go of the shared lock."""
+        self._shared.give_back(pair)
 
     def place_piece(self, piece: Piece) -> bool:
         """Give a piece its name; return whether the blob was there. Under the shared lock."""
@@ -76,18 +81,18 @@ class LocalBlobStore(LocalBlobs):
         target = self._path(piece.digest)
         with place_errors(self.address):
             if piece.data is not None:
-                piece.partial = self._write(piece.data)
-            source = piece.partial
-            assert source is not None
+                piece.partial = self._partials.write(piece.data, self._file_mode & 0o444, sync=self._sync)
+            assert piece.partial is not None
             try:
-                source.replace(target)
+                os.replace(piece.partial, target)  # noqa: PTH105 - texts
             except FileNotFoundError:
-                make_directory(target.parent.parent, self._file_mode)
-                make_directory(target.parent, self._file_mode)
-                source.replace(target)
+                folder = Path(target).parent
+                make_directory(folder.parent, self._file_mode)
+                make_directory(folder, self._file_mode)
+                os.replace(piece.partial, target)  # noqa: PTH105 - texts
             piece.partial = None
             if self._sync:
-                _sync_folder(target.parent)
+                _sync_folder(Path(target).parent)
         return False
 
     def digests(self) -> Iterator[BlobInfo]:
@@ -115,7 +120,7 @@ class LocalBlobStore(LocalBlobs):
             rests = [partial for partial in self.partials() if not partial.is_being_written]
             if not dry_run:
                 for blob in gone:
-                    self._path(blob.digest).unlink(missing_ok=True)
+                    Path(self._path(blob.digest)).unlink(missing_ok=True)
                 for rest in rests:
                     Path(rest.path).unlink(missing_ok=True)
                 self._partials.sweep_writers()
@@ -131,26 +136,27 @@ class LocalBlobStore(LocalBlobs):
 
     def close(self) -> None:
         """Stop being a writer of the folder."""
+        self._shared.close()
         self._partials.close()
 
     def _holds(self, digest: str, size_bytes: int) -> bool:
         return self._size(digest) == size_bytes
 
-    def _write(self, data: bytes) -> Path:
-        with self._partials.new(self._file_mode & 0o444) as (descriptor, path):
-            written = os.write(descriptor, data)
-            while written < len(data):
-                written += os.write(descriptor, memoryview(data)[written:])
-            if self._sync:
-                os.fsync(descriptor)
-            return path
-
 
 class LocalAdding:
-    """Puts bytes while the shared lock is held."""
+    """Puts bytes while the shared lock is held: inside its block."""
 
     def __init__(self, store: LocalBlobStore) -> None:
         self._store = store
+        self._pair: tuple[int, int] | None = None
+
+    def __enter__(self) -> Self:
+        self._pair = self._store.take_lock()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        pair, self._pair = self._pair, None
+        self._store.give_lock_back(pair)
 
     def place(self, prepared: Prepared) -> Put:
         """Keep what was prepared."""
@@ -160,7 +166,7 @@ class LocalAdding:
         except BaseException:
             blobs.discard()
             raise
-        return dataclasses.replace(blobs.put, was_there=all(was_there))
+        return dataclasses.replace(blobs.put, was_there=True) if all(was_there) else blobs.put
 
     def _place(self, piece: Piece) -> bool:
         if piece.again is not None and not self._store.has(piece.digest):  # swept since it was prepared

@@ -29,12 +29,13 @@ class Partials:
 
     def __init__(self, folder: Path, file_mode: int) -> None:
         self.folder = folder / PARTIAL_FOLDER
+        self._start = f"{self.folder}/"
         self._file_mode = file_mode
         self._guard = threading.Lock()
         self._writer: _Writer | None = None
 
     @contextmanager
-    def new(self, mode: int) -> Iterator[tuple[int, Path]]:
+    def new(self, mode: int) -> Iterator[tuple[int, str]]:
         """Make an empty partial file; it is removed if the block raises, and closed at its end.
 
         Raises:
@@ -46,12 +47,22 @@ class Partials:
             yield descriptor, path
         except BaseException:
             with Swallowing(OSError):
-                path.unlink(missing_ok=True)
+                os.unlink(path)  # noqa: PTH108 - a text, as all paths here
             raise
         finally:
             os.close(descriptor)
 
-    def free_path(self) -> Path:
+    def write(self, data: bytes, mode: int, *, sync: bool) -> str:
+        """Write bytes to a new partial file and return its path; raises as `new`."""
+        with self.new(mode) as (descriptor, path):
+            written = os.write(descriptor, data)
+            while written < len(data):
+                written += os.write(descriptor, memoryview(data)[written:])
+            if sync:
+                os.fsync(descriptor)
+            return path
+
+    def free_path(self) -> str:
         """Return the path of a partial file that is not there yet; this process is its writer.
 
         Raises:
@@ -60,7 +71,7 @@ class Partials:
         writer = self._writer
         if writer is None or writer.pid != os.getpid():
             writer = self._become_writer()
-        return self.folder / f"{writer.name}-{next(writer.count)}"
+        return f"{self._start}{writer.name}-{next(writer.count)}"
 
     def _become_writer(self) -> _Writer:
         fresh = _Writer.begin(self.folder, self._file_mode)

@@ -5,9 +5,9 @@ What is there already is not held: if it went away before the lock was taken, it
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from otel_experiments.artifacts.protocol import Put
@@ -26,14 +26,14 @@ class Piece:
     digest: str
     size_bytes: int
     data: bytes | None = None
-    partial: Path | None = None
+    partial: str | None = None
     again: Callable[[], Piece] | None = None
 
     def discard(self) -> None:
         """Remove the partial file, if it is still there."""
         if self.partial is not None:
             with Swallowing(OSError):
-                self.partial.unlink(missing_ok=True)
+                os.unlink(self.partial)  # noqa: PTH108 - a text
             self.partial = None
 
 

@@ -63,6 +63,8 @@ class Preparing:
         try:
             for inside, here in walk.files():
                 piece = self._piece(here, link, min(HELD_BYTES, room))
+                if piece.data is not None:  # many small files would use up what may be held
+                    piece = self._without_bytes(piece, partial(self._piece, here, link, HELD_BYTES))
                 pieces.append(piece)
                 room -= piece.size_bytes if piece.data is not None else 0
                 is_executable = bool(Path(here).stat().st_mode & 0o100)
@@ -107,7 +109,7 @@ class Preparing:
             if piece is not None:
                 piece.discard()
             raise
-        return self._without_bytes(piece, again)
+        return piece if piece.data is not None else self._without_bytes(piece, again)
 
     def _without_bytes(self, piece: Piece, again: Callable[[], Piece]) -> Piece:
         """Return the piece without its bytes where they are there already."""
@@ -144,7 +146,7 @@ class Preparing:
                 piece.discard()
                 raise
         with place_errors(target):
-            target.chmod(facts.st_mode & 0o555)
+            Path(target).chmod(facts.st_mode & 0o555)
         return self._without_bytes(piece, again)
 
 
@@ -153,8 +155,8 @@ def _check_size(piece: Piece, path: str | PathLike[str], size_bytes: int) -> Non
         raise changed(path)
 
 
-def _check_same(target: Path, path: str | PathLike[str], facts: os.stat_result) -> None:
-    if not os.path.samestat(target.stat(), facts):  # exchanged since it was opened
+def _check_same(target: str, path: str | PathLike[str], facts: os.stat_result) -> None:
+    if not os.path.samestat(Path(target).stat(), facts):  # exchanged since it was opened
         raise changed(path)
 
 

@@ -205,7 +205,7 @@ def test_names_that_no_list_can_hold_are_left_out(blobs, tmp_path, put):
 def test_a_source_that_changed_before_it_was_placed_is_found(blobs, tmp_path, put):
     """Bytes that were there when a file was prepared, and were removed since, are read again and compared."""
     source = tmp_path / "data"
-    source.write_bytes(b"first")
+    source.write_bytes(b"1" * LARGE)
     put(blobs, source)
     same, other = blobs.prepare_file(source), blobs.prepare_file(source)
     blobs.sweep(set)
@@ -213,7 +213,7 @@ def test_a_source_that_changed_before_it_was_placed_is_found(blobs, tmp_path, pu
     with blobs.adding() as adding:
         assert adding.place(same).was_there is False
     blobs.sweep(set)
-    source.write_bytes(b"second")
+    source.write_bytes(b"2" * LARGE)
     with blobs.adding() as adding, pytest.raises(ArtifactSourceError, match="changed"):
         adding.place(other)
     assert list(blobs.digests()) == []

@@ -36,6 +36,17 @@ blobs = LocalBlobStore(Path(sys.argv[1]))
 blobs.prepare_stream(Endless())
 """
 
+FORKS = """
+            import os
+            ready, made = os.pipe()
+            child = os.fork()
+            if not child:
+                os.write(made, b"1")
+                sys.stdin.read()
+            os.read(ready, 1)
+            print(child, flush=True)
+"""
+
 WRITES_ALL = """
 import sys
 from pathlib import Path
@@ -148,11 +159,8 @@ def test_a_forked_child_is_a_writer_of_its_own(blobs, put):
 
 def test_a_child_that_outlives_its_parent_holds_no_lock_of_it(blobs, start):
     """What a killed process wrote counts as a rest, even where a child that it forked lives on."""
-    program = WRITES_A_STREAM.replace(
-        'print("writing"', 'child = __import__("os").fork()\n            print(child or "child"'
-    )
-    writer = start(program, blobs.place)
-    child = int(next(line for line in iter(writer.stdout.readline, "") if line.strip() != "child"))
+    writer = start(WRITES_A_STREAM.replace('print("writing", flush=True)', FORKS), blobs.place)
+    child = int(writer.stdout.readline())
     writer.send_signal(signal.SIGKILL)
     writer.wait(WATCHDOG_S)
     try:
@@ -252,9 +260,8 @@ def test_who_puts_bytes_waits_for_a_sweep(blobs, put):
     with (
         lock.exclusive(blobs.place, 0o600),
         pytest.raises(ArtifactsLockedError, match="by a process that removes unused ones"),
-        lock.shared(blobs.place, 0o600, patience_s=0),
     ):
-        pass
+        lock.Shared(blobs.place, 0o600).take(patience_s=0)
 
 
 def test_writers_without_end_do_not_keep_a_sweep_out(blobs, put):
@@ -265,7 +272,7 @@ def test_writers_without_end_do_not_keep_a_sweep_out(blobs, put):
 
     def write(mine, others):
         while not stop.is_set():
-            with lock.shared(blobs.place, 0o600):
+            with blobs.adding():
                 mine.release()
                 others.acquire(timeout=0.5)  # the other one holds it as well before this one lets go
 
