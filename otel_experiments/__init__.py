@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from otel_experiments._aliases import remove_alias, set_alias
     from otel_experiments._attach import attach, detach
     from otel_experiments._bundle import bundle
+    from otel_experiments._export import export
     from otel_experiments._merge import import_store
     from otel_experiments._push import push
     from otel_experiments._reading import (
@@ -73,6 +74,7 @@ __all__ = [
     "current_run",
     "detach",
     "experiments",
+    "export",
     "export_otlp",
     "find_artifacts",
     "finish",
@@ -143,6 +145,7 @@ _APART = {
     "attach": "otel_experiments._attach",
     "detach": "otel_experiments._attach",
     "bundle": "otel_experiments._bundle",
+    "export": "otel_experiments._export",
     "export_otlp": "otel_experiments._replay",
     "import_otlp": "otel_experiments._replay",
     "import_store": "otel_experiments._merge",

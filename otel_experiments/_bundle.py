@@ -18,6 +18,7 @@ from otel_experiments.model.bundle import BundleManifest, LeftOut
 from otel_experiments.model.store_location import BUNDLE_SUFFIX, StoreLocation
 from otel_experiments.process.paths import is_folder
 from otel_experiments.query import Reader, RunView
+from otel_experiments.query.chosen import chosen_runs
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.semconv import SCHEMA_URL
 from otel_experiments.store import open_store
@@ -92,7 +93,7 @@ def bundle(
     """
     target = check_target(Path(path))
     with open_reader(Settings.resolve(store=store).location.require_store()) as reader:
-        chosen = _chosen(reader, runs, where, experiment)
+        chosen = chosen_runs(reader, runs, where=where, experiment=experiment)
         rule = Taken(artifacts, max_artifact_bytes)
         return write_bundle(
             reader, chosen, target, choice=where or "at all", taken=rule, on_progress=on_progress
@@ -174,21 +175,6 @@ def check_target(target: Path) -> Path:
             f"  Name a file in it: {target / f'runs{BUNDLE_SUFFIX}'}"
         )
     return target
-
-
-def _chosen(
-    reader: Reader,
-    runs: str | RunView | Iterable[str | RunView] | None,
-    where: str | None,
-    experiment: str | None,
-) -> list[RunView]:
-    found: list[RunView] = []
-    if runs is not None:
-        named = [runs] if isinstance(runs, (str, RunView)) else runs
-        found += [reader.run(one if isinstance(one, str) else one.id) for one in named]
-    if runs is None or where is not None or experiment is not None:
-        found += reader.runs(where, experiment=experiment)
-    return found
 
 
 def _finish(writer: BundleWriter, chosen: list[RunView], live: tuple[str, ...]) -> BundleManifest:

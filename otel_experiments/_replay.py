@@ -18,7 +18,7 @@ from otel_experiments.importers.otlp import unpack
 from otel_experiments.importers.otlp.files import FilePart, Unreadable, parts_of
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.received import ReceivedRequest
-from otel_experiments.query import Reader, RunView
+from otel_experiments.query.chosen import chosen_runs
 from otel_experiments.query.export.otlp import ExportReport, OtlpForm
 from otel_experiments.query.export.otlp import export_otlp as write_otlp
 from otel_experiments.query.export.whole_file import whole_file
@@ -88,7 +88,7 @@ def export_otlp(
     """
     is_all = runs is None and where is None and experiment is None
     with open_reader(Settings.resolve(store=store).location.require_store()) as reader:
-        chosen = _chosen(reader, runs, where, experiment)
+        chosen = chosen_runs(reader, runs, where=where, experiment=experiment)
         with whole_file(Path(path)) as sink:
             return write_otlp(
                 reader.store,
@@ -98,17 +98,6 @@ def export_otlp(
                 unattached=is_all if unattached is None else unattached,
                 on_progress=on_progress,
             )
-
-
-def _chosen(
-    reader: Reader, runs: str | Iterable[str] | None, where: str | None, experiment: str | None
-) -> list[RunView]:
-    found: list[RunView] = []
-    if runs is not None:
-        found += [reader.run(one) for one in ([runs] if isinstance(runs, str) else runs)]
-    if runs is None or where is not None or experiment is not None:
-        found += reader.runs(where, experiment=experiment)
-    return list({run.id: run for run in found}.values())
 
 
 def import_otlp(

@@ -62,6 +62,14 @@ _NOUNS: Final[dict[What, str]] = {
     is_flag=True,
     help="With CSV: an apostrophe before texts that a spreadsheet would run as formulas.",
 )
+@click.option(
+    "--anonymize",
+    is_flag=True,
+    help="Other ids, and nothing that says who and where: users, hosts, paths, command lines, repositories.",
+)
+@click.option(
+    "--salt", metavar="TEXT", help="With --anonymize: the same text gives the same ids in each export."
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar, and no word on what was written.")
 @click.pass_context
 def command(  # noqa: PLR0913 - one argument an option
@@ -76,6 +84,8 @@ def command(  # noqa: PLR0913 - one argument an option
     metric: str,
     unattached: bool,
     spreadsheet_safe: bool,
+    anonymize: bool,
+    salt: str | None,
     quiet: bool,
 ) -> None:
     """Write runs, points, spans, events, log records or data points of instruments, one a row, or all as OTLP.
@@ -89,10 +99,14 @@ def command(  # noqa: PLR0913 - one argument an option
         raise click.UsageError("RUN names runs; leave out --where and --experiment.")
     chosen = form or (FORMATS[what][0] if output is None else format_of(str(output), what))
     _check(what, chosen, spreadsheet_safe=spreadsheet_safe, unattached=unattached)
+    if salt is not None and not anonymize:
+        raise click.UsageError("A salt makes other ids; give --anonymize, or leave out --salt.")
     reader = open_session(ctx)
     found = [reader.run(one) for one in runs] if runs else reader.runs(where, experiment=experiment)
     found = list({run.id: run for run in found}.values())
     has_run_filter = bool(runs or where or experiment)
+    if anonymize:
+        reader, found = _anonymous(reader, found, salt)
     if what == "otlp":
         unattached = unattached or not has_run_filter
         _write_otlp(ctx, reader, found, output, form=chosen, unattached=unattached, quiet=quiet)
@@ -111,6 +125,12 @@ def command(  # noqa: PLR0913 - one argument an option
     if output is not None and not quiet:
         things = _NOUNS[what] if count == 1 else f"{_NOUNS[what]}s"
         click.echo(f"Wrote {count} {things} to {clean(str(output))}.", err=True)
+
+
+def _anonymous(reader: Reader, runs: list[RunView], salt: str | None) -> tuple[Reader, list[RunView]]:
+    from otel_experiments.query.anonymous import anonymous  # noqa: PLC0415 - few need it
+
+    return anonymous(reader, runs, salt=salt)
 
 
 def _write(export: RowExport, output: Path | None, form: Format) -> int:

@@ -152,3 +152,22 @@ def test_a_format_that_is_named_goes_into_any_file(terminal, tmp_path):
     result = terminal.run("export", "runs", "mlp-a", "--format", "csv", "-o", str(tmp_path / "x.txt"))
 
     assert (result.exit_code, result.stderr) == (0, f"Wrote 1 run to {tmp_path / 'x.txt'}.\n")
+
+
+def test_an_anonymous_export_has_other_ids_and_no_machine(terminal, tmp_path, jobs):
+    """`--anonymize` with the same `--salt` gives files that go together; without it each has ids of its own."""
+    for what in ("runs", "points"):
+        result = terminal.run(
+            "export", what, "mlp-a", "--anonymize", "--salt", "s", "-o", str(tmp_path / f"{what}.csv")
+        )
+        assert result.exit_code == 0
+    runs, points = ((tmp_path / f"{what}.csv").read_text(encoding="utf-8") for what in ("runs", "points"))
+    other = terminal.text("export", "otlp", "mlp-a", "--anonymize")
+
+    run_id = runs.splitlines()[1].split(",")[0]
+    assert run_id != jobs.ids["mlp-a"]
+    assert {line.split(",")[0] for line in points.splitlines()[1:]} == {run_id}
+    assert "host.name" not in other
+    assert jobs.ids["mlp-a"] not in other
+    assert run_id not in other
+    assert terminal.run("export", "runs", "--salt", "s").exit_code == 2

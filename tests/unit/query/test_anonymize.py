@@ -1,0 +1,233 @@
+"""Anonymous exports: nothing says who and where, ids stay consistent, and what was measured is the same."""
+
+import io
+import json
+
+import pytest
+
+import otel_experiments as ox
+from otel_experiments.codec.anonymize import Anonymizer
+from otel_experiments.errors import QueryError
+from otel_experiments.model.batch import ParamSet, TagSet, WriteBatch
+from otel_experiments.model.instrument import InstrumentPoint
+from otel_experiments.model.log import LogRecord
+from otel_experiments.model.metric import PointBlock, SeriesKey
+from otel_experiments.model.run import Owner, Run, RunState
+from otel_experiments.model.span import Event, Link, Resource, Span
+from otel_experiments.query import Reader
+from otel_experiments.query.anonymous import anonymous
+from otel_experiments.query.export.otlp import export_otlp
+from otel_experiments.query.export.rows import WHAT, RowExport
+from otel_experiments.semconv import attributes as attr
+from otel_experiments.store import open_store
+
+NOW_NS = 1_700_000_000_123_456_789
+PARENT, CHILD = "0a" * 16, "1b" * 16
+SPAN = "2c" * 8
+SECRETS = [
+    "alice", "node-17", "/srv", "/mnt", "train.py", "github.com", "10.1.2.3", "secret@corp.example", "feature/x",
+    PARENT, CHILD, SPAN, "cafebabe-0000-4000-8000-000000000000", "corp.example",
+]  # fmt: skip
+
+RESOURCE = {
+    attr.SERVICE_NAME: "vision",
+    attr.SERVICE_INSTANCE_ID: "cafebabe-0000-4000-8000-000000000000",
+    attr.HOST_NAME: "node-17",
+    attr.HOST_ARCH: "amd64",
+    attr.PROCESS_OWNER: "alice",
+    attr.PROCESS_COMMAND_ARGS: ["python", "/home/alice/train.py"],
+    attr.PROCESS_WORKING_DIRECTORY: "/home/alice",
+    attr.PROCESS_RUNTIME_VERSION: "3.11.7",
+    attr.VCS_REPOSITORY_URL_FULL: "https://github.com/alice/vision",
+    attr.VCS_REF_HEAD_NAME: "feature/x",
+    attr.ML_RUN_ID: PARENT,
+    "user.email": "secret@corp.example",
+}
+
+
+@pytest.fixture(params=["sqlite://:memory:", "memory://"])
+def reader(request):
+    """Return a reader over a run and its child, which say who and where in every place that can."""
+    owner = Owner("node-17", "boot", 1, 1)
+    runs = [
+        Run(PARENT, "exp", "alice's sweep", RunState.SUCCEEDED, NOW_NS, NOW_NS, NOW_NS + 10**9, resource=RESOURCE, owner=owner, root_span_id=SPAN),
+        Run(CHILD, "exp", "child", RunState.FAILED, NOW_NS, NOW_NS, NOW_NS + 10**9, reason="no file /mnt/data/x.csv on node-17", parent_run_id=PARENT, description="ask secret@corp.example"),
+    ]  # fmt: skip
+    resource = Resource(RESOURCE)
+    batch = WriteBatch(runs=runs)
+    params = {
+        "lr": 0.1, "seed": 7, "data": "/srv/data/train.csv", "note": "see 10.1.2.3:80 or https://corp.example/x?y",
+        "nested": ["~/x", {"host.name": "node-17"}], "ratio": "train/val", "of": f"run {PARENT}",
+    }  # fmt: skip
+    batch.params += [ParamSet(PARENT, key, value, NOW_NS) for key, value in params.items()]
+    batch.tags += [
+        TagSet(PARENT, "where", "node-17 by alice", NOW_NS),
+        TagSet(PARENT, "team", "malice", NOW_NS),
+    ]
+    batch.points.append(PointBlock(PARENT, (SeriesKey("val/loss"),), [0.0], [NOW_NS], ([0.5],)))
+    batch.spans.append(
+        Span(
+            PARENT, SPAN, "run exp", NOW_NS, NOW_NS + 1,
+            status_message="failed at /mnt/x", attributes={attr.CODE_FILE_PATH: "/srv/a.py", "k": "v", "at": "/srv/a.py:3"},
+            events=(Event("exception", NOW_NS, {attr.EXCEPTION_STACKTRACE: '  File "/home/alice/train.py", line 7, in fit\n'}),),
+            links=(Link(CHILD, "3d" * 8),), resource=resource, run_id=PARENT, trace_state="corp.example=1",
+        )
+    )  # fmt: skip
+    batch.log_records.append(
+        LogRecord(
+            NOW_NS,
+            NOW_NS,
+            body="hello alice",
+            trace_id=PARENT,
+            span_id=SPAN,
+            run_id=PARENT,
+            resource=resource,
+        )
+    )
+    batch.log_records.append(
+        LogRecord(
+            NOW_NS, NOW_NS, event_name="saved", body={"path": "/mnt/y"}, run_id=PARENT, resource=resource
+        )
+    )
+    batch.instrument_points.append(
+        InstrumentPoint(
+            "n",
+            "sum",
+            NOW_NS,
+            value=3,
+            attributes={"host.name": "node-17", "a": 1},
+            exemplars=({"trace_id": PARENT},),
+            run_id=PARENT,
+            resource=resource,
+        )
+    )
+    store = open_store(request.param)
+    store.apply(batch)
+    with Reader(store) as opened:
+        yield opened
+
+
+def exported(reader, what, form="jsonl", salt="s", runs=None):
+    """Return the text of an anonymous export."""
+    made, found = anonymous(reader, runs, salt=salt)
+    if what == "otlp":
+        sink = io.BytesIO()
+        export_otlp(made.store, [run.record for run in found], sink, unattached=True)
+        return sink.getvalue().decode()
+    text = io.StringIO()
+    RowExport(made, found, what).write_text(form, text)
+    return text.getvalue()
+
+
+@pytest.mark.parametrize("what", WHAT)
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_nothing_says_who_and_where(reader, what, form):
+    """No name of a user, machine, path, repository or address is in the file, and no id of a run, trace or span."""
+    text = exported(reader, what, form)
+
+    # `malice` is another word, and stays.
+    assert [one for one in SECRETS if one in text.replace("malice", "")] == []
+    assert len(text) > 100
+
+
+def test_what_was_measured_stays(reader):
+    """Names of metrics, params and tags, numbers, times and states are as they were; so are texts that are no paths."""
+    first, second = map(json.loads, exported(reader, "runs").splitlines())
+
+    assert first["params"]["lr"] == 0.1
+    assert first["params"]["ratio"] == "train/val"
+    assert first["params"]["data"] == "<path>"
+    assert first["params"]["note"] == "see <address>:80 or <url>"
+    assert first["params"]["nested"] == ["<path>", {}]
+    assert first["tags"] == {"where": "<host> by <user>", "team": "malice"}
+    assert (first["name"], first["state"], first["created_unix_nano"]) == (
+        "<user>'s sweep",
+        "succeeded",
+        NOW_NS,
+    )
+    assert first["metrics"][0]["name"] == "val/loss"
+    assert second["reason"] == "no file <path> on <host>"
+    assert second["description"] == "ask <email>"
+    assert json.loads(exported(reader, "points"))["value"] == 0.5
+    (span,) = map(json.loads, exported(reader, "spans").splitlines())
+    assert span["attributes"] == {"k": "v", "at": "<path>"}
+    assert span["events"][0]["attributes"][attr.EXCEPTION_STACKTRACE] == '  File "<path>", line 7, in fit\n'
+
+
+def test_ids_still_go_together(reader):
+    """A run, its child, spans, points and texts that name the run have the same new id, also in another file with the same salt."""
+    first, second = map(json.loads, exported(reader, "runs").splitlines())
+    (span,) = map(json.loads, exported(reader, "spans").splitlines())
+    (log,) = map(json.loads, exported(reader, "logs").splitlines())
+
+    assert len(first["run_id"]) == 32
+    assert second["parent_run_id"] == first["run_id"] == span["run_id"] == span["trace_id"] == log["trace_id"]
+    assert first["params"]["of"] == f"run {first['run_id']}"
+    assert span["links"][0]["trace_id"] == second["run_id"]
+    assert log["span_id"] == span["span_id"] != SPAN
+    assert json.loads(exported(reader, "points"))["run_id"] == first["run_id"]
+
+
+def test_without_a_salt_two_exports_have_nothing_in_common(reader):
+    """The key is made anew and kept nowhere."""
+    one, other = (exported(reader, "points", salt=None) for _ in range(2))
+
+    assert json.loads(one)["run_id"] != json.loads(other)["run_id"]
+
+
+def test_an_anonymous_run_comes_back_by_import(reader, tmp_path):
+    """OTLP of anonymous runs makes the same runs elsewhere, with their params and points."""
+    path = tmp_path / "runs.jsonl"
+    path.write_text(exported(reader, "otlp"), encoding="utf-8")
+
+    ox.import_otlp(path, store=tmp_path / "other.db")
+
+    runs = ox.runs(store=tmp_path / "other.db")
+    assert sorted(run.name for run in runs) == ["<user>'s sweep", "child"]
+    (parent,) = [run for run in runs if run.name != "child"]
+    assert (parent.params["lr"], parent.metrics["val/loss"].last) == (0.1, 0.5)
+    assert parent.resource[attr.HOST_ARCH] == "amd64"
+
+
+def test_only_chosen_runs_are_shown(reader):
+    """An export of one run holds nothing of the other."""
+    chosen = [reader.run("child")]
+
+    assert len(exported(reader, "runs", runs=chosen).splitlines()) == 1
+    assert exported(reader, "points", runs=chosen) == ""
+
+
+def test_anonymous_runs_answer_no_sql(reader):
+    """The tables say who and where."""
+    made, _ = anonymous(reader, None)
+
+    with pytest.raises(QueryError, match="answer no SQL"):
+        made.sql("select 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/data/x", "<path>"),
+        ("/home/a b/c d.csv", "<path>"),
+        ("~/x/y.pt and ~bob/z", "<path>"),
+        ("from ~bob/z", "from <path>"),
+        (r"C:\Users\bob\x y.txt", "<path>"),
+        (r"at C:\Users\bob\x.txt, line 3", "at <path>, line 3"),
+        (r"\\server\share\x", "<path>"),
+        ("--data=/mnt/x --lr=1", "--data=<path> --lr=1"),
+        ("open '/mnt/x/y', please", "open '<path>', please"),
+        ("PATH=/bin:/usr/bin", "PATH=<path>:<path>"),
+        ("git@github.com:org/repo.git", "<url>"),
+        ("s3://bucket/key of bob@corp.example", "<url> of <email>"),
+        ("3/4, train/loss, a / b, and/or, 1.2.3, 10.0.0.1", "3/4, train/loss, a / b, and/or, 1.2.3, <address>"),
+        ("", ""),
+        ("plain", "plain"),
+        ("deadbeef", "deadbeef"),
+        ("0" * 32, "0" * 32),
+        ("a" * 64, "a" * 64),
+    ],
+)  # fmt: skip
+def test_paths_and_addresses_in_texts_are_replaced(text, expected):
+    """What looks like one is what it was; fractions, names with a slash and digests stay."""
+    assert Anonymizer("s").text(text) == expected
