@@ -57,20 +57,38 @@ if TYPE_CHECKING:
         worker_init,
     )
     from otel_experiments._replay import export_otlp, import_otlp
+    from otel_experiments.codec.media.audio import Audio
+    from otel_experiments.codec.media.figure import Figure
+    from otel_experiments.codec.media.histogram import Histogram
+    from otel_experiments.codec.media.image import Image
+    from otel_experiments.codec.media.plots import Plot, confusion_matrix, pr_curve, roc_curve
+    from otel_experiments.codec.media.table import Table
+    from otel_experiments.codec.media.texts import Html, Text
+    from otel_experiments.codec.media.video import Video
     from otel_experiments.model.run import RunState
     from otel_experiments.record.base.otlp_setting import Otlp
 
     __version__: str
 
 __all__ = [
+    "Audio",
+    "Figure",
+    "Histogram",
+    "Html",
+    "Image",
     "Otlp",
+    "Plot",
     "Recorder",
     "Run",
     "RunState",
+    "Table",
+    "Text",
+    "Video",
     "artifact",
     "attach",
     "bundle",
     "configure",
+    "confusion_matrix",
     "current_run",
     "detach",
     "experiments",
@@ -87,8 +105,10 @@ __all__ = [
     "log_artifact",
     "log_params",
     "open_reader",
+    "pr_curve",
     "push",
     "remove_alias",
+    "roc_curve",
     "run",
     "run_of",
     "runs",
@@ -119,6 +139,9 @@ _ELSEWHERE = {
     "end_run": "finish()",
     "active_run": "current_run()",
     "set_experiment": "configure(experiment=...)",
+    **dict.fromkeys(
+        ("log_image", "log_figure", "log_table", "log_text"), "log({name: Image(...), Table(...), ...})"
+    ),
     "search_runs": "runs('metrics.loss.min < 0.1')",
 }
 """What hands that learnt another tracker type, and what it is here."""
@@ -126,13 +149,14 @@ _ELSEWHERE = {
 
 _NOT_HERE = {
     **dict.fromkeys(
-        ("Image", "Video", "Audio", "Table", "Histogram", "Html", "plot"),
-        "what is recorded are numbers, params, tags, events and spans",
+        ("Object3D", "Molecule", "Graph"),
+        "it has no form of its own here; keep its file with run.log_artifact(path)",
     ),
     **dict.fromkeys(
         ("Artifact", "save"),
         "files and folders are kept by log_artifact(path, name), bytes as well",
     ),
+    "plot": "it is no package here; log confusion_matrix(...), roc_curve(...), pr_curve(...), Histogram(...) or a Table(...)",
     "watch": "gradients are not recorded by themselves; log their norms with run.log",
     "autolog": "nothing is logged by itself; call log({name: value})",
     "login": "there is no account and no server; remove the call",
@@ -142,16 +166,28 @@ _NOT_HERE = {
 
 _LIGHT = {"Otlp": "otel_experiments.record.base.otlp_setting", "RunState": "otel_experiments.model.run"}
 _APART = {
+    "Audio": "otel_experiments.codec.media.audio",
+    "Figure": "otel_experiments.codec.media.figure",
+    "Histogram": "otel_experiments.codec.media.histogram",
+    "Html": "otel_experiments.codec.media.texts",
+    "Image": "otel_experiments.codec.media.image",
+    "Plot": "otel_experiments.codec.media.plots",
+    "Table": "otel_experiments.codec.media.table",
+    "Text": "otel_experiments.codec.media.texts",
+    "Video": "otel_experiments.codec.media.video",
     "attach": "otel_experiments._attach",
+    "confusion_matrix": "otel_experiments.codec.media.plots",
     "detach": "otel_experiments._attach",
     "bundle": "otel_experiments._bundle",
     "export": "otel_experiments._export",
     "export_otlp": "otel_experiments._replay",
     "import_otlp": "otel_experiments._replay",
     "import_store": "otel_experiments._merge",
+    "pr_curve": "otel_experiments.codec.media.plots",
     "push": "otel_experiments._push",
     "remove_alias": "otel_experiments._aliases",
     "set_alias": "otel_experiments._aliases",
+    "roc_curve": "otel_experiments.codec.media.plots",
 }
 _READING = (
     "artifact", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "sql",

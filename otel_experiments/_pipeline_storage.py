@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from otel_experiments.collect.drain import Drain
 from otel_experiments.errors import ArtifactNotFoundError
+from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.model.stored_page import StoredPage
@@ -148,7 +149,7 @@ class StoredPipeline:
             self._store.close()
 
     def highest_steps(self, run_id: str) -> dict[SeriesKey, float]:
-        """Return the highest step of each series that the store holds of a run, whatever rank wrote it."""
+        """Return the highest step of each series, and of media, that the store holds of a run, whatever rank wrote it."""
         if self._store is None:
             return {}
         found: dict[SeriesKey, float] = {}
@@ -156,6 +157,10 @@ class StoredPipeline:
             steps = self._store.points(run_id, series.key).steps
             key = SeriesKey(series.key.name, series.key.phase)  # whatever rank goes on with it
             found[key] = max(series.summary.last_step, *steps, found.get(key, -math.inf))
+        for stored in self._store.artifacts(ArtifactQuery(role="media", run_ids=(run_id,))):
+            media = stored.logged
+            key = SeriesKey(media.name, media.phase)
+            found[key] = max(-1.0 if media.step is None else media.step, found.get(key, -math.inf))
         return found
 
     def series_of(self, run_id: str) -> list[Series]:

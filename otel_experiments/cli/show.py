@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from otel_experiments.cli.media_list import print_media
 from otel_experiments.cli.metrics import print_gauges, print_series
 from otel_experiments.cli.root import json_option, store_option, typed_store
 from otel_experiments.cli.session import open_session
@@ -27,7 +28,7 @@ from otel_experiments.model.unsent import Unsent
 from otel_experiments.query import RunView
 from otel_experiments.query.fold import FoldedNode, fold
 from otel_experiments.query.json_values import Plain, json_line, plain
-from otel_experiments.query.plain import plain_artifact, plain_group, plain_run
+from otel_experiments.query.plain import plain_artifact, plain_group, plain_media, plain_run
 from otel_experiments.query.unsent import rows_left_behind, unsent_texts
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.semconv import attributes
@@ -70,6 +71,7 @@ def command(ctx: click.Context, *, run: str, is_all: bool, has_logs: bool, as_js
     _print_config(console, view, limit)
     _print_ranks(console, view, limit)
     _print_summary(console, view, limit)
+    _print_media(console, view, limit)
     _print_artifacts(console, view, limit)
     _print_environment(console, view)
     _print_attached(console, view)
@@ -118,6 +120,7 @@ def _plain_page(
             }
             for one in view.rank_differences
         ],
+        "media": [plain_media(series) for series in view.media.values()],
         "artifacts": [plain_artifact(one) for one in view.artifacts.all()],
         "used_artifacts": [plain_artifact(one) for one in view.used_artifacts],
         "attached": [plain_group(one) for one in view.attached],
@@ -270,6 +273,14 @@ def _print_artifacts(console: Console, run: RunView, limit: int | None) -> None:
             _heading(console, heading)
             print_artifacts(console, found[:limit], experiment=run.experiment)
             _say_more(console, len(found), limit)
+
+
+def _print_media(console: Console, run: RunView, limit: int | None) -> None:
+    media = run.media
+    if media:
+        _heading(console, "media")
+        print_media(console, media, limit)
+        _say_more(console, len(media), limit)
 
 
 def _print_attached(console: Console, run: RunView) -> None:

@@ -76,11 +76,13 @@ def is_plain_number(value: object) -> bool:
 def why_none(value: object) -> str:
     """Return why the value of a metric was refused, and what can be done with it."""
     if isinstance(value, (str, bytes)):
-        return "for texts there are run.set_tag, run.log_params and run.emit"
+        return "for texts there are run.set_tag, run.log_params and run.emit, and for what a model writes Text(text)"
     if value is None:
         return "leave the metric out, or log float('nan')"
     if isinstance(value, int):
         return "it is larger than any float; log its logarithm, or the integer with run.log_params"
+    if hasattr(value, "shape"):
+        return "log one number of it, such as its mean, or say what it is: Histogram(array), Image(array), Table(data=array)"
     return "log one number of it, such as its mean, or each of its numbers under a name of its own"
 
 
@@ -90,12 +92,14 @@ def _may_be_a_warning(error: Exception) -> bool:
 
 
 def _number(value: Any) -> int | float:  # as above
-    if _kind_of(value) in _NO_NUMBERS or (
-        type(value).__module__.startswith("numpy.ma") and bool(cast("Any", value).mask)
+    if (
+        type(value).__name__ == "DataFrame"
+        or _kind_of(value) in _NO_NUMBERS
+        or (type(value).__module__.startswith("numpy.ma") and bool(cast("Any", value).mask))
     ):
         raise TypeError(
             value
-        )  # float() drops the imaginary part, and masked values say zero or NaN and are neither
+        )  # float() drops the imaginary part, masked values say zero or NaN and are neither, a frame is a table
     for name in ("item", "numpy"):  # numpy, torch, JAX, CuPy; TensorFlow
         method = getattr(value, name, None)
         if callable(method):

@@ -16,6 +16,8 @@ from otel_experiments.model.run import ParamValue
 ArtifactRole = Literal["artifact", "media"]
 """`media` are values that are shown over steps, as images; they have no versions and no aliases."""
 
+MEDIA_PHASE: Final = "phase"
+"""The key of the metadata of media that has the phase, where one was given."""
 DIGEST_START: Final = "sha256:"
 LATEST: Final = "latest"
 LEAST_PREFIX: Final = 8
@@ -54,6 +56,13 @@ class ArtifactLogged:
     place: str = ""
     rank: int | None = None
     span_id: str = ""
+
+    @property
+    def phase(self) -> str:
+        """The phase in which media were logged; empty where none was given."""
+        found = self.metadata.get(MEDIA_PHASE, "")
+        return found if self.role == "media" and isinstance(found, str) else ""
+
     version: int | None = None
 
 

@@ -15,6 +15,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.run import RunFacts
 from otel_experiments.model.span import Span
 from otel_experiments.query.json_values import Plain, plain, plain_number, plain_step
+from otel_experiments.query.media_view import MediaSeries
 from otel_experiments.query.metrics_view import SeriesView
 from otel_experiments.query.run_view import RunView
 
@@ -161,6 +162,18 @@ def plain_instrument_point(point: InstrumentPoint) -> dict[str, Plain]:
         "temporality": TEMPORALITIES.get(point.temporality),
         "attributes": plain(point.attributes),
         "scope": {"name": point.scope.name, "version": point.scope.version},
+    }
+
+
+def plain_media(series: MediaSeries) -> dict[str, Plain]:
+    """Return what a run logged under one name that is no number, without its bytes."""
+    return {
+        "name": series.name,
+        "type": series.type,
+        "count": len(series),
+        "steps": [plain_step(step) for step in series.steps],
+        "media_type": series.last.media_type,
+        "size_bytes": sum(item.size_bytes for item in series),
     }
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.rank_config import RankDifference
     from otel_experiments.model.span import Link
     from otel_experiments.query.artifact_view import ArtifactsView, ArtifactView
+    from otel_experiments.query.media_view import MediaView
     from otel_experiments.query.spans_view import SpansView
 
 PAGE_SIZE = 500
@@ -310,6 +311,13 @@ class RunView:
         from otel_experiments.query.artifact_view import ArtifactsView  # noqa: PLC0415 - few ask
 
         return ArtifactsView(self._page.artifacts, self.id)
+
+    @cached_property
+    def media(self) -> MediaView:
+        """What the run logged that is no number, by name: pictures, tables, sounds; bytes are read when they are asked for."""
+        from otel_experiments.query.media_view import MediaView  # noqa: PLC0415 - as above
+
+        return MediaView(self._page.artifacts, self.id)
 
     @cached_property
     def used_artifacts(self) -> list[ArtifactView]:

@@ -314,7 +314,7 @@ def test_a_name_of_another_tracker_says_what_it_is_here(name):
     assert told.partition("(")[0] in ox.__all__
 
 
-@pytest.mark.parametrize("name", ["Image", "Table", "Artifact", "save", "watch", "autolog", "login"])
+@pytest.mark.parametrize("name", ["Object3D", "plot", "Artifact", "save", "watch", "autolog", "login"])
 def test_a_thing_of_another_tracker_that_is_not_here_says_what_to_do(name):
     """The error has more to say than that there is no such name."""
     with pytest.raises(AttributeError, match=rf"^module 'otel_experiments' has no attribute '{name}': \w+ "):

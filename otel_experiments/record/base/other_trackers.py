@@ -18,6 +18,7 @@ from otel_experiments.model.run import RunState
 from otel_experiments.record.base.notices import say_once
 
 _OF_RUNS_ELSEWHERE: Final = {
+    "log_dict": "use run.emit(name, body) for a value, run.log_params for params, run.log_artifact for a file",
     "summary": "the summary is made of what was logged; log a final number with run.log({name: value}), read it with "
     "otel_experiments.run(run.id).metrics",
     "history": "read it with otel_experiments.run(run.id).metrics[name].points()",
@@ -31,6 +32,19 @@ _OF_RUNS_ELSEWHERE: Final = {
     "log_file": "use run.log_artifact(path, name)",
     "upload_artifact": "use run.log_artifact(path, name)",
     "save": "keep a file or folder with run.log_artifact(path, name)",
+    **dict.fromkeys(
+        (
+            "log_image",
+            "log_figure",
+            "log_table",
+            "log_text",
+            "log_histogram",
+            "log_html",
+            "log_audio",
+            "log_video",
+        ),
+        "use run.log({name: ox.Image(...)}), and Figure, Table, Text, Histogram, Html, Audio, Video in the same way",
+    ),
     "watch": "gradients are not recorded by themselves; log their norms with run.log",
     "alert": "record an event with run.emit(name, body)",
 }

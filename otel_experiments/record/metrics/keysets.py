@@ -202,6 +202,12 @@ class Keysets:
                 floor[0] = step
                 return step
 
+    def reach_step(self, key: SeriesKey, step: float) -> None:
+        """Let the next step of a series be above this one."""
+        floor = self._floors.setdefault(key, [-1.0])
+        if step > floor[0]:  # noqa: PLR1730 - no call in between, as in take_step
+            floor[0] = step
+
     def reset_in_child(self) -> None:
         """Replace the lock, which another thread of the parent may have held at the fork."""
         self._lock = threading.RLock()

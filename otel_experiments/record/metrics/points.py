@@ -24,6 +24,7 @@ from otel_experiments.record.base.names import clean_name
 from otel_experiments.record.base.other_trackers import tell_uncommitted, tell_unknown
 from otel_experiments.record.base.room import why_not_kept
 from otel_experiments.record.metrics.keysets import Keyset, Keysets, Known
+from otel_experiments.record.metrics.other_values import OtherValues
 
 EPOCH_METRIC: Final = "epoch"
 """The series that `epoch=` goes to: a metric of its own, so that it can be an axis."""
@@ -40,6 +41,7 @@ class PointRecorder:
 
     Attributes:
         is_gated: while True, nothing is recorded; `goldens` counts what came.
+        others: takes what is no number.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class PointRecorder:
         self._keysets = Keysets(run_id, highest_steps, rank=rank)
         self._now_ns = clock
         self._gate = gate or Gate(run_id, guard)
+        self.others = OtherValues(guard, self._keysets)
         self.is_gated = False
 
     @property
@@ -196,35 +199,52 @@ class PointRecorder:
                     f"run.log takes a mapping of names to numbers, not {type(values).__name__}; the call is lost",
                 )
                 return
-            checked_step = self._check_step(step)
+            checked_step = _checked_step(step, self._guard)
             numbers: dict[Any, float] = {}
-            self._gather(values, "", numbers, 0)
-            keyset = self._keysets.find(tuple(numbers), phase)
-            if keyset is None:
-                numbers, phase = self._usable(numbers), self._usable_phase(phase)
-                if not numbers:
-                    return
-                keyset = self._keysets.get(tuple(numbers), phase)
-            if keyset.is_exact and not _are_exact(map(type, values.values())):
-                keyset.is_exact = False
-            if checked_step is None:
-                self._record_next(keyset, numbers, phase)
-            else:
-                self._record(keyset, numbers.values(), checked_step)
+            others: dict[Any, Any] = {}
+            self._gather(values, "", numbers, others)
+            step_of_numbers = self._record_numbers(values, numbers, checked_step, phase)
+            if others:
+                at = step_of_numbers if checked_step is None else checked_step
+                self.others.keep(others, at, self._usable_phase(phase))
         except Exception as error:  # recording never raises into training code
             if is_interruption(error):
                 raise
             self._guard.lost("metric", f"Metric points were not recorded: {error!r}", count=1, error=error)
 
-    def _gather(self, values: Mapping[Any, Any], prefix: str, numbers: dict[Any, float], depth: int) -> None:
-        """Collect the numbers of a mapping; below nested ones the names are dotted, as those of params are."""
+    def _record_numbers(
+        self, values: Mapping[Any, Any], numbers: dict[Any, float], step: float | None, phase: str | None
+    ) -> float | None:
+        """Record the numbers of a call; return the step that they got, None where none was recorded."""
+        keyset = self._keysets.find(tuple(numbers), phase)
+        if keyset is None:
+            numbers, phase = self._usable(numbers), self._usable_phase(phase)
+            if not numbers:
+                return None
+            keyset = self._keysets.get(tuple(numbers), phase)
+        if keyset.is_exact and not _are_exact(map(type, values.values())):
+            keyset.is_exact = False
+        if step is None:
+            return self._record_next(keyset, numbers, phase)
+        self._record(keyset, numbers.values(), step)
+        return step
+
+    def _gather(
+        self,
+        values: Mapping[Any, Any],
+        prefix: str,
+        numbers: dict[Any, float],
+        others: dict[Any, Any],
+        depth: int = 0,
+    ) -> None:
+        """Sort a mapping into numbers and what else is kept; below nested ones the names are dotted, as those of params."""
         for name, value in values.items():
             full = f"{prefix}{text_of(name)}" if prefix else name
             kind = type(value)
             if kind not in PLAIN and isinstance(value, Mapping) and value and depth < _MAX_NESTING:
-                self._gather(value, f"{text_of(full)}.", numbers, depth + 1)
+                self._gather(value, f"{text_of(full)}.", numbers, others, depth + 1)
                 continue
-            number = float(value) if kind is float or kind is bool else self._number(full, value)
+            number = float(value) if kind is float or kind is bool else self._number(full, value, others)
             if number is None:
                 continue
             if full in numbers:
@@ -238,32 +258,16 @@ class PointRecorder:
                 )
             numbers[full] = number
 
-    def _check_step(self, step: Any) -> float | None:
-        if step is None:
-            return None
-        try:
-            checked = number_of(step)
-            if math.isfinite(checked):
-                return checked
-        except Exception as error:  # any object may be passed, and any may raise
-            if is_interruption(error):
-                raise
-            checked = math.nan
-        self._guard.lost(
-            "metric step",
-            lambda: (
-                f"The step {shown(step)} is not a finite number; the points keep their value and get the next step"
-            ),
-        )
-        return None
-
-    def _number(self, name: object, value: Any) -> float | None:
+    def _number(self, name: object, value: Any, others: dict[Any, Any]) -> float | None:
         if type(value) not in NO_NUMBERS:
             try:
                 return number_of(value)
             except Exception as error:  # any object may be passed, and any may raise
                 if is_interruption(error):
                     raise
+        if self.others.takes(value):
+            others[name] = value
+            return None
         self._guard.lost(
             "metric value",
             lambda: (
@@ -305,21 +309,43 @@ class PointRecorder:
             return None
         return cast("str", phase)
 
-    def _record_next(self, keyset: Keyset, numbers: Mapping[Any, float], phase: str | None) -> None:
-        """Give each metric its own next step; metrics whose next step is the same share a record."""
+    def _record_next(self, keyset: Keyset, numbers: Mapping[Any, float], phase: str | None) -> float:
+        """Give each metric its own next step; metrics whose next step is the same share a record. Return the highest."""
         if not keyset.is_shared:
             step = keyset.highest + 1.0  # as above
             keyset.highest = step
             self._record(keyset, numbers.values(), step)
-            return
+            return step
         groups: dict[float, dict[str, float]] = {}
         for key, (name, number) in zip(keyset.keys, numbers.items(), strict=True):
             groups.setdefault(self._keysets.take_step(key), {})[name] = number
         for step, group in groups.items():
             part = keyset if len(groups) == 1 else self._keysets.get(tuple(group), phase)
             self._record(part, group.values(), step)
+        return max(groups)
 
     def _record(self, keyset: Keyset, numbers: Iterable[float], step: float) -> None:
         if step > keyset.highest:  # noqa: PLR1730 - as above
             keyset.highest = step
         self._append(keyset, keyset.pack(_POINTS, keyset.number, step, self._now_ns(), *numbers))
+
+
+def _checked_step(step: Any, guard: RunGuard) -> float | None:
+    """Return a step as it is recorded; None, and a loss, for one that is no finite number."""
+    if step is None:
+        return None
+    try:
+        checked = number_of(step)
+        if math.isfinite(checked):
+            return checked
+    except Exception as error:  # any object may be passed, and any may raise
+        if is_interruption(error):
+            raise
+        checked = math.nan
+    guard.lost(
+        "metric step",
+        lambda: (
+            f"The step {shown(step)} is not a finite number; the points keep their value and get the next step"
+        ),
+    )
+    return None

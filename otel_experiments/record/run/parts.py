@@ -12,6 +12,7 @@ from otel_experiments.record.run.core import RunCore
 from otel_experiments.record.run.given_values import GivenValues
 from otel_experiments.record.run.life import RunLife
 from otel_experiments.record.run.life_cycle import LifeCycle
+from otel_experiments.record.run.media import MediaRecorder
 from otel_experiments.record.run.recording import Recording
 from otel_experiments.record.run.work import Work
 from otel_experiments.record.spans.loops import Loops
@@ -43,6 +44,7 @@ class RunParts:
         self.artifacts = Artifacts(core)
         self.checkpoints = Checkpoints(core)
         self.work = Work(core, self.loops)
+        core.points.others.keeper = MediaRecorder(core)
         core.parts = self
 
     def reset_in_child(self) -> None:

@@ -203,8 +203,9 @@ class Run:
         When the call returns, SIGKILL loses none of it. Steps may repeat, go back or be floats; without one,
         each metric gets its highest step so far plus one, from 0 on. NaN and infinities are kept exactly. `epoch` is
         recorded as a metric of that name, `phase` (train, validation, test, or any text) makes a series of its
-        own. Nested mappings make dotted names. What is not a number is counted and told once for its name;
-        the other values of the call are kept.
+        own. Nested mappings make dotted names. Pictures, figures, tables, texts, sounds and distributions (`ox.Image`,
+        `ox.Table`, ...; figures, images of Pillow and frames as they are; lists of them) are kept too, and read back by
+        `ox.run(...).media`. What is neither is counted and told once for its name; the other values of the call are kept.
         `commit` and `sync` are there for calls written for other trackers, and do nothing.
 
         Units: the metrics' own.

@@ -1,0 +1,118 @@
+"""What `run.log` is given that is no number: pictures, figures, tables, sounds, distributions. `Run.log` documents it.
+
+Each becomes bytes in the caller's thread, so that it is safe when the call returns, and is kept as an artifact is. What cannot
+be kept is told once for its name and counted, kind `media`; what is kept otherwise than it was given, kind `media value`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+from opentelemetry import trace
+
+from otel_experiments.codec.text import shown, text_of
+from otel_experiments.errors import ArtifactError
+from otel_experiments.journal.limits import reason_of
+from otel_experiments.model.artifact import MEDIA_PHASE, ArtifactLogged
+from otel_experiments.process.interruption import pass_on
+from otel_experiments.record.run.artifact_source import Source, source_of
+from otel_experiments.record.run.keeping import keep
+from otel_experiments.semconv import attributes as attr
+
+if TYPE_CHECKING:
+    from otel_experiments.artifacts.protocol import Put
+    from otel_experiments.codec.media.media import Encoded, Media
+    from otel_experiments.record.run.core import RunCore
+
+KIND: Final = "media"
+CHANGED: Final = "media value"
+
+
+class MediaRecorder:
+    """The part of a run that keeps media."""
+
+    def __init__(self, core: RunCore) -> None:
+        self._core = core
+
+    def takes(self, value: object) -> bool:
+        """Tell whether a value is media, or a list of them."""
+        from otel_experiments.codec.media.encode import listed_media  # noqa: PLC0415 - a run of numbers needs none of it
+
+        return listed_media(value) is not None
+
+    def keep(self, name: str, value: object, step: float, phase: str | None) -> None:
+        """Keep a value at a step, or each one of a list."""
+        from otel_experiments.codec.media.encode import listed_media  # noqa: PLC0415 - as above
+
+        with self._core.guard:
+            for index, media in enumerate(listed_media(value) or ()):
+                self._keep_one(name, media, (step, index), phase)
+
+    def _keep_one(self, name: str, media: Media, place: tuple[float, int], phase: str | None) -> None:
+        from otel_experiments.codec.media.encode import encode_media  # noqa: PLC0415 - as above
+        from otel_experiments.codec.media.media import MediaRefusedError  # noqa: PLC0415 - as above
+
+        guard = self._core.guard
+
+        def tell(what: str) -> None:
+            guard.lost(
+                CHANGED, f"The {media.type} {shown(name)} is not kept as it was given: {what}", name=name
+            )
+
+        try:
+            encoded = encode_media(media, tell)
+            if encoded is not None:
+                self._write(name, encoded, place, phase)
+        except MediaRefusedError as error:
+            self._lost(name, media, text_of(error), error)
+        except (ArtifactError, OSError, MemoryError) as error:
+            pass_on(error)
+            why = str(reason_of(error)) if isinstance(error, OSError) and error.errno else text_of(error)
+            self._lost(name, media, why, error)
+
+    def _write(self, name: str, encoded: Encoded, place: tuple[float, int], phase: str | None) -> None:
+        core = self._core
+        step, index = place
+        redactor = core.pipeline.redactor
+        metadata = {**encoded.metadata, MEDIA_PHASE: phase} if phase else encoded.metadata
+        span = trace.get_current_span(core.context_here()).get_span_context()
+
+        def describe(put: Put) -> ArtifactLogged:
+            return ArtifactLogged(
+                run_id=core.id,
+                experiment=core.experiment,
+                name=name,
+                digest=put.digest,
+                time_ns=core.stamp_ns(),
+                type=encoded.type,
+                role="media",
+                size_bytes=put.size_bytes,
+                file_name=encoded.data.name if isinstance(encoded.data, Path) else f"{name}{encoded.ending}",
+                media_type=encoded.media_type,
+                step=step,
+                index=index,
+                caption=redactor.text(encoded.caption),
+                metadata=metadata,
+                place=core.pipeline.settings.artifacts or "",
+                rank=cast("int | None", core.providers.resource.attributes.get(attr.ML_DISTRIBUTED_RANK)),
+                span_id=trace.format_span_id(span.span_id) if span.is_valid else "",
+            )
+
+        keep(core, _source(encoded), describe)
+
+    def _lost(self, name: str, media: Media, why: str, error: BaseException) -> None:
+        self._core.guard.lost(
+            KIND, f"The {media.type} {shown(name)} is not kept: {why}", name=name, error=error
+        )
+
+
+def _source(encoded: Encoded) -> Source:
+    from otel_experiments.codec.media.media import MediaRefusedError  # noqa: PLC0415 - as above
+
+    data = encoded.data
+    if isinstance(data, Path):
+        if data.is_dir():
+            raise MediaRefusedError(f"{str(data)!r} is a folder; keep it with run.log_artifact")
+        return source_of(data)
+    return Source(lambda blobs: blobs.prepare_bytes(data))
