@@ -1,7 +1,7 @@
 """One number of one peer, for scripts here; runs in the peers' own environment and prints it last.
 
 `python peers.py NAME WHAT`: p50-N and p99-N (us a call with N values), cpu-N (us of CPU a point until the tool has
-finished, all processes), import (ms of CPU over bare Python), first-point (ms), lost (of 5,000 points logged one
+finished, all processes), image (ms a call with a picture of 224 x 224), import (ms of CPU over bare Python), first-point (ms), lost (of 5,000 points logged one
 by one before os._exit; not for wandb, whose files only its own program reads), small-runs (s for 1,000, from 200) and find (ms, cold process,
 200 runs). All tools write locally, offline.
 """
@@ -147,6 +147,30 @@ def _find() -> float:
     return (time.perf_counter() - start_s) * 1e3
 
 
+def _image_ms(tool: Tool) -> float:
+    """Return the milliseconds that logging one picture takes; aim and wandb may write it later."""
+    import numpy as np
+
+    pixels = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
+    tool.start()
+    taken = []
+    for step in range(30):
+        start_s = time.perf_counter()
+        if tool.name == "wandb":
+            tool.run.log({"img": tool.module.Image(pixels)}, step=step)
+        elif tool.name == "trackio":
+            tool.module.log({"img": tool.module.Image(pixels)}, step=step)
+        elif tool.name == "mlflow":
+            tool.module.log_image(pixels, key="img", step=step)
+        else:
+            from PIL import Image
+
+            tool.run.track(tool.module.Image(Image.fromarray(pixels)), name="img", step=step)
+        taken.append((time.perf_counter() - start_s) * 1e3)
+    tool.finish()
+    return sorted(taken)[len(taken) // 2]
+
+
 def measure(name: str, what: str) -> float:
     kind, _, count = what.partition("-")
     if kind == "import":
@@ -169,6 +193,8 @@ def measure(name: str, what: str) -> float:
         tool.start()
         tool.log({"loss": 1.0}, 0)
         return (time.perf_counter() - start_s) * 1e3
+    if what == "image":
+        return _image_ms(tool)
     calls = CALLS[name]
     if kind == "cpu":
         # Three times as many calls against once: what starting and stopping cost falls out.

@@ -34,6 +34,7 @@ SCRIPTS = (
     "otlp_in",
     "otlp_receive",
     "otlp_backends",
+    "media",
 )
 PACKAGES = ("otel-experiments", "opentelemetry-sdk", "protobuf", "grpcio", "psutil")
 PEER_PACKAGES = ("trackio", "wandb", "mlflow", "tensorboardX", "aim")
