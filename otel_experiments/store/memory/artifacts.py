@@ -61,7 +61,8 @@ def take(artifacts: Artifacts, batch: WriteBatch) -> None:
         if one.role == "artifact":
             numbers = artifacts.versions.setdefault((one.experiment, one.name), {})
             if one.digest not in numbers:
-                numbers[one.digest] = version_for(set(numbers.values()), wanted)
+                taken = set(numbers.values())
+                numbers[one.digest] = version_for(max(taken, default=None), wanted, taken.__contains__)
     for used in batch.artifact_uses:
         key = (used.run_id, used.digest, used.experiment, used.name)
         artifacts.uses[key] = first_use(artifacts.uses.get(key), used)

@@ -6,7 +6,7 @@ Nothing here depends on the order in which records arrive but the numbers of ver
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from hashlib import sha256
 from typing import Final
@@ -78,19 +78,20 @@ def _fullness(logged: ArtifactLogged) -> tuple[int, str]:
     return len(text), text
 
 
-def version_for(taken: Collection[int], wanted: int | None) -> int:
+def version_for(largest: int | None, wanted: int | None, is_taken: Callable[[int], bool]) -> int:
     """Return the number of a digest that is new under its name.
 
     Args:
-        taken: the numbers that other digests under the name have.
+        largest: the largest number that another digest under the name has; None for the first one.
         wanted: the number that another store gave it; it is kept where it is free.
+        is_taken: whether another digest under the name has a number.
     """
-    if wanted is not None and 0 <= wanted < MOST_VERSIONS and wanted not in taken:
+    if wanted is not None and 0 <= wanted < MOST_VERSIONS and not is_taken(wanted):
         return wanted
-    following = max(taken, default=-1) + 1
+    following = 0 if largest is None else largest + 1
     if following < MOST_VERSIONS:
         return following
-    return next(number for number in range(MOST_VERSIONS) if number not in taken)
+    return next(number for number in range(MOST_VERSIONS) if not is_taken(number))
 
 
 def first_use(known: ArtifactUsed | None, found: ArtifactUsed) -> ArtifactUsed:
@@ -139,4 +140,14 @@ def _has_digest(digest: str, query: ArtifactQuery) -> bool:
 
 def artifact_order(logged: ArtifactLogged) -> tuple[object, ...]:
     """Return by what artifacts are ordered: by time, and what was logged at once by its position."""
-    return logged.time_ns, logged.index, logged.name, artifact_hash(logged)
+    return (
+        logged.time_ns,
+        logged.index,
+        logged.name,
+        logged.digest,
+        logged.run_id,
+        logged.role,
+        logged.experiment,
+        -1 if logged.rank is None else logged.rank,
+        -math.inf if logged.step is None else logged.step,
+    )

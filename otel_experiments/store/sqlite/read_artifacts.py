@@ -42,8 +42,9 @@ SELECT: Final = f"""
       a.artifact_id
     from artifacts a
 """
+_ROLES: Final = {"artifact": "a.role = 'artifact'", "media": "a.role = 'media'"}
+"""Spelt out, so that SQLite sees which index it may take."""
 _CONDITIONS: Final = {
-    "role": "a.role = :role",
     "run_ids": "a.run_id in (select value from json_each(:run_ids))",
     "experiment": "a.experiment = :experiment",
     "name": "a.name = :name",
@@ -88,11 +89,14 @@ def artifacts_statement(query: ArtifactQuery) -> tuple[str, dict[str, object]]:
     values: dict[str, object] = {
         name: value for name in _CONDITIONS if (value := getattr(query, name)) is not None
     }
-    conditions = [_CONDITIONS[name] for name in values]
+    special = {}
     if query.alias == LATEST:
-        conditions[list(values).index("alias")] = _IS_LATEST
-    if query.digest is not None and query.is_prefix:
-        conditions[list(values).index("digest")] = _HAS_PREFIX
+        special["alias"] = _IS_LATEST
+    if query.is_prefix:
+        special["digest"] = _HAS_PREFIX
+    conditions = [special.get(name, _CONDITIONS[name]) for name in values]
+    if query.role is not None:
+        conditions.append(_ROLES[query.role])
     if query.run_ids is not None:
         values["run_ids"] = json.dumps(list(query.run_ids))
     return f"{SELECT} where {' and '.join(conditions) or 'true'}", values

@@ -394,7 +394,7 @@ _V5 = (
     "create index artifacts_by_run on artifacts (run_id, role, name, time_ns)",
     # The version that was logged last is the end of its name's stretch.
     """
-    create index artifacts_by_name on artifacts (experiment, name, time_ns, digest)
+    create index artifacts_by_name on artifacts (name, experiment, time_ns, digest)
       where role = 'artifact'
     """,
     "create index artifacts_by_digest on artifacts (digest)",

@@ -31,7 +31,8 @@ _INSERT: Final = f"""
 _KNOWN: Final = f"select {', '.join(COLUMNS)} from artifacts where hash = ?"
 _UPDATE: Final = f"update artifacts set {', '.join(f'{one} = ?' for one in COLUMNS)} where hash = ?"
 _IS_NUMBERED: Final = "select 1 from artifact_versions where experiment = ? and name = ? and digest = ?"
-_NUMBERS: Final = "select version from artifact_versions where experiment = ? and name = ?"
+_LARGEST: Final = "select max(version) from artifact_versions where experiment = ? and name = ?"
+_IS_TAKEN: Final = "select 1 from artifact_versions where experiment = ? and name = ? and version = ?"
 _NUMBER: Final = "insert into artifact_versions (experiment, name, version, digest) values (?, ?, ?, ?)"
 _USE: Final = """
     insert into artifact_uses (run_id, digest, experiment, name, time_ns) values (?, ?, ?, ?, ?)
@@ -87,8 +88,13 @@ def _number(connection: sqlite3.Connection, logged: ArtifactLogged) -> None:
     name = (logged.experiment, logged.name)
     if connection.execute(_IS_NUMBERED, (*name, logged.digest)).fetchone() is not None:
         return
-    taken = {number for (number,) in connection.execute(_NUMBERS, name)}
-    connection.execute(_NUMBER, (*name, version_for(taken, logged.version), logged.digest))
+    (largest,) = connection.execute(_LARGEST, name).fetchone()
+    version = version_for(
+        largest,
+        logged.version,
+        lambda number: connection.execute(_IS_TAKEN, (*name, number)).fetchone() is not None,
+    )
+    connection.execute(_NUMBER, (*name, version, logged.digest))
 
 
 def _write_use(connection: sqlite3.Connection, used: ArtifactUsed) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.attachment import TelemetryQuery
 from otel_experiments.model.batch import ParamSet, TagSet, WriteBatch
 from otel_experiments.model.metric import PointBlock, SeriesKey
@@ -22,11 +23,13 @@ from otel_experiments.model.search import (
 )
 from otel_experiments.store.sqlite import attached as _attached
 from otel_experiments.store.sqlite import pages as _pages
+from otel_experiments.store.sqlite import read_artifacts as _read_artifacts
 from otel_experiments.store.sqlite import read_loss as _read_loss
 from otel_experiments.store.sqlite import read_point as _read_point
 from otel_experiments.store.sqlite import read_run as _read_run
 from otel_experiments.store.sqlite import read_telemetry as _read_telemetry
 from otel_experiments.store.sqlite import unsent as _unsent
+from otel_experiments.store.sqlite import write_artifacts as _write_artifacts
 from otel_experiments.store.sqlite import write_axis as _write_axis
 from otel_experiments.store.sqlite import write_point as _write_point
 from otel_experiments.store.sqlite.store import SqliteStore
@@ -114,8 +117,39 @@ def test_spans_are_found_by_index(store, query, index):
 
 
 @pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (ArtifactQuery(run_ids=(RUN,)), "artifacts_by_run (run_id=? AND role=?)"),
+        (
+            ArtifactQuery(role="media", run_ids=(RUN,), name="x"),
+            "artifacts_by_run (run_id=? AND role=? AND name=?)",
+        ),
+        (ArtifactQuery(name="x"), "artifacts_by_name (name=?)"),
+        (
+            ArtifactQuery(experiment="e", name="x", alias="best"),
+            "artifacts_by_name (name=? AND experiment=?)",
+        ),
+        (ArtifactQuery(role=None, digest="sha256:1"), "artifacts_by_digest (digest=?)"),
+        (ArtifactQuery(digest="sha256:1", is_prefix=True), "artifacts_by_digest (digest>? AND digest<?)"),
+    ],
+)
+def test_artifacts_are_found_by_index(store, query, index):
+    """Artifacts of a run, a name or a digest are found without reading all of them."""
+    found = plan(store, *_read_artifacts.artifacts_statement(query))
+
+    assert index in found
+    assert "SCAN a" not in found
+
+
+@pytest.mark.parametrize(
     ("statement", "parameters", "expected"),
     [
+        (_read_artifacts._USES.format(_read_artifacts._BY_RUN), {"run_ids": "[]"}, ["artifact_uses USING PRIMARY KEY (run_id=?)"]),
+        (_read_artifacts._USES.format(_read_artifacts._BY_DIGEST), {"digests": "[]"}, ["artifact_uses_by_digest (digest=?)"]),
+        (_read_artifacts._KEYS, (RUN,), ["artifacts_by_run (run_id=?)"]),
+        (_read_artifacts._ALIASES, (RUN,), ["artifact_aliases_by_run (run_id=?)", "artifacts_by_run (run_id=? AND role=?)", "set_here USING PRIMARY KEY (experiment=? AND name=?)"]),
+        (_write_artifacts._KNOWN, ("x",), ["(hash=?)"]),
+        (_write_artifacts._LARGEST, ("e", "n"), ["artifact_versions USING PRIMARY KEY (experiment=? AND name=?)"]),
         (_read_run._PARAMS, ("[]",), ["SEARCH params USING PRIMARY KEY (run_id=?)"]),
         (_read_run._TAGS, ("[]",), ["SEARCH tags USING PRIMARY KEY (run_id=?)"]),
         (_read_run._RESOLVE, ("a", "b", "c", 1), ["(run_id>? AND run_id<?)", "runs_by_name (name=?)"]),
