@@ -27,6 +27,7 @@ SCRIPTS = (
     "ingest",
     "loss",
     "read",
+    "share",
     "small_runs",
     "start_and_end",
     "growth",

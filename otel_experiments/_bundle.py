@@ -13,6 +13,7 @@ from typing import Final
 from otel_experiments._bundle_artifacts import ArtifactBytes, Taken
 from otel_experiments._opening import open_reader
 from otel_experiments.errors import ConfigurationError, RunNotFoundError
+from otel_experiments.importers.stores.gather import gathered
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.bundle import BundleManifest, LeftOut
 from otel_experiments.model.store_location import BUNDLE_SUFFIX, StoreLocation
@@ -26,9 +27,6 @@ from otel_experiments.store.sqlite.bundle_format import is_bundle
 from otel_experiments.store.sqlite.bundle_read import find_damage, read_manifest
 from otel_experiments.store.sqlite.bundle_write import BundleWriter, writing_bundle
 
-_HELD_POINTS: Final = 100_000
-_HELD_ITEMS: Final = 4_000
-"""So much is written at once: a transaction costs the same for little as for much."""
 _ITEMS: Final = ("spans", "log_records", "instrument_points", "artifacts")
 
 
@@ -121,12 +119,19 @@ def write_bundle(
     items = 0
     with writing_bundle(path) as writer:
         bytes_of = ArtifactBytes(reader.store, StoreLocation.parse(reader.location), writer, taken)
-        for done, run in enumerate(chosen):
-            bytes_of.take(run.id)
-            for page in _gathered(reader.store.whole_run(run.id)):
-                writer.apply(bytes_of.placed(page))
-                items += _count(page)
-                on_progress(done, len(chosen), items)
+        done = 0
+
+        def pages() -> Iterator[WriteBatch]:
+            nonlocal done
+            for run in chosen:
+                bytes_of.take(run.id)
+                yield from map(bytes_of.placed, reader.store.whole_run(run.id))
+                done += 1
+
+        for page in gathered(pages()):
+            writer.apply(page)
+            items += _count(page)
+            on_progress(done, len(chosen), items)
         bytes_of.note_outside([run.id for run in chosen])
         made = _finish(writer, chosen, live)
     on_progress(len(chosen), len(chosen), items)
@@ -188,21 +193,6 @@ def _finish(writer: BundleWriter, chosen: list[RunView], live: tuple[str, ...]) 
             live_run_ids=live,
         )
     )
-
-
-def _gathered(pages: Iterable[WriteBatch]) -> Iterator[WriteBatch]:
-    """Yield the same in larger pages."""
-    held, points, items = WriteBatch(), 0, 0
-    for page in pages:
-        for name in WriteBatch.__slots__:
-            getattr(held, name).extend(getattr(page, name))
-        points += sum(len(block.times_ns) for block in page.points)
-        items += sum(len(getattr(page, name)) for name in _ITEMS)
-        if points >= _HELD_POINTS or items >= _HELD_ITEMS:
-            yield held
-            held, points, items = WriteBatch(), 0, 0
-    if held:
-        yield held
 
 
 def _count(page: WriteBatch) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from otel_experiments._opening import open_reader
 from otel_experiments.collect.gather import merge_journals
 from otel_experiments.errors import ConfigurationError, StoreDamagedError
 from otel_experiments.importers.otlp import unpack_for
+from otel_experiments.importers.stores.gather import gathered
 from otel_experiments.importers.stores.lock import importing
 from otel_experiments.importers.stores.merge import pages_of_run
 from otel_experiments.model.batch import WriteBatch
@@ -130,20 +131,14 @@ def _import_one(
         if path is not None and is_bundle(path):
             _check(path)
         brings = ArtifactBytes(open_blobs(where), into.blobs, into.place)
-        runs = reader.store.find_runs(RunQuery())
-        for done, run in enumerate(runs):
-            is_known = into.store.get_run(run.run_id) is not None
-            for page in pages_of_run(reader.store, into.store, run.run_id):
-                with brings.brought(page) as whole:
-                    into.store.apply(whole)
-                _count(page, report)
-                on_progress(done, len(runs), report)
-            (report.known_run_ids if is_known else report.new_run_ids).append(run.run_id)
+        one = _Import(reader.store, into.store, report)
+        for page in gathered(one.pages()):
+            with brings.brought(page) as whole:
+                into.store.apply(whole)
+            one.count(page)
+            on_progress(one.done, len(one.runs), report)
+        for run in one.runs:
             report.renumbered += renumbered(reader.store, into.store, run.run_id)
-        for page in pages_of_run(reader.store, into.store, None):
-            into.store.apply(page)
-            _count(page, report)
-        on_progress(len(runs), len(runs), report)
         report.problems += [*brings.problems, *reader.read_problems()]
 
 
@@ -158,8 +153,26 @@ def _check(path: Path) -> None:
         raise StoreDamagedError(path=str(path), found=damage, fix=GET_IT_AGAIN)
 
 
-def _count(page: WriteBatch, report: MergeReport) -> None:
-    report.new_point_count += sum(len(block.times_ns) * len(block.keys) for block in page.points)
-    for name, noun in _ITEMS.items():
-        if count := len(getattr(page, name)):
-            report.found[noun] = report.found.get(noun, 0) + count
+class _Import:
+    """What one source has that the store lacks, run by run."""
+
+    def __init__(self, source: Store, target: Store, report: MergeReport) -> None:
+        self.runs = source.find_runs(RunQuery())
+        self.done = 0
+        self._source, self._target, self._report = source, target, report
+
+    def pages(self) -> Iterator[WriteBatch]:
+        """Yield the pages of all runs, then those of no run."""
+        for run in self.runs:
+            is_known = self._target.get_run(run.run_id) is not None
+            yield from pages_of_run(self._source, self._target, run.run_id)
+            (self._report.known_run_ids if is_known else self._report.new_run_ids).append(run.run_id)
+            self.done += 1
+        yield from pages_of_run(self._source, self._target, None)
+
+    def count(self, page: WriteBatch) -> None:
+        """Add what was stored to the report."""
+        self._report.new_point_count += sum(len(block.times_ns) * len(block.keys) for block in page.points)
+        for name, noun in _ITEMS.items():
+            if count := len(getattr(page, name)):
+                self._report.found[noun] = self._report.found.get(noun, 0) + count

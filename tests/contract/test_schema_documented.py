@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import otel_experiments as ox
 from otel_experiments.model.batch import ParamSet, WriteBatch
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
@@ -72,6 +73,36 @@ def test_every_table_and_column_is_documented(path):
     connection.close()
 
     assert documented_tables() == real
+
+
+def test_the_tables_of_a_bundle_are_documented(path, tmp_path):
+    """The page names the tables, columns, keys and the application id that a bundle has beside those of a store."""
+    ox.bundle(None, tmp_path / "x.oxb", store=path)
+    connection = sqlite3.connect(tmp_path / "x.oxb")
+    (application_id,) = connection.execute("pragma application_id").fetchone()
+    tables = [
+        name
+        for (name,) in connection.execute(
+            "select name from sqlite_master where name glob 'bundle_*' and type = 'table'"
+        )
+    ]
+    real = {
+        table: [row[1:3] for row in connection.execute(f"pragma table_info({table})")] for table in tables
+    }
+    keys = [key for (key,) in connection.execute("select key from bundle_manifest")]
+    connection.close()
+    section = PAGE.partition("\n## Bundles\n")[2].partition("\n## ")[0]
+    documented, table = {}, ""
+    for name, column, kind in re.findall(
+        r"^\| (?:`(\w+)`)? ?\| `(\w+)` \| (\w+) \|", section, flags=re.MULTILINE
+    ):
+        table = name or table
+        documented.setdefault(table, []).append((column, kind))
+
+    assert documented == real
+    assert f"`pragma application_id` {application_id} (`oxBN`)" in section
+    assert application_id.to_bytes(4, "big") == b"oxBN"
+    assert set(keys) <= set(re.findall(r"`(\w+)`", section))
 
 
 def test_identity_and_version_are_documented(path):

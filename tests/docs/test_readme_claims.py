@@ -54,6 +54,10 @@ CLAIMS = {
         "tests/unit/query/test_reader.py::test_sql_reads_and_refuses_to_write",
         "tests/unit/cli/test_export_command.py::test_the_name_of_the_file_tells_the_form",
     ),
+    "[One file](docs/how-to/share-a-run.md) holds runs with their artifacts, and opens on any machine.": (
+        "tests/unit/store/test_bundle_files.py::test_a_folder_that_may_not_be_written_is_enough",
+        "tests/unit/store/test_bundled_artifacts.py::test_artifacts_are_read_through_a_reader",
+    ),
     "Every name that is recorded is defined in [`semconv/`](semconv/README.md).": (
         "tests/contract/test_vocabulary_literals.py::test_no_name_of_telemetry_is_written_as_a_string",
         "tests/integration/test_cli_process.py::test_the_demo_keeps_to_the_vocabulary",

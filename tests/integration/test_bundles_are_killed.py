@@ -15,7 +15,7 @@ from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.store import open_store
 
-COUNT = 300_000
+COUNT = 900_000
 LOSS = SeriesKey("loss")
 RUN_ID = "0af7651916cd43dd8448eb211c80319c"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}

@@ -17,7 +17,7 @@ from otel_experiments.store import Store
 def pages_of_run(source: Store, target: Store, run_id: str | None) -> Iterator[WriteBatch]:
     """Yield what `target` lacks of a run of `source` (None: what belongs to no run), page by page.
 
-    Each page has to be applied before the next is asked for, and nothing else may bring the same points meanwhile.
+    Nothing else may bring the same points to the target until all pages are applied.
     """
     is_new = run_id is None or target.get_run(run_id) is None
     known: dict[SeriesKey, KnownPoints] = {}

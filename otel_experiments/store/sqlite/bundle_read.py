@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +13,6 @@ from otel_experiments.codec.values import load_value
 from otel_experiments.errors import ArtifactError, NewerBundleError, StoreDamagedError
 from otel_experiments.model.bundle import BundleManifest, LeftOut
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.store.sqlite.bundle_blobs import BundleBlobs
 from otel_experiments.store.sqlite.bundle_format import (
     FORMAT_VERSION,
     GET_IT_AGAIN,
@@ -53,11 +54,8 @@ def check_tables(connection: sqlite3.Connection, path: str) -> None:
     Raises:
         StoreDamagedError: a table or a column is missing, or another one.
     """
-    with closing(sqlite3.connect(":memory:")) as expected:
-        for statement in (*(one for step in MIGRATIONS for one in step), *TABLES):
-            expected.execute(statement)
-        wanted, found = _columns(expected), _columns(connection)
-    for name, columns in wanted.items():
+    found = _columns(connection)
+    for name, columns in _expected_columns().items():
         if found.get(name) != columns:
             raise _damaged(path, f"its table {name!r} is not that of a bundle")
 
@@ -90,6 +88,8 @@ def find_damage(path: Path) -> list[str]:
         if is_interruption(error):
             raise
         return [f"it cannot be read ({error})"]
+    from otel_experiments.store.sqlite.bundle_blobs import BundleBlobs  # noqa: PLC0415 - who opens a bundle does without
+
     blobs = BundleBlobs(path)
     for digest in digests:
         try:
@@ -136,6 +136,14 @@ def _list(value: object) -> list[object]:
     if not isinstance(value, list):
         raise TypeError(f"a list was expected, {value!r:.80} was found")
     return value
+
+
+@cache
+def _expected_columns() -> dict[str, list[tuple[object, ...]]]:
+    with closing(sqlite3.connect(":memory:")) as expected:
+        for statement in (*chain.from_iterable(MIGRATIONS), *TABLES):
+            expected.execute(statement)
+        return _columns(expected)
 
 
 def _columns(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:

@@ -78,6 +78,7 @@ class Database:
         self.is_bundle = path is not None and check_path(
             path, create=create and not read_only, file_mode=file_mode
         )
+        self._is_checked = False
         if self.is_bundle and not read_only:
             raise BundleReadOnlyError(path=self.location)
         with translated(self):
@@ -256,11 +257,14 @@ class Database:
         from otel_experiments.store.sqlite.bundle_read import check_bundle, check_tables  # noqa: PLC0415 - few read one
 
         connection.execute("pragma trusted_schema = off")
+        if self._is_checked:
+            return
         check_bundle(connection, self.location)
         if version == SCHEMA_VERSION:
             check_tables(connection, self.location)
         elif not self._takes_older:
             raise StoreReadOnlyError(path=self.location, action="be upgraded to this release's schema")
+        self._is_checked = True
 
     def _connect(self, target: str, *, is_uri: bool) -> sqlite3.Connection:
         close_inherited(self.location)
