@@ -68,19 +68,21 @@ def _error(what: object, why: str, fix: str) -> ArtifactSourceError:
 
 
 def _of_path(what: str | os.PathLike[str], link: Link) -> Source:
+    # With texts instead of paths: making `Path` objects cost a third of keeping a small file.
     try:
-        path = Path(os.path.abspath(os.fsdecode(os.fspath(what))))  # noqa: PTH100 - links stay as they are given
+        path = os.path.abspath(os.fsdecode(os.fspath(what)))  # noqa: PTH100 - as above, and links stay as they are given
     except Exception as error:  # a foreign __fspath__ may do anything, and the working directory may be gone
         pass_on(error)
         raise _error(what, f"its path cannot be had: {text_of(error)}", _FIX) from error
     seen: os.stat_result | None = None
     with Swallowing(OSError, ValueError):  # it is told when it is read
-        seen = path.stat()
+        seen = os.stat(path)  # noqa: PTH116 - as above
+    name = path.rpartition(os.sep)[2]
     if seen is not None and stat.S_ISDIR(seen.st_mode):
-        return Source(lambda blobs: blobs.prepare_folder(path, link=link), path.name)
+        return Source(lambda blobs: blobs.prepare_folder(path, link=link), name)
 
     def prepare(blobs: BlobStore) -> Prepared:
-        if seen is not None and _version(path.stat()) != _version(seen):
+        if seen is not None and _version(os.stat(path)) != _version(seen):  # noqa: PTH116 - as above
             raise _error(
                 path,
                 "it changed after it was given",
@@ -88,7 +90,7 @@ def _of_path(what: str | os.PathLike[str], link: Link) -> Source:
             )
         return blobs.prepare_file(path, link=link)
 
-    return Source(prepare, path.name)
+    return Source(prepare, name)
 
 
 def _version(found: os.stat_result) -> tuple[int, int, int]:

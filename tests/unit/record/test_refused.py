@@ -71,6 +71,15 @@ WAYS = {
     "set_tags": (lambda run: run.set_tags(["late", "later"]), "tag", 2),
     "define_metric": (lambda run: run.define_metric("late", direction="min"), "metric definition", 1),
     "count": (lambda run: run.count(samples=3), "count of samples or tokens", 1),
+    "log_artifact": (lambda run: run.log_artifact(b"late", "late"), "artifact", 1),
+    "log_artifact without waiting": (
+        lambda run: run.log_artifact(b"late", "late", wait=False).result(),
+        "artifact",
+        1,
+    ),
+    "log_artifacts": (lambda run: run.log_artifacts("."), "artifact", 1),
+    "set_alias": (lambda run: run.set_alias("kept", "late"), "artifact alias", 1),
+    "use_artifact": (lambda run: run.use_artifact("kept"), "artifact use", 1),
     "stage": (lambda run: enter(run.stage("late")), "span", 1),
     "epoch": (lambda run: enter(run.epoch(1)), "span", 1),
     "epochs": (lambda run: list(run.epochs(3)), "span", 3),
@@ -104,6 +113,8 @@ def content(name):
         ],
         "definitions": reader.sql("select pattern from metric_definitions").rows,
         "instruments": reader.sql("select name from instrument_points").rows,
+        "artifacts": [(one.name, one.digest, one.aliases) for one in run.artifacts.all()],
+        "uses": [one.name for one in run.used_artifacts],
     }
 
 
@@ -115,6 +126,7 @@ def test_what_comes_while_nothing_is_taken_is_counted_by_kind(way, gate, forgivi
     record, kind, count = WAYS[way]
     with ox.start_run("r", config={"lr": 0.1}) as run:
         run.log({"loss": 1.0}, step=0)
+        run.log_artifact(b"kept", "kept")
         before = content("r")
         run.pause() if gate == "paused" else run.finish()
         record(run)
@@ -127,7 +139,7 @@ def test_what_comes_while_nothing_is_taken_is_counted_by_kind(way, gate, forgivi
     assert run.refused_count == 2 * count
     assert run.flush().lost == ({} if gate == "paused" else {f"{kind} after the end": 2 * count})
     (told,) = [record.getMessage() for record in caplog.records if record.name == "otel_experiments"]
-    assert f": {'an' if kind == 'event' else 'a'} {kind} came " in told
+    assert f": {'an' if kind[0] in 'ae' else 'a'} {kind} came " in told
     stored = ox.run("r")
     assert stored.record.paused_dropped_count == (2 * count if gate == "paused" else 0)
     assert [(loss.kind, loss.count) for loss in stored.losses] == [*run.flush().lost.items()]
@@ -136,6 +148,7 @@ def test_what_comes_while_nothing_is_taken_is_counted_by_kind(way, gate, forgivi
 def test_after_the_pause_everything_is_recorded_again(recording, read):
     """`resume` opens every way that `pause` has closed."""
     with ox.start_run("r") as run:
+        run.log_artifact(b"kept", "kept")
         run.pause()
         run.resume()
         for record, _, _ in WAYS.values():
