@@ -12,7 +12,7 @@ _NO_DELETING = "Nothing deletes stored runs yet, and only attach changes them; a
 _IN_CODE = "Recording is done in Python: import otel_experiments as ox, then ox.start_run(...)"
 _ELSEWHERE = {
     _NO_BROWSER: "ui web board dashboard server view open browse gui app tensorboard",
-    _NO_DELETING: "delete del rm remove prune gc clean clear drop edit update rename tag untag archive restore",
+    _NO_DELETING: "delete del rm remove prune clean clear drop edit update rename tag untag archive restore",
     "Several runs side by side: otel-experiments runs --columns 'params.lr, metrics.loss.min'; "
     "one run with an accepted one: otel-experiments golden compare": "compare diff cmp parallel",
     "One run, live or not: otel-experiments show RUN; its course: otel-experiments metrics RUN NAME; "
@@ -25,12 +25,15 @@ _ELSEWHERE = {
     "otel-experiments metrics RUN [NAME]": "plot chart graph curve curves history-plot scalars",
     "otel-experiments bundle RUN -o run.oxb": "share pack zip tar bundles archive-run package",
     "otel-experiments import FILE": "merge combine load restore-from",
-    "otel-experiments export runs -o runs.csv": "download dump csv pull save backup to-csv to_csv",
+    "otel-experiments export runs -o runs.csv": "dump csv backup to-csv to_csv",
+    "Files are kept in Python: run.log_artifact(path, name), and read with ox.artifact(name).download(FOLDER)": (
+        "download pull save upload put attach-file log-artifact"
+    ),
     "otel-experiments spans --tree": "traces tree profile timeline",
     "otel-experiments serve": "receive receiver listen otlp collector ingest",
     "otel-experiments doctor": "check verify validate fsck health debug env version info-env",
     "There is one store, a file, and nothing to set up or to log in to; the first run makes it": (
-        "login init setup configure create new sync upload"
+        "login init setup configure create new sync"
     ),
     'otel-experiments runs --json | ... or in SQL: otel-experiments sql "select name from experiments"': (
         "experiments experiment projects project groups"

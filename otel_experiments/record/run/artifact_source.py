@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from otel_experiments.codec.text import clean_text, shown, text_of
 from otel_experiments.errors import ArtifactSourceError
 from otel_experiments.model.artifact_name import name_of_file
-from otel_experiments.process.interruption import Swallowing, pass_on
+from otel_experiments.process.interruption import Swallowing, is_interruption, pass_on
 
 if TYPE_CHECKING:
-    from otel_experiments.artifacts.protocol import BlobStore, Link, Prepared, Readable
+    from otel_experiments.artifacts.protocol import BlobStore, Link, Prepared
 
 LINKS: Final = ("auto", "copy", "hardlink")
 _FIX: Final = "Pass the path of a file or folder, bytes, or a file that is open for reading in binary mode."
@@ -57,10 +57,30 @@ def source_of(what: Any, link: str | None = None) -> Source:  # whatever was pas
     if isinstance(what, io.TextIOBase):
         raise _error(what, "it is open as text, and what is kept are bytes", 'Open it with mode "rb".')
     if callable(getattr(what, "read", None)):
-        name = getattr(what, "name", "")
-        file_name = Path(name).name if isinstance(name, str) else ""
-        return Source(lambda blobs: blobs.prepare_stream(cast("Readable", what)), file_name, is_lasting=False)
+        name, stream = getattr(what, "name", ""), _Stream(what)
+        return Source(
+            lambda blobs: blobs.prepare_stream(stream),
+            Path(name).name if isinstance(name, str) else "",
+            is_lasting=False,
+        )
     raise _error(what, f"it is of type {type(what).__name__}", _FIX)
+
+
+class _Stream:
+    """An object of the program that is read from: what it raises says that it cannot be read."""
+
+    def __init__(self, given: Any) -> None:
+        self._given = given
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes; none at the end."""
+        try:
+            return cast("bytes", self._given.read(size))
+        except Exception as error:  # a foreign `read` may do anything
+            if is_interruption(error):
+                raise
+            why = f"reading it raised {type(error).__name__}: {text_of(error)}"
+            raise _error(self._given, why, "Pass a file that can be read to its end.") from error
 
 
 def _error(what: object, why: str, fix: str) -> ArtifactSourceError:

@@ -159,3 +159,66 @@ def test_two_processes_that_set_one_alias_leave_one_version_with_it(script, read
     assert {one.version for one in found} == {0, 1}
     assert sum("best" in one.aliases for one in found) == 1
     assert reader.artifact("model:best", experiment="e").read_bytes() in {b"0", b"1"}
+
+
+def test_a_full_disk_in_the_middle_costs_that_artifact_only(script, read):
+    """Training goes on, the loss is counted, and what comes after it is kept."""
+    out, err = script(
+        """
+        import resource
+        setup()
+        with ox.start_run("r") as run:
+            pathlib.Path("large").write_bytes(os.urandom(60_000_000))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (40_000_000, resource.RLIM_INFINITY))
+            acknowledge(repr(run.log_artifact("large", "large")), repr(run.log_artifact("large", "large", wait=False).result()))
+            run.log_artifact(b"small", "small")
+            run.log({"loss": 1.0})
+        """
+    ).end()
+    reader = read()
+    run = reader.run("r")
+
+    assert out == "'' ''\n"
+    assert {(loss.kind, loss.name): loss.count for loss in run.losses} == {("artifact", "large"): 2}
+    assert err.count("The artifact 'large' is not kept") == 1
+    assert list(run.artifacts) == ["small"]
+    assert run.metrics["loss"].count == 1
+
+
+def test_ranks_keep_artifacts_in_one_run(script, read):
+    """Each rank's artifacts are the run's, and say which rank they are of."""
+    body = """
+        sys.argv[0] = "train.py"
+        setup(ranks="join")
+        with ox.start_run("r", experiment="e") as run:
+            rank = int(os.environ["RANK"])
+            run.log_artifact(b"%d" % rank, f"part-{rank}")
+        """
+    job = {"WORLD_SIZE": "2", "OTEL_EXPERIMENTS_JOB_ID": "job"}
+    both = [script(body, RANK=str(rank), **job) for rank in range(2)]
+    for one in both:
+        one.end()
+
+    (run,) = read().runs()
+    assert {name: (one.read_bytes(), one.record.rank) for name, one in run.artifacts.items()} == {
+        "part-0": (b"0", 0),
+        "part-1": (b"1", 1),
+    }
+
+
+def test_a_child_records_where_its_parent_keeps_bytes(script, read, tmp_path):
+    """`run.environment()` hands on where artifacts are kept."""
+    script(
+        """
+        import subprocess
+        setup(artifacts="kept")
+        child = "import otel_experiments as ox\\nwith ox.join_run() as run:\\n    run.log_artifact(b'child', 'c')"
+        with ox.start_run("r", experiment="e") as run:
+            os.mkdir("deep")
+            subprocess.run([sys.executable, "-c", child], env={**os.environ, **run.environment()}, cwd="deep", check=True)
+        """
+    ).end()
+
+    (found,) = read().artifacts(name="c")
+    assert found.read_bytes() == b"child"
+    assert (found.experiment, found.record.place) == ("e", str(tmp_path / "kept"))

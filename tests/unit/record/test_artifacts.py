@@ -362,3 +362,48 @@ def test_flush_waits_for_artifacts_and_says_where_it_did_not(configure):
         assert not run.flush(timeout_s=0.1).is_stored
         gate.set()
         assert run.flush().is_stored
+
+
+class Broken:
+    """A stream that fails after its first piece."""
+
+    def __init__(self, error):
+        self.pieces = [error, b"x" * 1000]
+
+    def read(self, size):
+        """Return a piece, or raise."""
+        piece = self.pieces.pop()
+        if isinstance(piece, BaseException):
+            raise piece
+        return piece
+
+
+@pytest.mark.parametrize("error", [ValueError("cut"), OSError("unplugged"), RuntimeError("odd")])
+def test_a_stream_that_fails_is_told_with_what_it_raised(forgiving, caplog, error):
+    """The program's own object cannot be read to its end; nothing is kept of it."""
+    with ox.start_run("r") as run:
+        assert run.log_artifact(Broken(error), "s") == ""
+
+    assert losses(run) == {("artifact", "s"): 1}
+    assert f"reading it raised {type(error).__name__}: {error}" in caplog.text
+
+
+def test_a_stream_that_gives_no_bytes_is_told(forgiving, caplog):
+    """Half of what can be read gives texts."""
+    with ox.start_run("r") as run:
+        assert run.log_artifact(type("S", (), {"read": lambda self, size: "text"})(), "s") == ""
+
+    assert losses(run) == {("artifact", "s"): 1}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)])
+def test_an_interruption_passes_and_leaves_nothing(forgiving, tmp_path, error):
+    """Ctrl-C while a large file is read is the program's; the next artifact is kept as always."""
+    with ox.start_run("r") as run:
+        with pytest.raises(type(error)) as caught:
+            run.log_artifact(Broken(error), "s")
+        assert caught.value is error
+        assert run.log_artifact(b"hello", "m") == HELLO
+
+    assert {path.suffix for path in tmp_path.rglob("partial/*")} <= {".writer"}
+    assert [one.logged.name for one in stored()] == ["m"]
