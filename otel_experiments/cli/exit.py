@@ -11,6 +11,8 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from otel_experiments.errors import (
+    AmbiguousArtifactError,
+    ArtifactAliasError,
     ArtifactError,
     ArtifactNotFoundError,
     ArtifactSourceError,
@@ -18,6 +20,7 @@ from otel_experiments.errors import (
     GoldenError,
     GoldenExitCode,
     JournalError,
+    MediaNotFoundError,
     MissingPackageError,
     MissingToolError,
     OtelExperimentsError,
@@ -112,7 +115,10 @@ _CODES: Final[tuple[tuple[type[OtelExperimentsError], ExitCode], ...]] = (
     (StoreError, ExitCode.STORE),
     (JournalError, ExitCode.STORE),
     (ArtifactNotFoundError, ExitCode.NOT_FOUND),
+    (AmbiguousArtifactError, ExitCode.NOT_FOUND),
+    (MediaNotFoundError, ExitCode.NOT_FOUND),
     (ArtifactSourceError, ExitCode.USAGE),
+    (ArtifactAliasError, ExitCode.USAGE),
     (ArtifactError, ExitCode.STORE),
     (QueryError, ExitCode.QUERY),
     (TelemetryDecodeError, ExitCode.NOT_ALL),

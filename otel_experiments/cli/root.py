@@ -29,6 +29,7 @@ _COMMANDS = {
     "show": "Show one run: config, summary, environment, spans.",
     "metrics": "Show a run's metrics, or the chart of one.",
     "spans": "List spans by name, attribute, duration, status; or as a tree.",
+    "artifacts": "List artifacts; show, get, verify, alias one; draw lineage.",
     "export": "Write runs, points or spans as CSV or JSON Lines, or all as OTLP.",
     "bundle": "Write runs into one file that opens on any machine, read-only.",
     "import": "Store what bundles, other stores and files of OTLP hold.",

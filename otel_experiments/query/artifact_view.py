@@ -26,6 +26,15 @@ _LONGEST_NAME_BYTES: Final = 200
 _SHORT_DIGITS: Final = len("sha256:") + 12
 
 
+def name_here(logged: ArtifactLogged) -> str:
+    """Return a name for the file or folder on this machine, whatever another machine said."""
+    for text in (logged.file_name, logged.name):
+        last = text.replace("\\", "/").rpartition("/")[2].replace("\0", "").strip()
+        if last not in {"", ".", ".."}:
+            return last.encode("utf-8", "replace")[:_LONGEST_NAME_BYTES].decode("utf-8", "ignore")
+    return logged.digest.replace(":", "-")
+
+
 class ArtifactView:
     """One version of an artifact, as it was logged last; ask the reader again for news."""
 
@@ -234,12 +243,7 @@ class ArtifactView:
 
     @property
     def _own_name(self) -> str:
-        """Return a name for a file on this machine, whatever another machine said."""
-        for text in (self.file_name, self.name):
-            last = text.replace("\\", "/").rpartition("/")[2].replace("\0", "").strip()
-            if last not in {"", ".", ".."}:
-                return last.encode("utf-8", "replace")[:_LONGEST_NAME_BYTES].decode("utf-8", "ignore")
-        return self.digest.replace(":", "-")
+        return name_here(self.record)
 
     def _digest_of(self, file: str | None) -> str:
         if not self.is_folder and file in {None, self._own_name}:

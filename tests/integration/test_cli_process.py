@@ -160,9 +160,9 @@ def test_the_installed_command_knows_its_version_and_its_commands(store_path):
         for line in listed.split("Commands:\n")[1].split("\n\n")[0].splitlines()
         if line.startswith("  ")
     ]
-    assert names[:14] == [
-        "demo", "runs", "show", "metrics", "spans", "export", "bundle", "import", "push", "attach", "serve", "sql", "gc",
-        "doctor",
+    assert names[:15] == [
+        "demo", "runs", "show", "metrics", "spans", "artifacts", "export", "bundle", "import", "push", "attach", "serve",
+        "sql", "gc", "doctor",
     ]  # fmt: skip
     assert names[-1] == "semconv"
 
