@@ -31,6 +31,7 @@ SCRIPTS = (
     "small_runs",
     "start_and_end",
     "growth",
+    "frames",
     "otlp_out",
     "otlp_in",
     "otlp_receive",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final, Literal, get_args
 
 from otel_experiments.errors import QueryError
+from otel_experiments.model.metric import Summary
 from otel_experiments.model.run import RunFacts
 from otel_experiments.query.frames.columns import Column, Columns, Kind, KindGuess, as_kind, guessed
 from otel_experiments.query.metrics_view import SeriesView
@@ -60,7 +62,30 @@ def cells_of(run: RunView, stats: Sequence[SeriesStat] = SERIES_STATS) -> Iterat
 
 
 def _values_of(series: SeriesView, stats: Sequence[SeriesStat]) -> list[float | None]:
-    return [getattr(series, stat) for stat in stats]
+    summary = series.summary
+    if summary.first_step != summary.first_step and summary.last_step != summary.last_step:
+        return [getattr(series, stat) for stat in stats]  # the steps are those of the points
+    # Past the view's properties: a table of 10,000 runs asks millions of times.
+    return [_OF_SUMMARY[stat](summary) for stat in stats]
+
+
+def _whole(step: float | None) -> float | None:
+    return int(step) if step is not None and step.is_integer() else step
+
+
+_OF_SUMMARY: Final[Mapping[SeriesStat, Callable[[Summary], float | None]]] = {
+    "last": attrgetter("last"),
+    "last_step": lambda summary: _whole(summary.last_step),
+    "min": attrgetter("minimum"),
+    "min_step": lambda summary: _whole(summary.minimum_step),
+    "max": attrgetter("maximum"),
+    "max_step": lambda summary: _whole(summary.maximum_step),
+    "mean": attrgetter("mean"),
+    "best": attrgetter("best"),
+    "best_step": lambda summary: _whole(summary.best_step),
+    "count": attrgetter("count"),
+    "nan_count": attrgetter("nan_count"),
+}
 
 
 @lru_cache(maxsize=4096)

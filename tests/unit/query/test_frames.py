@@ -14,6 +14,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, Points, SeriesKey
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.query import Reader, RunList
+from otel_experiments.query.frames.columns import step_column
 from otel_experiments.store import open_store
 
 pd = pytest.importorskip("pandas", reason="pandas is not installed")
@@ -354,3 +355,21 @@ def test_log_records_events_and_data_points_are_tables_too(store):
         {"name": "n", "value": 3.0, "int_value": 3, "attributes.rank": 1}
     ]
     assert (repr(records), repr(points)) == ("LogRecordList(2)", "InstrumentPointList(1)")
+
+
+@pytest.mark.parametrize("has_numpy", [True, False])
+@pytest.mark.parametrize(
+    ("odd", "kind"),
+    [(None, "int"), (0.5, "float"), (math.nan, "float"), (math.inf, "float"), (2.0**60, "float")],
+)
+def test_many_steps_are_found_whole_as_few_are(monkeypatch, has_numpy, odd, kind):
+    """A long series has the types of a short one, with NumPy and without it."""
+    steps = array("d", [*map(float, range(12_000)), *([] if odd is None else [odd])])
+    if not has_numpy:
+        monkeypatch.setitem(sys.modules, "numpy", None)
+
+    column = step_column(steps)
+
+    assert column.kind == kind
+    assert list(map(repr, column.values)) == [repr(int(step) if kind == "int" else step) for step in steps]
+    assert step_column(steps[-5:]).kind == kind
