@@ -12,11 +12,13 @@ from otel_experiments.errors import (
     ArtifactDamagedError,
     ArtifactError,
     ArtifactsUnknownError,
+    BundleReadOnlyError,
     IncompleteReadWarning,
 )
 from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.store.reader_warning import collect_incomplete
+from otel_experiments.store.sqlite.bundle_format import is_bundle
 
 if TYPE_CHECKING:
     from otel_experiments.artifacts.protocol import Blobs, BlobStore, Swept
@@ -41,12 +43,15 @@ def sweep_artifacts(
         dry_run: only count.
 
     Raises:
-        StoreError: a store is not there, or cannot be read.
+        StoreError: a store is not there, cannot be read, or is a bundle.
         ArtifactsUnknownError: what is in use cannot be known: something of a store, or the list of a folder, cannot be
             read. Nothing was removed.
         ArtifactsLockedError: a writer holds the lock for longer than we wait.
         ArtifactPlaceError: the place cannot be written.
     """
+    path = location.absolute_path
+    if path is not None and is_bundle(path):
+        raise BundleReadOnlyError(path=str(path))
     blobs = blobs_for(location, address)
     try:
         stores = [location, *others]

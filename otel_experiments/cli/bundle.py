@@ -99,15 +99,14 @@ def command(  # noqa: PLR0913 - one argument an option
     target = check_target(output)
     reader = open_session(ctx)
     found = [reader.run(one) for one in runs] if runs else reader.runs(where, experiment=experiment)
-    with Progress("runs") as bar:
-        report = write_bundle(
-            reader,
-            found,
-            target,
-            choice=where or "at all",
-            taken=Taken(not no_artifacts, max_artifact_size),
-            on_progress=bar.show,
-        )
+    try:
+        with Progress("runs") as bar:
+            rule = Taken(not no_artifacts, max_artifact_size)
+            report = write_bundle(
+                reader, found, target, choice=where or "at all", taken=rule, on_progress=bar.show
+            )
+    except OSError as error:
+        raise click.UsageError(f"Cannot write to {clean(str(output))!r}: {error.strerror}.") from error
     _print(report, as_json=as_json)
     if any(one.why in _LOST for one in report.left_out):
         ctx.exit(ExitCode.NOT_ALL)

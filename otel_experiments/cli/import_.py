@@ -80,9 +80,11 @@ def _print_merge(report: MergeReport, *, as_json: bool) -> None:
         }
         click.echo(json_line(shown))
         return
-    new, known = _runs(len(report.new_run_ids)), _runs(len(report.known_run_ids))
+    new, known = len(report.new_run_ids), len(report.known_run_ids)
+    took = f"Took {new or 'no'} new run{'s' * (new != 1)}"
+    looked = f", looked at {known} that the store has" if known else ""
     points = f"{report.new_point_count:,} new metric point{'s' * (report.new_point_count != 1)}"
-    click.echo(f"Took {new} that the store did not have, and looked at {known} that it had: {points}.")
+    click.echo(f"{took}{looked}: {points}.")
     if report.renumbered:
         click.echo("Versions of artifacts that have another number here:")
         _list(report.renumbered, is_error=False)

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from otel_experiments.codec.values import dump_value
+from otel_experiments.errors import StoreFullError
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.bundle import BundleManifest, LeftOut
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.sqlite.bundle_format import (
     BUNDLE_APPLICATION_ID,
     CHUNK_BYTES,
@@ -23,7 +25,6 @@ from otel_experiments.store.sqlite.bundle_format import (
     rows_digest,
 )
 from otel_experiments.store.sqlite.schema import MIGRATIONS, SCHEMA_VERSION
-from otel_experiments.store.sqlite.translated import translated
 from otel_experiments.store.sqlite.write_batch import BatchWriter
 
 _APART: Final = frozenset({"left_out"})
@@ -33,8 +34,9 @@ _APART: Final = frozenset({"left_out"})
 class BundleWriter:
     """Takes runs and the bytes of artifacts into one new file. Only `writing_bundle` makes one."""
 
-    def __init__(self, path: Path) -> None:
-        self.location, self.busy_timeout_s, self.is_bundle = str(path), 0.0, True
+    def __init__(self, path: Path, *, shown: Path) -> None:
+        """Make the tables of a bundle in a new file; `shown` is what errors name."""
+        self._shown = shown
         self._writer = BatchWriter()
         self._blob_count = self._blob_bytes = 0
         self._left_out: list[LeftOut] = []
@@ -106,7 +108,7 @@ class BundleWriter:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """Let a block be one transaction; an exception rolls all of it back."""
-        with translated(self):
+        with _no_room(self._shown):
             self._connection.execute("begin")
             try:
                 yield
@@ -129,12 +131,13 @@ def writing_bundle(path: Path) -> Iterator[BundleWriter]:
     os.close(handle)
     part = Path(name)
     try:
-        writer = BundleWriter(part)
+        writer = BundleWriter(part, shown=path)
         try:
             yield writer
         finally:
             writer.close()
-        _seal(part)
+        with _no_room(path):
+            _seal(part)
         umask = os.umask(0)
         os.umask(umask)
         part.chmod(0o666 & ~umask)  # as a file made by open() would be; mkstemp makes it private
@@ -142,6 +145,19 @@ def writing_bundle(path: Path) -> Iterator[BundleWriter]:
     finally:
         for suffix in ("", "-wal", "-shm", "-journal"):
             part.with_name(part.name + suffix).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _no_room(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours: what goes wrong with a new file that nobody else has is that it cannot be written."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if is_interruption(error):
+            raise
+        raise StoreFullError(
+            path=str(path), why=str(error), fix="Free some space, or name another folder"
+        ) from error
 
 
 def _seal(part: Path) -> None:

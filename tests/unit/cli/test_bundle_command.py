@@ -61,6 +61,7 @@ def test_a_run_that_goes_on_is_said(terminal):
         (["mlp-a", "-o", "x.zip"], "Let it end in .oxb"),
         (["mlp-a", "-o", "x.oxb", "--max-artifact-size", "many"], "Write it as 500kB, 100MB or 2GB"),
         (["--check", __file__, "mlp-a"], "--check looks at one file"),
+        (["mlp-a", "-o", "nowhere/x.oxb"], "Cannot write to 'nowhere/x.oxb': No such file or directory."),
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(terminal, tmp_path, arguments, said):
@@ -145,7 +146,7 @@ def test_bundles_and_files_of_otlp_are_imported_together(with_model, tmp_path):
     result = terminal.run("import", "x.oxb", "b.jsonl", "--store", "new.db")
 
     assert result.exit_code == 0, result.output
-    assert "Took 1 run that the store did not have, and looked at 0 runs that it had: " in result.stdout
+    assert "Took 1 new run: " in result.stdout
     assert "Read " in result.stdout
     names = {run["name"] for run in terminal.json("runs", "--store", "new.db")["runs"]}
     assert names == {"mlp-a", "mlp-b"}
@@ -163,7 +164,11 @@ def test_a_command_that_records_refuses_a_bundle(terminal, tmp_path):
     terminal.text("bundle", "mlp-a", "-o", "x.oxb")
     before = (tmp_path / "x.oxb").read_bytes()
 
-    for arguments in (["import", "x.oxb", "--store", "x.oxb"], ["demo", "--store", "x.oxb"]):
+    for arguments in (
+        ["import", "x.oxb", "--store", "x.oxb"],
+        ["demo", "--store", "x.oxb"],
+        ["gc", "--store", "x.oxb"],
+    ):
         result = terminal.run(*arguments)
         assert (result.exit_code, "is a bundle, which is only read" in result.stderr) == (3, True), (
             result.output

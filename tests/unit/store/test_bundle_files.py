@@ -160,6 +160,36 @@ def test_what_fails_half_way_leaves_what_was_there(made):
     assert [path.name for path in made.parent.iterdir() if "oxb" in path.name] == ["runs.oxb"]
 
 
+def test_a_full_disk_makes_no_bundle(store, tmp_path):
+    """Where there is no room for a bundle, the error says so, and no part of it is left."""
+    program = (
+        "import resource, sys, otel_experiments as ox\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "try: ox.bundle(None, 'x.oxb', store=sys.argv[1])\n"
+        "except ox.errors.StoreFullError as error: print(error)"
+    )
+    command = [sys.executable, "-c", program, str(store)]
+
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+
+    assert answer.stdout.startswith("Store 'x.oxb'"), answer.stderr
+    assert not [path.name for path in tmp_path.iterdir() if "oxb" in path.name]
+
+
+def test_bundling_changes_nothing_in_the_store(store, tmp_path):
+    """Runs that are archived stay in the store as they are, with their states; a bundle is a copy of them."""
+    with ox.open(store) as reader:
+        before = [(run.id, run.record.state, run.metrics["loss"].last) for run in reader.runs()]
+        rows = reader.sql("select * from runs order by run_id").rows
+
+    ox.bundle(None, tmp_path / "x.oxb", experiment="digits", store=store)
+
+    with ox.open(store) as reader:
+        after = [(run.id, run.record.state, run.metrics["loss"].last) for run in reader.runs()]
+        assert repr(after) == repr(before)
+        assert reader.sql("select * from runs order by run_id").rows == rows
+
+
 @pytest.mark.parametrize("name", ["runs.oxb", "renamed.db"])
 def test_a_bundle_is_not_recorded_into(made, name):
     """Recording into a bundle is refused before training starts, under whatever name it is there, and changes nothing."""
