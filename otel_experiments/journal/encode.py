@@ -27,7 +27,9 @@ REQUEST_PREFIX: Final = struct.Struct("<B3xI")
 """type, size in bytes of the JSON that follows; the body of the request is the rest"""
 _RUN_FIELDS: Final = tuple(field.name for field in fields(Run))
 _ARTIFACT_FIELDS: Final = tuple((field.name, field.default) for field in fields(ArtifactLogged))
-_STATE_FIELDS: Final = tuple(field.name for field in fields(RunStateChange) if field.name != "is_root")
+_STATE_FIELDS: Final = tuple(
+    field.name for field in fields(RunStateChange) if field.name not in {"is_root", "received_on"}
+)
 
 
 def points_struct(value_count: int) -> struct.Struct:

@@ -23,7 +23,9 @@ class RunStateChange:
     `paused_total_ns`, `paused_count` and `paused_dropped_count` are totals so far, so that applying the
     change twice changes nothing.
 
-    `is_root`: a root span that was received says so, of which a run may have several, a process each. No journal has it.
+    `is_root`: a root span that was received says so, of which a run may have several, a process each. `received_on` is the
+    host of the process that took it in, where it came over OTLP: runs that this host has recorded itself know better. No
+    journal has these two.
     """
 
     run_id: str
@@ -37,6 +39,7 @@ class RunStateChange:
     attempt: int = 1
     owner: Owner | None = None
     is_root: bool = False
+    received_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)

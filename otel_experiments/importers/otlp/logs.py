@@ -40,12 +40,19 @@ def add_logs(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> N
                 origins.note_trace(record.trace_id, None)
             continue
         origins.see(identity, record.resource, record.attributes, record.time_ns)
-        read_event = _EVENTS.get(record.event_name)
-        if read_event is not None and identity.is_own:
-            try:
-                read_event(batch, record, identity)
-            except Exception as error:  # noqa: BLE001 - raised again where it is not about the record
-                origins.pass_over(error, f"the log record {record.event_name!r}")
+        if identity.is_own:
+            _read_event(batch, record, identity, origins)
+
+
+def _read_event(batch: WriteBatch, record: LogRecord, identity: Identity, origins: Origins) -> None:
+    """Add what a log record says of its run, if it is an event that does."""
+    try:
+        if record.event_name == events.ML_RUN_STATE.name:
+            _add_state(batch, record, identity, origins.host)
+        elif record.event_name in _EVENTS:
+            _EVENTS[record.event_name](batch, record, identity)
+    except Exception as error:  # noqa: BLE001 - raised again where it is not about the record
+        origins.pass_over(error, f"the log record {record.event_name!r}")
 
 
 def _add_start(batch: WriteBatch, record: LogRecord, identity: Identity) -> None:
@@ -68,7 +75,7 @@ def _add_start(batch: WriteBatch, record: LogRecord, identity: Identity) -> None
     )
 
 
-def _add_state(batch: WriteBatch, record: LogRecord, identity: Identity) -> None:
+def _add_state(batch: WriteBatch, record: LogRecord, identity: Identity, host: str) -> None:
     state = _state(record)
     if state is None:
         return
@@ -84,6 +91,7 @@ def _add_state(batch: WriteBatch, record: LogRecord, identity: Identity) -> None
             paused_count=_count(record, attr.ML_RUN_PAUSE_COUNT),
             paused_dropped_count=_count(record, attr.ML_RUN_PAUSE_DROPPED),
             attempt=attempt if isinstance(attempt, int) and attempt >= 1 else 1,
+            received_on=host,
         )
     )
 
@@ -122,7 +130,6 @@ def _add_rank_config(batch: WriteBatch, record: LogRecord, identity: Identity) -
 _DIRECTIONS: Final[Mapping[str, Direction]] = {"min": "min", "max": "max"}
 _EVENTS: Final[Mapping[str, Callable[[WriteBatch, LogRecord, Identity], None]]] = {
     events.ML_RUN_START.name: _add_start,
-    events.ML_RUN_STATE.name: _add_state,
     events.ML_RUN_CONFIG.name: _add_config,
     events.ML_RUN_PARAMS.name: _add_config,
     events.ML_RUN_TAGS.name: _add_tags,

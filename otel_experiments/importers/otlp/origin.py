@@ -10,6 +10,7 @@ from otel_experiments.importers.otlp.attached import points_of_joining
 from otel_experiments.importers.otlp.attribute_values import text_of
 from otel_experiments.importers.otlp.emitters import Emitters, Identity
 from otel_experiments.importers.otlp.replayed import Replayed
+from otel_experiments.journal.owner import current_owner
 from otel_experiments.model.batch import Heartbeat, RunSighting, SharedTrace, WriteBatch
 from otel_experiments.model.received import ReceivedRequest
 from otel_experiments.model.run import FACT_ATTRIBUTES, Run, RunFacts, RunState
@@ -33,6 +34,7 @@ class Origins:
     def __init__(self, emitters: Emitters, request: ReceivedRequest) -> None:
         self.emitters = emitters
         self.hints = request.hints
+        self.host = current_owner().host
         self.replayed = Replayed(is_imported=request.is_imported)
         self._received_ns = request.received_ns
         self._refused = request.refused_run_ids

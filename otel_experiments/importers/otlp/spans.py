@@ -62,7 +62,7 @@ def add_spans(batch: WriteBatch, request: ReceivedRequest, origins: Origins) -> 
             origins.note_root(identity, span.resource, span.span_id)
         try:
             if is_root:
-                _add_root(batch, kept, identity)
+                _add_root(batch, kept, identity, origins.host)
             for point in origins.emitters.points_of_span(span):
                 derived.add(identity, point.name, point.step, point.time_ns, point.value)
         except Exception as error:  # noqa: BLE001 - raised again where it is not about the span
@@ -79,7 +79,7 @@ def _names_run(span: Span, identity: Identity) -> bool:
     )
 
 
-def _add_root(batch: WriteBatch, root: Span, identity: Identity) -> None:
+def _add_root(batch: WriteBatch, root: Span, identity: Identity, host: str) -> None:
     """Add what a root span says. The events of the run say it more exactly, and later: they win."""
     run_id, said_ns = identity.run_id, max(0, root.start_ns - 1)
     for key, value in root.attributes.items():
@@ -103,6 +103,7 @@ def _add_root(batch: WriteBatch, root: Span, identity: Identity) -> None:
             error_type=_text(root.attributes.get(attr.ERROR_TYPE)),
             attempt=attempt if isinstance(attempt, int) and attempt >= 1 else 1,
             is_root=True,
+            received_on=host,
         )
     )
 

@@ -193,7 +193,9 @@ def _take_runs(contents: Contents, news: Contents, batch: WriteBatch) -> None:
         return news.runs.get(run_id) or contents.runs.get(run_id)
 
     for record in batch.runs:
-        news.runs[record.run_id] = apply_record(known(record.run_id), _plain_run(record))
+        news.runs[record.run_id] = apply_record(
+            known(record.run_id), _plain_run(record), is_journalled=bool(batch.journal)
+        )
     for sighting in batch.sightings:
         run = _plain_run(sighting.run)
         news.runs[run.run_id] = apply_sighting(known(run.run_id), replace(sighting, run=run))

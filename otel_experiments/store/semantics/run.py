@@ -62,17 +62,24 @@ def placeholder(run_id: str, time_ns: int) -> StoredRun:
     return StoredRun(run, state_ns=-1, record_ns=_PLACEHOLDER)
 
 
-def apply_record(stored: StoredRun | None, record: Run) -> StoredRun:
+def apply_record(stored: StoredRun | None, record: Run, *, is_journalled: bool = False) -> StoredRun:
     """Return the run after its own record arrived. An older record than the one stored changes nothing.
 
     A record of attempt 0 is provisional: what a rank knows of a run that rank 0 is to start. Any other one replaces it.
+    A record without an owner was received, and says nothing more of an attempt whose owner is known. One from a journal
+    of this store, `is_journalled`, also has the state: what was received of it till then is what anybody may send.
     """
     state_ns = _state_time(record) if record.attempt else -1
     record_ns = _record_time(record, state_ns) if record.attempt else _PROVISIONAL
     if stored is None:
         return StoredRun(record, state_ns, record_ns)
     known, is_later = stored.run, record.attempt > _attempt(stored)
-    if record.attempt < _attempt(stored) or (record_ns < stored.record_ns and not is_later):
+    is_equal = bool(record.attempt) and record.attempt == _attempt(stored)
+    knows_owner = is_equal and known.owner is None and record.owner is not None
+    if is_equal and known.owner is not None and record.owner is None:
+        return stored
+    is_older = record_ns < stored.record_ns and not knows_owner
+    if record.attempt < _attempt(stored) or (is_older and not is_later):
         return _started_by(stored, record.started_ns)
     started_ns = record.started_ns
     if stored.has_own_record or started_ns is None:  # else what is known of the start is a guess
@@ -80,7 +87,8 @@ def apply_record(stored: StoredRun | None, record: Run) -> StoredRun:
     merged = replace(
         record, heartbeat_ns=_latest(known.heartbeat_ns, record.heartbeat_ns), started_ns=started_ns
     )
-    if not is_later and not _is_news(known.state, stored.state_ns, record.state, state_ns):
+    has_state = is_later or (knows_owner and is_journalled)
+    if not has_state and not _is_news(known.state, stored.state_ns, record.state, state_ns):
         merged = replace(
             merged,
             state=known.state,
@@ -135,8 +143,14 @@ def apply_sighting(stored: StoredRun | None, sighting: RunSighting) -> StoredRun
 
 
 def apply_change(stored: StoredRun, change: RunStateChange) -> StoredRun:
-    """Return the run after a change of state. A change older than the stored state is ignored, and so is an earlier attempt's."""
+    """Return the run after a change of state. A change older than the stored state is ignored, and so is an earlier attempt's.
+
+    So is one that was received of an attempt that this host has recorded: nobody else says how it ended.
+    """
     known, attempt = stored.run, _attempt(stored)
+    is_of_this_host = known.owner is not None and known.owner.host == change.received_on
+    if is_of_this_host and change.attempt <= attempt:
+        return stored
     if change.is_root and change.attempt == attempt and known.state.is_terminal and not stored.has_own_record:
         return _ended_by_roots(stored, change)
     is_news = _is_news(known.state, stored.state_ns, change.state, change.time_ns)

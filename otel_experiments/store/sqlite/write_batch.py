@@ -67,8 +67,9 @@ class BatchWriter:
     def _write_runs(self, connection: sqlite3.Connection, batch: WriteBatch) -> None:
         if batch.runs or batch.sightings or batch.state_changes or batch.heartbeats:
             self._runs.write_runs(
-                connection, batch.runs, batch.sightings, batch.state_changes, batch.heartbeats
-            )
+                connection, batch.runs, batch.sightings, batch.state_changes, batch.heartbeats,
+                is_journalled=bool(batch.journal),
+            )  # fmt: skip
         if batch.params:
             self._runs.write_params(connection, batch.params)
         if batch.tags:

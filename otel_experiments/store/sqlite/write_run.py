@@ -83,12 +83,14 @@ class RunWriter:
         sightings: Iterable[RunSighting],
         changes: Iterable[RunStateChange],
         beats: Iterable[Heartbeat],
+        *,
+        is_journalled: bool = False,
     ) -> None:
         """Merge records, sightings, state changes and heartbeats into the stored runs, in this order."""
         touched: dict[str, StoredRun] = {}
         for record in records:
             known = touched.get(record.run_id) or self._load(connection, record.run_id)
-            touched[record.run_id] = apply_record(known, record)
+            touched[record.run_id] = apply_record(known, record, is_journalled=is_journalled)
         for sighting in sightings:
             run_id = sighting.run.run_id
             known = touched.get(run_id) or self._load(connection, run_id)

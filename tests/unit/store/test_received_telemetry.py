@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_experiments.model.attachment import Attachment, Detachment, TelemetryQuery
-from otel_experiments.model.batch import Heartbeat, RunSighting, RunStateChange, SharedTrace, WriteBatch
+from otel_experiments.model.batch import (
+    Heartbeat,
+    JournalAdvance,
+    RunSighting,
+    RunStateChange,
+    SharedTrace,
+    WriteBatch,
+)
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Owner, Run, RunState
@@ -231,6 +238,53 @@ def test_a_run_that_this_machine_recorded_is_not_changed_by_what_is_received(sto
     )
 
     assert store.get_run(RUN) == local
+
+
+LOCAL = replace(OWN_RECORD, owner=Owner("host-1", "boot-1", 17, 99), state=RunState.RUNNING, ended_ns=None)
+LOCAL_NEWS = (
+    WriteBatch(runs=[LOCAL], journal=[JournalAdvance("s.0", 0, 10)]),
+    WriteBatch(
+        state_changes=[RunStateChange(RUN, RunState.SUCCEEDED, 700)], journal=[JournalAdvance("s.0", 10, 20)]
+    ),
+)
+SENT_NEWS = (
+    WriteBatch(
+        sightings=[a_sighting(900, is_root=True)],
+        state_changes=[
+            RunStateChange(RUN, RunState.FAILED, 900, reason="forged", is_root=True, received_on="host-1")
+        ],
+    ),
+    WriteBatch(state_changes=[RunStateChange(RUN, RunState.PAUSED, 950, received_on="host-1")]),
+    WriteBatch(runs=[replace(LOCAL, owner=None, name="forged", created_ns=800, started_ns=800)]),
+)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(5))), ids=str)
+def test_a_run_that_this_machine_recorded_takes_no_state_from_the_network(store, order):
+    """Whatever root spans and events come by OTLP, before the run, while it runs or after it: it ends as it ended here."""
+    batches = (*LOCAL_NEWS, *SENT_NEWS)
+    for number in order:
+        if number == 1 and order.index(0) > order.index(1):
+            continue  # a journal is read from its beginning
+        store.apply(batches[number])
+    if order.index(0) > order.index(1):
+        store.apply(batches[1])
+
+    found = store.get_run(RUN)
+    assert (found.state, found.ended_ns, found.reason) == (RunState.SUCCEEDED, 700, "")
+    assert (found.name, found.owner, found.started_ns) == (LOCAL.name, LOCAL.owner, LOCAL.started_ns)
+
+
+def test_a_run_of_another_machine_goes_on_by_what_is_received(store):
+    """A run that was imported while it ran elsewhere ends as its root span says."""
+    store.apply(WriteBatch(runs=[LOCAL]))
+    store.apply(
+        WriteBatch(
+            state_changes=[RunStateChange(RUN, RunState.FAILED, 900, is_root=True, received_on="host-2")]
+        )
+    )
+
+    assert store.get_run(RUN).state is RunState.FAILED
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=str)
