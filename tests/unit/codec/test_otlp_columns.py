@@ -6,7 +6,9 @@ import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
 
 from otel_experiments.codec.incoming.columns import find_stretch, next_point
-from otel_experiments.codec.incoming.histories_from_protobuf import taken_apart
+from otel_experiments.codec.incoming.histories_from_protobuf import Taken
+from otel_experiments.codec.incoming.history_walk import walk
+from otel_experiments.codec.incoming.series import Histories
 from otel_experiments.codec.incoming.wire import Unusual, fields
 from otel_experiments.codec.otlp.fields import delimited
 from otel_experiments.codec.otlp.points import PointOrigin, points_to_request
@@ -77,8 +79,12 @@ def test_all_points_of_a_series_are_one_stretch(layout, count):
 
     assert stretch is not None
     assert stretch.count == count
-    assert array("q", stretch.times_ns).tolist() == list(range(count))
-    assert array("q", stretch.values).tolist() == list(range(count))
+    histories = Histories()
+    stretch.add_to(histories.gauge_of(Resource(), Scope("s"), "1"))
+    (found,) = histories.pieces()
+    assert found.times_ns.tolist() == list(range(count))
+    values = found.values if stretch.layout.is_integer else array("q", found.values.tobytes())
+    assert values.tolist() == list(range(count))
 
 
 @pytest.mark.parametrize("lengths", [(4, 4), (4, 7, 900), (100, 4, 4)])
@@ -123,12 +129,12 @@ def test_requests_of_ours_need_no_parser():
     """What this product sends is taken apart as it is; what is unusual in it goes through the parser as a whole."""
     payload = history(50, "loss", "accuracy")
 
-    taken = taken_apart(payload)
+    taken = Taken()
 
-    assert taken is not None
+    assert walk(payload, taken)
     assert [len(series.values) for series in taken.histories.pieces()] == [50, 50]
-    assert taken_apart(payload + b"\x78\x01") is None
-    assert taken_apart(payload[:-1]) is None
+    assert not walk(payload + b"\x78\x01", Taken())
+    assert not walk(payload[:-1], Taken())
 
 
 @pytest.mark.parametrize(
