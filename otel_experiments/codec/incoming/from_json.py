@@ -22,6 +22,7 @@ from otel_experiments.codec.incoming.json_values import (
     count,
     enumerated,
     items,
+    message,
     optional_id,
     required_id,
     text,
@@ -77,7 +78,7 @@ def log_records_from_json(
 
 def _span(item: Document, resource: Resource, scope: Scope, dialect: Dialect) -> Span:
     held = attributes(item.get("attributes"))
-    status = item.get("status") or {}
+    status = message(item, "status")
     kind = enumerated(item.get("kind"), "kind", _KINDS, dialect)
     code = enumerated(status.get("code"), "code", _STATUSES, dialect)
     return Span(

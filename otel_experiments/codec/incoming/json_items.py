@@ -106,10 +106,18 @@ def _read(kind: str, item: Any, read: Callable[[Any], _Made]) -> _Made:  # as ab
         raise
     except UNREADABLE as exc:
         pass_on(exc)
-        what = f"no {exc}" if isinstance(exc, KeyError) else exc
         raise TelemetryDecodeError(
-            source=SOURCE, found=f"{_named(kind, item)} cannot be read: {what}"
+            source=SOURCE, found=f"{_named(kind, item)} cannot be read: {_what(exc)}"
         ) from exc
+
+
+def _what(error: Exception) -> str:
+    """Return what was found, in the words of JSON and not of Python."""
+    if isinstance(error, KeyError):
+        return f"no {error}"
+    if isinstance(error, AttributeError):  # of what was taken for an object
+        return f"{json_kind(error.obj)} where an object should be"
+    return str(error)
 
 
 def _named(kind: str, item: object) -> str:

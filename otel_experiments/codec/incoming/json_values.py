@@ -114,6 +114,16 @@ def items(holder: Document, key: str) -> Sequence[Any]:  # JSON
     return found
 
 
+def message(holder: Document, key: str) -> Document:
+    """Return the object under a key; an empty one for null and for no such key."""
+    found = holder.get(key)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise TypeError(f"{key} is {json_kind(found)}, no object")
+    return found
+
+
 def text(holder: Document, key: str) -> str:
     """Return the text under a key."""
     found = holder.get(key)
@@ -264,7 +274,7 @@ def resource_of(group: Document) -> Resource:
     Raises:
         ValueError, TypeError, KeyError, AttributeError: it is none.
     """
-    resource = group.get("resource") or {}
+    resource = message(group, "resource")
     return Resource(attributes(resource.get("attributes")), text(group, "schemaUrl"))
 
 
@@ -274,9 +284,9 @@ def scope_of(part: Document, dialect: Dialect) -> Scope:
     Raises:
         ValueError, TypeError, KeyError, AttributeError: it is none.
     """
-    scope = part.get("scope") or {}
+    scope = message(part, "scope")
     if not scope and dialect.accepts_variants:
-        scope = part.get("instrumentationLibrary") or {}
+        scope = message(part, "instrumentationLibrary")
     return Scope(
         text(scope, "name"),
         text(scope, "version"),
@@ -304,7 +314,7 @@ def value(given: Document | None, depth: int = 0) -> AttributeValue:
     Raises:
         ValueError, TypeError, KeyError, AttributeError: it is none.
     """
-    for kind, found in (given or {}).items():
+    for kind, found in ({} if given is None else given).items():
         if found is not None and kind in _KINDS:
             return _of_kind(kind, found, depth)
     return None
@@ -344,6 +354,8 @@ def _deeper(depth: int, messages: int) -> int:
 
 def _bytes(found: str) -> bytes:
     """Return bytes from base64 of either alphabet, with or without padding, as ProtoJSON has it."""
+    if not isinstance(found, str):
+        raise TypeError(f"{json_kind(found)} where a text should be")
     plain = found.translate({ord("-"): "+", ord("_"): "/"}).rstrip("=")
     return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
 

@@ -19,6 +19,7 @@ from otel_experiments.codec.incoming.json_values import (
     flag,
     integer,
     items,
+    message,
     text,
     time_ns,
     valid_id,
@@ -70,7 +71,7 @@ class _Metric:
             text(item, key) for key in ("name", "unit", "description")
         )
         field, self._kind = next((pair for pair in _DATA if item.get(pair[0]) is not None), ("", "gauge"))
-        data = item[field] if field else {}
+        data = message(item, field)
         self._is_monotonic = flag(data, "isMonotonic")
         self._temporality = enumerated(
             data.get("aggregationTemporality"), "aggregationTemporality", _TEMPORALITIES, dialect
@@ -143,8 +144,8 @@ def _distribution(point: Document, kind: InstrumentKind) -> Attributes:
     return common | {
         "scale": integer(point.get("scale"), "scale", bits=32, is_signed=True),
         "zero_count": integer(point.get("zeroCount"), "zeroCount"),
-        "positive": _buckets(point.get("positive")),
-        "negative": _buckets(point.get("negative")),
+        "positive": _buckets(message(point, "positive")),
+        "negative": _buckets(message(point, "negative")),
     }
 
 
@@ -153,11 +154,10 @@ def _double(holder: Document, key: str) -> float:
     return 0.0 if found is None else double(found, key)
 
 
-def _buckets(buckets: Document | None) -> Attributes:
-    found = buckets or {}
+def _buckets(buckets: Document) -> Attributes:
     return {
-        "offset": integer(found.get("offset"), "offset", bits=32, is_signed=True),
-        "bucket_counts": _counts(found),
+        "offset": integer(buckets.get("offset"), "offset", bits=32, is_signed=True),
+        "bucket_counts": _counts(buckets),
     }
 
 

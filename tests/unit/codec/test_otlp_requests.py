@@ -738,3 +738,34 @@ def test_an_error_speaks_of_json(payload, said):
         check_request("traces", "json", payload)
 
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"status": []}, "status is a list, no object"),
+        ({"status": 0}, "status is a number, no object"),
+        ({"links": [3]}, "a number where an object should be"),
+        ({"attributes": ["key"]}, "a text where an object should be"),
+        ({"attributes": [{"key": "k", "value": []}]}, "a list where an object should be"),
+        ({"attributes": [{"key": "k", "value": {"kvlistValue": 1}}]}, "a number where an object should be"),
+        ({"attributes": [{"key": "k", "value": {"bytesValue": 1}}]}, "a number where a text should be"),
+    ],
+    ids=str,
+)
+def test_json_of_another_type_is_said_in_words_of_json(changed, said):
+    """Who sends a list where an object belongs hears so, and nothing of Python's objects."""
+    with pytest.raises(TelemetryDecodeError) as told:
+        check_request("traces", "json", json_of("traces", json_span(**changed)))
+
+    assert f"the span 'step' cannot be read: {said}." in str(told.value)
+
+
+@pytest.mark.parametrize(("key", "found"), [("resource", []), ("resource", "x"), ("scope", False)])
+def test_json_groups_of_another_type_are_refused(key, found):
+    """A resource or scope that is no object is not taken for an empty one."""
+    group = {"scopeSpans": [{"spans": []}]}
+    (group if key == "resource" else group["scopeSpans"][0])[key] = found
+
+    with pytest.raises(TelemetryDecodeError, match=f"{key} is .*, no object"):
+        check_request("traces", "json", json.dumps({"resourceSpans": [group]}).encode())
