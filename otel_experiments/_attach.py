@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -63,7 +65,7 @@ def attach(
     if not (trace or service or since or until or resource):
         raise ConfigurationError(
             f"Nothing says what is to be attached to run {run!r}.\n"
-            "  Name a trace, a service, a time or an attribute of the resource; otel-experiments attach lists what there is."
+            f"  Name a trace, a service, a time or an attribute of the resource; otel-experiments attach{_typed(store)} lists what there is."
         )
     with _editing(store) as (reader, opened, points_of):
         run_id = reader.only_run(run).id
@@ -145,7 +147,7 @@ def _of_trace(store: Store, query: TelemetryQuery, trace: str, attached_to: str 
     if not wanted or len(wanted) > _TRACE_DIGITS or any(digit not in "0123456789abcdef" for digit in wanted):
         raise ConfigurationError(
             f"Trace {trace!r} cannot be looked for: it is no hexadecimal number of up to {_TRACE_DIGITS} digits.\n"
-            "  Copy a trace id, or its beginning, from: otel-experiments attach"
+            f"  Copy a trace id, or its beginning, from: otel-experiments attach --store {shlex.quote(store.location)}"
         )
     found = _traces(store, query.run_id, wanted) or _traces(store, attached_to, wanted)
     if len(found) > 1:
@@ -154,6 +156,11 @@ def _of_trace(store: Store, query: TelemetryQuery, trace: str, attached_to: str 
             f"Trace {trace!r} is the beginning of {len(found)} trace ids: {shown}.\n  Give more digits."
         )
     return replace(query, trace_id=found[0] if found else wanted)
+
+
+def _typed(store: str | PathLike[str] | None) -> str:
+    """Return `--store PATH` as it has to be typed behind a command, with a space before it; nothing where none was given."""
+    return "" if store is None else f" --store {shlex.quote(os.fspath(store))}"
 
 
 def _traces(store: Store, run_id: str | None, beginning: str) -> list[str]:

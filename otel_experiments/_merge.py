@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from otel_experiments._merge_artifacts import ArtifactBytes, renumbered
 from otel_experiments._opening import open_reader
 from otel_experiments.collect.gather import merge_journals
-from otel_experiments.errors import ConfigurationError, StoreDamagedError
+from otel_experiments.errors import ConfigurationError, StoreDamagedError, StoreLockedError
 from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.importers.stores.gather import gathered
 from otel_experiments.importers.stores.lock import importing
@@ -92,12 +92,15 @@ def import_store(
     location = settings.location.require_store()
     path = location.absolute_path
     report = MergeReport()
-    with open_store(location) as target, importing(path), closing(_blobs_of(settings, path)) as blobs:
-        if path is not None:
-            merge_journals(path, unpack=unpack_for(path))  # else what waits there would come once more
-        into = _Target(target, path, blobs, settings.artifacts or "")
-        for source in sources:
-            _import_one(StoreLocation.parse(source).require_store(), into, report, on_progress)
+    try:
+        with open_store(location) as target, importing(path), closing(_blobs_of(settings, path)) as blobs:
+            if path is not None:
+                merge_journals(path, unpack=unpack_for(path))  # else what waits there would come once more
+            into = _Target(target, path, blobs, settings.artifacts or "")
+            for source in sources:
+                _import_one(StoreLocation.parse(source).require_store(), into, report, on_progress)
+    except StoreLockedError as error:
+        raise StoreLockedError(path=error.path, waited_s=error.waited_s, is_importing=True) from error
     return report
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -13,11 +13,12 @@ from typing import IO, Final
 
 from otel_experiments._opening import open_reader
 from otel_experiments.codec.incoming.check import check_request
-from otel_experiments.errors import TelemetryDecodeError
+from otel_experiments.errors import StoreLockedError, TelemetryDecodeError
 from otel_experiments.importers.otlp import unpack
 from otel_experiments.importers.otlp.files import FilePart, Unreadable, parts_of
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.received import ReceivedRequest
+from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query.chosen import chosen_runs
 from otel_experiments.query.export.otlp import ExportReport, OtlpForm
 from otel_experiments.query.export.otlp import export_otlp as write_otlp
@@ -28,6 +29,12 @@ from otel_experiments.store import Store, open_store
 _FLUSH_BYTES: Final = 4 << 20
 """So much of a file is stored at once: a transaction costs the same for little as for much."""
 _SHOWN: Final = 20
+_COUNTS: Final = {
+    "spans": "select count(*) from spans",
+    "log records": "select count(*) from log_records",
+    "metric points": "select sum(count) from series",
+    "data points of instruments": "select count(*) from instrument_points",
+}
 
 
 @dataclass(slots=True)
@@ -38,6 +45,7 @@ class ImportReport:
         run_ids: the runs that something came of.
         found: how many items there were that can be kept, by what they are called (`spans`, `log records`, `metric points`,
             `data points of instruments`). Those that the store had already are among them.
+        new: how many of them the store did not have, by the same names; with what others have written into it meanwhile.
         refused_count: how many items cannot be kept.
         unreadable_count: how many parts of the files are no OTLP, or none that can be read.
         problems: of the first of these which they are, and why.
@@ -45,6 +53,7 @@ class ImportReport:
 
     run_ids: set[str] = field(default_factory=set)
     found: Counter[str] = field(default_factory=Counter)
+    new: Counter[str] = field(default_factory=Counter)
     refused_count: int = 0
     unreadable_count: int = 0
     problems: list[str] = field(default_factory=list)
@@ -124,8 +133,20 @@ def import_otlp(
         OSError: a file cannot be read.
     """
     location = Settings.resolve(store=store).location.require_store()
+    try:
+        return _imported(files, location, on_progress)
+    except StoreLockedError as error:
+        raise StoreLockedError(path=error.path, waited_s=error.waited_s, is_importing=True) from error
+
+
+def _imported(
+    files: Sequence[str | os.PathLike[str] | IO[bytes]],
+    location: StoreLocation,
+    on_progress: Callable[[int, int | None, ImportReport], None],
+) -> ImportReport:
     total, done = _total_bytes(files), 0
     with open_store(location) as opened:
+        before = _counts(opened)
         one = _Import(opened, location.absolute_path)
 
         def tell(raw: IO[bytes] | None) -> None:
@@ -138,7 +159,15 @@ def import_otlp(
                 done += Path(file).stat().st_size
             else:
                 one.read(file, str(getattr(file, "name", "") or "the file"), partial(tell, None))
+        one.report.new += _counts(opened) - before
     return one.report
+
+
+def _counts(store: Store) -> Counter[str]:
+    """Return how many items a store holds, by what they are called."""
+    if store.location == "memory://":  # which has no SQL, and is gone after the import
+        return Counter()
+    return Counter({noun: store.sql(statement)[1][0][0] or 0 for noun, statement in _COUNTS.items()})
 
 
 def _total_bytes(files: Iterable[str | os.PathLike[str] | IO[bytes]]) -> int | None:

@@ -11,7 +11,7 @@ import click
 from otel_experiments._merge import MergeReport, import_store
 from otel_experiments._replay import ImportReport, import_otlp
 from otel_experiments.cli.exit import ExitCode
-from otel_experiments.cli.root import json_option, store_option
+from otel_experiments.cli.root import json_option, store_option, typed_store
 from otel_experiments.cli.session import store_location
 from otel_experiments.cli.terminal.format import clean
 from otel_experiments.cli.terminal.progress import Progress
@@ -122,6 +122,7 @@ def _print(report: ImportReport, *, as_json: bool) -> None:
         shown = {
             "runs": sorted(report.run_ids),
             "found": dict(report.found),
+            "new": dict(report.new),
             "refused": report.refused_count,
             "unreadable": report.unreadable_count,
             "problems": report.problems,
@@ -131,6 +132,14 @@ def _print(report: ImportReport, *, as_json: bool) -> None:
     runs = _runs(len(report.run_ids))
     if report.found:
         click.echo(f"Read {counted(report.found)} of {runs}; they are in the store.")
+        if not report.new:
+            click.echo("The store had all of them before.")
+        elif report.new != report.found:
+            click.echo(f"New are {counted(report.new)}; the store had the others before.")
+        if not report.run_ids:
+            click.echo(
+                f"They belong to no run: otel-experiments attach{typed_store()} lists them, and gives them to one."
+            )
     else:
         click.echo("Read nothing that can be stored.")
     if report.is_complete:

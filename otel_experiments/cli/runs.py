@@ -85,8 +85,11 @@ def command(  # noqa: PLR0913 - one argument an option
             Text(f"{fmt.clean(text)} {SENT_BY}{typed_store()}", style="yellow"), soft_wrap=True
         )
     if reader.store.has_telemetry():
-        text = f"There is telemetry that belongs to no run: otel-experiments attach{typed_store()} lists it"
-        make_console().print(Text(text, style="dim"), soft_wrap=True)
+        make_console().print(Text(_unattached(), style="dim"), soft_wrap=True)
+
+
+def _unattached() -> str:
+    return f"There is telemetry that belongs to no run: otel-experiments attach{typed_store()} lists it"
 
 
 def print_runs(
@@ -139,7 +142,8 @@ def _linked_id(run: RunView, settings: Settings) -> Text:
 def _say_nothing_found(reader: Reader, *, where: str | None, experiment: str | None, offset: int) -> None:
     stored = reader.count_runs()
     if not stored:
-        click.echo(f"No runs in {reader.location!r} yet.\n\n{FIRST_RUN}")
+        next_step = _unattached() if reader.store.has_telemetry() else FIRST_RUN
+        click.echo(f"No runs in {reader.location!r} yet.\n\n{next_step}")
         return
     matching = reader.count_runs(where, experiment=experiment)
     of = f"{stored} run{'s' * (stored != 1)} in {reader.location!r}"

@@ -137,7 +137,8 @@ def _print_header(console: Console, run: RunView, spans: Sequence[Span], trace_u
     if run.state.is_live and run.duration_s is not None:
         started = f"running for {fmt.duration(run.duration_s)}"
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.created_ns / 1e9))
-    console.print(Text(f"{run.id}  experiment {fmt.clean(run.experiment)}", style="dim"), soft_wrap=True)
+    experiment = f"experiment {fmt.clean(run.experiment)}" if run.experiment else "no experiment"
+    console.print(Text(f"{run.id}  {experiment}", style="dim"), soft_wrap=True)
     console.print(Text(f"made {moment} ({_ago(run.age_s)}), {started}", style="dim"))
     _print_ways(console, run, trace_url)
     record = run.record

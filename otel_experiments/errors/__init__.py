@@ -367,12 +367,14 @@ class NewerSchemaError(StoreError):
 class StoreLockedError(StoreError, TimeoutError):
     """Another process held the store for longer than we may wait."""
 
-    def __init__(self, *, path: str, waited_s: float) -> None:
+    def __init__(self, *, path: str, waited_s: float, is_importing: bool = False) -> None:
         self.path, self.waited_s = path, waited_s
+        waits = "recorded data waits in the journals beside it. Find the holder: fuser"
+        if is_importing:
+            waits = "import again what it did not take; what is stored stays as it is. Find the holder: fuser"
         super().__init__(
             f"Store {path!r} was locked by another process for {waited_s:g} s.\n"
-            "  Nothing is lost: recorded data waits in the journals beside it. Find the holder: fuser "
-            f"{path}"
+            f"  Nothing is lost: {waits} {path}"
         )
 
 

@@ -31,7 +31,8 @@ def unsent_texts(rows: Iterable[Unsent]) -> Iterator[str]:
         runs = len({row.run_id for row in found})
         count = sum(row.count for row in found)
         reasons = Counter(row.reason or "the process was killed" for row in found)
+        items = f"{count:,} item{'s' * (count != 1)}" if count else "Items"  # a push counts none
         yield (
-            f"{count:,} item{'s' * (count != 1)} of {runs} run{'s' * (runs != 1)} did not reach {destination}: "
-            f"{reasons.most_common(1)[0][0]}."
+            f"{items} of {runs} run{'s' * (runs != 1)} did not reach {destination}: "
+            f"{reasons.most_common(1)[0][0].removesuffix('.')}."
         )

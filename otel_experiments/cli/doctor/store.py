@@ -163,7 +163,7 @@ def _copied(path: Path) -> Diagnosis:
         "store",
         "The file was copied while a process recorded into it, or after it was killed, without "
         f"{path.name}-wal and {path.name}.journals beside it: what was recorded last may be missing.",
-        "Copy all three again, or read the original once (otel-experiments runs): then the one file holds all.",
+        f"Copy all three again, or read the original once (otel-experiments runs{typed_store()}): then the one file holds all.",
     )
 
 
@@ -285,7 +285,10 @@ def _check_database(store: Store, size: int, *, is_deep: bool) -> Iterator[Diagn
         )
     if size > _LARGE_STORE_BYTES and not is_deep:
         yield Diagnosis(
-            "note", "integrity", "Not checked: the store is large.", "otel-experiments doctor --deep"
+            "note",
+            "integrity",
+            "Not checked: the store is large.",
+            f"otel-experiments doctor --deep{typed_store()}",
         )
         return
     answers = [str(row[0]) for row in store.sql("pragma quick_check(5)")[1]]

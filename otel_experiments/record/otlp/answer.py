@@ -120,8 +120,14 @@ def read_response(signal: str, body: bytes) -> Outcome:
     return Outcome(
         is_taken=True,
         rejected_count=max(0, int(getattr(partial, rejected))),
-        detail=" ".join(str(partial.error_message).split())[:_MOST_SAID],
+        detail=_one_line(partial.error_message)[:_MOST_SAID],
     )
+
+
+def _one_line(text: object) -> str:
+    """Return what an endpoint says as part of a sentence of ours: on one line, without a full stop."""
+    said = " ".join(str(text).split())
+    return said if said.endswith("..") else said.removesuffix(".")
 
 
 def judge_refusal(
@@ -143,7 +149,7 @@ def judge_refusal(
         is_timed_out: the call took as long as it was given.
         explain: makes a sentence for people of the message.
     """
-    said = " ".join(str(details or "").split())
+    said = _one_line(details or "")
     has_retry_info, delay_s = read_retry_info(trailers)
     detail = (
         f"{code.name} after {took_s:.1f} s: {explain(said) if explain is not None else said[:_MOST_SAID]}"
@@ -259,7 +265,7 @@ def _read_failure(answer: HttpAnswer) -> tuple[str, bool, float | None]:
     if answer.content_type == "application/x-protobuf":
         try:
             has_retry_info, delay_s = read_retry_info([(_STATUS_DETAILS, answer.body)])
-            return " ".join(Status.FromString(answer.body).message.split()), has_retry_info, delay_s
+            return _one_line(Status.FromString(answer.body).message), has_retry_info, delay_s
         except DecodeError:
             return "", False, None
     text = answer.body[: 4 * _MOST_SAID].decode("utf-8", "replace")
@@ -271,14 +277,14 @@ def _read_failure(answer: HttpAnswer) -> tuple[str, bool, float | None]:
             found = json.loads(answer.body)
             if isinstance(found, dict) and isinstance(found.get("message"), str):
                 text = found["message"]
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split()), False, None
+    return _one_line("".join(c if c.isprintable() else " " for c in text)), False, None
 
 
 def _read_json_response(body: bytes) -> Outcome:
     try:
         partial = (json.loads(body) or {}).get("partialSuccess") or {}
         counts = [int(partial[name]) for name in _REJECTED_JSON if name in partial]
-        said = " ".join(str(partial.get("errorMessage", "")).split())
+        said = _one_line(partial.get("errorMessage", ""))
     except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         return Outcome(is_taken=True, detail=_NO_RESPONSE)
     return Outcome(is_taken=True, rejected_count=max(0, *counts, 0), detail=said[:_MOST_SAID])

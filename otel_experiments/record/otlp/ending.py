@@ -39,7 +39,9 @@ def go_on_while_taken(
         wait(dict.fromkeys(waiting, min(left_s, PROGRESS_S)))
 
 
-def tell_unsent(senders: Sequence[SignalSender], kept: str, *, is_kept: bool, is_whole: bool) -> None:
+def tell_unsent(
+    senders: Sequence[SignalSender], kept: str, *, is_kept: bool, is_whole: bool, store_option: str = ""
+) -> None:
     """Say what was not sent, and what sends it: a line an endpoint, and one more of what it refused for good.
 
     Args:
@@ -47,12 +49,13 @@ def tell_unsent(senders: Sequence[SignalSender], kept: str, *, is_kept: bool, is
         kept: where else the items are.
         is_kept: a store has them, from which a push sends them.
         is_whole: everything that was recorded is stored, so that nothing waits in a journal.
+        store_option: what a command needs behind it to find the store, with a space before it.
     """
     kept = kept.capitalize()
-    again = f"{kept}; `otel-experiments push RUN` sends a whole run again" if is_kept else kept
-    waits = kept if not is_kept else "`otel-experiments push --unsent` sends it"
+    again = f"{kept}; `otel-experiments push RUN{store_option}` sends a whole run again" if is_kept else kept
+    waits = kept if not is_kept else f"`otel-experiments push --unsent{store_option}` sends it"
     if is_kept:
-        kept += "; `otel-experiments push --unsent` sends them"
+        kept += f"; `otel-experiments push --unsent{store_option}` sends them"
     if not is_whole:
         kept += ", with what waits in the journal and is not counted here"
     for address in dict.fromkeys(sender.address for sender in senders):

@@ -80,6 +80,7 @@ class OtlpExport:
         store: that store, for what is sent later; None where what does not fit into memory is lost.
         progress: what writes how far sending is; None without such a store.
         version: of this package, for the user agent.
+        store_option: what a command needs behind it to find that store, with a space before it.
 
     Attributes:
         metric_interval_s: seconds between two metric collections.
@@ -95,6 +96,7 @@ class OtlpExport:
         version: str,
         store: SendingStore | None = None,
         progress: SendingProgress | None = None,
+        store_option: str = "",
     ) -> None:
         self.metric_interval_s = plan.metric_interval_s
         self._sampling = plan.sampling
@@ -103,6 +105,7 @@ class OtlpExport:
         self._is_stored = is_stored
         self._store = store
         self._progress = progress
+        self._store_option = store_option
         self._random = random.Random(os.urandom(16))  # noqa: S311 - jitter, and never the global generator
         self._is_stopping = False
         self._senders: list[SignalSender] = []
@@ -230,7 +233,13 @@ class OtlpExport:
         self.stop()
         if self._progress is not None:
             self._progress.write(self._senders, is_due=True, is_whole=is_whole)
-        tell_unsent(self._senders, self._kept, is_kept=self._store is not None, is_whole=is_whole)
+        tell_unsent(
+            self._senders,
+            self._kept,
+            is_kept=self._store is not None,
+            is_whole=is_whole,
+            store_option=self._store_option,
+        )
         return not self.unsent_counts
 
     def stop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.notices import say_once
 from otel_experiments.record.base.otlp_setting import Otlp, variables_of, without_password
 from otel_experiments.record.base.scope import version
+from otel_experiments.record.base.settings import Settings
 from otel_experiments.record.otlp.certificates import read_certificates
 from otel_experiments.record.otlp.environment import (
     HTTP,
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
     from otel_experiments.record.base.guard import Guard
     from otel_experiments.record.base.known_runs import KnownRuns
-    from otel_experiments.record.base.settings import Settings
     from otel_experiments.record.otlp.export import OtlpExport
     from otel_experiments.record.otlp.leftovers import SendingStore
 
@@ -94,5 +95,15 @@ def start_otlp(
             else SendingProgress(store, known_runs, is_active=active_runs.__contains__, clock=clock)
         )
         return OtlpExport(
-            plan, guard, known_runs, is_stored=is_stored, version=version(), store=store, progress=progress
-        )
+            plan, guard, known_runs, is_stored=is_stored, version=version(), store=store, progress=progress,
+            store_option=_store_option(settings),
+        )  # fmt: skip
+
+
+def _store_option(settings: Settings) -> str:
+    """Return what a command needs behind it to find the store: nothing where it looks there by itself."""
+    try:
+        is_found = Settings.resolve().store == settings.store
+    except ConfigurationError:
+        is_found = False
+    return "" if is_found else f" --store {shlex.quote(str(settings.store))}"

@@ -2,10 +2,14 @@
 
 import gzip
 import json
+import sqlite3
 from dataclasses import replace
 
 import pytest
 
+from otel_experiments._merge import import_store
+from otel_experiments._replay import import_otlp
+from otel_experiments.errors import StoreLockedError
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
@@ -54,8 +58,9 @@ def test_runs_go_into_another_store(terminal, tmp_path, elsewhere, name):
 
     written = terminal.run("export", "otlp", "mlp-a", "mlp-b", "mlp-a", "-o", str(path))
     first = terminal.run("import", str(path), "--store", str(elsewhere))
-    terminal.run("import", str(path), "--store", str(elsewhere))
+    again = terminal.run("import", str(path), "--store", str(elsewhere))
 
+    assert again.stdout == f"{first.stdout}The store had all of them before.\n"
     assert (written.exit_code, first.exit_code) == (0, 0)
     assert written.stderr.startswith(f"Wrote 2 runs to {path}: ")
     assert first.stdout.startswith("Read ")
@@ -146,7 +151,12 @@ def test_items_that_cannot_be_kept_are_counted(terminal, tmp_path, elsewhere):
     result = terminal.run("import", str(path), "--store", str(elsewhere))
 
     assert result.exit_code == 9
-    assert result.stdout == "Read 1 span of 0 runs; they are in the store.\n"
+    assert result.stdout == (
+        "Read 1 span of 0 runs; they are in the store.\n"
+        f"They belong to no run: otel-experiments attach --store {elsewhere} lists them, and gives them to one.\n"
+    )
+    empty = terminal.run("runs", "--store", str(elsewhere)).stdout
+    assert empty.endswith(f"belongs to no run: otel-experiments attach --store {elsewhere} lists it\n")
     assert "1 item cannot be kept" in result.stderr
 
 
@@ -227,3 +237,36 @@ def test_a_run_with_a_resource_too_deep_for_protobuf_ends_no_export(terminal, tm
     )
     assert read.exit_code == 0
     assert runs_of(elsewhere).keys() == runs_of(terminal.store).keys() - {"culprit"}
+
+
+def test_an_import_says_how_much_of_it_is_new(terminal, tmp_path, elsewhere):
+    """A file with a run more than the store has brings that run, and is said to have brought no more."""
+    one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
+    terminal.run("export", "otlp", "mlp-a", "-o", str(one))
+    terminal.run("export", "otlp", "mlp-a", "mlp-b", "-o", str(two))
+    terminal.run("import", str(one), "--store", str(elsewhere))
+    (first,) = terminal.run("import", str(one), "--store", str(elsewhere), "--json").stdout.splitlines()
+
+    said = terminal.run("import", str(two), "--store", str(elsewhere)).stdout
+
+    assert json.loads(first)["new"] == {}
+    assert said.splitlines()[1].startswith("New are ")
+    assert said.endswith("; the store had the others before.\n")
+
+
+def test_an_import_into_a_locked_store_says_what_to_do(terminal, tmp_path, elsewhere):
+    """Who imports recorded nothing: what was not taken is to be imported again."""
+    path = tmp_path / "one.jsonl"
+    terminal.run("export", "otlp", "mlp-a", "-o", str(path))
+    terminal.run("import", str(path), "--store", str(elsewhere))
+    with sqlite3.connect(elsewhere) as holder:
+        holder.execute("begin immediate")
+        with pytest.raises(StoreLockedError) as told:
+            import_otlp(path, store=elsewhere)
+        with pytest.raises(StoreLockedError, match="import again what it did not take"):
+            import_store(terminal.store, store=elsewhere)
+
+    assert str(told.value).endswith(
+        "Nothing is lost: import again what it did not take; what is stored stays as it is. "
+        f"Find the holder: fuser {elsewhere}"
+    )

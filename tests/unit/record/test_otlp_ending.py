@@ -151,9 +151,9 @@ def test_what_was_refused_in_part_is_said_with_the_reason_of_the_endpoint(caplog
     sender.join(30.0)
     caplog.clear()
 
-    tell_unsent([sender], "the store has them", is_kept=True, is_whole=True)
+    tell_unsent([sender], "the store has them", is_kept=True, is_whole=True, store_option=" --store x.db")
 
-    again = "`otel-experiments push RUN` sends a whole run again."
+    again = "`otel-experiments push RUN --store x.db` sends a whole run again."
     assert caplog.messages == [
         f"OTLP: 127.0.0.1:1 did not take 2 spans for good (too old). The store has them; {again}"
     ]
