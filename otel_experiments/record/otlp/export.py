@@ -105,7 +105,7 @@ class OtlpExport:
         self._is_stored = is_stored
         self._store = store
         self._progress = progress
-        self._store_option = store_option
+        self._tell_unsent = partial(tell_unsent, store_option=store_option)
         self._random = random.Random(os.urandom(16))  # noqa: S311 - jitter, and never the global generator
         self._is_stopping = False
         self._senders: list[SignalSender] = []
@@ -233,13 +233,7 @@ class OtlpExport:
         self.stop()
         if self._progress is not None:
             self._progress.write(self._senders, is_due=True, is_whole=is_whole)
-        tell_unsent(
-            self._senders,
-            self._kept,
-            is_kept=self._store is not None,
-            is_whole=is_whole,
-            store_option=self._store_option,
-        )
+        self._tell_unsent(self._senders, self._kept, is_kept=self._store is not None, is_whole=is_whole)
         return not self.unsent_counts
 
     def stop(self) -> None:
