@@ -7,11 +7,11 @@ from pathlib import Path
 
 from otel_experiments.errors import FigureError
 from otel_experiments.figures.escape import clip
+from otel_experiments.figures.panel import panel
 from otel_experiments.figures.spec import Bars, Curves, Spec
 from otel_experiments.figures.spec_json import from_json, to_json
 from otel_experiments.figures.svg.frame import Size
 from otel_experiments.figures.svg.paint import paint
-from otel_experiments.figures.svg.style import page_style
 from otel_experiments.figures.text.paint import paint_text
 
 
@@ -70,9 +70,7 @@ class Figure:
         return target
 
     def _repr_html_(self) -> str:
-        return (
-            f'<div class="oxp"><style>{page_style()}</style>{paint(self.spec, Size(has_style=False))}</div>'
-        )
+        return panel(paint(self.spec, Size(has_style=False)))
 
     def __repr__(self) -> str:
         spec = self.spec

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from otel_experiments._short_repr import fields_repr
+
 VERSION: Final = 1
 """Of the spec's JSON. Fields are only added; a painter ignores those that it does not know."""
 
@@ -49,6 +51,9 @@ class Line:
     style: LineStyle = "normal"
     is_dashed: bool = False
 
+    def __repr__(self) -> str:
+        return fields_repr(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Area:
@@ -64,6 +69,9 @@ class Area:
     high: Sequence[float]
     color: int = 0
     style: LineStyle = "normal"
+
+    def __repr__(self) -> str:
+        return fields_repr(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,9 @@ class Curves:
     y: Axis = field(default_factory=Axis)
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return fields_repr(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
@@ -105,6 +116,9 @@ class Histogram:
     y: Axis = field(default_factory=lambda: Axis(label="count"))
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return fields_repr(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Bars:
@@ -120,6 +134,9 @@ class Bars:
     color: int = 0
     y: Axis = field(default_factory=Axis)
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return fields_repr(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +157,9 @@ class Heat:
     x: Axis = field(default_factory=Axis)
     y: Axis = field(default_factory=Axis)
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return fields_repr(self)
 
 
 Spec: TypeAlias = Curves | Histogram | Bars | Heat

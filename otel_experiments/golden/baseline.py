@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Final
 
+from otel_experiments._short_repr import short
 from otel_experiments.errors import GoldenInvalidError, GoldenRuleError
 from otel_experiments.golden.canonical.canonicalize import canonicalize
 from otel_experiments.golden.canonical.form import Form
@@ -64,6 +65,9 @@ class Golden:
     unknown_lines: Sequence[str] = ()
     rules_version: int = DEFAULTS_VERSION
     """Version of the default roles that it was made with."""
+
+    def __repr__(self) -> str:
+        return f"Golden({short(self.name)}, {self.runs} runs, {len(self.variants)} variants, policy={self.policy!r})"
 
     @property
     def runs(self) -> int:

@@ -12,6 +12,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final, Literal
 
+from otel_experiments._short_repr import short
 from otel_experiments.errors import EmptyTraceError, GoldenExitCode, GoldenInvalidError, IncompleteTraceError
 from otel_experiments.golden.baseline import Golden, Variant, variants_for
 from otel_experiments.golden.canonical.canonicalize import canonicalize
@@ -82,6 +83,21 @@ class Comparison:
     def exit_code(self) -> GoldenExitCode:
         """What a command line ends with: 0 equal, 1 changed, 4 nothing to compare, 6 not decided."""
         return _EXIT_CODES[self.verdict]
+
+    def _repr_html_(self) -> str:
+        from otel_experiments.golden.shown.comparison_html import comparison_html  # noqa: PLC0415 - only notebooks ask
+
+        facts = [
+            f"policy {self.policy.name}",
+            f"golden runs: {self.golden_runs}",
+            f"candidates: {self.candidate_runs}",
+        ]
+        if self.score is not None:
+            facts.append(f"score {self.score.overall():.3f}")
+        return comparison_html(self.verdict, self.findings, self.curves, name=self.golden_name, facts=facts)
+
+    def __repr__(self) -> str:
+        return f"Comparison({self.verdict!r}, {short(self.golden_name)}, {len(self.findings)} findings, {len(self.failures)} failing)"
 
 
 def compare(

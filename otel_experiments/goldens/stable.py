@@ -12,8 +12,8 @@ from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.file import read_golden, write_golden
 from otel_experiments.golden.findings import Finding
+from otel_experiments.golden.findings.description import describe, place_of
 from otel_experiments.golden.policy import IgnoreRule, Policy
-from otel_experiments.golden.report.text import describe, place_of
 
 _MAX_DIFFERENCES: Final = 5
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from otel_experiments._short_repr import repr_pretty
 from otel_experiments.model.span import Attributes, AttributeValue, Resource, Scope
 
 
@@ -30,3 +31,5 @@ class LogRecord:
     scope: Scope = field(default_factory=Scope)
     run_id: str | None = None
     given_ns: int | None = None
+
+    _repr_pretty_ = repr_pretty

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from otel_experiments._short_repr import fields_repr
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -73,6 +75,9 @@ class Points:
     def __len__(self) -> int:
         return len(self.steps)
 
+    def __repr__(self) -> str:
+        return fields_repr(self)
+
     def __iter__(self) -> Iterator[Point]:
         """Yield the points one by one, so that libraries make a table of the columns step, time and value."""
         from datetime import UTC, datetime, timedelta  # noqa: PLC0415 - few need it
@@ -97,6 +102,9 @@ class Band:
     high: Sequence[float]
     last: Sequence[float]
     counts: Sequence[int]
+
+    def __repr__(self) -> str:
+        return fields_repr(self)
 
 
 @dataclass(frozen=True, slots=True)

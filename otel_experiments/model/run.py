@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from otel_experiments._short_repr import repr_pretty
 from otel_experiments.errors import IllegalTransitionError
 from otel_experiments.semconv import attributes as attr
 
@@ -130,6 +131,8 @@ class Run:
     attempt: int = 1
     root_span_id: str | None = None
     resource: Mapping[str, object] = field(default_factory=dict)
+
+    _repr_pretty_ = repr_pretty
 
 
 @dataclass(frozen=True, slots=True)

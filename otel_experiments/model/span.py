@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from otel_experiments._short_repr import repr_pretty
 from otel_experiments.semconv import attributes as attr
 
 AttributeValue = (
@@ -120,6 +121,8 @@ class Span:
     run_id: str | None = None
     given_ns: int | None = None
     is_received: bool = field(default=False, compare=False, repr=False)
+
+    _repr_pretty_ = repr_pretty
 
     @property
     def duration_ns(self) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from otel_experiments._short_repr import short
 from otel_experiments.model.span import Span
 
 
@@ -14,6 +15,9 @@ class SpanNode:
 
     span: Span
     children: list[SpanNode] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"SpanNode({short(self.span.name)}, {len(self.children)} children)"
 
     def walk(self) -> Iterator[tuple[int, SpanNode]]:
         """Yield (depth, node) for this node and all below it, parents first."""

@@ -10,8 +10,8 @@ from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from otel_experiments._short_repr import cut, short
 from otel_experiments.errors import MetricNotFoundError, MissingPackageError
-from otel_experiments.figures.escape import clip
 from otel_experiments.model.metric import Band, Direction, Points, Series, Summary
 from otel_experiments.query.closest import closest
 from otel_experiments.query.frames.framed import Framed
@@ -37,6 +37,9 @@ class NumpyPoints(NamedTuple):
     steps: Any
     times_ns: Any
     values: Any
+
+    def __repr__(self) -> str:
+        return f"NumpyPoints(<{len(self.steps):,} points>)"
 
 
 def _merged_by_time(parts: Sequence[Points]) -> Points:
@@ -270,6 +273,11 @@ class SeriesView(Framed, PlottedSeries):
     def _itself(self) -> SeriesView:
         return self
 
+    def _repr_html_(self) -> str:
+        from otel_experiments.query.shown.html import series_html  # noqa: PLC0415 - only notebooks ask
+
+        return series_html(self)
+
     def numpy(self) -> NumpyPoints:
         """Return the whole history as NumPy arrays.
 
@@ -296,9 +304,9 @@ class SeriesView(Framed, PlottedSeries):
         return self.count
 
     def __repr__(self) -> str:
-        phase = f", phase={self.phase!r}" if self.phase else ""
+        phase = f", phase={short(self.phase)}" if self.phase else ""
         phase += f", rank={self.rank}" if len(self._of_ranks) > 1 or self.rank else ""
-        return f"SeriesView({self.name!r}{phase}, count={self.count}, last={self.last!r})"
+        return f"SeriesView({short(self.name)}{phase}, count={self.count}, last={self.last!r})"
 
 
 class MetricsView(FramedMetrics, PlottedMetrics, Mapping[str, SeriesView]):
@@ -370,6 +378,11 @@ class MetricsView(FramedMetrics, PlottedMetrics, Mapping[str, SeriesView]):
     def _plot_title(self) -> str:
         return f"run {self._run_label}"
 
+    def _repr_html_(self) -> str:
+        from otel_experiments.query.shown.html import metrics_html  # noqa: PLC0415 - only notebooks ask
+
+        return metrics_html(f"Metrics of run {self._run_label}", self.all())
+
     def _not_found(self, key: str | tuple[str, str]) -> MetricNotFoundError:
         name = key if isinstance(key, str) else key[0]
         wanted = key if isinstance(key, str) else f"{key[0]} [{key[1]}]"
@@ -383,4 +396,4 @@ class MetricsView(FramedMetrics, PlottedMetrics, Mapping[str, SeriesView]):
     def __repr__(self) -> str:
         names = list(self._by_name)
         more = f", and {len(names) - _NAMES_IN_REPR} more" if len(names) > _NAMES_IN_REPR else ""
-        return f"MetricsView({', '.join(clip(name, 40) for name in names[:_NAMES_IN_REPR])}{more})"
+        return f"MetricsView({', '.join(cut(name, 40) for name in names[:_NAMES_IN_REPR])}{more})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from otel_experiments._short_repr import mapping_repr
 from otel_experiments.model.run import ParamValue
 
 
@@ -62,5 +63,10 @@ class ParamsView(Mapping[str, ParamValue]):
     def __len__(self) -> int:
         return len(self._nested)
 
+    def _repr_html_(self) -> str:
+        from otel_experiments.query.shown.html import params_html  # noqa: PLC0415 - only notebooks ask
+
+        return params_html(self.flat)
+
     def __repr__(self) -> str:
-        return f"ParamsView({self._nested!r})"
+        return mapping_repr("ParamsView", self._nested)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from otel_experiments._short_repr import cut
 from otel_experiments.errors import (
     ArtifactNotFoundError,
     ExperimentNotFoundError,
@@ -63,6 +64,17 @@ class Table(Framed):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def _repr_html_(self) -> str:
+        from otel_experiments.query.shown.html import table_html  # noqa: PLC0415 - only notebooks ask
+
+        return table_html(self.columns, self.rows)
+
+    def __repr__(self) -> str:
+        names = ", ".join(cut(one, 60) for one in self.columns[:6]) + (
+            ", ..." if len(self.columns) > 6 else ""
+        )
+        return f"Table({len(self.rows)} rows x {len(self.columns)} columns: {names})"
 
     def _columns(self) -> Columns:
         from otel_experiments.query.frames.columns import row_columns  # noqa: PLC0415 - few need it
@@ -304,6 +316,9 @@ class Reader:
     def meant(self, name: str) -> str:
         """Return the param, metric or tag of the newest runs that a misspelt name may mean; empty when none is like it."""
         return self._teller.meant(name)
+
+    def __repr__(self) -> str:
+        return f"Reader({cut(self.location, 120)!r})"
 
     def close(self) -> None:
         """Let go of the store; safe to call twice."""

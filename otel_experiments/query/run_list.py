@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, SupportsIndex, overload
 
+from otel_experiments._short_repr import cut
 from otel_experiments.query.run_view import RunView, pages_of
 
 if TYPE_CHECKING:
@@ -71,8 +72,14 @@ class RunList(list[RunView]):
             return RunList(super().__getitem__(index))
         return super().__getitem__(index)
 
+    def _repr_html_(self) -> str:
+        from otel_experiments.query.shown.html import MAX_ROWS  # noqa: PLC0415 - only notebooks ask
+        from otel_experiments.query.shown.run_html import runs_html  # noqa: PLC0415 - as above
+
+        return runs_html([run for page in pages_of(self[:MAX_ROWS]) for run in page], len(self))
+
     def __repr__(self) -> str:
-        shown = [f"{run.name} ({run.short_id})" for run in self[:3]]
+        shown = [f"{cut(run.name, 60)} ({run.short_id})" for run in self[:3]]
         if len(self) > len(shown):
             shown.append(f"and {len(self) - len(shown)} more")
         return f"RunList({len(self)}{': ' if shown else ''}{', '.join(shown)})"

@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from otel_experiments._short_repr import short
 from otel_experiments.model.metric import Series
 from otel_experiments.model.run import ParamValue, Run, RunFacts, RunState
 from otel_experiments.model.search import (
@@ -333,8 +334,13 @@ class RunView:
 
         return self._page.store.telemetry_groups(TelemetryQuery(self.id))
 
+    def _repr_html_(self) -> str:
+        from otel_experiments.query.shown.run_html import run_html  # noqa: PLC0415 - only notebooks ask
+
+        return run_html(self)
+
     def __repr__(self) -> str:
-        return f"RunView({self.short_id!r}, {self.name!r}, {str(self.state)!r})"
+        return f"RunView({self.short_id!r}, {short(self.name)}, {str(self.state)!r})"
 
 
 def pages_of(runs: Sequence[RunView]) -> Iterator[list[RunView]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from otel_experiments._short_repr import fields_repr
 from otel_experiments.errors import QueryError
 from otel_experiments.model.search import SpanQuery
 from otel_experiments.model.span import Span
@@ -117,4 +118,4 @@ class SpansView(Framed):
         return self._spans[index]
 
     def __repr__(self) -> str:
-        return f"SpansView({self.query!r})"
+        return fields_repr(self.query).replace("SpanQuery", "SpansView", 1)

@@ -22,8 +22,8 @@ from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.errors import GoldenExitCode
 from otel_experiments.golden.canonical.roles import Rules
 from otel_experiments.golden.curves.compare import CurveSettings
+from otel_experiments.golden.findings.description import describe
 from otel_experiments.golden.policy import Policy, PolicyName, TimingMode
-from otel_experiments.golden.report.text import describe
 from otel_experiments.goldens.calibrate import Calibration
 from otel_experiments.goldens.calibrate import calibrate as measure
 from otel_experiments.goldens.options import read_project_rules

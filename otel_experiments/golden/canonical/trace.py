@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
+from otel_experiments._short_repr import short
 from otel_experiments.errors import EmptyTraceError, IncompleteTraceError
 from otel_experiments.model.span import Span
 from otel_experiments.semconv import attributes as attr
@@ -53,6 +54,9 @@ class CapturedRun:
     counts: SpanCounts | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     name: str = "candidate"
+
+    def __repr__(self) -> str:
+        return f"CapturedRun({short(self.name)}, {len(self.spans)} spans, {len(self.metrics)} metrics)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from otel_experiments.figures.escape import clip, show_hidden
 from otel_experiments.golden.canonical.form import Form, NodeType
 from otel_experiments.golden.comparison import Comparison
 from otel_experiments.golden.findings import Code
+from otel_experiments.golden.findings.description import describe, place_of
 from otel_experiments.golden.report.escape import code_span, escape_message, escape_property
 from otel_experiments.golden.report.markdown import VERDICTS, facts_of, table_of
-from otel_experiments.golden.report.text import count_noun, describe, headline, place_of
+from otel_experiments.golden.report.text import count_noun, headline
 
 MAX_ANNOTATIONS: Final = 10
 """A step shows no more. Source: https://github.com/orgs/community/discussions/26680."""

@@ -14,13 +14,14 @@ from otel_experiments.figures.svg.style import page_style
 from otel_experiments.golden.checks.curves import CurveView
 from otel_experiments.golden.comparison import Comparison
 from otel_experiments.golden.findings import Finding, Severity
+from otel_experiments.golden.findings.description import describe, place_of
+from otel_experiments.golden.findings.difference import Piece, find_change, show_change, show_value
 from otel_experiments.golden.number_text import show_p, show_ratio, show_time
-from otel_experiments.golden.report.curve import draw_curve
-from otel_experiments.golden.report.difference import Piece, find_change, show_change, show_value
 from otel_experiments.golden.report.markdown import VERDICTS
 from otel_experiments.golden.report.style import STYLE
-from otel_experiments.golden.report.text import count_noun, describe, place_of
+from otel_experiments.golden.report.text import count_noun
 from otel_experiments.golden.report.tree import TreePair, TreeRow, fold_equal, pair_trees, shown_rows
+from otel_experiments.golden.shown.curve import draw_curve
 
 _TONES: Final = {"pass": "pass", "fail": "fail", "error": "fail", "inconclusive": "advisory"}
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"

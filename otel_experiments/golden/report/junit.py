@@ -11,7 +11,8 @@ from typing import Final
 from otel_experiments.figures.escape import clip, escape_markup, show_hidden
 from otel_experiments.golden.comparison import Comparison
 from otel_experiments.golden.findings import Code, Finding, Group
-from otel_experiments.golden.report.text import describe, headline, place_of
+from otel_experiments.golden.findings.description import describe, place_of
+from otel_experiments.golden.report.text import headline
 
 PARTS: Final[Mapping[str, tuple[Group, ...]]] = {
     "structure": ("structure", "hygiene"),

@@ -7,8 +7,9 @@ from typing import Final
 
 from otel_experiments.golden.comparison import Comparison
 from otel_experiments.golden.findings import Finding
+from otel_experiments.golden.findings.description import describe, place_of
 from otel_experiments.golden.report.escape import code_block, code_span, marker
-from otel_experiments.golden.report.text import count_noun, describe, excerpt, place_of
+from otel_experiments.golden.report.text import count_noun, excerpt
 
 MAX_COMMENT_BYTES: Final = 60_000
 """GitHub refuses comments above 65,536 characters; what does not fit is counted."""

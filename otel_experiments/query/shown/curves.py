@@ -109,6 +109,8 @@ def label_of(series: Drawn) -> str:
 def curves_of_band(band: Band, label: str, *, color: int = 0) -> tuple[Line, Area | None]:
     """Return the last value of each bucket as a line, and the extremes as an area where buckets hold several points."""
     middle = [first / 2 + last / 2 for first, last in zip(band.first_steps, band.last_steps, strict=True)]
+    if len(middle) > 1:  # the axis begins and ends where the series does
+        middle[0], middle[-1] = band.first_steps[0], band.last_steps[-1]
     line = Line(label, middle, list(band.last), color=color)
     if all(count == 1 for count in band.counts):
         return line, None

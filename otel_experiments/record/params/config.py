@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from otel_experiments._short_repr import mapping_repr
 from otel_experiments.model.run import ParamValue
 
 if TYPE_CHECKING:
@@ -77,4 +78,4 @@ class Config(Mapping[str, Any]):
         self._flat.update(flat)
 
     def __repr__(self) -> str:
-        return f"Config({ {key: self[key] for key in self}!r})"
+        return mapping_repr("Config", self)

@@ -17,3 +17,8 @@ class FlushReport:
     is_exported: bool
     lost: dict[str, int] = field(default_factory=dict)
     store_error: str = ""
+
+    def _repr_html_(self) -> str:
+        from otel_experiments.record.pipeline.flush_html import flush_html  # noqa: PLC0415 - only notebooks ask
+
+        return flush_html(self.lost, self.store_error, is_stored=self.is_stored, is_exported=self.is_exported)

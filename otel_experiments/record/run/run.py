@@ -72,6 +72,13 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({shown(self.name)}, id={self.id!r}, state={str(self.state)!r})"
 
+    def _repr_html_(self) -> str:
+        from otel_experiments.record.run.run_html import live_run_html  # noqa: PLC0415 - only notebooks ask
+
+        return live_run_html(
+            self.id, self.name, self.experiment, str(self.state), self.config.flat, self.refused
+        )
+
     if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt name for granted
 
         def __getattr__(self, name: str) -> object:

@@ -19,6 +19,7 @@ from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.trace import Link, Span, Status, StatusCode
 
+from otel_experiments._short_repr import short
 from otel_experiments.codec.plain import SCALARS, plain_value
 from otel_experiments.codec.text import shown, text_of
 from otel_experiments.process.bytecode import begins_uninterrupted
@@ -98,6 +99,9 @@ class Scope:
         self._parent = parent
         self._token: object | None = None
         self.span: Span = trace.INVALID_SPAN
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({short(self._name)})"
 
     @property
     def run(self) -> Any:  # a `Run`, a class that is above this module

@@ -11,8 +11,9 @@ from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries
 from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.curves.compare import CurveSettings
 from otel_experiments.golden.file import read_golden, write_golden
+from otel_experiments.golden.findings.description import place_of
 from otel_experiments.golden.policy import IgnoreRule, Policy
-from otel_experiments.golden.report.text import place_of, render_text
+from otel_experiments.golden.report.text import render_text
 from otel_experiments.model.span import Span
 from otel_experiments.semconv import attributes as attr
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from otel_experiments.golden.baseline import make_golden
 from otel_experiments.golden.canonical.trace import CapturedRun, MetricSeries
 from otel_experiments.golden.comparison import compare
+from otel_experiments.golden.findings.difference import show_change
 from otel_experiments.golden.number_text import (
     show_chance,
     show_growth,
@@ -20,7 +21,6 @@ from otel_experiments.golden.number_text import (
     show_times,
 )
 from otel_experiments.golden.policy import Policy
-from otel_experiments.golden.report.difference import show_change
 from otel_experiments.golden.report.html import render_html
 from otel_experiments.golden.report.markdown import render_markdown
 from otel_experiments.golden.report.text import render_text

@@ -17,9 +17,9 @@ from otel_experiments.golden.comparison import Comparison, compare
 from otel_experiments.golden.curves.compare import Curve
 from otel_experiments.golden.findings import Finding
 from otel_experiments.golden.policy import Policy
-from otel_experiments.golden.report.curve import draw_curve
 from otel_experiments.golden.report.html import render_html
 from otel_experiments.golden.report.tree import pair_trees
+from otel_experiments.golden.shown.curve import draw_curve
 
 NAME = "tests/golden/test_train.otg"
 STEP = "run/epoch/train.step"

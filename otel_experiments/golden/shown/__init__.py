@@ -1,0 +1,1 @@
+"""What a comparison found, as figures and as HTML for a notebook."""

@@ -1,0 +1,75 @@
+"""A real notebook: cells run in a fresh kernel, and what each shows is what the notebook's file holds."""
+
+import re
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+RECORD = """
+import math
+import otel_experiments as ox
+
+ox.configure(store="runs.db")
+for lr in (0.1, 0.01):
+    with ox.start_run(f"lr-{lr}", experiment="digits", config={"lr": lr}) as run:
+        for step in range(100):
+            run.log({"loss": math.exp(-step * lr)}, step=step)
+"""
+CELLS = {
+    "runs": "ox.runs()",
+    "run": "ox.run('lr-0.1')",
+    "series": "ox.run('lr-0.1').metrics['loss']",
+    "metrics": "ox.run('lr-0.1').metrics",
+    "params": "ox.run('lr-0.1').params",
+    "plot": "ox.run('lr-0.1').metrics.plot('loss', log=True)",
+    "sql": "ox.sql('select name, state from runs')",
+    "live": "live = ox.start_run('live', config={'lr': 1})\nlive",
+    "flush": "live.flush()",
+    "span": "ox.run('lr-0.1').spans[0]",
+    "lists": "[ox.run('lr-0.1').spans[0], ox.run('lr-0.1').log_records[0], ox.run('lr-0.1').record]",
+}
+
+
+@pytest.fixture(scope="module")
+def notebook(tmp_path_factory):
+    """Return the notebook after its cells ran, by name of the cell."""
+    folder = tmp_path_factory.mktemp("notebook")
+    cells = [nbformat.v4.new_code_cell(source) for source in (RECORD, *CELLS.values(), "live.finish()")]
+    made = nbformat.v4.new_notebook(cells=cells)
+    # A kernel that does not answer is ended after two minutes, rather than waited for.
+    NotebookClient(
+        made, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    ).execute()
+    assert [
+        output for cell in made.cells for output in cell.outputs if output.output_type != "execute_result"
+    ] == []
+    return {name: cell.outputs[0].data for name, cell in zip(CELLS, made.cells[1:], strict=False)}
+
+
+@pytest.mark.parametrize("name", [name for name in CELLS if name not in {"span", "lists"}])
+def test_an_output_is_html_that_needs_nothing(notebook, name):
+    """Each cell shows a panel with its style in it, without script, image or address; beside it a short text."""
+    html = notebook[name]["text/html"]
+
+    assert html.startswith('<div class="oxp oxp-panel"><style>')
+    assert re.findall(r"<script|<img|https?:|url\(", html.replace("http://www.w3.org/2000/svg", "")) == []
+    assert len(html) < 60_000
+    assert len(notebook[name]["text/plain"]) < 200
+
+
+def test_the_outputs_show_what_was_recorded(notebook):
+    """Names, states, numbers and curves of the runs are in their cells."""
+    assert notebook["runs"]["text/html"].count("succeeded") >= 2
+    assert "lr-0.01" in notebook["runs"]["text/html"]
+    assert "<polyline" in notebook["series"]["text/html"]
+    assert "log scale" in notebook["plot"]["text/html"]
+    assert ">running</span>" in notebook["live"]["text/html"]
+    assert ">stored</span>" in notebook["flush"]["text/html"]
+
+
+def test_stored_values_are_short_in_a_notebook(notebook):
+    """A span, a log record and a run's row, which hold all that was recorded, take a few lines each, in lists as well."""
+    assert len(notebook["span"]["text/plain"]) < 1_000
+    assert len(notebook["lists"]["text/plain"]) < 3_000
+    assert notebook["span"]["text/plain"].startswith("Span(")
