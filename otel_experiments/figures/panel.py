@@ -46,6 +46,8 @@ _STYLE: Final = (
     ".oxp.oxp-panel table.oxp-table.oxp-table .oxp-n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
     ".oxp.oxp-panel code{font:12px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;color:inherit;background:none;"
     "padding:0}"
+    ".oxp.oxp-panel pre.oxp-block{font:12px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;color:inherit;"
+    "background:none;border:0;margin:6px 0 0;padding:0;white-space:pre-wrap}"
     ".oxp.oxp-panel summary{cursor:pointer;color:var(--oxp-soft);font-size:12px;font-weight:600;margin-top:8px}"
     ".oxp.oxp-panel svg.oxp-spark{display:inline-block;vertical-align:middle;max-width:none}"
     ".oxp.oxp-panel img{max-width:160px;max-height:160px;display:block;border-radius:4px}"
@@ -137,6 +139,12 @@ def table(columns: Sequence[Column | str], rows: Iterable[Sequence[str]], *, lef
 def pairs(items: Mapping[str, str], *, left_out: int = 0) -> Markup:
     """Return names and values, a row each."""
     return table(["", ""], [(code(key), value) for key, value in items.items()], left_out=left_out)
+
+
+def block(lines: Iterable[str]) -> Markup:
+    """Return lines of a text as they are, in a font of equal widths."""
+    shown = "\n".join(escape_markup(clip(one, 200)) for one in lines)
+    return Markup(f'<pre class="oxp-block">{shown}</pre>')
 
 
 def fold(summary: str, *parts: str, is_open: bool = False) -> Markup:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from otel_experiments._short_repr import short
 from otel_experiments.errors import ArtifactNotFoundError
 from otel_experiments.model.artifact import (
     ArtifactLogged,
@@ -231,11 +232,14 @@ class ArtifactView:
         ]
         return list(self._source.find_runs(list(dict.fromkeys(use.run_id for use in uses))))
 
+    def _repr_html_(self) -> str:
+        from otel_experiments.query.shown.artifact_html import artifact_html  # noqa: PLC0415 - only notebooks ask
+
+        return artifact_html(self)
+
     def __repr__(self) -> str:
         name = self.ref if self.version is not None else f"{self.name or self.digest}"
-        return (
-            f"ArtifactView({name!r}, {self.type!r}, {self.digest[:_SHORT_DIGITS]!r}, {self.size_bytes} bytes)"
-        )
+        return f"ArtifactView({short(name)}, {short(self.type)}, {self.digest[:_SHORT_DIGITS]!r}, {self.size_bytes} bytes)"
 
     @property
     def _blobs(self) -> Blobs:
@@ -316,8 +320,13 @@ class ArtifactsView(Mapping[str, ArtifactView]):
     def __len__(self) -> int:
         return len(self._by_name)
 
+    def _repr_html_(self) -> str:
+        from otel_experiments.query.shown.artifact_html import artifacts_html  # noqa: PLC0415 - only notebooks ask
+
+        return artifacts_html(f"Artifacts of run {self._run_id[:8]}", self._all)
+
     def __repr__(self) -> str:
-        return f"ArtifactsView({list(self._by_name)!r})"
+        return f"ArtifactsView({short(list(self._by_name))})"
 
 
 def is_of(use: ArtifactUsed, logged: ArtifactLogged) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from otel_experiments._short_repr import short
 from otel_experiments.model.artifact import ArtifactLogged, ArtifactQuery, ArtifactUsed, StoredArtifact
 from otel_experiments.query.artifact_source import ArtifactSource
 from otel_experiments.query.artifact_view import ArtifactView, is_of
@@ -123,8 +124,13 @@ class Lineage:
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
+    def _repr_html_(self) -> str:
+        from otel_experiments.query.shown.artifact_html import lineage_html  # noqa: PLC0415 - only notebooks ask
+
+        return lineage_html(str(self.root), self.lines())
+
     def __repr__(self) -> str:
-        return f"Lineage({str(self.root)!r}, {len(self.nodes)} runs and artifacts)"
+        return f"Lineage({short(str(self.root))}, {len(self.nodes)} runs and artifacts)"
 
     def _link(self, way: str, start: str, end: str) -> LineageLink | None:
         first, second = self.nodes[start], self.nodes[end]

@@ -335,9 +335,12 @@ class RunView:
         return self._page.store.telemetry_groups(TelemetryQuery(self.id))
 
     def _repr_html_(self) -> str:
-        from otel_experiments.query.shown.run_html import run_html  # noqa: PLC0415 - only notebooks ask
+        from otel_experiments.figures.panel import heading  # noqa: PLC0415 - only notebooks ask
+        from otel_experiments.query.shown.artifact_html import artifacts_table  # noqa: PLC0415 - as above
+        from otel_experiments.query.shown.run_html import run_html  # noqa: PLC0415 - as above
 
-        return run_html(self)
+        artifacts = self.artifacts.all()
+        return run_html(self, *([heading("artifacts"), artifacts_table(artifacts)] if artifacts else []))
 
     def __repr__(self) -> str:
         return f"RunView({self.short_id!r}, {short(self.name)}, {str(self.state)!r})"

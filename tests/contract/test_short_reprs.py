@@ -26,7 +26,7 @@ OF_A_CLASS_WITHOUT_CONTENT = {
 def objects(tmp_path_factory):
     """Return an object of each public class that holds recorded data, a run with much in it behind them."""
     store = tmp_path_factory.mktemp("store") / "runs.db"
-    ox.configure(store=store)
+    ox.configure(store=store, quiet=True)
     config = {LONG[:200]: LONG, **{f"p{number}": [number] * 1_000 for number in range(1_000)}}
     try:
         with ox.start_run("job", config=config, tags={"t": LONG}) as run:
@@ -37,6 +37,8 @@ def objects(tmp_path_factory):
             for number in range(200):
                 with run.span(f"s{number}", note=LONG[:500]) as scope:
                     pass
+            digest = run.log_artifact(b"x", name="a" * 100, metadata={"note": LONG})
+            handle = run.log_artifact(b"y", name="b", wait=False)
             report = run.flush()
             with run.checkpoint("c") as saved:
                 pass
@@ -50,7 +52,8 @@ def objects(tmp_path_factory):
             "band": series.band(), "numpy": series.numpy(), "spans": view.spans, "tree": view.spans.tree(),
             "reader": ox.open_reader(), "store": ox.open_reader().store, "table": ox.sql("select * from spans"),
             "experiments": ox.experiments(), "captured": captured, "golden": made,
-            "comparison": golden.compare(made, [captured]), "otlp": ox.Otlp(), "state": view.state, "figure": series.plot(),
+            "comparison": golden.compare(made, [captured]), "otlp": ox.Otlp(), "state": view.state, "figure": series.plot(), "digest": digest, "handle": handle, "artifacts": view.artifacts,
+            "artifact": view.artifacts["a" * 100], "lineage": ox.open_reader().lineage("b"),
             "curves": series.plot().spec, "policy": golden.Policy(), "rules": golden.Rules(),
             "curve settings": golden.CurveSettings(), "clock": testing.SteppingClock(), "ids": testing.SequentialIds(),
         }  # fmt: skip
@@ -71,7 +74,7 @@ def test_each_repr_says_what_the_object_is(objects):
     silent = [
         name
         for name, value in objects.items()
-        if not isinstance(value, list) and type(value).__name__ not in repr(value)[:80]
+        if not isinstance(value, list | str) and type(value).__name__ not in repr(value)[:80]
     ]
 
     assert silent == []
@@ -100,7 +103,7 @@ def test_every_public_class_of_data_is_looked_at(objects):
 
 HOLD_LITTLE = {
     "Advice", "Code", "EquivalenceScore", "ExperimentMetadata", "ExperimentSpan", "Finding", "IgnoreRule", "Level", "LiveCapture",
-    "LiveCheck", "LiveCheckLogProcessor", "LiveCheckMetricExporter", "LiveCheckSpanProcessor", "Recorder", "SpanType", "Store",
+    "LineageNode", "LiveCheck", "LiveCheckLogProcessor", "LiveCheckMetricExporter", "LiveCheckSpanProcessor", "Recorder", "SpanType", "Store",
     "SystemCall", "CodeFacts",
 }  # fmt: skip
 """Public classes that hold a few fields, or no data of a run."""

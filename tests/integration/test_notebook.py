@@ -10,11 +10,12 @@ RECORD = """
 import math
 import otel_experiments as ox
 
-ox.configure(store="runs.db")
+ox.configure(store="runs.db", quiet=True)
 for lr in (0.1, 0.01):
     with ox.start_run(f"lr-{lr}", experiment="digits", config={"lr": lr}) as run:
         for step in range(100):
             run.log({"loss": math.exp(-step * lr)}, step=step)
+        run.log_artifact(b"weights", name="model", type="model", aliases=["best"])
 """
 CELLS = {
     "runs": "ox.runs()",
@@ -25,6 +26,8 @@ CELLS = {
     "plot": "ox.run('lr-0.1').metrics.plot('loss', log=True)",
     "sql": "ox.sql('select name, state from runs')",
     "live": "live = ox.start_run('live', config={'lr': 1})\nlive",
+    "artifacts": "ox.run('lr-0.1').artifacts",
+    "artifact": "ox.run('lr-0.1').artifacts['model']",
     "flush": "live.flush()",
     "span": "ox.run('lr-0.1').spans[0]",
     "lists": "[ox.run('lr-0.1').spans[0], ox.run('lr-0.1').log_records[0], ox.run('lr-0.1').record]",
@@ -63,6 +66,9 @@ def test_the_outputs_show_what_was_recorded(notebook):
     assert notebook["runs"]["text/html"].count("succeeded") >= 2
     assert "lr-0.01" in notebook["runs"]["text/html"]
     assert "<polyline" in notebook["series"]["text/html"]
+    assert "model" in notebook["artifacts"]["text/html"]
+    assert "sha256:" in notebook["artifact"]["text/html"]
+    assert "best" in notebook["artifact"]["text/html"]
     assert "log scale" in notebook["plot"]["text/html"]
     assert ">running</span>" in notebook["live"]["text/html"]
     assert ">stored</span>" in notebook["flush"]["text/html"]
