@@ -51,6 +51,7 @@ _STYLE: Final = (
     ".oxp.oxp-panel summary{cursor:pointer;color:var(--oxp-soft);font-size:12px;font-weight:600;margin-top:8px}"
     ".oxp.oxp-panel svg.oxp-spark{display:inline-block;vertical-align:middle;max-width:none}"
     ".oxp.oxp-panel img{max-width:160px;max-height:160px;display:block;border-radius:4px}"
+    ".oxp.oxp-panel img.oxp-large{max-width:min(100%,560px);max-height:480px}"
     ".oxp.oxp-panel .oxp-grid{display:flex;flex-wrap:wrap;gap:10px}.oxp.oxp-panel figure{margin:0;max-width:160px}"
     ".oxp.oxp-panel figcaption{font-size:11px;color:var(--oxp-soft);overflow-wrap:anywhere}"
     + "".join(

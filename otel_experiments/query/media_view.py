@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, overload
 
+from otel_experiments._short_repr import fields_repr, short
 from otel_experiments.codec.media.media import SOURCE
 from otel_experiments.errors import MediaNotFoundError, MediaUnreadableError
 from otel_experiments.model.artifact import ArtifactQuery
@@ -33,6 +34,9 @@ class Heatmap:
     steps: list[float]
     edges: list[float]
     counts: list[list[float]]
+
+    def __repr__(self) -> str:
+        return fields_repr(self)
 
     def plot(self) -> Figure:
         """Return it as a figure: steps from left to right, values upwards."""
@@ -113,9 +117,14 @@ class MediaItem(ArtifactView):
             raise MediaUnreadableError(name=self.name, type=self.type, found=found)
         return figure
 
+    def _repr_html_(self) -> str:
+        from otel_experiments.query.shown.media_html import item_html  # noqa: PLC0415 - only notebooks ask
+
+        return item_html(self)
+
     def __repr__(self) -> str:
         step = "" if self.step is None else f", step={self.step:g}"
-        return f"MediaItem({self.name!r}, {self.type!r}{step}, {self.size_bytes} bytes)"
+        return f"MediaItem({short(self.name)}, {self.type!r}{step}, {self.size_bytes} bytes)"
 
 
 class MediaSeries(Sequence[MediaItem]):
@@ -209,10 +218,15 @@ class MediaSeries(Sequence[MediaItem]):
     def __len__(self) -> int:
         return len(self._items)
 
+    def _repr_html_(self) -> str:
+        from otel_experiments.query.shown.media_html import items_html  # noqa: PLC0415 - only notebooks ask
+
+        return items_html(self, self._items)
+
     def __repr__(self) -> str:
         steps = self.steps
         reach = f", steps {steps[0]:g} to {steps[-1]:g}" if steps else ""
-        return f"MediaSeries({self.name!r}, {self.type!r}, {len(self)} items{reach})"
+        return f"MediaSeries({short(self.name)}, {self.type!r}, {len(self)} items{reach})"
 
     def _nothing_at(
         self, step: float, index: int | None, phase: str | None, rank: int | None, found: Sequence[MediaItem]
@@ -270,8 +284,13 @@ class MediaView(Mapping[str, MediaSeries]):
     def __len__(self) -> int:
         return len(self._series)
 
+    def _repr_html_(self) -> str:
+        from otel_experiments.query.shown.media_html import media_html  # noqa: PLC0415 - only notebooks ask
+
+        return media_html(f"Media of run {self._run}", self._series)
+
     def __repr__(self) -> str:
-        return f"MediaView({[*self._series]!r})"
+        return f"MediaView({short([*self._series])})"
 
 
 def _place_of(item: MediaItem) -> tuple[float, int, int]:

@@ -337,10 +337,12 @@ class RunView:
     def _repr_html_(self) -> str:
         from otel_experiments.figures.panel import heading  # noqa: PLC0415 - only notebooks ask
         from otel_experiments.query.shown.artifact_html import artifacts_table  # noqa: PLC0415 - as above
+        from otel_experiments.query.shown.media_html import media_part  # noqa: PLC0415 - as above
         from otel_experiments.query.shown.run_html import run_html  # noqa: PLC0415 - as above
 
         artifacts = self.artifacts.all()
-        return run_html(self, *([heading("artifacts"), artifacts_table(artifacts)] if artifacts else []))
+        table = [heading("artifacts"), artifacts_table(artifacts)] if artifacts else []
+        return run_html(self, *media_part(self.media), *table)
 
     def __repr__(self) -> str:
         return f"RunView({self.short_id!r}, {short(self.name)}, {str(self.state)!r})"

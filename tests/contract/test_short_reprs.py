@@ -52,7 +52,9 @@ def objects(tmp_path_factory):
             "band": series.band(), "numpy": series.numpy(), "spans": view.spans, "tree": view.spans.tree(),
             "reader": ox.open_reader(), "store": ox.open_reader().store, "table": ox.sql("select * from spans"),
             "experiments": ox.experiments(), "captured": captured, "golden": made,
-            "comparison": golden.compare(made, [captured]), "otlp": ox.Otlp(), "state": view.state, "figure": series.plot(), "digest": digest, "handle": handle, "artifacts": view.artifacts,
+            "comparison": golden.compare(made, [captured]), "otlp": ox.Otlp(), "state": view.state, "figure": series.plot(), "image": ox.Image([[0] * 9] * 9, caption=LONG), "audio": ox.Audio("a.wav"),
+            "video": ox.Video("a.mp4"), "html": ox.Html(LONG), "text": ox.Text(LONG), "histogram": ox.Histogram([1.0] * 999),
+            "rows": ox.Table(rows=[[1] * 500] * 9), "digest": digest, "handle": handle, "artifacts": view.artifacts,
             "artifact": view.artifacts["a" * 100], "lineage": ox.open_reader().lineage("b"),
             "curves": series.plot().spec, "policy": golden.Policy(), "rules": golden.Rules(),
             "curve settings": golden.CurveSettings(), "clock": testing.SteppingClock(), "ids": testing.SequentialIds(),
@@ -103,7 +105,7 @@ def test_every_public_class_of_data_is_looked_at(objects):
 
 HOLD_LITTLE = {
     "Advice", "Code", "EquivalenceScore", "ExperimentMetadata", "ExperimentSpan", "Finding", "IgnoreRule", "Level", "LiveCapture",
-    "LineageNode", "LiveCheck", "LiveCheckLogProcessor", "LiveCheckMetricExporter", "LiveCheckSpanProcessor", "Recorder", "SpanType", "Store",
+    "LineageNode", "LiveCheck", "LiveCheckLogProcessor", "LiveCheckMetricExporter", "LiveCheckSpanProcessor", "Recorder", "Plot", "SpanType", "Store",
     "SystemCall", "CodeFacts",
 }  # fmt: skip
 """Public classes that hold a few fields, or no data of a run."""

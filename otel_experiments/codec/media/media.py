@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final
 
+from otel_experiments._short_repr import short
 from otel_experiments.codec.text import text_of
 from otel_experiments.model.run import ParamValue
 
@@ -59,7 +60,7 @@ class Media:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.caption!r})" if self.caption else f"{type(self).__name__}()"
+        return f"{type(self).__name__}({short(self.caption)})" if self.caption else f"{type(self).__name__}()"
 
 
 def media_type_of(path: Path, types: Mapping[str, str], kind: str) -> tuple[str, str]:

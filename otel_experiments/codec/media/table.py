@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, ClassVar, Final
 
+from otel_experiments._short_repr import short
 from otel_experiments.codec.media.columns import Column, column_of
 from otel_experiments.codec.media.library import is_array, is_of
 from otel_experiments.codec.media.media import SOURCE, Encoded, Media, MediaRefusedError, Tell
@@ -67,7 +68,7 @@ class Table(Media):
         self._problems: list[str] = []
 
     def __repr__(self) -> str:
-        return f"Table({self.columns!r}, {self._count()} rows)"
+        return f"Table({short(self.columns)}, {self._count()} rows)"
 
     @property
     def columns(self) -> list[str]:
