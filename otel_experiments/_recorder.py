@@ -249,8 +249,8 @@ class RecorderParts:
                 clock=self.pipeline.clock,
             )
         self.pipeline.blobs = self._blobs
-        if self.store is not None and path is None:
-            self._blobs()  # in a temporary folder, which children are to have as well
+        if settings.enabled and (settings.artifacts or (self.store is not None and path is None)):
+            self._blobs()  # refused here, not in training; a store in memory has a folder that children are to have as well
         wiring.connect(self.pipeline)
         need_in_children(*CHILDREN_NEED)
         if settings.enabled:
@@ -355,7 +355,10 @@ class RecorderParts:
             return None
         self.finish_runs()  # another thread may have started one meanwhile
         exits.forget(self.pipeline)
-        return self.pipeline.close_storage()
+        export = self.pipeline.close_storage()
+        if self._made_blobs is not None:
+            self._made_blobs.close()
+        return export
 
 
 def _open(settings: Settings, path: Path | None) -> Store:

@@ -82,7 +82,7 @@ def _place(text: str) -> str:
     if "://" in text:
         return text
     try:
-        return os.path.abspath(text)  # noqa: PTH100 - links stay as they are given
+        return os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 - links stay as they are given
     except OSError as error:
         pass_on(error)
         raise ValueError(f"it starts from a working directory that is gone ({error.strerror})") from None

@@ -214,7 +214,8 @@ class Pipeline:
         what the end of a run waits for.
         """
         deadline_s = time.monotonic() + timeout_s
-        is_exported, is_stored, are_kept = True, True, self.artifacts.wait(timeout_s=timeout_s)
+        is_exported, is_stored = True, True
+        are_kept = self.artifacts.wait(timeout_s=timeout_s if is_patient else 0.0)
         self.write_losses()
         self.guard.raise_later()
         if self.is_inherited:

@@ -76,6 +76,9 @@ def _end_runs_of_child() -> None:
     for run in active_parts():
         if not run.core.is_inherited:
             _end(run, error)
+    for pipeline in _pipelines:
+        if not pipeline.is_inherited:
+            pipeline.artifacts.close(timeout_s=0.0)  # the end has waited for them
 
 
 def _close_all() -> None:
@@ -126,6 +129,7 @@ def _on_sigterm(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 -
         if is_chained:
             run.life.note_signal("SIGTERM")
         else:
+            run.core.pipeline.artifacts.close(timeout_s=0.0)
             run.life.end_by_signal("SIGTERM")
     if is_chained:
         return

@@ -222,3 +222,52 @@ def test_a_child_records_where_its_parent_keeps_bytes(script, read, tmp_path):
     (found,) = read().artifacts(name="c")
     assert found.read_bytes() == b"child"
     assert (found.experiment, found.record.place) == ("e", str(tmp_path / "kept"))
+
+
+LATE = """
+def work(run):
+    never = threading.Event()
+    run._core.pipeline.artifacts.add("busy", lambda: never.wait() and None, lambda: None)
+    run.log_artifact(b"late", "late", wait=False)
+"""
+ENDS = {
+    "a forked child with a recorder of its own": """
+        def record():
+            setup()
+            with ox.start_run("r") as run:
+                work(run)
+
+        child = multiprocessing.get_context("fork").Process(target=record)
+        child.start()
+        child.join()
+        """,
+    "SIGTERM": """
+        setup()
+        with ox.start_run("r") as run:
+            work(run)
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        """,
+    "a child of multiprocessing": """
+        def join(environ):
+            work(ox.join_run(environ))
+
+        if __name__ == "__main__":
+            setup()
+            with ox.start_run("r") as run:
+                child = multiprocessing.get_context("spawn").Process(target=join, args=(run.environment(),))
+                child.start()
+                child.join()
+        """,
+}
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_what_a_process_that_has_to_end_did_not_keep_is_counted(script, read, way):
+    """The signal ends the process at once, and a worker does not outlive its budget: the run knows what it lacks."""
+    made = script(LATE + textwrap.dedent(ENDS[way]), OTEL_EXPERIMENTS_EXIT_TIMEOUT="0.5")
+    made.end(-15 if way == "SIGTERM" else 0)
+
+    run = read().run("r")
+    assert [(loss.kind, loss.name, loss.count) for loss in run.losses] == [("artifact", "late", 1)]
+    assert list(run.artifacts) == []

@@ -3,7 +3,9 @@
 import hashlib
 import io
 import os
+import signal
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -407,3 +409,80 @@ def test_an_interruption_passes_and_leaves_nothing(forgiving, tmp_path, error):
 
     assert {path.suffix for path in tmp_path.rglob("partial/*")} <= {".writer"}
     assert [one.logged.name for one in stored()] == ["m"]
+
+
+@contextmanager
+def swept(recording):
+    """Hold the lock of the artifacts as `gc` does, for the length of a block."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def keep():
+        entered.set()
+        leave.wait()
+        return [HELLO]
+
+    sweep = threading.Thread(target=lambda: recording.blobs().sweep(keep))
+    sweep.start()
+    entered.wait()
+    try:
+        yield
+    finally:
+        leave.set()
+        sweep.join()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers that signal")
+def test_an_interruption_while_the_folder_is_locked_leaves_nothing(forgiving, tmp_path):
+    """A program that gives itself a time limit gets its own exception, and what was copied is removed."""
+
+    class TooLongError(Exception):
+        """The program's own."""
+
+    def stop(number, frame):
+        raise TooLongError
+
+    (tmp_path / "large").write_bytes(os.urandom(20_000_000))
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        with ox.start_run("r") as run:
+            run.log_artifact(b"hello", "m")
+            with swept(forgiving):
+                signal.setitimer(signal.ITIMER_REAL, 1.0)
+                with pytest.raises(TooLongError):
+                    run.log_artifact("large")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+    assert {path.suffix for path in tmp_path.rglob("partial/*")} <= {".writer"}
+    assert [one.logged.name for one in stored()] == ["m"]
+
+
+def test_what_was_given_up_is_not_named_when_it_is_done_nevertheless(configure, tmp_path):
+    """It was counted as lost once, when the process could not wait for it; and stays lost."""
+    recording = configure(on_error="log", exit_timeout_s=0.2)
+    with ox.start_run("r") as run:
+        run.log_artifact(b"hello", "m")
+        run.flush()
+        with swept(recording):
+            handle = run.log_artifact(b"late", "late", wait=False)
+            ox.shutdown()
+        assert handle.result() == ""
+
+    assert recording.guard.losses == {"artifact": 1}
+    assert [one.name for one in ox.find_artifacts(store=tmp_path / "experiments.db")] == ["m"]
+
+
+def test_a_recorder_that_was_shut_down_holds_no_file_of_artifacts_open(configure, tmp_path):
+    """A program that sets up recording a thousand times does not run out of descriptors."""
+    open_files = Path("/proc/self/fd")
+    if not open_files.is_dir():
+        pytest.skip("this system does not list the open files of a process")
+    for number in range(3):
+        configure(store=f"{number}.db")
+        with ox.start_run("r") as run:
+            run.log_artifact(b"hello", "m")
+        ox.shutdown()
+
+    left = [str(one.readlink()) for one in open_files.iterdir() if one.is_symlink() and one.exists()]
+    assert [name for name in left if name.startswith(str(tmp_path)) and ".artifacts" in name] == []
