@@ -34,12 +34,12 @@ def export(  # noqa: PLR0913 - one argument an option of the command
     store: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int, int], None] = lambda *_: None,
 ) -> ExportReport:
-    """Write runs, points, spans, events, log records or data points of instruments into a file, one a row, or all as OTLP.
+    """Write runs, points, spans, events, log records, data points, artifacts or media into a file, one a row, or all as OTLP.
 
     The file appears whole or not at all, and a part of it is in memory at a time: `ox.export("points", "points.parquet")`.
 
     Args:
-        what: `runs`, `points`, `spans`, `events`, `logs`, `instruments`, or `otlp`.
+        what: `runs`, `points`, `spans`, `events`, `logs`, `instruments`, `artifacts`, `media`, or `otlp`.
         path: the file; its ending says the format.
         runs: ids, beginnings of ids, or names (the newest run of a name), or runs that were read.
         where: a search expression; all runs that match. Without `runs`, `where` and `experiment` it is all runs, and what

@@ -7,7 +7,7 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, get_args
+from typing import BinaryIO, Final, Literal, get_args
 
 import click
 
@@ -29,6 +29,8 @@ _NOUNS: Final[dict[What, str]] = {
     "events": "event",
     "logs": "log record",
     "instruments": "data point",
+    "artifacts": "artifact",
+    "media": "medium",
     "otlp": "item",
 }
 
@@ -63,6 +65,13 @@ _NOUNS: Final[dict[What, str]] = {
     help="With CSV: an apostrophe before texts that a spreadsheet would run as formulas.",
 )
 @click.option(
+    "--files",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="With artifacts and media: write their bytes into this folder, with an index.",
+)
+@click.option(
     "--anonymize",
     is_flag=True,
     help="Other ids, and nothing that says who and where: users, hosts, paths, command lines, repositories.",
@@ -84,11 +93,12 @@ def command(  # noqa: PLR0913 - one argument an option
     metric: str,
     unattached: bool,
     spreadsheet_safe: bool,
+    folder: Path | None,
     anonymize: bool,
     salt: str | None,
     quiet: bool,
 ) -> None:
-    """Write runs, points, spans, events, log records or data points of instruments, one a row, or all as OTLP.
+    """Write runs, points, spans, events, log records, data points, artifacts or media, one a row, or all as OTLP.
 
     With RUN only those runs, else all that --where and --experiment name. Exports are written as they are read,
     and a file appears whole or not at all. `otel-experiments import` reads OTLP back.
@@ -101,10 +111,16 @@ def command(  # noqa: PLR0913 - one argument an option
     _check(what, chosen, spreadsheet_safe=spreadsheet_safe, unattached=unattached)
     if salt is not None and not anonymize:
         raise click.UsageError("A salt makes other ids; give --anonymize, or leave out --salt.")
+    if folder is not None:
+        _check_folder(what, output, form, anonymize=anonymize)
     reader = open_session(ctx)
     found = [reader.run(one) for one in runs] if runs else reader.runs(where, experiment=experiment)
     found = list({run.id: run for run in found}.values())
     has_run_filter = bool(runs or where or experiment)
+    if folder is not None:
+        assert what in {"artifacts", "media"}
+        _write_files(ctx, reader, found, "media" if what == "media" else "artifacts", folder, quiet=quiet)
+        return
     if anonymize:
         reader, found = _anonymous(reader, found, salt)
     if what == "otlp":
@@ -123,8 +139,17 @@ def command(  # noqa: PLR0913 - one argument an option
         )
         count = _write(export, output, chosen)
     if output is not None and not quiet:
-        things = _NOUNS[what] if count == 1 else f"{_NOUNS[what]}s"
-        click.echo(f"Wrote {count} {things} to {clean(str(output))}.", err=True)
+        _say(count, what, output)
+
+
+def _plural(what: What) -> str:
+    return what if what == "media" else f"{_NOUNS[what]}s"
+
+
+def _say(count: int, what: What, output: Path) -> None:
+    click.echo(
+        f"Wrote {count} {_NOUNS[what] if count == 1 else _plural(what)} to {clean(str(output))}.", err=True
+    )
 
 
 def _anonymous(reader: Reader, runs: list[RunView], salt: str | None) -> tuple[Reader, list[RunView]]:
@@ -165,6 +190,48 @@ def _write_otlp(
         ctx.exit(ExitCode.NOT_ALL)
 
 
+def _check_folder(what: What, output: Path | None, form: Format | None, *, anonymize: bool) -> None:
+    """Let options pass that go with a folder.
+
+    Raises:
+        click.UsageError: one does not.
+    """
+    if what not in {"artifacts", "media"}:
+        raise click.UsageError("Only artifacts and media are files; leave out --files.")
+    if output is not None or form is not None:
+        raise click.UsageError("The index is in the folder, as JSON Lines; leave out --output and --format.")
+    if anonymize:
+        raise click.UsageError(
+            "Nothing looks into the bytes of files for names; leave out --anonymize or --files."
+        )
+
+
+def _write_files(
+    ctx: click.Context,
+    reader: Reader,
+    runs: list[RunView],
+    what: Literal["artifacts", "media"],
+    folder: Path,
+    *,
+    quiet: bool,
+) -> None:
+    from otel_experiments.query.export.artifact_files import write_files  # noqa: PLC0415 - few need it
+
+    try:
+        with Progress("runs", is_quiet=quiet) as bar:
+            report = write_files(reader, runs, what, folder, on_run=bar.counter(len(runs)))
+    except OSError as exc:
+        raise click.UsageError(f"Cannot write into {str(folder)!r}: {exc.strerror or exc}.") from exc
+    if not quiet:
+        _say(report.count, what, folder)
+    if report.missing_count:
+        shown = "\n".join(clean(line) for problem in report.problems for line in problem.splitlines())
+        click.echo(
+            f"The bytes of {report.missing_count} could not be had; the index says which.\n{shown}", err=True
+        )
+        ctx.exit(ExitCode.NOT_ALL)
+
+
 def _check(what: What, form: Format, *, spreadsheet_safe: bool, unattached: bool) -> None:
     """Let a choice of options pass that has a meaning.
 
@@ -174,7 +241,7 @@ def _check(what: What, form: Format, *, spreadsheet_safe: bool, unattached: bool
     if form not in FORMATS[what]:
         if what == "otlp":
             raise click.UsageError("OTLP is written as jsonl or proto.")
-        things = f"{_NOUNS[what]}s".capitalize()
+        things = _plural(what).capitalize()
         raise click.UsageError(
             f"{things} are written as csv, jsonl or parquet; all that is stored of them as otlp."
         )

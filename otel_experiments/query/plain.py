@@ -21,6 +21,7 @@ from otel_experiments.query.run_view import RunView
 
 if TYPE_CHECKING:
     from otel_experiments.query.artifact_view import ArtifactView
+    from otel_experiments.query.media_view import MediaItem
 
 
 def plain_series(series: SeriesView) -> dict[str, Plain]:
@@ -99,6 +100,17 @@ def plain_artifact(artifact: ArtifactView) -> dict[str, Plain]:
         "metadata": plain(artifact.metadata),
         "run_id": artifact.run_id or None,
         "logged_unix_nano": artifact.logged_ns,
+    }
+
+
+def plain_media_item(item: MediaItem) -> dict[str, Plain]:
+    """Return what is known of a medium, without its bytes."""
+    return {
+        **plain_artifact(item),
+        "phase": item.phase or None,
+        "index": item.index,
+        "caption": item.caption or None,
+        "rank": item.rank,
     }
 
 

@@ -6,18 +6,31 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from otel_experiments.model.artifact import StoredArtifact
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import Span
+from otel_experiments.query.artifact_view import ArtifactView
 from otel_experiments.query.frames.columns import Columns
-from otel_experiments.query.frames.record_columns import instrument_columns, log_columns, span_columns
-from otel_experiments.query.plain import plain_instrument_point, plain_log_record, plain_span
+from otel_experiments.query.frames.record_columns import (
+    artifact_columns,
+    instrument_columns,
+    log_columns,
+    span_columns,
+)
+from otel_experiments.query.plain import (
+    plain_artifact,
+    plain_instrument_point,
+    plain_log_record,
+    plain_media_item,
+    plain_span,
+)
 from otel_experiments.query.reader import Reader
 from otel_experiments.query.run_view import RunView
 from otel_experiments.query.spans_view import SpansView
 
-RecordKind = Literal["spans", "events", "logs", "instruments"]
+RecordKind = Literal["spans", "events", "logs", "instruments", "artifacts", "media"]
 
 SPAN_PAGE: Final = 20_000
 """Spans that are in memory at once."""
@@ -78,6 +91,19 @@ def _unnamed(records: Sequence[LogRecord]) -> list[LogRecord]:
     return [one for one in records if not one.event_name]
 
 
+def _artifacts_of(_: Reader, run: RunView) -> Iterator[Sequence[ArtifactView]]:
+    yield run.artifacts.all()
+
+
+def _media_of(_: Reader, run: RunView) -> Iterator[Sequence[ArtifactView]]:
+    for series in run.media.values():
+        yield list(series)
+
+
+def _artifact_columns(views: Sequence[ArtifactView]) -> Columns:
+    return artifact_columns([StoredArtifact(one.record, one.version, one.aliases) for one in views])
+
+
 RECORDS: Final[Mapping[RecordKind, Records]] = {
     "spans": Records(
         _spans_of,
@@ -103,6 +129,8 @@ RECORDS: Final[Mapping[RecordKind, Records]] = {
         lambda points: instrument_columns(points, expands=False),
         plain_instrument_point,
     ),
+    "artifacts": Records(_artifacts_of, lambda _: iter(()), _artifact_columns, plain_artifact),
+    "media": Records(_media_of, lambda _: iter(()), _artifact_columns, plain_media_item),
 }
 
 

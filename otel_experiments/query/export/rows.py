@@ -16,7 +16,7 @@ from otel_experiments.query.reader import Reader
 from otel_experiments.query.run_columns import RunKinds, run_columns
 from otel_experiments.query.run_view import RunView
 
-What = Literal["runs", "points", "spans", "events", "logs", "instruments", "otlp"]
+What = Literal["runs", "points", "spans", "events", "logs", "instruments", "artifacts", "media", "otlp"]
 Format = Literal["csv", "jsonl", "parquet", "proto"]
 WHAT: Final[tuple[What, ...]] = get_args(What)
 ENDINGS: Final[Mapping[str, Format]] = {
@@ -39,6 +39,8 @@ FORMATS: Final[Mapping[What, tuple[Format, ...]]] = {
     "events": _NESTED,
     "logs": _NESTED,
     "instruments": _NESTED,
+    "artifacts": _NESTED,
+    "media": _NESTED,
     "otlp": ("jsonl", "proto"),
 }
 """What each thing is written as, first what it is by default."""

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from otel_experiments.model.artifact import StoredArtifact
 from otel_experiments.model.instrument import TEMPORALITIES, InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import Span
@@ -110,6 +111,35 @@ def instrument_columns(points: Sequence[InstrumentPoint], *, expands: bool) -> C
             "scope_name": texts(point.scope.name for point in points),
             "scope_version": texts(point.scope.version for point in points),
             **_attributes([point.attributes for point in points], expands=expands),
+        },
+    )
+
+
+def artifact_columns(stored: Sequence[StoredArtifact]) -> Columns:
+    """Return one row an artifact or a medium that was logged; metadata is JSON."""
+    logged = [one.logged for one in stored]
+    return Columns(
+        len(stored),
+        {
+            "run_id": texts(one.run_id for one in logged),
+            "experiment": texts(one.experiment for one in logged),
+            "name": texts(one.name for one in logged),
+            "version": Column("int", [one.version for one in stored]),
+            "aliases": texts(", ".join(one.aliases) for one in stored),
+            "type": texts(one.type for one in logged),
+            "media_type": texts(one.media_type for one in logged),
+            "digest": texts(one.digest for one in logged),
+            "size_bytes": Column("int", [one.size_bytes for one in logged]),
+            "file_count": Column("int", [one.file_count for one in logged]),
+            "is_folder": Column("bool", [one.is_folder for one in logged]),
+            "file_name": texts(one.file_name for one in logged),
+            "phase": texts(one.phase for one in logged),
+            "step": Column("float", [one.step for one in logged]),
+            "index": Column("int", [one.index for one in logged]),
+            "caption": texts(one.caption for one in logged),
+            "time": Column("time", [one.time_ns for one in logged]),
+            "rank": Column("int", [one.rank for one in logged]),
+            "metadata": _json(one.metadata for one in logged),
         },
     )
 

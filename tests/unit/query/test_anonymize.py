@@ -8,6 +8,7 @@ import pytest
 import otel_experiments as ox
 from otel_experiments.codec.anonymize import Anonymizer
 from otel_experiments.errors import QueryError
+from otel_experiments.model.artifact import ArtifactLogged
 from otel_experiments.model.batch import ParamSet, TagSet, WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
@@ -101,6 +102,13 @@ def reader(request):
             resource=resource,
         )
     )
+    for name, role in [("model", "artifact"), ("picture", "media")]:
+        batch.artifacts.append(
+            ArtifactLogged(
+                PARENT, "exp", name, f"sha256:{'ab' * 32}", NOW_NS, role=role, file_name="alice.pt", caption="by alice",
+                metadata={"from": "/srv/a.pt", "n": 1}, place="s3://corp.example/x", span_id=SPAN,
+            )
+        )  # fmt: skip
     store = open_store(request.param)
     store.apply(batch)
     with Reader(store) as opened:
@@ -149,6 +157,14 @@ def test_what_was_measured_stays(reader):
     assert second["reason"] == "no file <path> on <host>"
     assert second["description"] == "ask <email>"
     assert json.loads(exported(reader, "points"))["value"] == 0.5
+    (model,) = map(json.loads, exported(reader, "artifacts").splitlines())
+    assert (model["name"], model["digest"], model["file_name"]) == (
+        "model",
+        f"sha256:{'ab' * 32}",
+        "<user>.pt",
+    )
+    assert model["metadata"] == {"from": "<path>", "n": 1}
+    assert json.loads(exported(reader, "media"))["caption"] == "by <user>"
     (span,) = map(json.loads, exported(reader, "spans").splitlines())
     assert span["attributes"] == {"k": "v", "at": "<path>"}
     assert span["events"][0]["attributes"][attr.EXCEPTION_STACKTRACE] == '  File "<path>", line 7, in fit\n'
