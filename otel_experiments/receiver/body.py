@@ -21,6 +21,8 @@ PIECE_BYTES: Final = 256 << 10
 _GZIP_BITS: Final = 31
 _ZLIB_BITS: Final = 15
 _RAW_BITS: Final = -15
+_MOST_MEMBERS: Final = 10_000
+"""Streams that a body may be of, back to back; empty ones cost time and give nothing, however large the body may be."""
 _ZSTD_STEP_BYTES: Final = 256
 """One block of zstd takes four bytes and may hold 128 KiB: so little of it at once keeps what comes out small."""
 _ZSTD_WINDOW_BYTES: Final = 8 << 20
@@ -101,11 +103,13 @@ def _is_zlib(start: bytes) -> bool:
 
 def _inflated(pieces: Iterable[bytes], name: str, bits_of: Callable[[bytes], int]) -> Iterator[bytes]:
     inflater: Decompressor = None
+    member_count = 0
     try:
         for piece in pieces:
             rest = piece
             while rest:
                 if inflater is None or inflater.eof:  # gzip may be several streams, back to back
+                    member_count = _one_more(member_count, name)
                     inflater = zlib.decompressobj(bits_of(rest))
                 part = inflater.decompress(rest, PIECE_BYTES)
                 rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
@@ -129,12 +133,14 @@ def _unzstd(pieces: Iterable[bytes]) -> Iterator[bytes]:
         )
     errors: type[Exception] = package.ZstdError
     current: Decompressor = None
+    member_count = 0
     try:
         for piece in pieces:
             for begin in range(0, len(piece), _ZSTD_STEP_BYTES):
                 rest = piece[begin : begin + _ZSTD_STEP_BYTES]
                 while rest:
                     if current is None or current.eof:
+                        member_count = _one_more(member_count, "zstd")
                         current = package.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES).decompressobj()
                     yield current.decompress(rest)
                     rest = current.unused_data if current.eof else b""
@@ -142,6 +148,17 @@ def _unzstd(pieces: Iterable[bytes]) -> Iterator[bytes]:
         raise _not_of("zstd", str(error)) from error
     if current is not None and not current.eof:
         raise _not_of("zstd", "it ends too early")
+
+
+def _one_more(member_count: int, name: str) -> int:
+    """Return the number of streams with the one that begins.
+
+    Raises:
+        Refusal: there are too many.
+    """
+    if member_count >= _MOST_MEMBERS:
+        raise _not_of(name, f"it is of more than {_MOST_MEMBERS:,} streams, which no program writes")
+    return member_count + 1
 
 
 def _zstd() -> Any | None:  # the module, of which there are no types

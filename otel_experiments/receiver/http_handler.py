@@ -196,7 +196,10 @@ class HttpHandler(BaseHTTPRequestHandler):
         self, status: HTTPStatus, kind: str, body: bytes, more: Mapping[str, str] | None = None
     ) -> None:
         server = cast("HttpHost", self.server)
-        if server.is_stopping:
+        is_misframed = self.request_version == "HTTP/1.0" and "Transfer-Encoding" in self.headers
+        if (
+            server.is_stopping or is_misframed
+        ):  # a proxy may see the end of such a body elsewhere: RFC 9112, 6.1
             self.close_connection = True
         lines = [f"HTTP/1.1 {status.value} {status.phrase}", f"Date: {self.date_time_string()}"]
         if kind:

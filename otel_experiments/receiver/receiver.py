@@ -84,6 +84,7 @@ class Receiver:
         self._grpc: GrpcServer | None = None
         self._http: HttpServer | None = None
         self._is_closed = False
+        self._is_stored = False
         self._storage = ReceiverStorage(settings, backlog_bytes=limits.backlog_bytes)
         self._intake = Intake(self._storage, self._tally)
         is_private = all(address.is_loopback for address in addresses.values())
@@ -180,10 +181,11 @@ class Receiver:
             timeout_s: how long each of the two may take, in seconds; by default the setting of exit.
 
         Returns:
-            True when everything is stored. Else the rest is in the journal, and whoever opens the store next stores it.
+            True when everything is stored, also when it is called again. Else the rest is in the journal, and whoever opens
+            the store next stores it.
         """
         if self._is_closed:
-            return True
+            return self._is_stored
         self._is_closed = True
         timeout_s = self._exit_timeout_s if timeout_s is None else timeout_s
         due_s = time.monotonic() + timeout_s
@@ -194,7 +196,8 @@ class Receiver:
         for server in self._servers:
             server.finish_stop(timeout_s=max(due_s - time.monotonic(), 0.1))
         self._intake.close()
-        return self._storage.close(timeout_s=timeout_s)
+        self._is_stored = self._storage.close(timeout_s=timeout_s)
+        return self._is_stored
 
 
 def _check_addresses(addresses: dict[str, Address], token: str | None) -> None:

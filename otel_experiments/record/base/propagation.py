@@ -103,6 +103,7 @@ def _environment_of_parts(run: RunPort, context: SpanContext) -> dict[str, str]:
         STORE_VARIABLE: str(run.pipeline.store_path or settings.store),
         ARTIFACTS_VARIABLE: settings.artifacts or "",
         TRACEPARENT_VARIABLE: traceparent(context) if context.is_valid else "",
+        TRACESTATE_VARIABLE: context.trace_state.to_header(),
         ENABLED_VARIABLE: "" if settings.enabled else "false",
     }
 

@@ -56,6 +56,8 @@ _UPSERT_DEFINITION: Final = """
     on conflict (run_id, pattern) do update set direction = excluded.direction
 """
 
+_MOST_KNOWN: Final = 10_000
+
 
 class RunWriter:
     """Writes what a batch says of runs. One for each store; all methods run inside the caller's transaction."""
@@ -74,6 +76,12 @@ class RunWriter:
             return
         if connection.execute("select 1 from runs where run_id = ?", (run_id,)).fetchone() is None:
             self._save(connection, placeholder(run_id, time_ns))
+        self._remember(run_id)
+
+    def _remember(self, run_id: str) -> None:
+        """Remember that the row of a run exists; a receiver meets more runs than are to be remembered."""
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
         self._known.add(run_id)
 
     def write_runs(
@@ -103,7 +111,7 @@ class RunWriter:
             touched[beat.run_id] = apply_heartbeat(known or placeholder(beat.run_id, beat.time_ns), beat)
         for stored in touched.values():
             self._save(connection, stored)
-            self._known.add(stored.run.run_id)
+            self._remember(stored.run.run_id)
 
     def write_params(self, connection: sqlite3.Connection, params: Sequence[ParamSet]) -> None:
         """Set params; the latest time wins."""

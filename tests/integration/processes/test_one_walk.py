@@ -207,6 +207,7 @@ def test_the_variables_of_a_child_run_take_back_those_of_a_worker(tmp_path):
     assert starting["OTEL_EXPERIMENTS_PARENT_RUN_ID"] == run.id
     assert (starting["OTEL_EXPERIMENTS_RUN_ID"], starting["OTEL_EXPERIMENTS_RANK"]) == ("", "")
     assert starting["TRACEPARENT"].startswith(f"00-{run.id}-")
+    assert starting["TRACESTATE"] == ""
 
 
 def test_a_parent_that_is_no_run_is_refused(tmp_path, monkeypatch):

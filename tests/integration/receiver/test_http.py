@@ -124,6 +124,18 @@ def test_gzip_of_several_members_is_one_body(client):
     assert (answer.status, client.receiver.counts.item_counts) == (200, {"traces": 50})
 
 
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_a_body_of_a_great_many_streams_is_refused(client, coding):
+    """Empty streams, each of which costs time, end after some thousands, long before the body is at its limit."""
+    many = compressed(b"", coding) * 20_000
+
+    answer = client.post("/v1/traces", many, {"Content-Encoding": coding})
+
+    assert answer.status == 400
+    assert f"The body is not {coding}".encode() in answer.body
+    assert b"more than 10,000 streams" in answer.body
+
+
 @pytest.mark.parametrize("coding", ["br", "snappy", "gzip, gzip", "nonsense"])
 def test_unknown_codings_are_refused(client, coding):
     """A content encoding that is not known is answered with 415, and names those that are."""
@@ -393,6 +405,16 @@ def test_headers_that_servers_read_differently_end_the_connection(client, lines)
     assert b"Connection: close" in answer
     assert answer.count(b"HTTP/1.1") == 1
     assert client.receiver.counts.request_count == 0
+
+
+@pytest.mark.parametrize(("version", "count"), [(b"1.0", 1), (b"1.1", 2)])
+def test_chunks_of_an_old_client_end_the_connection(client, version, count):
+    """HTTP/1.0 knows no chunks: the request is answered, and what follows it is no second request."""
+    head = HEAD.replace(b"HTTP/1.1", b"HTTP/" + version) + b"Connection: keep-alive\r\n"
+
+    answer = talk(client, head + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + NEXT)
+
+    assert answer.count(b"HTTP/1.1 200") == count
 
 
 def test_headers_that_end_too_early_are_refused(client):

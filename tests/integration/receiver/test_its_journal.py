@@ -1,6 +1,7 @@
 """The receiver's journal is its own: whoever else records in the process, and whoever deletes files."""
 
 import shutil
+import sqlite3
 
 import pytest
 
@@ -48,3 +49,12 @@ def test_requests_after_the_journal_was_deleted_are_kept_and_that_is_said(client
 
     assert "was deleted while this process receives" in client.receiver.damages[0]
     assert names(stored()) >= {f"work {number}" for number in range(2, 22)}
+
+
+def test_an_end_that_did_not_store_all_says_so_each_time(receiver, client):
+    """A store that is locked takes nothing at the end: closing is answered with False, also when it is repeated."""
+    with sqlite3.connect(receiver.store_path, isolation_level=None) as holder:
+        holder.execute("begin immediate")
+        send(client, 1, 3)
+
+        assert [receiver.close(timeout_s=0.1), receiver.close(timeout_s=0.1)] == [False, False]
