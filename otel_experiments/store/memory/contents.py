@@ -27,7 +27,7 @@ from otel_experiments.store.semantics.identity import (
     resource_hash,
     scope_hash,
 )
-from otel_experiments.store.semantics.received_points import without_known
+from otel_experiments.store.semantics.received_points import StepRange, without_known
 from otel_experiments.store.semantics.run import (
     StoredRun,
     apply_change,
@@ -343,7 +343,7 @@ def _grown(contents: Contents, news: Contents, batch: WriteBatch) -> list[_Grown
 def _added(history: History | None, parts: Iterable[tuple[Axis, array[float], PointBlock]]) -> History | None:
     """Return what of the parts is new in a series, with the summary of all; None where nothing is."""
 
-    def load() -> Points:
+    def load(_: StepRange) -> Points:
         return (
             Points((), (), ()) if history is None else Points(history.steps, history.times_ns, history.values)
         )

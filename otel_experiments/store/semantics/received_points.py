@@ -10,14 +10,24 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import repeat
-from typing import Final, TypeAlias
+from itertools import chain, repeat
+from typing import Final, NamedTuple, TypeAlias
 
 from otel_experiments.model.metric import PointBlock, Points
+from otel_experiments.store.semantics.band import finite_steps
 from otel_experiments.store.semantics.summary import Axis
 
 Columns: TypeAlias = "tuple[Axis, array[float]]"
 """Points of one series that come together."""
+
+
+class StepRange(NamedTuple):
+    """The steps of some points: the lowest and highest finite one, NaN for both where there is none, and whether there are others."""
+
+    low: float
+    high: float
+    has_others: bool
+
 
 _Point = tuple[int, int, int]
 _NOTHING: Final = Points((), (), ())
@@ -26,7 +36,7 @@ _NOTHING: Final = Points((), (), ())
 def without_known(
     parts: Iterable[tuple[Axis, array[float], PointBlock]],
     last_time_ns: int | None,
-    load: Callable[[], Points],
+    load: Callable[[StepRange], Points],
 ) -> list[Columns]:
     """Return what is new of the blocks of one series, in their order.
 
@@ -34,8 +44,9 @@ def without_known(
         parts: what is to be added, each with the block that it is of.
         last_time_ns: the latest time of the points that are stored; None where there are none. What begins after it
             is new without a look, unless it repeats itself.
-        load: returns what is stored. Called once at most.
+        load: returns what is stored and has such steps; more does no harm. Called once at most.
     """
+    parts = list(parts)
     fresh: list[Columns] = []
     stored: Points | None = None
     known: dict[bool, Counter[_Point]] = {}
@@ -43,7 +54,7 @@ def without_known(
         is_repeating = block.is_repeating
         may_be_known = last_time_ns is not None and block.is_received and min(axis.times_ns) <= last_time_ns
         if is_repeating or may_be_known:
-            stored = stored or (load() if last_time_ns is not None else _NOTHING)
+            stored = stored or (load(_steps(parts)) if last_time_ns is not None else _NOTHING)
             if is_repeating not in known:
                 columns = [(stored.steps, stored.times_ns, stored.values)]
                 columns += [(other.steps, other.times_ns, column) for other, column in fresh]
@@ -61,6 +72,12 @@ def without_known(
         latest_ns = kept[0].times_ns[kept[0].last_index]
         last_time_ns = latest_ns if last_time_ns is None else max(last_time_ns, latest_ns)
     return fresh
+
+
+def _steps(parts: Iterable[tuple[Axis, array[float], PointBlock]]) -> StepRange:
+    """Return the steps of all parts: a point that is stored already has one of them."""
+    low, high, others = finite_steps(array("d", chain.from_iterable(axis.steps for axis, _, _ in parts)))
+    return StepRange(low, high, others > 0)
 
 
 def _selected(

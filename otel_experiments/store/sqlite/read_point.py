@@ -12,6 +12,7 @@ from typing import Any, Final
 from otel_experiments.model.metric import Band, Points, Series, SeriesKey, Summary
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.semantics.band import BandBuilder, Stretch
+from otel_experiments.store.semantics.received_points import StepRange
 from otel_experiments.store.sqlite.chunk import decode_floats, decode_times
 from otel_experiments.store.sqlite.unreadable import (
     ABOUT_CONTENT,
@@ -38,6 +39,9 @@ _POINTS: Final = """
     from series join chunks using (series_id) join axes using (axis_id)
     where series.run_id = ? and name = ? and phase = ? and rank = ? order by seq
 """
+_POINTS_WITH: Final = _POINTS.replace(
+    "order by seq", "and ((min_step <= ? and max_step >= ?) or (? and unplaced_count > 0)) order by seq"
+)
 _STRETCHES: Final = """
     select series_id, seq, chunks.count, unplaced_count, min_step, max_step, chunks.minimum, chunks.maximum,
       chunks.last
@@ -102,8 +106,21 @@ def series(
 
 def points(connection: sqlite3.Connection, run_id: str, key: SeriesKey) -> Points:
     """Return the whole history of a series, in recording order."""
-    steps, times, values = array("d"), array("q"), array("d")
     rows = connection.execute(_POINTS, (run_id, key.name, key.phase, key.rank)).fetchall()
+    return _joined(connection, run_id, key, rows)
+
+
+def points_with(connection: sqlite3.Connection, run_id: str, key: SeriesKey, steps: StepRange) -> Points:
+    """Return the points of a series that lie in chunks which have such steps, in recording order."""
+    bounds = null_of_nan(steps.high), null_of_nan(steps.low), int(steps.has_others)
+    rows = connection.execute(_POINTS_WITH, (run_id, key.name, key.phase, key.rank, *bounds)).fetchall()
+    return _joined(connection, run_id, key, rows)
+
+
+def _joined(
+    connection: sqlite3.Connection, run_id: str, key: SeriesKey, rows: Iterable[tuple[Any, ...]]
+) -> Points:
+    steps, times, values = array("d"), array("q"), array("d")
     for number, (count, axis_encoding, steps_data, times_data, encoding, values_data) in enumerate(rows):
         try:
             part = (

@@ -22,7 +22,13 @@ from otel_experiments.store.semantics.attached import without
 from otel_experiments.store.semantics.received_points import without_known
 from otel_experiments.store.semantics.summary import Axis, as_floats, direction_of, extremes, merge, summarize
 from otel_experiments.store.sqlite.chunk import PACKED, RAW, TARGET_POINTS, decode_floats, pack, pack_raw
-from otel_experiments.store.sqlite.read_point import SUMMARY_COLUMNS, null_of_nan, points, summary_of
+from otel_experiments.store.sqlite.read_point import (
+    SUMMARY_COLUMNS,
+    null_of_nan,
+    points,
+    points_with,
+    summary_of,
+)
 from otel_experiments.store.sqlite.write_axis import AxisShelf
 from otel_experiments.store.sqlite.write_run import RunWriter, definitions_of
 
@@ -204,7 +210,7 @@ def _new_columns(
         return [(axis, values) for axis, values, _ in parts]
     stored = SeriesKey(clean_text(key.name), clean_text(key.phase), key.rank)
     row = connection.execute(_LAST_TIME, (run_id, stored.name, stored.phase, stored.rank)).fetchone()
-    return without_known(parts, row and row[0], lambda: points(connection, run_id, stored))
+    return without_known(parts, row and row[0], lambda steps: points_with(connection, run_id, stored, steps))
 
 
 def _chunk_row(place: tuple[int, int, int], values: array[float], *, is_sealed: bool) -> _Row:

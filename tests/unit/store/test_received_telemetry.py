@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
+import sqlite3
 import struct
+import warnings
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_experiments.errors import IncompleteReadWarning
 from otel_experiments.model.attachment import Attachment, Detachment, TelemetryQuery
 from otel_experiments.model.batch import (
     Heartbeat,
@@ -49,6 +52,22 @@ def columns(store) -> list[tuple[object, ...]]:
 def expected(*points: tuple[float, int, float]) -> list[tuple[object, ...]]:
     """The points as `columns` gives them."""
     return [(step, time_ns, struct.pack("<d", value)) for step, time_ns, value in points]
+
+
+def test_late_points_are_compared_with_the_part_of_the_series_that_they_are_in(store_path):
+    """A point that comes late is looked for where its step is: chunks far from it are not read, so that damage there is not met."""
+    many = [(float(step), step, step / 7) for step in range(10_000)]
+    with open_store(store_path) as store:
+        store.apply(WriteBatch(points=[a_block(*many)]))
+    with sqlite3.connect(store_path) as database:
+        database.execute("update chunks set values_data = x'00' where seq >= 2")
+    with open_store(store_path) as store:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", IncompleteReadWarning)
+            store.apply(WriteBatch(points=[a_block((5.0, 5, 5 / 7), (5.5, 6, 0.25), (6.0, 6, 6 / 7))]))
+        (found,) = store.series([RUN])[RUN]
+
+        assert found.summary.count == 10_001
 
 
 def a_sighting(time_ns: int = 100, *, is_root: bool = False, **changes: object) -> RunSighting:
