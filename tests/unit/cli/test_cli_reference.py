@@ -27,11 +27,25 @@ def section(name):
     return re.search(rf"^## {name}\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)[1]
 
 
+def all_options(name):
+    """Return the options of a command, and of the commands below it; those of golden have a page of their own."""
+    command = root.get_command(CONTEXT, name)
+    found = [command]
+    if isinstance(command, click.Group) and name != "golden":
+        found += [command.get_command(CONTEXT, below) for below in command.list_commands(CONTEXT)]
+    return {
+        option
+        for one in found
+        for param in one.params
+        if isinstance(param, click.Option)
+        for option in param.opts
+    }
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_of_a_command_is_documented(name):
     """Each option and argument stands in the section of its command."""
-    command = root.get_command(CONTEXT, name)
-    options = {option for one in command.params if isinstance(one, click.Option) for option in one.opts}
+    options = all_options(name)
 
     undocumented = {option for option in options - {"--store", "--json"} if f"`{option}" not in section(name) and f" {option} " not in section(name) and f"[{option}" not in section(name)}  # fmt: skip
     assert undocumented == set()
@@ -41,8 +55,7 @@ def test_every_option_of_a_command_is_documented(name):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_option_is_documented_that_there_is_not(name):
     """Each option named in a section is one of the command's."""
-    command = root.get_command(CONTEXT, name)
-    options = {option for one in command.params if isinstance(one, click.Option) for option in one.opts}
+    options = all_options(name)
 
     assert set(OPTION.findall(section(name))) <= options
 
