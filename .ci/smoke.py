@@ -105,10 +105,23 @@ def missing_frames() -> str:
     return "a table"
 
 
+def missing_remote() -> str:
+    """Artifacts at an URL without fsspec."""
+    from otel_experiments.artifacts.place import blobs_for  # noqa: PLC0415 - what is tested
+    from otel_experiments.model.store_location import StoreLocation  # noqa: PLC0415 - as above
+
+    try:
+        blobs_for(StoreLocation.parse("x.db"), "s3://bucket/artifacts")
+    except ImportError as error:
+        return str(error)
+    return "a place"
+
+
 MISSING: dict[str, Callable[[], str]] = {
     "demo": missing_demo,
     "frames": missing_frames,
     "receiver": missing_receiver,
+    "remote": missing_remote,
 }
 """For each extra a way to run into its absence; answers with the text that the user then sees."""
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Final
 
+from otel_experiments.artifacts.protocol import Readable
+from otel_experiments.errors import ArtifactSourceError
 from otel_experiments.process.interruption import pass_on
 from otel_experiments.process.thread_signals import leave_signals_to_the_program
 
@@ -125,6 +127,21 @@ def reader_of(descriptor: int) -> Read:
 
     def read(buffer: memoryview) -> int:
         return os.readv(descriptor, [buffer])
+
+    return read
+
+
+def reading_of(source: Readable) -> Read:
+    """Return a function that reads the next bytes of whatever has `read`; what that raises passes."""
+
+    def read(buffer: memoryview) -> int:
+        got = source.read(len(buffer))
+        if not isinstance(got, bytes | bytearray | memoryview):
+            raise ArtifactSourceError(
+                source=repr(source), why="it gives text", fix="Open it for bytes: open(path, 'rb')."
+            )
+        buffer[: len(got)] = got
+        return len(got)
 
     return read
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import weakref
@@ -14,6 +15,7 @@ from otel_experiments.artifacts.protocol import BlobStore
 from otel_experiments.model.store_location import StoreLocation
 
 FOLDER_SUFFIX: Final = ".artifacts"
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
 class _Temporary:
@@ -47,8 +49,18 @@ def blobs_for(
 
     Raises:
         StorePathError: there is no store (`none`).
+        MissingPackageError: an URL needs a package that is not installed.
     """
+    if address and (scheme := _SCHEME.match(address)) and scheme[1].lower() not in {"file", "local"}:
+        from otel_experiments.artifacts.remote import RemoteBlobs  # noqa: PLC0415 - few have an URL
+
+        return RemoteBlobs(address)
     if address:
+        if scheme:
+            from urllib.parse import unquote  # noqa: PLC0415 - as above
+
+            folder = Path(unquote(address[scheme.end() :]))
+            return LocalBlobStore(folder, address=address, file_mode=file_mode, sync=sync)
         return LocalBlobStore(Path(address).expanduser(), address=address, file_mode=file_mode, sync=sync)
     path = location.require_store().absolute_path
     if path is not None:

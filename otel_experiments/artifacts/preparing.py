@@ -41,17 +41,7 @@ class Preparing:
 
     def stream(self, source: Readable) -> PreparedBlobs:
         """Prepare all that a readable gives. What it raises passes."""
-
-        def read(buffer: memoryview) -> int:
-            got = source.read(len(buffer))
-            if not isinstance(got, bytes | bytearray | memoryview):
-                raise ArtifactSourceError(
-                    source=repr(source), why="it gives text", fix="Open it for bytes: open(path, 'rb')."
-                )
-            buffer[: len(got)] = got
-            return len(got)
-
-        piece = self._copied(read, None)
+        piece = self._copied(hashing.reading_of(source), None)
         return PreparedBlobs(Put(piece.digest, piece.size_bytes), [piece])
 
     def folder(self, path: str | PathLike[str], link: Link) -> PreparedBlobs:
