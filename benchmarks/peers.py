@@ -1,7 +1,8 @@
 """One number of one peer, for scripts here; runs in the peers' own environment and prints it last.
 
 `python peers.py NAME WHAT`: p50-N and p99-N (us a call with N values), cpu-N (us of CPU a point until the tool has
-finished, all processes), image (ms a call with a picture of 224 x 224), import (ms of CPU over bare Python), first-point (ms), lost (of 5,000 points logged one
+finished, all processes), image (ms a call with a picture of 224 x 224), artifact (ms a call with a file of
+2,000 bytes; not for aim and trackio, which keep no files locally), import (ms of CPU over bare Python), first-point (ms), lost (of 5,000 points logged one
 by one before os._exit; not for wandb, whose files only its own program reads), small-runs (s for 1,000, from 200) and find (ms, cold process,
 200 runs). All tools write locally, offline.
 """
@@ -171,6 +172,24 @@ def _image_ms(tool: Tool) -> float:
     return sorted(taken)[len(taken) // 2]
 
 
+def _artifact_ms(tool: Tool) -> float:
+    """Return the milliseconds that keeping a small file takes, all of it written."""
+    count = 50
+    for number in range(count):
+        Path(f"file-{number}").write_bytes(os.urandom(2000))
+    tool.start()
+    start_s = time.perf_counter()
+    for number in range(count):
+        if tool.name == "wandb":
+            artifact = tool.module.Artifact(f"file-{number}", type="file")
+            artifact.add_file(f"file-{number}")
+            tool.run.log_artifact(artifact)
+        else:
+            tool.module.log_artifact(f"file-{number}")
+    tool.finish()
+    return (time.perf_counter() - start_s) * 1e3 / count
+
+
 def measure(name: str, what: str) -> float:
     kind, _, count = what.partition("-")
     if kind == "import":
@@ -195,6 +214,8 @@ def measure(name: str, what: str) -> float:
         return (time.perf_counter() - start_s) * 1e3
     if what == "image":
         return _image_ms(tool)
+    if what == "artifact":
+        return _artifact_ms(tool)
     calls = CALLS[name]
     if kind == "cpu":
         # Three times as many calls against once: what starting and stopping cost falls out.

@@ -37,6 +37,7 @@ SCRIPTS = (
     "otlp_receive",
     "otlp_backends",
     "media",
+    "artifacts",
 )
 PACKAGES = ("otel-experiments", "opentelemetry-sdk", "protobuf", "grpcio", "psutil")
 PEER_PACKAGES = ("trackio", "wandb", "mlflow", "tensorboardX", "aim")

@@ -42,7 +42,12 @@ class Partials:
             OSError: it cannot be made.
         """
         path = self.free_path()
-        descriptor = create_file(path, mode)
+        try:
+            descriptor = create_file(path, mode)
+        except FileNotFoundError:  # the folder was removed since this process became a writer
+            self.close()
+            path = self.free_path()
+            descriptor = create_file(path, mode)
         try:
             yield descriptor, path
         except BaseException:

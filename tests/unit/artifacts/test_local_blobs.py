@@ -299,3 +299,14 @@ def test_synced_blobs_are_kept_as_others(tmp_path, put):
     for one in (source, b"small"):
         blobs.verify(put(blobs, one).digest)
     blobs.close()
+
+
+@pytest.mark.parametrize("size", [10, LARGE])
+def test_a_folder_that_is_removed_is_made_again(blobs, put, size):
+    """Whoever removes the folder while a process records loses what was in it, and nothing of what comes."""
+    put(blobs, os.urandom(size))
+    shutil.rmtree(blobs.place)
+
+    digest = put(blobs, os.urandom(size)).digest
+
+    blobs.verify(digest)
