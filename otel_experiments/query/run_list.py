@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, SupportsIndex, overload
 
 from otel_experiments._short_repr import cut
 from otel_experiments.query.run_view import RunView, pages_of
+from otel_experiments.query.shown.plotted import PlottedRuns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,10 +16,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from otel_experiments.query.frames.columns import Columns
+    from otel_experiments.query.metrics_view import SeriesView
     from otel_experiments.query.run_columns import SeriesStat
 
+MOST_DRAWN = 100
+"""Runs in one figure: of more no line can be told from the others."""
 
-class RunList(list[RunView]):
+
+class RunList(PlottedRuns, list[RunView]):
     """Runs in the order that was asked for: a list, and a table of pandas, polars or Arrow.
 
     The table has one row a run, and columns as `export runs` has them: the run's fields, `tags.KEY`, `params.KEY` and of
@@ -71,6 +77,27 @@ class RunList(list[RunView]):
         if isinstance(index, slice):
             return RunList(super().__getitem__(index))
         return super().__getitem__(index)
+
+    def _drawn_runs(self, metric: str, phase: str | None) -> tuple[list[SeriesView], list[str], list[str]]:
+        runs = [run for page in pages_of(self[:MOST_DRAWN]) for run in page]
+        found = {
+            run.id: (run, series)
+            for run in runs
+            if (series := run.metrics.get(metric) if phase is None else run.metrics.in_phase(metric, phase))
+        }
+        if runs and not found:
+            runs[0].metrics[metric if phase is None else (metric, phase)]  # says what there is instead
+        names = Counter(run.name for run, _ in found.values())
+        labels = [
+            run.name if names[run.name] == 1 else f"{run.name} {run.short_id}" for run, _ in found.values()
+        ]
+        missing = len(runs) - len(found)
+        notes = (
+            [f"{missing:,} {'run has' if missing == 1 else 'runs have'} no such series"] if missing else []
+        )
+        if len(runs) < len(self):
+            notes.append(f"the first {len(runs)} of {len(self):,} runs are drawn")
+        return [series for _, series in found.values()], labels, notes
 
     def _repr_html_(self) -> str:
         from otel_experiments.query.shown.html import MAX_ROWS  # noqa: PLC0415 - only notebooks ask

@@ -144,6 +144,7 @@ assert_type(ox.runs()[0], RunView)
 assert_type(ox.runs()[:2], RunList)
 assert_type(stored.metrics["loss"].plot(x="relative", log=True), Figure)
 assert_type(stored.metrics.plot("loss", "val/*").save("loss.svg"), Path)
+assert_type(ox.runs().plot("loss", phase="val", x="wall"), Figure)
 stored.metrics["loss"].plot(x="epoch")  # error: [arg-type]
 Figure(Curves("loss", (Line("a", [0, 1], [1.0, 0.5]),), y=Axis(scale="log"))).svg(width=800)
 Line("a", "x", [1.0])  # error: [arg-type]

@@ -77,6 +77,7 @@ def figure_of(
     x: XAxis = "step",
     log: bool = False,
     buckets: int = 500,
+    notes: Sequence[str] = (),
 ) -> Figure:
     """Return the figure of one or more series.
 
@@ -86,6 +87,7 @@ def figure_of(
         title: Above the figure; by default the label of the only series.
         x: What the horizontal axis is.
         log: Whether the values are on a logarithmic axis.
+        notes: Short texts under the figure.
         buckets: A long series is drawn as so many parts, each with its lowest, highest and last value.
     """
     names = [label_of(one) for one in series] if labels is None else list(labels)
@@ -97,7 +99,7 @@ def figure_of(
         areas += [] if area is None else [area]
     shown = names[0] if title is None and len(names) == 1 else title or ""
     axes = Axis(x, label=_LABELS[x]), Axis(scale="log" if log else "linear")
-    return Figure(Curves(shown, tuple(lines), areas=tuple(areas), x=axes[0], y=axes[1]))
+    return Figure(Curves(shown, tuple(lines), areas=tuple(areas), notes=tuple(notes), x=axes[0], y=axes[1]))
 
 
 def label_of(series: Drawn) -> str:

@@ -30,6 +30,44 @@ class PlottedSeries:
         raise NotImplementedError
 
 
+class PlottedRuns:
+    """One metric of several runs as one figure."""
+
+    __slots__ = ()
+
+    def plot(
+        self,
+        metric: str,
+        *,
+        phase: str | None = None,
+        x: Literal["step", "relative", "wall"] = "step",
+        log: bool = False,
+    ) -> Figure:
+        """Return a metric of the runs as one figure, a line each, named after the runs; a note counts those without it.
+
+        The first 100 runs are drawn.
+
+        Args:
+            metric: The name of the metric.
+            phase: Only the series of this phase.
+            x: The horizontal axis: steps, seconds since the first point of each series, or the time of day in UTC.
+            log: Whether the values are on a logarithmic axis.
+
+        Raises:
+            MetricNotFoundError: no run has it.
+        """
+        from otel_experiments.query.shown.curves import figure_of  # noqa: PLC0415 - few readers draw
+
+        found, labels, notes = self._drawn_runs(metric, phase)
+        title = f"{metric} [{phase}]" if phase else metric
+        return figure_of(found, labels=labels, title=title, x=x, log=log, notes=notes)
+
+    def _drawn_runs(
+        self, metric: str, phase: str | None
+    ) -> tuple[Sequence[Drawn], Sequence[str], Sequence[str]]:
+        raise NotImplementedError
+
+
 class PlottedMetrics:
     """The series of a run as one figure."""
 

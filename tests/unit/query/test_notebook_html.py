@@ -257,3 +257,29 @@ def test_a_short_series_is_drawn_as_it_was_recorded():
         0.0,
         4999.0,
     )
+
+
+def test_a_metric_of_several_runs_is_one_figure():
+    """A line a run, named after it, with the id where a name is not alone; runs that lack it are counted."""
+    batch = WriteBatch(runs=[run_of(0, "a"), run_of(1, "b"), run_of(2, "b"), run_of(3, "without")])
+    batch.points += [block(number, "loss", [1.0, float(number)]) for number in range(3)]
+    with reader_of(batch) as reader:
+        runs = reader.runs(order="created")
+        spec = runs.plot("loss").spec
+
+        assert [line.label for line in spec.lines] == ["a", "b 00000000", "b 00000000"]
+        assert [line.color for line in spec.lines] == [0, 1, 2]
+        assert spec.notes == ("1 run has no such series",)
+        with pytest.raises(LookupError, match="los"):
+            runs.plot("los")
+        assert runs[:0].plot("loss").spec.lines == ()
+
+
+def test_of_many_runs_the_first_hundred_are_drawn():
+    """More lines could not be told apart, and the figure says that there are more."""
+    batch = WriteBatch(runs=[run_of(number, f"job-{number}") for number in range(150)])
+    batch.points += [block(number, "loss", [1.0, float(number)], phase="val") for number in range(150)]
+    with reader_of(batch) as reader:
+        spec = reader.runs().plot("loss", phase="val").spec
+
+    assert (len(spec.lines), spec.notes) == (100, ("the first 100 of 150 runs are drawn",))
