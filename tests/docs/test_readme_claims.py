@@ -58,6 +58,11 @@ CLAIMS = {
         "tests/unit/store/test_bundle_files.py::test_a_folder_that_may_not_be_written_is_enough",
         "tests/unit/store/test_bundled_artifacts.py::test_artifacts_are_read_through_a_reader",
     ),
+    "[Notebooks](docs/how-to/notebooks.md) show runs, curves and pictures without a server or a script.": (
+        "tests/integration/test_notebook.py::test_an_output_is_html_that_needs_nothing",
+        "tests/integration/test_notebook.py::test_the_outputs_show_what_was_recorded",
+        "tests/integration/test_notebook.py::test_small_pictures_are_in_the_notebook",
+    ),
     "Every name that is recorded is defined in [`semconv/`](semconv/README.md).": (
         "tests/contract/test_vocabulary_literals.py::test_no_name_of_telemetry_is_written_as_a_string",
         "tests/integration/test_cli_process.py::test_the_demo_keeps_to_the_vocabulary",
