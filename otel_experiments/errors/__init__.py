@@ -43,6 +43,7 @@
     │   ├── ArtifactPlaceError (OSError)           where bytes are kept, or go to, takes none
     │   ├── ArtifactsLockedError (TimeoutError)
     │   ├── MediaNotFoundError (LookupError)       nothing was logged under the name, or at the step
+    │   ├── MediaRefusedError (ValueError)         a picture, table or the like that is none
     │   ├── MediaUnreadableError (ValueError)      the bytes are not of the media type that was said
     │   └── ArtifactsUnknownError                  what is in use cannot be known, so nothing is removed
     ├── QueryError (ValueError)
@@ -99,6 +100,7 @@ from otel_experiments.errors.golden import (
 )
 from otel_experiments.errors.media import (
     MediaNotFoundError as MediaNotFoundError,
+    MediaRefusedError as MediaRefusedError,
     MediaUnreadableError as MediaUnreadableError,
 )
 from otel_experiments.errors.root import (

@@ -13,6 +13,14 @@ class MediaNotFoundError(ArtifactError, LookupError):
         super().__init__(f"Run {run} has no media {wanted}: {found}.\n  {fix}")
 
 
+class MediaRefusedError(ArtifactError, ValueError):
+    """A picture, table, sound or the like is none that can be kept. Recording catches, counts and tells it."""
+
+    def __init__(self, *, why: str) -> None:
+        self.why = why
+        super().__init__(f"The value cannot be kept as media: {why}.")
+
+
 class MediaUnreadableError(ArtifactError, ValueError):
     """The bytes of media are those that were logged, and not of the media type that was said then."""
 

@@ -49,6 +49,10 @@ TEXTS = {
         },
         "Run 0af1 has no media 'img' at step 7: the nearest steps are 5, 10.\n  Take one of them.",
     ),
+    "MediaRefusedError": (
+        {"why": "an array of shape (5, 6, 7) is no picture; pass height x width"},
+        "The value cannot be kept as media: an array of shape (5, 6, 7) is no picture; pass height x width.",
+    ),
     "MediaUnreadableError": (
         {"name": "img", "type": "image/png", "found": "these bytes are no PNG"},
         (

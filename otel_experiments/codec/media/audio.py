@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from otel_experiments.codec.media.library import as_array, numpy
-from otel_experiments.codec.media.media import SOURCE, Encoded, Media, MediaRefusedError, Tell, media_type_of
+from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell, media_type_of
 from otel_experiments.codec.text import shown
+from otel_experiments.errors import MediaRefusedError
 
 WAV: Final = "audio/wav"
 TYPES: Final = {
@@ -56,7 +57,7 @@ class Audio(Media):
         rate = self.sample_rate
         if not isinstance(rate, (int, float)) or not 1 <= rate < 2**31:
             raise MediaRefusedError(
-                f"sample_rate={shown(rate)} is no number of samples a second; pass ox.Audio(samples, sample_rate=16_000)"
+                why=f"sample_rate={shown(rate)} is no number of samples a second; pass ox.Audio(samples, sample_rate=16_000)"
             )
         samples = _samples(as_array(self.data), tell)
         count, channels = samples.shape
@@ -79,11 +80,11 @@ def _samples(array: Any, tell: Tell) -> Any:
         array = array.T  # channels first, as torchaudio has them
     if array.ndim != 2 or not 1 <= array.shape[1] <= _MOST_CHANNELS or array.shape[0] == 0:
         raise MediaRefusedError(
-            f"an array of shape {tuple(shape)} is no sound; pass samples, or samples x channels"
+            why=f"an array of shape {tuple(shape)} is no sound; pass samples, or samples x channels"
         )
     if array.size * 2 > _MAX_BYTES:
         raise MediaRefusedError(
-            f"a sound of {array.shape[0]} samples is too long for WAV; write a file and log its path"
+            why=f"a sound of {array.shape[0]} samples is too long for WAV; write a file and log its path"
         )
     if array.dtype.kind == "f":
         bad = int(array.size - np.isfinite(array).sum())

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 from otel_experiments.codec.media.library import as_array, is_array, numpy
-from otel_experiments.codec.media.media import Media, MediaRefusedError, Tell
+from otel_experiments.codec.media.media import Media, Tell
 from otel_experiments.codec.plain import plain_value
 from otel_experiments.codec.text import clean_text, shown, text_of
+from otel_experiments.errors import MediaRefusedError
 
 Kind = Literal[
     "bool",
@@ -93,7 +94,7 @@ def _of_array(name: str, cells: Any) -> Column | None:
     found = as_array(cells)
     if found.ndim != 1:
         raise MediaRefusedError(
-            f"the column {shown(name)} has the shape {tuple(found.shape)}; a column is a list of cells"
+            why=f"the column {shown(name)} has the shape {tuple(found.shape)}; a column is a list of cells"
         )
     if found.dtype.kind == "b":
         bits = np.packbits(found, bitorder="little").tobytes()
@@ -218,7 +219,7 @@ def _of_media(name: str, cells: Sequence[Any], tell: Tell) -> Column:
             try:
                 encoded = cell.encode(tell)
             except MediaRefusedError as error:
-                why = why or str(error)
+                why = why or error.why
             else:
                 media_type = media_type or encoded.media_type
                 if isinstance(encoded.data, bytes) and encoded.media_type == media_type:

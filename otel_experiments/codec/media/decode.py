@@ -13,11 +13,10 @@ from otel_experiments.codec.media.figure import PLOTLY
 from otel_experiments.codec.media.histogram import histogram_of
 from otel_experiments.codec.media.image import PNG
 from otel_experiments.codec.media.library import numpy
-from otel_experiments.codec.media.media import MediaRefusedError
 from otel_experiments.codec.media.plots import plot_of
 from otel_experiments.codec.media.png_read import read_png
 from otel_experiments.codec.media.table import PARQUET, Table, table_of
-from otel_experiments.errors import MissingPackageError
+from otel_experiments.errors import MediaRefusedError, MissingPackageError
 from otel_experiments.process.interruption import is_interruption
 
 _EXTRA: Final = "media"
@@ -48,7 +47,7 @@ def decode_media(data: bytes, kind: str, media_type: str, *, source: str = "", c
     except MissingPackageError:
         raise
     except MediaRefusedError as error:
-        raise UnreadableMediaError(str(error)) from error
+        raise UnreadableMediaError(error.why) from error
     except Exception as error:
         if is_interruption(error):
             raise

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from otel_experiments.codec.media import figure, image, table
-from otel_experiments.codec.media.media import Encoded, Media, MediaRefusedError, Tell
+from otel_experiments.codec.media.media import Encoded, Media, Tell
+from otel_experiments.errors import MediaRefusedError
 from otel_experiments.process.interruption import is_interruption
 
 MAX_ITEMS = 1024
@@ -60,4 +61,4 @@ def encode_media(value: object, tell: Tell) -> Encoded | None:
     except Exception as error:
         if is_interruption(error):
             raise
-        raise MediaRefusedError(f"it raised {type(error).__name__}: {error}") from error
+        raise MediaRefusedError(why=f"it raised {type(error).__name__}: {error}") from error

@@ -7,7 +7,8 @@ import sys
 from typing import Any, ClassVar, Final
 
 from otel_experiments.codec.media.library import is_of
-from otel_experiments.codec.media.media import SOURCE, Encoded, Media, MediaRefusedError, Tell
+from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell
+from otel_experiments.errors import MediaRefusedError
 from otel_experiments.model.run import ParamValue
 
 PLOTLY: Final = "application/vnd.plotly.v1+json"
@@ -59,14 +60,14 @@ def _figure_of(value: Any) -> Any:
     if value is sys.modules.get("matplotlib.pyplot") and value is not None:
         if not value.get_fignums():  # `gcf` would make one
             raise MediaRefusedError(
-                "pyplot has no figure now: log it before it is closed, or pass the figure itself"
+                why="pyplot has no figure now: log it before it is closed, or pass the figure itself"
             )
         return value.gcf()
     if is_of(value, "matplotlib.axes", "Axes"):
         value = value.figure
     if not callable(getattr(value, "savefig", None)):
         raise MediaRefusedError(
-            f"a figure is one of matplotlib or plotly, not {type(value).__name__}; pass it as a picture: "
+            why=f"a figure is one of matplotlib or plotly, not {type(value).__name__}; pass it as a picture: "
             "ox.Image(array), or keep its file with run.log_artifact"
         )
     return value

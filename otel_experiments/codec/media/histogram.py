@@ -11,8 +11,9 @@ from itertools import pairwise
 from typing import Any, ClassVar, Final, cast
 
 from otel_experiments.codec.media.library import as_array, is_array, numpy
-from otel_experiments.codec.media.media import SOURCE, Encoded, Media, MediaRefusedError, Tell
+from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell
 from otel_experiments.codec.text import shown
+from otel_experiments.errors import MediaRefusedError
 from otel_experiments.process.interruption import is_interruption
 
 JSON: Final = "application/json"
@@ -92,7 +93,7 @@ class Histogram(Media):
 
     def _checked_bins(self) -> int:
         if not isinstance(self._bins, int) or not 1 <= self._bins <= _MAX_BINS:
-            raise MediaRefusedError(f"num_bins={shown(self._bins)} is not from 1 to {_MAX_BINS}")
+            raise MediaRefusedError(why=f"num_bins={shown(self._bins)} is not from 1 to {_MAX_BINS}")
         return self._bins
 
 
@@ -116,18 +117,20 @@ def _checked(given: Any) -> tuple[list[float], list[float], int]:
         if is_interruption(error):
             raise
         raise MediaRefusedError(
-            f"np_histogram is a pair of counts and edges, not {shown(given)}; pass numpy.histogram(values)"
+            why=f"np_histogram is a pair of counts and edges, not {shown(given)}; pass numpy.histogram(values)"
         ) from error
     if len(edges) != len(counts) + 1 or not counts:
-        raise MediaRefusedError(f"{len(counts)} counts need {len(counts) + 1} edges; {len(edges)} were given")
+        raise MediaRefusedError(
+            why=f"{len(counts)} counts need {len(counts) + 1} edges; {len(edges)} were given"
+        )
     if len(counts) > _MAX_BINS:
-        raise MediaRefusedError(f"{len(counts)} bins are more than {_MAX_BINS}; use fewer")
+        raise MediaRefusedError(why=f"{len(counts)} bins are more than {_MAX_BINS}; use fewer")
     if not all(map(math.isfinite, edges)) or any(low >= high for low, high in pairwise(edges)):
         raise MediaRefusedError(
-            "the edges do not rise: each must be greater than the one before it, and finite"
+            why="the edges do not rise: each must be greater than the one before it, and finite"
         )
     if not all(math.isfinite(count) and count >= 0 for count in counts):
-        raise MediaRefusedError("a count is negative, NaN or infinite")
+        raise MediaRefusedError(why="a count is negative, NaN or infinite")
     return counts, edges, 0
 
 
@@ -147,7 +150,7 @@ def _of_array(values: Any, bins: int) -> tuple[list[float], list[float], int]:
     is_finite = np.isfinite(flat)
     kept = flat[is_finite]
     if not kept.size:
-        raise MediaRefusedError(f"none of its {flat.size} values is a finite number")
+        raise MediaRefusedError(why=f"none of its {flat.size} values is a finite number")
     edges = _edges(float(kept.min()), float(kept.max()), bins)
     # Float32 would put a value that lies on an edge to either side.
     counts, _ = np.histogram(kept.astype(np.float64), np.asarray(edges))
@@ -161,11 +164,11 @@ def _of_numbers(values: Any, bins: int) -> tuple[list[float], list[float], int]:
         if is_interruption(error):
             raise
         raise MediaRefusedError(
-            f"the values of a distribution are numbers or an array, not {shown(values)}, of type {type(values).__name__}"
+            why=f"the values of a distribution are numbers or an array, not {shown(values)}, of type {type(values).__name__}"
         ) from error
     kept = [number for number in numbers if math.isfinite(number)]
     if not kept:
-        raise MediaRefusedError(f"none of its {len(numbers)} values is a finite number")
+        raise MediaRefusedError(why=f"none of its {len(numbers)} values is a finite number")
     edges = _edges(min(kept), max(kept), bins)
     counts = [0] * (len(edges) - 1)
     for number in kept:

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Final
 
 from otel_experiments.codec.media import figure, png_write
 from otel_experiments.codec.media.library import is_array, is_of
-from otel_experiments.codec.media.media import SOURCE, Encoded, Media, MediaRefusedError, Tell, media_type_of
+from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell, media_type_of
 from otel_experiments.codec.media.pixels import Channels, mode_of, pixels_of
 from otel_experiments.codec.text import shown
+from otel_experiments.errors import MediaRefusedError
 
 PNG: Final = "image/png"
 TYPES: Final = {
@@ -84,7 +85,7 @@ class Image(Media):
             )
         if not is_array(data) and not isinstance(data, (list, tuple)):
             raise MediaRefusedError(
-                f"a picture is an array, an image of Pillow, a figure or the path of a file, not {type(data).__name__}"
+                why=f"a picture is an array, an image of Pillow, a figure or the path of a file, not {type(data).__name__}"
             )
         return self._of_array(data, tell)
 
@@ -100,7 +101,7 @@ class Image(Media):
 
     def _of_pillow(self, image: Any) -> Encoded:
         if 0 in image.size:
-            raise MediaRefusedError(f"a picture of {image.size[0]} x {image.size[1]} pixels is empty")
+            raise MediaRefusedError(why=f"a picture of {image.size[0]} x {image.size[1]} pixels is empty")
         mode = self.mode or (image.mode if image.mode in _KEPT_MODES else "RGB")
         if mode != image.mode:
             image = image.convert(mode)

@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 from typing import Any, Final
 
-from otel_experiments.codec.media.media import MediaRefusedError
+from otel_experiments.errors import MediaRefusedError
 from otel_experiments.process.interruption import is_interruption
 
 _ARRAYS: Final = ("numpy", "torch", "jax", "jaxlib", "tensorflow", "cupy", "mlx")
@@ -40,7 +40,7 @@ def numpy() -> Any:  # a module; numpy is no requirement of this package
         return sys.modules.get("numpy") or import_module("numpy")
     except ImportError as error:
         raise MediaRefusedError(
-            "an array is read with numpy, which is not installed: pip install numpy"
+            why="an array is read with numpy, which is not installed: pip install numpy"
         ) from error
 
 
@@ -65,9 +65,9 @@ def as_array(value: Any) -> Any:  # whatever has the form of an array; returned 
     except Exception as error:
         if is_interruption(error):
             raise
-        raise MediaRefusedError(f"{type(value).__name__} is no array: {error}") from error
+        raise MediaRefusedError(why=f"{type(value).__name__} is no array: {error}") from error
     if array.dtype.kind not in "biuf":
         raise MediaRefusedError(
-            f"an array of {array.dtype} holds no numbers that are kept; pass integers, floats or booleans"
+            why=f"an array of {array.dtype} holds no numbers that are kept; pass integers, floats or booleans"
         )
     return array

@@ -13,6 +13,7 @@ from typing import ClassVar, Final
 
 from otel_experiments._short_repr import short
 from otel_experiments.codec.text import text_of
+from otel_experiments.errors import MediaRefusedError
 from otel_experiments.model.run import ParamValue
 
 Tell = Callable[[str], None]
@@ -20,10 +21,6 @@ Tell = Callable[[str], None]
 
 SOURCE: Final = "source"
 """The key of the metadata that says what a value was: `numpy`, `pandas`. It decides what reading gives back."""
-
-
-class MediaRefusedError(ValueError):
-    """A value cannot be kept; the text says what was found and what to do. Recording catches and tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +70,6 @@ def media_type_of(path: Path, types: Mapping[str, str], kind: str) -> tuple[str,
     if ending not in types:
         known = ", ".join(sorted(types))
         raise MediaRefusedError(
-            f"The file {path.name!r} does not end as {kind} does ({known}); keep other files with run.log_artifact"
+            why=f"The file {path.name!r} does not end as {kind} does ({known}); keep other files with run.log_artifact"
         )
     return types[ending], ending

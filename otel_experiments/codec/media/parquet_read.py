@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from otel_experiments.codec.media.thrift import StructReader
+from otel_experiments.process.interruption import is_interruption
 
 MAGIC: Final = b"PAR1"
 _PLAIN, _PLAIN_DICTIONARY, _RLE, _RLE_DICTIONARY = 0, 2, 3, 8
 _GZIP: Final = 2
+_MAX_CELLS: Final = 2**26
+"""Of one column: a few bytes may claim to be a column that fills the memory."""
 _DATA, _DICTIONARY, _DATA_V2 = 0, 2, 3
 _BOOLEAN, _INT32, _INT64, _FLOAT, _DOUBLE, _BYTE_ARRAY = 0, 1, 2, 4, 5, 6
 _CODES: Final = {_INT32: "i", _INT64: "q", _FLOAT: "f", _DOUBLE: "d"}
@@ -52,7 +55,9 @@ def read_parquet(data: bytes) -> tuple[dict[str, list[Any]], dict[str, str]]:
         return _read(data)
     except UnreadableTableError:
         raise
-    except (ValueError, KeyError, IndexError, OverflowError, TypeError, zlib.error) as error:
+    except Exception as error:  # whatever damaged bytes lead to
+        if is_interruption(error):
+            raise
         raise UnreadableTableError(f"The Parquet file is damaged: {error}") from error
 
 
@@ -88,6 +93,8 @@ def _cells(data: bytes, field: _Field, chunk: Mapping[int, Any]) -> Iterator[Any
         )
     reader = StructReader(data, min(chunk[9], chunk.get(11) or chunk[9]))
     left = chunk[5]
+    if left > _MAX_CELLS:
+        raise UnreadableTableError(f"The column {field.name!r} has more cells than are read without pyarrow")
     words: list[Any] = []
     to_cell = _converter(field)
     while left > 0:
@@ -95,14 +102,18 @@ def _cells(data: bytes, field: _Field, chunk: Mapping[int, Any]) -> Iterator[Any
         page = data[reader.at : reader.at + head[3]]
         reader.at += head[3]
         if head[1] == _DICTIONARY:
-            words = _plain(_unpacked(page, chunk[4]), field, head[7][1])
+            words = _plain(_unpacked(page, chunk[4], head[2]), field, head[7][1])
         elif head[1] in {_DATA, _DATA_V2}:
             is_v2 = head[1] == _DATA_V2
             facts = head[8 if is_v2 else 5]
             count = facts[1]
+            if not 0 <= count <= left:
+                raise UnreadableTableError(f"The column {field.name!r} has other cells than it says")
             left -= count
             levels, body = (
-                _split(page, head, field, chunk[4]) if is_v2 else _split_v1(_unpacked(page, chunk[4]), field)
+                _split(page, head, field, chunk[4])
+                if is_v2
+                else _split_v1(_unpacked(page, chunk[4], head[2]), field)
             )
             is_there = None if levels is None else _bits_of_runs(levels, 1, count)
             values = _values(
@@ -117,8 +128,9 @@ def _cells(data: bytes, field: _Field, chunk: Mapping[int, Any]) -> Iterator[Any
                 yield from (next(found) if there else None for there in is_there)
 
 
-def _unpacked(page: bytes, codec: int) -> bytes:
-    return zlib.decompress(page, 31) if codec == _GZIP else page
+def _unpacked(page: bytes, codec: int, size: int) -> bytes:
+    """Return a page as it was before it was compressed; no more of it than it claims to be."""
+    return zlib.decompressobj(31).decompress(page, size) if codec == _GZIP and page else page
 
 
 def _split(page: bytes, head: Mapping[int, Any], field: _Field, codec: int) -> tuple[bytes | None, bytes]:
@@ -126,7 +138,7 @@ def _split(page: bytes, head: Mapping[int, Any], field: _Field, codec: int) -> t
     levels = facts[5]
     body = page[levels + facts[6] :]
     if facts.get(7, True) and body:
-        body = _unpacked(body, codec)
+        body = _unpacked(body, codec, head[2])
     return page[:levels] if field.is_optional else None, body
 
 

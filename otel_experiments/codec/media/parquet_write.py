@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from otel_experiments.codec.media.columns import Column, Kind, packed_bits
-from otel_experiments.codec.media.media import MediaRefusedError
 from otel_experiments.codec.media.thrift import Long, Value, varint, write_struct
+from otel_experiments.errors import MediaRefusedError
 
 MAGIC: Final = b"PAR1"
 _MADE_BY: Final = "otel-experiments"
@@ -97,7 +97,7 @@ def _page(column: Column) -> bytes:
         page = len(run).to_bytes(4, "little") + run + page
     if len(page) > _MAX_PAGE_BYTES:
         raise MediaRefusedError(
-            f"its column {column.name!r} has {len(page):,} bytes, more than a table holds; write a file and keep it with "
+            why=f"its column {column.name!r} has {len(page):,} bytes, more than a table holds; write a file and keep it with "
             "run.log_artifact"
         )
     return page

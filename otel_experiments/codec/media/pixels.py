@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 
 from otel_experiments.codec.media.library import as_array, is_tensor, numpy
-from otel_experiments.codec.media.media import MediaRefusedError, Tell
+from otel_experiments.codec.media.media import Tell
+from otel_experiments.errors import MediaRefusedError
 
 Channels = Literal["first", "last"]
 
@@ -44,12 +45,12 @@ def shaped(array: Any, likely: Channels, asked: Channels | None) -> Any:
             array = array.transpose(1, 2, 0)
     if array.ndim != 3 or array.shape[2] not in _COUNTS or 0 in array.shape:
         raise MediaRefusedError(
-            f"an array of shape {tuple(shape)} is no picture; pass height x width, height x width x 1 to 4 channels, "
+            why=f"an array of shape {tuple(shape)} is no picture; pass height x width, height x width x 1 to 4 channels, "
             "or a list of pictures"
         )
     if array.shape[0] * array.shape[1] > _MAX_PIXELS:
         raise MediaRefusedError(
-            f"a picture of {array.shape[1]} x {array.shape[0]} pixels is too large; make it smaller"
+            why=f"a picture of {array.shape[1]} x {array.shape[0]} pixels is too large; make it smaller"
         )
     return array
 

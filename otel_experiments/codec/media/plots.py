@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from otel_experiments.codec.media.library import as_array, is_array
-from otel_experiments.codec.media.media import SOURCE, Encoded, Media, MediaRefusedError, Tell
+from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell
 from otel_experiments.codec.text import shown, text_of
+from otel_experiments.errors import MediaRefusedError
 from otel_experiments.process.interruption import is_interruption
 
 _MAX_CLASSES: Final = 1000
@@ -127,7 +128,7 @@ def _listed(values: Any, what: str) -> list[Any]:
     except Exception as error:
         if is_interruption(error):
             raise
-        raise MediaRefusedError(f"{what} is a list or an array, not {shown(values)}") from error
+        raise MediaRefusedError(why=f"{what} is a list or an array, not {shown(values)}") from error
 
 
 def _confusion(
@@ -135,7 +136,7 @@ def _confusion(
 ) -> Mapping[str, Any]:
     true = _listed(y_true, "y_true")
     if y_pred is None and probs is None:
-        raise MediaRefusedError("a confusion matrix needs y_pred, or probs")
+        raise MediaRefusedError(why="a confusion matrix needs y_pred, or probs")
     predicted = (
         _listed(y_pred, "y_pred")
         if y_pred is not None
@@ -156,13 +157,13 @@ def _confusion(
             name: at for at, name in enumerate(classes)
         }
     if len(classes) > _MAX_CLASSES:
-        raise MediaRefusedError(f"{len(classes)} classes are more than {_MAX_CLASSES}")
+        raise MediaRefusedError(why=f"{len(classes)} classes are more than {_MAX_CLASSES}")
     counts = [[0] * len(classes) for _ in classes]
     for one, other in zip(true, predicted, strict=True):
         try:
             counts[places[one]][places[other]] += 1
         except (KeyError, TypeError) as error:
-            raise MediaRefusedError(f"the class {shown(error.args[0])} is none of class_names") from error
+            raise MediaRefusedError(why=f"the class {shown(error.args[0])} is none of class_names") from error
     return {"classes": [text_of(name) for name in classes], "counts": counts}
 
 
@@ -178,12 +179,12 @@ def _curves(
     count = len(scores[0]) if is_many else 1
     if count > _MAX_CLASSES or (is_many and any(len(row) != count for row in scores)):
         raise MediaRefusedError(
-            f"y_score is one score an example, or examples x classes (up to {_MAX_CLASSES})"
+            why=f"y_score is one score an example, or examples x classes (up to {_MAX_CLASSES})"
         )
     names = list(class_names) if class_names is not None else list(range(count)) if is_many else [1]
     if class_names is not None and len(names) != (count if is_many else 2):
         raise MediaRefusedError(
-            f"class_names has {len(names)} names, and the scores are of {count if is_many else 2} classes"
+            why=f"class_names has {len(names)} names, and the scores are of {count if is_many else 2} classes"
         )
     drawn = [(index, names[index]) for index in range(count)] if is_many else [(1, names[-1])]
     curves = []
@@ -191,7 +192,7 @@ def _curves(
         labels = [value == index or (class_names is not None and value == name) for value in true]
         column = [float(row[index]) if is_many else float(row) for row in scores]
         if not all(map(math.isfinite, column)):
-            raise MediaRefusedError("y_score holds NaN or infinities")
+            raise MediaRefusedError(why="y_score holds NaN or infinities")
         x, y, thresholds, area = curve_of(labels, column)
         curves.append(
             {"name": text_of(name), "x": x, "y": y, "thresholds": [None, *thresholds], "area": area}
@@ -202,7 +203,7 @@ def _curves(
 def _check_lengths(true: Sequence[Any], other: Sequence[Any], name: str) -> None:
     if not true or len(true) != len(other):
         raise MediaRefusedError(
-            f"y_true has {len(true)} examples and {name} {len(other)}; pass as many of both, and one at least"
+            why=f"y_true has {len(true)} examples and {name} {len(other)}; pass as many of both, and one at least"
         )
 
 
@@ -227,7 +228,7 @@ def _roc(labels: list[bool], scores: list[float]) -> Curve:
     hits, misses, thresholds = _steps(labels, scores)
     positives, negatives = hits[-1], misses[-1]
     if not positives or not negatives:
-        raise MediaRefusedError("all examples are of one class: a ROC curve needs both")
+        raise MediaRefusedError(why="all examples are of one class: a ROC curve needs both")
     x = [0.0, *(miss / negatives for miss in misses)]
     y = [0.0, *(hit / positives for hit in hits)]
     area = sum((x[at] - x[at - 1]) * (y[at] + y[at - 1]) / 2 for at in range(1, len(x)))
@@ -238,7 +239,7 @@ def _precision_recall(labels: list[bool], scores: list[float]) -> Curve:
     hits, misses, thresholds = _steps(labels, scores)
     positives = hits[-1]
     if not positives:
-        raise MediaRefusedError("no example is positive: a curve of precision and recall needs one")
+        raise MediaRefusedError(why="no example is positive: a curve of precision and recall needs one")
     x = [0.0, *(hit / positives for hit in hits)]
     y = [1.0, *(hit / (hit + miss) for hit, miss in zip(hits, misses, strict=True))]
     area = sum((x[at] - x[at - 1]) * y[at] for at in range(1, len(x)))

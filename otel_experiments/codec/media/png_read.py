@@ -11,6 +11,7 @@ from otel_experiments.codec.media.library import numpy
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _CHANNELS: Final = {0: 1, 4: 2, 2: 3, 6: 4}
 _NONE, _SUB, _UP = 0, 1, 2
+_MAX_BYTES: Final = 2**31
 
 
 def read_png(data: bytes) -> Any:  # an array of numpy
@@ -37,7 +38,12 @@ def read_png(data: bytes) -> Any:  # an array of numpy
     if is_interlaced or colours not in _CHANNELS or depth not in {1, 8, 16}:
         raise ValueError("a PNG of this form is not read here")
     channels = _CHANNELS[colours]
-    lines = np.frombuffer(zlib.decompress(b"".join(parts)), np.uint8).reshape(height, -1)
+    size = height * (1 + (width * channels * depth + 7) // 8)
+    if size > _MAX_BYTES:
+        raise ValueError("the picture is too large")
+    # No more than that: a few bytes may claim to be a picture that fills the memory.
+    found = zlib.decompressobj().decompress(b"".join(parts), size)
+    lines = np.frombuffer(found, np.uint8).reshape(height, -1)
     rows = _unfiltered(lines[:, 1:].copy(), lines[:, 0].tolist(), max(1, channels * depth // 8))
     if depth == 1:
         return np.unpackbits(rows, axis=1, count=width).astype(np.bool_)

@@ -15,11 +15,11 @@ from typing import Any, ClassVar, Final
 from otel_experiments._short_repr import short
 from otel_experiments.codec.media.columns import Column, column_of
 from otel_experiments.codec.media.library import is_array, is_of
-from otel_experiments.codec.media.media import SOURCE, Encoded, Media, MediaRefusedError, Tell
+from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell
 from otel_experiments.codec.media.parquet_read import UnreadableTableError, read_parquet
 from otel_experiments.codec.media.parquet_write import parquet_bytes
 from otel_experiments.codec.text import clean_text, shown, text_of
-from otel_experiments.errors import MissingPackageError
+from otel_experiments.errors import MediaRefusedError, MissingPackageError
 from otel_experiments.model.run import ParamValue
 
 PARQUET: Final = "application/vnd.apache.parquet"
@@ -68,7 +68,10 @@ class Table(Media):
         self._problems: list[str] = []
 
     def __repr__(self) -> str:
-        return f"Table({short(self.columns)}, {self._count()} rows)"
+        try:
+            return f"Table({short(self.columns)}, {self._count()} rows)"
+        except ValueError as error:  # what it was given is no table, which is said when it is logged
+            return f"Table({shown(str(error))})"
 
     @property
     def columns(self) -> list[str]:
@@ -141,18 +144,20 @@ class Table(Media):
                 return self._encoded(_of_arrow(given), given.num_rows, given.num_columns, "arrow")
             if is_polars(given):
                 if not hasattr(given, "write_parquet"):
-                    raise MediaRefusedError("a lazy frame of polars has no rows yet; pass frame.collect()")
+                    raise MediaRefusedError(
+                        why="a lazy frame of polars has no rows yet; pass frame.collect()"
+                    )
                 return self._encoded(_of_polars(given), given.height, given.width, "polars")
         cells = self._columns()
         if not cells:
-            raise MediaRefusedError("the table has no columns; pass columns=[names], or rows")
+            raise MediaRefusedError(why="the table has no columns; pass columns=[names], or rows")
         for problem in self._problems:
             tell(problem)
         columns = [column_of(name, column, tell) for name, column in cells.items()]
         lengths = {column.count for column in columns}
         if len(lengths) > 1:
             found = ", ".join(f"{column.name!r} has {column.count}" for column in columns[:4])
-            raise MediaRefusedError(f"its columns have different numbers of cells: {found}")
+            raise MediaRefusedError(why=f"its columns have different numbers of cells: {found}")
         source = "pandas" if is_pandas(given) else "rows"
         return self._encoded(
             parquet_bytes(columns, _facts(columns, source)), columns[0].count, len(columns), source
@@ -186,14 +191,14 @@ class Table(Media):
             wanted = {name: found[name] for name in self._names if name in found}
             if len(wanted) < len(self._names):
                 raise MediaRefusedError(
-                    f"{len(self._names)} names were given for {len(found)} columns; pass as many, or names of columns"
+                    why=f"{len(self._names)} names were given for {len(found)} columns; pass as many, or names of columns"
                 )
             found = wanted
         return found
 
     def _of_rows(self, rows: Any) -> dict[str, Any]:
         if isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable):
-            raise MediaRefusedError(f"a table is rows, columns or a frame, not {type(rows).__name__}")
+            raise MediaRefusedError(why=f"a table is rows, columns or a frame, not {type(rows).__name__}")
         listed = list(rows)
         if listed and all(isinstance(row, Mapping) for row in listed):
             keys = dict.fromkeys(key for row in listed for key in row)
@@ -202,7 +207,7 @@ class Table(Media):
         names = self._names or [str(index) for index in range(width)]
         cells: dict[str, Any] = {name: [] for name in names}
         if len(cells) != len(names):
-            raise MediaRefusedError(f"two columns have one name: {shown(names)}")
+            raise MediaRefusedError(why=f"two columns have one name: {shown(names)}")
         self._append(cells, listed)
         return cells
 
@@ -300,7 +305,7 @@ def _frame_columns(given: Any) -> dict[str, Any] | None:
     if is_array(given):
         if len(given.shape) != 2:
             raise MediaRefusedError(
-                f"an array of shape {tuple(given.shape)} is no table; pass rows x columns"
+                why=f"an array of shape {tuple(given.shape)} is no table; pass rows x columns"
             )
         return {str(index): given[:, index] for index in range(given.shape[1])}
     return None
@@ -315,7 +320,7 @@ def _of_pandas(frame: Any) -> dict[str, Any]:
         series = frame.iloc[:, place]
         text = clean_text(text_of(name))
         if text in columns:
-            raise MediaRefusedError(f"two columns have one name: {shown(text)}")
+            raise MediaRefusedError(why=f"two columns have one name: {shown(text)}")
         columns[text] = _of_series(series)
     return columns
 

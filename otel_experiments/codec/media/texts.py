@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import Any, ClassVar
 
-from otel_experiments.codec.media.media import SOURCE, Encoded, Media, MediaRefusedError, Tell, media_type_of
+from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell, media_type_of
 from otel_experiments.codec.text import text_of
+from otel_experiments.errors import MediaRefusedError
 
 
 class Text(Media):
@@ -69,7 +70,9 @@ class Html(Media):
         if isinstance(data, str):
             data = data.encode("utf-8", "surrogatepass")
         if not isinstance(data, bytes):
-            raise MediaRefusedError(f"a page is a text, an open file or a path, not {type(data).__name__}")
+            raise MediaRefusedError(
+                why=f"a page is a text, an open file or a path, not {type(data).__name__}"
+            )
         return self._encoded(data, "text")
 
     def _encoded(self, data: bytes | Path, source: str) -> Encoded:

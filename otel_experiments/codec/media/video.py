@@ -10,9 +10,10 @@ from typing import Any, ClassVar, Final
 
 from otel_experiments.codec.media import png_write
 from otel_experiments.codec.media.library import as_array, numpy
-from otel_experiments.codec.media.media import SOURCE, Encoded, Media, MediaRefusedError, Tell, media_type_of
+from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell, media_type_of
 from otel_experiments.codec.media.pixels import whole_numbers
 from otel_experiments.codec.text import shown
+from otel_experiments.errors import MediaRefusedError
 
 TYPES: Final = {
     ".mp4": "video/mp4",
@@ -98,12 +99,12 @@ def _frames(array: Any, tell: Tell) -> list[Any]:
         array = array.transpose(0, 2, 3, 1)
     if array.ndim != 4 or array.shape[3] not in _COUNTS or 0 in array.shape:
         raise MediaRefusedError(
-            f"an array of shape {tuple(shape)} is no video; pass time x channels x height x width, "
+            why=f"an array of shape {tuple(shape)} is no video; pass time x channels x height x width, "
             "or time x height x width x channels"
         )
     if array.size > _MAX_VALUES:
         raise MediaRefusedError(
-            f"a video of shape {tuple(shape)} is too large as an array; write a file and log its path"
+            why=f"a video of shape {tuple(shape)} is too large as an array; write a file and log its path"
         )
     if array.dtype.kind == "b":
         array = array.astype(numpy().uint8) * 255

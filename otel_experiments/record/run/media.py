@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 from opentelemetry import trace
 
 from otel_experiments.codec.text import shown, text_of
-from otel_experiments.errors import ArtifactError
+from otel_experiments.errors import ArtifactError, MediaRefusedError
 from otel_experiments.journal.limits import reason_of
 from otel_experiments.model.artifact import MEDIA_PHASE, ArtifactLogged
 from otel_experiments.process.interruption import pass_on
@@ -51,7 +51,6 @@ class MediaRecorder:
 
     def _keep_one(self, name: str, media: Media, place: tuple[float, int], phase: str | None) -> None:
         from otel_experiments.codec.media.encode import encode_media  # noqa: PLC0415 - as above
-        from otel_experiments.codec.media.media import MediaRefusedError  # noqa: PLC0415 - as above
 
         guard = self._core.guard
 
@@ -65,11 +64,11 @@ class MediaRecorder:
             if encoded is not None:
                 self._write(name, encoded, place, phase)
         except MediaRefusedError as error:
-            self._lost(name, media, text_of(error), error)
+            self._lost(name, media, error.why)
         except (ArtifactError, OSError, MemoryError) as error:
             pass_on(error)
             why = str(reason_of(error)) if isinstance(error, OSError) and error.errno else text_of(error)
-            self._lost(name, media, why, error)
+            self._lost(name, media, why)
 
     def _write(self, name: str, encoded: Encoded, place: tuple[float, int], phase: str | None) -> None:
         core = self._core
@@ -101,18 +100,14 @@ class MediaRecorder:
 
         keep(core, _source(encoded), describe)
 
-    def _lost(self, name: str, media: Media, why: str, error: BaseException) -> None:
-        self._core.guard.lost(
-            KIND, f"The {media.type} {shown(name)} is not kept: {why}", name=name, error=error
-        )
+    def _lost(self, name: str, media: Media, why: str) -> None:
+        self._core.guard.lost(KIND, f"The {media.type} {shown(name)} is not kept: {why}", name=name)
 
 
 def _source(encoded: Encoded) -> Source:
-    from otel_experiments.codec.media.media import MediaRefusedError  # noqa: PLC0415 - as above
-
     data = encoded.data
     if isinstance(data, Path):
         if data.is_dir():
-            raise MediaRefusedError(f"{str(data)!r} is a folder; keep it with run.log_artifact")
+            raise MediaRefusedError(why=f"{str(data)!r} is a folder; keep it with run.log_artifact")
         return source_of(data)
     return Source(lambda blobs: blobs.prepare_bytes(data))

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import os
+import shutil
 import subprocess
 import sys
 
@@ -19,7 +20,13 @@ from matplotlib.figure import Figure
 import otel_experiments as ox
 from otel_experiments._configure import active_store
 from otel_experiments.cli.root import root
-from otel_experiments.errors import MediaNotFoundError, MediaUnreadableError, RecordingError
+from otel_experiments.errors import (
+    ArtifactMissingError,
+    MediaNotFoundError,
+    MediaUnreadableError,
+    RecordingError,
+)
+from otel_experiments.query import Reader
 
 PIXELS = np.arange(12, dtype=np.uint8).reshape(3, 4)
 
@@ -377,3 +384,100 @@ def test_numbers_are_logged_as_before_beside_media(recording, caplog):
     assert list(ox.run("r").media) == ["one"]
     assert ox.run("r").metrics["scalar"].last == 2
     assert active_store() is not None
+
+
+def test_media_travel_in_a_bundle_and_into_another_store(recording, tmp_path):
+    """A bundle has the bytes of media: they are read from it, and from a store that it was imported into."""
+    with ox.start_run("r") as run:
+        run.log({"img": ox.Image(PIXELS)}, step=3)
+    ox.shutdown()
+    ox.bundle(run.id, path=tmp_path / "x.oxb", store=tmp_path / "experiments.db")
+    ox.import_store(tmp_path / "x.oxb", store=tmp_path / "other.db")
+
+    for place in ("x.oxb", "other.db"):
+        with ox.open_reader(tmp_path / place) as reader:
+            assert reader.run("r").media["img"].at(3).read().tolist() == PIXELS.tolist()
+
+
+def test_media_are_kept_where_nothing_is_written_to_disk(configure):
+    """A store in memory has media, too."""
+    configure(store="memory://")
+    with ox.start_run("r") as run:
+        run.log({"img": ox.Image(PIXELS)})
+        run.flush()
+
+    assert Reader(active_store()).run("r").media["img"].last.read().tolist() == PIXELS.tolist()
+
+
+def test_a_sweep_leaves_media(recording, tmp_path):
+    """Bytes of media are in use: `gc` does not remove them."""
+    with ox.start_run("r") as run:
+        run.log({"img": ox.Image(PIXELS)})
+    ox.shutdown()
+    arguments = ["gc", "--yes", "--store", str(tmp_path / "experiments.db")]
+    assert CliRunner().invoke(root, arguments, prog_name="otel-experiments").exit_code == 0
+    assert ox.run("r").media["img"].last.read().tolist() == PIXELS.tolist()
+
+
+def test_workers_of_other_processes_keep_media(recording, tmp_path):
+    """A process that joins the run by its environment logs media into it."""
+    program = """
+import otel_experiments as ox
+with ox.join_run() as run:
+    run.log({"said": ox.Text("from a worker")}, step=2)
+"""
+    with ox.start_run("r") as run:
+        environment = {**os.environ, **run.environment()}
+        subprocess.run([sys.executable, "-c", program], env=environment, cwd=tmp_path, check=True)
+
+    assert ox.run("r").media["said"].at(2).read() == "from a worker"
+
+
+def test_distributions_and_plots_are_drawn(recording):
+    """A distribution, a confusion matrix and curves are figures; a picture is none, and says so."""
+    with ox.start_run("r") as run:
+        run.log(
+            {
+                "w": ox.Histogram([1, 2, 2]),
+                "m": ox.confusion_matrix(["cat"], ["dog"]),
+                "roc": ox.roc_curve([0, 1], [0.1, 0.9]),
+                "pr": ox.pr_curve([0, 1], [0.1, 0.9]),
+                "img": ox.Image(PIXELS),
+            },
+            step=1,
+        )
+
+    media = ox.run("r").media
+    specs = {name: media[name].last.plot().spec for name in ("w", "m", "roc", "pr")}
+    assert specs["w"].counts == media["w"].last.read().counts
+    assert (specs["m"].rows, specs["m"].cells) == (("cat", "dog"), [[0, 1], [0, 0]])
+    assert [line.label for line in specs["roc"].lines] == ["1 (1.000)"]
+    assert specs["pr"].x.label == "recall"
+    heat = media["w"].heatmap().plot().spec
+    assert (heat.columns, [sum(row) for row in heat.cells]) == (("1",), media["w"].last.read().counts)
+    with pytest.raises(MediaUnreadableError, match="neither a distribution nor a plot"):
+        media["img"].last.plot()
+
+
+def test_a_heat_map_of_many_steps_names_edges_between_them(recording):
+    """Where each step has no room for a label, columns lie between edges half-way between the steps."""
+    with ox.start_run("r") as run:
+        for step in range(50):
+            run.log({"w": ox.Histogram(np_histogram=([1], [0, 1]))}, step=2 * step)
+
+    columns = ox.run("r").media["w"].heatmap().plot().spec.columns
+    assert (len(columns), columns[:2], columns[-1]) == (51, (-1, 1), 99)
+
+
+def test_a_store_without_its_folder_says_so(recording, tmp_path):
+    """A store that was copied without the bytes knows its media, and says where the bytes are missing."""
+    with ox.start_run("r") as run:
+        run.log({"img": ox.Image(PIXELS)}, step=1)
+    ox.shutdown()
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copy(tmp_path / "experiments.db", tmp_path / "elsewhere" / "copy.db")
+    with ox.open_reader(tmp_path / "elsewhere" / "copy.db") as reader:
+        series = reader.run("r").media["img"]
+        assert series.steps == [1]
+        with pytest.raises(ArtifactMissingError, match="copy the folder of its artifacts"):
+            series.last.read()

@@ -12,8 +12,8 @@ from sklearn import metrics
 
 from otel_experiments.codec.media.encode import encode_media
 from otel_experiments.codec.media.histogram import Histogram, histogram_of
-from otel_experiments.codec.media.media import MediaRefusedError
 from otel_experiments.codec.media.plots import confusion_matrix, plot_of, pr_curve, roc_curve
+from otel_experiments.errors import MediaRefusedError
 
 RANDOM = np.random.default_rng(3)
 

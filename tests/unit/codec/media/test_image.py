@@ -9,8 +9,9 @@ import pytest
 
 from otel_experiments.codec.media.encode import encode_media
 from otel_experiments.codec.media.image import Image
-from otel_experiments.codec.media.media import Encoded, MediaRefusedError
+from otel_experiments.codec.media.media import Encoded
 from otel_experiments.codec.media.png_write import apng_bytes
+from otel_experiments.errors import MediaRefusedError
 
 RANDOM = np.random.default_rng(7)
 

@@ -15,9 +15,10 @@ from matplotlib.figure import Figure as DrawnFigure
 from otel_experiments.codec.media.audio import Audio
 from otel_experiments.codec.media.encode import encode_media, listed_media
 from otel_experiments.codec.media.figure import Figure
-from otel_experiments.codec.media.media import Encoded, MediaRefusedError
+from otel_experiments.codec.media.media import Encoded
 from otel_experiments.codec.media.texts import Html, Text
 from otel_experiments.codec.media.video import Video
+from otel_experiments.errors import MediaRefusedError
 
 
 def kept(value: object) -> tuple[Encoded, list[str]]:

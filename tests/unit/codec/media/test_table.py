@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from otel_experiments.codec.media.encode import encode_media
 from otel_experiments.codec.media.image import Image
-from otel_experiments.codec.media.media import MediaRefusedError
 from otel_experiments.codec.media.parquet_read import UnreadableTableError, read_parquet
 from otel_experiments.codec.media.table import Table, table_of
+from otel_experiments.codec.media.thrift import Long, write_struct
+from otel_experiments.errors import MediaRefusedError
 
 
 def stored(value: object, told: list[str] | None = None) -> bytes:
@@ -279,3 +280,19 @@ def test_damaged_tables_are_refused_never_misread_as_an_error_of_ours(data: st.D
         read_parquet(broken)
     except UnreadableTableError as error:
         assert str(error)  # noqa: PT017 - both ways are right
+
+
+def test_a_table_that_is_none_can_be_printed() -> None:
+    """What is no table says so in its text, and raises nothing there: a debugger may ask for it."""
+    assert "cannot be kept" in repr(Table(data=3))
+    assert repr(Table(["a"], [[1]])) == "Table(['a'], 1 rows)"
+
+
+def test_few_bytes_cannot_fill_the_memory() -> None:
+    """A file that claims more cells than it may have is refused before they are made."""
+    whole = stored(Table(data={"a": [None] * 3}))
+    claim = write_struct({1: 1, 2: [{4: "t", 5: 1}, {1: 6, 3: 1, 4: "a"}], 3: Long(2**40), 4: [
+        {1: [{2: Long(4), 3: {1: 6, 2: [0], 3: ["a"], 4: 0, 5: Long(2**40), 9: Long(4)}}], 2: Long(9), 3: Long(2**40)}
+    ]})  # fmt: skip
+    with pytest.raises(UnreadableTableError, match="more cells than are read"):
+        read_parquet(b"PAR1" + whole[4:30] + claim + len(claim).to_bytes(4, "little") + b"PAR1")
