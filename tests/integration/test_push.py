@@ -15,8 +15,13 @@ import pytest
 
 import otel_experiments as ox
 from otel_experiments._opening import open_reader
+from otel_experiments._push import push
 from otel_experiments.errors import ConfigurationError, RunNotFoundError
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.metric import PointBlock, SeriesKey
+from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.search import SpanQuery
+from otel_experiments.receiver import Receiver
 from otel_experiments.store import open_store
 
 COMMAND = Path(sys.executable).with_name("otel-experiments")
@@ -317,3 +322,35 @@ def test_a_run_of_nothing_is_pushed(exporting, make_collector, store_path):
     assert ox.push("r", to=other.endpoint, store=store_path).is_complete
     assert items(other) == items(exporting)
     assert len(other.spans) == 1
+
+
+def test_the_points_of_ranks_arrive_under_their_numbers(tmp_path):
+    """A run that several ranks logged is pushed into another store, where each rank has its series as before."""
+    run = Run(
+        "ab" * 16,
+        "e",
+        "ranks",
+        RunState.SUCCEEDED,
+        1,
+        started_ns=1,
+        ended_ns=9,
+        resource={"ml.run.id": "ab" * 16},
+    )
+    blocks = [
+        PointBlock(
+            run.run_id, (SeriesKey("loss", "", rank),), [0.0, 1.0], [5, 6], ([rank + 0.5, rank + 0.25],)
+        )
+        for rank in range(3)
+    ]
+    with open_store(tmp_path / "here.db") as here:
+        here.apply(WriteBatch(runs=[run], points=blocks))
+    with Receiver(store=tmp_path / "there.db", grpc="127.0.0.1:0", http=None) as receiver:
+        report = push("ranks", to=receiver.grpc_endpoint, signals=["metrics"], store=tmp_path / "here.db")
+        assert report.is_complete
+
+    with open_reader(tmp_path / "there.db") as reader:
+        found = {
+            one.key.rank: list(reader.store.points(run.run_id, one.key).values)
+            for one in reader.store.series([run.run_id])[run.run_id]
+        }
+    assert found == {rank: [rank + 0.5, rank + 0.25] for rank in range(3)}

@@ -42,6 +42,13 @@ class PointOrigin:
     span_id: str
 
 
+def of_rank(resource: Resource, rank: int) -> Resource:
+    """Return the resource of a run's process with this number: each rank's points leave under its own."""
+    if resource.attributes.get(attr.ML_DISTRIBUTED_RANK, 0) == rank:
+        return resource
+    return Resource({**resource.attributes, attr.ML_DISTRIBUTED_RANK: rank}, resource.schema_url)
+
+
 @dataclass(slots=True)
 class _Columns:
     """One series: times, steps and values as little-endian numbers of eight bytes."""

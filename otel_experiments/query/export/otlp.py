@@ -21,7 +21,7 @@ from otel_experiments.codec.export_mark import marked
 from otel_experiments.codec.incoming.refusals import named
 from otel_experiments.codec.otlp.instruments import instrument_points_to_request
 from otel_experiments.codec.otlp.logs import log_records_to_request
-from otel_experiments.codec.otlp.points import PointOrigin, points_to_request
+from otel_experiments.codec.otlp.points import PointOrigin, of_rank, points_to_request
 from otel_experiments.codec.otlp.spans import spans_to_request
 from otel_experiments.codec.run_record import dump_run_record
 from otel_experiments.model.batch import WriteBatch
@@ -33,7 +33,6 @@ from otel_experiments.model.span import Resource, Scope, Span
 from otel_experiments.model.unsent import Signal
 from otel_experiments.process.interruption import pass_on
 from otel_experiments.semconv import SCHEMA_URL
-from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.events import ML_RUN_RECORD
 from otel_experiments.store import Store
 
@@ -259,9 +258,7 @@ def _resource(run: Run) -> Resource:
 
 def _origin(run: Run, rank: int) -> PointOrigin:
     """Return whose points they are: each rank's leave under its number."""
-    resource = _resource(run)
-    if resource.attributes.get(attr.ML_DISTRIBUTED_RANK, 0) != rank:
-        resource = Resource({**resource.attributes, attr.ML_DISTRIBUTED_RANK: rank}, SCHEMA_URL)
+    resource = of_rank(_resource(run), rank)
     is_trace = len(run.run_id) == len(_NO_TRACE)
     trace_id = run.run_id if is_trace else _NO_TRACE
     return PointOrigin(marked(resource, run.run_id), trace_id, run.root_span_id or _NO_SPAN)

@@ -6,14 +6,12 @@ import itertools
 import math
 import sqlite3
 import struct
-import warnings
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_experiments.errors import IncompleteReadWarning
 from otel_experiments.model.attachment import Attachment, Detachment, TelemetryQuery
 from otel_experiments.model.batch import (
     Heartbeat,
@@ -29,6 +27,8 @@ from otel_experiments.model.run import Owner, Run, RunState
 from otel_experiments.model.search import SpanQuery
 from otel_experiments.model.span import Event, Span
 from otel_experiments.store import open_store
+from otel_experiments.store.semantics.received_points import StepRange
+from otel_experiments.store.sqlite.read_point import points_with
 
 RUN = "a" * 32
 LOSS = SeriesKey("loss")
@@ -55,19 +55,21 @@ def expected(*points: tuple[float, int, float]) -> list[tuple[object, ...]]:
 
 
 def test_late_points_are_compared_with_the_part_of_the_series_that_they_are_in(store_path):
-    """A point that comes late is looked for where its step is: chunks far from it are not read, so that damage there is not met."""
-    many = [(float(step), step, step / 7) for step in range(10_000)]
+    """A point that comes late is looked for where its step is, and not in the chunks far from it."""
+    many = [(float(step), step, step / 7) for step in range(40_000)]
+    late = [(5.0, 5, 5 / 7), (5.5, 6, 0.25), (6.0, 6, 6 / 7), (math.nan, 7, 1.0)]
     with open_store(store_path) as store:
         store.apply(WriteBatch(points=[a_block(*many)]))
-    with sqlite3.connect(store_path) as database:
-        database.execute("update chunks set values_data = x'00' where seq >= 2")
-    with open_store(store_path) as store:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", IncompleteReadWarning)
-            store.apply(WriteBatch(points=[a_block((5.0, 5, 5 / 7), (5.5, 6, 0.25), (6.0, 6, 6 / 7))]))
-        (found,) = store.series([RUN])[RUN]
+        for _ in range(2):
+            store.apply(WriteBatch(points=[a_block(*late)]))
 
-        assert found.summary.count == 10_001
+        assert store.series([RUN])[RUN][0].summary.count == 40_002
+    with sqlite3.connect(store_path) as database:
+        compared = points_with(database, RUN, LOSS, StepRange(5.0, 6.0, has_others=False))
+        unplaced = points_with(database, RUN, LOSS, StepRange(math.nan, math.nan, has_others=True))
+
+    assert 4_000 < len(compared) < 6_000
+    assert (len(unplaced), unplaced.values[-1]) == (2, 1.0)
 
 
 def a_sighting(time_ns: int = 100, *, is_root: bool = False, **changes: object) -> RunSighting:
