@@ -5,6 +5,7 @@ Source: opentelemetry-proto, common.proto and resource.proto.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Final, TypeVar
@@ -55,12 +56,14 @@ def optional_id(raw: bytes, size: int) -> str | None:
 
 def attributes_from_otlp(items: Iterable[KeyValue]) -> dict[str, AttributeValue]:
     """Return attributes by key; of a key that comes twice the last."""
-    return {item.key: value_from_otlp(item.value) for item in items}
+    return {
+        item.key: _VALUES[(value := item.value).WhichOneof("value")](value) for item in items
+    }  # `value_from_otlp`, without a call for each of a span's attributes
 
 
 def value_from_otlp(value: AnyValue) -> AttributeValue:
     """Return a value; None for one that is not set."""
-    return _VALUES.get(value.WhichOneof("value"), _no_value)(value)
+    return _VALUES[value.WhichOneof("value")](value)
 
 
 def _no_value(_: AnyValue) -> None:
@@ -75,12 +78,15 @@ def _mapping(value: AnyValue) -> AttributeValue:
     return attributes_from_otlp(value.kvlist_value.values)
 
 
-_VALUES: Final[dict[str | None, Callable[[AnyValue], AttributeValue]]] = {
-    "string_value": attrgetter("string_value"),
-    "bool_value": attrgetter("bool_value"),
-    "int_value": attrgetter("int_value"),
-    "double_value": attrgetter("double_value"),
-    "bytes_value": attrgetter("bytes_value"),
-    "array_value": _array,
-    "kvlist_value": _mapping,
-}
+_VALUES: Final[defaultdict[str | None, Callable[[AnyValue], AttributeValue]]] = defaultdict(
+    lambda: _no_value,
+    {
+        "string_value": attrgetter("string_value"),
+        "bool_value": attrgetter("bool_value"),
+        "int_value": attrgetter("int_value"),
+        "double_value": attrgetter("double_value"),
+        "bytes_value": attrgetter("bytes_value"),
+        "array_value": _array,
+        "kvlist_value": _mapping,
+    },
+)

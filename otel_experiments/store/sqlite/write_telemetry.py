@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from otel_experiments.codec.text import clean_text
@@ -94,20 +94,32 @@ class TelemetryWriter:
             connection,
             [span for span in journalled if span.end_ns is not None or not _is_ended(find, span)],
         )
-        received, runs = received_forms((span for span in spans if span.is_received), find)
-        self._upsert_spans(connection, received)
+        there: set[SpanKey] = set()
+
+        def find_received(key: SpanKey) -> StoredSpan | None:
+            known = find(key)
+            if known is not None:
+                there.add(key)
+            return known
+
+        received, runs = received_forms((span for span in spans if span.is_received), find_received)
+        self._upsert_spans(connection, received, there)
         for run in runs:
             self._runs.ensure(connection, run.run_id, run.start_ns)
         connection.executemany(_GIVE_RUN, [(run.run_id, run.given_ns, *run.key) for run in runs])
 
-    def _upsert_spans(self, connection: sqlite3.Connection, chosen: Sequence[Span]) -> None:
+    def _upsert_spans(
+        self, connection: sqlite3.Connection, chosen: Sequence[Span], there: Collection[SpanKey] | None = None
+    ) -> None:
+        """Write spans with their events and links; `there` are those that the store has, None where that is not known."""
         rows, keys = [], []
         for span in chosen:
             if span.run_id is not None:
                 self._runs.ensure(connection, span.run_id, span.start_ns)
             resource_id, _ = self._origins.resource(connection, span.resource)
             scope_id, _ = self._origins.scope(connection, span.scope)
-            keys.append((span.trace_id, span.span_id))
+            if there is None or (span.trace_id, span.span_id) in there:
+                keys.append((span.trace_id, span.span_id))
             rows.append(
                 (
                     span.trace_id, span.span_id, span.parent_span_id, span.run_id, clean_text(span.name),
