@@ -49,7 +49,11 @@ CLAIMS = {
         f"{PROVIDERS}::test_without_a_provider_of_the_application_a_routing_one_can_be_installed",
         "tests/integration/test_otel_export.py::test_a_span_leaves_as_the_sdk_would_have_sent_it",
     ),
-    "A documented SQLite schema, read-only SQL, CSV and JSON Lines.": (
+    "A documented SQLite schema, read-only SQL, CSV, JSON Lines and Parquet; runs and points are "
+    "[tables](docs/how-to/frames.md) of pandas, polars and Arrow.": (
+        "tests/unit/query/test_frames.py::test_runs_are_a_list_and_a_table_with_the_columns_of_the_export",
+        "tests/unit/query/test_frames.py::test_a_series_is_a_table_of_step_time_and_value",
+        "tests/unit/query/test_parquet.py::test_pandas_polars_and_duckdb_read_the_file",
         "tests/contract/test_schema_documented.py::test_every_table_and_column_is_documented",
         "tests/unit/query/test_reader.py::test_sql_reads_and_refuses_to_write",
         "tests/unit/cli/test_export_command.py::test_the_name_of_the_file_tells_the_form",
