@@ -78,7 +78,7 @@ def parts_of(raw: IO[bytes], *, name: str) -> Iterator[FilePart | Unreadable]:
 def _parts(stream: io.BufferedReader, name: str) -> Iterator[FilePart | Unreadable]:
     start = stream.peek(len(SQLITE_START))[: len(SQLITE_START)]
     if start == SQLITE_START:
-        raise TelemetryDecodeError(source=name, found="it is a store, whose runs `export otlp` writes")
+        raise TelemetryDecodeError(source=name, found="it is a store, which `ox.import_store` takes")
     if start.removeprefix(_BOM).lstrip()[:1] in {b"{", b"["}:
         yield from _json_lines(stream)
     elif start[:1] == bytes((_FIRST_FIELD,)):

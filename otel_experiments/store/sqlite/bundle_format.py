@@ -14,6 +14,7 @@ from typing import Final
 
 from otel_experiments.model.artifact import DIGEST_START
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.paths import is_regular
 
 BUNDLE_APPLICATION_ID: Final = 0x6F78_424E
 """`oxBN` in SQLite's header."""
@@ -69,6 +70,8 @@ def is_bundle_header(header: bytes) -> bool:
 def is_bundle(path: Path) -> bool:
     """Tell whether the file is a bundle, whatever it is called; False where it cannot be read."""
     try:
+        if not is_regular(path):  # a pipe would be waited for
+            return False
         with path.open("rb") as file:
             return is_bundle_header(file.read(HEADER_BYTES))
     except (OSError, ValueError) as error:

@@ -9,7 +9,7 @@ import pytest
 
 from otel_experiments._merge import import_store
 from otel_experiments._replay import import_otlp
-from otel_experiments.errors import StoreLockedError
+from otel_experiments.errors import StoreLockedError, TelemetryDecodeError
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
@@ -180,12 +180,13 @@ def test_choices_without_a_meaning_are_refused(terminal, arguments, why):
     assert why in result.stderr
 
 
-def test_a_file_of_another_kind_is_refused(terminal, tmp_path, elsewhere):
-    """A store is no telemetry: the error says what it is."""
+def test_a_store_is_no_file_of_otlp(terminal, elsewhere):
+    """`import` takes a store as one; in Python a store that is given as OTLP is refused, and the error says what takes it."""
     result = terminal.run("import", str(terminal.store), "--store", str(elsewhere))
 
-    assert result.exit_code == 9
-    assert "it is a store, whose runs `export otlp` writes" in result.stderr
+    assert (result.exit_code, result.stdout.startswith("Took 6 new runs: ")) == (0, True)
+    with pytest.raises(TelemetryDecodeError, match=r"it is a store, which `ox\.import_store` takes"):
+        import_otlp(terminal.store, store=elsewhere)
 
 
 def nested(levels):

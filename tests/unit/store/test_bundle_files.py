@@ -1,5 +1,6 @@
 """Bundles as files: made whole or not at all, only read, and refused where they are not what they say."""
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -256,6 +257,18 @@ def test_what_is_no_bundle_is_said_to_be_none(tmp_path):
 
     with pytest.raises(NotAStoreError, match="not a SQLite database"):
         ox.open(path)
+
+
+@pytest.mark.parametrize("name", ["pipe.oxb", "x" * 300 + ".oxb", "a\0b.oxb", "folder.oxb"])
+def test_what_cannot_be_a_file_is_refused(tmp_path, name):
+    """A pipe, a directory, and a name that no file can have are refused at once."""
+    if name.startswith("pipe"):
+        os.mkfifo(tmp_path / name)
+    if name.startswith("folder"):
+        (tmp_path / name).mkdir()
+
+    with pytest.raises(StorePathError):
+        ox.open(tmp_path / name)
 
 
 def test_a_newer_format_asks_for_an_upgrade(made):
