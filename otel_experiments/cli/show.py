@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -10,6 +11,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from otel_experiments.cli.environment import print_environment
+from otel_experiments.cli.exit import ExitCode
 from otel_experiments.cli.media_list import print_media
 from otel_experiments.cli.metrics import print_gauges, print_series
 from otel_experiments.cli.root import json_option, store_option, typed_store
@@ -17,7 +20,7 @@ from otel_experiments.cli.session import open_session
 from otel_experiments.cli.telemetry_groups import print_groups
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.artifact_table import print_artifacts
-from otel_experiments.cli.terminal.console import badge, is_unicode, make_console, state_style
+from otel_experiments.cli.terminal.console import TerminalText, badge, is_unicode, make_console, state_style
 from otel_experiments.cli.terminal.log_lines import logged, plain_record, print_records
 from otel_experiments.cli.terminal.origin import origin_lines, plain_origin
 from otel_experiments.cli.terminal.span_tree import plain_tree, print_tree
@@ -46,15 +49,31 @@ MAX_SPANS = 50_000
 @click.argument("run")
 @click.option("--all", "is_all", is_flag=True, help="Every param and metric, however many.")
 @click.option("--logs", "has_logs", is_flag=True, help="What the program and its libraries logged as well.")
+@click.option("--patch", "is_patch", is_flag=True, help="Only what was not committed, as git apply takes it.")
+@click.option(
+    "--packages", "is_packages", is_flag=True, help="Only the installed packages, as pip takes them."
+)
 @json_option
 @click.pass_context
-def command(ctx: click.Context, *, run: str, is_all: bool, has_logs: bool, as_json: bool) -> None:
+def command(
+    ctx: click.Context,
+    *,
+    run: str,
+    is_all: bool,
+    has_logs: bool,
+    is_patch: bool,
+    is_packages: bool,
+    as_json: bool,
+) -> None:
     """Show one run: state, config, summary, environment, spans.
 
     RUN is an id, the beginning of one, or a name: its newest run, NAME~1 the one before. latest is the newest of all.
     """
     reader = open_session(ctx)
     view = reader.run(run)
+    if is_patch or is_packages:
+        _print_plainly(view, is_patch=is_patch, is_packages=is_packages, as_json=as_json)
+        return
     unsent = reader.store.unsent([view.id])
     spans = view.spans.first(MAX_SPANS)
     roots = fold(spans.tree())
@@ -81,6 +100,23 @@ def command(ctx: click.Context, *, run: str, is_all: bool, has_logs: bool, as_js
         print_records(console, logged(view), limit)
 
 
+def _print_plainly(view: RunView, *, is_patch: bool, is_packages: bool, as_json: bool) -> None:
+    """Print the patch or the packages as another program takes them."""
+    if as_json or (is_patch and is_packages):
+        raise click.UsageError("--patch and --packages print a text each; without them, --json has both.")
+    text = view.snapshot.patch if is_patch else view.snapshot.requirements
+    if not text:
+        things = "uncommitted change" if is_patch else "package"
+        problem = view.snapshot.git.get("problem") if is_patch else None
+        click.echo(
+            f"No {things} is recorded of this run{f': {fmt.clean(str(problem))}' if problem else ''}.",
+            err=True,
+        )
+        raise click.exceptions.Exit(ExitCode.NOT_FOUND)
+    text = text if text.endswith("\n") else f"{text}\n"
+    TerminalText(sys.stdout).write(text)
+
+
 def _plain_page(
     view: RunView,
     unsent: Sequence[Unsent],
@@ -93,6 +129,7 @@ def _plain_page(
         **plain_run(view),
         "started_from": plain_origin(view),
         "trace_url": trace_url,
+        "snapshot": plain(view.snapshot.parts),
         "paused": {
             "count": view.record.paused_count,
             "duration_s": view.record.paused_total_ns / 1e9,
@@ -292,35 +329,9 @@ def _print_attached(console: Console, run: RunView) -> None:
 
 
 def _print_environment(console: Console, run: RunView) -> None:
-    rows = [(heading, text) for heading, text in _environment_rows(run.resource) if text]
-    if not rows:
-        return
-    _heading(console, "environment")
-    width = max(len(heading) for heading, _ in rows)
-    for heading, text in rows:
-        line = Text(f"{heading:<{width}}  ", style="dim").append(fmt.clean(text), style="default")
-        console.print(line, soft_wrap=True)
-
-
-def _environment_rows(resource: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    def joined(*keys: str) -> str:
-        return " ".join(str(resource[key]) for key in keys if resource.get(key))
-
-    yield "service", joined(attributes.SERVICE_NAME, attributes.SERVICE_VERSION)
-    revision = str(resource.get(attributes.VCS_REF_HEAD_REVISION, ""))[:12]
-    yield (
-        "git",
-        f"{revision} {joined(attributes.VCS_REF_HEAD_NAME, attributes.VCS_REPOSITORY_URL_FULL)}".strip(),
-    )
-    yield "python", joined(attributes.PROCESS_RUNTIME_NAME, attributes.PROCESS_RUNTIME_VERSION)
-    arguments = resource.get(attributes.PROCESS_COMMAND_ARGS)
-    if isinstance(arguments, Sequence) and not isinstance(arguments, str):
-        yield "command", " ".join(map(str, arguments))
-    else:
-        yield "command", joined(attributes.PROCESS_COMMAND)
-    yield "directory", joined(attributes.PROCESS_WORKING_DIRECTORY)
-    yield "host", joined(attributes.HOST_NAME, attributes.HOST_ARCH, attributes.OS_DESCRIPTION)
-    yield "pid", joined(attributes.PROCESS_PID)
+    if run.resource or run.snapshot:
+        _heading(console, "environment")
+        print_environment(console, run)
 
 
 def _print_spans(console: Console, run: RunView, roots: Sequence[FoldedNode], count: int) -> None:

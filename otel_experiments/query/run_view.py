@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.span import Link
     from otel_experiments.query.artifact_view import ArtifactsView, ArtifactView
     from otel_experiments.query.media_view import MediaView
+    from otel_experiments.query.snapshot_view import SnapshotView
     from otel_experiments.query.spans_view import SpansView
 
 PAGE_SIZE = 500
@@ -245,6 +246,14 @@ class RunView:
     def environment(self) -> dict[str, object]:
         """Where it ran: what the resource tells of git, Python, the command, the host."""
         return {key: self._run.resource[key] for key in _ENVIRONMENT if key in self._run.resource}
+
+    @cached_property
+    def snapshot(self) -> SnapshotView:
+        """What was not committed, packages, machine and job, as they were when the latest attempt started."""
+        from otel_experiments.query.snapshot_view import SnapshotView  # noqa: PLC0415 - as others below
+
+        store = self._page.store
+        return SnapshotView(self.id, lambda run_id, name: store.log_records(run_id=run_id, event_name=name))
 
     @cached_property
     def params(self) -> ParamsView:

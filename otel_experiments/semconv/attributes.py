@@ -719,6 +719,17 @@ Values: majority_vote, weighted_vote, mean, median, best, unanimous; open
 Stability: development
 """
 
+ML_ENVIRONMENT_RUN_ID: Final = "ml.environment.run.id"
+"""Id of the run whose event `ml.run.environment` says what this run's code, packages and machine were.
+
+Type: str
+Examples: "4bf92f3577b34da6a3ce929d0e0e4736"
+Stability: development
+Never an attribute of a metric.
+
+Runs of one process that start soon after each other are run from the same.
+"""
+
 ML_EPOCH_COUNT: Final = "ml.epoch.count"
 """How many epochs are planned.
 

@@ -131,6 +131,13 @@ ML_RUN_CONFIG: Final = EventDef(
 )
 """The whole configuration that a run starts with."""
 
+ML_RUN_ENVIRONMENT: Final = EventDef(
+    name="ml.run.environment",
+    brief="What a run's code, packages and machine were when an attempt of it started.",
+    attributes={},
+)
+"""What a run's code, packages and machine were when an attempt of it started."""
+
 ML_RUN_PARAMS: Final = EventDef(
     name="ml.run.params",
     brief="Parameters that a run was given after its start.",
@@ -154,6 +161,7 @@ ML_RUN_START: Final = EventDef(
         "ml.run.created_time": "conditionally_required",
         "ml.run.started_time": "conditionally_required",
         "ml.run.paused_time": "conditionally_required",
+        "ml.environment.run.id": "conditionally_required",
         "ml.distributed.rank": "conditionally_required",
         "ml.distributed.world_size": "recommended",
     },
@@ -204,6 +212,7 @@ ALL: Final[tuple[EventDef, ...]] = (
     ML_METRIC_DEFINITION,
     ML_RANK_CONFIG,
     ML_RUN_CONFIG,
+    ML_RUN_ENVIRONMENT,
     ML_RUN_PARAMS,
     ML_RUN_RECORD,
     ML_RUN_START,

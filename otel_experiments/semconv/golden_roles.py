@@ -26,6 +26,7 @@ METRIC: Final[tuple[str, ...]] = ("gen_ai.evaluation.score.value", "ml.anomaly.v
 IDENTITY: Final[tuple[str, ...]] = (
     "gen_ai.conversation.id",
     "gen_ai.tool.call.id",
+    "ml.environment.run.id",
     "ml.pipeline.run.id",
     "ml.run.parent.id",
 )

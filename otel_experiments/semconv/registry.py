@@ -668,6 +668,14 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         members=("majority_vote", "weighted_vote", "mean", "median", "best", "unanimous"),
     ),
     AttributeDef(
+        name="ml.environment.run.id",
+        type="string",
+        brief="Id of the run whose event `ml.run.environment` says what this run's code, packages and machine were.",
+        stability="development",
+        examples=("4bf92f3577b34da6a3ce929d0e0e4736",),
+        is_unbounded=True,
+    ),
+    AttributeDef(
         name="ml.epoch.count",
         type="int",
         brief="How many epochs are planned.",

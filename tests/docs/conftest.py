@@ -53,7 +53,7 @@ def output_difference():
 @pytest.fixture
 def user_environment(tmp_path):
     """Return the environment of a user with an 80-column terminal and our command on the path."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "OTEL_"))}
     return kept | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(tmp_path),

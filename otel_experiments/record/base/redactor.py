@@ -39,6 +39,10 @@ class Redactor:
         """Return one value without secrets."""
         return redact_value(name, value, seen=lambda inner: self._tell(kind, inner)) if self.is_on else value
 
+    def quietly(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values without secrets; nothing is told of what the user has not given."""
+        return redact_mapping(values) if self.is_on else dict(values)
+
     def text(self, text: str) -> str:
         """Return a text without secrets; nothing is told of it."""
         return redact_text(text) if self.is_on else text

@@ -176,6 +176,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "capture_git": Setting(
         "OTEL_EXPERIMENTS_CAPTURE_GIT", _boolean, True, "Record the revision and state of the git checkout."
     ),
+    "capture_environment": Setting(
+        "OTEL_EXPERIMENTS_CAPTURE_ENVIRONMENT",
+        _boolean,
+        True,
+        "Record, behind the training, what is not committed, installed packages, the machine, the job and some variables.",
+    ),
     "redact_secrets": Setting(
         "OTEL_EXPERIMENTS_REDACT_SECRETS",
         _boolean,
@@ -230,6 +236,7 @@ class GivenSettings(TypedDict, total=False):
     drain_s: float | None
     network_filesystem: bool | None
     capture_git: bool | None
+    capture_environment: bool | None
     redact_secrets: bool | None
     quiet: bool | None
     system_metrics_s: float | None
@@ -269,6 +276,7 @@ class Settings:
     drain_s: float
     network_filesystem: bool | None
     capture_git: bool
+    capture_environment: bool
     redact_secrets: bool
     quiet: bool
     system_metrics_s: float

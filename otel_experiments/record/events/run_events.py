@@ -56,10 +56,12 @@ class RunEvents:
         seed: int | None = None,
         times: Mapping[str, int] | None = None,
         facts: RunFacts | None = None,
+        environment_run_id: str = "",
     ) -> None:
         """Write that this process has started, resumed or joined a run.
 
         `state`, `times` (attributes of the event that are times) and `facts` come from the process that owns the run.
+        `environment_run_id` is the run that has the event about code, packages and machine, where it is another.
         """
         run = self._known.get(run_id) if self._is_on else None
         if run is None:
@@ -72,6 +74,8 @@ class RunEvents:
             attributes[attr.ML_RUN_STATE] = str(state)
         if seed is not None:
             attributes[attr.ML_RANDOM_SEED] = seed
+        if environment_run_id:
+            attributes[attr.ML_ENVIRONMENT_RUN_ID] = environment_run_id
         attributes |= times or {}
         long = (
             {} if facts is None else {k: text for k, text in asdict(facts).items() if len(text) > _MAX_CHARS}

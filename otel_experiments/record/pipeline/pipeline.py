@@ -19,16 +19,14 @@ from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from otel_experiments.journal.encode import encode_sending
-from otel_experiments.journal.limits import reason_of
 from otel_experiments.journal.writer import JournalWriter, SilentJournal
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.process.file_mode import file_mode_of
 from otel_experiments.process.fork import ResetInChild
-from otel_experiments.process.notice import tell
 from otel_experiments.process.thread_signals import blocking_only, leave_signals_to_the_program
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.declared import References
-from otel_experiments.record.base.guard import Guard, logger
+from otel_experiments.record.base.guard import Guard
 from otel_experiments.record.base.ids import PrivateIdGenerator
 from otel_experiments.record.base.known_runs import KnownRun, KnownRuns
 from otel_experiments.record.base.provider_watch import look_again, watch_providers
@@ -46,9 +44,11 @@ from otel_experiments.record.metrics.adoption import PROVIDERS as METER_PROVIDER
 from otel_experiments.record.metrics.adoption import collect_adopted
 from otel_experiments.record.metrics.anomalies import AnomalyEvents
 from otel_experiments.record.otlp.environment import is_sdk_disabled
+from otel_experiments.record.pipeline import journal_words
 from otel_experiments.record.pipeline.artifact_queue import ArtifactQueue
 from otel_experiments.record.pipeline.flush_report import FlushReport
 from otel_experiments.record.pipeline.storage import Storage
+from otel_experiments.record.snapshot.writer import SnapshotWriter
 from otel_experiments.record.spans.adoption import PROVIDERS as TRACER_PROVIDERS
 from otel_experiments.record.spans.processors import (
     JournalLogProcessor,
@@ -86,6 +86,7 @@ class Pipeline:
         journal: where the runs write.
         guard: what recording lost.
         redactor: takes secrets out of what is recorded.
+        snapshots: writes what machine, code and packages are when a run starts.
         is_exiting: the process is about to end, and waits for everything together.
         span_processor: what the runs' tracer providers feed: `user_processors`, if there are any, and
             `journal_processor`.
@@ -122,7 +123,7 @@ class Pipeline:
             durability=settings.durability,
             file_mode=file_mode_of(settings.store_mode, settings.store_path),
             on_roll=storage.wake if storage is not None else None,
-            on_loss=partial(_tell_full_disk, self.guard, journal_directory),
+            on_loss=partial(journal_words.tell_full_disk, self.guard, journal_directory),
         )
         self.journal_processor = JournalSpanProcessor(
             self.journal, self.references, self.guard, self._count_span, self.redactor.span
@@ -143,6 +144,7 @@ class Pipeline:
         self.span_limits = span_limits(os.environ)
         is_sampling = self.has_telemetry and settings.system_metrics_s > 0
         self._system = SystemMetrics(self, interval_s=settings.system_metrics_s) if is_sampling else None
+        self.snapshots = SnapshotWriter(self)
         self._ticker: threading.Thread | None = None
         self._stop = threading.Event()
         self._is_closed = False
@@ -174,7 +176,7 @@ class Pipeline:
         """See that nobody has deleted the journal. Never raises."""
         with self.guard:
             if not self.journal.keep_place():
-                _tell_deleted(self.guard, self.journal.directory)
+                journal_words.tell_deleted(self.guard, self.journal.directory)
 
     def before_drain(self) -> None:
         """Do what is to be done now and then, where nobody waits for it; called by the drain. Never raises."""
@@ -269,20 +271,16 @@ class Pipeline:
         self._is_closed = True
         leave_logging(self)
         self._stop.set()
-        is_stored = True
         self._collect_metrics()
+        self.snapshots.wait(timeout_s=budget_s / 4)
         if self.storage is not None:
             self._drain(budget_s / 4)
         self.journal.close()
+        is_stored = self.storage is None
         if self.storage is not None:
             is_stored = self.storage.close(timeout_s=max(0.1, (deadline_s - time.monotonic()) * 0.6))
             if not is_stored:
-                tell(
-                    logger,
-                    "Not everything is in the store yet (%s); it waits in %s, and the next reader merges it.",
-                    self.storage.last_error or "no time left",
-                    self.journal.directory,
-                )
+                journal_words.tell_waiting(self.storage.last_error, self.journal.directory)
             if self.otlp is None:
                 self.storage.release()
         return lambda: self._close_exports(budget_s, deadline_s, is_stored=is_stored)
@@ -373,24 +371,6 @@ class Pipeline:
         renew_lock(self.base_resource)
         self._ticker = None
         self._stop = threading.Event()
-
-
-def _tell_deleted(guard: Guard, journal_directory: Path) -> None:
-    guard.lost(
-        "journal deleted",
-        f"The journal in {str(journal_directory)!r} was deleted while this process records. It is made "
-        "again; what waited in its earlier files is lost",
-        count=0,
-    )
-
-
-def _tell_full_disk(guard: Guard, journal_directory: Path, error: OSError) -> None:
-    guard.lost(
-        "journal not writable",
-        f"The journal in {str(journal_directory)!r} cannot grow: {reason_of(error)}. What is recorded "
-        "meanwhile is lost and counted; recording goes on by itself",
-        count=0,
-    )
 
 
 watch_providers(TRACER_PROVIDERS, LOGGER_PROVIDERS, METER_PROVIDERS)

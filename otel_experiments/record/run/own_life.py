@@ -120,6 +120,7 @@ class OwnLife:
     def after_start(self) -> None:
         """Record the events of the run's start and of its whole config, and count it among the runs that are on."""
         core = self._core
+        source = core.pipeline.snapshots.source_for(core.id)
         with core.guard:
             core.pipeline.run_events.write_start(
                 core.id,
@@ -128,12 +129,15 @@ class OwnLife:
                 seed=core.identity.seed,
                 times=self._earlier_times(),
                 facts=core.identity.facts,
+                environment_run_id=source,
             )
             if self._started.tags:
                 core.pipeline.run_events.write_tags(core.id, self._started.tags, core.stamp_ns())
             core.count_active(1)
         with core.guard:
             self._announcement.begin()
+            if not source:
+                core.pipeline.snapshots.take(core.id)
         if self._started.params:
             with core.guard:
                 name = events.ML_RUN_CONFIG.name
