@@ -30,7 +30,9 @@ _SIGNS = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "yell
 
 @click.command("doctor")
 @store_option
-@click.option("--deep", "is_deep", is_flag=True, help="Check the whole database, however large.")
+@click.option(
+    "--deep", "is_deep", is_flag=True, help="Check the whole database, however large, and all artifacts."
+)
 @json_option
 @click.pass_context
 def command(ctx: click.Context, *, is_deep: bool, as_json: bool) -> None:
@@ -69,7 +71,7 @@ def diagnose(location: str | None, *, is_deep: bool = False) -> Iterator[Diagnos
     yield from check_settings(settings, os.environ)
     yield from check_instrumentation(settings)
     if settings.is_stored:
-        yield from check_store(settings.location, path, is_deep=is_deep)
+        yield from check_store(settings.location, path, artifacts=settings.artifacts, is_deep=is_deep)
     else:
         yield Diagnosis("note", "store", "The settings say none: nothing is kept locally.")
     yield from check_otlp(settings, os.environ)

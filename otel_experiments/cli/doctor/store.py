@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from otel_experiments.cli.doctor.artifacts import check_artifacts
 from otel_experiments.cli.doctor.bundle import check_bundle
 from otel_experiments.cli.doctor.diagnosis import Diagnosis
 from otel_experiments.cli.doctor.rows import check_rows
@@ -41,8 +42,13 @@ _LOCK_WAIT_S = 0.5
 _ELSEWHERE = "Name another place: --store PATH or OTEL_EXPERIMENTS_STORE=PATH"
 
 
-def check_store(location: StoreLocation, path: Path | None, *, is_deep: bool) -> Iterator[Diagnosis]:
-    """Yield what is to be said about the store at `location`, whose file is `path` (None: it has none)."""
+def check_store(
+    location: StoreLocation, path: Path | None, *, artifacts: str | None = None, is_deep: bool
+) -> Iterator[Diagnosis]:
+    """Yield what is to be said about the store at `location`, whose file is `path` (None: it has none).
+
+    `artifacts` is where the bytes of its artifacts are, if not beside it.
+    """
     if path is None:
         try:
             open_store(location).close()  # in memory, or of a kind there is not
@@ -79,6 +85,7 @@ def check_store(location: StoreLocation, path: Path | None, *, is_deep: bool) ->
             yield from _check_losses(store)
             yield from _check_unsent(store)
             yield from _check_unattached(store)
+            yield from check_artifacts(location, store, artifacts, is_deep=is_deep)
         except StoreError as error:
             yield _problem("store", error)
             return

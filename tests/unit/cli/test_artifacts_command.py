@@ -7,7 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 import otel_experiments as ox
+from otel_experiments.artifacts.place import blobs_for
 from otel_experiments.cli.root import root
+from otel_experiments.model.store_location import StoreLocation
 
 HOSTILE = "\x1b]0;owned\x07"
 
@@ -189,3 +191,47 @@ def test_texts_cannot_steer_the_terminal(artifacts):
 def test_a_name_that_is_not_there_suggests_one(artifacts):
     """The error names the nearest artifact, with the exit code for what is not found."""
     assert "Did you mean" in artifacts("show", "modle", code=4).stderr
+
+
+@pytest.fixture
+def doctor(store):
+    """Return the function that answers with what the doctor says of artifacts: level and text."""
+
+    def ask(*arguments):
+        result = CliRunner().invoke(
+            root, ["doctor", "--json", *arguments], env={"OTEL_EXPERIMENTS_STORE": str(store)}
+        )
+        findings = json.loads(result.stdout)["findings"]
+        return [(one["level"], one["text"]) for one in findings if one["subject"] == "artifacts"]
+
+    return ask
+
+
+def test_the_doctor_counts_what_is_missing_damaged_and_unused(artifacts, store, doctor):
+    """All is well at first; then a blob is gone, one is changed, one is unused, and each is counted."""
+    place = str(store.with_name("runs.db.artifacts"))
+    assert doctor() == [("ok", f"6 files, 360 B, in {place!r}.")]
+
+    digests = {one["ref"]: one["digest"] for one in json.loads(artifacts("--json").stdout)}
+    blob(store, digests["digits/model:v0"]).unlink()
+    damage(blob(store, digests["digits/model:v1"]))
+    with blobs_for(StoreLocation.parse(store)).adding() as adding:
+        adding.put_bytes(b"unused")
+
+    quick = doctor()
+    assert [level for level, _ in quick] == ["note", "problem", "note"]
+    assert "The bytes of 1 are missing: " + digests["digits/model:v0"] in quick[1][1]
+    assert "Nothing in the store refers to 1 file (6 B)" in quick[2][1]
+    assert "damaged" not in str(quick)
+    deep = doctor("--deep")
+    assert f"1 file damaged: {blob(store, digests['digits/model:v1'])}" in str(deep)
+
+
+def test_the_doctor_says_that_the_folder_was_not_copied(store, doctor):
+    """A store whose folder of artifacts is not beside it has one warning."""
+    store.with_name("runs.db.artifacts").rename(store.with_name("elsewhere"))
+
+    ((level, text),) = doctor()
+
+    assert level == "warning"
+    assert text.startswith("The bytes of 4 artifacts are missing")
