@@ -26,8 +26,8 @@ _ELSEWHERE = {
     "otel-experiments bundle RUN -o run.oxb": "share pack zip tar bundles archive-run package",
     "otel-experiments import FILE": "merge combine load restore-from",
     "otel-experiments export runs -o runs.csv": "dump csv backup to-csv to_csv",
-    "Files are kept in Python: run.log_artifact(path, name), and read with ox.artifact(name).download(FOLDER)": (
-        "download pull save upload put attach-file log-artifact"
+    "otel-experiments artifacts get REF; to keep a file, in Python: run.log_artifact(path, name)": (
+        "download pull save upload put artifact log-artifact"
     ),
     "otel-experiments spans --tree": "traces tree profile timeline",
     "otel-experiments serve": "receive receiver listen otlp collector ingest",

@@ -121,6 +121,15 @@ with ox.start_run("baseline", experiment="digits", config={"lr": 0.1, "optim": {
             run.log({"loss": 0.5, "exact": 3}, step=epoch, phase="train")
         with run.evaluation("held-out"), run.stage("report"):
             run.log({"val/acc": 0.9}, epoch=epoch)
+            kept: str = run.log_artifact(
+                "model.pt", "model", "model", ["best"], step=epoch, metadata={"acc": 0.9}
+            )
+            handle = run.log_artifact(b"bytes", "later", wait=False)
+            size: int = handle.result(timeout_s=5).size_bytes
+            run.log_artifact("model.pt", link="symbolic")  # error: [call-overload]
+            text: str = run.use_artifact("model:best").read_text()
+            digest: str = run.link_model("model.pt", aliases=["released"])
+            print(kept, size, text, digest, ox.run_of("model.pt").name, ox.log_artifact("model.pt").is_folder)
         with run.span("load", rows=3) as load_span, ox.span("read") as read_span:
             load_span.set_attribute("bytes", 7)
             assert_type(load_span, Scope)
