@@ -351,7 +351,7 @@ class RunView:
 
         artifacts = self.artifacts.all()
         table = [heading("artifacts"), artifacts_table(artifacts)] if artifacts else []
-        return run_html(self, *media_part(self.media), *table)
+        return run_html(self.read_anew(), *media_part(self.media), *table)
 
     def __repr__(self) -> str:
         return f"RunView({self.short_id!r}, {short(self.name)}, {str(self.state)!r})"

@@ -102,3 +102,29 @@ def test_any_range_has_ticks_inside_it(values, kind, axis, wanted):
     for value in [*values, *ticks]:
         if scale.fits(value):
             assert -1e-9 <= scale.share(value) <= 1 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("high_s", "told"),
+    [
+        (4, ["0", "1s", "2s", "3s", "4s"]), (8, ["0", "2s", "4s", "6s", "8s"]), (20, ["0", "5s", "10s", "15s", "20s"]),
+        (40, ["0", "10s", "20s", "30s", "40s"]), (60, ["0", "15s", "30s", "45s", "1m"]),
+        (480, ["0", "2m", "4m", "6m", "8m"]), (1200, ["0", "5m", "10m", "15m", "20m"]),
+        (2400, ["0", "10m", "20m", "30m", "40m"]), (3600, ["0", "15m", "30m", "45m", "1h"]),
+        (14400, ["0", "1h", "2h", "3h", "4h"]), (28800, ["0", "2h", "4h", "6h", "8h"]),
+        (43200, ["0", "3h", "6h", "9h", "12h"]), (86400, ["0", "6h", "12h", "18h", "1d"]),
+        (172800, ["0", "12h", "1d", "1d12h", "2d"]), (345600, ["0", "1d", "2d", "3d", "4d"]),
+        (20 * 86400, ["0", "5d", "10d", "15d", "20d"]), (2e10, ["0 s", "5e9 s", "1.0e10 s", "1.5e10 s", "2.0e10 s"]),
+    ],
+)  # fmt: skip
+def test_times_since_the_start_are_round_for_a_clock(high_s, told):
+    """Seconds, minutes, hours and days are divided as a clock divides them; beyond that they are numbers."""
+    assert labels(Scale(0, high_s, axis="relative"), 4) == told
+
+
+def test_a_line_does_not_run_along_the_frame():
+    """A share of the range is added at both ends, but for one that floats cannot hold, and for ends that are fixed."""
+    assert scale_of([0.0, 10.0], Axis(), room=0.1) == Scale(-1.0, 11.0)
+    assert scale_of([0.0, 10.0], Axis(low=0), room=0.1) == Scale(0.0, 11.0)
+    assert scale_of([-1.7e308, 1.7e308], Axis(), room=0.1) == Scale(-1.7e308, 1.7e308)
+    assert scale_of([1.0, 10.0], Axis(scale="log"), room=0.1) == Scale(1.0, 10.0, "log")

@@ -283,3 +283,15 @@ def test_of_many_runs_the_first_hundred_are_drawn():
         spec = reader.runs().plot("loss", phase="val").spec
 
     assert (len(spec.lines), spec.notes) == (100, ("the first 100 of 150 runs are drawn",))
+
+
+def test_a_run_of_a_long_list_is_read_alone():
+    """To show one run of many, the params and metrics of the others are not fetched."""
+    batch = WriteBatch(runs=[run_of(number) for number in range(50)])
+    batch.params += [ParamSet(f"{number:032x}", "lr", number / 10, 1) for number in range(50)]
+    with reader_of(batch) as reader:
+        run = reader.runs()[3]
+        text = run._repr_html_()
+
+        assert "4.6" in Page(text).text
+        assert not {"params", "series", "tags"} & set(vars(run._page))
