@@ -295,3 +295,16 @@ def test_a_run_of_a_long_list_is_read_alone():
 
         assert "4.6" in Page(text).text
         assert not {"params", "series", "tags"} & set(vars(run._page))
+
+
+def test_the_horizontal_axis_is_steps_or_times():
+    """Steps as they were given, seconds since the first point of the series, or seconds of the clock."""
+    points = PointBlock(
+        f"{0:032x}", (SeriesKey("loss"),), [0.0, 10.0], [7 * SECOND, 9 * SECOND + SECOND // 2], ([1.0, 2.0],)
+    )
+    with reader_of(WriteBatch(runs=[run_of(0)], points=[points])) as reader:
+        series = reader.runs()[0].metrics["loss"]
+        drawn = {x: list(series.plot(x=x).spec.lines[0].x) for x in ("step", "relative", "wall")}
+
+    assert drawn == {"step": [0.0, 10.0], "relative": [0.0, 2.5], "wall": [7.0, 9.5]}
+    assert series.plot().spec.title == "loss"
