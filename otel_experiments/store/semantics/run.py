@@ -82,7 +82,10 @@ def apply_record(stored: StoredRun | None, record: Run, *, is_journalled: bool =
     if record.attempt < _attempt(stored) or (is_older and not is_later):
         return _started_by(stored, record.started_ns)
     started_ns = record.started_ns
-    if stored.has_own_record or started_ns is None:  # else what is known of the start is a guess
+    is_resumed = record.attempt > 1  # what is known may be the first attempt's start
+    if (
+        stored.has_own_record or started_ns is None or is_resumed
+    ):  # else what is known of the start is a guess
         started_ns = _earliest(known.started_ns, started_ns)
     merged = replace(
         record, heartbeat_ns=_latest(known.heartbeat_ns, record.heartbeat_ns), started_ns=started_ns
@@ -118,7 +121,8 @@ def apply_sighting(stored: StoredRun | None, sighting: RunSighting) -> StoredRun
     if stored.has_own_record and seen.attempt <= attempt:
         return stored
     if seen.attempt < attempt:
-        return replace(stored, run=replace(known, **_joined(known, seen)))
+        started_ns = _earliest(known.started_ns, seen.started_ns)
+        return replace(stored, run=replace(known, **_joined(known, seen), started_ns=started_ns))
     if seen.attempt > attempt:
         texts = _joined(seen, known)
         run = replace(
@@ -136,7 +140,8 @@ def apply_sighting(stored: StoredRun | None, sighting: RunSighting) -> StoredRun
     else:
         texts = _joined(known, seen, is_equal=True)
         times = min(known.created_ns, seen.created_ns), _earliest(known.started_ns, seen.started_ns)
-    run = replace(known, **texts, created_ns=times[0], started_ns=times[1])
+    started_ns = _earliest(known.started_ns, seen.started_ns) if seen.attempt > 1 else times[1]
+    run = replace(known, **texts, created_ns=times[0], started_ns=started_ns)
     if stored.state_ns < 0:
         run = replace(run, state=seen.state)
     return StoredRun(run, stored.state_ns, max(weight, stored.record_ns))
@@ -157,7 +162,8 @@ def apply_change(stored: StoredRun, change: RunStateChange) -> StoredRun:
     state = change.state
     begun_ns = None if state is RunState.PENDING else change.time_ns
     if change.attempt < attempt or (change.attempt == attempt and not is_news):
-        return _started_by(stored, begun_ns) if stored.is_placeholder else stored
+        is_first = stored.is_placeholder or change.attempt < attempt
+        return _started_by(stored, begun_ns) if is_first else stored
     is_guess = known.started_ns is None or stored.is_placeholder
     run = replace(
         known,
@@ -173,7 +179,8 @@ def apply_change(stored: StoredRun, change: RunStateChange) -> StoredRun:
         attempt=change.attempt,
         owner=change.owner or known.owner,
     )
-    return StoredRun(run, change.time_ns, stored.record_ns)
+    is_ahead = change.attempt > attempt and not stored.is_placeholder  # of what the attempt says of the run
+    return StoredRun(run, change.time_ns, _PROVISIONAL if is_ahead else stored.record_ns)
 
 
 def apply_heartbeat(stored: StoredRun, beat: Heartbeat) -> StoredRun:

@@ -328,6 +328,58 @@ def test_a_run_that_is_seen_in_another_attempt_started_with_the_first(store):
     assert (found.name, found.group) == (OWN_RECORD.name, OWN_RECORD.group)
 
 
+def an_attempt(number: int, start_ns: int, **changes: object) -> Run:
+    """What is said of one attempt of a run at its start."""
+    return replace(
+        Run(RUN, "e", "n", RunState.RUNNING, start_ns, started_ns=start_ns), attempt=number, **changes
+    )
+
+
+def an_end(number: int, state: RunState, time_ns: int, **changes: object) -> WriteBatch:
+    """How one attempt of a run ended."""
+    return WriteBatch(state_changes=[RunStateChange(RUN, state, time_ns, attempt=number, **changes)])
+
+
+FIRST = (WriteBatch(runs=[an_attempt(1, 100)]), an_end(1, RunState.FAILED, 200, reason="x"))
+SECOND = (WriteBatch(runs=[an_attempt(2, 300)]), an_end(2, RunState.SUCCEEDED, 400))
+FIRST_SEEN = (
+    WriteBatch(sightings=[RunSighting(an_attempt(1, 100), is_root=True)]),
+    an_end(1, RunState.FAILED, 200, is_root=True),
+)
+SECOND_SEEN = (
+    WriteBatch(sightings=[RunSighting(an_attempt(2, 300, description="d"), is_root=True)]),
+    WriteBatch(sightings=[RunSighting(an_attempt(2, 310))]),
+    an_end(2, RunState.SUCCEEDED, 400, is_root=True),
+)
+
+
+@pytest.mark.parametrize(
+    "said", [FIRST + SECOND, FIRST_SEEN + SECOND_SEEN, FIRST + SECOND_SEEN], ids=["records", "seen", "mixed"]
+)
+def test_a_resumed_run_is_the_same_whatever_comes_first(said):
+    """Two attempts, each with its start and end: the run began with the first and is what the second says, in every order."""
+    found = set()
+    for order in itertools.permutations(said):
+        with open_store(":memory:") as store:
+            for batch in order:
+                store.apply(batch)
+            run = store.get_run(RUN)
+        found.add(
+            (
+                run.state,
+                run.attempt,
+                run.created_ns,
+                run.started_ns,
+                run.ended_ns,
+                run.reason,
+                run.description,
+            )
+        )
+
+    description = "" if said == FIRST + SECOND else "d"
+    assert found == {(RunState.SUCCEEDED, 2, 300, 100, 400, "", description)}
+
+
 TRACE = "e" * 32
 SHARED = SharedTrace(TRACE, frozenset({RUN, "b" * 32}))
 
