@@ -19,6 +19,7 @@ from otel_experiments.model.bundle import BundleManifest, LeftOut
 from otel_experiments.model.store_location import BUNDLE_SUFFIX, StoreLocation
 from otel_experiments.process.paths import is_folder
 from otel_experiments.query import Reader, RunView
+from otel_experiments.query.anonymous import anonymous
 from otel_experiments.query.chosen import chosen_runs
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.semconv import SCHEMA_URL
@@ -55,7 +56,7 @@ class BundleReport:
     rows_digest: str
 
 
-def bundle(
+def bundle(  # noqa: PLR0913 - each argument is one choice
     runs: str | RunView | Iterable[str | RunView] | None,
     path: str | os.PathLike[str],
     *,
@@ -63,6 +64,7 @@ def bundle(
     experiment: str | None = None,
     artifacts: bool = True,
     max_artifact_bytes: int | None = None,
+    anonymize: bool = False,
     store: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int, int, int], None] = lambda *_: None,
 ) -> BundleReport:
@@ -79,6 +81,7 @@ def bundle(
         experiment: only runs of this experiment.
         artifacts: whether the bytes of artifacts and media are taken; what is known of them always is.
         max_artifact_bytes: leave out the bytes of artifacts that are larger.
+        anonymize: whether ids become others, and what says who and where is left out, the bytes of artifacts among it.
         store: where the runs are; by default the store of the settings.
         on_progress: called with how many runs are taken, how many there are, and how many items that were so far.
 
@@ -92,9 +95,10 @@ def bundle(
     target = check_target(Path(path))
     with open_reader(Settings.resolve(store=store).location.require_store()) as reader:
         chosen = chosen_runs(reader, runs, where=where, experiment=experiment)
-        rule = Taken(artifacts, max_artifact_bytes)
+        rule = Taken(artifacts and not anonymize, max_artifact_bytes)
+        shown, runs_shown = anonymous(reader, chosen) if anonymize and chosen else (reader, chosen)
         return write_bundle(
-            reader, chosen, target, choice=where or "at all", taken=rule, on_progress=on_progress
+            shown, runs_shown, target, choice=where or "at all", taken=rule, on_progress=on_progress
         )
 
 

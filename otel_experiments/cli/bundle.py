@@ -18,6 +18,7 @@ from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.format import clean
 from otel_experiments.cli.terminal.progress import Progress
 from otel_experiments.model.bundle import LeftOut, WhyLeftOut
+from otel_experiments.query.anonymous import anonymous
 from otel_experiments.query.json_values import Plain, json_line
 
 _SHOWN = 5
@@ -63,6 +64,11 @@ def _bytes_of(_ctx: click.Context, _parameter: click.Parameter, text: str | None
     help="Leave out the bytes of artifacts that are larger, such as 100MB.",
 )
 @click.option(
+    "--anonymize",
+    is_flag=True,
+    help="Other ids, and nothing that says who and where; without the bytes of artifacts.",
+)
+@click.option(
     "--check",
     "checked",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -80,6 +86,7 @@ def command(  # noqa: PLR0913 - one argument an option
     output: Path | None,
     no_artifacts: bool,
     max_artifact_size: int | None,
+    anonymize: bool,
     checked: Path | None,
     as_json: bool,
 ) -> None:
@@ -99,9 +106,11 @@ def command(  # noqa: PLR0913 - one argument an option
     target = check_target(output)
     reader = open_session(ctx)
     found = [reader.run(one) for one in runs] if runs else reader.runs(where, experiment=experiment)
+    if anonymize and found:
+        reader, found = anonymous(reader, found)
     try:
         with Progress("runs") as bar:
-            rule = Taken(not no_artifacts, max_artifact_size)
+            rule = Taken(not (no_artifacts or anonymize), max_artifact_size)
             report = write_bundle(
                 reader, found, target, choice=where or "at all", taken=rule, on_progress=bar.show
             )

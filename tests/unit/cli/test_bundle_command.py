@@ -175,3 +175,23 @@ def test_a_command_that_records_refuses_a_bundle(terminal, tmp_path):
         )
 
     assert (tmp_path / "x.oxb").read_bytes() == before
+
+
+def test_an_anonymous_bundle_says_nothing_of_who_and_where(with_model, tmp_path):
+    """`--anonymize` gives runs other ids and leaves out host, user and the bytes of artifacts; metrics stay."""
+    terminal, run_id = with_model
+
+    result = terminal.run("bundle", "mlp-a", "-o", "x.oxb", "--anonymize")
+
+    assert result.exit_code == 0, result.output
+    assert "model, 700 B: left out as asked" in result.stderr
+    (run,) = terminal.json("runs", "--store", "x.oxb")["runs"]
+    assert run["run_id"] != run_id
+    whole = (tmp_path / "x.oxb").read_bytes()
+    assert run_id.encode() not in whole
+    with ox.open(tmp_path / "x.oxb") as bundle, ox.open(terminal.store) as store:
+        assert "host.name" not in bundle.run("mlp-a").resource
+        assert store.run("mlp-a").resource["host.name"] == "box"
+        assert {name: one.last for name, one in bundle.run("mlp-a").metrics.items()} == {
+            name: one.last for name, one in store.run("mlp-a").metrics.items()
+        }
