@@ -90,13 +90,25 @@ def test_an_alias_points_where_it_was_set_last(store):
     assert store.artifacts(ArtifactQuery(alias="best")) == []
 
 
-def test_two_aliases_of_the_same_time_end_the_same_in_any_order(store):
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_two_aliases_of_the_same_time_end_the_same_in_any_order(store, is_turned):
     """Processes that set `best` in the same nanosecond: which one counts does not depend on who is stored first."""
     store.apply(WriteBatch(artifacts=[a_model(ONE, 10), a_model(TWO, 20)]))
-    store.apply(WriteBatch(artifact_aliases=[AliasSet("digits", "model", "best", TWO, 50)]))
-    store.apply(WriteBatch(artifact_aliases=[AliasSet("digits", "model", "best", ONE, 50)]))
+    aliases = [AliasSet("digits", "model", "best", digest, 50) for digest in (ONE, TWO)]
+    for alias in reversed(aliases) if is_turned else aliases:
+        store.apply(WriteBatch(artifact_aliases=[alias]))
 
     assert [one.logged.digest for one in store.artifacts(ArtifactQuery(alias="best"))] == [TWO]
+
+
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_of_two_versions_of_the_same_time_the_latest_is_the_same_in_any_order(store, is_turned):
+    """Two ranks that log in the same nanosecond: `latest` does not depend on who is stored first."""
+    models = [a_model(ONE, 10), a_model(TWO, 10)]
+    for model in reversed(models) if is_turned else models:
+        store.apply(WriteBatch(artifacts=[model]))
+
+    assert [one.logged.digest for one in store.artifacts(ArtifactQuery(alias="latest"))] == [TWO]
 
 
 def test_an_alias_that_points_at_nothing_is_not_there(store):
