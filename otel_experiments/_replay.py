@@ -34,6 +34,7 @@ _COUNTS: Final = {
     "log records": "select count(*) from log_records",
     "metric points": "select sum(count) from series",
     "data points of instruments": "select count(*) from instrument_points",
+    "artifacts": "select count(*) from artifacts",
 }
 
 
@@ -44,7 +45,7 @@ class ImportReport:
     Attributes:
         run_ids: the runs that something came of.
         found: how many items there were that can be kept, by what they are called (`spans`, `log records`, `metric points`,
-            `data points of instruments`). Those that the store had already are among them.
+            `data points of instruments`, `artifacts`, of which a file has no bytes). Those that the store had already are among them.
         new: how many of them the store did not have, by the same names; with what others have written into it meanwhile.
         refused_count: how many items cannot be kept.
         unreadable_count: how many parts of the files are no OTLP, or none that can be read.
@@ -234,6 +235,7 @@ class _Import:
             "log records": len(batch.log_records),
             "metric points": points,
             "data points of instruments": len(batch.instrument_points),
+            "artifacts": len(batch.artifacts),
         }
         self.report.found.update({noun: count for noun, count in counts.items() if count})
         for items in (batch.runs, batch.spans, batch.log_records, batch.points, batch.instrument_points):

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import click
 
+from otel_experiments.cli.root import typed_store
 from otel_experiments.cli.terminal.format import clean
 from otel_experiments.cli.terminal.progress import Progress
 from otel_experiments.query import Reader, RunView
@@ -48,6 +49,11 @@ def show_report(report: ExportReport, output: Path | None) -> None:
         runs = f"{report.run_count} run{'s' * (report.run_count != 1)}"
         items = counted(report.written) if report.written else "nothing"
         click.echo(f"Wrote {runs} to {clean(str(output))}: {items}.", err=True)
+    if report.written["artifacts"] and output is not None:
+        click.echo(
+            f"OTLP has names and digests of artifacts, and not their bytes; a bundle has both: otel-experiments bundle{typed_store()}",
+            err=True,
+        )
     if report.refused:
         click.echo(
             f"OTLP has no room for {counted(report.refused)} ({clean(report.reason)}); they are not in the export.\n"

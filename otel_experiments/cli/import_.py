@@ -21,6 +21,10 @@ from otel_experiments.record.otlp.counts import counted
 
 _MB = 1_000_000
 _SHOWN = 5
+_NO_BYTES = (
+    "OTLP has names and digests of artifacts, and not their bytes: import a bundle to have both, "
+    "or copy the folder of the artifacts beside the store."
+)
 
 
 @click.command("import")
@@ -117,6 +121,24 @@ def _take_otlp(names: list[str], target: str, *, as_json: bool) -> bool:
     return report.is_complete
 
 
+def _tell_found(report: ImportReport) -> None:
+    runs = _runs(len(report.run_ids))
+    if report.found:
+        click.echo(f"Read {counted(report.found)} of {runs}; they are in the store.")
+        if not report.new:
+            click.echo("The store had all of them before.")
+        elif report.new != report.found:
+            click.echo(f"New are {counted(report.new)}; the store had the others before.")
+        if report.found["artifacts"]:
+            click.echo(_NO_BYTES)
+        if not report.run_ids:
+            click.echo(
+                f"They belong to no run: otel-experiments attach{typed_store()} lists them, and gives them to one."
+            )
+    else:
+        click.echo("Read nothing that can be stored.")
+
+
 def _print(report: ImportReport, *, as_json: bool) -> None:
     if as_json:
         shown = {
@@ -129,19 +151,7 @@ def _print(report: ImportReport, *, as_json: bool) -> None:
         }
         click.echo(json_line(shown))
         return
-    runs = _runs(len(report.run_ids))
-    if report.found:
-        click.echo(f"Read {counted(report.found)} of {runs}; they are in the store.")
-        if not report.new:
-            click.echo("The store had all of them before.")
-        elif report.new != report.found:
-            click.echo(f"New are {counted(report.new)}; the store had the others before.")
-        if not report.run_ids:
-            click.echo(
-                f"They belong to no run: otel-experiments attach{typed_store()} lists them, and gives them to one."
-            )
-    else:
-        click.echo("Read nothing that can be stored.")
+    _tell_found(report)
     if report.is_complete:
         return
     lacking = []

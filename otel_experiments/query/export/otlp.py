@@ -68,7 +68,8 @@ class ExportReport:
 
     Attributes:
         run_count: how many runs.
-        written: how many items, by what they are called (`spans`, `log records`, `data points of instruments`, `metric points`).
+        written: how many items, by what they are called (`spans`, `log records`, `data points of instruments`, `metric points`,
+            `artifacts`).
         refused: how many of them OTLP has no room for, and of the runs themselves (`run descriptions`).
         reason: why, for the first of those, and which it is; empty where there are none.
     """
@@ -216,6 +217,8 @@ class _Export:
         )
         try:
             self._sink.write(self._formed("logs", log_records_to_request([event], is_exact=True)))
+            if page.artifacts:
+                self.report.written["artifacts"] += len(page.artifacts)
         except _NOT_ENCODABLE as error:
             pass_on(error)
             self._refuse("run descriptions", 1, f"the resource of the run {run.run_id[:8]}: {error}")

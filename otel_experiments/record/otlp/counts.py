@@ -10,6 +10,7 @@ _ONE: Final = {
     "log records": "log record",
     "metric points": "metric point",
     "data points of instruments": "data point of an instrument",
+    "artifacts": "artifact",
     "run descriptions": "run description",
 }
 

@@ -10,6 +10,7 @@ import pytest
 from otel_experiments._merge import import_store
 from otel_experiments._replay import import_otlp
 from otel_experiments.errors import StoreLockedError, TelemetryDecodeError
+from otel_experiments.model.artifact import ArtifactLogged, ArtifactQuery
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
@@ -271,3 +272,25 @@ def test_an_import_into_a_locked_store_says_what_to_do(terminal, tmp_path, elsew
         "Nothing is lost: import again what it did not take; what is stored stays as it is. "
         f"Find the holder: fuser {elsewhere}"
     )
+
+
+def test_artifacts_go_without_their_bytes_and_that_is_said(terminal, tmp_path, elsewhere):
+    """Export and import count them, and say what has the bytes; imported again, none is new."""
+    path, digest = tmp_path / "runs.jsonl", f"sha256:{'1' * 64}"
+    with open_store(terminal.store) as store:
+        (run_id,) = store.resolve_run_ids("mlp-a")
+        logged = ArtifactLogged(run_id, "digits", "model", digest, 5, size_bytes=7, version=3)
+        store.apply(WriteBatch(artifacts=[logged]))
+
+    told = terminal.run("export", "otlp", "mlp-a", "-o", str(path)).stderr
+    said = terminal.run("import", str(path), "--store", str(elsewhere)).stdout
+    again = json.loads(terminal.run("import", str(path), "--store", str(elsewhere), "--json").stdout)
+
+    assert "1 artifact." in told.splitlines()[0]
+    assert "not their bytes; a bundle has both: otel-experiments bundle" in told
+    assert "1 artifact of 1 run" in said
+    assert "not their bytes: import a bundle" in said
+    assert (again["found"]["artifacts"], again["new"]) == (1, {})
+    with open_store(elsewhere) as store:
+        (found,) = store.artifacts(ArtifactQuery())
+        assert (found.version, found.logged.size_bytes) == (3, 7)
