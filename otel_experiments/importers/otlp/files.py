@@ -131,7 +131,7 @@ def _framed(stream: io.BufferedReader, name: str) -> Iterator[FilePart | Unreada
 
 
 def _message(payload: bytes, place: str) -> Iterator[FilePart | Unreadable]:
-    if payload.lstrip()[:1] == b"{":
+    if payload[:1] == b"{" or (payload.lstrip()[:1] == b"{" and _is_json(payload)):
         yield from _json(payload, place)
         return
     try:
@@ -141,6 +141,15 @@ def _message(payload: bytes, place: str) -> Iterator[FilePart | Unreadable]:
         return
     if signal is not None:
         yield FilePart(place, signal, "protobuf", payload)
+
+
+def _is_json(payload: bytes) -> bool:
+    """Tell whether bytes are JSON: protobuf may begin as JSON after a line break does, with its first field and a length."""
+    try:
+        json.loads(payload)
+    except _NO_TEXT:
+        return False
+    return True
 
 
 def _json_lines(stream: io.BufferedReader) -> Iterator[FilePart | Unreadable]:

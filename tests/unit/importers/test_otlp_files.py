@@ -65,6 +65,21 @@ def test_protobuf_is_read_behind_its_length_or_alone():
     ]
 
 
+def test_protobuf_that_begins_as_json_does_is_protobuf():
+    """A message whose first length is the number of a brace is no JSON behind a line break."""
+    for size in range(200):
+        record = LogRecord(1, 1, "e", resource=Resource({"service.name": "x" * size}))
+        payload = log_records_to_request([record])
+        if payload[:2] == b"\n{":
+            break
+    framed = len(payload).to_bytes(4, "big") + payload
+
+    assert payload[:2] == b"\n{"
+    assert list(parts_of(io.BytesIO(framed * 2), name="f")) == [
+        FilePart("message 1", "logs", "protobuf", payload), FilePart("message 2", "logs", "protobuf", payload)
+    ]  # fmt: skip
+
+
 def test_what_is_compressed_is_read_as_what_it_holds():
     """A file of lines or of messages may be compressed with gzip."""
     assert read(gzip.compress(JSON["logs"])) == read(JSON["logs"])
