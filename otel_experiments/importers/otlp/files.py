@@ -36,6 +36,8 @@ _KEYS: Final[Mapping[str, Signal]] = {
     "resourceMetrics": "metrics",
 }
 _USUAL: Final = re.compile(rb'\s*\{\s*"(resourceSpans|resourceLogs|resourceMetrics)"\s*:')
+_PROTOBUF_AS_JSON: Final = re.compile(rb"\n[{\[](?:\x12|\n[^\s\"}])")
+"""A message of protobuf whose first length is the number of a bracket: a resource, or a scope, follows it."""
 _NO_TEXT: Final = (ValueError, RecursionError)
 
 
@@ -79,7 +81,7 @@ def _parts(stream: io.BufferedReader, name: str) -> Iterator[FilePart | Unreadab
     start = stream.peek(len(SQLITE_START))[: len(SQLITE_START)]
     if start == SQLITE_START:
         raise TelemetryDecodeError(source=name, found="it is a store, which `ox.import_store` takes")
-    if start.removeprefix(_BOM).lstrip()[:1] in {b"{", b"["}:
+    if start.removeprefix(_BOM).lstrip()[:1] in {b"{", b"["} and not _PROTOBUF_AS_JSON.match(start):
         yield from _json_lines(stream)
     elif start[:1] == bytes((_FIRST_FIELD,)):
         yield from _message(stream.read(), "the file")

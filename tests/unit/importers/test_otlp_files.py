@@ -75,6 +75,9 @@ def test_protobuf_that_begins_as_json_does_is_protobuf():
     framed = len(payload).to_bytes(4, "big") + payload
 
     assert payload[:2] == b"\n{"
+    assert list(parts_of(io.BytesIO(payload), name="f")) == [
+        FilePart("the file", "logs", "protobuf", payload)
+    ]
     assert list(parts_of(io.BytesIO(framed * 2), name="f")) == [
         FilePart("message 1", "logs", "protobuf", payload), FilePart("message 2", "logs", "protobuf", payload)
     ]  # fmt: skip
