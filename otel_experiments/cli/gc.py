@@ -77,6 +77,6 @@ def _print(swept: Swept, *, as_json: bool) -> None:
         return
     kept = f"{swept.kept_count:,} file{'s' * (swept.kept_count != 1)} ({size(swept.kept_bytes)})"
     if not swept.blob_count and not swept.partial_count:
-        click.echo(f"There is nothing to remove. {kept} are in use.")
+        click.echo(f"There is nothing to remove. In use: {kept}.")
         return
-    click.echo(f"{'Would remove' if swept.is_dry_run else 'Removed'} {_counted(swept)}. {kept} are in use.")
+    click.echo(f"{'Would remove' if swept.is_dry_run else 'Removed'} {_counted(swept)}. In use: {kept}.")

@@ -79,12 +79,12 @@ def test_only_what_nothing_refers_to_goes(kept, tmp_path):
     kept.put(b"nothing refers to this")
 
     dry = kept.gc("--dry-run")
-    assert dry.stdout == "Would remove 1 file (22 B) that nothing refers to. 6 files (366 B) are in use.\n"
+    assert dry.stdout == "Would remove 1 file (22 B) that nothing refers to. In use: 6 files (366 B).\n"
     assert len(kept.digests()) == 7
 
     assert kept.gc("--yes").stdout.startswith("Removed 1 file (22 B) that nothing refers to.")
     assert kept.digests() == stay
-    assert kept.gc().stdout == "There is nothing to remove. 6 files (366 B) are in use.\n"
+    assert kept.gc().stdout == "There is nothing to remove. In use: 6 files (366 B).\n"
 
 
 def test_the_files_of_a_folder_that_a_run_only_used_stay(kept, tmp_path):
