@@ -15,13 +15,18 @@ from otel_experiments.query.search import parse_order, parse_search
 if TYPE_CHECKING:
     from otel_experiments.query.artifact_view import ArtifactsView, ArtifactView
     from otel_experiments.query.lineage import Lineage, LineageNode
+    from otel_experiments.query.media_view import Heatmap, MediaItem, MediaSeries, MediaView
     from otel_experiments.query.spans_view import SpansView
 
 __all__ = [
     "ArtifactView",
     "ArtifactsView",
+    "Heatmap",
     "Lineage",
     "LineageNode",
+    "MediaItem",
+    "MediaSeries",
+    "MediaView",
     "MetricsView",
     "NumpyPoints",
     "ParamsView",
@@ -42,8 +47,12 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
         {
             "ArtifactView": "artifact_view",
             "ArtifactsView": "artifact_view",
+            "Heatmap": "media_view",
             "Lineage": "lineage",
             "LineageNode": "lineage",
+            "MediaItem": "media_view",
+            "MediaSeries": "media_view",
+            "MediaView": "media_view",
             "SpansView": "spans_view",
         },
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SHOWN: Final = 6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heatmap:
     """Distributions by step, in common bins.
 
@@ -205,7 +205,9 @@ class MediaSeries(Sequence[MediaItem]):
             )
         read = [item.read() for item in items.values()]
         edges, counts = merge_distributions([(one.counts, one.edges) for one in read], bin_count=bins)
-        return Heatmap(self.name, [step for step in items if step is not None], edges, counts)
+        return Heatmap(
+            name=self.name, steps=[step for step in items if step is not None], edges=edges, counts=counts
+        )
 
     @overload
     def __getitem__(self, place: int) -> MediaItem: ...

@@ -37,6 +37,11 @@ def objects(tmp_path_factory):
             for number in range(200):
                 with run.span(f"s{number}", note=LONG[:500]) as scope:
                     pass
+            for step in range(99):
+                run.log(
+                    {"w": ox.Histogram(np_histogram=([1.0] * 99, range(100))), LONG[:200]: ox.Text("x")},
+                    step=step,
+                )
             digest = run.log_artifact(b"x", name="a" * 100, metadata={"note": LONG})
             handle = run.log_artifact(b"y", name="b", wait=False)
             report = run.flush()
@@ -54,7 +59,8 @@ def objects(tmp_path_factory):
             "experiments": ox.experiments(), "captured": captured, "golden": made,
             "comparison": golden.compare(made, [captured]), "otlp": ox.Otlp(), "state": view.state, "figure": series.plot(), "image": ox.Image([[0] * 9] * 9, caption=LONG), "audio": ox.Audio("a.wav"),
             "video": ox.Video("a.mp4"), "html": ox.Html(LONG), "text": ox.Text(LONG), "histogram": ox.Histogram([1.0] * 999),
-            "rows": ox.Table(rows=[[1] * 500] * 9), "digest": digest, "handle": handle, "artifacts": view.artifacts,
+            "rows": ox.Table(rows=[[1] * 500] * 9), "media": view.media, "media series": view.media["w"], "media item": view.media["w"].last,
+            "heat map": view.media["w"].heatmap(), "digest": digest, "handle": handle, "artifacts": view.artifacts,
             "artifact": view.artifacts["a" * 100], "lineage": ox.open_reader().lineage("b"),
             "curves": series.plot().spec, "policy": golden.Policy(), "rules": golden.Rules(),
             "curve settings": golden.CurveSettings(), "clock": testing.SteppingClock(), "ids": testing.SequentialIds(),

@@ -16,8 +16,11 @@ from otel_experiments.goldens import find_pending, load_golden
 from otel_experiments.query import (
     ArtifactsView,
     ArtifactView,
+    Heatmap,
     Lineage,
     LineageNode,
+    MediaItem,
+    MediaView,
     Reader,
     RunList,
     RunView,
@@ -172,6 +175,15 @@ assert_type(ox.open("runs.oxb"), Reader)
 assert_type(ox.bundle(["baseline"], "runs.oxb").size_bytes, int)
 assert_type(ox.bundle(ox.runs("params.lr < 1"), "runs.oxb").run_ids, tuple[str, ...])
 assert_type(ox.import_store("runs.oxb", store="runs.db").new_run_ids, list[str])
+assert_type(ox.run("3f2a").media, MediaView)
+assert_type(ox.run("3f2a").media["img"].at(3, index=1), MediaItem)
+assert_type(ox.run("3f2a").media["weights"].heatmap(bins=20), Heatmap)
+assert_type(ox.run("3f2a").media["roc"].last.plot(), Figure)
+ox.log(
+    {"img": ox.Image([[0, 1]], caption="c"), "t": ox.Table(["a"], [[1]]), "h": ox.Histogram([1.0])}, step=3
+)
+assert_type(ox.confusion_matrix([0, 1], [1, 1], class_names=["a", "b"]), ox.Plot)
+ox.Audio([0.0], sample_rate="fast")  # error: [arg-type]
 assert_type(ox.artifact("model:best"), ArtifactView)
 assert_type(ox.find_artifacts(type="model"), list[ArtifactView])
 assert_type(ox.artifact("model").read_bytes(), bytes)

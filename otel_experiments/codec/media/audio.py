@@ -97,11 +97,7 @@ def _samples(array: Any, tell: Tell) -> Any:
                 f"its samples go from {low:g} to {high:g}, and sound from -1 to 1: what is louder is cut off"
             )
         return np.rint(array.clip(-1, 1) * _FULL).astype("<i2")
-    if (
-        array.dtype.kind in "iu"
-        and array.dtype.itemsize > 2
-        and (array.min() < -_FULL - 1 or array.max() > _FULL)
-    ):
+    if array.dtype.kind in "iu" and (array.min() < -_FULL - 1 or array.max() > _FULL):
         tell(
             f"its samples go from {array.min()} to {array.max()}, and those of 16 bits to 32767: the rest is cut off"
         )

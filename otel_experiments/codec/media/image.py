@@ -36,7 +36,8 @@ class Image(Media):
     """A picture. `run.log({"sample": ox.Image(array, caption="a 7")}, step=3)`.
 
     Arrays are height x width, or height x width x 1 to 4 channels (channels may come first, as PyTorch has them): booleans,
-    bytes, 16-bit integers, or floats from 0 to 1. They are stored as PNG. A file is stored as it is.
+    bytes, 16-bit integers, or floats from 0 to 1. They are stored as PNG, a
+    batch of them (an axis more in front) as one picture of all. A file is stored as it is.
 
     Attributes:
         data: what was given.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final, Literal
 
 from otel_experiments.codec.media.library import as_array, is_tensor, numpy
@@ -15,6 +16,7 @@ _MODES: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _BYTE: Final = 255
 _PLAINLY_BYTES: Final = 2.0
 """Floats are 0 to 1. Where the highest is above this, they are taken for 0 to 255."""
+_MAX_BATCH: Final = 1024
 _MAX_PIXELS: Final = 2**28
 
 
@@ -28,7 +30,23 @@ def pixels_of(value: Any, tell: Tell, *, channels: Channels | None = None) -> An
         MediaRefusedError: its shape is not that of a picture.
     """
     array = as_array(value)
-    return whole_numbers(shaped(array, channels or ("first" if is_tensor(value) else "last"), channels), tell)
+    likely: Channels = "first" if is_tensor(value) else "last"
+    if array.ndim == 4 and 0 < len(array) <= _MAX_BATCH:
+        return whole_numbers(_grid([shaped(one, likely, channels) for one in array]), tell)
+    return whole_numbers(shaped(array, likely, channels), tell)
+
+
+def _grid(pictures: list[Any]) -> Any:
+    """Return a batch of pictures as one: row by row, as nearly square as may be, black where none is left."""
+    np = numpy()
+    across = math.ceil(math.sqrt(len(pictures)))
+    height, width, count = pictures[0].shape
+    down = math.ceil(len(pictures) / across)
+    grid = np.zeros((down * height, across * width, count), pictures[0].dtype)
+    for place, one in enumerate(pictures):
+        top, left = place // across * height, place % across * width
+        grid[top : top + height, left : left + width] = one
+    return grid
 
 
 def shaped(array: Any, likely: Channels, asked: Channels | None) -> Any:
@@ -46,7 +64,7 @@ def shaped(array: Any, likely: Channels, asked: Channels | None) -> Any:
     if array.ndim != 3 or array.shape[2] not in _COUNTS or 0 in array.shape:
         raise MediaRefusedError(
             why=f"an array of shape {tuple(shape)} is no picture; pass height x width, height x width x 1 to 4 channels, "
-            "or a list of pictures"
+            "or a batch of these"
         )
     if array.shape[0] * array.shape[1] > _MAX_PIXELS:
         raise MediaRefusedError(

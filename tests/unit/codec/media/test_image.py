@@ -159,6 +159,16 @@ def test_value_that_raises_is_refused_with_its_error() -> None:
         kept(Broken())
 
 
+@pytest.mark.parametrize("shape", [(5, 2, 3, 1), (5, 1, 2, 3), (5, 2, 3, 3), (5, 3, 2, 3)])
+def test_a_batch_is_one_picture_of_all(shape: tuple[int, ...]) -> None:
+    """Several pictures in one array are shown row by row; where none is left it is black."""
+    batch = np.ones(shape, np.uint8) * np.arange(1, 6, dtype=np.uint8)[:, None, None, None]
+    pixels = drawn(Image(batch, channels="first" if shape[1] in {1, 3} else "last"))
+    assert pixels.shape[:2] == (4, 9)
+    corners = pixels[::2, ::3] if pixels.ndim == 2 else pixels[::2, ::3, 0]
+    assert corners.tolist() == [[1, 2, 3], [4, 5, 0]]
+
+
 def test_animation_plays_every_frame_in_order() -> None:
     """All frames of an animated PNG are what they were, one after the other."""
     frames = [RANDOM.integers(0, 256, (6, 5, 3), dtype=np.uint8) for _ in range(4)]

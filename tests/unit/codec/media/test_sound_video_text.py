@@ -58,6 +58,7 @@ def test_samples_keep_their_loudness() -> None:
         (np.array([0.0, np.nan]), "1 of its 2 samples are NaN or infinite: they are silence"),
         (np.array([0.0, 3.0]), "its samples go from 0 to 3"),
         (np.array([0, 40000]), "its samples go from 0 to 40000"),
+        (np.array([0, 40000], dtype=np.uint16), "its samples go from 0 to 40000"),
     ],
 )
 def test_samples_that_cannot_be_heard_are_said(samples: Any, said: str) -> None:
