@@ -158,9 +158,9 @@ class RowExport:
         tally = Tally(self._on_run)
         found = out.series_of(self._reader, self._all_runs, self._metric, tally.end_run)
         for run, series in found:
-            part = file_columns(run.id, series)
-            tally.rows += part.length
-            yield part
+            for part in file_columns(run.id, series):
+                tally.rows += part.length
+                yield part
 
     def _records(self) -> Iterator[Columns]:
         tally = Tally(self._on_run)

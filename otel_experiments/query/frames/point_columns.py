@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, Protocol
 
 from otel_experiments.errors import QueryError
 from otel_experiments.model.metric import Points
 from otel_experiments.query.frames.columns import Column, Columns, Kind, Repeated, step_column
+
+_PART: Final = 100_000
+"""Points that are made ready for a file together; the texts beside them take more room than the points."""
 
 Duplicates = Literal["last", "first", "mean", "min", "max"]
 """Which value a step has in a wide table that was logged more than once."""
@@ -49,22 +52,25 @@ def point_columns(points: Points) -> Columns:
     )
 
 
-def file_columns(run_id: str, series: Labeled) -> Columns:
-    """Return one series as files have it: with its run and metric in each row, and each step a float whatever its value."""
+def file_columns(run_id: str, series: Labeled) -> Iterator[Columns]:
+    """Yield one series as files have it, a part at a time: with its run and metric in each row, and each step a float."""
     points = series.points()
-    count = len(points)
-    return Columns(
-        count,
-        {
-            "run_id": Column("text", Repeated(run_id, count)),
-            "metric": Column("text", Repeated(series.name, count)),
-            "phase": Column("text", Repeated(series.phase or None, count)),
-            "rank": Column("int", Repeated(series.rank, count)),
-            "step": Column("float", points.steps),
-            "time": Column("time", points.times_ns),
-            "value": Column("float", points.values),
-        },
-    )
+    for start in range(0, len(points), _PART):
+        part = slice(start, start + _PART)
+        steps = points.steps[part]
+        count = len(steps)
+        yield Columns(
+            count,
+            {
+                "run_id": Column("text", Repeated(run_id, count)),
+                "metric": Column("text", Repeated(series.name, count)),
+                "phase": Column("text", Repeated(series.phase or None, count)),
+                "rank": Column("int", Repeated(series.rank, count)),
+                "step": Column("float", steps),
+                "time": Column("time", points.times_ns[part]),
+                "value": Column("float", points.values[part]),
+            },
+        )
 
 
 FILE_KINDS: Final[Mapping[str, Kind]] = {

@@ -18,6 +18,7 @@ from otel_experiments.model.span import Span
 from otel_experiments.query import Reader
 from otel_experiments.query.export import parquet as module
 from otel_experiments.query.export.rows import RowExport
+from otel_experiments.query.frames import point_columns
 from otel_experiments.store import open_store
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
@@ -135,12 +136,16 @@ def test_what_belongs_to_no_run_is_part_of_an_export_of_everything(reader, what,
 def test_a_large_series_is_cut_into_row_groups(reader, monkeypatch):
     """A reader of the file needs one row group in memory; so did the writer."""
     monkeypatch.setattr(module, "ROW_GROUP", 2)
+    monkeypatch.setattr(point_columns, "_PART", 3)
     sink = io.BytesIO()
 
     RowExport(reader, None, "points").write_parquet(sink)
 
     metadata = pq.ParquetFile(io.BytesIO(sink.getvalue())).metadata
-    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [2, 2, 1]
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [2, 1, 2]
+    assert list(map(repr, pq.read_table(io.BytesIO(sink.getvalue()))["value"].to_pylist())) == list(
+        map(repr, VALUES)
+    )
 
 
 def test_pandas_polars_and_duckdb_read_the_file(reader, tmp_path):
