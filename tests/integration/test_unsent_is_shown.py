@@ -61,15 +61,17 @@ def test_commands_that_show_runs_say_what_was_not_sent(run_in, collector):
     _, doctor, _ = run_in(COMMAND, "doctor")
     rows = {row["signal"]: row for row in json.loads(plain)["unsent"]}
     count = sum(row["count"] for row in rows.values())
+    other = json.loads(run_in(COMMAND, "show", "second", "--json")[1])["unsent"]
+    total = count + sum(row["count"] for row in other)
     assert set(rows) == {"traces", "metrics", "logs"}
-    assert (rows["traces"]["count"], rows["logs"]["count"]) == (1, 2)
+    assert (rows["traces"]["count"], rows["logs"]["count"]) == (1, 3)
     assert {row["destination"] for row in rows.values()} == {"127.0.0.1:9"}
-    assert f"{2 * count} items of 2 runs did not reach 127.0.0.1:9: UNAVAILABLE" in runs
+    assert f"{total} items of 2 runs did not reach 127.0.0.1:9: UNAVAILABLE" in runs
     assert runs.rstrip().endswith("To send them: otel-experiments push")
     assert "not sent" in show
     assert f"{count} items of 1 run did not reach 127.0.0.1:9" in show
     assert "To send them: otel-experiments push" in show
-    assert f"{2 * count} items of 2 runs did not reach 127.0.0.1:9" in " ".join(doctor.split())
+    assert f"{total} items of 2 runs did not reach 127.0.0.1:9" in " ".join(doctor.split())
     assert all("UNAVAILABLE" in row["reason"] for row in rows.values())
 
     code, _, errors = run_in(COMMAND, "push", "--unsent", "--to", collector.endpoint)
