@@ -211,6 +211,7 @@ class RecorderParts:
         self.settings = settings
         path = self._store_path = settings.store_path
         self._made_blobs: BlobStore | None = None
+        self._look_at_place()
         is_shared_disk = path is not None and _is_network(settings, path)
         is_stored = settings.enabled and settings.is_stored and not is_shared_disk
         self.store = _open(settings, path) if is_stored else None
@@ -249,8 +250,6 @@ class RecorderParts:
                 clock=self.pipeline.clock,
             )
         self.pipeline.blobs = self._blobs
-        if settings.enabled and (settings.artifacts or (self.store is not None and path is None)):
-            self._blobs()  # refused here, not in training; a store in memory has a folder that children are to have as well
         wiring.connect(self.pipeline)
         need_in_children(*CHILDREN_NEED)
         if settings.enabled:
@@ -278,6 +277,13 @@ class RecorderParts:
 
         store = self.current_store()
         return None if store is None else Reader(store)
+
+    def _look_at_place(self) -> None:
+        """Refuse a place for artifacts before anything is opened; children have the temporary one of a store in memory."""
+        settings = self.settings
+        is_temporary = settings.is_stored and self._store_path is None
+        if settings.enabled and (settings.artifacts or is_temporary):
+            self._blobs()
 
     def _blobs(self) -> BlobStore | None:
         """Return what keeps the bytes of artifacts, made when it is first wanted; None where nothing does."""

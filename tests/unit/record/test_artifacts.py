@@ -13,6 +13,7 @@ import pytest
 import otel_experiments as ox
 from otel_experiments._configure import active_store
 from otel_experiments.errors import (
+    ArtifactError,
     NoActiveRunError,
     RecordingError,
 )
@@ -268,6 +269,14 @@ def test_bytes_are_kept_where_the_setting_says(configure, tmp_path, monkeypatch)
     assert stored()[0].logged.place == str(tmp_path / "elsewhere")
     assert any((tmp_path / "elsewhere").rglob(HELLO[7:]))
     assert not (tmp_path / "experiments.db.artifacts").exists()
+
+
+def test_a_place_that_there_cannot_be_is_refused_where_it_is_set_up(configure, tmp_path):
+    """A misspelt address is an error before training starts, and leaves no store behind."""
+    with pytest.raises(ArtifactError, match="nosuch"):
+        configure(artifacts="nosuch://bucket")
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_store_that_is_given_relatively_keeps_its_folder(configure, tmp_path, monkeypatch):
