@@ -6,6 +6,7 @@ mode -I and from an empty folder, so that the checkout cannot be what is importe
 
 from __future__ import annotations
 
+import base64
 import re
 import subprocess
 import sys
@@ -18,6 +19,9 @@ MAX_BYTES = 60 * 10**6
 MAX_PACKAGES = 25
 TOOLS = {"pip", "setuptools"}
 """What a fresh environment holds before anything is installed."""
+
+PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNoAAAAggCB2kUIOwAAAABJRU5ErkJggg=="
+"""A grey pixel as a PNG."""
 
 COMMAND = Path(sys.executable).parent / "otel-experiments"
 
@@ -117,9 +121,25 @@ def missing_remote() -> str:
     return "a place"
 
 
+def missing_media() -> str:
+    """A picture that was logged as a file, read back without Pillow and NumPy."""
+    import otel_experiments as ox  # noqa: PLC0415 - what is tested
+
+    Path("picture.png").write_bytes(base64.b64decode(PICTURE))
+    with ox.start_run("with a picture") as run:
+        run.log({"img": ox.Image("picture.png")})
+    ox.shutdown()
+    try:
+        ox.run("with a picture").media["img"].last.read()
+    except ImportError as error:
+        return str(error)
+    return "a picture"
+
+
 MISSING: dict[str, Callable[[], str]] = {
     "demo": missing_demo,
     "frames": missing_frames,
+    "media": missing_media,
     "receiver": missing_receiver,
     "remote": missing_remote,
 }
