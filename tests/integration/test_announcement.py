@@ -6,7 +6,9 @@ import shlex
 import subprocess
 import sys
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 import otel_experiments as ox
 from otel_experiments.record.run import announcement
@@ -194,3 +196,19 @@ def test_long_runs_are_told_in_hours_and_minutes():
         "59 min 59 s",
         "2 h 3 min",
     ]
+
+
+def test_a_notebook_shows_it_as_output_and_not_as_an_error(tmp_path):
+    """Notebooks print standard error in red, as if something were wrong."""
+    source = "import otel_experiments as ox\nwith ox.start_run('in a cell', experiment='x') as run:\n    run.log({'a': 1})"
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    # A kernel that does not answer is ended after two minutes, rather than waited for.
+    NotebookClient(
+        made, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+
+    outputs = made.cells[0].outputs
+    assert {output.name for output in outputs} == {"stdout"}
+    text = "".join(output.text for output in outputs)
+    assert "otel-experiments: run 'in a cell' is recorded in experiments.db" in text
+    assert "otel-experiments: run 'in a cell' succeeded after" in text

@@ -1,7 +1,7 @@
 """What a run says of itself to a person who is watching: where it goes and how to look at it, and at its end what came of it.
 
 Only where somebody watches, on a terminal or in a notebook; and only of the first runs of a process, so that a sweep does
-not bury what the program prints. It goes to `sys.stderr`, as the program has it now, and nothing that happens there matters.
+not bury what the program prints. It goes where the program has its streams now, and nothing that happens there matters.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class Stream(Protocol):
 
 
 def watched_stream() -> Stream | None:
-    """Return standard error where a person reads it as it is written: on a terminal or in a notebook."""
+    """Return standard error where it is a terminal, and standard output in a notebook, which shows errors in red."""
+    if _is_notebook():
+        return sys.stdout
     stream = sys.stderr
-    if stream is None:
-        return None
-    with Swallowing(Exception):  # whatever a program has put there
-        if stream.isatty() or _is_notebook():
-            return stream
+    if stream is not None:
+        with Swallowing(Exception):  # whatever a program has put there
+            return stream if stream.isatty() else None
     return None
 
 
