@@ -24,6 +24,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.run import Run, RunFacts
 from otel_experiments.model.span import Event, Link, Resource, Span
 from otel_experiments.semconv import attributes as attr
+from otel_experiments.semconv.events import ML_RUN_ENVIRONMENT
 
 DROPPED: Final = (
     "client", "cloud", "container", "device", "enduser", "faas", "host", "k8s", "net", "network", "os", "peer", "process",
@@ -192,9 +193,10 @@ class Anonymizer:
 
     def log_record(self, record: LogRecord) -> LogRecord:
         """Return a log record or event with other ids."""
+        is_snapshot = record.event_name == ML_RUN_ENVIRONMENT.name
         return replace(
             record,
-            body=self.value(record.body),
+            body=self.value(_without_code(record.body) if is_snapshot else record.body),
             attributes=self.attributes(record.attributes),
             trace_id=self.optional_id(record.trace_id),
             span_id=self.optional_id(record.span_id),
@@ -264,6 +266,20 @@ class Anonymizer:
             artifact_uses=[self.artifact_use(one) for one in batch.artifact_uses],
             artifact_aliases=[self.alias(one) for one in batch.artifact_aliases],
         )
+
+
+def _without_code(snapshot: Any) -> dict[str, Any]:
+    """Return what is left of the event about a run's code, packages and machine: no code, job, or package of one's own."""
+    parts: Mapping[str, Any] = snapshot if isinstance(snapshot, Mapping) else {}
+    own, git, packages = (parts.get(name) for name in ("editable", "git", "packages"))
+    found: dict[str, Any] = {"machine": parts["machine"]} if "machine" in parts else {}
+    if isinstance(packages, str):
+        names = set(own) if isinstance(own, Mapping) else set()
+        lines = [line for line in packages.splitlines() if line.partition("==")[0] not in names]
+        found["packages"] = "\n".join(lines)
+    if isinstance(git, Mapping):
+        found["git"] = {key: value for key, value in git.items() if isinstance(value, bool | int)}
+    return found
 
 
 def is_dropped(key: str) -> bool:

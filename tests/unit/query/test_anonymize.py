@@ -20,6 +20,7 @@ from otel_experiments.query.anonymous import anonymous
 from otel_experiments.query.export.otlp import export_otlp
 from otel_experiments.query.export.rows import WHAT, RowExport
 from otel_experiments.semconv import attributes as attr
+from otel_experiments.semconv.events import ML_RUN_ENVIRONMENT
 from otel_experiments.store import open_store
 
 NOW_NS = 1_700_000_000_123_456_789
@@ -28,6 +29,7 @@ SPAN = "2c" * 8
 SECRETS = [
     "alice", "node-17", "/srv", "/mnt", "train.py", "github.com", "10.1.2.3", "secret@corp.example", "feature/x",
     PARENT, CHILD, SPAN, "cafebabe-0000-4000-8000-000000000000", "corp.example",
+    "corp_internal", "corp-team", "secret_idea",
 ]  # fmt: skip
 
 RESOURCE = {
@@ -90,6 +92,20 @@ def reader(request):
             NOW_NS, NOW_NS, event_name="saved", body={"path": "/mnt/y"}, run_id=PARENT, resource=resource
         )
     )
+    batch.log_records.append(
+        LogRecord(
+            NOW_NS, NOW_NS, event_name=ML_RUN_ENVIRONMENT.name, run_id=PARENT, resource=resource,
+            body={
+                "git": {"is_dirty": True, "untracked": ["corp_internal.py"], "patch": "+secret_idea = 1"},
+                "script": {"path": "corp_internal.py"},
+                "packages": "corp_internal==1.0\nnumpy==2.0",
+                "editable": {"corp_internal": {"path": "src"}},
+                "machine": {"cpu": "Some CPU"},
+                "variables": {"MASTER_ADDR": "corp_internal"},
+                "job": {"slurm": {"account": "corp-team"}},
+            },
+        )
+    )  # fmt: skip
     batch.instrument_points.append(
         InstrumentPoint(
             "n",
@@ -166,6 +182,16 @@ def test_what_was_measured_stays(reader):
     assert model["metadata"] == {"from": "<path>", "n": 1}
     assert json.loads(exported(reader, "media"))["caption"] == "by <user>"
     (span,) = map(json.loads, exported(reader, "spans").splitlines())
+    (snapshot,) = [
+        one["body"]
+        for one in map(json.loads, exported(reader, "events").splitlines())
+        if one["event_name"] == ML_RUN_ENVIRONMENT.name
+    ]
+    assert snapshot == {
+        "git": {"is_dirty": True},
+        "packages": "numpy==2.0",
+        "machine": {"cpu": "Some CPU"},
+    }
     assert span["attributes"] == {"k": "v", "at": "<path>"}
     assert span["events"][0]["attributes"][attr.EXCEPTION_STACKTRACE] == '  File "<path>", line 7, in fit\n'
 
