@@ -37,13 +37,16 @@ def open_reader(location: str | PathLike[str] | StoreLocation, *, is_network: bo
 
 
 def reader_over(store: Store) -> Reader:
-    """Return a reader over a store that this process has open, with what others have recorded for it."""
+    """Return a reader over a store that this process has open, with what others have recorded for it.
+
+    Closing the reader leaves that store open.
+    """
     where = StoreLocation.parse(store.location)
     whole, notes = collected(store, unpack=unpack_for(where.path))
-    return _reader(whole, notes, where)
+    return _reader(whole, notes, where, is_shared=whole is store)
 
 
-def _reader(store: Store, notes: list[str], where: StoreLocation) -> Reader:
+def _reader(store: Store, notes: list[str], where: StoreLocation, *, is_shared: bool = False) -> Reader:
     absolute = StoreLocation(where.kind, where.absolute_path)  # bytes are found wherever the process goes
     reader = Reader(
         store,
@@ -51,6 +54,7 @@ def _reader(store: Store, notes: list[str], where: StoreLocation) -> Reader:
         location=str(where),
         find_problems=lambda: earlier_damages(where, noted=notes),
         open_place=lambda address: open_blobs(absolute, address),
+        is_shared=is_shared,
     )
     _warn(reader)
     return reader

@@ -86,12 +86,13 @@ class Reader:
     """Answers questions about one store.
 
     Args:
-        store: where the runs are; the reader closes it.
+        store: where the runs are; the reader closes it, unless another has it open too.
         clock: nanoseconds since the Unix epoch, for states, ages and durations of live runs.
         notes: what was found to be amiss when the store was opened; kept as `notes`.
         location: the address to show where it is not the store's own, as for what was gathered in memory.
         find_problems: finds what was not read or merged at some time, one text each; see `read_problems`.
         open_place: returns the place that has the bytes of artifacts, by its address; the empty one is the store's own.
+        is_shared: whether another has the store open too, as the recorder of this process: then `close` leaves it open.
     """
 
     def __init__(
@@ -103,8 +104,10 @@ class Reader:
         location: str | None = None,
         find_problems: Callable[[], list[str]] = list,
         open_place: Callable[[str], Blobs] | None = None,
+        is_shared: bool = False,
     ) -> None:
         self.notes = tuple(notes)
+        self._is_shared = is_shared
         self._location = location or store.location
         self._find_problems = find_problems
         self._problems: list[str] = []
@@ -321,8 +324,9 @@ class Reader:
         return f"Reader({cut(self.location, 120)!r})"
 
     def close(self) -> None:
-        """Let go of the store; safe to call twice."""
-        self._store.close()
+        """Let go of the store; safe to call twice. A store that this process records into stays open for that."""
+        if not self._is_shared:
+            self._store.close()
 
     def __enter__(self) -> Self:
         return self
