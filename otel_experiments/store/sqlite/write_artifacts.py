@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.semantics.artifacts import (
+    MOST_VERSIONS,
     alias_order,
     artifact_hash,
     better_record,
@@ -33,6 +33,15 @@ _UPDATE: Final = f"update artifacts set {', '.join(f'{one} = ?' for one in COLUM
 _IS_NUMBERED: Final = "select 1 from artifact_versions where experiment = ? and name = ? and digest = ?"
 _LARGEST: Final = "select max(version) from artifact_versions where experiment = ? and name = ?"
 _IS_TAKEN: Final = "select 1 from artifact_versions where experiment = ? and name = ? and version = ?"
+_NUMBER_NEW: Final = f"""
+    insert into artifact_versions (experiment, name, version, digest)
+    with next_one (version) as (
+      select coalesce(max(version) + 1, 0) from artifact_versions where experiment = :experiment and name = :name
+    )
+    select :experiment, :name, version, :digest from next_one where version < {MOST_VERSIONS} and not exists (
+      select 1 from artifact_versions where experiment = :experiment and name = :name and digest = :digest
+    )
+"""
 _NUMBER: Final = "insert into artifact_versions (experiment, name, version, digest) values (?, ?, ?, ?)"
 _USE: Final = """
     insert into artifact_uses (run_id, digest, experiment, name, time_ns) values (?, ?, ?, ?, ?)
@@ -57,7 +66,7 @@ class ArtifactWriter:
         """Write artifacts, uses and aliases, in this order."""
         for logged in batch.artifacts:
             self._runs.ensure(connection, logged.run_id, logged.time_ns)
-            _write_artifact(connection, plain_artifact(logged))
+        _write_artifacts(connection, [plain_artifact(logged) for logged in batch.artifacts])
         for used in batch.artifact_uses:
             self._runs.ensure(connection, used.run_id, used.time_ns)
             _write_use(connection, plain_use(used))
@@ -65,14 +74,26 @@ class ArtifactWriter:
             _write_alias(connection, plain_alias(alias))
 
 
-def _write_artifact(connection: sqlite3.Connection, logged: ArtifactLogged) -> None:
-    one, key = replace(logged, version=None), artifact_hash(logged)
-    if not connection.execute(_INSERT, (key, *row_of(one))).rowcount:
-        known = _readable(connection.execute(_KNOWN, (key,)).fetchone())
-        if known is None or better_record(known, one) != known:
-            connection.execute(_UPDATE, (*row_of(one), key))
-    if one.role == "artifact":
+def _write_artifacts(connection: sqlite3.Connection, artifacts: Sequence[ArtifactLogged]) -> None:
+    rows = [(artifact_hash(logged), *row_of(logged)) for logged in artifacts]
+    if connection.executemany(_INSERT, rows).rowcount < len(rows):  # some are there already
+        for logged, row in zip(artifacts, rows, strict=True):
+            _improve(connection, logged, row)
+    numbered = [logged for logged in artifacts if logged.role == "artifact"]
+    if all(logged.version is None for logged in numbered):
+        new = [{"experiment": one.experiment, "name": one.name, "digest": one.digest} for one in numbered]
+        if connection.executemany(_NUMBER_NEW, new).rowcount == len(new):
+            return
+    for logged in numbered:
         _number(connection, logged)
+
+
+def _improve(connection: sqlite3.Connection, logged: ArtifactLogged, row: tuple[object, ...]) -> None:
+    """Have the row say what the record says where that is more."""
+    key, *values = row
+    known = _readable(connection.execute(_KNOWN, (key,)).fetchone())
+    if known is None or better_record(known, logged) != known:
+        connection.execute(_UPDATE, (*values, key))
 
 
 def _readable(row: Sequence[object]) -> ArtifactLogged | None:

@@ -63,6 +63,24 @@ def test_each_digest_under_a_name_is_a_version_and_the_same_digest_is_the_same(s
     ]
 
 
+def test_a_batch_that_repeats_digests_gives_each_one_number(store):
+    """Records that come again, and digests that do, take no number, wherever they are in what is stored at once."""
+    again = a_model(ONE, 10)
+    store.apply(WriteBatch(artifacts=[a_model(TWO, 5)]))
+
+    store.apply(WriteBatch(artifacts=[again, a_model(ONE, 20), a_model(THREE, 30), again, a_model(TWO, 40)]))
+
+    assert [
+        (one.logged.digest, one.logged.time_ns, one.version) for one in store.artifacts(ArtifactQuery())
+    ] == [
+        (TWO, 5, 0),
+        (ONE, 10, 1),
+        (ONE, 20, 1),
+        (THREE, 30, 2),
+        (TWO, 40, 0),
+    ]
+
+
 def test_a_name_belongs_to_its_experiment(store):
     """Two experiments that log `model` have versions of their own."""
     store.apply(WriteBatch(artifacts=[a_model(ONE), a_model(TWO, experiment="letters")]))
