@@ -44,9 +44,11 @@ class LocalBlobStore(LocalBlobs):
         """Hash bytes."""
         return self._preparing.bytes(data)
 
-    def prepare_file(self, path: str | PathLike[str], *, link: Link = "auto") -> Prepared:
+    def prepare_file(
+        self, path: str | PathLike[str], *, link: Link = "auto", seen: os.stat_result | None = None
+    ) -> Prepared:
         """Hash a file, and copy a large one."""
-        return self._preparing.file(path, link)
+        return self._preparing.file(path, link, seen)
 
     def prepare_stream(self, source: Readable) -> Prepared:
         """Hash and copy what a readable gives."""

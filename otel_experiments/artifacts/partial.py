@@ -33,6 +33,8 @@ class Partials:
         self._file_mode = file_mode
         self._guard = threading.Lock()
         self._writer: _Writer | None = None
+        self._above: os.stat_result | None = None
+        """What the folder was when this process became its writer: asking once for each file took a tenth of its time."""
 
     @contextmanager
     def new(self, mode: int) -> Iterator[tuple[int, str]]:
@@ -43,11 +45,11 @@ class Partials:
         """
         path = self.free_path()
         try:
-            descriptor = create_file(path, mode)
+            descriptor = create_file(path, mode, above=self._above)
         except FileNotFoundError:  # the folder was removed since this process became a writer
             self.close()
             path = self.free_path()
-            descriptor = create_file(path, mode)
+            descriptor = create_file(path, mode, above=self._above)
         try:
             yield descriptor, path
         except BaseException:
@@ -80,6 +82,7 @@ class Partials:
 
     def _become_writer(self) -> _Writer:
         fresh = _Writer.begin(self.folder, self._file_mode)
+        self._above = self.folder.stat()
         with self._guard:
             if self._writer is None or self._writer.pid != os.getpid():
                 self._writer, fresh = fresh, self._writer or fresh

@@ -34,9 +34,11 @@ class Preparing:
         piece = Piece(DIGEST_START + hashing.hash_bytes(data), len(data), data=data)
         return PreparedBlobs(Put(piece.digest, piece.size_bytes), [piece])
 
-    def file(self, path: str | PathLike[str], link: Link) -> PreparedBlobs:
-        """Prepare a file."""
-        piece = self._piece(path, link, HELD_BYTES)
+    def file(
+        self, path: str | PathLike[str], link: Link, seen: os.stat_result | None = None
+    ) -> PreparedBlobs:
+        """Prepare a file, which is as it was seen."""
+        piece = self._piece(path, link, HELD_BYTES, seen)
         return PreparedBlobs(Put(piece.digest, piece.size_bytes), [piece])
 
     def stream(self, source: Readable) -> PreparedBlobs:
@@ -72,22 +74,26 @@ class Preparing:
         prepared.put = Put(digest, size, len(entries), is_folder=True, left_out=tuple(walk.left_out))
         return prepared
 
-    def _piece(self, path: str | PathLike[str], link: Link, held_bytes: int) -> Piece:
+    def _piece(
+        self, path: str | PathLike[str], link: Link, held_bytes: int, seen: os.stat_result | None = None
+    ) -> Piece:
         """Return the piece of a file, which is read once more if it changed meanwhile."""
         try:
-            return self._read(path, link, held_bytes)
+            return self._read(path, link, held_bytes, seen)
         except ArtifactSourceError as error:
             if error.why != changed(path).why:
                 raise
         return self._read(path, link, held_bytes)
 
-    def _read(self, path: str | PathLike[str], link: Link, held_bytes: int) -> Piece:
+    def _read(
+        self, path: str | PathLike[str], link: Link, held_bytes: int, seen: os.stat_result | None = None
+    ) -> Piece:
         again = partial(self._piece, path, link, held_bytes)
         if link == "hardlink":
-            return self._linked(path, again)
+            return self._linked(path, again, seen)
         piece: Piece | None = None
         try:
-            with opened(path) as (descriptor, facts):
+            with opened(path, seen) as (descriptor, facts):
                 if facts.st_size <= held_bytes:
                     data = _read_small(path, descriptor, facts.st_size)
                     piece = Piece(DIGEST_START + hashing.hash_bytes(data), len(data), data=data)
@@ -120,9 +126,11 @@ class Preparing:
                 os.fsync(descriptor)
             return Piece(DIGEST_START + digits, size, partial=path)
 
-    def _linked(self, path: str | PathLike[str], again: Callable[[], Piece]) -> Piece:
+    def _linked(
+        self, path: str | PathLike[str], again: Callable[[], Piece], seen: os.stat_result | None
+    ) -> Piece:
         """Make the file itself the blob, read-only; a filesystem that cannot, and another one, is an error."""
-        with opened(path) as (descriptor, facts):
+        with opened(path, seen) as (descriptor, facts):
             with place_errors(self._partials.folder.parent):
                 target = self._partials.free_path()
                 os.link(os.path.realpath(path), target)
@@ -168,7 +176,7 @@ def _read_small(path: str | PathLike[str], descriptor: int, size: int) -> bytes:
     """Return the bytes of a small file, which must be as many as it says."""
     try:
         data = os.read(descriptor, size + 1)
-        while len(data) <= size and (more := os.read(descriptor, size + 1 - len(data))):
+        while len(data) < size and (more := os.read(descriptor, size + 1 - len(data))):
             data += more
     except OSError as error:
         pass_on(error)

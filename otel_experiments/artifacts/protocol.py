@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from os import PathLike
+from os import PathLike, stat_result
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
@@ -208,11 +208,19 @@ class BlobStore(Blobs, Protocol):
         """Hash bytes; they are written by `place`."""
         ...
 
-    def prepare_file(self, path: str | PathLike[str], *, link: Link = "auto") -> Prepared:
+    def prepare_file(
+        self, path: str | PathLike[str], *, link: Link = "auto", seen: stat_result | None = None
+    ) -> Prepared:
         """Hash a file, and copy a large one, outside of any lock.
 
+        Args:
+            path: the file.
+            link: how its bytes are kept.
+            seen: what it was when it was given; None where that is now.
+
         Raises:
-            ArtifactSourceError: it is no regular file that can be read, or changes while it is read.
+            ArtifactSourceError: it is no regular file that can be read, is another one than was seen, or changes
+                while it is read.
             ArtifactPlaceError: it cannot be written.
         """
         ...

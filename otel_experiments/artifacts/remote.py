@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from os import PathLike
+from os import PathLike, stat_result
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, cast
 
@@ -128,10 +128,12 @@ class RemoteBlobs:
         piece = piece_of_bytes(data)
         return RemotePrepared(Put(piece.digest, piece.size_bytes), [piece])
 
-    def prepare_file(self, path: str | PathLike[str], *, link: Link = "auto") -> Prepared:
+    def prepare_file(
+        self, path: str | PathLike[str], *, link: Link = "auto", seen: stat_result | None = None
+    ) -> Prepared:
         """Hash a file; it is read again when it is placed."""
         _refuse_link(link, self.address)
-        piece = piece_of_file(path)
+        piece = piece_of_file(path, seen)
         return RemotePrepared(Put(piece.digest, piece.size_bytes), [piece])
 
     def prepare_stream(self, source: Readable) -> Prepared:

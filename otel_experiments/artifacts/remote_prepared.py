@@ -44,9 +44,9 @@ def piece_of_bytes(data: bytes) -> RemotePiece:
     return RemotePiece(DIGEST_START + hashing.hash_bytes(data), len(data), partial(io.BytesIO, data))
 
 
-def piece_of_file(path: str | PathLike[str]) -> RemotePiece:
-    """Return the piece of a file, which is read now and when it is placed."""
-    with opened(path) as (descriptor, _):
+def piece_of_file(path: str | PathLike[str], seen: os.stat_result | None = None) -> RemotePiece:
+    """Return the piece of a file, which is as it was seen, and is read now and when it is placed."""
+    with opened(path, seen) as (descriptor, _):
         digits, size = hashing.read_hashed(hashing.reader_of(descriptor))
     return RemotePiece(DIGEST_START + digits, size, partial(_open_file, path))
 

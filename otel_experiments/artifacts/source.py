@@ -72,13 +72,19 @@ def odd_kind(mode: int) -> str:
 
 
 @contextmanager
-def opened(path: str | PathLike[str]) -> Iterator[tuple[int, os.stat_result]]:
+def opened(
+    path: str | PathLike[str], seen: os.stat_result | None = None
+) -> Iterator[tuple[int, os.stat_result]]:
     """Open a regular file for reading: its descriptor, and what it is.
+
+    Args:
+        path: the file.
+        seen: what it was when it was given. It must be the same still, and is not looked at again before it is opened.
 
     Raises:
         ArtifactSourceError: it is none, or cannot be opened; and at the end of the block when it has changed.
     """
-    mode = look_at(path).st_mode
+    mode = look_at(path).st_mode if seen is None else seen.st_mode
     if not stat.S_ISREG(mode):
         what = "a folder" if stat.S_ISDIR(mode) else odd_kind(mode) or "no regular file"
         raise ArtifactSourceError(source=shown(path), why=f"it is {what}")
@@ -89,6 +95,12 @@ def opened(path: str | PathLike[str]) -> Iterator[tuple[int, os.stat_result]]:
         raise source_error(path, error) from error
     try:
         before = os.fstat(descriptor)
+        if seen is not None and version_of(before) != version_of(seen):
+            raise ArtifactSourceError(
+                source=shown(path),
+                why="it changed after it was given",
+                fix="Write the next one to another name, or keep it at once: wait=True.",
+            )
         if not stat.S_ISREG(before.st_mode):  # exchanged since it was looked at
             raise ArtifactSourceError(source=shown(path), why="it is no regular file")
         yield descriptor, before
@@ -97,6 +109,11 @@ def opened(path: str | PathLike[str]) -> Iterator[tuple[int, os.stat_result]]:
             raise changed(path)
     finally:
         os.close(descriptor)
+
+
+def version_of(found: os.stat_result) -> tuple[int, int, int]:
+    """Return what is another value when a file was written to, or another one took its place."""
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def changed(path: str | PathLike[str]) -> ArtifactSourceError:

@@ -55,8 +55,13 @@ def file_mode_of(setting: str | None, store: Path | None) -> int:
     return PRIVATE
 
 
-def create_file(path: str | Path, file_mode: int) -> int:
+def create_file(path: str | Path, file_mode: int, *, above: os.stat_result | None = None) -> int:
     """Make a file that is not there yet; return its descriptor, for reading and writing.
+
+    Args:
+        path: the file.
+        file_mode: who may read and write it.
+        above: what its folder is, where the caller knows it already.
 
     Raises:
         FileExistsError: it is there.
@@ -64,9 +69,9 @@ def create_file(path: str | Path, file_mode: int) -> int:
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER & file_mode)
     try:
-        if file_mode != _OWNER:
+        if file_mode & ~_OWNER:
             os.fchmod(descriptor, file_mode)  # whatever the umask takes away
-        _hand_over(descriptor, path)
+        _hand_over(descriptor, path, above)
     except BaseException:
         os.close(descriptor)
         Path(path).unlink(missing_ok=True)
@@ -100,11 +105,12 @@ def make_directory(path: Path, file_mode: int) -> None:
             os.chown(path, above.st_uid, above.st_gid)
 
 
-def _hand_over(descriptor: int, path: str | Path) -> None:
+def _hand_over(descriptor: int, path: str | Path, above: os.stat_result | None) -> None:
     """Give a file that root makes to the owner of the folder, as SQLite does with the files beside a database."""
     if _is_root():
         with Swallowing(OSError):
-            above = os.stat(os.path.dirname(path) or os.curdir)  # noqa: PTH116, PTH120 - a quarter of the time
+            if above is None:
+                above = os.stat(os.path.dirname(path) or os.curdir)  # noqa: PTH116, PTH120 - a quarter of the time
             if above.st_uid:
                 os.fchown(descriptor, above.st_uid, above.st_gid)
 

@@ -7,10 +7,11 @@ the run's record has a larger claim on the room that is left, and holds the same
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from otel_experiments.model.run import RunState
+from otel_experiments.record.base.known_runs import KnownRun
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.events import (
     ML_ARTIFACT_ALIAS,
@@ -187,7 +188,9 @@ class RunEvents:
         run = self._known.get(run_id) if self._is_on else None
         if run is not None:
             if span_id:
-                run = replace(run, span_id=int(span_id, 16))
+                run = KnownRun(
+                    run.resource, run.trace_id, int(span_id, 16)
+                )  # `replace` takes ten times as long
             self._events.write(
                 run_id,
                 run,

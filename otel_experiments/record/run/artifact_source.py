@@ -100,18 +100,4 @@ def _of_path(what: str | os.PathLike[str], link: Link) -> Source:
     name = path.rpartition(os.sep)[2]
     if seen is not None and stat.S_ISDIR(seen.st_mode):
         return Source(lambda blobs: blobs.prepare_folder(path, link=link), name)
-
-    def prepare(blobs: BlobStore) -> Prepared:
-        if seen is not None and _version(os.stat(path)) != _version(seen):  # noqa: PTH116 - as above
-            raise _error(
-                path,
-                "it changed after it was given",
-                "Write the next one to another name, or keep it at once: wait=True.",
-            )
-        return blobs.prepare_file(path, link=link)
-
-    return Source(prepare, name)
-
-
-def _version(found: os.stat_result) -> tuple[int, int, int]:
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return Source(lambda blobs: blobs.prepare_file(path, link=link, seen=seen), name)

@@ -116,11 +116,12 @@ class Artifacts:
         return nothing if wait else done_handle(nothing)
 
     def _begin(self, source: Source, asked: Asked, *, wait: bool) -> ArtifactDigest | ArtifactHandle:
-        core, given_up = self._core, threading.Event()
+        core = self._core
         if wait:
-            return self._kept(source, asked, given_up)
+            return self._kept(source, asked)
         if not source.is_lasting or core.is_inherited or core.pipeline.is_inherited:
-            return done_handle(self._kept(source, asked, given_up))  # a forked worker may end at any moment
+            return done_handle(self._kept(source, asked))  # a forked worker may end at any moment
+        given_up = threading.Event()
 
         def give_up() -> None:
             given_up.set()
@@ -129,12 +130,12 @@ class Artifacts:
 
         return core.pipeline.artifacts.add(asked.name, lambda: self._kept(source, asked, given_up), give_up)
 
-    def _kept(self, source: Source, asked: Asked, given_up: threading.Event) -> ArtifactDigest:
+    def _kept(self, source: Source, asked: Asked, given_up: threading.Event | None = None) -> ArtifactDigest:
         """Keep what was given; an empty digest where it cannot be. Raises nothing of its own."""
         core = self._core
 
         def describe(put: Put) -> ArtifactLogged:
-            if given_up.is_set():
+            if given_up is not None and given_up.is_set():
                 raise _GivenUpError
             return ArtifactLogged(
                 run_id=core.id,
