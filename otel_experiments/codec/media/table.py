@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from importlib import import_module
 from typing import Any, ClassVar, Final
 
@@ -16,6 +16,7 @@ from otel_experiments._short_repr import short
 from otel_experiments.codec.media.columns import Column, column_of
 from otel_experiments.codec.media.library import is_array, is_of
 from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell
+from otel_experiments.codec.media.pandas_frame import columns_of_frame
 from otel_experiments.codec.media.parquet_read import UnreadableTableError, read_parquet
 from otel_experiments.codec.media.parquet_write import parquet_bytes
 from otel_experiments.codec.text import clean_text, shown, text_of
@@ -40,7 +41,7 @@ class Table(Media):
 
     def __init__(
         self,
-        columns: Sequence[object] | None = None,
+        columns: Any = None,  # names; alone, it may be what `data` is
         data: Any = None,  # rows, columns, an array or a frame
         rows: Iterable[Sequence[Any]] | None = None,
         *,
@@ -51,7 +52,8 @@ class Table(Media):
         """Take a table.
 
         Args:
-            columns: names; without them those of the data, or 0, 1, ...
+            columns: names; without them those of the data, or 0, 1, ... What is no list of texts is taken for the data
+                where it is given alone: `ox.Table(frame)`.
             data: rows of cells, rows as mappings, a mapping of columns, an array of two dimensions, or a frame.
             rows: the same, as other trackers call it.
             dataframe: the same, as other trackers call it.
@@ -59,13 +61,16 @@ class Table(Media):
             without_effect: arguments of other trackers (dtype, optional, ...): told, and not kept.
         """
         super().__init__(caption, without_effect)
-        given = next((part for part in (dataframe, data, rows) if part is not None), ())
-        self._names = None if columns is None else [clean_text(text_of(name)) for name in columns]
-        self._given: Any = given
+        self._problems: list[str] = []
+        self._given: Any = next((part for part in (dataframe, data, rows) if part is not None), None)
+        if self._given is None and columns is not None and not _are_names(columns):
+            columns, self._given = None, columns
+        self._names = self._names_of(columns)
+        self._given = () if self._given is None else self._given
         self._cells: dict[str, Any] | None = None
         self._more: list[Sequence[Any]] = []
+        self._is_as_given = True
         self._stored: bytes | None = None
-        self._problems: list[str] = []
 
     def __repr__(self) -> str:
         try:
@@ -85,11 +90,19 @@ class Table(Media):
 
     def add_data(self, *row: Any) -> None:
         """Add a row: a cell for each column."""
+        given = self._given
+        if type(given) in _ROWS and len(given) == len(row) and self._is_as_given and _are_numbers(given):
+            self._names, self._given = (
+                self._names_of(given),
+                (),
+            )  # `Table(columns=[0, 1])`, which is filled row by row
+        self._is_as_given = False
         self._more.append(row)
 
     def add_column(self, name: str, data: Any) -> None:
         """Add a column, or replace the one of that name: a list of cells or an array."""
         self._columns()[clean_text(text_of(name))] = data
+        self._is_as_given = False
 
     def get_column(self, name: str) -> list[Any]:
         """Return the cells of a column.
@@ -105,7 +118,7 @@ class Table(Media):
         Raises:
             MissingPackageError: pandas is not installed.
         """
-        if is_pandas(self._given):
+        if is_pandas(self._given) and self._is_frame_as_given():
             return self._given
         pandas = _package("pandas", "table.to_pandas()")
         return pandas.DataFrame({name: _listed(cells) for name, cells in self._columns().items()})
@@ -116,7 +129,7 @@ class Table(Media):
         Raises:
             MissingPackageError: polars is not installed.
         """
-        if is_polars(self._given):
+        if is_polars(self._given) and self._is_frame_as_given():
             return self._given
         polars = _package("polars", "table.to_polars()")
         return polars.DataFrame(
@@ -130,16 +143,17 @@ class Table(Media):
             MissingPackageError: pyarrow is not installed.
         """
         pyarrow = _package("pyarrow", "table.to_arrow()")
-        if is_arrow(self._given):
+        if is_arrow(self._given) and self._is_frame_as_given():
             return self._given
         parquet = import_module("pyarrow.parquet")
-        data = self._stored if self._stored is not None else self.encode(lambda _: None).data
+        is_stored = self._stored is not None and self._is_as_given
+        data = self._stored if is_stored else self.encode(lambda _: None).data
         return parquet.read_table(pyarrow.BufferReader(data))
 
     def encode(self, tell: Tell) -> Encoded:
         """Return the table as it is stored: a Parquet file."""
         given = self._given
-        if not self._more and self._cells is None and self._names is None:
+        if self._is_frame_as_given():
             if is_arrow(given):
                 return self._encoded(_of_arrow(given), given.num_rows, given.num_columns, "arrow")
             if is_polars(given):
@@ -166,6 +180,19 @@ class Table(Media):
     def _encoded(self, data: bytes, rows: int, columns: int, source: str) -> Encoded:
         facts: dict[str, ParamValue] = {SOURCE: source, "rows": rows, "columns": columns}
         return Encoded(self.type, PARQUET, ".parquet", data, facts, self.caption)
+
+    def _is_frame_as_given(self) -> bool:
+        return self._is_as_given and self._names is None and not self._problems
+
+    def _names_of(self, columns: Any) -> list[str] | None:
+        if columns is None:
+            return None
+        if isinstance(columns, (str, bytes)) or not isinstance(columns, Iterable):
+            self._problems.append(
+                f"columns={shown(columns)} is no list of names: the columns are named as those of its data"
+            )
+            return None
+        return [clean_text(text_of(name)) for name in columns]
 
     def _count(self) -> int:
         return min((len(_listed(cells)) for cells in self._columns().values()), default=0)
@@ -258,6 +285,19 @@ def is_arrow(value: object) -> bool:
     return is_of(value, "pyarrow", "Table", "RecordBatch")
 
 
+def _are_names(columns: Any) -> bool:
+    """Tell whether they name columns; frames, mappings, rows and the like are the data of a table."""
+    if isinstance(columns, (str, bytes, Mapping)) or is_frame(columns) or not isinstance(columns, Iterable):
+        return False
+    if is_of(columns, "pandas", "Series") or is_of(columns, "polars", "Series"):
+        return False
+    return isinstance(columns, Sized) and all(isinstance(name, str) for name in columns)
+
+
+def _are_numbers(cells: Sequence[Any]) -> bool:
+    return all(type(cell) is int for cell in cells)
+
+
 def _package(name: str, purpose: str) -> Any:  # a module
     try:
         return import_module(name)
@@ -295,7 +335,7 @@ def _stored_columns(data: bytes) -> dict[str, Any]:
 def _frame_columns(given: Any) -> dict[str, Any] | None:
     """Return the columns of a frame, a mapping of columns or an array; None for rows."""
     if is_pandas(given):
-        return _of_pandas(given)
+        return columns_of_frame(given)
     if is_polars(given):
         return {series.name: series.to_list() for series in given.get_columns()}
     if is_arrow(given):
@@ -309,34 +349,6 @@ def _frame_columns(given: Any) -> dict[str, Any] | None:
             )
         return {str(index): given[:, index] for index in range(given.shape[1])}
     return None
-
-
-def _of_pandas(frame: Any) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    index = frame.index
-    if not is_of(index, "pandas", "RangeIndex"):
-        frame = frame.reset_index()
-    for place, name in enumerate(frame.columns):
-        series = frame.iloc[:, place]
-        text = clean_text(text_of(name))
-        if text in columns:
-            raise MediaRefusedError(why=f"two columns have one name: {shown(text)}")
-        columns[text] = _of_series(series)
-    return columns
-
-
-def _of_series(series: Any) -> Any:
-    dtype = series.dtype
-    kind = getattr(dtype, "kind", "O")
-    if kind in "biufM" and type(dtype).__module__.partition(".")[0] == "numpy":
-        return series.to_numpy()
-    missing = series.isna().tolist()
-    cells = series.tolist()
-    return (
-        [None if gone else cell for cell, gone in zip(cells, missing, strict=True)]
-        if True in missing
-        else cells
-    )
 
 
 def _of_polars(frame: Any) -> bytes:

@@ -207,6 +207,64 @@ def test_rows_columns_arrays_and_frames_are_tables(table: Table) -> None:
     assert table_of(stored(table)).data == [[1, 2, "x"], [3, 4, "y"], [5, 6, "z"]]
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        Table(pd.DataFrame({"a": [1, 3], "b": [2, 4]})),
+        Table(pl.DataFrame({"a": [1, 3], "b": [2, 4]})),
+        Table(pa.table({"a": [1, 3], "b": [2, 4]})),
+        Table({"a": [1, 3], "b": [2, 4]}),
+        Table([[1, 2], [3, 4]]),
+        Table(np.array([[1, 2], [3, 4]])),
+        Table([{"a": 1, "b": 2}, {"a": 3, "b": 4}]),
+        Table(row for row in [(1, 2), (3, 4)]),
+        Table(["a", "b"], [[1, 2], [3, 4]]),
+    ],
+    ids=["pandas", "polars", "arrow", "mapping", "rows", "array", "mappings", "generator", "names"],
+)
+def test_data_that_is_given_first_and_alone_is_the_table(table: Table) -> None:
+    """What is given alone is the data, whatever its form: no row is lost because its place is that of the names."""
+    assert table_of(stored(table)).data == [[1, 2], [3, 4]]
+
+
+def test_a_column_of_texts_that_is_given_alone_is_data() -> None:
+    """A series of texts is a column of cells; only a list, an array or an index of texts names columns."""
+    assert Table(pd.Series(["a", "b"])).data == Table(pl.Series(["a", "b"])).data == [["a"], ["b"]]
+    assert Table(np.array(["a", "b"])).columns == Table(pd.Index(["a", "b"])).columns == ["a", "b"]
+
+
+def test_names_that_are_numbers_name_the_columns_of_rows_that_are_added() -> None:
+    """A table that is made with numbers as names and filled row by row has these columns."""
+    table = Table(columns=[0, 1])
+    table.add_data(5, 6)
+    table.add_data(7, 8)
+    assert (table.columns, table.data) == (["0", "1"], [[5, 6], [7, 8]])
+
+
+def test_names_that_are_none_are_said() -> None:
+    """Names that are no list change nothing but are told; making the table raises nothing."""
+    told: list[str] = []
+    assert table_of(stored(Table("ab", [[1, 2]]), told)).columns == ["0", "1"]
+    assert table_of(stored(Table(3, [[1]]), told)).columns == ["0"]
+    assert [text.partition(":")[0] for text in told] == [
+        "columns='ab' is no list of names",
+        "columns=3 is no list of names",
+    ]
+
+
+def test_a_frame_that_was_changed_becomes_a_frame_with_the_change() -> None:
+    """Names and columns that were given beside a frame are in the frame that it is made into."""
+    for frame in (pd.DataFrame({"a": [1]}), pl.DataFrame({"a": [1]}), pa.table({"a": [1]})):
+        assert Table(["b"], frame).to_pandas().columns.tolist() == ["b"]
+        table = Table(frame)
+        table.add_column("c", [2])
+        assert table.to_pandas().columns.tolist() == table.to_polars().columns == ["a", "c"]
+        assert table.to_arrow().column_names == ["a", "c"]
+    again = table_of(stored(Table({"a": [1]})))
+    again.add_column("c", [2])
+    assert again.to_arrow().column_names == ["a", "c"]
+
+
 def test_pictures_are_cells() -> None:
     """A column may hold pictures: they come back as bytes of PNG."""
     cells = table_of(
@@ -245,6 +303,8 @@ def test_rows_of_a_wrong_length_are_said() -> None:
     [
         (Table(), "the table has no columns"),
         (Table(data="text"), "not str"),
+        (Table("text"), "not str"),
+        (Table(3), "not int"),
         (Table(data=3), "not int"),
         (Table(["a"], pd.DataFrame({"x": [1], "y": [2]})), "1 names were given for 2 columns"),
         (Table(data={"a": [1], "b": [1, 2]}), "different numbers of cells: 'a' has 1, 'b' has 2"),
