@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from otel_experiments._opening import open_reader
@@ -25,6 +27,14 @@ if TYPE_CHECKING:
 
 _LARGEST_LIST_BYTES = 64 << 20
 """What is larger, and not said to be a folder, is not read to find out whether it is one."""
+
+
+@dataclass(slots=True)
+class InUse:
+    """What stores refer to: digests, those of the files of folders included, and folders whose list is not in the place."""
+
+    digests: set[str] = field(default_factory=set)
+    absent_folders: set[str] = field(default_factory=set)
 
 
 def sweep_artifacts(
@@ -55,9 +65,18 @@ def sweep_artifacts(
     blobs = blobs_for(location, address)
     try:
         stores = [location, *others]
-        if not dry_run and not _has_unused(blobs, _kept(stores, blobs)):
-            return blobs.sweep(lambda: {blob.digest for blob in blobs.digests()}, dry_run=True)
-        return blobs.sweep(lambda: _kept(stores, blobs), dry_run=dry_run)
+        found = _in_use(stores, blobs)
+
+        def keep() -> set[str]:
+            nonlocal found
+            found = _in_use(stores, blobs)
+            return found.digests
+
+        if not dry_run and not _has_unused(blobs, found.digests):
+            swept = blobs.sweep(lambda: {blob.digest for blob in blobs.digests()}, dry_run=True)
+        else:
+            swept = blobs.sweep(keep, dry_run=dry_run)
+        return dataclasses.replace(swept, absent_folder_count=len(found.absent_folders))
     finally:
         blobs.close()
 
@@ -69,20 +88,23 @@ def _has_unused(blobs: BlobStore, kept: set[str]) -> bool:
     )
 
 
-def _kept(stores: Iterable[StoreLocation], blobs: Blobs) -> set[str]:
-    """Return the digests that stores refer to, those of the files of folders included."""
-    kept: set[str] = set()
+def _in_use(stores: Iterable[StoreLocation], blobs: Blobs) -> InUse:
+    """Return what all of these stores refer to."""
+    found = InUse()
     for store in stores:
-        kept |= digests_in_use(store, blobs)
-    return kept
+        add_in_use(found, store, blobs)
+    return found
 
 
-def digests_in_use(location: StoreLocation, blobs: Blobs) -> set[str]:
-    """Return the digests that a store and its journals refer to, those of the files of folders included.
+def add_in_use(found: InUse, location: StoreLocation, blobs: Blobs) -> None:
+    """Add what a store and its journals refer to.
+
+    The list of a folder is read where this place has it, whatever the place was called when the folder was logged. A
+    folder whose list is not here keeps no other bytes: they are elsewhere, or never came.
 
     Raises:
         StoreError: it is not there, or cannot be read.
-        ArtifactsUnknownError: something of it, or the list of a folder, cannot be read.
+        ArtifactsUnknownError: something of it, or the list of a folder that is here, cannot be read.
     """
     with warnings.catch_warnings(), collect_incomplete() as told:
         warnings.simplefilter("ignore", IncompleteReadWarning)  # it is an error here
@@ -92,23 +114,27 @@ def digests_in_use(location: StoreLocation, blobs: Blobs) -> set[str]:
             problems = [*told, *reader.read_problems()]
     if problems:
         raise ArtifactsUnknownError(store=str(location), why=_first_line(problems[0]))
-    here = {"", blobs.address}
     digests = {one.digest for one in logged}
-    folders = {one.digest for one in logged if one.is_folder and one.place in here}
+    folders = {one.digest for one in logged if one.is_folder}
     perhaps = {digest for digest in used - digests if _may_be_list(digest, blobs)}
-    kept = digests | used
+    found.digests |= digests | used
     for digest in folders | perhaps:
-        kept |= _files_of(digest, blobs, str(location), is_folder=digest in folders)
-    return kept
+        files = _files_of(digest, blobs, str(location), is_folder=digest in folders)
+        if files is None:
+            found.absent_folders.add(digest)
+        else:
+            found.digests |= files
 
 
 def _may_be_list(digest: str, blobs: Blobs) -> bool:
     return blobs.has(digest) and blobs.size_bytes(digest) <= _LARGEST_LIST_BYTES
 
 
-def _files_of(digest: str, blobs: Blobs, store: str, *, is_folder: bool) -> set[str]:
-    """Return the digests of a folder's files; none for what is no folder."""
+def _files_of(digest: str, blobs: Blobs, store: str, *, is_folder: bool) -> set[str] | None:
+    """Return the digests of a folder's files; none for what is no folder, None where the list is not here."""
     try:
+        if not blobs.has(digest):
+            return None
         return {entry.digest for entry in blobs.folder(digest)}
     except ArtifactError as error:
         if is_folder or not isinstance(error, ArtifactDamagedError):

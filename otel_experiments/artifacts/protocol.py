@@ -64,7 +64,10 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep removed, or with `is_dry_run` would remove: blobs that nothing refers to, and what dead writers left."""
+    """What a sweep removed, or with `is_dry_run` would remove: blobs that nothing refers to, and what dead writers left.
+
+    `absent_folder_count`: folders that are in use and whose list is not in this place.
+    """
 
     blob_count: int = 0
     blob_bytes: int = 0
@@ -72,6 +75,7 @@ class Swept:
     partial_bytes: int = 0
     kept_count: int = 0
     kept_bytes: int = 0
+    absent_folder_count: int = 0
     is_dry_run: bool = False
 
 

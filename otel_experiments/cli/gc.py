@@ -65,6 +65,11 @@ def _counted(swept: Swept) -> str:
     return f"{blobs} that nothing refers to, and {rests}"
 
 
+def _absent(count: int) -> str:
+    folders = "1 folder in use has" if count == 1 else f"{count:,} folders in use have"
+    return f"{folders} no list of files here: the bytes are in another place, or never came."
+
+
 def _print(swept: Swept, *, as_json: bool) -> None:
     if as_json:
         shown = {
@@ -72,10 +77,13 @@ def _print(swept: Swept, *, as_json: bool) -> None:
             "removed": {"count": swept.blob_count, "bytes": swept.blob_bytes},
             "partial": {"count": swept.partial_count, "bytes": swept.partial_bytes},
             "kept": {"count": swept.kept_count, "bytes": swept.kept_bytes},
+            "absent_folders": swept.absent_folder_count,
         }
         click.echo(json_line(shown))
         return
     kept = f"{swept.kept_count:,} file{'s' * (swept.kept_count != 1)} ({size(swept.kept_bytes)})"
+    if swept.absent_folder_count:
+        click.echo(_absent(swept.absent_folder_count), err=True)
     if not swept.blob_count and not swept.partial_count:
         click.echo(f"There is nothing to remove. In use: {kept}.")
         return

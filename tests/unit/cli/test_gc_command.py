@@ -112,6 +112,7 @@ def test_counts_as_json(kept):
         "removed": {"count": 1, "bytes": 6},
         "partial": {"count": 0, "bytes": 0},
         "kept": {"count": 1, "bytes": 5},
+        "absent_folders": 0,
     }
 
 
@@ -159,24 +160,66 @@ def test_a_store_that_cannot_be_read_whole_is_refused(kept):
     assert len(kept.digests()) == 1
 
 
-@pytest.mark.parametrize("damage", ["gone", "changed"])
-def test_a_folder_without_its_list_is_refused(kept, tmp_path, damage):
+def test_a_folder_with_a_damaged_list_is_refused(kept, tmp_path):
     """Without its list nobody knows which files a folder has, so none is removed."""
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "x").write_bytes(b"1")
     path = kept.blobs.path_of(kept.log(folder))
     path.chmod(0o600)
-    if damage == "gone":
-        path.unlink()
-    else:
-        path.write_bytes(b"{}")
+    path.write_bytes(b"{}")
     before = kept.digests()
 
     refused = kept.gc("--yes")
 
     assert refused.exit_code == 3
     assert kept.digests() == before
+
+
+def test_a_folder_whose_bytes_never_came_is_told_and_stops_nothing(kept):
+    """Telemetry of another machine names a folder without its bytes: gc says so, and removes what is unused."""
+    elsewhere = ArtifactLogged(RUN, "default", "data", f"sha256:{'5' * 64}", 1, is_folder=True)
+    kept.apply(WriteBatch(artifacts=[elsewhere]))
+    kept.log(b"model", name="model")
+    kept.put(b"unused")
+
+    swept = kept.gc("--yes")
+
+    assert swept.exit_code == 0, swept.stderr
+    assert "1 folder in use has no list of files here" in swept.stderr
+    assert len(kept.digests()) == 1
+
+
+@pytest.mark.parametrize("spelling", ["link", "url", "slash", "moved"])
+def test_folders_in_use_stay_whatever_their_place_is_called(kept, tmp_path, spelling):
+    """The place of a folder was written down as it was called then; the files stay when it is called otherwise."""
+    real = tmp_path / "real"
+    (tmp_path / "link").symlink_to(real)
+    called = {
+        "link": str(tmp_path / "link"),
+        "url": f"file://{real}",
+        "slash": f"{real}/",
+        "moved": str(tmp_path / "moved"),
+    }[spelling]
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "x").write_bytes(b"1")
+    with blobs_for(StoreLocation.parse(kept.path), str(real)).adding() as adding:
+        digest = adding.put_folder(folder).digest
+        adding.put_bytes(b"unused")
+    logged = ArtifactLogged(RUN, "default", "data", digest, 1, is_folder=True, place=str(real))
+    kept.apply(WriteBatch(artifacts=[logged]))
+    if spelling == "moved":
+        real.rename(called)
+    environment = {"OTEL_EXPERIMENTS_STORE": str(kept.path), "OTEL_EXPERIMENTS_ARTIFACTS": called}
+
+    swept = CliRunner().invoke(root, ["gc", "--yes"], env=environment)
+
+    assert swept.exit_code == 0, swept.output
+    place = blobs_for(StoreLocation.parse(kept.path), called)
+    assert len(list(place.digests())) == 2
+    for entry in place.folder(digest):
+        place.verify(entry.digest)
 
 
 def test_a_damaged_row_is_refused(kept):
