@@ -24,6 +24,8 @@ class RunIdentity:
     attempt: int = 1
     params: dict[str, ParamValue] = field(default_factory=dict)
     tags: dict[str, str | None] = field(default_factory=dict)
+    first_created_ns: int | None = None
+    """When the first attempt was made; None where this is it."""
     first_started_ns: int | None = None
     """When the first attempt started, and how long all earlier ones worked: the run's duration is that of all."""
     worked_ns: int = 0

@@ -234,7 +234,7 @@ class OwnLife:
         self._owner = journal.owner
         context = core.otel_span.get_span_context()
         if self._created_ns is None:
-            self._created_ns = now_ns
+            self._created_ns = identity.first_created_ns or now_ns
             if given.params:
                 core.keep(encode.encode_params(core.id, given.params, now_ns), "Params", len(given.params))
             if given.tags:

@@ -193,6 +193,7 @@ def _identity_of(
         attempt=known.attempt + 1,
         params=params,
         tags=clean_tags(spec.tags, tell=tell) if spec.tags is not None else {},
+        first_created_ns=known.created_ns if known.attempt else None,
         first_started_ns=known.started_ns,
         worked_ns=round((before.duration_s if before is not None else 0.0) * 1e9),
         not_before_ns=_latest_ns(known, pipeline.clock()),

@@ -80,7 +80,7 @@ def apply_record(stored: StoredRun | None, record: Run, *, is_journalled: bool =
         return stored
     is_older = record_ns < stored.record_ns and not knows_owner
     if record.attempt < _attempt(stored) or (is_older and not is_later):
-        return _started_by(stored, record.started_ns)
+        return _made_by(_started_by(stored, record.started_ns), record)
     started_ns = record.started_ns
     is_resumed = record.attempt > 1  # what is known may be the first attempt's start
     if (
@@ -90,6 +90,8 @@ def apply_record(stored: StoredRun | None, record: Run, *, is_journalled: bool =
     merged = replace(
         record, heartbeat_ns=_latest(known.heartbeat_ns, record.heartbeat_ns), started_ns=started_ns
     )
+    if stored.has_own_record or is_resumed:
+        merged = replace(merged, created_ns=_made_ns(known, record))
     has_state = is_later or (knows_owner and is_journalled)
     if not has_state and not _is_news(known.state, stored.state_ns, record.state, state_ns):
         merged = replace(
@@ -122,12 +124,14 @@ def apply_sighting(stored: StoredRun | None, sighting: RunSighting) -> StoredRun
         return stored
     if seen.attempt < attempt:
         started_ns = _earliest(known.started_ns, seen.started_ns)
-        return replace(stored, run=replace(known, **_joined(known, seen), started_ns=started_ns))
+        earlier = replace(stored, run=replace(known, **_joined(known, seen), started_ns=started_ns))
+        return _made_by(earlier, seen)
     if seen.attempt > attempt:
         texts = _joined(seen, known)
         run = replace(
             seen,
             **texts,
+            created_ns=_made_ns(known, seen) if seen.attempt > 1 else seen.created_ns,
             started_ns=_earliest(known.started_ns if attempt else None, seen.started_ns),
             heartbeat_ns=known.heartbeat_ns,
         )
@@ -140,8 +144,9 @@ def apply_sighting(stored: StoredRun | None, sighting: RunSighting) -> StoredRun
     else:
         texts = _joined(known, seen, is_equal=True)
         times = min(known.created_ns, seen.created_ns), _earliest(known.started_ns, seen.started_ns)
-    started_ns = _earliest(known.started_ns, seen.started_ns) if seen.attempt > 1 else times[1]
-    run = replace(known, **texts, created_ns=times[0], started_ns=started_ns)
+    if seen.attempt > 1:
+        times = _made_ns(known, seen), _earliest(known.started_ns, seen.started_ns)
+    run = replace(known, **texts, created_ns=times[0], started_ns=times[1])
     if stored.state_ns < 0:
         run = replace(run, state=seen.state)
     return StoredRun(run, stored.state_ns, max(weight, stored.record_ns))
@@ -224,6 +229,18 @@ def _state_time(record: Run) -> int:
 
 def _record_time(record: Run, state_ns: int) -> int:
     return max(state_ns, record.created_ns, record.heartbeat_ns or 0, _ROOT_SEEN + 1)
+
+
+def _made_ns(known: Run, later: Run) -> int:
+    """Return when a run was made of which more becomes known; a rank's provisional record does not say it."""
+    return min(known.created_ns, later.created_ns) if known.attempt else later.created_ns
+
+
+def _made_by(stored: StoredRun, earlier: Run) -> StoredRun:
+    """Return the run as it was made by an earlier attempt, which is heard of last; as `_made_ns`."""
+    if not earlier.attempt or earlier.created_ns >= stored.run.created_ns:
+        return stored
+    return replace(stored, run=replace(stored.run, created_ns=earlier.created_ns))
 
 
 def _started_by(stored: StoredRun, started_ns: int | None) -> StoredRun:

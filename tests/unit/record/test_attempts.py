@@ -41,6 +41,43 @@ def test_the_duration_of_a_run_is_that_of_all_its_attempts(configure):
     assert [found.name for found in ox.runs("duration > 8.9 and duration < 9.1")] == ["r"]
 
 
+def test_a_resumed_run_was_made_when_its_first_attempt_was(configure):
+    """What is resumed is no newer run: it stays where it was in every list by age."""
+    time_ns = [START]
+    configure(clock=lambda: time_ns[0])
+    old = ox.start_run("old")
+    for step in range(3):
+        time_ns[0] += 60 * SECOND
+        old.finish("failed")
+        if step == 0:
+            ox.start_run("new").finish()
+        time_ns[0] += 60 * SECOND
+        old = ox.start_run(resume=old.id)
+    old.finish()
+
+    stored = ox.run(old.id)
+    assert (stored.created_ns, stored.started_ns, stored.record.attempt) == (START, START, 4)
+    assert [run.name for run in ox.runs()] == ["new", "old"]
+    assert ox.run("latest").name == "new"
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_records_of_attempts_agree_on_when_the_run_was_made(tmp_path, order):
+    """Whichever attempt is heard of first, the run was made when the first one was."""
+    records = [
+        Run(ID, "e", "r", RunState.RUNNING, created_ns=START + 10 * number * SECOND, attempt=number + 1,
+            started_ns=START + 10 * number * SECOND + 1, heartbeat_ns=START + 10 * number * SECOND + 1,
+            owner=Owner("here", "boot", number + 1, 1))
+        for number in range(3)
+    ]  # fmt: skip
+    with open_store(tmp_path / "runs.db") as store:
+        for number in order:
+            store.apply(WriteBatch(runs=[records[number]]))
+        run = store.get_run(ID)
+
+    assert (run.created_ns, run.started_ns, run.attempt) == (START, START + 1, 3)
+
+
 def test_a_killed_attempt_counts_up_to_its_last_sign_of_life(configure, tmp_path):
     """A run that was killed and is resumed has worked as long as it was seen to work, and then some."""
     body = """

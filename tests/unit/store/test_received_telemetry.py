@@ -377,7 +377,7 @@ def test_a_resumed_run_is_the_same_whatever_comes_first(said):
         )
 
     description = "" if said == FIRST + SECOND else "d"
-    assert found == {(RunState.SUCCEEDED, 2, 300, 100, 400, "", description)}
+    assert found == {(RunState.SUCCEEDED, 2, 100, 100, 400, "", description)}
 
 
 TRACE = "e" * 32
