@@ -18,6 +18,7 @@ from otel_experiments.importers.stores.gather import gathered
 from otel_experiments.importers.stores.lock import importing
 from otel_experiments.importers.stores.merge import pages_of_run
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.run import is_run_id
 from otel_experiments.model.search import RunQuery
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.process.file_mode import file_mode_of
@@ -30,6 +31,7 @@ from otel_experiments.store.sqlite.bundle_read import find_damaged_rows
 
 if TYPE_CHECKING:
     from otel_experiments.artifacts.protocol import BlobStore
+    from otel_experiments.model.run import Run
 
 _ITEMS = {
     "spans": "spans",
@@ -156,11 +158,19 @@ def _check(path: Path) -> None:
         raise StoreDamagedError(path=str(path), found=damage, fix=GET_IT_AGAIN)
 
 
+def _no_id(run: Run) -> str:
+    return (
+        f"The run {run.name!r} was left out: its id is {run.run_id!r:.80}, and an id is 32 hexadecimal digits"
+    )
+
+
 class _Import:
     """What one source has that the store lacks, run by run."""
 
     def __init__(self, source: Store, target: Store, report: MergeReport) -> None:
-        self.runs = source.find_runs(RunQuery())
+        found = source.find_runs(RunQuery())
+        self.runs = [run for run in found if is_run_id(run.run_id)]
+        report.problems += [_no_id(run) for run in found if not is_run_id(run.run_id)]
         self.done = 0
         self._source, self._target, self._report = source, target, report
 

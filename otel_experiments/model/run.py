@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,6 +14,9 @@ from otel_experiments.semconv import attributes as attr
 
 ParamValue = str | bool | int | float | None | Sequence["ParamValue"] | Mapping[str, "ParamValue"]
 """A typed, possibly nested value that steers a run."""
+
+
+_RUN_ID: Final = re.compile(r"(?!0{32})[0-9a-f]{32}")
 
 
 class RunState(StrEnum):
@@ -48,6 +52,14 @@ LEGAL_TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     RunState.CANCELLED: frozenset({RunState.RUNNING}),
 }
 """From a state to the states that may follow it; a terminal state is left only by resuming the run."""
+
+
+def is_run_id(text: object) -> bool:
+    """Tell whether this can be the id of a run, a trace id: 32 lower hexadecimal digits, not all zero.
+
+    Ids in files that come from elsewhere are only texts: they end up in paths, URLs and spreadsheets.
+    """
+    return isinstance(text, str) and _RUN_ID.fullmatch(text) is not None
 
 
 def check_transition(run_id: str, current: RunState, requested: RunState, *, is_resume: bool = False) -> None:

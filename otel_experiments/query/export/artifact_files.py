@@ -116,7 +116,7 @@ def path_of(view: ArtifactView) -> str:
     step = "" if record.step is None else f"{plain_step(record.step)}-"
     version = f"v{view.version}-" if view.version is not None else f"{record.index}-"
     ending = "" if view.is_folder else _ending(view)
-    return f"{view.run_id[:12]}/{_safe(view.name)}/{_safe(step + version)}{digits}{ending}"
+    return "/".join(map(_safe, (view.run_id[:12], view.name, f"{step}{version}{digits}{ending}")))
 
 
 def _ending(view: ArtifactView) -> str:
@@ -125,5 +125,6 @@ def _ending(view: ArtifactView) -> str:
 
 
 def _safe(name: str) -> str:
+    """Return a part of a path that is a name on every system, and never another folder, whatever a store says it is."""
     text = _UNSAFE.sub("_", name).lstrip(".")[:_LONGEST]
     return text or "_"

@@ -111,9 +111,10 @@ def points_to_csv(
     tally = Tally(on_run)
     for run, series in series_of(reader, runs, metric, tally.end_run):
         points = series.points()
-        names = defused((series.name, series.phase)) if spreadsheet_safe else (series.name, series.phase)
+        names = [run.id, series.name, series.phase]
+        cells = defused(names) if spreadsheet_safe else names
         writer.writerows(
-            (run.id, *names, plain_step(step), time_ns, plain_number(value), series.rank)
+            (*cells, plain_step(step), time_ns, plain_number(value), series.rank)
             for step, time_ns, value in zip(points.steps, points.times_ns, points.values, strict=True)
         )
         tally.rows += len(points)

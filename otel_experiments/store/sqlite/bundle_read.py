@@ -12,6 +12,7 @@ from typing import Final
 from otel_experiments.codec.values import load_value
 from otel_experiments.errors import ArtifactError, NewerBundleError, StoreDamagedError
 from otel_experiments.model.bundle import BundleManifest, LeftOut
+from otel_experiments.model.run import is_run_id
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.sqlite.bundle_format import (
     FORMAT_VERSION,
@@ -76,11 +77,12 @@ def read_manifest(path: Path) -> BundleManifest:
 
 
 def find_damage(path: Path) -> list[str]:
-    """Return what of a bundle is not as it was made, one text each: its rows, and each of its files."""
+    """Return what of a bundle no release made so, one text each: its rows, ids in them, and each of its files."""
     rows = find_damaged_rows(path)
     found = [rows] if rows else []
     try:
         with closing(connect(path)) as connection:
+            found += _strange_ids(connection)
             digests = [
                 digest for (digest,) in connection.execute("select digest from bundle_blobs order by blob_id")
             ]
@@ -109,6 +111,22 @@ def find_damaged_rows(path: Path) -> str:
             raise
         return f"it cannot be read ({error})"
     return "" if is_same else "its rows are not those that it was made with"
+
+
+def _strange_ids(connection: sqlite3.Connection) -> list[str]:
+    """Return which run ids cannot be any: a digest is made anew as easily as a row."""
+    found = []
+    for name, columns in _columns(connection).items():
+        if any(column == "run_id" for column, *_ in columns):
+            counts = connection.execute(
+                f"select run_id, count(*) from \"{name}\" where run_id <> '' group by run_id"
+            )
+            found += [
+                f"the run id {run_id!r:.80} of {count} row{'s' * (count != 1)} in {name!r} is not 32 hexadecimal digits"
+                for run_id, count in counts
+                if not is_run_id(run_id)
+            ]
+    return found
 
 
 def _manifest(connection: sqlite3.Connection) -> BundleManifest:

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -143,3 +145,28 @@ def test_the_path_of_a_file_is_one_that_every_system_takes(store):
 
     assert len(set(paths)) == 2
     assert all(set(path) <= set("abcdefghijklmnopqrstuvwxyz0123456789/._-") for path in paths)
+
+
+@pytest.mark.parametrize("run_id", ["../escaped/", "/tmp/escape/", "..", "a\\b", "=1+1"])
+def test_a_run_id_of_a_strange_store_leads_nowhere_else(store, tmp_path, run_id):
+    """A store from elsewhere may call its runs anything: their files stay in the folder that was named."""
+    _call_runs(store, run_id)
+
+    with open_reader(store) as reader:
+        report = write_files(reader, reader.runs(), "artifacts", tmp_path / "deep" / "out")
+
+    out = tmp_path / "deep" / "out"
+    assert report.count == 2
+    assert [one.name for one in out.parent.iterdir()] == ["out"]
+    assert all((out / row["path"]).resolve().is_relative_to(out) for row in index_of(out))
+
+
+def _call_runs(path, run_id):
+    with closing(sqlite3.connect(path)) as connection:
+        tables = [
+            name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")
+        ]
+        for name in tables:
+            if "run_id" in [column[1] for column in connection.execute(f'pragma table_info("{name}")')]:
+                connection.execute(f'update "{name}" set run_id = ? where run_id <> ?', (run_id, ""))
+        connection.commit()

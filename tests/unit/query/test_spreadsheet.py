@@ -7,8 +7,12 @@ import pytest
 
 import otel_experiments as ox
 from otel_experiments._opening import open_reader
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.metric import PointBlock, SeriesKey
+from otel_experiments.model.run import Run, RunState
 from otel_experiments.query.export.spreadsheet import defused
 from otel_experiments.query.export.text import points_to_csv, runs_to_csv
+from otel_experiments.store import open_store
 
 FORMULAS = [
     "=1+1",
@@ -76,3 +80,18 @@ def test_an_export_is_exact_unless_it_is_to_be_safe(store_path):
             found = [row["name"], row["params.x"], row["tags.t"], point["metric"], point["phase"]]
             assert found == [f"{mark}{text}" for text in ("=1+1", "@SUM(A1)", "+cmd", "=loss", "-p")]
             assert (row["params.low"], row["params.text"], point["value"]) == ("-3", "-4", "-0.5")
+
+
+def test_the_id_of_a_run_from_elsewhere_is_no_formula_either(store_path):
+    """Rows of points begin with the id, which a store from elsewhere may have made a formula."""
+    with open_store(store_path) as store:
+        run = Run("=1+1", "exp", "a", RunState.SUCCEEDED, 1, 1, 2)
+        store.apply(
+            WriteBatch(runs=[run], points=[PointBlock("=1+1", (SeriesKey("loss"),), [0.0], [1], ([0.5],))])
+        )
+    with open_reader(store_path) as reader:
+        points = io.StringIO()
+        points_to_csv(reader, reader.runs(), points, spreadsheet_safe=True)
+
+    (point,) = csv.DictReader(io.StringIO(points.getvalue(), newline=""))
+    assert point["run_id"] == "'=1+1"

@@ -348,3 +348,24 @@ def test_a_bundle_of_an_older_release_is_read(tmp_path, version):
 
     assert len(report.new_run_ids) > 0
     assert path.read_bytes() == before
+
+
+def test_a_run_id_that_is_none_is_found_and_not_imported(store, tmp_path):
+    """A forged bundle, its digest made anew: the check names the rows, and an import takes the runs beside it."""
+    with open_store(store) as opened:
+        run = Run("../escaped/", "digits", "evil", RunState.SUCCEEDED, created_ns=1, started_ns=1)
+        points = PointBlock(run.run_id, (SeriesKey("loss"),), [0.0], [1], ([0.5],))
+        opened.apply(WriteBatch(runs=[run], points=[points]))
+    made = ox.bundle(None, tmp_path / "forged.oxb", store=store).path
+
+    said = check_bundle_file(made)[1]
+    report = ox.import_store(made, store=tmp_path / "other.db")
+
+    assert "the run id '../escaped/' of 1 row in 'runs' is not 32 hexadecimal digits" in said
+    assert "the run id '../escaped/' of 1 row in 'series' is not 32 hexadecimal digits" in said
+    assert report.problems == [
+        "The run 'evil' was left out: its id is '../escaped/', and an id is 32 hexadecimal digits"
+    ]
+    assert not report.is_complete
+    assert sorted(run.name for run in ox.runs(store=tmp_path / "other.db")) == ["run-0", "run-1", "run-2"]
+    assert ox.import_store(store, store=tmp_path / "third.db").problems == report.problems
