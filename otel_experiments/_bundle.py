@@ -24,6 +24,7 @@ from otel_experiments.query.chosen import chosen_runs
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.semconv import SCHEMA_URL
 from otel_experiments.store import open_store
+from otel_experiments.store.shared_environment import whole_run_alone
 from otel_experiments.store.sqlite.bundle_format import is_bundle
 from otel_experiments.store.sqlite.bundle_read import find_damage, read_manifest
 from otel_experiments.store.sqlite.bundle_write import BundleWriter, writing_bundle
@@ -125,14 +126,17 @@ def write_bundle(
         bytes_of = ArtifactBytes(reader.store, StoreLocation.parse(reader.location), writer, taken)
         done = 0
 
-        def pages() -> Iterator[WriteBatch]:
+        run_ids = {run.id for run in chosen}
+
+        def all_pages() -> Iterator[WriteBatch]:
             nonlocal done
             for run in chosen:
                 bytes_of.take(run.id)
-                yield from map(bytes_of.placed, reader.store.whole_run(run.id))
+                pages = whole_run_alone(reader.store, run.id, among=run_ids)
+                yield from map(bytes_of.placed, pages)
                 done += 1
 
-        for page in gathered(pages()):
+        for page in gathered(all_pages()):
             writer.apply(page)
             items += _count(page)
             on_progress(done, len(chosen), items)

@@ -31,7 +31,10 @@ class SnapshotView:
         self.missing_run_id = ""
         if sources and (not own or own[-1].time_ns < sources[-1].time_ns):
             source = str(sources[-1].attributes[attr.ML_ENVIRONMENT_RUN_ID])
-            own = [one for one in read(source, name) if one.time_ns < sources[-1].time_ns + _TAKING_NS][-1:]
+            shared = [one for one in read(source, name) if one.time_ns < sources[-1].time_ns + _TAKING_NS][
+                -1:
+            ]
+            own = shared or own  # a run that was taken out of its store alone has what it shared
             self.missing_run_id = "" if own else source
         body = own[-1].body if own else None
         self.parts: Mapping[str, object] = body if isinstance(body, Mapping) else {}

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 import otel_experiments as ox
 from otel_experiments.cli.root import root
 from otel_experiments.record.snapshot import writer
+from otel_experiments.store import open_store
 
 COMMAND = [sys.executable, "-c", "from otel_experiments.cli import main; main()"]
 SCRIPT = """
@@ -137,15 +138,41 @@ def test_runs_that_start_together_share_what_was_gathered(recorder, store_path, 
     assert gathered == [1]
 
 
-def test_a_run_without_the_one_that_has_its_snapshot_says_so(recorder, store_path, tmp_path):
-    """Where only the later run of two was taken to another store, its page names the run that is missing."""
+def test_a_run_that_leaves_its_store_alone_takes_along_what_it_shares(recorder, store_path, tmp_path):
+    """The later run of two, in a bundle or an export of its own, says as before what it was run from."""
     first = recorder.start_run("first")
     first.finish()
     second = recorder.start_run("second")
     second.finish()
     recorder.shutdown()
+    wanted = ox.run("second", store=store_path).snapshot.parts
+    ox.bundle(second.id, tmp_path / "one.oxb", store=store_path)
     ox.export_otlp(tmp_path / "one.jsonl", second.id, store=store_path)
-    ox.import_otlp(tmp_path / "one.jsonl", store=tmp_path / "other.db")
+    for _ in range(2):
+        ox.import_otlp(tmp_path / "one.jsonl", store=tmp_path / "other.db")
+    ox.bundle([first.id, second.id], tmp_path / "both.oxb", store=store_path)
+
+    for place in ("one.oxb", "other.db", "both.oxb"):
+        found = ox.run("second", store=tmp_path / place)
+        assert (found.snapshot.parts, found.snapshot.missing_run_id) == (wanted, ""), place
+    events = [
+        len(ox.run("second", store=tmp_path / one).events("ml.run.environment"))
+        for one in ("other.db", "both.oxb")
+    ]
+    assert events == [1, 0]
+    assert wanted["packages"]
+
+
+def test_a_run_without_the_one_that_has_its_snapshot_says_so(recorder, store_path, tmp_path):
+    """Where what two runs shared has not arrived, the page of the later one names the other."""
+    first = recorder.start_run("first")
+    first.finish()
+    second = recorder.start_run("second")
+    second.finish()
+    recorder.shutdown()
+    with open_store(store_path) as source, open_store(tmp_path / "other.db") as target:
+        for page in source.whole_run(second.id):
+            target.apply(page)
 
     found = ox.run("second", store=tmp_path / "other.db").snapshot
     assert (found.parts, found.missing_run_id) == ({}, first.id)

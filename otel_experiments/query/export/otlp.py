@@ -35,6 +35,7 @@ from otel_experiments.process.interruption import pass_on
 from otel_experiments.semconv import SCHEMA_URL
 from otel_experiments.semconv.events import ML_RUN_RECORD
 from otel_experiments.store import Store
+from otel_experiments.store.shared_environment import whole_run_alone
 
 OtlpForm = Literal["json", "proto"]
 _NO_SPAN: Final = "0" * 16
@@ -100,8 +101,10 @@ def export_otlp(
         on_progress: called after each request.
     """
     export = _Export(sink, form, on_progress)
-    for run in runs:
-        for page in store.whole_run(run.run_id):
+    chosen = list(runs)
+    run_ids = {run.run_id for run in chosen}
+    for run in chosen:
+        for page in whole_run_alone(store, run.run_id, among=run_ids):
             export.write(page, run)
         export.report.run_count += 1
     if unattached:
