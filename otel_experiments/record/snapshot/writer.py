@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.process.fork import ResetInChild
-from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.interruption import is_interruption, pass_on
 from otel_experiments.process.notice import tell
 from otel_experiments.process.thread_signals import leave_signals_to_the_program
 from otel_experiments.record.base.guard import THREAD_PREFIX, logger
-from otel_experiments.record.snapshot.git_state import git_state
+from otel_experiments.record.snapshot.git_state import Git
 from otel_experiments.record.snapshot.job import job_facts, variables_of
 from otel_experiments.record.snapshot.machine import machine_facts
 from otel_experiments.record.snapshot.packages import installed_packages
@@ -36,32 +36,36 @@ if TYPE_CHECKING:
 FRESH_S: Final = 30.0
 """Runs that start so soon after a snapshot have the same: in a notebook, files and packages change between runs."""
 CALM_S: Final = 0.2
-"""So long the thread waits first: a start is full of work of Python's, and would wait for the interpreter's lock."""
+"""So long the thread waits when git has answered: a start is full of Python's work, and would wait for its lock."""
 MAX_SCRIPT_BYTES: Final = 16 << 20
+_THREAD: Final = f"{THREAD_PREFIX}snapshot"
 
 
-def gather(
-    folder: Path | None, environ: Mapping[str, str], *, script: object, store: Path | None, has_git: bool
-) -> dict[str, object]:
-    """Return what machine, code and packages are now; a part that cannot be had is left out, with the reason."""
-    parts: tuple[Callable[[], Mapping[str, object]], ...] = (
-        lambda: {"git": git_state(folder, store=store) if has_git and folder is not None else {}},
-        lambda: {"script": _script(script)},
-        lambda: dict(zip(("packages", "editable"), installed_packages(), strict=True)),
-        lambda: {"machine": machine_facts()},
-        lambda: {"variables": variables_of(environ), "job": job_facts(environ)},
-    )
+Part = Callable[[], Mapping[str, object]]
+
+
+def gather(*parts: Part) -> dict[str, object]:
+    """Return what the parts say together; one that fails costs none of the others."""
     found: dict[str, object] = {}
     for part in parts:
         try:
             values = part()
-        except Exception as error:  # a machine of a kind that nobody has met: the other parts are there
+        except Exception as error:  # a machine of a kind that nobody has met
             if is_interruption(error):
                 raise
             tell(logger, "A part of the environment is not recorded: %r", error, level=logging.DEBUG)
             continue
         found |= {name: value for name, value in values.items() if value}
     return found
+
+
+def _parts(environ: Mapping[str, str], script: object) -> tuple[Part, ...]:
+    return (
+        lambda: {"script": _script(script)},
+        lambda: dict(zip(("packages", "editable"), installed_packages(), strict=True)),
+        lambda: {"machine": machine_facts()},
+        lambda: {"variables": variables_of(environ), "job": job_facts(environ)},
+    )
 
 
 def _script(path: object) -> dict[str, str]:
@@ -128,9 +132,9 @@ class SnapshotWriter:
         self._lock = threading.Lock()
         self._run_id = ""  # of the run whose snapshot is being taken, or is the latest
         self._taken_s = -math.inf
-        self._script: object = None
         self._thread: threading.Thread | None = None
         self._is_hurried = threading.Event()
+        self._git = Git()
         _writers.add(self)
 
     def source_for(self, run_id: str) -> str:
@@ -147,9 +151,15 @@ class SnapshotWriter:
         with self._lock:
             if self._thread is not None:  # another run started in between
                 return
-            self._run_id, self._script = run_id, script
-            self._thread = threading.Thread(target=self._take, name=f"{THREAD_PREFIX}snapshot", daemon=True)
-            self._thread.start()
+            self._is_hurried, self._git = threading.Event(), Git()
+            arguments = (run_id, script, self._git, self._is_hurried)
+            thread = threading.Thread(target=self._take, args=arguments, name=_THREAD, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # no more threads are allowed here
+                pass_on(error)
+                return
+            self._run_id, self._thread = run_id, thread
 
     def wait(self, *, timeout_s: float) -> bool:
         """Wait until what is being gathered is written; False where it takes longer."""
@@ -158,6 +168,7 @@ class SnapshotWriter:
         if thread is not None:
             self._is_hurried.set()
             thread.join(timeout_s)
+            self._git.stop()
         return thread is None or not thread.is_alive()
 
     def reset_in_child(self) -> None:
@@ -165,20 +176,19 @@ class SnapshotWriter:
         self._lock = threading.Lock()
         self._thread = None
         self._run_id = ""
-        self._is_hurried = threading.Event()
 
-    def _take(self) -> None:
+    def _take(self, run_id: str, script: object, git: Git, is_hurried: threading.Event) -> None:
         leave_signals_to_the_program()
-        self._is_hurried.wait(CALM_S)
         with self._place.guard:
-            found = gather(
-                working_directory(),
-                os.environ.copy(),
-                script=self._script,
-                store=self._place.store_path,
-                has_git=self._place.settings.capture_git,
-            )
-            self._write(self._run_id, self._place.redactor.quietly(found))
+            folder, store, environ = working_directory(), self._place.store_path, os.environ.copy()
+            found: dict[str, object] = {}
+            if folder is not None and self._place.settings.capture_git:
+                found = gather(
+                    lambda: {"git": git.state(folder, store=store)}
+                )  # before the program has children
+            is_hurried.wait(CALM_S)
+            found |= gather(*_parts(environ, script))
+            self._write(run_id, self._place.redactor.quietly(found))
         with self._lock:
             self._taken_s, self._thread = time.monotonic(), None
 

@@ -5,11 +5,17 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 
 import pytest
 
 from otel_experiments.record.snapshot import git_state as subject
-from otel_experiments.record.snapshot.git_state import MAX_PATCH_BYTES, git_state
+from otel_experiments.record.snapshot.git_state import MAX_PATCH_BYTES, Git
+
+
+def git_state(folder, **options):
+    """Return what git says of a folder."""
+    return Git().state(folder, **options)
 
 
 @pytest.fixture
@@ -147,15 +153,17 @@ def test_a_repository_of_another_user_is_not_read(tmp_path, git):
     assert "dubious ownership" in git_state(tmp_path)["problem"]
 
 
-def test_nothing_that_the_repository_names_is_run(tmp_path, git):
+def test_nothing_that_the_repository_names_is_run(tmp_path, git, tmp_path_factory):
     """A pager, an external diff, a text conversion and a file system monitor of its settings stay what they are: texts."""
-    marker = tmp_path.parent / "was-run"
-    program = tmp_path.parent / "program"
+    folder = tmp_path_factory.mktemp("bin")
+    marker, program = folder / "was-run", folder / "program"
     program.write_text(f"#!/bin/sh\ntouch {marker}\n")
     program.chmod(0o755)
+    git("config", "filter.y.clean", str(program))
+    git("config", "filter.y.required", "true")
     for key in ("core.fsmonitor", "diff.external", "core.pager", "diff.x.textconv", "pager.diff"):
         git("config", key, str(program))
-    (tmp_path / ".gitattributes").write_text("*.py diff=x\n")
+    (tmp_path / ".gitattributes").write_text("*.py diff=x filter=y\n")
     (tmp_path / "train.py").write_text("lr = 0.4\n")
 
     assert "lr = 0.4" in git_state(tmp_path)["patch"]
@@ -182,6 +190,83 @@ def test_a_program_that_handles_its_children_has_no_child_of_ours(tmp_path, git)
     assert called == []
 
 
+def test_a_program_with_children_gets_none_of_ours(tmp_path, git):
+    """`os.wait` returns any child: where the program has some of its own, no other comes between."""
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+    try:
+        assert git_state(tmp_path) == {"problem": "git was not run: the program has child processes"}
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert git_state(tmp_path) == {"is_dirty": False, "changed_count": 0}
+
+
+def test_a_patch_applies_whatever_the_settings_make_of_what_people_read(tmp_path, git):
+    """A binary file is in it; prefixes, context and colours of the user's settings are not."""
+    for key, value in (
+        ("diff.noprefix", "true"),
+        ("diff.context", "0"),
+        ("color.ui", "always"),
+        ("diff.renames", "copies"),
+    ):
+        git("config", key, value)
+    (tmp_path / "weights.bin").write_bytes(bytes(range(256)) * 4)
+    git("add", "weights.bin")
+    (tmp_path / "train.py").write_text("lr = 0.1\n# ü\n")
+
+    found = git_state(tmp_path)
+    git("reset", "-q", "--hard")
+    (tmp_path / "kept.patch").write_text(found["patch"])
+    git("apply", "kept.patch")
+
+    assert "problem" not in found
+    assert (tmp_path / "weights.bin").read_bytes() == bytes(range(256)) * 4
+    assert (tmp_path / "train.py").read_text() == "lr = 0.1\n# ü\n"
+
+
+def test_large_binary_files_are_named_and_not_kept(tmp_path, git):
+    """The text of the other files is kept all the same, and it is said."""
+    (tmp_path / "weights.bin").write_bytes(os.urandom(MAX_PATCH_BYTES))
+    git("add", "weights.bin")
+    (tmp_path / "train.py").write_text("lr = 0.5\n")
+
+    found = git_state(tmp_path)
+
+    assert found["problem"] == "binary files are named in the patch and not kept"
+    assert "+lr = 0.5" in found["patch"]
+    assert "weights.bin" in found["patch"]
+
+
+def test_bytes_that_are_no_text_are_told(tmp_path, git):
+    """A file in another encoding is in the patch, which then changes it: that is said."""
+    (tmp_path / "train.py").write_bytes("lr = 0.1 # é\n".encode("latin-1"))
+
+    assert git_state(tmp_path)["problem"] == "the patch is changed where files are not UTF-8"
+
+
+def test_git_that_hangs_is_ended_with_the_program(tmp_path, git, monkeypatch, tmp_path_factory):
+    """Nothing of ours goes on when the program is over."""
+    folder = tmp_path_factory.mktemp("bin")
+    started = folder / "started"
+    os.mkfifo(started)
+    (folder / "git").write_text(f"#!/bin/sh\necho $$ > {started}\nexec {shutil.which('sleep')} 600\n")
+    (folder / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    running, found = Git(), []
+    thread = threading.Thread(target=lambda: found.append(running.state(tmp_path)))
+    thread.start()
+    pid = int(started.read_text())
+
+    running.stop()
+    thread.join()
+
+    assert found == [{"problem": "git was stopped at the end of the program"}]
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
 def test_without_git_nothing_is_tried(tmp_path, monkeypatch):
     """Where git is not installed that is said."""
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -189,12 +274,11 @@ def test_without_git_nothing_is_tried(tmp_path, monkeypatch):
     assert git_state(tmp_path) == {"problem": "git was not run: it is not installed"}
 
 
-def test_git_that_takes_too_long_is_stopped(tmp_path, git, monkeypatch):
+def test_git_that_takes_too_long_is_stopped(tmp_path, git, monkeypatch, tmp_path_factory):
     """A huge repository costs the run nothing but this sentence."""
-    folder = tmp_path.parent / "bin"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("bin")
     (folder / "git").write_text(f"#!/bin/sh\nexec {shutil.which('sleep')} 600\n")
     (folder / "git").chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
 
-    assert git_state(tmp_path, timeout_s=0.2) == {"problem": "git status took more than 0.2 s"}
+    assert Git(timeout_s=0.2).state(tmp_path) == {"problem": "git took more than 0.2 s"}
