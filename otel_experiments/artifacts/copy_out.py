@@ -10,11 +10,10 @@ from pathlib import Path
 
 from otel_experiments.artifacts.hashing import (
     Read,
-    copy_hashed,
+    copy_to,
     read_hashed,
     reader_of,
     share_blocks,
-    writer_of,
 )
 from otel_experiments.artifacts.place_error import place_errors
 from otel_experiments.errors import ArtifactDamagedError
@@ -55,14 +54,14 @@ def copy_out(source: int, target: Path, *, digest: str, path: str) -> None:
         if share_blocks(source, descriptor):
             digits, _ = read_hashed(reader_of(descriptor))
         else:
-            digits, _ = copy_hashed(reader_of(source), writer_of(descriptor))
+            digits, _ = copy_to(reader_of(source), descriptor)
         _compare(digits, digest, path)
 
 
 def copy_read(read: Read, target: Path, *, digest: str, path: str) -> None:
     """Copy what `read` gives; raises as `copy_out`."""
     with replacing(target) as descriptor:
-        digits, _ = copy_hashed(read, writer_of(descriptor))
+        digits, _ = copy_to(read, descriptor)
         _compare(digits, digest, path)
 
 

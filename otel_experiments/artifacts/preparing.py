@@ -43,7 +43,7 @@ class Preparing:
 
     def stream(self, source: Readable) -> PreparedBlobs:
         """Prepare all that a readable gives. What it raises passes."""
-        piece = self._copied(hashing.reading_of(source), None)
+        piece = self._copied(hashing.reading_of(source))
         return PreparedBlobs(Put(piece.digest, piece.size_bytes), [piece])
 
     def folder(self, path: str | PathLike[str], link: Link) -> PreparedBlobs:
@@ -99,7 +99,7 @@ class Preparing:
                     piece = Piece(DIGEST_START + hashing.hash_bytes(data), len(data), data=data)
                 else:
                     clone = descriptor if link == "auto" else None
-                    piece = self._copied(_reading(path, descriptor), facts.st_size, clone=clone)
+                    piece = self._copied(_reading(path, descriptor), clone=clone)
                     _check_size(piece, path, facts.st_size)
         except BaseException:
             if piece is not None:
@@ -114,14 +114,13 @@ class Preparing:
         piece.discard()
         return Piece(piece.digest, piece.size_bytes, again=again)
 
-    def _copied(self, read: hashing.Read, size_bytes: int | None, *, clone: int | None = None) -> Piece:
+    def _copied(self, read: hashing.Read, *, clone: int | None = None) -> Piece:
         """Write a partial file. `clone` is the descriptor whose blocks may be shared."""
         with place_errors(self._partials.folder.parent), self._partials.new(self._mode) as (descriptor, path):
             if clone is not None and hashing.share_blocks(clone, descriptor):
                 digits, size = hashing.read_hashed(hashing.reader_of(descriptor))
             else:
-                write = hashing.writer_of(descriptor)
-                digits, size = hashing.copy_hashed(read, write, expected_bytes=size_bytes)
+                digits, size = hashing.copy_to(read, descriptor)
             if self._sync:
                 os.fsync(descriptor)
             return Piece(DIGEST_START + digits, size, partial=path)

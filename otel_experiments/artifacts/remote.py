@@ -140,7 +140,7 @@ class RemoteBlobs:
         """Hash what a readable gives, and keep a temporary copy of it."""
         staged = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - closed by `discard`
         try:
-            digits, size = hashing.copy_hashed(hashing.reading_of(source), staged.write, expected_bytes=0)
+            digits, size = hashing.copy_hashed(hashing.reading_of(source), staged.write)
         except BaseException:
             staged.close()
             raise

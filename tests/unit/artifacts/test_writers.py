@@ -336,3 +336,55 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
         timeout=WATCHDOG_S,
     )
     assert int(ran.stdout) < 40
+
+
+WRITES_INTO_A_SLOW_PIPE = """
+import os, signal, sys, threading
+from otel_experiments.artifacts import hashing
+
+class Stop(Exception):
+    pass
+
+def stop(*_):
+    raise Stop
+
+signal.signal(signal.SIGUSR1, stop)
+out, into = os.pipe()
+given, total = 0, hashing.PIECE_BYTES * 6
+taken, seen = 0, threading.Event()
+
+def read(buffer):
+    global given
+    count = min(len(buffer), total - given)
+    given += count
+    if not count:  # all is handed to the thread, which waits for the pipe; the wait for the thread is interrupted
+        threading.Timer(0.05, lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)).start()
+    return count
+
+def drain(until):
+    global taken
+    while taken < until and (got := len(os.read(out, min(1 << 16, until - taken)))):
+        taken += got
+
+first = threading.Thread(target=drain, args=(hashing.PIECE_BYTES * 4 + (1 << 16) + 1,))
+first.start()
+try:
+    hashing.copy_to(read, into)
+except Stop:
+    os.close(into)
+    first.join()
+    emergency = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
+    assert emergency == into
+    os.write(emergency, b"mine")
+    drain(1 << 40)  # what the thread still writes, up to the close of its descriptor
+    print(os.path.getsize(sys.argv[1]), taken < total, flush=True)
+"""
+
+
+def test_a_handler_that_raises_leaves_the_files_of_the_program_alone(start, tmp_path):
+    """The program handles a signal while a large file is copied, and writes files of its own: they hold its bytes only."""
+    program = start(WRITES_INTO_A_SLOW_PIPE, tmp_path / "emergency.ckpt")
+
+    out, _ = program.communicate(timeout=WATCHDOG_S)
+
+    assert out.split() == ["4", "True"]
