@@ -1,7 +1,7 @@
 """A local folder of blobs: `sha256/ab/<64 hex>`, read-only files that come into being by a rename.
 
-What is killed in the middle of writing leaves a partial file and no blob. A blob of another size than its bytes have,
-which only something else can have made, is replaced when the same bytes are logged again.
+What is killed in the middle of writing leaves a partial file and no blob. A blob with other bytes than its name says,
+which only something else can have made, is replaced when the right bytes are logged again.
 """
 
 from __future__ import annotations

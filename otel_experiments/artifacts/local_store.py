@@ -19,7 +19,7 @@ from otel_experiments.artifacts.protocol import BlobInfo, Link, Partial, Prepare
 from otel_experiments.artifacts.source import changed
 from otel_experiments.model.artifact import parse_digest
 from otel_experiments.process.file_mode import make_directory
-from otel_experiments.process.interruption import Swallowing
+from otel_experiments.process.interruption import Swallowing, pass_on
 
 
 class LocalBlobStore(LocalBlobs):
@@ -38,7 +38,7 @@ class LocalBlobStore(LocalBlobs):
         self._file_mode, self._sync = file_mode, sync
         self._shared = lock.Shared(place, file_mode)
         self._partials = Partials(place, file_mode)
-        self._preparing = Preparing(self._partials, self._holds, mode=file_mode & 0o444, sync=sync)
+        self._preparing = Preparing(self._partials, self._settle, mode=file_mode & 0o444, sync=sync)
 
     def prepare_bytes(self, data: bytes) -> Prepared:
         """Hash bytes."""
@@ -77,8 +77,7 @@ class LocalBlobStore(LocalBlobs):
 
     def place_piece(self, piece: Piece) -> bool:
         """Give a piece its name; return whether the blob was there. Under the shared lock."""
-        if self._holds(piece.digest, piece.size_bytes):
-            piece.discard()
+        if self._settle(piece):
             return True
         target = self._path(piece.digest)
         with place_errors(self.address):
@@ -141,8 +140,26 @@ class LocalBlobStore(LocalBlobs):
         self._shared.close()
         self._partials.close()
 
-    def _holds(self, digest: str, size_bytes: int) -> bool:
-        return self._size(digest) == size_bytes
+    def _settle(self, piece: Piece) -> bool:
+        """Tell whether the blob is there already, and have its bytes be those of the piece.
+
+        Bytes that are held are compared with it, and a copy that was made takes its place: so what something else has
+        damaged is whole again, and nothing has to be hashed for that. A piece that will be placed is left as it is.
+        """
+        if self._size(piece.digest) != piece.size_bytes:
+            return False
+        target = self._path(piece.digest)
+        if piece.data is not None:
+            return _has_bytes(target, piece.data)
+        if piece.partial is not None:
+            try:
+                os.replace(piece.partial, target)  # noqa: PTH105 - texts
+            except OSError as error:  # the folder was removed just now, or it is that of another user
+                pass_on(error)
+                if isinstance(error, FileNotFoundError):
+                    return False
+            piece.discard()  # two links to one file are left as they are by a rename
+        return True
 
 
 class LocalAdding:
@@ -201,6 +218,15 @@ def _sorted(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _has_bytes(path: str, data: bytes) -> bool:
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a text, as all paths here
+            return file.read(len(data) + 1) == data
+    except OSError as error:
+        pass_on(error)
+        return False
 
 
 def _sync_folder(folder: Path) -> None:

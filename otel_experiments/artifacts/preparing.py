@@ -19,15 +19,15 @@ from otel_experiments.errors import ArtifactSourceError
 from otel_experiments.model.artifact import DIGEST_START
 from otel_experiments.process.interruption import pass_on
 
-Holds = Callable[[str, int], bool]
+Settle = Callable[[Piece], bool]
 
 
 class Preparing:
     """Makes pieces; large ones in the partial files of a folder."""
 
-    def __init__(self, partials: Partials, holds: Holds, *, mode: int, sync: bool) -> None:
-        """Write partial files with the mode that a blob has. `holds(digest, size)` says whether a blob is there."""
-        self._partials, self._holds, self._mode, self._sync = partials, holds, mode, sync
+    def __init__(self, partials: Partials, settle: Settle, *, mode: int, sync: bool) -> None:
+        """Write partial files with the mode that a blob has. `settle(piece)` says whether its blob is there, whole."""
+        self._partials, self._settle, self._mode, self._sync = partials, settle, mode, sync
 
     def bytes(self, data: bytes) -> PreparedBlobs:
         """Prepare bytes; they are held until they are placed."""
@@ -109,9 +109,8 @@ class Preparing:
 
     def _without_bytes(self, piece: Piece, again: Callable[[], Piece]) -> Piece:
         """Return the piece without its bytes where they are there already."""
-        if not self._holds(piece.digest, piece.size_bytes):
+        if not self._settle(piece):
             return piece
-        piece.discard()
         return Piece(piece.digest, piece.size_bytes, again=again)
 
     def _copied(self, read: hashing.Read, *, clone: int | None = None) -> Piece:

@@ -127,14 +127,40 @@ def test_a_reader_moves_about(blobs, put):
         assert reader.tell() == 7
 
 
-def test_a_blob_of_another_size_is_replaced_when_it_is_logged_again(blobs, put):
-    """Bytes that were cut off are whole again after the same bytes are logged once more."""
-    digest = put(blobs, b"weights" * 100).digest
-    damage_file(blobs.path_of(digest), "cut")
+@pytest.mark.parametrize("size", [700, LARGE])
+@pytest.mark.parametrize("give", ["bytes", "file", "hardlink", "folder"])
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_blob_is_replaced_when_the_same_bytes_are_logged_again(
+    blobs, tmp_path, put, size, give, damage
+):
+    """Bytes that were changed or cut off are whole again after the right ones are logged once more, in whatever form."""
+    data = os.urandom(size)
+    (tmp_path / "data").mkdir()
+    source = tmp_path / "data" / "weights"
+    source.write_bytes(data)
+    digest = put(blobs, data).digest
+    damage_file(blobs.path_of(digest), damage)
 
-    put(blobs, b"weights" * 100)
+    if give == "bytes":
+        put(blobs, data)
+    elif give == "folder":
+        put(blobs, tmp_path / "data")
+    else:
+        put(blobs, source, link="hardlink" if give == "hardlink" else "auto")
 
     blobs.verify(digest)
+    assert blobs.partials() == []
+
+
+def test_linking_the_same_file_again_leaves_no_rest(blobs, tmp_path, put):
+    """A file that is the kept one already is kept, and nothing half written is left."""
+    source = tmp_path / "weights"
+    source.write_bytes(b"weights")
+
+    first, again = (put(blobs, source, link="hardlink") for _ in range(2))
+
+    assert (first.was_there, again.was_there) == (False, True)
+    assert blobs.partials() == []
 
 
 def test_bytes_that_are_not_there_are_named(blobs, tmp_path, put):
