@@ -62,18 +62,18 @@ class LocalBlobStore(LocalBlobs):
         """Hold the shared lock for a block."""
         return LocalAdding(self)
 
-    def take_lock(self) -> tuple[int, int] | None:
-        """Take the shared lock, in a folder that is there."""
+    def take_lock(self, taken: list[lock.Pair]) -> None:
+        """Take the shared lock, in a folder that is there; `taken` gets what is locked."""
         with place_errors(self.address):
             try:
-                return self._shared.take()
+                self._shared.take(taken)
             except FileNotFoundError:
                 make_directory(self.place, self._file_mode)
-                return self._shared.take()
+                self._shared.take(taken)
 
-    def give_lock_back(self, pair: tuple[int, int] | None) -> None:
+    def give_lock_back(self, taken: list[lock.Pair]) -> None:
         """Let go of the shared lock."""
-        self._shared.give_back(pair)
+        self._shared.give_back(taken)
 
     def place_piece(self, piece: Piece) -> bool:
         """Give a piece its name; return whether the blob was there. Under the shared lock."""
@@ -163,19 +163,37 @@ class LocalBlobStore(LocalBlobs):
 
 
 class LocalAdding:
-    """Puts bytes while the shared lock is held: inside its block."""
+    """Puts bytes while the shared lock is held: inside its block.
+
+    A signal handler may raise on the way in or out. What is still locked then is given back when the object goes.
+    """
 
     def __init__(self, store: LocalBlobStore) -> None:
+        self._taken: list[lock.Pair] = []
         self._store = store
-        self._pair: tuple[int, int] | None = None
 
     def __enter__(self) -> Self:
-        self._pair = self._store.take_lock()
+        try:
+            self._store.take_lock(self._taken)
+        except BaseException:
+            self._give_back()
+            raise
         return self
 
     def __exit__(self, *raised: object) -> None:
-        pair, self._pair = self._pair, None
-        self._store.give_lock_back(pair)
+        try:
+            self._give_back()
+        except BaseException:  # it was cut off
+            self._give_back()
+            raise
+
+    def __del__(self) -> None:
+        if getattr(self, "_taken", None):  # it may not have come so far
+            self._give_back()
+
+    def _give_back(self) -> None:
+        if self._taken:
+            self._store.give_lock_back(self._taken)
 
     def place(self, prepared: Prepared) -> Put:
         """Keep what was prepared."""

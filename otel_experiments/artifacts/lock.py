@@ -27,6 +27,8 @@ GATE_NAME: Final = "gate"
 WRITER_PATIENCE_S: Final = 30.0
 SWEEP_PATIENCE_S: Final = 10.0
 _POLL_S: Final = 0.005
+Pair = tuple[int, int]
+"""The descriptors of a gate and of a lock."""
 _held: Final[set[int]] = set()
 """Descriptors of locks that this process holds: a forked child closes its copies, which would hold the lock as well."""
 
@@ -54,35 +56,47 @@ class Shared:
     def __init__(self, folder: Path, file_mode: int) -> None:
         """Refer to the lock of a folder, which must be there when a block is entered."""
         self._folder, self._file_mode = folder, file_mode
-        self._idle: list[tuple[int, int]] = []
+        self._idle: list[Pair] = []
         self._pid = os.getpid()
 
-    def take(self, *, patience_s: float = WRITER_PATIENCE_S) -> tuple[int, int] | None:
-        """Take the lock; return what `give_back` takes.
+    def take(self, taken: list[Pair], *, patience_s: float = WRITER_PATIENCE_S) -> None:
+        """Take the lock.
+
+        Args:
+            taken: gets what is locked, before it is: a signal handler may raise at any line, and `give_back` then
+                finds it there.
+            patience_s: how long a sweep is waited for.
 
         Raises:
             ArtifactsLockedError: a sweep does not end.
             OSError: the folder cannot be written.
         """
         if sys.platform == "win32":
-            return None
+            return
         gate, lock = pair = self._pair()
+        taken.append(pair)
         try:
             until, holder = time.monotonic() + patience_s, "a process that removes unused ones"
             _take(gate, fcntl.LOCK_SH, until, self._folder, patience_s, holder)
             _take(lock, fcntl.LOCK_SH, until, self._folder, patience_s, holder)
             fcntl.flock(gate, fcntl.LOCK_UN)
         except BaseException:
+            taken.clear()
             _drop(pair)
             raise
-        return pair
 
-    def give_back(self, pair: tuple[int, int] | None) -> None:
-        """Let go of the lock; nothing happens in a child that was forked inside the block."""
-        if sys.platform == "win32" or pair is None or self._pid != os.getpid():
+    def give_back(self, taken: list[Pair]) -> None:
+        """Let go of what was taken; nothing happens in a child that was forked inside the block.
+
+        It may be called again when a signal handler cut it off: what is idle again is never unlocked a second time.
+        """
+        if sys.platform == "win32" or self._pid != os.getpid():
+            taken.clear()
             return
-        fcntl.flock(pair[1], fcntl.LOCK_UN)
-        self._idle.append(pair)
+        for pair in taken:
+            fcntl.flock(pair[1], fcntl.LOCK_UN)
+        while taken:
+            self._idle.append(taken.pop())
 
     def close(self) -> None:
         """Close the descriptors that are kept."""
@@ -90,7 +104,7 @@ class Shared:
         for pair in idle:
             _drop(pair)
 
-    def _pair(self) -> tuple[int, int]:
+    def _pair(self) -> Pair:
         if self._pid != os.getpid():  # a forked child has closed its copies
             self._idle, self._pid = [], os.getpid()
         while True:
@@ -112,7 +126,7 @@ class Shared:
         return gate, lock
 
 
-def _drop(pair: tuple[int, int]) -> None:
+def _drop(pair: Pair) -> None:
     for descriptor in pair:
         let_go(descriptor)
 

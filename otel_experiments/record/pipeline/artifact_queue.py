@@ -73,7 +73,8 @@ class ArtifactQueue:
     """What is to be kept by the thread of one pipeline."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._waiting: deque[ArtifactHandle] = deque()
         self._now: ArtifactHandle | None = None
         self._has_thread = False
@@ -86,54 +87,65 @@ class ArtifactQueue:
     def add(self, name: str, work: Work, give_up: Callable[[], None]) -> ArtifactHandle:
         """Have `work` done by the thread; `give_up` is called where the process cannot wait for it."""
         handle = ArtifactHandle(name, work, give_up)
-        with self._changed:
-            self._waiting.append(handle)
-            is_new, self._has_thread = not self._has_thread, True
-        if is_new:
-            thread = threading.Thread(target=self._loop, name=f"{THREAD_PREFIX}artifacts", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError as error:  # the interpreter is about to end and starts none
-                pass_on(error)
-                self._loop(is_own_thread=False)
+        self._waiting.append(handle)  # without a lock, which a signal handler that raises could leave locked
+        self._see_to_thread()
         return handle
 
     def wait(self, *, timeout_s: float) -> bool:
         """Wait until nothing is left; True when that was so in time."""
         deadline_s = time.monotonic() + timeout_s
-        with self._changed:
+        if self:
+            self._see_to_thread()
+        with self._lock:
             return self._changed.wait_for(lambda: not self, max(0.0, deadline_s - time.monotonic()))
 
     def close(self, *, timeout_s: float) -> None:
         """Wait as long as there is time, and give up what is left."""
         if self and not self.wait(timeout_s=timeout_s):
-            with self._changed:
+            with self._lock:
                 left = [*filter(None, [self._now]), *self._waiting]
                 self._waiting.clear()
             for handle in left:
                 handle._abandon()  # noqa: SLF001 - the queue's own class
 
+    def _see_to_thread(self) -> None:
+        """Start the thread unless it runs, which it says itself: a signal handler may raise before it is started."""
+        if self._has_thread:
+            return
+        thread = threading.Thread(target=self._loop, name=f"{THREAD_PREFIX}artifacts", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the interpreter is about to end and starts none
+            pass_on(error)
+            self._loop(is_own_thread=False)
+
     def _loop(self, *, is_own_thread: bool = True) -> None:
         if is_own_thread:
             leave_signals_to_the_program()
+        with self._lock:
+            if self._has_thread:  # another one was faster
+                return
+            self._has_thread = True
         try:
             while (handle := self._next()) is not None:
                 handle._run()  # noqa: SLF001 - as above
         except BaseException:  # a defect: the next one is not to wait for this thread for ever
-            with self._changed:
+            with self._lock:
                 self._now, self._has_thread = None, False
             raise
 
     def _next(self) -> ArtifactHandle | None:
-        with self._changed:
-            self._now = self._waiting.popleft() if self._waiting else None
-            if self._now is None:
-                self._has_thread = False
+        with self._lock:
+            self._now, self._has_thread = None, False
+            if self._waiting:  # looked at last: what is added now finds no thread, and starts one
+                self._now, self._has_thread = self._waiting.popleft(), True
+            else:
                 self._changed.notify_all()
             return self._now
 
     def _reset_in_child(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._waiting, self._now, self._has_thread = deque(), None, False
 
 

@@ -261,7 +261,7 @@ def test_who_puts_bytes_waits_for_a_sweep(blobs, put):
         lock.exclusive(blobs.place, 0o600),
         pytest.raises(ArtifactsLockedError, match="by a process that removes unused ones"),
     ):
-        lock.Shared(blobs.place, 0o600).take(patience_s=0)
+        lock.Shared(blobs.place, 0o600).take([], patience_s=0)
 
 
 def test_writers_without_end_do_not_keep_a_sweep_out(blobs, put):
