@@ -91,6 +91,9 @@ class LocalBlobStore(LocalBlobs):
                 make_directory(folder.parent, self._file_mode)
                 make_directory(folder, self._file_mode)
                 os.replace(piece.partial, target)  # noqa: PTH105 - texts
+                if self._sync:  # each new folder is an entry of the one above it
+                    for above in (folder.parent, self.place, self.place.absolute().parent):
+                        _sync_folder(above)
             piece.partial = None
             if self._sync:
                 _sync_folder(Path(target).parent)

@@ -135,6 +135,9 @@ class Preparing:
             piece = Piece("", facts.st_size, partial=target)
             try:
                 _check_same(target, path, facts)
+                if self._sync:
+                    with place_errors(target):
+                        os.fsync(descriptor)
                 digits, piece.size_bytes = hashing.read_hashed(_reading(path, descriptor))
                 piece.digest = DIGEST_START + digits
                 _check_size(piece, path, facts.st_size)

@@ -327,6 +327,28 @@ def test_synced_blobs_are_kept_as_others(tmp_path, put):
     blobs.close()
 
 
+@pytest.mark.parametrize("link", ["copy", "hardlink"])
+def test_synced_blobs_are_on_the_disk_with_the_folders_that_lead_to_them(tmp_path, put, monkeypatch, link):
+    """After a loss of power the first artifact is there: its bytes are synced, and every folder that was made for it."""
+    synced, fsync = set(), os.fsync
+
+    def watched(descriptor):
+        synced.add(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    source = tmp_path / "weights"
+    source.write_bytes(os.urandom(LARGE))
+    blobs = LocalBlobStore(tmp_path / "a.artifacts", sync=True)
+
+    path = blobs.path_of(put(blobs, source, link=link).digest)
+
+    needed = [path, *list(path.parents)[:4]]
+    assert needed[-1] == tmp_path
+    assert [str(one) for one in needed if one.stat().st_ino not in synced] == []
+    blobs.close()
+
+
 @pytest.mark.parametrize("size", [10, LARGE])
 def test_a_folder_that_is_removed_is_made_again(blobs, put, size):
     """Whoever removes the folder while a process records loses what was in it, and nothing of what comes."""
