@@ -119,8 +119,9 @@ class LocalBlobStore(LocalBlobs):
             return Swept(is_dry_run=dry_run)
         with place_errors(self.address), lock.exclusive(self.place, self._file_mode):
             kept = set(keep())
-            gone = [blob for blob in self.digests() if blob.digest not in kept]
-            stay = [blob for blob in self.digests() if blob.digest in kept]
+            blobs = list(self.digests())
+            gone = [blob for blob in blobs if blob.digest not in kept]
+            stay = [blob for blob in blobs if blob.digest in kept]
             rests = [partial for partial in self.partials() if not partial.is_being_written]
             if not dry_run:
                 for blob in gone:
