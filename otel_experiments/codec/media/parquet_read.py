@@ -20,8 +20,12 @@ from otel_experiments.process.interruption import is_interruption
 MAGIC: Final = b"PAR1"
 _PLAIN, _PLAIN_DICTIONARY, _RLE, _RLE_DICTIONARY = 0, 2, 3, 8
 _GZIP: Final = 2
-_MAX_CELLS: Final = 2**26
-"""Of one column: a few bytes may claim to be a column that fills the memory."""
+_MAX_CELLS: Final = 2**24
+_MAX_BYTES: Final = 2**28
+_PER_BYTE: Final = 64
+"""A few bytes may claim to be columns that fill the memory: so many cells and bytes are read of any file, and more of a
+larger one, so many for each of its bytes."""
+_OF_WORDS: Final = {_PLAIN_DICTIONARY, _RLE_DICTIONARY}
 _DATA, _DICTIONARY, _DATA_V2 = 0, 2, 3
 _BOOLEAN, _INT32, _INT64, _FLOAT, _DOUBLE, _BYTE_ARRAY = 0, 1, 2, 4, 5, 6
 _CODES: Final = {_INT32: "i", _INT64: "q", _FLOAT: "f", _DOUBLE: "d"}
@@ -43,6 +47,33 @@ class _Field:
     is_optional: bool
     converted: int | None
     logical: Mapping[int, Any]
+
+
+class _Budget:
+    """How much of a file is still read."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._cells = _MAX_CELLS + _PER_BYTE * size_bytes
+        self._bytes = _MAX_BYTES + _PER_BYTE * size_bytes
+
+    def take(self, field: _Field, *, cells: int = 0, size_bytes: int = 0) -> None:
+        """Let a column have these.
+
+        Raises:
+            UnreadableTableError: it is too much, or less than nothing.
+        """
+        if cells < 0 or size_bytes < 0:
+            raise UnreadableTableError(f"The column {field.name!r} has a page of a size below 0")
+        self._cells -= cells
+        self._bytes -= size_bytes
+        if self._cells < 0:
+            raise UnreadableTableError(
+                f"The column {field.name!r} has more cells than are read without pyarrow"
+            )
+        if self._bytes < 0:
+            raise UnreadableTableError(
+                f"The column {field.name!r} is of more bytes than are read without pyarrow"
+            )
 
 
 def read_parquet(data: bytes) -> tuple[dict[str, list[Any]], dict[str, str]]:
@@ -69,10 +100,11 @@ def _read(data: bytes) -> tuple[dict[str, list[Any]], dict[str, str]]:
         raise UnreadableTableError("The Parquet file is cut")
     footer = StructReader(data[-8 - length : -8]).struct()
     fields = list(_fields(footer[2]))
+    budget = _Budget(len(data))
     columns: dict[str, list[Any]] = {field.name: [] for field in fields}
     for group in footer.get(4, ()):
         for field, chunk in zip(fields, group[1], strict=True):
-            columns[field.name] += _cells(data, field, chunk[3])
+            columns[field.name] += _cells(data, field, chunk[3], budget)
     return columns, {pair[1].decode(): pair.get(2, b"").decode() for pair in footer.get(5, ())}
 
 
@@ -86,23 +118,26 @@ def _fields(schema: list[dict[int, Any]]) -> Iterator[_Field]:
         yield _Field(name, element[1], element.get(3, 0) == 1, element.get(6), element.get(10) or {})
 
 
-def _cells(data: bytes, field: _Field, chunk: Mapping[int, Any]) -> Iterator[Any]:
+def _cells(data: bytes, field: _Field, chunk: Mapping[int, Any], budget: _Budget) -> Iterator[Any]:
     if chunk[4] not in {0, _GZIP}:
         raise UnreadableTableError(
             f"The column {field.name!r} is compressed in a way that is not read without pyarrow"
         )
     reader = StructReader(data, min(chunk[9], chunk.get(11) or chunk[9]))
     left = chunk[5]
-    if left > _MAX_CELLS:
-        raise UnreadableTableError(f"The column {field.name!r} has more cells than are read without pyarrow")
+    budget.take(field, cells=left)
     words: list[Any] = []
     to_cell = _converter(field)
     while left > 0:
         head = reader.struct()
+        budget.take(field, size_bytes=head[3])
+        budget.take(field, size_bytes=head[2])
         page = data[reader.at : reader.at + head[3]]
         reader.at += head[3]
         if head[1] == _DICTIONARY:
             words = _plain(_unpacked(page, chunk[4], head[2]), field, head[7][1])
+            if to_cell is not None:  # once a word: a long one may stand in many cells
+                words = [to_cell(word) for word in words]
         elif head[1] in {_DATA, _DATA_V2}:
             is_v2 = head[1] == _DATA_V2
             facts = head[8 if is_v2 else 5]
@@ -116,10 +151,9 @@ def _cells(data: bytes, field: _Field, chunk: Mapping[int, Any]) -> Iterator[Any
                 else _split_v1(_unpacked(page, chunk[4], head[2]), field)
             )
             is_there = None if levels is None else _bits_of_runs(levels, 1, count)
-            values = _values(
-                body, field, facts[4 if is_v2 else 2], sum(is_there) if is_there else count, words
-            )
-            if to_cell is not None:
+            encoding = facts[4 if is_v2 else 2]
+            values = _values(body, field, encoding, sum(is_there) if is_there else count, words)
+            if to_cell is not None and encoding not in _OF_WORDS:
                 values = [to_cell(value) for value in values]
             if is_there is None:
                 yield from values
@@ -130,7 +164,7 @@ def _cells(data: bytes, field: _Field, chunk: Mapping[int, Any]) -> Iterator[Any
 
 def _unpacked(page: bytes, codec: int, size: int) -> bytes:
     """Return a page as it was before it was compressed; no more of it than it claims to be."""
-    return zlib.decompressobj(31).decompress(page, size) if codec == _GZIP and page else page
+    return zlib.decompressobj(31).decompress(page, size) if codec == _GZIP and page and size else page
 
 
 def _split(page: bytes, head: Mapping[int, Any], field: _Field, codec: int) -> tuple[bytes | None, bytes]:
@@ -152,7 +186,7 @@ def _split_v1(page: bytes, field: _Field) -> tuple[bytes | None, bytes]:
 def _values(body: bytes, field: _Field, encoding: int, count: int, words: list[Any]) -> list[Any]:
     if encoding == _PLAIN:
         return _plain(body, field, count)
-    if encoding in {_PLAIN_DICTIONARY, _RLE_DICTIONARY}:
+    if encoding in _OF_WORDS:
         return [words[index] for index in _bits_of_runs(body[1:], body[0], count)] if count else []
     if encoding == _RLE and field.physical == _BOOLEAN:
         return [bool(bit) for bit in _bits_of_runs(body[4:], 1, count)]
@@ -199,8 +233,10 @@ def _bits_of_runs(data: bytes, width: int, count: int) -> list[int]:
             return [0] * count
         head = reader.varint()
         if head & 1:
-            groups = head >> 1
+            groups = min(head >> 1, (count - len(found) + 7) // 8)
             end = reader.at + groups * width
+            if end > len(data):
+                raise UnreadableTableError("Numbers are cut")
             bits = int.from_bytes(data[reader.at : end], "little")
             reader.at = end
             if width == 1:

@@ -11,7 +11,10 @@ from otel_experiments.codec.media.library import numpy
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _CHANNELS: Final = {0: 1, 4: 2, 2: 3, 6: 4}
 _NONE, _SUB, _UP = 0, 1, 2
-_MAX_BYTES: Final = 2**31
+_MAX_BYTES: Final = 2**28
+_PER_BYTE: Final = 64
+"""A few bytes may claim to be a picture that fills the memory: so many bytes of pixels are read of any file, and more of a
+larger one, so many for each of its bytes."""
 
 
 def read_png(data: bytes) -> Any:  # an array of numpy
@@ -39,9 +42,8 @@ def read_png(data: bytes) -> Any:  # an array of numpy
         raise ValueError("a PNG of this form is not read here")
     channels = _CHANNELS[colours]
     size = height * (1 + (width * channels * depth + 7) // 8)
-    if size > _MAX_BYTES:
-        raise ValueError("the picture is too large")
-    # No more than that: a few bytes may claim to be a picture that fills the memory.
+    if width * height * channels * max(1, depth // 8) > _MAX_BYTES + _PER_BYTE * len(data):
+        raise ValueError("the picture is too large for its bytes")
     found = zlib.decompressobj().decompress(b"".join(parts), size)
     lines = np.frombuffer(found, np.uint8).reshape(height, -1)
     rows = _unfiltered(lines[:, 1:].copy(), lines[:, 0].tolist(), max(1, channels * depth // 8))

@@ -1,6 +1,8 @@
 """Pictures: arrays, images of Pillow, files, and what is no picture."""
 
 import io
+import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from otel_experiments.codec.media.encode import encode_media
 from otel_experiments.codec.media.image import Image
 from otel_experiments.codec.media.media import Encoded
+from otel_experiments.codec.media.png_read import read_png
 from otel_experiments.codec.media.png_write import apng_bytes
 from otel_experiments.errors import MediaRefusedError
 
@@ -177,3 +180,16 @@ def test_animation_plays_every_frame_in_order() -> None:
         picture.seek(number)
         assert (np.asarray(picture.convert("RGB")) == frame).all()
     assert picture.info["duration"] == 200
+
+
+def test_a_picture_that_is_large_and_empty_is_refused_before_it_fills_the_memory() -> None:
+    """A file of 200 kB cannot become gigabytes of pixels, one bit of which each was in the file."""
+    side = 40_000
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I4s", len(body), name) + body + struct.pack(">I", zlib.crc32(name + body))
+
+    head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    lines = chunk(b"IDAT", zlib.compress(bytes(side // 8 + 1) * 100))
+    with pytest.raises(ValueError, match="too large for its bytes"):
+        read_png(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + lines)

@@ -18,7 +18,7 @@ from otel_experiments.codec.media.encode import encode_media
 from otel_experiments.codec.media.image import Image
 from otel_experiments.codec.media.parquet_read import UnreadableTableError, read_parquet
 from otel_experiments.codec.media.table import Table, table_of
-from otel_experiments.codec.media.thrift import Long, write_struct
+from otel_experiments.codec.media.thrift import Long, varint, write_struct
 from otel_experiments.errors import MediaRefusedError
 
 
@@ -356,3 +356,49 @@ def test_few_bytes_cannot_fill_the_memory() -> None:
     ]})  # fmt: skip
     with pytest.raises(UnreadableTableError, match="more cells than are read"):
         read_parquet(b"PAR1" + whole[4:30] + claim + len(claim).to_bytes(4, "little") + b"PAR1")
+
+
+def _file(pages: bytes, cells: int, groups: int = 1) -> bytes:
+    """Return a file of one column of numbers that may be missing, each of its groups of rows being these pages."""
+    column = {
+        2: Long(4),
+        3: {1: 2, 2: [0], 3: ["a"], 4: 0, 5: Long(cells), 6: Long(9), 7: Long(9), 9: Long(4)},
+    }
+    group = {1: [column], 2: Long(1), 3: Long(cells)}
+    footer = write_struct(
+        {1: 1, 2: [{4: "schema", 5: 1}, {1: 2, 3: 1, 4: "a"}], 3: Long(cells * groups), 4: [group] * groups}
+    )
+    return b"PAR1" + pages + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+
+
+def _page(levels: bytes, cells: int) -> bytes:
+    body = len(levels).to_bytes(4, "little") + levels
+    return write_struct({1: 0, 2: len(body), 3: len(body), 5: {1: cells, 2: 0, 3: 3, 4: 3}}) + body
+
+
+@pytest.mark.parametrize(
+    ("hostile", "said"),
+    [
+        (_file(write_struct({1: 1, 2: 4, 3: -len(write_struct({1: 1, 2: 4, 3: -8}))}), 1), "size below 0"),
+        (_file(_page(varint(1 << 30 | 1) + b"\xff", 5), 5), "is cut"),
+        (_file(_page(varint(2**26 << 1) + b"\0", 2**26), 2**26), "more cells than are read"),
+        (_file(_page(varint(2**23 << 1) + b"\0", 2**23), 2**23, groups=9), "more cells than are read"),
+        (_file(_page(varint(1 << 30 | 1), 5), 5), "are cut"),
+    ],
+    ids=["a page before itself", "bits that are not there", "one run", "many groups", "no bits"],
+)
+def test_a_hostile_file_is_refused_before_it_fills_the_memory_or_the_time(hostile: bytes, said: str) -> None:
+    """A few bytes cannot make a reader go round for ever, nor claim gigabytes of cells."""
+    with pytest.raises(UnreadableTableError, match=said):
+        read_parquet(hostile)
+
+
+def test_a_long_word_of_many_cells_is_held_once() -> None:
+    """A column in which one long text stands in every row needs the memory of one."""
+    frame = pl.DataFrame({"a": ["x" * 100_000] * 5_000})
+    file = io.BytesIO()
+    pq.write_table(frame.to_arrow().cast(pa.schema([("a", pa.string())])), file, compression="gzip")
+
+    cells = read_parquet(file.getvalue())[0]["a"]
+
+    assert (len(cells), len(set(map(id, cells)))) == (5_000, 1)
