@@ -22,7 +22,7 @@ from otel_experiments.model.batch import RunStateChange, WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.run import Run, RunFacts
-from otel_experiments.model.span import Event, Link, Resource, Span
+from otel_experiments.model.span import Event, Link, Resource, Scope, Span
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.events import ML_RUN_ENVIRONMENT
 
@@ -49,11 +49,24 @@ _COMMON: Final = frozenset({
 _LEAST_NAME: Final = 3
 _IN_HOME: Final = re.compile(r"(?:/home/|/Users/|[Cc]:\\Users\\)([^/\\\s:]+)")
 
-_URL: Final = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+|\b[\w.-]+@[\w.-]+:[\w./~-]+")
-_MAIL: Final = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+# Each repetition that something else has to follow has a bound: a long text without it takes time in proportion to its length.
+_URL: Final = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s'\"<>]+|[\w.-]{1,64}@[\w.-]{1,255}:[\w./~-]+")
+_MAIL: Final = re.compile(r"[\w.+-]{1,64}@(?:[A-Za-z][\w-]{1,62}(?:\.[\w-]{1,63})*|(?:\d{1,3}\.){3}\d{1,3})")
+"""`recall@10` and `mAP@0.5` are names of metrics."""
 _ADDRESS: Final = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
-_WHOLE_PATH: Final = re.compile(r"(?:~[\w.-]*)?/[^\n]*[\w/][^\n]*|(?:[A-Za-z]:[\\/]|\\\\)[^\n]*")
-_PATH: Final = re.compile(r"(?<![\w/.<])(?:~[\w.-]*/|/(?=[\w.~-])|[A-Za-z]:[\\/]|\\\\)[^\s'\"<>|:;,)\]}]*")
+_NUMBERED: Final = re.compile(
+    r"(?<![\w:.])(?=[0-9A-Fa-f]{4}:[0-9A-Fa-f:]{0,35}:|(?:[0-9A-Fa-f]{1,4}:){5})"
+    r"(?=[0-9A-Fa-f:]{0,40}::|(?:[0-9A-Fa-f]{1,4}:){5})[0-9A-Fa-f:]{6,45}(?:%\w{1,16})?(?![\w:])"
+)
+"""Addresses of IPv6, and of network cards."""
+_WHOLE_PATH: Final = re.compile(r"(?:~[\w.-]*)?/|[A-Za-z]:[\\/]|\\\\")
+_IN_PATH: Final = re.compile(r"[\w/\\]")
+_PATH: Final = re.compile(
+    r"(?:(?:(?<![\w/.<])|(?<=\A-[A-Za-z])|(?<=\s-[A-Za-z]))(?:~[\w.-]*/|/(?=[\w.~-])|[A-Za-z]:[\\/]|\\\\)"
+    r"|/(?:home|Users)/)[^\s'\"<>|:;,)\]}]*"
+    r"(?: [^\s'\"<>|:;,)\]}/\\]+[/\\][^\s'\"<>|:;,)\]}]*)*(?: [\w-]{1,64}\.[A-Za-z]\w{0,9}(?![\w.]))?"
+)
+"""A path may go on after a space, where what comes next has a slash in it or the ending of a file."""
 _HEX: Final = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-f]{32}|[0-9a-f]{16})(?![0-9A-Za-z])")
 _UUID: Final = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9A-Za-z])")
 _ZERO: Final = re.compile(r"0+")
@@ -85,35 +98,47 @@ class Anonymizer:
 
     def learn(self, run: Run) -> None:
         """Take the names of the machine and the user from a run, so that they are found in texts."""
-        machines = [run.resource.get(key) for key in _MACHINES]
-        if run.owner is not None:
-            machines.append(run.owner.host)
-        users = [run.resource.get(key) for key in _USERS]
-        texts: list[object] = list(run.resource.values())
+        self._learn(run.resource, () if run.owner is None else (run.owner.host,))
+
+    def learn_all(self, *parts: Sequence[Span | LogRecord | InstrumentPoint]) -> None:
+        """Take the names from telemetry that is read together: other ranks have resources of their own."""
+        for part in parts:
+            for resource in {id(item.resource): item.resource for item in part}.values():
+                self._learn(resource.attributes)
+
+    def _learn(self, resource: Mapping[str, Any], hosts: Sequence[object] = ()) -> None:
+        machines = [*hosts, *(resource.get(key) for key in _MACHINES)]
+        machines += [
+            one.partition(".")[0] for one in machines if isinstance(one, str) and not _ADDRESS.match(one)
+        ]
+        users = [resource.get(key) for key in _USERS]
+        texts: list[object] = list(resource.values())
         for value in texts:
             found = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
             users += [name for text in found if isinstance(text, str) for name in _IN_HOME.findall(text)]
         for names, shown in ((machines, "<host>"), (users, "<user>")):
             for name in names:
                 is_name = isinstance(name, str) and len(name) >= _LEAST_NAME
-                if is_name and str(name).lower() not in _COMMON and name not in self._words:
-                    self._words[str(name)] = shown
+                lowered = str(name).lower()
+                if is_name and lowered not in _COMMON and lowered not in self._words:
+                    self._words[lowered] = shown
                     self._pattern = None
 
     def text(self, text: str) -> str:
         """Return a text without what its patterns find."""
         if not text:
             return text
-        if _WHOLE_PATH.fullmatch(text):
+        if "\n" not in text and (whole := _WHOLE_PATH.match(text)) and _IN_PATH.search(text, whole.end()):
             return "<path>"
         changed = _URL.sub("<url>", text)
         changed = _MAIL.sub("<email>", changed)
         changed = _PATH.sub("<path>", changed)
         changed = _ADDRESS.sub("<address>", changed)
+        changed = _NUMBERED.sub("<address>", changed)
         changed = _UUID.sub(self._other_uuid, changed)
         changed = _HEX.sub(lambda found: self.id(found[0]), changed)
         if self._words:
-            changed = self._words_pattern.sub(lambda found: self._words[found[0]], changed)
+            changed = self._words_pattern.sub(lambda found: self._words[found[0].lower()], changed)
         return changed
 
     def _other_uuid(self, found: re.Match[str]) -> str:
@@ -124,7 +149,8 @@ class Anonymizer:
     def _words_pattern(self) -> re.Pattern[str]:
         if self._pattern is None:
             longest_first = sorted(self._words, key=len, reverse=True)
-            self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
+            either = "|".join(map(re.escape, longest_first))
+            self._pattern = re.compile(rf"(?<![^\W_])(?:{either})(?![^\W_])", re.IGNORECASE)
         return self._pattern
 
     # Any: what is stored as a value: texts, numbers, lists and mappings of them.
@@ -133,10 +159,14 @@ class Anonymizer:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
-            return self.attributes(value)
+            return {self.text(key): one for key, one in self.attributes(value).items()}
         if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
             return [self.value(one) for one in value]
         return value
+
+    def chosen(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return params or tags, whose names a user chose: none is left out for what it is called."""
+        return {key: self.value(value) for key, value in values.items()}
 
     def attributes(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return attributes without those that are left out."""
@@ -145,6 +175,9 @@ class Anonymizer:
     def resource(self, resource: Resource) -> Resource:
         """Return a resource without those that are left out."""
         return Resource(self.attributes(resource.attributes), resource.schema_url)
+
+    def _scope(self, scope: Scope) -> Scope:
+        return replace(scope, attributes=self.attributes(scope.attributes)) if scope.attributes else scope
 
     def run(self, run: Run) -> Run:
         """Return a run without its owner; see `learn`, which has to come first for all runs of an export."""
@@ -176,6 +209,7 @@ class Anonymizer:
             events=tuple(self._event(event) for event in span.events),
             links=tuple(self._link(link) for link in span.links),
             resource=self.resource(span.resource),
+            scope=self._scope(span.scope),
             trace_state="",
         )
 
@@ -196,12 +230,14 @@ class Anonymizer:
         is_snapshot = record.event_name == ML_RUN_ENVIRONMENT.name
         return replace(
             record,
+            event_name=self.text(record.event_name),
             body=self.value(_without_code(record.body) if is_snapshot else record.body),
             attributes=self.attributes(record.attributes),
             trace_id=self.optional_id(record.trace_id),
             span_id=self.optional_id(record.span_id),
             run_id=self.optional_id(record.run_id),
             resource=self.resource(record.resource),
+            scope=self._scope(record.scope),
         )
 
     def instrument_point(self, point: InstrumentPoint) -> InstrumentPoint:
@@ -212,6 +248,8 @@ class Anonymizer:
             exemplars=tuple(self.attributes(one) for one in point.exemplars),
             run_id=self.optional_id(point.run_id),
             resource=self.resource(point.resource),
+            scope=self._scope(point.scope),
+            description=self.text(point.description),
         )
 
     def artifact(self, logged: ArtifactLogged) -> ArtifactLogged:
@@ -247,6 +285,7 @@ class Anonymizer:
         """Return a page of `Store.whole_run`, or of `Store.stored_pages`; what was not sent and attached is not in it."""
         for run in batch.runs:
             self.learn(run)
+        self.learn_all(batch.spans, batch.log_records, batch.instrument_points)
         return WriteBatch(
             runs=[self.run(one) for one in batch.runs],
             state_changes=[self.state_change(one) for one in batch.state_changes],

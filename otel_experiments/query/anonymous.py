@@ -83,12 +83,12 @@ class AnonymousStore:
     def params(self, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
         """Return the params of each run, without what says who and where."""
         found = self._store.params(self._reals(run_ids))
-        return {self._made.id(run_id): self._made.attributes(one) for run_id, one in found.items()}
+        return {self._made.id(run_id): self._made.chosen(one) for run_id, one in found.items()}
 
     def tags(self, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """Return the tags of each run, without what says who and where."""
         found = self._store.tags(self._reals(run_ids))
-        return {self._made.id(run_id): self._made.attributes(one) for run_id, one in found.items()}
+        return {self._made.id(run_id): self._made.chosen(one) for run_id, one in found.items()}
 
     def series(self, run_ids: Sequence[str], *, name: str | None = None) -> dict[str, list[Series]]:
         """Return the series of each run; names of metrics stay."""
@@ -115,11 +115,14 @@ class AnonymousStore:
         """Return spans with other ids."""
         if query.run_id is not None:
             query = replace(query, run_id=self._real.get(query.run_id, ""))
-        return [self._made.span(span) for span in self._store.spans(query)]
+        found = self._store.spans(query)
+        self._made.learn_all(found)
+        return [self._made.span(span) for span in found]
 
     def log_records(self, *, run_id: str | None = None, event_name: str | None = None) -> list[LogRecord]:
         """Return log records with other ids."""
         found = self._store.log_records(run_id=self._optional(run_id), event_name=event_name)
+        self._made.learn_all(found)
         return [self._made.log_record(one) for one in found]
 
     def instrument_points(
@@ -127,6 +130,7 @@ class AnonymousStore:
     ) -> list[InstrumentPoint]:
         """Return data points of instruments with other ids."""
         found = self._store.instrument_points(run_id=self._optional(run_id), name=name)
+        self._made.learn_all(found)
         return [self._made.instrument_point(one) for one in found]
 
     def artifacts(self, query: ArtifactQuery) -> list[StoredArtifact]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Owner, Run, RunState
-from otel_experiments.model.span import Event, Link, Resource, Span
+from otel_experiments.model.span import Event, Link, Resource, Scope, Span
 from otel_experiments.query import Reader
 from otel_experiments.query.anonymous import anonymous
 from otel_experiments.query.export.otlp import export_otlp
@@ -273,3 +274,88 @@ def test_anonymous_runs_answer_no_sql(reader):
 def test_paths_and_addresses_in_texts_are_replaced(text, expected):
     """What looks like one is what it was; fractions, names with a slash and digests stay."""
     assert Anonymizer("s").text(text) == expected
+
+
+@pytest.mark.parametrize(
+    "unit", ["/" + "a" * 40 + "\nb", "a-", "a", "a.", "b.@", "a@", "~a", "1.", "fe:", " a", "/a b", "x://"]
+)
+def test_a_long_text_takes_time_in_proportion_to_its_length(unit):
+    """Whatever a long text repeats, the patterns pass over it: a quadratic one would take an hour."""
+    for text in (unit * (400_000 // len(unit)), "/" + unit * (400_000 // len(unit)) + "\nb"):
+        assert Anonymizer("s").text(text) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("gcc -I/home/bob/inc", "gcc -I<path>"),
+        ("-I/opt/x/inc", "-I<path>"),
+        ("x/home/bob/y", "x<path>"),
+        ("see /home/jane doe/secret plan.txt now", "see <path> now"),
+        ("wrote /a/b in 3 s", "wrote <path> in 3 s"),
+        ("at fe80::1ff:fe23:4567:890a, 2001:db8::1", "at <address>, <address>"),
+        ("card 00:1a:2b:3c:4d:5e", "card <address>"),
+        ("12:30:45, 2026-11-30T12:30:45, x[1::2], std::vector", "12:30:45, 2026-11-30T12:30:45, x[1::2], std::vector"),
+        ("bob@acme, bob@10.1.2.3", "<email>, <email>"),
+        ("recall@10, mAP@0.5, recall@k", "recall@10, mAP@0.5, recall@k"),
+        ("on gpu17 and GPU17.ACME.CORP, gpu170", "on <host> and <host>, gpu170"),
+        ("JaneSmith, model_janesmith_v2, janesmithson", "<user>, model_<user>_v2, janesmithson"),
+    ],
+)  # fmt: skip
+def test_names_and_paths_are_found_as_people_write_them(text, expected):
+    """A flag before a path, a space in it, another case, the short name of a machine: all are found; other words stay."""
+    made = Anonymizer("s")
+    made.learn(
+        Run(
+            PARENT, "e", "n", RunState.RUNNING, 1, resource={attr.HOST_NAME: "gpu17.acme.corp", attr.PROCESS_OWNER: "janesmith"}
+        )
+    )  # fmt: skip
+
+    assert made.text(text) == expected
+
+
+@pytest.mark.parametrize("what", ["spans", "logs", "events", "instruments", "otlp"])
+def test_other_ranks_and_libraries_say_nothing_either(what):
+    """Machines of other ranks, attributes of scopes, names of events, keys of bodies and descriptions are looked at."""
+    other = Resource({attr.HOST_NAME: "gpunode1", attr.PROCESS_OWNER: "carol"})
+    scope = Scope("lib", attributes={attr.HOST_NAME: "gpunode1", "p": "/home/dave"})
+    run = Run(PARENT, "exp", "a", RunState.SUCCEEDED, NOW_NS, NOW_NS, NOW_NS + 1)
+    batch = WriteBatch(runs=[run])
+    batch.spans.append(
+        Span(PARENT, SPAN, "first, on gpunode1", NOW_NS, NOW_NS + 1, run_id=PARENT, scope=scope)
+    )
+    batch.spans.append(Span(PARENT, "4e" * 8, "second", NOW_NS, NOW_NS + 1, run_id=PARENT, resource=other))
+    for name in ("", "saved /home/dave/x"):
+        record = LogRecord(NOW_NS, NOW_NS, event_name=name, body={"gpunode1": 1, "/home/dave/data": "CAROL"}, run_id=PARENT, scope=scope)  # fmt: skip
+        batch.log_records += [record, replace(record, time_ns=NOW_NS + 1, resource=other)]
+    batch.instrument_points.append(
+        InstrumentPoint("n", "sum", NOW_NS, value=3, description="of gpunode1 at /home/dave", scope=scope, run_id=PARENT, resource=other)
+    )  # fmt: skip
+    store = open_store("memory://")
+    store.apply(batch)
+
+    with Reader(store) as opened:
+        text = exported(opened, what)
+
+    assert [one for one in ("gpunode1", "dave", "carol") if one in text.lower()] == []
+    assert len(text) > 50
+
+
+def test_names_of_params_and_tags_stay_whatever_they_are_called():
+    """A param called `client.lr` is not an attribute about a client: it is in the export as it is in the run."""
+    batch = WriteBatch(runs=[Run(PARENT, "exp", "a", RunState.SUCCEEDED, NOW_NS, NOW_NS, NOW_NS + 1)])
+    batch.params += [
+        ParamSet(PARENT, "client.lr", 0.1, NOW_NS),
+        ParamSet(PARENT, "network.hidden", 64, NOW_NS),
+    ]
+    batch.tags.append(TagSet(PARENT, "device.kind", "A100", NOW_NS))
+    store = open_store("memory://")
+    store.apply(batch)
+
+    with Reader(store) as opened:
+        found = json.loads(exported(opened, "runs"))
+
+    assert (found["params"], found["tags"]) == (
+        {"client": {"lr": 0.1}, "network": {"hidden": 64}},
+        {"device.kind": "A100"},
+    )
