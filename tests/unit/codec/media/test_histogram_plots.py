@@ -139,6 +139,115 @@ def test_confusion_matrix_is_that_of_scikit_learn() -> None:
     assert confusion_matrix(true, probs=np.eye(4)[said]).data["counts"] == wanted
 
 
+BINARY = {
+    "0 and 1": [0, 1],
+    "1 and 2": [1, 2],
+    "0 and 2": [0, 2],
+    "-1 and 1": [-1, 1],
+    "booleans": [False, True],
+    "floats": [0.0, 1.0],
+    "texts": ["neg", "pos"],
+}
+
+
+@pytest.mark.parametrize("kind", BINARY)
+def test_labels_of_two_classes_of_any_kind_are_judged_as_scikit_learn_judges_them(kind: str) -> None:
+    """Whatever two labels there are, the larger one is positive, and the curve has its name."""
+    places, scores = examples()
+    two = BINARY[kind]
+    labels = np.array(two)[places]
+    (curve,) = roc_curve(labels, scores).data["curves"]
+    (precision,) = pr_curve(labels.tolist(), scores).data["curves"]
+    assert curve["area"] == pytest.approx(metrics.roc_auc_score(labels, scores))
+    assert precision["area"] == pytest.approx(
+        metrics.average_precision_score(labels, scores, pos_label=two[1])
+    )
+    assert curve["name"] == str(1 if kind in {"booleans", "floats"} else two[1])
+    named = roc_curve(labels, scores, class_names=["no", "yes"]).data["curves"][0]
+    assert (named["name"], named["area"]) == ("yes", curve["area"])
+
+
+def test_the_positive_label_can_be_chosen() -> None:
+    """With pos_label= the curve is of that label, among two labels or more, as scikit-learn has it."""
+    places, scores = examples()
+    names = np.array(["cat", "dog"])[places]
+    (curve,) = roc_curve(names, 1 - scores, pos_label="cat").data["curves"]
+    assert (curve["name"], curve["area"]) == ("cat", pytest.approx(metrics.roc_auc_score(places, scores)))
+    three = RANDOM.integers(0, 3, 300)
+    x, y, _ = metrics.roc_curve(three, scores, pos_label=2)
+    assert roc_curve(three, scores, pos_label=2).data["curves"][0]["area"] == pytest.approx(metrics.auc(x, y))
+
+
+@pytest.mark.parametrize(
+    ("classes", "names"),
+    [
+        ([0, 1, 2], None),
+        ([1, 2, 3], None),
+        (["a", "b", "c"], None),
+        ([3, 1, 2], [3, 1, 2]),
+        (["c", "a", "b"], ["c", "a", "b"]),
+    ],
+)
+def test_labels_of_several_classes_meet_their_columns(classes: list[Any], names: list[Any] | None) -> None:
+    """Labels are indices of the columns, the names given, or the sorted classes, as the columns of predict_proba are."""
+    places = RANDOM.integers(0, 3, 200)
+    scores = RANDOM.random((200, 3))
+    curves = roc_curve(np.array(classes)[places], scores, class_names=names).data["curves"]
+    assert [curve["name"] for curve in curves] == [str(label) for label in classes]
+    for place, curve in enumerate(curves):
+        assert curve["area"] == pytest.approx(metrics.roc_auc_score(places == place, scores[:, place]))
+
+
+def test_rows_of_zeros_and_ones_are_labels() -> None:
+    """One-hot labels, several at a time too, are judged column by column; so are scores of two columns and of one."""
+    places, scores = RANDOM.integers(0, 3, 200), RANDOM.random((200, 3))
+    plain = roc_curve(places, scores).data
+    assert roc_curve(np.eye(3)[places], scores).data == plain
+    several = RANDOM.integers(0, 2, (200, 3))
+    assert [curve["area"] for curve in roc_curve(several, scores).data["curves"]] == pytest.approx(
+        metrics.roc_auc_score(several, scores, average=None)
+    )
+    two, one = examples()
+    wanted = roc_curve(two, one).data
+    assert roc_curve(two[:, None], one[:, None]).data == roc_curve(np.eye(2)[two], one).data == wanted
+    assert roc_curve(np.eye(2)[two], np.stack([1 - one, one], 1)).data["curves"][1] == wanted["curves"][0]
+    said = RANDOM.integers(0, 3, 200)
+    assert confusion_matrix(np.eye(3)[places], np.eye(3)[said]).data == confusion_matrix(places, said).data
+
+
+def test_labels_that_are_tensors_are_their_numbers() -> None:
+    """Scalars of an array library in a list are labels as their numbers are."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    labels, scores = [0, 1, 1, 0], [0.1, 0.9, 0.4, 0.5]
+    tensors = [torch.tensor(label) for label in labels]
+    assert (
+        roc_curve(tensors, torch.tensor(scores, dtype=torch.float64)).data == roc_curve(labels, scores).data
+    )
+    assert confusion_matrix(tensors, tensors).data == confusion_matrix(labels, labels).data
+
+
+def test_words_of_other_trackers_are_taken() -> None:
+    """What other trackers call the arguments works; what has no effect is told, and nothing raises."""
+    true, scores, names = [0, 1, 2, 1], np.eye(3)[[0, 1, 2, 0]] + 0.1, ["a", "b", "c"]
+    wanted = roc_curve(true, scores, class_names=names).data
+    assert roc_curve(true, scores, names).data == wanted
+    assert roc_curve(y_true=true, y_probas=scores, labels=names).data == wanted
+    assert roc_curve(true, scores, names, classes_to_plot=["b", 2]).data["curves"] == wanted["curves"][1:]
+    assert pr_curve(y_true=true, y_probas=scores, labels=names).data == pr_curve(true, scores, names).data
+    counts = confusion_matrix(true, [0, 1, 2, 0], class_names=names).data
+    assert confusion_matrix(y_true=true, preds=[0, 1, 2, 0], class_names=names).data == counts
+    assert confusion_matrix(true, [0, 1, 2, 0], labels=names).data == counts
+    told: list[str] = []
+    for plot in (
+        confusion_matrix(true, true, title="c", split_table=True),
+        roc_curve(true, scores, title="r", sample_wait=[1]),
+        pr_curve(true, scores, title="p", interp_size=21),
+    ):
+        assert encode_media(plot, told.append)
+        assert plot.caption in {"c", "r", "p"}
+    assert [text.partition(" ")[0] for text in told] == ["split_table=", "sample_wait=", "interp_size="]
+
+
 def test_plot_comes_back_as_it_was() -> None:
     """What is stored of a plot is its numbers."""
     plot = confusion_matrix([0, 1], [1, 1])
@@ -150,8 +259,23 @@ def test_plot_comes_back_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("plot", "reason"),
     [
-        (roc_curve([0, 0], [0.1, 0.2]), "all examples are of one class"),
-        (pr_curve([0, 0], [0.1, 0.2]), "no example is positive"),
+        (roc_curve([0, 0], [0.1, 0.2]), "no example is of the class 1"),
+        (roc_curve([1, 1], [0.1, 0.2]), "all examples are of one class"),
+        (pr_curve([0, 0], [0.1, 0.2]), "no example is of the class 1"),
+        (roc_curve([0, 1, 2], [0.1, 0.2, 0.3]), "the 3 classes 0, 1, 2, and one score an example judges two"),
+        (roc_curve(["a", "a"], [0.1, 0.2]), "all examples are of one class, 'a'"),
+        (roc_curve([0, 0.5], [0.1, 0.2]), "0.5, which is no class"),
+        (roc_curve([0, math.nan], [0.1, 0.2]), "nan, which is no class"),
+        (roc_curve([0, "a"], [0.1, 0.2]), "labels of several kinds"),
+        (roc_curve([0, 1], [0.1, 0.2], pos_label=2), "pos_label=2 is none of the labels 0, 1"),
+        (roc_curve([0, 7, 1], np.eye(3), classes_to_plot=[5]), "none of the classes"),
+        (roc_curve([0, 7, 0], np.eye(3)), "y_true has the classes 0, 7, and the scores are of 3"),
+        (roc_curve([0, 1, 0], np.eye(3)), "no example is of the class 2"),
+        (roc_curve(np.eye(3), [0.1, 0.2, 0.3]), "y_true is of 3 classes"),
+        (roc_curve([0, 1], [0.1, 0.2], class_names=["a"]), "class_names has 1 names"),
+        (roc_curve(), "y_true is a list or an array, not None"),
+        (confusion_matrix(), "y_true is a list or an array, not None"),
+        (confusion_matrix(np.eye(2) * 0.5, [0, 1]), "pass y_true= and probs= by name"),
         (roc_curve([0], [0.1, 0.2]), "y_true has 1 examples and y_score 2"),
         (roc_curve([0, 1], [0.1, math.nan]), "NaN or infinities"),
         (roc_curve([0, 1], [[0.1, 0.9], [0.2]]), "examples x classes"),
