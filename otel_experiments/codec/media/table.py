@@ -16,7 +16,7 @@ from otel_experiments._short_repr import short
 from otel_experiments.codec.media.columns import Column, column_of
 from otel_experiments.codec.media.library import is_array, is_of
 from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell
-from otel_experiments.codec.media.pandas_frame import columns_of_frame
+from otel_experiments.codec.media.pandas_frame import Form, columns_of_frame, frame_of
 from otel_experiments.codec.media.parquet_read import UnreadableTableError, read_parquet
 from otel_experiments.codec.media.parquet_write import parquet_bytes
 from otel_experiments.codec.text import clean_text, shown, text_of
@@ -71,6 +71,7 @@ class Table(Media):
         self._more: list[Sequence[Any]] = []
         self._is_as_given = True
         self._stored: bytes | None = None
+        self._form: Form = {}
 
     def __repr__(self) -> str:
         try:
@@ -121,7 +122,7 @@ class Table(Media):
         if is_pandas(self._given) and self._is_frame_as_given():
             return self._given
         pandas = _package("pandas", "table.to_pandas()")
-        return pandas.DataFrame({name: _listed(cells) for name, cells in self._columns().items()})
+        return frame_of(pandas, {name: _listed(cells) for name, cells in self._columns().items()}, self._form)
 
     def to_polars(self) -> Any:  # a DataFrame; as above
         """Return the table as a frame of polars.
@@ -174,7 +175,10 @@ class Table(Media):
             raise MediaRefusedError(why=f"its columns have different numbers of cells: {found}")
         source = "pandas" if is_pandas(given) else "rows"
         return self._encoded(
-            parquet_bytes(columns, _facts(columns, source)), columns[0].count, len(columns), source
+            parquet_bytes(columns, _facts(columns, source, self._form)),
+            columns[0].count,
+            len(columns),
+            source,
         )
 
     def _encoded(self, data: bytes, rows: int, columns: int, source: str) -> Encoded:
@@ -207,9 +211,14 @@ class Table(Media):
 
     def _read(self) -> dict[str, Any]:
         given = self._given
+        found: dict[str, Any] | None
         if self._stored is not None:
-            return _stored_columns(self._stored)
-        found = _frame_columns(given)
+            found, self._form = _stored_columns(self._stored)
+            return found
+        if is_pandas(given):
+            found, self._form = columns_of_frame(given, self._problems.append)
+        else:
+            found = _frame_columns(given)
         if found is None:
             found = self._of_rows(given)
         if self._names is not None and found and len(self._names) == len(found):
@@ -305,16 +314,16 @@ def _package(name: str, purpose: str) -> Any:  # a module
         raise MissingPackageError(package=name, purpose=purpose, extra=_EXTRA) from error
 
 
-def _facts(columns: Sequence[Column], source: str) -> dict[str, str]:
+def _facts(columns: Sequence[Column], source: str, form: Form) -> dict[str, str]:
     kinds = {
         column.name: column.media_type or column.kind
         for column in columns
         if column.kind == "json" or column.media_type
     }
-    return {_FACTS: json.dumps({"source": source, "columns": kinds})}
+    return {_FACTS: json.dumps({"source": source, "columns": kinds} | ({"frame": form} if form else {}))}
 
 
-def _stored_columns(data: bytes) -> dict[str, Any]:
+def _stored_columns(data: bytes) -> tuple[dict[str, Any], Form]:
     try:
         columns, texts = read_parquet(data)
     except UnreadableTableError as error:
@@ -325,17 +334,15 @@ def _stored_columns(data: bytes) -> dict[str, Any]:
         found = parquet.read_table(pyarrow.BufferReader(data))
         columns = {name: found.column(name).to_pylist() for name in found.column_names}
         texts = {}
-    kinds = json.loads(texts.get(_FACTS, "{}")).get("columns", {})
-    for name, kind in kinds.items():
+    facts = json.loads(texts.get(_FACTS, "{}"))
+    for name, kind in facts.get("columns", {}).items():
         if kind == "json":
             columns[name] = [None if cell is None else json.loads(cell) for cell in columns[name]]
-    return dict(columns)
+    return dict(columns), facts.get("frame", {})
 
 
 def _frame_columns(given: Any) -> dict[str, Any] | None:
-    """Return the columns of a frame, a mapping of columns or an array; None for rows."""
-    if is_pandas(given):
-        return columns_of_frame(given)
+    """Return the columns of a frame of polars or Arrow, a mapping of columns or an array; None for rows."""
     if is_polars(given):
         return {series.name: series.to_list() for series in given.get_columns()}
     if is_arrow(given):

@@ -139,6 +139,67 @@ def test_frame_of_pandas_is_kept_with_its_index() -> None:
     assert math.isnan(second[1])
 
 
+def read_back(value: object) -> Any:
+    """Return the frame of pandas that a stored value is read as."""
+    return table_of(stored(value)).to_pandas()
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame(np.eye(2)),
+        pd.DataFrame(np.eye(2), index=["a", "b"]),
+        pd.DataFrame(np.eye(3)).iloc[1:],
+        pd.DataFrame({"x": [1, 2]}, index=pd.Index([3, 4], name="id")),
+        pd.DataFrame({"index": [1, 2]}, index=[3, 4]),
+        pd.DataFrame(np.eye(2), columns=pd.MultiIndex.from_product([["a"], ["x", 1]], names=["up", None])),
+        pd.DataFrame(np.eye(2), index=pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["k", None])),
+        pd.DataFrame(np.eye(2), columns=pd.Index([0, True], name="class", dtype=object)),
+        pd.DataFrame({"x": [1.5]}, index=pd.to_datetime(["2026-01-02"]).as_unit("us")),
+        pd.DataFrame({"id": pd.array([2**60 + 1, None], dtype="Int64")}),
+        pd.DataFrame({"id": pd.array([2**63 + 1, None], dtype="UInt64")}),
+        pd.DataFrame({"is": pd.array([True, None], dtype="boolean")}),
+    ],
+)
+def test_frame_of_pandas_comes_back_with_labels_index_and_digits(frame: Any) -> None:
+    """Numbers and tuples as labels, an index, and integers beside missing ones are what they were."""
+    pd.testing.assert_frame_equal(read_back(frame), frame, check_column_type=False, check_freq=False)
+    assert list(map(type, read_back(frame).columns)) == list(map(type, frame.columns))
+
+
+def test_integers_keep_their_digits_in_frames_of_pandas() -> None:
+    """Large integers beside None or floats are exact in the frame that a table is made into."""
+    cells = {
+        "gap": [2**60 + 1, None],
+        "unsigned": [2**63 + 1, None],
+        "large": [2**70, None],
+        "floats": [2**60 + 1, 0.5],
+    }
+    for made in (Table(cells).to_pandas(), read_back(Table(cells))):
+        found = {name: [None if cell is pd.NA else cell for cell in made[name].tolist()] for name in cells}
+        assert found == cells
+        assert made.dtypes.astype(str).tolist() == ["Int64", "UInt64", "object", "object"]
+    small = Table({"whole": [1, 2], "float": [0.5, None], "both": [1, 0.5]}).to_pandas()
+    assert small.dtypes.astype(str).tolist() == ["int64", "float64", "float64"]
+
+
+def test_labels_that_cannot_be_kept_are_said() -> None:
+    """Labels of columns that no table holds, times say, become texts, and that is told."""
+    told: list[str] = []
+    frame = pd.DataFrame([[1, 2]], columns=pd.to_datetime(["2026-01-01", "2026-01-02"]))
+    assert table_of(stored(frame, told)).to_pandas().columns[0] == "2026-01-01 00:00:00"
+    assert told == ["the labels of 2 columns are kept as texts: a table cannot hold Timestamp as a label"]
+
+
+def test_columns_that_are_added_to_a_frame_have_their_names() -> None:
+    """A column and a row that are added to a frame with an index of its own are in the frame read back."""
+    table = Table(pd.DataFrame(np.eye(2), index=["a", "b"]))
+    table.add_column("c", [1, 2])
+    table.add_data("z", 0, 0, 3)
+    made = read_back(table)
+    assert (made.columns.tolist(), made.index.tolist()) == ([0, 1, "c"], ["a", "b", "z"])
+
+
 def test_frames_of_polars_and_arrow_are_kept_with_their_types() -> None:
     """Types that only polars or Arrow have, lists say, are there when they read the table again."""
     cells = {"l": [[1, 2], [3]], "s": ["a", None], "i": [1, 2]}
