@@ -30,6 +30,9 @@ TYPES: Final = {
 }
 _NUMBERS_OF_MODES: Final = {"1": 1, "L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 _KEPT_MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
+_WITH_ALPHA: Final = {"PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
+_NUMBERS: Final = ("F", "I")
+"""Modes of Pillow whose pixels are no bytes: floats, integers of 16 or 32 bits. Its own conversion cuts them off at 255."""
 
 
 class Image(Media):
@@ -78,7 +81,7 @@ class Image(Media):
             media_type, ending = media_type_of(path, TYPES, "a picture")
             return Encoded(self.type, media_type, ending, path, {SOURCE: "file"}, self.caption)
         if is_pillow(data):
-            return self._of_pillow(data)
+            return self._of_pillow(data, tell)
         if figure.is_drawn(data):
             drawn = figure.Figure(data, self.caption).encode(tell)
             return Encoded(
@@ -90,20 +93,22 @@ class Image(Media):
             )
         return self._of_array(data, tell)
 
-    def _of_array(self, data: Any, tell: Tell) -> Encoded:
+    def _of_array(self, data: Any, tell: Tell, source: str = "array") -> Encoded:
         pixels = pixels_of(data, tell, channels=self.channels)
         height, width, count = pixels.shape
         if self.mode is not None and _NUMBERS_OF_MODES.get(self.mode) != count:
             tell(
                 f"mode={shown(self.mode)} is not that of its {count} channels: it is kept as {mode_of(pixels)}"
             )
-        facts = {SOURCE: "array", "width": width, "height": height, "mode": mode_of(pixels)}
+        facts = {SOURCE: source, "width": width, "height": height, "mode": mode_of(pixels)}
         return Encoded(self.type, PNG, ".png", png_write.png_bytes(pixels), facts, self.caption)
 
-    def _of_pillow(self, image: Any) -> Encoded:
+    def _of_pillow(self, image: Any, tell: Tell) -> Encoded:
         if 0 in image.size:
             raise MediaRefusedError(why=f"a picture of {image.size[0]} x {image.size[1]} pixels is empty")
-        mode = self.mode or (image.mode if image.mode in _KEPT_MODES else "RGB")
+        if image.mode.startswith(_NUMBERS) and image.mode != "I;16":
+            return self._of_array(image, tell, "pillow")
+        mode = self.mode or (image.mode if image.mode in _KEPT_MODES else _WITH_ALPHA.get(image.mode, "RGB"))
         if mode != image.mode:
             image = image.convert(mode)
         written = io.BytesIO()

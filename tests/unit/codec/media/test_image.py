@@ -118,6 +118,37 @@ def test_image_of_pillow_is_kept_in_each_mode(mode: str) -> None:
     assert told == []
 
 
+@pytest.mark.parametrize("mode", ["F", "I", "I;16", "I;16B"])
+def test_image_of_pillow_with_numbers_is_kept_as_the_array_is(mode: str) -> None:
+    """Floats and integers above 255 are not cut off: 16 bits are kept, floats go from 0 to 1."""
+    numbers = np.array(
+        [[0, 300, 65535]], {"F": np.float32, "I": np.int32, "I;16": np.uint16, "I;16B": ">u2"}[mode]
+    )
+    if mode == "F":
+        numbers = numbers / np.float32(65535)
+    image = PIL.Image.frombytes(mode, (3, 1), numbers.tobytes())
+    encoded, told = kept(image)
+    assert told == []
+    assert encoded.metadata["source"] == "pillow"
+    assert np.asarray(drawn(image)).tolist() == np.asarray(drawn(Image(np.asarray(image)))).tolist()
+    assert np.asarray(drawn(image)).tolist() == ([[0, 1, 255]] if mode == "F" else [[0, 300, 65535]])
+
+
+def test_numbers_of_an_image_of_pillow_that_are_no_pixels_are_said() -> None:
+    """Integers above 65535 and floats above 1 are cut off, and that is told; another mode than asked for, too."""
+    image = PIL.Image.fromarray(np.array([[0, 1000, 70000]], np.int32))
+    assert kept(image)[1] == kept(Image(np.array([[0, 1000, 70000]])))[1] != []
+    assert "its floats go from -1 to 1" in kept(PIL.Image.fromarray(np.array([[-1, 1]], np.float32)))[1][0]
+    assert "mode='RGB'" in kept(Image(PIL.Image.new("F", (2, 2)), mode="RGB"))[1][0]
+
+
+def test_an_image_of_pillow_keeps_what_is_transparent() -> None:
+    """A palette with an alpha channel is stored with it."""
+    image = PIL.Image.new("RGBA", (2, 1), (10, 20, 30, 0)).convert("PA")
+    assert drawn(image)[0, 0].tolist()[3] == 0
+    assert kept(image)[0].metadata["mode"] == "RGBA"
+
+
 def test_file_is_kept_as_it_is() -> None:
     """The path of a picture is not opened: the file is what is kept."""
     encoded, _ = kept(Image("sample.JPG", caption="cat"))
