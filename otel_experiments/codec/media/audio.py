@@ -7,8 +7,9 @@ import struct
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from otel_experiments._short_repr import short
 from otel_experiments.codec.media.library import as_array, numpy
-from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell, media_type_of
+from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell, described, media_type_of
 from otel_experiments.codec.text import shown
 from otel_experiments.errors import MediaRefusedError
 
@@ -47,6 +48,10 @@ class Audio(Media):
         super().__init__(caption, {})
         self.data = data_or_path
         self.sample_rate = sample_rate
+
+    def _described(self) -> str:
+        rate = "" if self.sample_rate is None else f"sample_rate={short(self.sample_rate)}"
+        return ", ".join(part for part in (described(self.data), rate) if part)
 
     def encode(self, tell: Tell) -> Encoded:
         """Return the sound as it is stored."""

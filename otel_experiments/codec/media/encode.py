@@ -26,20 +26,17 @@ def media_of(value: object) -> Media | None:
     return None
 
 
-def listed_media(value: object) -> Sequence[Media] | None:
-    """Return a value, or each one of a list, as media; None where it, or any one of them, is none."""
+def listed_media(value: object) -> Sequence[object] | None:
+    """Return a value, or each one of a list, as media; what of a list is none stays as it is. None where no one is media."""
     if not isinstance(value, (list, tuple)):
         found = media_of(value)
         return None if found is None else (found,)
     if not value or len(value) > MAX_ITEMS:
         return None
-    listed = []
-    for item in value:
-        found = media_of(item)
-        if found is None:
-            return None
-        listed.append(found)
-    return listed
+    listed = [media_of(item) for item in value]
+    if all(media is None for media in listed):
+        return None
+    return [item if media is None else media for item, media in zip(value, listed, strict=True)]
 
 
 def encode_media(value: object, tell: Tell) -> Encoded | None:

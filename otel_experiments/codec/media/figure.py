@@ -7,7 +7,7 @@ import sys
 from typing import Any, ClassVar, Final
 
 from otel_experiments.codec.media.library import is_of
-from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell
+from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell, described
 from otel_experiments.errors import MediaRefusedError
 from otel_experiments.model.run import ParamValue
 
@@ -26,6 +26,9 @@ class Figure(Media):
     def __init__(self, figure: Any, caption: str | None = None) -> None:
         super().__init__(caption, {})
         self.figure = figure
+
+    def _described(self) -> str:
+        return described(self.figure)
 
     def encode(self, tell: Tell) -> Encoded:  # noqa: ARG002 - a figure is kept whole or not at all
         """Return the figure as it is stored."""

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, Final, cast
 
 from otel_experiments.codec.media.library import as_array, is_array, numpy
-from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell
+from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell, described
 from otel_experiments.codec.text import shown
 from otel_experiments.errors import MediaRefusedError
 from otel_experiments.process.interruption import is_interruption
@@ -67,6 +67,12 @@ class Histogram(Media):
     def not_finite(self) -> int:
         """How many values were NaN or infinite, and are in no bin."""
         return self._counted()[2]
+
+    def _described(self) -> str:
+        if self._found is None:
+            return described(self._values if self._given is None else self._given)
+        counts, _, _ = self._found
+        return f"{len(counts)} bins, {sum(counts):,.15g} values"
 
     def encode(self, tell: Tell) -> Encoded:
         """Return the distribution as it is stored."""

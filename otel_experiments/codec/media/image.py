@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 
 from otel_experiments.codec.media import figure, png_write
 from otel_experiments.codec.media.library import is_array, is_of
-from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell, media_type_of
+from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell, described, media_type_of
 from otel_experiments.codec.media.pixels import Channels, mode_of, pixels_of
 from otel_experiments.codec.text import shown
 from otel_experiments.errors import MediaRefusedError
@@ -70,6 +70,9 @@ class Image(Media):
         self.data = data_or_path
         self.mode = mode
         self.channels = channels
+
+    def _described(self) -> str:
+        return described(self.data)
 
     def encode(self, tell: Tell) -> Encoded:
         """Return the picture as it is stored."""

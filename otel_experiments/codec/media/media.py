@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from otel_experiments._short_repr import short
+from otel_experiments.codec.media.library import is_array
 from otel_experiments.codec.text import text_of
 from otel_experiments.errors import MediaRefusedError
 from otel_experiments.model.run import ParamValue
@@ -57,7 +58,24 @@ class Media:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({short(self.caption)})" if self.caption else f"{type(self).__name__}()"
+        caption = f"caption={short(self.caption)}" if self.caption else ""
+        return f"{type(self).__name__}({', '.join(part for part in (self._described(), caption) if part)})"
+
+    def _described(self) -> str:
+        """Return what it holds, for its repr: without looking into it."""
+        return ""
+
+
+def described(value: object) -> str:
+    """Return what a value is in a few words: type and shape of an array, how many items a list has, a text or path itself."""
+    if value is None:
+        return ""
+    if is_array(value):
+        shape = " x ".join(map(str, getattr(value, "shape", ()))) or "one value"
+        return f"{text_of(getattr(value, 'dtype', 'array')).removeprefix('torch.')} {shape}"
+    if isinstance(value, (list, tuple)):
+        return f"{len(value)} items"
+    return short(value) if isinstance(value, (str, Path)) else f"<{type(value).__name__}>"
 
 
 def media_type_of(path: Path, types: Mapping[str, str], kind: str) -> tuple[str, str]:

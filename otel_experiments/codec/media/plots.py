@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
+from otel_experiments._short_repr import short
 from otel_experiments.codec.media.curves import (
     MAX_CLASSES,
     Curve,
@@ -56,6 +57,9 @@ class Plot(Media):
         if callable(self._data):
             self._data = self._data()
         return self._data
+
+    def _described(self) -> str:
+        return short(self.kind)
 
     def encode(self, tell: Tell) -> Encoded:  # noqa: ARG002 - kept whole or not at all
         """Return the plot as it is stored."""

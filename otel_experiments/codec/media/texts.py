@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import Any, ClassVar
 
-from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell, media_type_of
+from otel_experiments._short_repr import short
+from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell, described, media_type_of
 from otel_experiments.codec.text import text_of
 from otel_experiments.errors import MediaRefusedError
 
@@ -23,6 +24,9 @@ class Text(Media):
     def __init__(self, text: object, caption: str | None = None) -> None:
         super().__init__(caption, {})
         self.text = text_of(text)
+
+    def _described(self) -> str:
+        return short(self.text)
 
     def encode(self, tell: Tell) -> Encoded:  # noqa: ARG002 - a text is kept as it is
         """Return the text as it is stored."""
@@ -51,6 +55,9 @@ class Html(Media):
         super().__init__(caption, {"inject": inject})
         self.data = data
         self._is_text = data_is_not_path
+
+    def _described(self) -> str:
+        return described(self.data)
 
     def encode(self, tell: Tell) -> Encoded:  # noqa: ARG002 - as above
         """Return the page as it is stored."""

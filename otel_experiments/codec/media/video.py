@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 
 from otel_experiments.codec.media import png_write
 from otel_experiments.codec.media.library import as_array, numpy
-from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell, media_type_of
+from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell, described, media_type_of
 from otel_experiments.codec.media.pixels import whole_numbers
 from otel_experiments.codec.text import shown
 from otel_experiments.errors import MediaRefusedError
@@ -58,6 +58,9 @@ class Video(Media):
         self.data = data_or_path
         self.fps = fps
         self.format = format
+
+    def _described(self) -> str:
+        return described(self.data)
 
     def encode(self, tell: Tell) -> Encoded:
         """Return the moving pictures as they are stored."""

@@ -44,10 +44,22 @@ class MediaRecorder:
     def keep(self, name: str, value: object, step: float, phase: str | None) -> None:
         """Keep a value at a step, or each one of a list."""
         from otel_experiments.codec.media.encode import listed_media  # noqa: PLC0415 - as above
+        from otel_experiments.codec.media.media import Media  # noqa: PLC0415 - as above
 
-        with self._core.guard:
-            for index, media in enumerate(listed_media(value) or ()):
-                self._keep_one(name, media, (step, index), phase)
+        guard = self._core.guard
+        with guard:
+            for index, item in enumerate(listed_media(value) or ()):
+                if isinstance(item, Media):
+                    self._keep_one(name, item, (step, index), phase)
+                    continue
+                what = (
+                    f"Item {index} of the list {shown(name)} is not kept: {type(item).__name__} is no medium"
+                )
+                guard.lost(
+                    KIND,
+                    f"{what}; log numbers under a name of their own, arrays as ox.Image(array)",
+                    name=name,
+                )
 
     def _keep_one(self, name: str, media: Media, place: tuple[float, int], phase: str | None) -> None:
         from otel_experiments.codec.media.encode import encode_media  # noqa: PLC0415 - as above

@@ -138,6 +138,20 @@ def test_a_list_is_kept_in_its_order(recording):
         series.at(2, index=3)
 
 
+def test_what_of_a_list_is_no_medium_is_told_and_the_others_are_kept(forgiving, caplog):
+    """A number among pictures loses no picture: its place in the list is told, and counted."""
+    with ox.start_run("r") as run:
+        run.log({"img": [5, ox.Image(PIXELS), None], "loss": 1.0}, step=1)
+
+    series = ox.run("r").media["img"]
+    assert [(item.step, item.index) for item in series] == [(1, 1)]
+    assert series.last.read().tolist() == PIXELS.tolist()
+    assert losses(run) == {("media", "img"): 2}
+    assert "Item 0 of the list 'img' is not kept: int is no medium; log numbers under a name" in caplog.text
+    assert "such as its mean" not in caplog.text
+    assert ox.run("r").metrics["loss"].last == 1.0
+
+
 def test_a_step_that_is_logged_again_is_replaced_by_the_later_one(recording):
     """Of two pictures at one step `at` gives the later; both are kept."""
     with ox.start_run("r") as run:
@@ -244,7 +258,7 @@ def test_what_is_kept_otherwise_than_given_is_counted_under_another_kind(forgivi
 def test_what_is_neither_number_nor_media_is_a_lost_value(forgiving, caplog):
     """A bare array is no picture; the log says how to make it one."""
     with ox.start_run("r") as run:
-        run.log({"array": PIXELS, "mixed": [ox.Text("x"), 3]})
+        run.log({"array": PIXELS, "mixed": [3, 4]})
 
     assert losses(run) == {("metric value", "array"): 1, ("metric value", "mixed"): 1}
     assert "Image(array)" in caplog.text

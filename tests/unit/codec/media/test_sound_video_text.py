@@ -15,7 +15,10 @@ from matplotlib.figure import Figure as DrawnFigure
 from otel_experiments.codec.media.audio import Audio
 from otel_experiments.codec.media.encode import encode_media, listed_media
 from otel_experiments.codec.media.figure import Figure
-from otel_experiments.codec.media.media import Encoded
+from otel_experiments.codec.media.histogram import Histogram, histogram_of
+from otel_experiments.codec.media.image import Image
+from otel_experiments.codec.media.media import Encoded, Media
+from otel_experiments.codec.media.plots import roc_curve
 from otel_experiments.codec.media.texts import Html, Text
 from otel_experiments.codec.media.video import Video
 from otel_experiments.errors import MediaRefusedError
@@ -169,6 +172,31 @@ def test_what_is_no_figure_is_refused_with_a_reason() -> None:
 def test_a_list_is_media_only_where_each_item_is() -> None:
     """A list of figures and pictures is logged as such, a list with a number in it is not."""
     assert len(listed_media([DrawnFigure(), PIL.Image.new("L", (1, 1))]) or ()) == 2
-    assert listed_media([DrawnFigure(), 3]) is None
+    mixed = listed_media([DrawnFigure(), 3])
+    assert mixed is not None
+    assert mixed[1] == 3
+    assert listed_media([3, "a"]) is None
     assert listed_media([]) is None
     assert listed_media(np.zeros((2, 2))) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Image(np.zeros((2, 3), np.uint8)), "Image(uint8 2 x 3)"),
+        (Image("a.png", caption="a 7"), "Image('a.png', caption='a 7')"),
+        (Image(PIL.Image.new("L", (1, 1))), "Image(<Image>)"),
+        (Audio(np.zeros(9, np.float32), 16_000), "Audio(float32 9, sample_rate=16000)"),
+        (Video([[[0]]]), "Video(1 items)"),
+        (Histogram([1.0, 2.0]), "Histogram(2 items)"),
+        (Histogram(), "Histogram()"),
+        (histogram_of(b'{"counts": [3, 997], "edges": [0, 1, 2]}'), "Histogram(2 bins, 1,000 values)"),
+        (roc_curve([0, 1], [0, 1]), "Plot('roc_curve')"),
+        (Text("hello"), "Text('hello')"),
+        (Html("<b>"), "Html('<b>')"),
+        (Figure(DrawnFigure()), "Figure(<Figure>)"),
+    ],
+)
+def test_the_repr_of_media_says_what_they_hold(value: Media, text: str) -> None:
+    """Printed, a value that was made says what it was given, and does no work for it."""
+    assert repr(value) == text
