@@ -5,18 +5,29 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 DOCS = Path(__file__).parent.parent.parent / "docs"
 BLOCKS = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def test_the_picture_of_the_notebook_page_is_the_one_that_its_code_saves(tmp_path, user_environment):
-    """Who runs the page's code gets the very file that the page shows."""
-    page = (DOCS / "how-to" / "notebooks.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("page", "pictures"),
+    [
+        ("notebooks", {"loss": "notebooks-loss"}),
+        ("media", {"weights": "media-weights", "confusion": "media-confusion", "roc": "media-roc"}),
+    ],
+    ids=["notebooks", "media"],
+)
+def test_pictures_of_a_page_are_those_that_its_code_saves(tmp_path, user_environment, page, pictures):
+    """Who runs the code of a page gets the very files that the page shows."""
+    text = (DOCS / "how-to" / f"{page}.md").read_text(encoding="utf-8")
 
     subprocess.run(
-        [sys.executable, "-c", "\n".join(BLOCKS.findall(page))], cwd=tmp_path, env=user_environment, check=True, timeout=110,
+        [sys.executable, "-c", "\n".join(BLOCKS.findall(text))], cwd=tmp_path, env=user_environment, check=True, timeout=110,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
 
-    shown = DOCS / "how-to" / "notebooks-loss.svg"
-    assert (tmp_path / "loss.svg").read_bytes() == shown.read_bytes()
+    for saved, shown in pictures.items():
+        assert f"]({shown}.svg)" in text
+        assert (tmp_path / f"{saved}.svg").read_bytes() == (DOCS / "how-to" / f"{shown}.svg").read_bytes()
