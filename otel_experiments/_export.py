@@ -37,6 +37,7 @@ def export(  # noqa: PLR0913 - one argument an option of the command
     """Write runs, points, spans, events, log records, data points, artifacts or media into a file, one a row, or all as OTLP.
 
     The file appears whole or not at all, and a part of it is in memory at a time: `ox.export("points", "points.parquet")`.
+    The bytes of artifacts and media are in none of these files: `bundle` takes them along.
 
     Args:
         what: `runs`, `points`, `spans`, `events`, `logs`, `instruments`, `artifacts`, `media`, or `otlp`.
@@ -45,7 +46,7 @@ def export(  # noqa: PLR0913 - one argument an option of the command
         where: a search expression; all runs that match. Without `runs`, `where` and `experiment` it is all runs, and what
             belongs to none.
         experiment: only runs of this experiment.
-        form: `csv`, `jsonl`, `parquet`, or for OTLP `jsonl` or `proto`; by default what the ending says.
+        form: `csv`, `jsonl`, `json` (one array), `parquet`, or for OTLP `jsonl` or `proto`; by default what the ending says.
         metric: with points, only metrics of such a name; `*` and `?` make it a glob.
         anonymize: whether ids become others, and what says who and where is left out.
         salt: any text: the same one gives the same ids in each anonymous export, so that files of several go together.
@@ -113,7 +114,8 @@ def _write(rows: RowExport, form: Format, sink: BinaryIO) -> int:
     # CSV brings its line ends, which text mode must not touch.
     text = io.TextIOWrapper(sink, encoding="utf-8", newline="")
     try:
-        return rows.write_text("csv" if form == "csv" else "jsonl", text)
+        assert form != "proto"
+        return rows.write_text(form, text)
     finally:
         text.flush()
         text.detach()

@@ -78,7 +78,8 @@ def export_otlp(
 ) -> ExportReport:
     """Write runs as OTLP into a file: all that is stored of them, so that `import_otlp` makes them again elsewhere.
 
-    The file is what the Collector's file exporter writes, and other tools read it. It appears whole or not at all.
+    The file is what the Collector's file exporter writes, and other tools read it. It appears whole or not at all. Of artifacts
+    and media it has names and digests, and not the bytes, which `bundle` takes along; the report counts them as `artifacts`.
 
     Args:
         path: the file.

@@ -166,9 +166,9 @@ def _write(export: RowExport, output: Path | None, form: Format) -> int:
                     "Parquet is not for a terminal; name a file with -o, or write into a pipe."
                 )
             return export.write_parquet(raw)
-        assert form in {"csv", "jsonl"}
+        assert form != "proto"
         with _text(raw, is_terminal=output is None) as sink:
-            return export.write_text("csv" if form == "csv" else "jsonl", sink)
+            return export.write_text(form, sink)
 
 
 def _write_otlp(
@@ -185,7 +185,7 @@ def _write_otlp(
 
     with _sink(output) as raw:
         report = write_otlp(reader, runs, raw, is_proto=form == "proto", unattached=unattached, quiet=quiet)
-    show_report(report, None if quiet else output)
+    show_report(report, output, quiet=quiet)
     if report.refused:
         ctx.exit(ExitCode.NOT_ALL)
 
@@ -243,7 +243,7 @@ def _check(what: What, form: Format, *, spreadsheet_safe: bool, unattached: bool
             raise click.UsageError("OTLP is written as jsonl or proto.")
         things = _plural(what).capitalize()
         raise click.UsageError(
-            f"{things} are written as csv, jsonl or parquet; all that is stored of them as otlp."
+            f"{things} are written as csv, jsonl, json or parquet; all that is stored of them as otlp."
         )
     if spreadsheet_safe and form != "csv":
         raise click.UsageError("Only CSV is read by spreadsheets; leave out --spreadsheet-safe.")

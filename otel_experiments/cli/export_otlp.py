@@ -43,15 +43,15 @@ def write_otlp(
         )
 
 
-def show_report(report: ExportReport, output: Path | None) -> None:
-    """Say on stderr what was written into a file, and what could not be written."""
-    if output is not None:
+def show_report(report: ExportReport, output: Path | None, *, quiet: bool) -> None:
+    """Say on stderr what was written into a file, what is not in OTLP, and what could not be written."""
+    if output is not None and not quiet:
         runs = f"{report.run_count} run{'s' * (report.run_count != 1)}"
         items = counted(report.written) if report.written else "nothing"
         click.echo(f"Wrote {runs} to {clean(str(output))}: {items}.", err=True)
-    if report.written["artifacts"] and output is not None:
+    if report.written["artifacts"] and not quiet:
         click.echo(
-            f"OTLP has names and digests of artifacts, and not their bytes; a bundle has both: otel-experiments bundle{typed_store()}",
+            f"OTLP has names and digests of artifacts and media, and not their bytes; a bundle has both: otel-experiments bundle{typed_store()}",
             err=True,
         )
     if report.refused:

@@ -22,7 +22,7 @@ from otel_experiments.record.otlp.counts import counted
 _MB = 1_000_000
 _SHOWN = 5
 _NO_BYTES = (
-    "OTLP has names and digests of artifacts, and not their bytes: import a bundle to have both, "
+    "OTLP has names and digests of artifacts and media, and not their bytes: import a bundle to have both, "
     "or copy the folder of the artifacts beside the store."
 )
 

@@ -17,21 +17,22 @@ from otel_experiments.query.run_columns import RunKinds, run_columns
 from otel_experiments.query.run_view import RunView
 
 What = Literal["runs", "points", "spans", "events", "logs", "instruments", "artifacts", "media", "otlp"]
-Format = Literal["csv", "jsonl", "parquet", "proto"]
+Format = Literal["csv", "jsonl", "json", "parquet", "proto"]
+TextFormat = Literal["csv", "jsonl", "json"]
 WHAT: Final[tuple[What, ...]] = get_args(What)
 ENDINGS: Final[Mapping[str, Format]] = {
     ".csv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
-    ".json": "jsonl",
+    ".json": "json",
     ".parquet": "parquet",
     ".pq": "parquet",
     ".proto": "proto",
     ".binpb": "proto",
     ".pb": "proto",
 }
-_FLAT: Final[tuple[Format, ...]] = ("csv", "jsonl", "parquet")
-_NESTED: Final[tuple[Format, ...]] = ("jsonl", "csv", "parquet")
+_FLAT: Final[tuple[Format, ...]] = ("csv", "jsonl", "json", "parquet")
+_NESTED: Final[tuple[Format, ...]] = ("jsonl", "json", "csv", "parquet")
 FORMATS: Final[Mapping[What, tuple[Format, ...]]] = {
     "runs": _FLAT,
     "points": _FLAT,
@@ -57,8 +58,12 @@ def format_of(path: str, what: What) -> Format:
     if not dot or not stem:
         return FORMATS[what][0]
     found = ENDINGS.get(f".{ending.lower()}")
+    if found == "json" and what == "otlp":
+        found = "jsonl"  # the Collector's file exporter calls a file of a request a line .json, and readers take it
     if found is None or found not in FORMATS[what]:
-        endings = [one for one, form in ENDINGS.items() if form in FORMATS[what]]
+        endings = [
+            one for one, form in ENDINGS.items() if form in FORMATS[what] or (what, form) == ("otlp", "json")
+        ]
         raise ConfigurationError(
             f"{path!r}: nothing is written in the format .{ending}.\n"
             f"  Endings that work: {', '.join(endings)}; or say the format: {FORMATS[what][0]}."
@@ -95,26 +100,36 @@ class RowExport:
         self._is_safe = spreadsheet_safe
         self._on_run = on_run
 
-    def write_text(self, form: Literal["csv", "jsonl"], sink: TextSink) -> int:
-        """Write CSV or JSON Lines; returns the rows."""
-        reader, on_run, runs = self._reader, self._on_run, self._all_runs
-        match self._what, form:
-            case "runs", "csv":
-                return out.runs_to_csv(reader, runs, sink, spreadsheet_safe=self._is_safe, on_run=on_run)
-            case "runs", _:
-                return out.runs_to_jsonl(reader, runs, sink, on_run=on_run)
-            case "points", "csv":
-                return out.points_to_csv(
-                    reader, runs, sink, metric=self._metric, spreadsheet_safe=self._is_safe, on_run=on_run
-                )
-            case "points", _:
-                return out.points_to_jsonl(reader, runs, sink, metric=self._metric, on_run=on_run)
-            case _, "csv":
-                return out.records_to_csv(
-                    self._kind, reader, self._runs, sink, spreadsheet_safe=self._is_safe, on_run=on_run
-                )
-            case _:
-                return out.records_to_jsonl(self._kind, reader, self._runs, sink, on_run=on_run)
+    def write_text(self, form: TextFormat, sink: TextSink) -> int:
+        """Write CSV, JSON Lines or one JSON document; returns the rows."""
+        if form == "csv":
+            return self._write_csv(sink)
+        if form == "jsonl":
+            return self._write_lines(sink)
+        document = out.JsonDocument(sink)
+        count = self._write_lines(document)
+        document.end()
+        return count
+
+    def _write_csv(self, sink: TextSink) -> int:
+        reader, on_run, is_safe = self._reader, self._on_run, self._is_safe
+        if self._what == "runs":
+            return out.runs_to_csv(reader, self._all_runs, sink, spreadsheet_safe=is_safe, on_run=on_run)
+        if self._what == "points":
+            return out.points_to_csv(
+                reader, self._all_runs, sink, metric=self._metric, spreadsheet_safe=is_safe, on_run=on_run
+            )
+        return out.records_to_csv(
+            self._kind, reader, self._runs, sink, spreadsheet_safe=is_safe, on_run=on_run
+        )
+
+    def _write_lines(self, sink: TextSink) -> int:
+        reader, on_run = self._reader, self._on_run
+        if self._what == "runs":
+            return out.runs_to_jsonl(reader, self._all_runs, sink, on_run=on_run)
+        if self._what == "points":
+            return out.points_to_jsonl(reader, self._all_runs, sink, metric=self._metric, on_run=on_run)
+        return out.records_to_jsonl(self._kind, reader, self._runs, sink, on_run=on_run)
 
     def write_parquet(self, sink: BinaryIO) -> int:
         """Write Parquet; returns the rows.

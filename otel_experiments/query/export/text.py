@@ -1,4 +1,4 @@
-"""What is stored as rows of CSV and JSON Lines, a part at a time.
+"""What is stored as rows of CSV, JSON Lines and JSON, a part at a time.
 
 CSV is RFC 4180: CRLF, quotes where they are needed, one header with the union of the columns of all rows
 (which takes a first pass over the runs). Nothing keeps more than one page of runs or one series in memory.
@@ -51,6 +51,23 @@ class TextSink(Protocol):
     def write(self, text: str, /) -> object:
         """Take the text."""
         ...
+
+
+class JsonDocument:
+    """Makes one JSON document, an array with an object a line, of JSON Lines that are written into it."""
+
+    def __init__(self, sink: TextSink) -> None:
+        self._sink = sink
+        self._start = "["
+
+    def write(self, text: str, /) -> None:
+        """Take one line."""
+        self._sink.write(f"{self._start}\n{text.removesuffix(chr(10))}")
+        self._start = ","
+
+    def end(self) -> None:
+        """Close the array."""
+        self._sink.write("[]\n" if self._start == "[" else "\n]\n")
 
 
 def runs_to_csv(

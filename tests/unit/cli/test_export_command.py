@@ -7,6 +7,8 @@ import os
 
 import pytest
 
+import otel_experiments as ox
+
 
 def test_runs_go_to_stdout_as_csv_by_default(terminal):
     """One header and one row a run."""
@@ -19,7 +21,7 @@ def test_runs_go_to_stdout_as_csv_by_default(terminal):
 
 @pytest.mark.parametrize(
     ("name", "is_jsonl"),
-    [("out.csv", False), ("out.jsonl", True), ("out.json", True), ("OUT.NDJSON", True), ("out", False)],
+    [("out.csv", False), ("out.jsonl", True), ("OUT.NDJSON", True), ("out", False)],
 )
 def test_the_name_of_the_file_tells_the_form(terminal, tmp_path, name, is_jsonl):
     """A file that ends in .jsonl is JSON Lines, one in .csv or without an ending CSV; stderr says what was written."""
@@ -32,6 +34,32 @@ def test_the_name_of_the_file_tells_the_form(terminal, tmp_path, name, is_jsonl)
     first = path.read_text(encoding="utf-8").splitlines()[0]
     assert first.startswith("{") is is_jsonl
     assert [one.name for one in tmp_path.iterdir()] == [name]  # no temporary file is left
+
+
+KINDS = ["runs", "points", "spans", "events", "logs", "instruments", "artifacts", "media"]
+
+
+@pytest.mark.parametrize("what", KINDS)
+def test_a_file_that_ends_in_json_is_one_document(terminal, tmp_path, what):
+    """A .json file is an array of the objects that .jsonl has one a line, for each kind, in the library as in the command."""
+    document, lines, ours = (tmp_path / name for name in ("out.json", "out.jsonl", "ours.JSON"))
+
+    assert terminal.run("export", what, "mlp-a", "-o", str(document)).exit_code == 0
+    assert terminal.run("export", what, "mlp-a", "-o", str(lines)).exit_code == 0
+    ox.export(what, ours, "mlp-a", store=terminal.store)
+
+    rows = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
+    assert json.loads(document.read_text(encoding="utf-8")) == rows
+    assert ours.read_bytes() == document.read_bytes()
+    assert rows or what in {"events", "logs", "instruments", "artifacts", "media"}
+    assert json.loads(terminal.text("export", what, "mlp-a", "--format", "json")) == rows
+
+
+def test_a_json_document_without_rows_is_an_empty_array(terminal, tmp_path):
+    """An export of no rows is a document, too, which other programs read."""
+    path = tmp_path / "out.json"
+    terminal.run("export", "points", "--metric", "there is none", "-o", str(path))
+    assert path.read_text(encoding="utf-8") == "[]\n"
 
 
 def test_a_spreadsheet_gets_no_formulas_where_that_is_asked_for(terminal):

@@ -287,9 +287,11 @@ def test_artifacts_go_without_their_bytes_and_that_is_said(terminal, tmp_path, e
     again = json.loads(terminal.run("import", str(path), "--store", str(elsewhere), "--json").stdout)
 
     assert "1 artifact." in told.splitlines()[0]
-    assert "not their bytes; a bundle has both: otel-experiments bundle" in told
+    assert "of artifacts and media, and not their bytes" in terminal.run("export", "otlp", "mlp-a").stderr
+    assert not terminal.run("export", "otlp", "mlp-a", "--quiet").stderr
+    assert "and media, and not their bytes; a bundle has both: otel-experiments bundle" in told
     assert "1 artifact of 1 run" in said
-    assert "not their bytes: import a bundle" in said
+    assert "and media, and not their bytes: import a bundle" in said
     assert (again["found"]["artifacts"], again["new"]) == (1, {})
     with open_store(elsewhere) as store:
         (found,) = store.artifacts(ArtifactQuery())
