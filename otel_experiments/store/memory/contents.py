@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import dump_value, load_attributes, load_value
@@ -38,6 +38,8 @@ from otel_experiments.store.semantics.run import (
 )
 from otel_experiments.store.semantics.span import SpanKey, StoredSpan, latest_forms, received_forms
 from otel_experiments.store.semantics.summary import Axis, as_floats, direction_of, merge, summarize
+
+_Item = TypeVar("_Item", LogRecord, InstrumentPoint)
 
 
 @dataclass(slots=True)
@@ -106,9 +108,9 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
     contents.attached.difference_update(own)
     contents.joined.difference_update(own)
     for content_hash, record in news.log_records.items():
-        _keep_log_record(contents, content_hash, replace(record, given_ns=None))
+        _keep(contents.log_records, content_hash, replace(record, given_ns=None))
     for content_hash, point in news.instrument_points.items():
-        contents.instrument_points.setdefault(content_hash, replace(point, given_ns=None))
+        _keep(contents.instrument_points, content_hash, replace(point, given_ns=None))
     for stored in news.runs.values():
         if stored.run.experiment:
             name, created_ns = stored.run.experiment, stored.run.created_ns
@@ -265,13 +267,11 @@ def _take_spans(contents: Contents, news: Contents, batch: WriteBatch) -> set[Sp
     return own
 
 
-def _keep_log_record(contents: Contents, content_hash: str, record: LogRecord) -> None:
-    """Keep a record that is new, or that came without its run before."""
-    known = contents.log_records.get(content_hash)
-    if known is None or (
-        known.run_id is None and record.run_id is not None and known.attributes != record.attributes
-    ):
-        contents.log_records[content_hash] = record
+def _keep(items: dict[str, _Item], content_hash: str, item: _Item) -> None:
+    """Keep an item that is new, or that came without its run before."""
+    known = items.get(content_hash)
+    if known is None or (known.run_id is None and item.run_id is not None):
+        items[content_hash] = item
 
 
 def _take_telemetry(contents: Contents, news: Contents, batch: WriteBatch) -> None:
@@ -279,8 +279,8 @@ def _take_telemetry(contents: Contents, news: Contents, batch: WriteBatch) -> No
         if record.run_id is not None:
             _ensure(contents, news, record.run_id, record.time_ns)
         content_hash = log_record_hash(record, resource_hash(record.resource), scope_hash(record.scope))
-        _keep_log_record(
-            news,
+        _keep(
+            news.log_records,
             content_hash,
             replace(
                 record,
@@ -294,7 +294,8 @@ def _take_telemetry(contents: Contents, news: Contents, batch: WriteBatch) -> No
         if point.run_id is not None:
             _ensure(contents, news, point.run_id, point.time_ns)
         content_hash = instrument_point_hash(point, resource_hash(point.resource), scope_hash(point.scope))
-        news.instrument_points.setdefault(
+        _keep(
+            news.instrument_points,
             content_hash,
             replace(
                 point,

@@ -58,14 +58,17 @@ _INSERT_LOG_RECORD: Final = """
       hash, run_id, time_ns, observed_time_ns, event_name, severity_number, severity_text, body, attributes,
       trace_id, span_id, flags, dropped_attributes_count, resource_id, scope_id, attached_ns
     ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    on conflict (hash) do update set run_id = excluded.run_id, attributes = excluded.attributes
-    where log_records.run_id is null and excluded.run_id is not null and log_records.attributes is not excluded.attributes
+    on conflict (hash) do update set
+      run_id = excluded.run_id, attributes = excluded.attributes, attached_ns = excluded.attached_ns
+    where log_records.run_id is null and excluded.run_id is not null
 """
 _INSERT_INSTRUMENT_POINT: Final = """
-    insert or ignore into instrument_points (
+    insert into instrument_points (
       hash, run_id, name, kind, unit, description, time_ns, start_ns, value, value_is_nan, histogram,
       is_monotonic, temporality, flags, attributes, exemplars, resource_id, scope_id, attached_ns
     ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    on conflict (hash) do update set run_id = excluded.run_id, attached_ns = excluded.attached_ns
+    where instrument_points.run_id is null and excluded.run_id is not null
 """
 _UPSERT_SEGMENT: Final = """
     insert into segments (segment_id, stored_bytes) values (?, ?)
@@ -151,7 +154,7 @@ class TelemetryWriter:
         )  # fmt: skip
 
     def write_log_records(self, connection: sqlite3.Connection, records: Iterable[LogRecord]) -> None:
-        """Insert log records that are not there yet."""
+        """Insert log records that are not there yet; one that is there without a run takes the run."""
         rows = []
         for record in records:
             if record.run_id is not None:
@@ -172,7 +175,7 @@ class TelemetryWriter:
     def write_instrument_points(
         self, connection: sqlite3.Connection, points: Iterable[InstrumentPoint]
     ) -> None:
-        """Insert data points that are not there yet."""
+        """Insert data points that are not there yet; one that is there without a run takes the run it was attached to."""
         rows = []
         for point in points:
             if point.run_id is not None:

@@ -8,6 +8,7 @@ import pytest
 import otel_experiments as ox
 from otel_experiments.errors import AmbiguousRunError, ConfigurationError, MappingFileError, RunNotFoundError
 from otel_experiments.importers.otlp.emitters import mapping_path
+from otel_experiments.model.attachment import TelemetryQuery
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
@@ -322,3 +323,39 @@ def test_the_runs_own_points_stay_where_the_same_came_without_a_run(tmp_path, ca
     ox.detach(RUN, store=path)
 
     assert series_of(path) == own
+
+
+def test_telemetry_that_another_store_attached_is_attached_by_an_import(path, tmp_path):
+    """A store that has telemetry without its run takes from another store that it is attached; nothing is doubled."""
+    other = tmp_path / "other.db"
+    with open_store(path) as store, open_store(other) as into:
+        for run_id in (RUN, None):
+            for page in list(store.whole_run(run_id)):
+                into.apply(page)
+    before = series_of(other)
+    ox.attach(RUN, service="server", store=path)
+    for _ in range(2):
+        ox.import_store(path, store=other)
+        (group,) = ox.run(RUN, store=other).attached
+        assert (group.span_count, group.log_record_count, group.data_point_count) == (1, 1, 4)
+        assert series_of(other) == series_of(path)
+
+    assert ox.attach(RUN, service="server", store=other).groups == ()
+    assert series_of(other) == series_of(path)
+    ox.detach(RUN, store=other)
+    assert series_of(other) == before
+
+
+def test_every_store_takes_that_telemetry_was_attached_elsewhere(path):
+    """A store in memory takes it too: what it had without a run is the run's, and is counted once."""
+    with open_store(path) as store, open_store("memory://") as into:
+        for page in list(store.whole_run(None)):
+            into.apply(page)
+        ox.attach(RUN, service="server", store=path)
+        for page in store.whole_run(RUN):
+            into.apply(page)
+        (group,) = into.telemetry_groups(TelemetryQuery(RUN))
+        (rest,) = into.telemetry_groups(TelemetryQuery(None))
+
+    assert (group.span_count, group.log_record_count, group.data_point_count) == (1, 1, 4)
+    assert rest.service == "trainer"
