@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import closing
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from otel_experiments._merge_artifacts import ArtifactBytes, renumbered
+from otel_experiments._merge_artifacts import AliasMoves, ArtifactBytes, renumbered
 from otel_experiments._opening import open_reader
 from otel_experiments.collect.gather import merge_journals
-from otel_experiments.errors import ConfigurationError, StoreDamagedError, StoreLockedError
+from otel_experiments.errors import (
+    ConfigurationError,
+    IncompleteReadWarning,
+    StoreDamagedError,
+    StoreError,
+    StoreLockedError,
+)
 from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.importers.stores.gather import gathered
 from otel_experiments.importers.stores.lock import importing
@@ -26,6 +33,7 @@ from otel_experiments.process.paths import is_regular
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.location import open_blobs
+from otel_experiments.store.reader_warning import collect_incomplete
 from otel_experiments.store.sqlite.bundle_format import GET_IT_AGAIN, is_bundle
 from otel_experiments.store.sqlite.bundle_read import find_damaged_rows
 
@@ -53,7 +61,9 @@ class MergeReport:
             `artifacts`). Those that the store had already are among them.
         renumbered: versions of artifacts that have another number in this store, one text each, since here their name had
             other bytes under that number.
-        problems: what could not be taken, one text each.
+        moved_aliases: aliases of this store that point at another version now, since they were set later in a source, one
+            text each.
+        problems: what could not be taken, rows and whole sources included, one text each.
     """
 
     new_run_ids: list[str] = field(default_factory=list)
@@ -61,6 +71,7 @@ class MergeReport:
     new_point_count: int = 0
     found: dict[str, int] = field(default_factory=dict)
     renumbered: list[str] = field(default_factory=list)
+    moved_aliases: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -78,7 +89,8 @@ def import_store(
 
     Importing the same again changes nothing, and the order of several does not matter: of a param or tag that both stores
     have the later value counts, of a run's state the later one. The bytes of artifacts are copied, each once. One that was stopped is made whole by importing it again. The
-    sources are left as they are.
+    sources are left as they are. A row that cannot be read, and a source where others can be read, are left out and
+    among the report's problems.
 
     Args:
         sources: addresses of stores, and bundles.
@@ -87,23 +99,59 @@ def import_store(
 
     Raises:
         ConfigurationError: a source is the store itself.
-        StoreDamagedError: a bundle's rows are not those that it was made with.
-        StoreError: a source cannot be read, or the store cannot be written.
+        StoreDamagedError: the rows of a bundle are not those that it was made with, and there is no other source.
+        StoreError: none of the sources can be read, or the store cannot be written.
+    """
+    report, failures = merge_stores(sources, store=store, on_progress=on_progress)
+    if failures and len(failures) == len(sources):
+        raise failures[0]
+    return report
+
+
+def merge_stores(
+    sources: Sequence[str | os.PathLike[str]],
+    *,
+    store: str | os.PathLike[str] | None = None,
+    on_progress: Callable[[int, int, MergeReport], None] = lambda *_: None,
+) -> tuple[MergeReport, list[StoreError]]:
+    """Do what `import_store` does, and return the errors of sources that cannot be read instead of raising one.
+
+    Raises:
+        ConfigurationError: a source is the store itself.
+        StoreError: the store cannot be written.
     """
     settings = Settings.resolve(store=store)
     location = settings.location.require_store()
     path = location.absolute_path
     report = MergeReport()
+    failures: list[StoreError] = []
     try:
         with open_store(location) as target, importing(path), closing(_blobs_of(settings, path)) as blobs:
             if path is not None:
                 merge_journals(path, unpack=unpack_for(path))  # else what waits there would come once more
             into = _Target(target, path, blobs, settings.artifacts or "")
             for source in sources:
-                _import_one(StoreLocation.parse(source).require_store(), into, report, on_progress)
+                where = StoreLocation.parse(source).require_store()
+                try:
+                    _import_one(where, into, report, on_progress)
+                except StoreError as error:
+                    if not _is_about(error, where):
+                        raise
+                    report.problems.append(first_line(error))
+                    failures.append(error)
     except StoreLockedError as error:
         raise StoreLockedError(path=error.path, waited_s=error.waited_s, is_importing=True) from error
-    return report
+    return report, failures
+
+
+def _is_about(error: StoreError, source: StoreLocation) -> bool:
+    """Tell whether an error is of a source that is read; else it is of the store that takes everything."""
+    return getattr(error, "path", None) in {str(source), str(source.path), str(source.absolute_path)}
+
+
+def first_line(text: object) -> str:
+    """Return what an error or a warning says first: what happened, and to what."""
+    return str(text).partition("\n")[0]
 
 
 class _Target(NamedTuple):
@@ -132,19 +180,33 @@ def _import_one(
         raise ConfigurationError(
             f"{str(where)!r} cannot be imported into itself.\n  Name the store that is to take it: --store PATH"
         )
-    with open_reader(where) as reader:
+    with _telling(report), open_reader(where) as reader:
         if path is not None and is_bundle(path):
             _check(path)
         brings = ArtifactBytes(open_blobs(where), into.blobs, into.place)
+        aliases = AliasMoves(into.store)
         one = _Import(reader.store, into.store, report)
         for page in gathered(one.pages()):
+            aliases.note(page)
             with brings.brought(page) as whole:
                 into.store.apply(whole)
             one.count(page)
             on_progress(one.done, len(one.runs), report)
         for run in one.runs:
             report.renumbered += renumbered(reader.store, into.store, run.run_id)
+        report.moved_aliases += aliases.moved()
         report.problems += [*brings.problems, *reader.read_problems()]
+
+
+@contextmanager
+def _telling(report: MergeReport) -> Iterator[None]:
+    """Add each row that cannot be read to the report, however often it is asked for."""
+    with warnings.catch_warnings(), collect_incomplete() as told:
+        warnings.simplefilter("ignore", IncompleteReadWarning)  # the report has them
+        try:
+            yield
+        finally:
+            report.problems += dict.fromkeys(map(first_line, told))
 
 
 def _check(path: Path) -> None:

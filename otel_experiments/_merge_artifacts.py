@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from otel_experiments.errors import ArtifactError
-from otel_experiments.model.artifact import ArtifactLogged, ArtifactQuery
+from otel_experiments.model.artifact import ArtifactLogged, ArtifactQuery, StoredArtifact
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.store import Store
 
@@ -65,6 +65,40 @@ class ArtifactBytes:
         if logged.digest not in self._lacking:
             self._lacking.add(logged.digest)
             self.problems.append(f"the bytes of {logged.experiment}/{logged.name} were not taken: {why}")
+
+
+class AliasMoves:
+    """Finds which aliases a store had that point elsewhere after pages were stored. `latest` moves by itself, and is not meant."""
+
+    def __init__(self, target: Store) -> None:
+        self._target = target
+        self._before: dict[tuple[str, str, str], StoredArtifact | None] = {}
+
+    def note(self, page: WriteBatch) -> None:
+        """Remember where the aliases of a page pointed; to be called before it is stored."""
+        for one in page.artifact_aliases:
+            key = one.experiment, one.name, one.alias
+            if key not in self._before:
+                self._before[key] = self._now(*key)
+
+    def moved(self) -> list[str]:
+        """Return what has moved since, one text each: from which version to which."""
+        texts = []
+        for key, before in self._before.items():
+            after = self._now(*key)
+            if before is not None and (after is None or after.logged.digest != before.logged.digest):
+                experiment, name, alias = key
+                now = "is gone" if after is None else f"is {_version(after)}"
+                texts.append(f"{experiment}/{name}:{alias} was {_version(before)}, {now}")
+        return texts
+
+    def _now(self, experiment: str, name: str, alias: str) -> StoredArtifact | None:
+        found = self._target.artifacts(ArtifactQuery(experiment=experiment, name=name, alias=alias))
+        return found[-1] if found else None
+
+
+def _version(stored: StoredArtifact) -> str:
+    return f"v{stored.version}"
 
 
 def renumbered(source: Store, target: Store, run_id: str) -> list[str]:

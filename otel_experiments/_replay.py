@@ -13,7 +13,12 @@ from typing import IO, Final
 
 from otel_experiments._opening import open_reader
 from otel_experiments.codec.incoming.check import check_request
-from otel_experiments.errors import StoreLockedError, TelemetryDecodeError
+from otel_experiments.errors import (
+    MissingPackageError,
+    OtelExperimentsError,
+    StoreLockedError,
+    TelemetryDecodeError,
+)
 from otel_experiments.importers.otlp import unpack
 from otel_experiments.importers.otlp.files import FilePart, Unreadable, parts_of
 from otel_experiments.model.batch import WriteBatch
@@ -120,7 +125,8 @@ def import_otlp(
 
     JSON lines, JSON documents and protobuf are read, also when they are compressed with gzip or zstd. Runs of ours come in as
     they were, those of other programs as the receiver would take them. Importing a file twice is importing it once, and one
-    that was stopped is made whole by importing it again.
+    that was stopped is made whole by importing it again. A file that is no OTLP is left out where others can be read, and is
+    among the report's problems.
 
     Args:
         files: paths, or open files of bytes.
@@ -129,8 +135,26 @@ def import_otlp(
             and the report so far.
 
     Raises:
-        TelemetryDecodeError: a file is no OTLP at all.
-        MissingPackageError: a file is compressed with zstd, and the package for that is missing.
+        TelemetryDecodeError: the files are no OTLP at all.
+        MissingPackageError: they are compressed with zstd, and the package for that is missing.
+        StoreError: the store cannot be written.
+        OSError: a file cannot be read.
+    """
+    report, failures = read_otlp(files, store=store, on_progress=on_progress)
+    if failures and len(failures) == len(files):
+        raise failures[0]
+    return report
+
+
+def read_otlp(
+    files: Sequence[str | os.PathLike[str] | IO[bytes]],
+    *,
+    store: str | os.PathLike[str] | None = None,
+    on_progress: Callable[[int, int | None, ImportReport], None] = lambda *_: None,
+) -> tuple[ImportReport, list[OtelExperimentsError]]:
+    """Do what `import_otlp` does, and return the errors of files that cannot be read instead of raising one.
+
+    Raises:
         StoreError: the store cannot be written.
         OSError: a file cannot be read.
     """
@@ -145,24 +169,29 @@ def _imported(
     files: Sequence[str | os.PathLike[str] | IO[bytes]],
     location: StoreLocation,
     on_progress: Callable[[int, int | None, ImportReport], None],
-) -> ImportReport:
+) -> tuple[ImportReport, list[OtelExperimentsError]]:
     total, done = _total_bytes(files), 0
     with open_store(location) as opened:
         before = _counts(opened)
         one = _Import(opened, location.absolute_path)
+        failures: list[OtelExperimentsError] = []
 
         def tell(raw: IO[bytes] | None) -> None:
             on_progress(done + (raw.tell() if raw is not None else 0), total, one.report)
 
         for file in files:
+            try:
+                if isinstance(file, (str, os.PathLike)):
+                    with Path(file).open("rb") as raw:
+                        one.read(raw, str(file), partial(tell, raw))
+                else:
+                    one.read(file, str(getattr(file, "name", "") or "the file"), partial(tell, None))
+            except (TelemetryDecodeError, MissingPackageError) as error:
+                failures.append(error)
             if isinstance(file, (str, os.PathLike)):
-                with Path(file).open("rb") as raw:
-                    one.read(raw, str(file), partial(tell, raw))
                 done += Path(file).stat().st_size
-            else:
-                one.read(file, str(getattr(file, "name", "") or "the file"), partial(tell, None))
         one.report.new += _counts(opened) - before
-    return one.report
+    return one.report, failures
 
 
 def _counts(store: Store) -> Counter[str]:
@@ -194,6 +223,19 @@ class _Import:
             TelemetryDecodeError: it is no OTLP at all.
         """
         before = sum(self.report.found.values()), self.report.unreadable_count
+        try:
+            self._read_parts(raw, name, tell_progress)
+        except (TelemetryDecodeError, MissingPackageError) as error:
+            self._note(str(error).partition("\n")[0])
+            raise
+        finally:
+            self._flush()
+        tell_progress()
+        found, unreadable = sum(self.report.found.values()), self.report.unreadable_count
+        if found == before[0] and unreadable > before[1]:
+            raise TelemetryDecodeError(source=name, found=self.report.problems[-1].removeprefix(f"{name}, "))
+
+    def _read_parts(self, raw: IO[bytes], name: str, tell_progress: Callable[[], None]) -> None:
         for part in parts_of(raw, name=name):
             if isinstance(part, Unreadable):
                 self._note(f"{name}, {part.place}: {part.why}")
@@ -202,11 +244,6 @@ class _Import:
             if self._held_bytes >= _FLUSH_BYTES:
                 self._flush()
                 tell_progress()
-        self._flush()
-        tell_progress()
-        found, unreadable = sum(self.report.found.values()), self.report.unreadable_count
-        if found == before[0] and unreadable > before[1]:
-            raise TelemetryDecodeError(source=name, found=self.report.problems[-1].removeprefix(f"{name}, "))
 
     def _take(self, part: FilePart, name: str) -> None:
         try:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 import click
 
-from otel_experiments._merge import MergeReport, import_store
-from otel_experiments._replay import ImportReport, import_otlp
+from otel_experiments._merge import MergeReport, merge_stores
+from otel_experiments._replay import ImportReport, read_otlp
 from otel_experiments.cli.exit import ExitCode
 from otel_experiments.cli.root import json_option, store_option, typed_store
 from otel_experiments.cli.session import store_location
 from otel_experiments.cli.terminal.format import clean
 from otel_experiments.cli.terminal.progress import Progress
+from otel_experiments.errors import OtelExperimentsError
 from otel_experiments.model.store_location import BUNDLE_SUFFIX, SQLITE_START
 from otel_experiments.query.json_values import json_line
 from otel_experiments.record.otlp.counts import counted
@@ -47,12 +49,16 @@ def command(ctx: click.Context, *, files: tuple[str, ...], as_json: bool) -> Non
     target = str(store_location(ctx))
     stores = [name for name in files if name != "-" and _is_sqlite(Path(name))]
     others = [name for name in files if name not in stores]
-    is_complete = True
-    if stores:
-        is_complete = _take_stores(stores, target, as_json=as_json)
-    if others:
-        is_complete = _take_otlp(others, target, as_json=as_json) and is_complete
-    if not is_complete:
+    merged, failures = _take_stores(stores, target) if stores else (None, [])
+    read, unread = _take_otlp(others, target) if others else (None, [])
+    failures = [*failures, *unread]
+    if len(failures) == len(files):
+        raise failures[0]
+    if merged is not None:
+        _print_merge(merged, as_json=as_json)
+    if read is not None:
+        _print(read, as_json=as_json)
+    if any(not report.is_complete for report in (merged, read) if report is not None):
         ctx.exit(ExitCode.NOT_ALL)
 
 
@@ -61,15 +67,13 @@ def _is_sqlite(path: Path) -> bool:
         return path.suffix.lower() == BUNDLE_SUFFIX or file.read(len(SQLITE_START)) == SQLITE_START
 
 
-def _take_stores(names: list[str], target: str, *, as_json: bool) -> bool:
+def _take_stores(names: list[str], target: str) -> tuple[MergeReport, Sequence[OtelExperimentsError]]:
     with Progress("runs") as bar:
 
         def show(done: int, total: int, report: MergeReport) -> None:
             bar.show(done, total, sum(report.found.values()) + report.new_point_count)
 
-        report = import_store(*names, store=target, on_progress=show)
-    _print_merge(report, as_json=as_json)
-    return report.is_complete
+        return merge_stores(names, store=target, on_progress=show)
 
 
 def _print_merge(report: MergeReport, *, as_json: bool) -> None:
@@ -80,6 +84,7 @@ def _print_merge(report: MergeReport, *, as_json: bool) -> None:
             "new_points": report.new_point_count,
             "found": report.found,
             "renumbered": report.renumbered,
+            "moved_aliases": report.moved_aliases,
             "problems": report.problems,
         }
         click.echo(json_line(shown))
@@ -92,6 +97,9 @@ def _print_merge(report: MergeReport, *, as_json: bool) -> None:
     if report.renumbered:
         click.echo("Versions of artifacts that have another number here:")
         _list(report.renumbered, is_error=False)
+    if report.moved_aliases:
+        click.echo("Aliases that were set later there, and point at another version here now:")
+        _list(report.moved_aliases, is_error=False)
     if report.problems:
         click.echo("Not taken:", err=True)
         _list(report.problems, is_error=True)
@@ -108,7 +116,7 @@ def _runs(count: int) -> str:
     return f"{count} run{'s' * (count != 1)}"
 
 
-def _take_otlp(names: list[str], target: str, *, as_json: bool) -> bool:
+def _take_otlp(names: list[str], target: str) -> tuple[ImportReport, Sequence[OtelExperimentsError]]:
     sources: list[Path | IO[bytes]] = [sys.stdin.buffer if name == "-" else Path(name) for name in names]
     with Progress("MB") as bar:
 
@@ -116,9 +124,7 @@ def _take_otlp(names: list[str], target: str, *, as_json: bool) -> bool:
             if total is not None:
                 bar.show(done / _MB, total / _MB, report.found.total())
 
-        report = import_otlp(*sources, store=target, on_progress=show)
-    _print(report, as_json=as_json)
-    return report.is_complete
+        return read_otlp(sources, store=target, on_progress=show)
 
 
 def _tell_found(report: ImportReport) -> None:

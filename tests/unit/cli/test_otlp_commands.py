@@ -296,3 +296,60 @@ def test_artifacts_go_without_their_bytes_and_that_is_said(terminal, tmp_path, e
     with open_store(elsewhere) as store:
         (found,) = store.artifacts(ArtifactQuery())
         assert (found.version, found.logged.size_bytes) == (3, 7)
+
+
+@pytest.mark.parametrize("order", [("bad", "good"), ("good", "bad")])
+@pytest.mark.parametrize("good", ["good.jsonl", "good.oxb"])
+@pytest.mark.parametrize("bad", ["bad.txt", "cut.oxb"])
+def test_a_file_that_cannot_be_read_keeps_no_other_out(terminal, tmp_path, elsewhere, order, good, bad):
+    """Of several files the readable ones are stored, whatever comes first; the other is named, and the exit code is 9."""
+    terminal.run("export", "otlp", "mlp-a", "-o", str(tmp_path / "good.jsonl"))
+    terminal.run("bundle", "mlp-a", "-o", str(tmp_path / "good.oxb"))
+    (tmp_path / "bad.txt").write_text("print('no OTLP')\n", encoding="utf-8")
+    (tmp_path / "cut.oxb").write_bytes((tmp_path / "good.oxb").read_bytes()[:5_000])
+    names = {"bad": str(tmp_path / bad), "good": str(tmp_path / good)}
+
+    result = terminal.run("import", *(names[one] for one in order), "--store", str(elsewhere), "--json")
+
+    assert result.exit_code == 9
+    said = [json.loads(line) for line in result.stdout.splitlines()]
+    (problem,) = [problem for one in said for problem in one["problems"]]
+    assert bad in problem
+    assert list(runs_of(elsewhere)) == ["mlp-a"]
+
+
+def test_files_that_all_cannot_be_read_are_an_error(terminal, tmp_path, elsewhere):
+    """Where no file can be read the command fails with the error of the first, as with one file."""
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("print('no OTLP')\n", encoding="utf-8")
+
+    one = terminal.run("import", str(tmp_path / "a.txt"), "--store", str(elsewhere))
+    both = terminal.run("import", str(tmp_path / "a.txt"), str(tmp_path / "b.txt"), "--store", str(elsewhere))
+
+    assert (one.exit_code, one.stdout) == (both.exit_code, both.stdout)
+    assert (one.exit_code, one.stdout) == (9, "")
+    assert "a.txt" in both.stderr
+
+
+@pytest.mark.parametrize(
+    ("damage", "table", "there"),
+    [
+        ("update runs set created_ns = 'x' where name = 'mlp-b'", "runs", False),
+        ("update params set value_json = '{bad' where run_id = (select run_id from runs where name = 'mlp-b')", "params", True),
+    ],
+)  # fmt: skip
+def test_a_row_that_cannot_be_read_is_named_by_an_import(terminal, elsewhere, damage, table, there):
+    """A row of another store that cannot be read is left out and named, the rest is stored, and the exit code is 9."""
+    connection = sqlite3.connect(terminal.store)
+    with connection:
+        connection.execute(damage)
+    connection.close()
+
+    result = terminal.run("import", str(terminal.store), "--store", str(elsewhere), "--json")
+
+    assert result.exit_code == 9
+    problems = json.loads(result.stdout)["problems"]
+    assert problems
+    assert all(f"of the table {table} cannot be read" in problem for problem in problems)
+    assert len(problems) == len(set(problems))
+    assert ("mlp-b" in runs_of(elsewhere), "mlp-a" in runs_of(elsewhere)) == (there, True)

@@ -12,9 +12,10 @@ from otel_experiments.importers.stores.points import KnownPoints
 from otel_experiments.model.batch import Heartbeat, ParamSet, RunStateChange, TagSet, WriteBatch
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, Points, SeriesKey
-from otel_experiments.model.run import Run, RunState
+from otel_experiments.model.run import Owner, Run, RunState
 from otel_experiments.model.search import RunQuery
 from otel_experiments.model.span import Span
+from otel_experiments.model.unsent import Unsent
 from otel_experiments.store import open_store
 
 RUN = "0af7651916cd43dd8448eb211c80319c"
@@ -225,6 +226,19 @@ def test_a_store_is_not_imported_into_itself(store_of, tmp_path):
 
     with pytest.raises(ConfigurationError, match="cannot be imported into itself"):
         import_store(tmp_path / "link.db", store=a)
+
+
+def test_what_was_not_sent_stays_with_the_store_that_recorded_it(store_of, tmp_path):
+    """What an endpoint of the recording machine did not take is no debt of the store that takes the run, or of a bundle."""
+    row = Unsent(RUN, "traces", "127.0.0.1:4317", Owner("host", "boot", 17, 99), 7, count=3, noted_ns=5)
+    path = store_of("a.db", WriteBatch(runs=[a_run()], points=[block([0.5])], unsent=[row]))
+    ox.bundle([RUN], tmp_path / "x.oxb", store=path)
+
+    import_store(path, store=tmp_path / "b.db")
+
+    for name, rows in (("a.db", [row]), ("b.db", []), ("x.oxb", [])):
+        with open_store(tmp_path / name, read_only=True) as store:
+            assert store.unsent() == rows
 
 
 def test_a_store_that_is_missing_is_said(tmp_path):

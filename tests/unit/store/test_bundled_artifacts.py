@@ -327,3 +327,19 @@ def test_artifacts_are_read_through_a_reader(make, folder, tmp_path):
         assert bundle.run("run-0").artifacts["model"].read_bytes() == b"two"
         bundle.artifact("data").download(tmp_path / "out")
     assert (tmp_path / "out" / "deep" / "b.bin").read_bytes() == LARGE
+
+
+def test_an_alias_that_moves_with_an_import_is_named(make):
+    """Where an alias was set later in the store that is taken, it points there, and the report says from where it moved."""
+    here = make.log("b.db", "model", b"here", run_id=OTHER)
+    there = make.log("a.db", "model", b"there", time_ns=2)
+    make.apply("b.db", artifact_aliases=[AliasSet("digits", "model", "best", here, 3, OTHER)])
+    make.apply("b.db", artifact_aliases=[AliasSet("digits", "model", "prod", here, 9, OTHER)])
+    for alias in ("best", "prod", "new"):
+        make.apply("a.db", artifact_aliases=[AliasSet("digits", "model", alias, there, 4, RUN)])
+
+    assert make.take("a.db").moved_aliases == ["digits/model:best was v0, is v1"]
+    assert make.take("a.db").moved_aliases == []
+
+    make.apply("a.db", artifact_aliases=[AliasSet("digits", "model", "best", None, 5, RUN)])
+    assert make.take("a.db").moved_aliases == ["digits/model:best was v1, is gone"]
