@@ -18,6 +18,7 @@ from otel_experiments.codec.media.curves import (
 )
 from otel_experiments.codec.media.library import as_array, is_array
 from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell
+from otel_experiments.codec.media.plot_check import check_plot
 from otel_experiments.codec.text import shown, text_of
 from otel_experiments.errors import MediaRefusedError
 from otel_experiments.process.interruption import is_interruption
@@ -70,9 +71,15 @@ class Plot(Media):
 
 
 def plot_of(data: bytes, caption: str = "") -> Plot:
-    """Return the plot that these bytes are."""
+    """Return the plot that these bytes are.
+
+    Raises:
+        ValueError: they are none that can be drawn.
+    """
     body = json.loads(data)
-    return Plot(body.pop("kind"), body, caption)
+    kind = body.pop("kind")
+    check_plot(kind, body)
+    return Plot(kind, body, caption)
 
 
 def confusion_matrix(

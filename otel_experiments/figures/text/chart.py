@@ -91,7 +91,7 @@ def _places(spec: Curves, y: Scale) -> list[float]:
     places = [x for line in spec.lines for x, value in zip(line.x, line.y, strict=True) if y.fits(value)]
     for area in spec.areas:
         columns = zip(area.x, area.low, area.high, strict=True)
-        places += [x for x, low, high in columns if y.fits(low) and y.fits(high)]
+        places += [x for x, low, high in columns if y.fits(high) and _bottom(y, low) is not None]
     return places
 
 
@@ -109,10 +109,18 @@ def _row(canvas: _Canvas, y: Scale, value: float) -> int:
     return min(canvas.rows - 1, max(0, round(y.share(value) * (canvas.rows - 1))))
 
 
+def _bottom(y: Scale, low: float) -> float | None:
+    """Return where a column begins: at the foot of a logarithmic axis where its lowest value is not positive."""
+    if y.fits(low):
+        return low
+    return y.low if y.kind == "log" and math.isfinite(low) else None
+
+
 def _draw_area(canvas: _Canvas, area: Area, x: Scale, y: Scale, glyph: str) -> None:
     for place, low, high in zip(area.x, area.low, area.high, strict=True):
-        if x.fits(place) and y.fits(low) and y.fits(high):
-            canvas.column(_column(canvas, x, place), _row(canvas, y, low), _row(canvas, y, high), glyph)
+        bottom = _bottom(y, low)
+        if x.fits(place) and y.fits(high) and bottom is not None:
+            canvas.column(_column(canvas, x, place), _row(canvas, y, bottom), _row(canvas, y, high), glyph)
 
 
 def _draw_line(canvas: _Canvas, line: Line, x: Scale, y: Scale, glyph: str) -> None:

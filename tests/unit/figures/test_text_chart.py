@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_experiments.figures.spec import Axis, Curves, Heat, Histogram, Line
+from otel_experiments.figures.spec import Axis, Bars, Curves, Heat, Histogram, Line
 from otel_experiments.figures.text.paint import paint_text
 from otel_experiments.figures.text.sparkline import sparkline
 from otel_experiments.model.metric import Band
@@ -78,6 +78,27 @@ def test_a_logarithmic_axis_makes_a_straight_line_of_powers():
 
     assert [line.split()[0] for line in (lines[0], lines[3])] == ["1000", "1"]
     assert all("*" in line for line in lines[:4])
+
+
+def test_a_spike_beside_a_zero_is_on_a_logarithmic_axis():
+    """A bucket whose lowest value is no positive number is drawn from the foot of a logarithmic axis to its highest value."""
+    band = Band([0.0, 10.0], [9.0, 19.0], [1.0, 0.0], [1.0, 1e6], [1.0, 1.0], [10, 10])
+
+    lines = chart(band, width=24, height=5, is_log=True, is_unicode=False)
+
+    assert [line.rstrip().endswith("*") for line in lines[:5]] == [True] * 5
+
+
+def test_names_cannot_act_on_a_terminal():
+    """Escape sequences and line breaks in names are shown as escapes, in the legend of curves and beside bars."""
+    lines = tuple(Line(f"a\x1b[31m\n{at}", [0.0, 1.0], [0.0, 1.0], color=at) for at in range(2))
+    figures = [Curves("t", lines), Bars("t", ("a\x1b[31m\n", "b"), (1.0, 2.0))]
+
+    for figure in figures:
+        text = "".join(paint_text(figure, width=60, height=4))
+        assert "\x1b" not in text
+        assert "\n" not in text
+        assert "a\\x1b[31m\\n" in text
 
 
 @given(

@@ -124,3 +124,27 @@ print(sorted(decode_media({figure.data!r}, "figure", {figure.media_type!r}, sour
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["[[1]]", "['data', 'layout']"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"kind": 1}',
+        '{"kind": "roc_curve"}',
+        '{"kind": "roc_curve", "curves": "x"}',
+        '{"kind": "pr_curve", "curves": [{"name": "a", "x": [0, 1], "y": [0], "area": 1}]}',
+        '{"kind": "pr_curve", "curves": [{"name": "a", "x": ["q"], "y": [0], "area": 1}]}',
+        '{"kind": "roc_curve", "curves": [{"name": "a", "x": [0], "y": [0], "area": "z"}]}',
+        '{"kind": "roc_curve", "curves": [{"name": 3, "x": [0], "y": [0], "area": 1}]}',
+        '{"kind": "roc_curve", "curves": [{"name": "a", "x": [1' + "0" * 400 + '], "y": [0], "area": 1}]}',
+        '{"kind": "confusion_matrix", "classes": null, "counts": null}',
+        '{"kind": "confusion_matrix", "classes": ["a", 2], "counts": [[1, 2], [3, 4]]}',
+        '{"kind": "confusion_matrix", "classes": ["a", "b"], "counts": [[1, 2], [3]]}',
+        '{"kind": "confusion_matrix", "classes": ["a", "b"], "counts": [[1, 2]]}',
+        '{"kind": "confusion_matrix", "classes": ["a", "b"], "counts": [["x", 2], [3, true]]}',
+    ],
+)
+def test_a_plot_that_cannot_be_drawn_cannot_be_read(body: str) -> None:
+    """Bytes that are no plot of their kind are refused where they are read, so that nothing fails while it is drawn."""
+    with pytest.raises(UnreadableMediaError, match=r"\w"):
+        decode_media(body.encode(), "plot", "application/json", source="plot")
