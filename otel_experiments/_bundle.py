@@ -99,7 +99,7 @@ def bundle(  # noqa: PLR0913 - each argument is one choice
         rule = Taken(artifacts and not anonymize, max_artifact_bytes)
         shown, runs_shown = anonymous(reader, chosen) if anonymize and chosen else (reader, chosen)
         return write_bundle(
-            shown, runs_shown, target, choice=where or "at all", taken=rule, on_progress=on_progress
+            shown, runs_shown, target, choice=where or "", taken=rule, on_progress=on_progress
         )
 
 
@@ -108,13 +108,13 @@ def write_bundle(
     runs: Iterable[RunView],
     path: Path,
     *,
-    choice: str = "at all",
+    choice: str = "",
     taken: Taken = Taken(),  # noqa: B008 - frozen
     on_progress: Callable[[int, int, int], None] = lambda *_: None,
 ) -> BundleReport:
     """Write the runs of a reader into a bundle. See `bundle`.
 
-    `choice` is what they were chosen by, for the error where there are none.
+    `choice` is what they were chosen by, for the error where there are none; empty for all.
     """
     chosen = list({run.id: run for run in runs}.values())
     if not chosen:

@@ -111,9 +111,7 @@ def command(  # noqa: PLR0913 - one argument an option
     try:
         with Progress("runs") as bar:
             rule = Taken(not (no_artifacts or anonymize), max_artifact_size)
-            report = write_bundle(
-                reader, found, target, choice=where or "at all", taken=rule, on_progress=bar.show
-            )
+            report = write_bundle(reader, found, target, choice=where or "", taken=rule, on_progress=bar.show)
     except OSError as error:
         raise click.UsageError(f"Cannot write to {clean(str(output))!r}: {error.strerror}.") from error
     _print(report, as_json=as_json)

@@ -194,7 +194,7 @@ class RunError(OtelExperimentsError):
 
 
 class RunNotFoundError(RunError, LookupError):
-    """No run answers to the given id, prefix or name; `suggestions` are names that may be meant."""
+    """No run answers to the given id, prefix or name (empty: to nothing in particular); `suggestions` may be meant."""
 
     def __init__(
         self, *, wanted: str, store: str, known: Sequence[str], suggestions: Sequence[str] = ()
@@ -211,9 +211,11 @@ class RunNotFoundError(RunError, LookupError):
             else "it is empty"
         )
         hint = f"Did you mean {' or '.join(map(repr, suggestions))}? " if suggestions else ""
-        super().__init__(
-            f"No run {wanted!r} in store {store!r} ({found}).\n  {hint}List them with: otel-experiments runs --store {store}"
-        )
+        fix = f"{hint}List them with: otel-experiments runs --store {store}"
+        if not wanted and not known:
+            fix = "Record a run first (otel-experiments demo makes some), or name another store: --store PATH"
+        run = f"run {wanted!r}" if wanted else "run"
+        super().__init__(f"No {run} in store {store!r} ({found}).\n  {fix}")
 
     @property
     def suggestion(self) -> str | None:

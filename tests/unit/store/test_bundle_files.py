@@ -126,6 +126,17 @@ def test_runs_that_were_read_can_be_given(store, tmp_path):
     assert [run.name for run in ox.open(tmp_path / "x.oxb").runs()] == ["run-1"]
 
 
+def test_an_empty_store_makes_no_bundle(tmp_path):
+    """Where there is no run at all, the error names the store and says how to get one, and no file is made."""
+    open_store(tmp_path / "empty.db").close()
+
+    with pytest.raises(RunNotFoundError, match=r"No run in store .* \(it is empty\)") as told:
+        ox.bundle(None, tmp_path / "x.oxb", store=tmp_path / "empty.db")
+
+    assert "Record a run first" in str(told.value)
+    assert not (tmp_path / "x.oxb").exists()
+
+
 def test_no_run_makes_no_bundle(store, tmp_path):
     """A choice that no run answers to is an error, and no file is made."""
     with pytest.raises(RunNotFoundError, match="No run \"state == 'paused'\" in store"):
