@@ -54,11 +54,26 @@ def cells_of(run: RunView, stats: Sequence[SeriesStat] = SERIES_STATS) -> Iterat
         yield f"tags.{key}", tag
     for key, value in run.params.flat.items():
         yield f"params.{key}", value
+    taken: set[str] = set()
     for series in run.metrics.all():
         values = _values_of(series, stats)
-        for column, number in zip(_columns_of(series.name, series.phase, tuple(stats)), values, strict=True):
+        label = series.name
+        if series.phase or label.endswith(
+            "]"
+        ):  # a metric may be called as the phase of another one is written
+            label = _free_label(label, series.phase, taken)
+        for column, number in zip(_columns_of(label, tuple(stats)), values, strict=True):
             if number is not None:
                 yield column, number
+
+
+def _free_label(name: str, phase: str, taken: set[str]) -> str:
+    """Return `NAME[PHASE]`, with `[]` behind it while another series of the run has it, and add it to those."""
+    label = f"{name}[{phase}]" if phase else name
+    while label in taken:
+        label += "[]"
+    taken.add(label)
+    return label
 
 
 def _values_of(series: SeriesView, stats: Sequence[SeriesStat]) -> list[float | None]:
@@ -89,8 +104,7 @@ _OF_SUMMARY: Final[Mapping[SeriesStat, Callable[[Summary], float | None]]] = {
 
 
 @lru_cache(maxsize=4096)
-def _columns_of(name: str, phase: str, stats: Sequence[SeriesStat]) -> tuple[str, ...]:
-    label = f"{name}[{phase}]" if phase else name
+def _columns_of(label: str, stats: Sequence[SeriesStat]) -> tuple[str, ...]:
     return tuple(f"metrics.{label}.{stat}" for stat in stats)
 
 

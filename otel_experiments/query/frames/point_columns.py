@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, Protocol
 
 from otel_experiments.errors import QueryError
@@ -164,8 +164,10 @@ def _by_row(
     return column
 
 
-def _label(series: Labeled, taken: Iterable[str]) -> str:
-    """Return the name of a column: the metric's, with phase and rank where another one has it."""
+def _label(series: Labeled, taken: Container[str]) -> str:
+    """Return the name of a column: the metric's, with its phase and rank, behind `metrics.` while another column has it."""
     marks = [mark for mark in (series.phase, f"rank={series.rank}" if series.rank else "") if mark]
     label = f"{series.name}[{', '.join(marks)}]" if marks else series.name
-    return label if label not in taken else f"metrics.{label}"
+    while label in taken:
+        label = f"metrics.{label}"
+    return label

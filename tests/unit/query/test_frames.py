@@ -251,6 +251,26 @@ def test_metrics_in_wide_form_have_one_row_a_step(store):
     assert math.isnan(acc[2])
 
 
+def test_metrics_whose_columns_would_be_one_have_a_column_each(store):
+    """Metrics called as another column, as another one's phase is written, or as the way out of that, all have a column."""
+    points = [
+        ("step", "", 0, [7.0], [1.0]),
+        ("metrics.step", "", 0, [7.0], [2.0]),
+        ("a", "val", 0, [7.0], [3.0]),
+        ("a[val]", "", 0, [7.0], [4.0]),
+        ("metrics.a[val]", "", 0, [7.0], [5.0]),
+    ]
+    reader = reader_over(store, points=points)
+
+    wide = reader.run("run-0").metrics.to_polars(wide=True)
+    runs = reader.runs().to_polars(stats=["last"])
+
+    assert sorted(wide.drop("step").row(0)) == [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert wide["step"].to_list() == [7]
+    assert sorted(runs.select(pl.selectors.starts_with("metrics.")).row(0)) == [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert (runs["metrics.a[val].last"][0], runs["metrics.a[val][].last"][0]) == (3.0, 4.0)
+
+
 @pytest.mark.parametrize(
     ("rule", "expected"), [("last", 5.0), ("first", 3.0), ("mean", 4.0), ("min", 3.0), ("max", 5.0)]
 )
