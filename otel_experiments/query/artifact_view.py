@@ -14,6 +14,7 @@ from otel_experiments.model.artifact import (
     ArtifactUsed,
     StoredArtifact,
 )
+from otel_experiments.process.paths import is_folder
 from otel_experiments.query.artifact_source import ArtifactSource, LinkedRun
 from otel_experiments.query.closest import closest
 
@@ -185,7 +186,7 @@ class ArtifactView:
         """
         target = Path(to).expanduser()
         if not self.is_folder:
-            target = target / self._own_name if target.is_dir() else target
+            target = target / self._own_name if is_folder(target) else target
             self._make(target.parent)
             self._blobs.copy_to(self.digest, target)
             return target

@@ -16,6 +16,7 @@ from otel_experiments.errors import ArtifactError, MediaRefusedError
 from otel_experiments.journal.limits import reason_of
 from otel_experiments.model.artifact import MEDIA_PHASE, ArtifactLogged
 from otel_experiments.process.interruption import pass_on
+from otel_experiments.process.paths import is_folder
 from otel_experiments.record.run.artifact_source import Source, source_of
 from otel_experiments.record.run.keeping import keep
 from otel_experiments.semconv import attributes as attr
@@ -119,7 +120,7 @@ class MediaRecorder:
 def _source(encoded: Encoded) -> Source:
     data = encoded.data
     if isinstance(data, Path):
-        if data.is_dir():
+        if is_folder(data):
             raise MediaRefusedError(why=f"{str(data)!r} is a folder; keep it with run.log_artifact")
         return source_of(data)
     return Source(lambda blobs: blobs.prepare_bytes(data))

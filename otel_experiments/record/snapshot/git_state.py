@@ -20,6 +20,7 @@ import psutil
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.process.interruption import pass_on
+from otel_experiments.process.paths import is_folder, is_there
 
 MAX_PATCH_BYTES: Final = 256 << 10
 """A longer patch is left out; its size and digest are kept."""
@@ -178,7 +179,7 @@ def _split(status: bytes) -> tuple[int, list[str]]:
 
 def _root(folder: Path) -> Path:
     """Return the folder from which git names files."""
-    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
+    return next((one for one in (folder, *folder.parents) if is_there(one / ".git")), folder)
 
 
 def _is_of_store(path: Path, store: Path | None) -> bool:
@@ -187,7 +188,7 @@ def _is_of_store(path: Path, store: Path | None) -> bool:
         return False
     if path.parent == store.parent:
         return path.name.startswith(store.name)
-    if path not in store.parents or not path.is_dir():
+    if path not in store.parents or not is_folder(path):
         return False
     return all(_is_of_store(one, store) for one in path.iterdir())
 

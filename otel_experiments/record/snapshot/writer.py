@@ -17,6 +17,7 @@ from otel_experiments.codec.text import clean_text
 from otel_experiments.process.fork import ResetInChild
 from otel_experiments.process.interruption import is_interruption, pass_on
 from otel_experiments.process.notice import tell
+from otel_experiments.process.paths import is_regular
 from otel_experiments.process.thread_signals import leave_signals_to_the_program
 from otel_experiments.record.base.guard import THREAD_PREFIX, logger
 from otel_experiments.record.snapshot.git_state import Git
@@ -74,7 +75,7 @@ def _script(path: object) -> dict[str, str]:
         return {}
     found = {"path": clean_text(path)}
     file = Path(path)
-    if file.is_file() and file.stat().st_size <= MAX_SCRIPT_BYTES:
+    if is_regular(file) and file.stat().st_size <= MAX_SCRIPT_BYTES:
         found["hash"] = f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
     return found
 

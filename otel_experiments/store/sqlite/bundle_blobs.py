@@ -19,6 +19,7 @@ from otel_experiments.artifacts.protocol import FolderEntry
 from otel_experiments.artifacts.verified import open_verified
 from otel_experiments.errors import ArtifactDamagedError, ArtifactMissingError
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.paths import is_regular
 from otel_experiments.store.sqlite.bundle_format import CHUNK_BYTES, connect
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class BundleBlobs:
 
     def is_there(self) -> bool:
         """Whether the bundle is there."""
-        return self._path.is_file()
+        return is_regular(self._path)
 
     def path_of(self, digest: str) -> Path | None:  # noqa: ARG002 - the protocol's
         """Return None: what is in a bundle is no file by itself."""

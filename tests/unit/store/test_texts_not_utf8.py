@@ -18,7 +18,7 @@ from otel_experiments.model.unsent import SIGNALS, Unsent
 from otel_experiments.store import open_store
 
 TABLES = (
-    "axes", "chunks", "experiments", "instrument_points", "log_records", "metric_definitions", "params", "resources",
+    "artifact_aliases", "artifact_uses", "artifact_versions", "artifacts", "axes", "chunks", "experiments", "instrument_points", "log_records", "metric_definitions", "params", "resources",
     "runs", "scopes", "segments", "series", "span_events", "span_links", "spans", "tags", "unsent",
 )  # fmt: skip
 SEARCHES = (
@@ -45,6 +45,9 @@ def recorded(tmp_path_factory):
             with run.stage("fit") as fit:
                 fit.span.add_link(load.span.get_span_context(), {"a": 1})
             run.emit("lib.event", {"a": 1})
+            run.log_artifact(b"model", name="model", aliases=["best"])
+            run.log({"note": ox.Text("a text")}, step=3)
+            run.use_artifact("model:best")
             run.meter.create_counter("lib.count").add(1)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -105,6 +108,9 @@ def ask_everything(path):
         for run in reader.runs():
             list(run.spans)
             run.events("lib.event")
+            [(one.name, one.aliases, one.metadata) for one in run.artifacts.all()]
+            [list(series) for series in run.media.values()]
+            reader.store.artifact_uses(run_ids=(run.id,))
             dict(run.params), dict(run.tags)
             for series in run.metrics.all():
                 series.points()
