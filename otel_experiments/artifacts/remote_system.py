@@ -55,14 +55,23 @@ def file_system(address: str) -> tuple[AbstractFileSystem, str]:
     try:
         files, root = url_to_fs(address, use_listings_cache=False)
     except ImportError as error:
-        package = str(error.name or "").partition(".")[0] or str(error)
-        raise MissingPackageError(
-            package=package, purpose=f"Artifacts at {address}", extra="remote"
-        ) from error
+        raise _missing(address, error) from error
     except ValueError as error:
         fix = "Give a folder, or a URL that fsspec knows, such as s3://BUCKET/PATH."
         raise ArtifactPlaceError(place=address, why=str(error), fix=fix) from error
     return files, str(root).rstrip("/")
+
+
+def _missing(address: str, error: ImportError) -> MissingPackageError | ArtifactPlaceError:
+    """Return the error for a filesystem whose package is not installed."""
+    # fsspec says it in a sentence, and raises that from the import that failed.
+    names = [one.name for one in (error, error.__cause__) if isinstance(one, ImportError) and one.name]
+    if not names:
+        return ArtifactPlaceError(
+            place=address, why=f"fsspec cannot reach it: {error}", fix="Install what it needs for such a URL."
+        )
+    package = names[0].partition(".")[0]
+    return MissingPackageError(package=package, purpose=f"Artifacts at {address}", extra=None)
 
 
 def changed_ns(info: dict[str, Any]) -> int:

@@ -179,13 +179,14 @@ class RecordingError(OtelExperimentsError):
 
 
 class MissingPackageError(OtelExperimentsError, ImportError):
-    """Something was asked for that needs a package which is not installed."""
+    """Something was asked for that needs a package which is not installed; `extra` brings it, where there is one."""
 
-    def __init__(self, *, package: str, purpose: str, extra: str) -> None:
+    def __init__(self, *, package: str, purpose: str, extra: str | None) -> None:
         self.package, self.purpose, self.extra = package, purpose, extra
+        wanted = package if extra is None else f"'otel-experiments[{extra}]'"
         super().__init__(
             f"{purpose} needs the package {package!r}, which is not installed.\n"
-            f"  Install it: pip install 'otel-experiments[{extra}]'"
+            f"  Install it: pip install {wanted}"
         )
 
 

@@ -17,6 +17,7 @@ from otel_experiments.errors import (  # noqa: E402
     ArtifactMissingError,
     ArtifactPlaceError,
     ArtifactSourceError,
+    MissingPackageError,
 )
 from otel_experiments.model.store_location import StoreLocation  # noqa: E402
 
@@ -158,6 +159,25 @@ def test_importing_artifacts_does_not_import_fsspec():
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert ran.stdout == "False\n"
+
+
+def test_a_package_that_fsspec_misses_is_named_with_the_command_that_installs_it():
+    """A URL whose filesystem is another package says which, and not the whole sentence of fsspec."""
+    fsspec.register_implementation(
+        "absent",
+        "absent_filesystem.core.Absent",
+        errtxt="Install absent_filesystem to access Absent",
+        clobber=True,
+    )
+
+    with pytest.raises(MissingPackageError) as raised:
+        RemoteBlobs("absent://bucket/x").has("sha256:" + "0" * 64)
+
+    assert raised.value.package == "absent_filesystem"
+    assert str(raised.value) == (
+        "Artifacts at absent://bucket/x needs the package 'absent_filesystem', which is not installed.\n"
+        "  Install it: pip install absent_filesystem"
+    )
 
 
 @pytest.fixture
