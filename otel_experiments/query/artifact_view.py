@@ -176,8 +176,8 @@ class ArtifactView:
         """Write it to a file or folder, and return the path of that.
 
         A file is written into `to` where that is a folder, under the name that it had, else to the path `to`. The files
-        of a folder are written below `to`, which is made. Each file is there as a whole or not at all, and replaces one of
-        that name.
+        of a folder are written below `to`, which is made. A file, and a folder with all of its files, is there as a whole
+        or not at all. A file replaces one of its name; what else is in a folder stays.
 
         Raises:
             ArtifactMissingError: the bytes are not where they are kept.
@@ -190,13 +190,13 @@ class ArtifactView:
             self._make(target.parent)
             self._blobs.copy_to(self.digest, target)
             return target
-        for entry in self.files:
-            path = target / entry.path
-            self._make(path.parent)
-            self._source.blobs(entry.digest, self.record.place).copy_to(entry.digest, path)
-            if entry.is_executable:
-                path.chmod(path.stat().st_mode | 0o111)
-        self._make(target)
+        from otel_experiments.artifacts.copy_folder import copy_folder  # noqa: PLC0415 - few write
+
+        copy_folder(
+            self.files,
+            target,
+            lambda digest, path: self._source.blobs(digest, self.record.place).copy_to(digest, path),
+        )
         return target
 
     def path(self) -> Path | None:

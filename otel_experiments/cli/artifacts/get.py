@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from pathlib import Path
 
 import click
 
-from otel_experiments.artifacts.place_error import place_errors
 from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.cli.session import open_session
 from otel_experiments.cli.terminal.format import clean, size
@@ -34,7 +31,7 @@ def get(ctx: click.Context, *, ref: str, output: str | None, force: bool, as_jso
         raise click.UsageError(
             f"{clean(str(target))} is there already. Name another path with -o, or add --force."
         )
-    path = view.download(target) if force or not view.is_folder else _whole_folder(view, target)
+    path = view.download(target)
     if as_json:
         shown = {
             "path": str(path), "digest": view.digest, "size_bytes": view.size_bytes, "files": view.file_count,
@@ -51,15 +48,3 @@ def _target(view: ArtifactView, output: str | None) -> Path:
     if given is None:
         return Path(name_here(view.record))
     return given / name_here(view.record) if given.is_dir() and not view.is_folder else given
-
-
-def _whole_folder(view: ArtifactView, target: Path) -> Path:
-    """Write a folder beside its place, and give it its name when all of it is there."""
-    partial = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.partial")
-    try:
-        view.download(partial)
-        with place_errors(target):
-            partial.rename(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return target

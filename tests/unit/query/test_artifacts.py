@@ -154,6 +154,40 @@ def test_a_file_is_downloaded_into_a_folder_or_to_a_path(reader, tmp_path):
     assert (into / "m.pt").read_bytes() == to.read_bytes() == b"model 1"
 
 
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_folder_is_downloaded_whole_or_not_at_all(reader, path, tmp_path, is_there):
+    """Where one file is damaged, or cannot be written, the folder is as it was: without a new file, and without a rest."""
+    target = tmp_path / "to" / "out"
+    if is_there:
+        target.mkdir(parents=True)
+        (target / "a.txt").write_text("mine")
+    data = reader.artifact("data")
+    kept = blobs_for(StoreLocation.parse(path)).path_of(data.files[-1].digest)
+    before = kept.read_bytes()
+    kept.chmod(0o600)
+    kept.write_text("y")
+
+    with pytest.raises(ArtifactDamagedError):
+        data.download(target)
+
+    left = {file.name: file.read_text() for file in target.iterdir()} if is_there else {}
+    assert left == ({"a.txt": "mine"} if is_there else {})
+    assert [one.name for one in target.parent.iterdir()] == (["out"] if is_there else [])
+
+    kept.write_bytes(before)
+    if is_there:
+        (target / "sub" / "run.sh").mkdir(parents=True)
+        with pytest.raises(ArtifactPlaceError, match=r"run\.sh.*it is a folder"):
+            data.download(target)
+        assert (target / "a.txt").read_text() == "mine"
+        (target / "sub" / "run.sh").rmdir()
+    (tmp_path / "to" / "other").write_text("stays")
+    data.download(target)
+    assert (target / "a.txt").read_text() == "hi"
+    assert (target / "sub" / "run.sh").read_text() == "x"
+    assert {one.name for one in target.iterdir()} == {"a.txt", "sub"}
+
+
 def test_a_folder_is_downloaded_with_its_files_and_their_rights(reader, tmp_path):
     """What was a program is one again."""
     target = reader.artifact("data").download(tmp_path / "out")
