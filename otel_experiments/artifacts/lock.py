@@ -57,6 +57,7 @@ class Shared:
         """Refer to the lock of a folder, which must be there when a block is entered."""
         self._folder, self._file_mode = folder, file_mode
         self._idle: list[Pair] = []
+        self._is_closed = False
         self._pid = os.getpid()
 
     def take(self, taken: list[Pair], *, patience_s: float = WRITER_PATIENCE_S) -> None:
@@ -97,9 +98,12 @@ class Shared:
             fcntl.flock(pair[1], fcntl.LOCK_UN)
         while taken:
             self._idle.append(taken.pop())
+        if self._is_closed:  # meanwhile, by another thread
+            self.close()
 
     def close(self) -> None:
-        """Close the descriptors that are kept."""
+        """Close the descriptors that are kept; those of a block are closed when it is left."""
+        self._is_closed = True
         idle, self._idle = self._idle, []
         for pair in idle:
             _drop(pair)

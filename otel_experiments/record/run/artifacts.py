@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry import trace
@@ -44,7 +44,7 @@ from otel_experiments.record.spans.scopes import place_of
 from otel_experiments.semconv import attributes as attr
 
 if TYPE_CHECKING:
-    from otel_experiments.artifacts.protocol import Put
+    from otel_experiments.artifacts.protocol import BlobStore, Prepared, Put
     from otel_experiments.model.run import ParamValue
     from otel_experiments.record.base.used_artifact import UsedArtifact
     from otel_experiments.record.run.core import RunCore
@@ -128,7 +128,15 @@ class Artifacts:
             what = "the process ended before it was kept; keep it with wait=True, or wait for its result()"
             self._lost(asked.name, f"The artifact {shown(asked.name)} is not kept: {what}", None)
 
-        return core.pipeline.artifacts.add(asked.name, lambda: self._kept(source, asked, given_up), give_up)
+        def prepare(blobs: BlobStore) -> Prepared:
+            prepared = source.prepare(blobs)
+            if given_up.is_set():  # the place is closed: nothing is to be opened in it
+                prepared.discard()
+                raise _GivenUpError
+            return prepared
+
+        late = replace(source, prepare=prepare)
+        return core.pipeline.artifacts.add(asked.name, lambda: self._kept(late, asked, given_up), give_up)
 
     def _kept(self, source: Source, asked: Asked, given_up: threading.Event | None = None) -> ArtifactDigest:
         """Keep what was given; an empty digest where it cannot be. Raises nothing of its own."""
@@ -162,9 +170,10 @@ class Artifacts:
                 logged = None
             except (ArtifactError, OSError, MemoryError) as error:
                 pass_on(error)
-                why = reason_of(error) if isinstance(error, OSError) and error.errno else text_of(error)
-                self._lost(asked.name, f"The artifact {shown(asked.name)} is not kept: {why}", error)
                 logged = None
+                if given_up is None or not given_up.is_set():  # else it is counted already
+                    why = reason_of(error) if isinstance(error, OSError) and error.errno else text_of(error)
+                    self._lost(asked.name, f"The artifact {shown(asked.name)} is not kept: {why}", error)
             if logged is not None:
                 self._last[logged.name] = logged.digest
                 return ArtifactDigest(

@@ -5,7 +5,7 @@ import io
 import os
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,8 @@ from otel_experiments.errors import (
     RecordingError,
 )
 from otel_experiments.model.artifact import ArtifactQuery
+from otel_experiments.record.run.artifact_source import Source
+from otel_experiments.record.run.artifacts import Asked
 
 HELLO = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 
@@ -362,6 +364,43 @@ def test_what_is_not_kept_when_the_process_has_to_end_is_counted(configure, capl
     assert {(one.kind, one.name) for one in ox.run(run.id, store=Path("experiments.db")).losses} == {
         ("artifact", "late")
     }
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not list open files")
+def test_what_is_given_up_opens_nothing_after_the_shutdown(configure):
+    """An artifact whose thread ends after the shutdown is not kept, and no file of the folder is open then."""
+    configure(on_error="log", exit_timeout_s=0.2)
+    begun, gate = threading.Event(), threading.Event()
+
+    def prepare(blobs):
+        begun.set()
+        gate.wait()
+        return blobs.prepare_bytes(b"late")
+
+    with ox.start_run("r") as run:
+        run.log_artifact(b"before", "kept")
+        late = Asked("late", "file", None, {}, (), "")
+        handle = run._core.parts.artifacts._begin(Source(prepare), late, wait=False)
+        begun.wait()
+    ox.shutdown()
+    assert open_files() == []
+    gate.set()
+
+    assert handle.result(timeout_s=60) == ""
+    assert open_files() == []
+    assert len([one for one in Path("experiments.db.artifacts/sha256").rglob("*") if one.is_file()]) == 1
+    assert {
+        (one.kind, one.name): one.count for one in ox.run(run.id, store=Path("experiments.db")).losses
+    } == {("artifact", "late"): 1}
+
+
+def open_files():
+    """Return the files of a folder of artifacts that this process has open."""
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # that of the listing itself
+            found.append(str(entry.readlink()))
+    return [name for name in found if ".artifacts" in name]
 
 
 def test_flush_waits_for_artifacts_and_says_where_it_did_not(configure):
