@@ -33,6 +33,8 @@ THREAD_PREFIX: Final = "otel-experiments-"
 MAX_NAMES_TOLD: Final = 300
 """Of each kind, so many names have a line of their own in the log; the others are counted together."""
 MAX_NAME_CHARS: Final = 200
+_MAX_RUNS: Final = 4096
+"""So many runs that lost something are counted by themselves."""
 _MAX_SHOWN_NAMES: Final = 5
 """Of each kind, in the last word at the end of the process."""
 
@@ -59,6 +61,7 @@ class Guard:
         self.raises = raises
         self.losses: Counter[str] = Counter()
         self.ledger: Ledger | None = None
+        self._by_run: dict[str, Counter[str]] = {}
         self._told: dict[str, set[str]] = {}
         self._raised_later: Exception | None = None
         self._lock = threading.RLock()
@@ -83,6 +86,9 @@ class Guard:
         with self._lock:
             self.losses.setdefault(kind, 0)
             self.losses[kind] += count  # no call in it, so nothing comes in between
+            self._by_run.setdefault(run_id, Counter())[kind] += count
+            while len(self._by_run) > _MAX_RUNS:
+                self._by_run.pop(next(iter(self._by_run)))
             told = self._told.setdefault(kind, set())
             is_first, is_last = name not in told, len(told) == MAX_NAMES_TOLD
             if is_first and len(told) <= MAX_NAMES_TOLD:
@@ -91,9 +97,15 @@ class Guard:
                 is_first = False
         if is_first:
             text = f"More than {MAX_NAMES_TOLD} names have lost something" if is_last else _text(what)
-            tell(logger, "%s (further losses of the kind %r are counted, not reported)", text, kind)
+            tell(logger, "%s (%s)", text, _further(kind, "" if is_last else name))
         if run_id and count and self.ledger is not None:
             self.ledger.add(run_id, kind, name, count)
+
+    def losses_of(self, run_id: str) -> dict[str, int]:
+        """Return what a run lost in this process, by kind, with what belongs to no run, such as spans that were not sent."""
+        with self._lock:
+            found = self._by_run.get("", Counter()) + self._by_run.get(run_id, Counter())
+        return dict(found)
 
     def of_run(self, run_id: str) -> RunGuard:
         """Return the guard whose losses are those of a run."""
@@ -162,6 +174,7 @@ class Guard:
         """Forget the parent's lock and counts after a fork."""
         self._lock = threading.RLock()
         self.losses = Counter()
+        self._by_run = {}
 
 
 class RunGuard:
@@ -174,9 +187,9 @@ class RunGuard:
         self._run_id = run_id
 
     @property
-    def losses(self) -> Counter[str]:
-        """How many items the whole process lost, by kind."""
-        return self._guard.losses
+    def losses(self) -> dict[str, int]:
+        """How many items the run lost in this process, by kind, with what belongs to no run."""
+        return self._guard.losses_of(self._run_id)
 
     def lost(
         self,
@@ -198,6 +211,11 @@ class RunGuard:
     ) -> bool:
         """Swallow what went wrong inside; what is the program's own passes."""
         return error is not None and self._guard.failed(error, self._run_id)
+
+
+def _further(kind: str, name: str) -> str:
+    what = f"of {shown(name)} " if name else ""
+    return f"further losses {what}of the kind {kind!r} are counted, not reported"
 
 
 def _text(what: Text) -> str:

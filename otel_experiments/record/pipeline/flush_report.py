@@ -10,7 +10,8 @@ class FlushReport:
     """What a flush reached.
 
     `is_stored`: everything recorded before the call is in the store. `is_exported`: OTLP took everything
-    (True when OTLP is off). `lost`: how many items recording could not keep, by reason, since the start.
+    (True when OTLP is off). `lost`: how many items recording could not keep, by reason, since the start: of the run and
+    what belongs to no run (`run.flush()`, `run.finish()`), or of the whole process (`shutdown()`).
     """
 
     is_stored: bool

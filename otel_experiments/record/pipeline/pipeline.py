@@ -209,11 +209,11 @@ class Pipeline:
         self.write_losses()
         return self.storage is None or self.is_inherited or self._drain(timeout_s)
 
-    def flush(self, *, timeout_s: float, is_patient: bool = True) -> FlushReport:
+    def flush(self, *, timeout_s: float, is_patient: bool = True, run_id: str | None = None) -> FlushReport:
         """Store and export what is recorded so far, as far as `timeout_s` seconds allow.
 
         Without `is_patient` an OTLP endpoint gets only a part of the time, and none when it did not answer last:
-        what the end of a run waits for.
+        what the end of a run waits for. The report has the losses of the process, or those of a run.
         """
         deadline_s = time.monotonic() + timeout_s
         is_exported, is_stored = True, True
@@ -221,7 +221,7 @@ class Pipeline:
         self.write_losses()
         self.guard.raise_later()
         if self.is_inherited:
-            return FlushReport(is_stored=False, is_exported=False, lost=dict(self.guard.losses))
+            return FlushReport(is_stored=False, is_exported=False, lost=self._lost(run_id))
         if self.otlp is not None:
             self._collect_metrics()
         if self.storage is not None:
@@ -241,19 +241,22 @@ class Pipeline:
         return FlushReport(
             is_stored=is_stored,
             is_exported=is_exported,
-            lost=dict(self.guard.losses),
+            lost=self._lost(run_id),
             store_error=str(error) if error else "",
         )
 
-    def flush_ended_run(self, *, is_awaited: bool = True) -> FlushReport:
+    def _lost(self, run_id: str | None) -> dict[str, int]:
+        return dict(self.guard.losses) if run_id is None else self.guard.losses_of(run_id)
+
+    def flush_ended_run(self, run_id: str, *, is_awaited: bool = True) -> FlushReport:
         """Store and export what is recorded so far, or leave it to the drain, whose next round is near.
 
         When the process ends, `close` does it once for all runs. The end of a `with` block waits only for
         OTLP: a thousand small runs would take twice as long, and every reader merges the journals (decision 0007).
         """
         if self.is_exiting or not (is_awaited or self.otlp is not None):
-            return FlushReport(is_stored=False, is_exported=False, lost=dict(self.guard.losses))
-        return self.flush(timeout_s=self.settings.exit_timeout_s, is_patient=False)
+            return FlushReport(is_stored=False, is_exported=False, lost=self._lost(run_id))
+        return self.flush(timeout_s=self.settings.exit_timeout_s, is_patient=False, run_id=run_id)
 
     def close(self, *, timeout_s: float | None = None) -> FlushReport:
         """Store and export what is left within the exit budget and stop all threads; safe to call twice."""

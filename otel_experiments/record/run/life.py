@@ -178,7 +178,7 @@ class RunLife:
         """End the run; whatever interrupts it, Ctrl-C say, the first word on how it ends is written down."""
         core = self._core
         if core.state.is_terminal or not self.take_over(is_leaving=True):
-            return core.pipeline.flush(timeout_s=0.0)
+            return core.pipeline.flush(timeout_s=0.0, run_id=core.id)
         if type(ending.reason) is not str:  # a user's, who may pass anything
             ending = replace(ending, reason=text_of(ending.reason) if ending.reason else "")
         ending = replace(ending, reason=core.pipeline.redactor.text(ending.reason))
@@ -193,7 +193,7 @@ class RunLife:
             raise
         if not self.is_in_block:
             self.leave()
-        report = core.pipeline.flush_ended_run(is_awaited=is_awaited)
+        report = core.pipeline.flush_ended_run(core.id, is_awaited=is_awaited)
         with core.guard:
             self._cycle.after_end()
         return report

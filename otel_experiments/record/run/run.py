@@ -177,7 +177,7 @@ class Run:
 
     def flush(self, *, timeout_s: float = 5.0) -> FlushReport:
         """Wait until what was recorded is stored and exported; the report says how far that went."""
-        return self._core.pipeline.flush(timeout_s=timeout_s)
+        return self._core.pipeline.flush(timeout_s=timeout_s, run_id=self.id)
 
     def environment(self, *, joins: bool = True) -> dict[str, str]:
         """Return the environment variables with which another process joins this run; sets none of them.
