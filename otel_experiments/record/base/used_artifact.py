@@ -26,6 +26,11 @@ class UsedArtifact(Protocol):
         ...
 
     @property
+    def type(self) -> str:
+        """What it is, such as `model` or `dataset`."""
+        ...
+
+    @property
     def digest(self) -> str:
         """The digest of its bytes."""
         ...

@@ -35,6 +35,7 @@ from otel_experiments.model.artifact_name import why_no_alias, why_no_name
 from otel_experiments.process.interruption import is_interruption, pass_on
 from otel_experiments.record.base.artifact_digest import ArtifactDigest
 from otel_experiments.record.base.names import clean_name
+from otel_experiments.record.base.notices import say_once
 from otel_experiments.record.base.other_trackers import tell_unknown
 from otel_experiments.record.params.flatten import flatten_params
 from otel_experiments.record.pipeline.artifact_queue import ArtifactHandle, done_handle
@@ -102,10 +103,12 @@ class Artifacts:
             core.gate.refuse(KIND)
         else:
             with core.guard:
-                tell_unknown(core.guard, "run.log_artifact", unknown or {})
+                others = dict(unknown or {})
+                folder = others.pop("artifact_path", None)
+                tell_unknown(core.guard, "run.log_artifact", others)
                 try:
                     source = source_of(what, link)
-                    asked = self._asked(source, name, details)
+                    asked = self._asked(source, _named_in(folder, source) if name is None else name, details)
                 except (ArtifactSourceError, InvalidNameError) as error:
                     self._lost(name or _spoken(what), str(error), error)
                 else:
@@ -194,6 +197,13 @@ class Artifacts:
         context = self._core.context_here()
         place = place_of(context)
         span = trace.get_current_span(context).get_span_context()
+        if name is None and not source.name:
+            raise InvalidNameError(
+                kind="artifact name",
+                name="",
+                why="what is kept has no file name, and no name was given",
+                fix='Give it one: run.log_artifact(data, name="NAME").',
+            )
         called = self._name(source.name if name is None else name)
         return Asked(
             called,
@@ -299,7 +309,9 @@ class Artifacts:
         found = self._find(ref)
         return found.experiment, found.name, found.digest
 
-    def use(self, ref: object) -> UsedArtifact:
+    def use(
+        self, ref: object, expected_type: object = None, unknown: Mapping[str, object] | None = None
+    ) -> UsedArtifact:
         """Return an artifact to read, and record that the run uses it.
 
         Raises:
@@ -307,7 +319,13 @@ class Artifacts:
             ConfigurationError: `ref` refers to nothing.
         """
         core = self._core
+        with core.guard:
+            tell_unknown(core.guard, "run.use_artifact", unknown or {})
         found = self._find(ref)
+        if expected_type is not None and expected_type != found.type:
+            say_once(
+                f"run.use_artifact({shown(ref)}): its type is {shown(found.type)}, not {shown(expected_type)}."
+            )
         if core.gate.is_closed:
             core.gate.refuse("artifact use")
         else:
@@ -332,6 +350,13 @@ class Artifacts:
         if storage is None:
             raise ArtifactNotFoundError(wanted=ref, store=pipeline.settings.store, found="no store is kept")
         return storage.find_artifact(str.__str__(ref), self._core.experiment)
+
+
+def _named_in(folder: object, source: Source) -> str | None:
+    """Return the name of a file in a folder of artifacts, as other trackers have it; None where none is given."""
+    if folder is None:
+        return None
+    return f"{text_of(folder).strip('/')}/{source.name}".strip("/")
 
 
 def _spoken(what: object) -> str:

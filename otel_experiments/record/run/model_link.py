@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -10,11 +11,11 @@ from otel_experiments.codec.model_link import ModelLink, dump_link, link_path
 from otel_experiments.codec.text import shown, text_of
 from otel_experiments.errors import OtelExperimentsError
 from otel_experiments.process.interruption import Swallowing, pass_on
-from otel_experiments.record.run.artifacts import Details
+from otel_experiments.record.base.other_trackers import tell_unknown
 
 if TYPE_CHECKING:
     from otel_experiments.record.base.artifact_digest import ArtifactDigest
-    from otel_experiments.record.run.artifacts import Artifacts
+    from otel_experiments.record.run.artifacts import Artifacts, Details
     from otel_experiments.record.run.core import RunCore
 
 
@@ -23,13 +24,13 @@ def link_model(
     artifacts: Artifacts,
     path: str | os.PathLike[str],
     name: str | None,
-    aliases: object,
-    metadata: object,
+    details: Details,
+    unknown: Mapping[str, object],
 ) -> ArtifactDigest:
     """Keep a saved model and write the file beside it. Raises nothing of its own."""
-    kept = cast(
-        "ArtifactDigest", artifacts.log(path, name, details=Details("model", None, metadata, aliases))
-    )
+    with core.guard:
+        tell_unknown(core.guard, "run.link_model", unknown)
+    kept = cast("ArtifactDigest", artifacts.log(path, name, details=details))
     if kept:
         with core.guard:
             try:

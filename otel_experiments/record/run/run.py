@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, cast, overload
 
 from otel_experiments.codec.text import shown, text_of
 from otel_experiments.model.run import RunState
@@ -351,7 +351,7 @@ class Run:
             link: `auto` shares blocks with the file where the filesystem can, else copies; `copy` always copies;
                 `hardlink` makes the kept file the one that was given.
             wait: False keeps it on another thread and returns a handle at once. The file must not change until then.
-            **unknown: arguments of other trackers, which are told and ignored.
+            **unknown: arguments of other trackers: `artifact_path` is a folder in the name, others are told and ignored.
         """
         return self._artifacts.log(
             what,
@@ -368,21 +368,25 @@ class Run:
         name: str | None = None,
         *,
         type: str | None = None,  # noqa: A002 - as above
+        **unknown: Never,
     ) -> ArtifactDigest:
         """Keep a folder as one artifact; `log_artifact` does it as well."""
-        return self.log_artifact(folder, name, type)
+        kept = self._artifacts.log(folder, name, details=Details(type), unknown=unknown)
+        return cast("ArtifactDigest", kept)
 
-    def use_artifact(self, ref: Any) -> UsedArtifact:
+    def use_artifact(self, ref: Any, type: str | None = None, **unknown: Never) -> UsedArtifact:  # noqa: A002 - as above
         """Return an artifact to read, and record that the run uses it: `run.use_artifact("data:v3").download("data")`.
 
         Args:
             ref: `NAME` for its latest version, `NAME:ALIAS`, `NAME:v3`, `EXPERIMENT/NAME...` of another experiment, a
                 digest or the beginning of one, or an artifact that was read.
+            type: what it should be; where it is something else, a warning says so.
+            **unknown: arguments of other trackers, which are told and ignored.
 
         Raises:
             ArtifactNotFoundError: there is none.
         """
-        return self._artifacts.use(ref)
+        return self._artifacts.use(ref, type, unknown)
 
     def set_alias(self, ref: Any, alias: str) -> None:
         """Have `alias` mean a version of an artifact: by name the one that this run logged last, else as `use_artifact`."""
@@ -395,13 +399,16 @@ class Run:
         *,
         aliases: Iterable[str] | None = None,
         metadata: Mapping[str, Any] | None = None,
+        **unknown: Never,
     ) -> ArtifactDigest:
         """Keep a saved model as an artifact of type `model`, and write `PATH.otel-experiments.json` beside it.
 
         That file says which run made the model, with params, tags and the summary of its metrics so far; it goes where the
         model goes. `otel_experiments.run_of(path)` finds the run by it, or by the model's digest.
         """
-        return link_model(self._core, self._artifacts, path, name, aliases, metadata)
+        return link_model(
+            self._core, self._artifacts, path, name, Details("model", None, metadata, aliases), unknown
+        )
 
     @property
     def meter(self) -> Meter:

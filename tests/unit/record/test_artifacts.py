@@ -141,7 +141,7 @@ BAD = {
     "none": (lambda tmp: (None, "t"), "t", "it is of type NoneType"),
     "empty path": (lambda tmp: ("", "t"), "t", "a folder"),
     "nul in path": (lambda tmp: ("a\0b", "t"), "t", "NUL"),
-    "no name": (lambda tmp: (b"x", None), "", "it is empty"),
+    "no name": (lambda tmp: (b"x", None), "", "no name was given"),
     "name of a wrong type": (lambda tmp: (b"x", 5), "5", "it is of type int"),
     "leading up": (lambda tmp: (b"x", "../../etc/passwd"), "../../etc/passwd", "its parts are no names"),
     "nul in name": (lambda tmp: (b"x", "a\0b"), "a\ufffdb", "it holds a control character"),
