@@ -101,8 +101,13 @@ class Guard:
         if run_id and count and self.ledger is not None:
             self.ledger.add(run_id, kind, name, count)
 
-    def losses_of(self, run_id: str) -> dict[str, int]:
-        """Return what a run lost in this process, by kind, with what belongs to no run, such as spans that were not sent."""
+    def losses_of(self, run_id: str | None) -> dict[str, int]:
+        """Return what a run lost in this process, by kind, with what belongs to no run, such as spans that were not sent.
+
+        None: what the whole process lost.
+        """
+        if run_id is None:
+            return dict(self.losses)
         with self._lock:
             found = self._by_run.get("", Counter()) + self._by_run.get(run_id, Counter())
         return dict(found)

@@ -221,7 +221,7 @@ class Pipeline:
         self.write_losses()
         self.guard.raise_later()
         if self.is_inherited:
-            return FlushReport(is_stored=False, is_exported=False, lost=self._lost(run_id))
+            return FlushReport(is_stored=False, is_exported=False, lost=self.guard.losses_of(run_id))
         if self.otlp is not None:
             self._collect_metrics()
         if self.storage is not None:
@@ -241,12 +241,9 @@ class Pipeline:
         return FlushReport(
             is_stored=is_stored,
             is_exported=is_exported,
-            lost=self._lost(run_id),
+            lost=self.guard.losses_of(run_id),
             store_error=str(error) if error else "",
         )
-
-    def _lost(self, run_id: str | None) -> dict[str, int]:
-        return dict(self.guard.losses) if run_id is None else self.guard.losses_of(run_id)
 
     def flush_ended_run(self, run_id: str, *, is_awaited: bool = True) -> FlushReport:
         """Store and export what is recorded so far, or leave it to the drain, whose next round is near.
@@ -255,7 +252,7 @@ class Pipeline:
         OTLP: a thousand small runs would take twice as long, and every reader merges the journals (decision 0007).
         """
         if self.is_exiting or not (is_awaited or self.otlp is not None):
-            return FlushReport(is_stored=False, is_exported=False, lost=self._lost(run_id))
+            return FlushReport(is_stored=False, is_exported=False, lost=self.guard.losses_of(run_id))
         return self.flush(timeout_s=self.settings.exit_timeout_s, is_patient=False, run_id=run_id)
 
     def close(self, *, timeout_s: float | None = None) -> FlushReport:
