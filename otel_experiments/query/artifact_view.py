@@ -172,28 +172,41 @@ class ArtifactView:
         """Return the text of the file, or of one of a folder; raises as `open`."""
         return self.read_bytes(file).decode(encoding)
 
-    def download(self, to: str | PathLike[str] = ".") -> Path:
+    def download(self, to: str | PathLike[str] | None = None, *, overwrite: bool = False) -> Path:
         """Write it to a file or folder, and return the path of that.
 
         A file is written into `to` where that is a folder, under the name that it had, else to the path `to`. The files
         of a folder are written below `to`, which is made. A file, and a folder with all of its files, is there as a whole
-        or not at all. A file replaces one of its name; what else is in a folder stays.
+        or not at all.
+
+        Args:
+            to: where; by default `artifacts/NAME-v3` for a folder, and `artifacts/NAME-v3/FILE` for a file.
+            overwrite: replace files that have other content. What else is in a folder then stays. Without it, a folder
+                is only written where nothing else is in it.
 
         Raises:
             ArtifactMissingError: the bytes are not where they are kept.
             ArtifactDamagedError: they are not those that were logged.
-            ArtifactPlaceError: a file cannot be written.
+            ArtifactPlaceError: a file cannot be written, or something else is there.
+            ArtifactSourceError: what is there cannot be read, so it is not known whether it is the same.
         """
-        target = Path(to).expanduser()
+        from otel_experiments.artifacts.in_the_way import refuse_other_file, refuse_other_files  # noqa: PLC0415 - few write
+
+        target = self._place_here if to is None else Path(to).expanduser()
         if not self.is_folder:
-            target = target / self._own_name if is_folder(target) else target
+            target = target / self._own_name if to is None or is_folder(target) else target
+            if not overwrite:
+                refuse_other_file(target, self.digest)
             self._make(target.parent)
             self._blobs.copy_to(self.digest, target)
             return target
         from otel_experiments.artifacts.copy_folder import copy_folder  # noqa: PLC0415 - few write
 
+        files = self.files
+        if not overwrite:
+            refuse_other_files(target, {entry.path: entry.digest for entry in files})
         copy_folder(
-            self.files,
+            files,
             target,
             lambda digest, path: self._source.blobs(digest, self.record.place).copy_to(digest, path),
         )
@@ -249,6 +262,19 @@ class ArtifactView:
     @property
     def _own_name(self) -> str:
         return name_here(self.record)
+
+    @property
+    def _place_here(self) -> Path:
+        """The folder of this very version, below the working directory."""
+        name = "-".join(
+            part for part in self.name.replace("\\", "/").split("/") if part not in {"", ".", ".."}
+        )
+        short_name = (
+            name.replace("\0", "").encode("utf-8", "replace")[:_LONGEST_NAME_BYTES].decode("utf-8", "ignore")
+        )
+        digits = self.digest.rpartition(":")[2][:12]
+        version = digits if self.version is None else f"v{self.version}"
+        return Path("artifacts") / (f"{short_name}-{version}" if short_name else version)
 
     def _digest_of(self, file: str | None) -> str:
         if not self.is_folder and file in {None, self._own_name}:

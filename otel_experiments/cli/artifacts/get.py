@@ -31,7 +31,7 @@ def get(ctx: click.Context, *, ref: str, output: str | None, force: bool, as_jso
         raise click.UsageError(
             f"{clean(str(target))} is there already. Name another path with -o, or add --force."
         )
-    path = view.download(target)
+    path = view.download(target, overwrite=force)
     if as_json:
         shown = {
             "path": str(path), "digest": view.digest, "size_bytes": view.size_bytes, "files": view.file_count,

@@ -99,7 +99,7 @@ def _write(view: ArtifactView, folder: Path, report: FilesReport) -> str | None:
     target = folder / path
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        view.download(target)
+        view.download(target, overwrite=True)
     except (ArtifactMissingError, ArtifactDamagedError) as error:
         report.missing_count += 1
         if len(report.problems) < _SHOWN and str(error) not in report.problems:

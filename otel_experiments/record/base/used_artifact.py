@@ -47,6 +47,6 @@ class UsedArtifact(Protocol):
         """Return its text, checked."""
         ...
 
-    def download(self, to: str | os.PathLike[str]) -> Path:
+    def download(self, to: str | os.PathLike[str] | None = None, *, overwrite: bool = False) -> Path:
         """Copy the file or folder, checked, and return where it is."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -168,7 +169,7 @@ def test_a_folder_is_downloaded_whole_or_not_at_all(reader, path, tmp_path, is_t
     kept.write_text("y")
 
     with pytest.raises(ArtifactDamagedError):
-        data.download(target)
+        data.download(target, overwrite=True)
 
     left = {file.name: file.read_text() for file in target.iterdir()} if is_there else {}
     assert left == ({"a.txt": "mine"} if is_there else {})
@@ -178,11 +179,11 @@ def test_a_folder_is_downloaded_whole_or_not_at_all(reader, path, tmp_path, is_t
     if is_there:
         (target / "sub" / "run.sh").mkdir(parents=True)
         with pytest.raises(ArtifactPlaceError, match=r"run\.sh.*it is a folder"):
-            data.download(target)
+            data.download(target, overwrite=True)
         assert (target / "a.txt").read_text() == "mine"
         (target / "sub" / "run.sh").rmdir()
     (tmp_path / "to" / "other").write_text("stays")
-    data.download(target)
+    data.download(target, overwrite=is_there)
     assert (target / "a.txt").read_text() == "hi"
     assert (target / "sub" / "run.sh").read_text() == "x"
     assert {one.name for one in target.iterdir()} == {"a.txt", "sub"}
@@ -195,6 +196,72 @@ def test_a_folder_is_downloaded_with_its_files_and_their_rights(reader, tmp_path
     assert (target / "a.txt").read_text() == "hi"
     assert os.access(target / "sub" / "run.sh", os.X_OK)
     assert not os.access(target / "a.txt", os.X_OK)
+
+
+def test_a_download_without_a_path_has_a_folder_of_its_version(reader, path, tmp_path, monkeypatch):
+    """Two versions are never mixed, and nothing of the working directory is written over."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("mine")
+    (tmp_path / "m.pt").write_text("mine")
+
+    assert reader.artifact("data").download() == Path("artifacts/data-v0")
+    assert reader.artifact("model").download() == Path("artifacts/model-v1/m.pt")
+    assert reader.artifact("model:v0").download() == Path("artifacts/model-v0/m.pt")
+    assert reader.artifact("data").download() == Path("artifacts/data-v0")
+    assert (tmp_path / "a.txt").read_text() == (tmp_path / "m.pt").read_text() == "mine"
+    assert (tmp_path / "artifacts/data-v0/a.txt").read_text() == "hi"
+
+
+@pytest.mark.parametrize("name", ["../up", "a/../../b", "/etc/passwd", "..", "a\\..\\..\\b"])
+def test_a_folder_of_a_hostile_name_stays_below_the_working_directory(path, tmp_path, monkeypatch, name):
+    """Names that came from another machine lead nowhere else."""
+    with open_reader(path) as reader:
+        digest = reader.artifact("model").digest
+    add(path, ArtifactLogged(TRAIN, "evil", name, digest, 20, file_name="m.pt"))
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    with open_reader(path) as reader:
+        written = next(one for one in reader.artifacts(experiment="evil")).download()
+
+    assert written.resolve().relative_to(here).parts[0] == "artifacts"
+    assert len(written.parts) == 3
+
+
+def test_a_file_of_other_content_is_replaced_when_it_is_asked(reader, tmp_path):
+    """A user's file stays as it is; the same bytes are no obstacle."""
+    target = tmp_path / "m.pt"
+    target.write_text("mine")
+    with pytest.raises(ArtifactPlaceError, match="a file of other content is there"):
+        reader.artifact("model").download(tmp_path)
+    assert target.read_text() == "mine"
+
+    assert reader.artifact("model").download(target, overwrite=True) == target
+    assert reader.artifact("model").download(target) == target
+    assert target.read_bytes() == b"model 1"
+
+
+def test_a_folder_is_not_mixed_with_what_is_there_unless_it_is_asked(reader, tmp_path):
+    """Files of another version would not be told apart; with overwrite they stay, as the documentation says."""
+    target = tmp_path / "data"
+    (target / "sub").mkdir(parents=True)
+    (target / "sub" / "old.txt").write_text("old")
+    with pytest.raises(
+        ArtifactPlaceError, match=r"the folder has 'sub/old\.txt', which the artifact has not"
+    ):
+        reader.artifact("data").download(target)
+    assert sorted(one.name for one in target.rglob("*")) == ["old.txt", "sub"]
+
+    reader.artifact("data").download(target, overwrite=True)
+    assert sorted(one.name for one in target.rglob("*")) == ["a.txt", "old.txt", "run.sh", "sub"]
+
+    (target / "sub" / "old.txt").unlink()
+    (target / "a.txt").write_text("mine")
+    with pytest.raises(ArtifactPlaceError, match="a file of other content is there"):
+        reader.artifact("data").download(target)
+    (target / "a.txt").unlink()
+    assert reader.artifact("data").download(target) == target
+    assert (target / "a.txt").read_text() == "hi"
 
 
 @pytest.mark.parametrize(
