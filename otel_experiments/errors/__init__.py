@@ -215,6 +215,8 @@ class RunNotFoundError(RunError, LookupError):
         fix = f"{hint}List them with: otel-experiments runs --store {store}"
         if not wanted and not known:
             fix = "Record a run first (otel-experiments demo makes some), or name another store: --store PATH"
+        if wanted.lower().endswith(".oxb"):
+            fix = f"A bundle is read as a store: otel-experiments runs --store {wanted}"
         run = f"run {wanted!r}" if wanted else "run"
         super().__init__(f"No {run} in store {store!r} ({found}).\n  {fix}")
 

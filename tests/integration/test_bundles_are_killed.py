@@ -14,6 +14,7 @@ from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.store import open_store
+from otel_experiments.store.sqlite.bundle_write import writing_bundle
 
 COUNT = 900_000
 LOSS = SeriesKey("loss")
@@ -69,12 +70,29 @@ def test_a_bundle_that_is_killed_leaves_no_bundle(here, tmp_path):
         f"ox.bundle(None, 'x.oxb', store={str(here)!r}, on_progress=wait)", condition="report > 100_000"
     )
     assert not (tmp_path / "x.oxb").exists()
+    assert [*tmp_path.glob(".x.oxb.*.part")]
 
     report = ox.bundle(None, tmp_path / "x.oxb", store=here)
+
+    assert not [*tmp_path.glob(".x.oxb.*")]
 
     assert (report.blob_count, report.left_out) == (1, ())
     with ox.open(tmp_path / "x.oxb") as reader:
         assert len(reader.run("long").metrics["loss"].points()) == COUNT
+
+
+def test_a_bundle_leaves_alone_what_another_one_writes(here, tmp_path):
+    """What another writer of the same bundle is still writing stays, and so does a file of another bundle."""
+    other = tmp_path / ".y.oxb.1.part"
+    other.write_bytes(b"mine")
+    with writing_bundle(tmp_path / "x.oxb"):
+        parts = [*tmp_path.glob(".x.oxb.*.part")]
+        ox.bundle(None, tmp_path / "x.oxb", store=here)
+        assert [*tmp_path.glob(".x.oxb.*.part")] == parts
+        assert len(parts) == 1
+
+    assert other.read_bytes() == b"mine"
+    assert not [*tmp_path.glob(".x.oxb.*")]
 
 
 def test_an_import_that_is_killed_is_made_whole_by_running_it_again(here, tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from itertools import chain
@@ -24,6 +23,7 @@ from otel_experiments.store.sqlite.bundle_format import (
     TABLES,
     rows_digest,
 )
+from otel_experiments.store.sqlite.bundle_part import end_part, make_part
 from otel_experiments.store.sqlite.schema import MIGRATIONS, SCHEMA_VERSION
 from otel_experiments.store.sqlite.write_batch import BatchWriter
 
@@ -127,9 +127,7 @@ def writing_bundle(path: Path) -> Iterator[BundleWriter]:
         StoreError: there is no room for it.
         OSError: the folder takes no file.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    part = Path(name)
+    lock, part = make_part(path)
     try:
         writer = BundleWriter(part, shown=path)
         try:
@@ -143,8 +141,7 @@ def writing_bundle(path: Path) -> Iterator[BundleWriter]:
         part.chmod(0o666 & ~umask)  # as a file made by open() would be; mkstemp makes it private
         part.replace(path)
     finally:
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            part.with_name(part.name + suffix).unlink(missing_ok=True)
+        end_part(lock, part)
 
 
 @contextlib.contextmanager

@@ -124,6 +124,14 @@ def test_a_run_that_is_not_there_is_an_error_that_lists_what_is(reader, wanted):
     assert len(str(caught.value)) < 600
 
 
+def test_a_bundle_where_a_run_is_wanted_is_answered_with_how_it_is_read(reader):
+    """Whoever types the name of the file that was sent sees which command reads it."""
+    with pytest.raises(
+        RunNotFoundError, match=r"A bundle is read as a store: otel-experiments runs --store x\.oxb"
+    ):
+        reader.run("x.oxb")
+
+
 def test_a_misspelt_run_is_met_with_a_suggestion(reader):
     """The nearest name is offered."""
     with pytest.raises(RunNotFoundError, match="Did you mean 'sgd-c'"):
