@@ -15,10 +15,23 @@ class ArtifactNotFoundError(ArtifactError, LookupError):
     """No artifact answers to the given name, version, alias or digest; `suggestions` are names that may be meant."""
 
     def __init__(
-        self, *, wanted: str, store: str, found: str = "no such artifact", suggestions: Sequence[str] = ()
+        self,
+        *,
+        wanted: str,
+        store: str,
+        found: str = "no such artifact",
+        suggestions: Sequence[str] = (),
+        is_file: bool = False,
     ) -> None:
+        """Make the text; `is_file`: the artifact is there, and no such file in it."""
         self.wanted, self.store, self.found, self.suggestions = wanted, store, found, tuple(suggestions)
         hint = f"Did you mean {' or '.join(map(repr, suggestions))}? " if suggestions else ""
+        if is_file:
+            super().__init__(
+                f"No such file in artifact {wanted!r} of store {store!r} ({found}).\n"
+                f"  {hint}Name one of its files: artifact.read_bytes(FILE)"
+            )
+            return
         super().__init__(
             f"No artifact {wanted!r} in store {store!r} ({found}).\n"
             f"  {hint}List them with: otel-experiments artifacts --store {store}"

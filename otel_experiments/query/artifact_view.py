@@ -291,6 +291,7 @@ class ArtifactView:
                 store=self._source.location,
                 found=f"{shown}; its files: {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}",
                 suggestions=[nearest] if nearest else [],
+                is_file=True,
             )
         return found
 
