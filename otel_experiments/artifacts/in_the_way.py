@@ -10,6 +10,7 @@ from typing import Final
 from otel_experiments.artifacts.digest import digest_of
 from otel_experiments.artifacts.place_error import place_errors
 from otel_experiments.errors import ArtifactPlaceError
+from otel_experiments.process.paths import is_folder, is_regular
 
 _FIX: Final = "Name another path, or write over what is there: download(PATH, overwrite=True)."
 
@@ -21,7 +22,7 @@ def refuse_other_file(target: Path, digest: str) -> None:
         ArtifactPlaceError: there is one.
         ArtifactSourceError: what is there cannot be read.
     """
-    if target.is_file() and digest_of(target) != digest:
+    if is_regular(target) and digest_of(target) != digest:
         raise ArtifactPlaceError(place=str(target), why="a file of other content is there", fix=_FIX)
 
 
@@ -36,7 +37,7 @@ def refuse_other_files(target: Path, digests: Mapping[str, str]) -> None:
         ArtifactPlaceError: there is something else in it.
         ArtifactSourceError: what is there cannot be read.
     """
-    if not target.is_dir():
+    if not is_folder(target):
         return
     for name in _files(target):
         if name not in digests:
