@@ -32,6 +32,8 @@ EPOCH_METRIC: Final = "epoch"
 _POINTS: Final = int(RecordType.POINTS)
 _MAX_NESTING: Final = 8
 _INFINITY: Final = math.inf
+_NEVER_KEPT: Final = NO_NUMBERS - {list, tuple}
+"""Types that are neither numbers nor media, nor lists of them: nothing is asked about their values."""
 _are_exact: Final = frozenset({float, int, bool}).issuperset
 _are_plain: Final = PLAIN.issuperset
 
@@ -241,8 +243,14 @@ class PointRecorder:
         for name, value in values.items():
             full = f"{prefix}{text_of(name)}" if prefix else name
             kind = type(value)
-            if kind not in PLAIN and isinstance(value, Mapping) and value and depth < _MAX_NESTING:
-                self._gather(value, f"{text_of(full)}.", numbers, others, depth + 1)
+            if kind not in PLAIN and depth < _MAX_NESTING and _is_nested(value):
+                try:
+                    self._gather(value, f"{text_of(full)}.", numbers, others, depth + 1)
+                except Exception as error:  # any object may be passed, and any may raise
+                    if is_interruption(error):
+                        raise
+                    text = f"The mapping {shown(full)} raised {type(error).__name__} when it was read; the rest of it is lost"
+                    self._guard.lost("metric value", text, name=text_of(full), error=error)
                 continue
             number = float(value) if kind is float or kind is bool else self._number(full, value, others)
             if number is None:
@@ -259,24 +267,22 @@ class PointRecorder:
             numbers[full] = number
 
     def _number(self, name: object, value: Any, others: dict[Any, Any]) -> float | None:
-        if type(value) not in NO_NUMBERS:
+        kind = type(value)
+        if kind not in NO_NUMBERS:
             try:
                 return number_of(value)
             except Exception as error:  # any object may be passed, and any may raise
                 if is_interruption(error):
                     raise
-        if self.others.takes(value):
-            others[name] = value
-            return None
-        self._guard.lost(
-            "metric value",
-            lambda: (
-                f"The value of metric {shown(name)} is not a {'float' if isinstance(value, int) else 'number'}: "
-                f"{shown(value)}, of type "
-                f"{type(value).__name__}. It is lost, the other values of the call are kept; {why_none(value)}"
-            ),
-            name=text_of(name),
-        )
+        if kind not in _NEVER_KEPT:
+            try:
+                if self.others.takes(value):
+                    others[name] = value
+                    return None
+            except Exception as error:  # as above
+                if is_interruption(error):
+                    raise
+        self._guard.lost("metric value", lambda: _why_lost(name, value), name=text_of(name))
         return None
 
     def _usable(self, numbers: Mapping[Any, float]) -> dict[Any, float]:
@@ -328,6 +334,27 @@ class PointRecorder:
         if step > keyset.highest:  # noqa: PLR1730 - as above
             keyset.highest = step
         self._append(keyset, keyset.pack(_POINTS, keyset.number, step, self._now_ns(), *numbers))
+
+
+def _is_nested(value: object) -> bool:
+    try:
+        return isinstance(value, Mapping) and bool(value)
+    except Exception as error:  # any object may be passed, and any may raise
+        if is_interruption(error):
+            raise
+        return False
+
+
+def _why_lost(name: object, value: object) -> str:
+    try:
+        what = f"not a {'float' if isinstance(value, int) else 'number'}: {shown(value)}, of type {type(value).__name__}"
+        advice = why_none(value)
+    except Exception as error:  # as above
+        if is_interruption(error):
+            raise
+        what = f"no number, and raised {type(error).__name__} when it was looked at"
+        advice = "log one number of it"
+    return f"The value of metric {shown(name)} is {what}. It is lost, the other values of the call are kept; {advice}"
 
 
 def _checked_step(step: Any, guard: RunGuard) -> float | None:

@@ -148,6 +148,69 @@ def test_one_odd_param_costs_no_other(forgiving):
     assert read("r").params["loop.inner"] == "<a value that holds itself>"
 
 
+class Lazy:
+    """A proxy that fails at the first look."""
+
+    def __getattr__(self, name):
+        raise RuntimeError("not loaded")
+
+
+class Faceless:
+    """A value that does not even say of which class it is."""
+
+    @property
+    def __class__(self):
+        raise RuntimeError("no class")
+
+
+class Endless(list):
+    """A list that can be neither counted nor read."""
+
+    def __len__(self):
+        raise RuntimeError("no length")
+
+    __bool__ = __iter__ = __len__
+
+
+class Torn(dict):
+    """A mapping that fails in the middle."""
+
+    def items(self):
+        """Give one value, then fail."""
+        yield "first", 2.0
+        raise RuntimeError("torn")
+
+
+@pytest.mark.parametrize(
+    ("value", "others"),
+    [
+        (Lazy(), {}),
+        (Faceless(), {}),
+        (Endless([1]), {}),
+        (type("Pair", (tuple,), {"__len__": Lazy.__getattr__})((1,)), {}),
+        (Torn(first=1), {"strange.first": 2.0}),
+        (type("Unsure", (dict,), {"__bool__": lambda _self: 1 / 0, "__len__": lambda _self: 1 / 0})(), {}),
+    ],
+    ids=["attributes", "class", "list", "tuple", "torn mapping", "unsure mapping"],
+)
+def test_a_strange_value_costs_no_other_value_of_its_call(forgiving, caplog, value, others):
+    """Whatever a value does when it is looked at, the numbers of the same call are kept, and it is counted and told once."""
+    with ox.start_run("strange") as run:
+        for step in (0, 1):
+            run.log({"loss": 1.5, "strange": value, "accuracy": 0.5}, step=step)
+
+    stored = ox.run("strange")
+    assert {name: stored.metrics[name].last for name in stored.metrics} == {
+        "loss": 1.5,
+        "accuracy": 0.5,
+        **others,
+    }
+    assert list(stored.metrics["loss"].points().steps) == [0, 1]
+    assert forgiving.guard.losses == {"metric value": 2}
+    assert len(caplog.records) == 1
+    assert "strange" in caplog.text
+
+
 def test_keys_that_cannot_be_used_cost_only_themselves(forgiving):
     """The rest of the call is recorded."""
     with ox.start_run("r") as run:
