@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import pickle
 import re
 from pathlib import Path
 
@@ -486,6 +487,28 @@ def test_an_error_keeps_its_facts(name, facts, text):
         key: tuple(value) if isinstance(value, list) else value for key, value in facts.items() if key in kept
     }
     assert set(facts) - set(kept) <= {"fix", "why", "found", "update"}
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize(("name", "facts", "text"), CASES)
+def test_an_error_comes_whole_out_of_another_process(name, facts, text, protocol):
+    """What a worker of a pool raises arrives with its kind, text, facts and notes, as `pickle` brings it; no pool hangs."""
+    error = CLASSES[name](**facts)
+    error.add_note("in worker 3")
+
+    arrived = pickle.loads(pickle.dumps(error, protocol))
+
+    assert (type(arrived), str(arrived), arrived.args) == (type(error), text, error.args)
+    assert vars(arrived) == vars(error)
+    assert arrived.__notes__ == ["in worker 3"]
+
+
+@pytest.mark.parametrize("name", sorted(set(CLASSES) - set(TEXTS)))
+def test_an_error_with_a_free_text_comes_out_of_another_process(name):
+    """So do those whose text is given."""
+    arrived = pickle.loads(pickle.dumps(CLASSES[name]("A text.")))
+
+    assert (type(arrived), arrived.args) == (CLASSES[name], ("A text.",))
 
 
 def test_every_error_that_makes_its_text_has_it_tested():
