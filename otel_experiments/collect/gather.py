@@ -98,8 +98,9 @@ def gather_journals(path: Path, *, unpack: Unpack = refuse_received) -> tuple[St
     directory = journal_directory(path)
     if not is_folder(directory):
         raise StoreNotFoundError(path=location)
-    gathered = open_store(":memory:")
+    gathered = SqliteStore(None)
     damages = _gather(gathered, directory, location, unpack).damages
+    gathered.number_versions_by_time()  # the order of the journals is that of their names, which says nothing
     return gathered, damages + _unreadable(measure_backlog(directory, gathered.journal_offset), location)
 
 

@@ -45,6 +45,57 @@ def test_a_process_reads_what_it_records_there(tmp_path):
         ox.shutdown()
 
 
+KEEP = """
+import sys
+import otel_experiments as ox
+
+ox.configure(store="shared.db", network_filesystem=True, system_metrics_s=0)
+with ox.start_run(sys.argv[1], experiment="digits") as run:
+    for line in sys.stdin:
+        run.log_artifact(line.strip().encode(), name="model")
+        print("kept", flush=True)
+"""
+
+
+def test_versions_there_keep_their_numbers_when_others_are_logged(tmp_path):
+    """Two hosts that log in turn, the first again after the second: each digest is the version that it was at first."""
+    hosts = [
+        subprocess.Popen(
+            [sys.executable, "-c", KEEP, name],
+            cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for name in ("one", "two")
+    ]  # fmt: skip
+
+    def keep(host: int, text: str) -> None:
+        hosts[host].stdin.write(f"{text}\n")
+        hosts[host].stdin.flush()
+        assert hosts[host].stdout.readline() == "kept\n"
+
+    def versions() -> list[tuple[int, bytes]]:
+        with open_reader(tmp_path / "shared.db", is_network=True) as reader:
+            return [(one.version, one.read_bytes()) for one in reader.artifacts(name="model")]
+
+    told = []
+    try:
+        for host, text in enumerate(["a", "b", "c", "d"]):
+            keep(host % 2, text)
+            told.append(versions())
+        keep(0, "a")
+        assert [one.version for one in _latest(tmp_path)] == [0]
+    finally:
+        for host in hosts:
+            host.communicate(timeout=60)
+
+    whole = [(0, b"a"), (1, b"b"), (2, b"c"), (3, b"d")]
+    assert told == [whole[: count + 1] for count in range(4)]
+
+
+def _latest(folder):
+    with open_reader(folder / "shared.db", is_network=True) as reader:
+        return [reader.artifact("digits/model:latest")]
+
+
 def test_the_command_line_gathers_where_the_setting_says_so(tmp_path):
     """The setting that made the journals reads them."""
     subprocess.run([sys.executable, "-c", TRAIN, "one"], cwd=tmp_path, check=True, timeout=60)

@@ -95,6 +95,13 @@ class SqliteStore:
                 "delete from segments where segment_id = ?", [(segment_id,) for segment_id in segment_ids]
             )
 
+    def number_versions_by_time(self) -> None:
+        """Number the versions of artifacts by when each was first logged: for a store that is gathered anew for each reader."""
+        from otel_experiments.store.sqlite.write_artifacts import number_by_time  # noqa: PLC0415 - as the writer
+
+        with self._database.writing() as connection:
+            number_by_time(connection)
+
     def experiments(self) -> list[Experiment]:
         """Return all experiments with their number of runs, by name."""
         return read(self._database, _read_run.experiments)

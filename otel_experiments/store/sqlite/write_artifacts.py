@@ -43,6 +43,14 @@ _NUMBER_NEW: Final = f"""
     )
 """
 _NUMBER: Final = "insert into artifact_versions (experiment, name, version, digest) values (?, ?, ?, ?)"
+_FORGET_NUMBERS: Final = "delete from artifact_versions"
+_NUMBER_BY_TIME: Final = """
+    insert into artifact_versions (experiment, name, version, digest)
+    select experiment, name,
+      row_number() over (partition by experiment, name order by min(time_ns), digest) - 1,
+      digest
+    from artifacts where role = 'artifact' group by experiment, name, digest
+"""
 _USE: Final = """
     insert into artifact_uses (run_id, digest, experiment, name, time_ns) values (?, ?, ?, ?, ?)
     on conflict (run_id, digest, experiment, name) do update set time_ns = min(time_ns, excluded.time_ns)
@@ -72,6 +80,12 @@ class ArtifactWriter:
             _write_use(connection, plain_use(used))
         for alias in batch.artifact_aliases:
             _write_alias(connection, plain_alias(alias))
+
+
+def number_by_time(connection: sqlite3.Connection) -> None:
+    """Number all versions anew, by when a digest was first logged under its name, whatever arrived first."""
+    connection.execute(_FORGET_NUMBERS)
+    connection.execute(_NUMBER_BY_TIME)
 
 
 def _write_artifacts(connection: sqlite3.Connection, artifacts: Sequence[ArtifactLogged]) -> None:
