@@ -75,12 +75,20 @@ class _Stream:
     def read(self, size: int, /) -> bytes:
         """Return up to `size` bytes; none at the end."""
         try:
-            return cast("bytes", self._given.read(size))
+            found = self._given.read(size)
         except Exception as error:  # a foreign `read` may do anything
             if is_interruption(error):
                 raise
             why = f"reading it raised {type(error).__name__}: {text_of(error)}"
             raise _error(self._given, why, "Pass a file that can be read to its end.") from error
+        if found is None:
+            raise _error(
+                self._given, "it has no bytes yet (`read` gave None)", "Pass a file that waits for its bytes."
+            )
+        if isinstance(found, bytes) and len(found) > size:
+            why = f"of {size} bytes that were asked for, `read` gave {len(found)}"
+            raise _error(self._given, why, "Pass a file that gives at most what it is asked for.")
+        return cast("bytes", found)
 
 
 def _error(what: object, why: str, fix: str) -> ArtifactSourceError:

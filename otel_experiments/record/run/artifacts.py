@@ -207,7 +207,7 @@ class Artifacts:
         called = self._name(source.name if name is None else name)
         return Asked(
             called,
-            "" if details.type is None else clean_name(details.type, "type of an artifact"),
+            self._type(called, details.type),
             self._step(called, place.get(attr.ML_STEP_INDEX) if details.step is None else details.step),
             self._metadata(called, details.metadata),
             self._aliases(called, details.aliases),
@@ -226,6 +226,15 @@ class Artifacts:
         if found is not None:
             raise InvalidNameError(kind="artifact name", name=name, why=found[0], fix=found[1])
         return str.__str__(name)
+
+    def _type(self, name: str, kind: object) -> str:
+        if kind is None:
+            return ""
+        try:
+            return clean_name(kind, "type of an artifact")
+        except InvalidNameError as error:
+            self._tell(f"{error} It is kept without a type", name)
+            return ""
 
     def _step(self, name: str, step: object) -> float | None:
         if step is None:
@@ -261,8 +270,18 @@ class Artifacts:
         if not isinstance(given, Iterable):
             self._tell(f"aliases={shown(aliases)} are no list of texts; it is kept without", name)
             return ()
-        found = dict.fromkeys(one for one in given if one != LATEST)  # which it is already
-        return tuple(alias for alias in found if self._can_be_alias(name, alias))
+        listed: list[object] = []
+        try:
+            listed.extend(given)
+        except Exception as error:  # whatever was passed
+            if is_interruption(error):
+                raise
+            what = f"its aliases raised {type(error).__name__} when they were read; those before that are set"
+            self._tell(what, name)
+        others = [
+            one for one in listed if not (isinstance(one, str) and one == LATEST)
+        ]  # which it is already
+        return tuple(dict.fromkeys(str(alias) for alias in others if self._can_be_alias(name, alias)))
 
     def _can_be_alias(self, name: str, alias: object) -> bool:
         if not isinstance(alias, str):

@@ -201,6 +201,14 @@ def test_errors_come_out_where_they_are_asked_for(configure):
             run.log_artifact(b"x", "x", tgas=["a"])
 
 
+class Torn:
+    """A list that fails while it is read."""
+
+    def __iter__(self):
+        yield "best"
+        raise RuntimeError("torn")
+
+
 @pytest.mark.parametrize(
     ("given", "kind", "name"),
     [
@@ -209,6 +217,10 @@ def test_errors_come_out_where_they_are_asked_for(configure):
         ({"aliases": 5}, "artifact detail", "m"),
         ({"aliases": ["v3"]}, "artifact alias", "v3"),
         ({"aliases": [7]}, "artifact alias", "7"),
+        ({"aliases": [["best"]]}, "artifact alias", "['best']"),
+        ({"aliases": Torn()}, "artifact detail", "m"),
+        ({"type": ""}, "artifact detail", "m"),
+        ({"type": 5}, "artifact detail", "m"),
         ({"link": "symbolic"}, "artifact detail", "m"),
         ({"tags": ["a"]}, "unknown argument", "tags"),
     ],
@@ -444,6 +456,23 @@ def test_a_stream_that_gives_no_bytes_is_told(forgiving, caplog):
         assert run.log_artifact(type("S", (), {"read": lambda self, size: "text"})(), "s") == ""
 
     assert losses(run) == {("artifact", "s"): 1}
+
+
+@pytest.mark.parametrize(
+    ("read", "why"),
+    [
+        (lambda _self, _size: None, "it has no bytes yet"),
+        (lambda _self, size: b"x" * (size + 1), "`read` gave"),
+    ],
+    ids=["none", "too much"],
+)
+def test_a_stream_that_gives_none_or_too_much_is_told_by_its_name(forgiving, caplog, read, why):
+    """What is no file in truth is refused with what it did, and counted under the artifact's name."""
+    with ox.start_run("r") as run:
+        assert run.log_artifact(type("S", (), {"read": read})(), "s") == ""
+
+    assert losses(run) == {("artifact", "s"): 1}
+    assert why in caplog.text
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)])
