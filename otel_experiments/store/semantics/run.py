@@ -90,7 +90,7 @@ def apply_record(stored: StoredRun | None, record: Run, *, is_journalled: bool =
     merged = replace(
         record, heartbeat_ns=_latest(known.heartbeat_ns, record.heartbeat_ns), started_ns=started_ns
     )
-    if stored.has_own_record or is_resumed:
+    if stored.has_own_record or (is_resumed and not stored.is_placeholder):
         merged = replace(merged, created_ns=_made_ns(known, record))
     has_state = is_later or (knows_owner and is_journalled)
     if not has_state and not _is_news(known.state, stored.state_ns, record.state, state_ns):
