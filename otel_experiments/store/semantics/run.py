@@ -80,6 +80,9 @@ def apply_record(stored: StoredRun | None, record: Run, *, is_journalled: bool =
         return stored
     is_older = record_ns < stored.record_ns and not knows_owner
     if record.attempt < _attempt(stored) or (is_older and not is_later):
+        if stored.is_placeholder and record.attempt:  # its time was a guess, and is known now
+            made = replace(known, created_ns=record.created_ns)
+            stored = replace(stored, run=made, record_ns=_PROVISIONAL)
         return _made_by(_started_by(stored, record.started_ns), record)
     started_ns = record.started_ns
     is_resumed = record.attempt > 1  # what is known may be the first attempt's start
