@@ -109,7 +109,10 @@ class Guard:
         if run_id is None:
             return dict(self.losses)
         with self._lock:
-            found = self._by_run.get("", Counter()) + self._by_run.get(run_id, Counter())
+            found = Counter(self._by_run.get("", ()))
+            found.update(
+                self._by_run.get(run_id, ())
+            )  # a sum of counters would leave out kinds that count nothing
         return dict(found)
 
     def of_run(self, run_id: str) -> RunGuard:

@@ -102,7 +102,7 @@ def test_sigkill_in_the_middle_leaves_no_name_of_half_a_file(script, read, tmp_p
             def read(self, size):
                 if self.left:
                     self.left -= 1
-                    return bytes(1 << 20)
+                    return bytes(min(size, 1 << 20))
                 acknowledge("half")
                 time.sleep(60)
 
