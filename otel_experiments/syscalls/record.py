@@ -17,6 +17,7 @@ from typing import Final, Literal
 from otel_experiments.errors import CommandFailedError, MissingToolError
 from otel_experiments.process.sigterm import handle_sigterm
 from otel_experiments.record.base.propagation import THREAD_IDS_VARIABLE
+from otel_experiments.record.base.settings import SETTINGS
 
 Calls = Literal["io", "all"]
 """`io`: files, descriptors, network and processes; `all`: memory and waiting as well, several times as many."""
@@ -70,7 +71,9 @@ def record_command(
             ended=f"was not started, for {str(output)!r} cannot be written",
             fix="Name a file in a folder that is there and may be written.",
         )
-    told = dict(os.environ if environ is None else environ) | {THREAD_IDS_VARIABLE: "1"}
+    # Calls of the program are wanted, and none by which its packages and code are looked at.
+    quiet = {SETTINGS["capture_environment"].variable: "false"}
+    told = quiet | dict(os.environ if environ is None else environ) | {THREAD_IDS_VARIABLE: "1"}
     options = ["-f", "-ttt", "-T", "-s", "0", "-o", str(output)]
     if calls == "io":
         options += ["-e", _IO]

@@ -122,7 +122,10 @@ def test_what_is_not_recorded_is_said(recorder, store_path):
     nothing = CliRunner().invoke(root, ["show", "baseline", "--patch", "--store", str(store_path)])
     both = CliRunner().invoke(root, ["show", "baseline", "--patch", "--packages", "--store", str(store_path)])
 
-    assert (nothing.exit_code, nothing.output) == (4, "No uncommitted change is recorded of this run.\n")
+    assert nothing.exit_code == 4
+    assert nothing.output.startswith(
+        "No uncommitted change is recorded of this run"
+    )  # and why, where there is a reason
     assert both.exit_code == 2
 
 

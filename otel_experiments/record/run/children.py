@@ -16,6 +16,7 @@ CHILDREN_NEED: Final = (
     "opentelemetry._logs",
     "opentelemetry.trace.propagation.tracecontext",
     "otel_experiments.record.events.child_logger",
+    "otel_experiments.codec.media.encode",  # a run's, for what is no number
     "otel_experiments.record.run.worker",
     "otel_experiments.store.sqlite.write_batch",
     "otel_experiments.store.sqlite.write_telemetry",
