@@ -76,6 +76,7 @@ def environment(endpoint, store_path):
         "OTEL_EXPERIMENTS_STORE": str(store_path),
         "OTEL_EXPERIMENTS_SYSTEM_METRICS": "0",
         "OTEL_EXPERIMENTS_CAPTURE_GIT": "false",
+        "OTEL_EXPERIMENTS_CAPTURE_ENVIRONMENT": "false",  # its event is written when it is gathered
     }
 
 
