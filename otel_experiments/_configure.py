@@ -194,6 +194,10 @@ def worker_init(environ: Mapping[str, str], worker: object = None) -> None:  # n
     `Pool(4, initializer=worker_init, initargs=(run.environment(),))`, or for a DataLoader
     `worker_init_fn=functools.partial(worker_init, run.environment())`.
 
+    Args:
+        environ: what `run.environment()` returned.
+        worker: ignored: a DataLoader passes its number.
+
     Raises:
         ConfigurationError: `environ` names no run.
         StoreError: the store can never take the run.

@@ -51,6 +51,9 @@ def open(store: str | os.PathLike[str]) -> Reader:  # noqa: A001 - read as ox.op
 
     A bundle is only read, wherever it lies. `open_reader()` without a store is that over the one of the settings.
 
+    Args:
+        store: the address of the store or the path of the bundle.
+
     Raises:
         StoreError: it is no store or bundle, is damaged or cut, or of a newer release.
     """
@@ -70,6 +73,15 @@ def runs(
 
     Without `store` it is the store that this process records into, else the one of the environment.
 
+    Args:
+        where: a search expression such as `metrics.loss.min < 0.1 and state != "failed"`.
+        order: sort keys such as `-metrics.loss.min, name`; a minus turns the order round.
+        limit: at most so many.
+        offset: leave out so many at the start.
+        experiment: only runs of this experiment.
+        store: the address of a store; by default the one that this process records into, else the one of the
+            environment.
+
     Raises:
         SearchSyntaxError: `where` or `order` cannot be understood.
         StoreError: the store cannot be read.
@@ -85,6 +97,12 @@ def artifact(
     `name` is its latest version, `name:best` an alias, `name:v3` a version, `experiment/name:best` one of another
     experiment; a digest is taken as well, and 8 digits or more of one. Without `store` it is the store that this
     process records into, else the one of the environment.
+
+    Args:
+        wanted: what is meant.
+        experiment: where a name is looked for that names no experiment; without it in all.
+        store: the address of a store; by default the one that this process records into, else the one of the
+            environment.
 
     Raises:
         ArtifactNotFoundError: there is none; the error says what there is.
@@ -102,6 +120,13 @@ def find_artifacts(
     store: str | os.PathLike[str] | None = None,
 ) -> list[ArtifactView]:
     """Return each version of each artifact, by experiment, name and version.
+
+    Args:
+        experiment: only those of this experiment.
+        name: only those of this name.
+        type: only those of this type, such as `model`.
+        store: the address of a store; by default the one that this process records into, else the one of the
+            environment.
 
     Raises:
         StoreError: the store cannot be read.
@@ -135,6 +160,11 @@ def run_of(model: str | os.PathLike[str], *, store: str | os.PathLike[str] | Non
     Without `store` it is looked for in the store that this process records into, or that of the environment, and then in the
     one that the file names, where that is on this machine.
 
+    Args:
+        model: the path of the saved model.
+        store: the address of a store; by default the one that this process records into, else the one of the
+            environment.
+
     Raises:
         ModelRunNotFoundError: no store has that run.
         StoreError: the store cannot be read.
@@ -167,6 +197,12 @@ def sql(
 ) -> Table:
     """Return the answer to a read-only SQL statement over the documented schema.
 
+    Args:
+        statement: one statement that reads.
+        parameters: values for its `?`, or by name for its `:name`.
+        store: the address of a store; by default the one that this process records into, else the one of the
+            environment.
+
     Raises:
         QueryError: the statement is wrong, or writes.
         StoreError: the store cannot be read.
@@ -193,6 +229,13 @@ def run(target: Any = None, /, *, store: Any = None, **options: Any) -> Any:  # 
     `ox.run("3f2a")` returns the stored run with that id, unique prefix of an id, or name. A name means its newest
     run, `name~1` the one before, and `latest` the newest run of all. `@ox.run` and
     `@ox.run(experiment="mnist")` decorate: every call of the function is a run whose params are its arguments.
+
+    Args:
+        target: what names a run; or the function that is decorated.
+        store: the address of a store; by default the one that this process records into, else the one of the
+            environment.
+        **options: what else `start_run` takes.
+        log_arguments: whether the arguments of the call become params.
 
     Raises:
         RunNotFoundError: no run answers to the text.

@@ -36,6 +36,13 @@ def capture_command(
     The command's own output goes where this process's goes. It finds its store by `OTEL_EXPERIMENTS_STORE`. A SIGTERM
     is handed on to it, and when it has ended this process ends with 143, as in a shell.
 
+    Args:
+        command: program and arguments.
+        environ: variables over those of this process.
+        name: what reports call it.
+        runs: how often it is run.
+        select: id or name of the run, where it records several.
+
     Raises:
         CommandFailedError: the command is not there, or ended with another exit code than 0.
         EmptyTraceError: it recorded nothing.

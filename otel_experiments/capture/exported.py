@@ -18,6 +18,12 @@ def capture_exported(
 ) -> CapturedRun:
     """Return what the exporter has collected, as one run. Flush the provider first.
 
+    Args:
+        exporter: what collected the spans.
+        metrics: histories of metrics.
+        environment: where the run took place.
+        name: what reports call it.
+
     Raises:
         EmptyTraceError: nothing was exported.
         IncompleteTraceError: spans were lost, are still open, or have lost their parent.

@@ -32,6 +32,9 @@ class LiveCapture:
     Runs that are open when the block ends are finished. What was configured before is shut down, so this belongs
     where nothing else records: into a test. A body that records no run but plain spans through `tracer_provider`
     (or through a provider given to the constructor) is captured too.
+
+    Attributes:
+        exporter: collects the spans of the block.
     """
 
     def __init__(

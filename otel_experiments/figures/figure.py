@@ -29,6 +29,9 @@ class Figure:
     def from_json(cls, text: str | bytes) -> Figure:
         """Return the figure that `to_json` described.
 
+        Args:
+            text: what `to_json` returned.
+
         Raises:
             FigureError: the text is no figure, or of a later version.
         """
@@ -39,15 +42,31 @@ class Figure:
         return to_json(self.spec)
 
     def svg(self, *, width: int = 640, height: int = 300) -> str:
-        """Return the figure as a file of SVG: light or dark as the reader's system is, no script, nothing fetched."""
+        """Return the figure as a file of SVG: light or dark as the reader's system is, no script, nothing fetched.
+
+        Args:
+            width: its width in pixels.
+            height: its height in pixels.
+        """
         return paint(self.spec, Size(max(160, width), max(100, height)))
 
     def text(self, *, width: int = 80, height: int = 14, is_unicode: bool = True) -> str:
-        """Return the figure in characters, for a terminal of so many columns."""
+        """Return the figure in characters, for a terminal of so many columns.
+
+        Args:
+            width: how many columns wide.
+            height: how many lines high.
+            is_unicode: whether it may hold more than ASCII.
+        """
         return "\n".join(paint_text(self.spec, width=width, height=height, is_unicode=is_unicode))
 
     def save(self, path: str | os.PathLike[str], *, width: int = 640, height: int = 300) -> Path:
         """Write the figure to a file whose ending says how: `.svg`, `.json` or `.txt`; return its path.
+
+        Args:
+            path: the file; its ending says in which form.
+            width: how wide it is, in pixels; a text is always 80 columns wide.
+            height: how high it is, in pixels.
 
         Raises:
             FigureError: the ending is another one.

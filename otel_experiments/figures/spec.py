@@ -26,7 +26,14 @@ MarkKind = Literal["event", "change", "checkpoint", "anomaly"]
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """What one direction means; `low` and `high` fix its range, which else is that of the finite values."""
+    """What one direction of a figure means.
+
+    Attributes:
+        kind: what its numbers are: values (`value`), steps (`step`), seconds since the start (`relative`) or points in time (`wall`).
+        scale: `linear`, `log`, `symlog`, or `auto`.
+        label: the text beside it.
+        low, high: its range; by default that of the finite values.
+    """
 
     kind: AxisKind = "value"
     _: KW_ONLY
@@ -40,7 +47,15 @@ class Axis:
 class Line:
     """One curve.
 
-    Shape: `x` and `y` have the same length; x may repeat and go back. `color` counts through the painter's palette.
+    Shape: `x` and `y` have the same length.
+
+    Attributes:
+        label: its name in the legend.
+        x: where its points are; values may repeat and go back.
+        y: their values.
+        color: its place in the painter's palette, from 0 on.
+        style: `normal`, `thin` or `wide`.
+        is_dashed: whether it is dashed.
     """
 
     label: str
@@ -59,7 +74,14 @@ class Line:
 class Area:
     """The space between two curves: the extremes of what was thinned, or the range of several runs.
 
-    Shape: `x`, `low` and `high` have the same length. A `wide` one has a broad edge, so that it is seen where it is narrow.
+    Shape: `x`, `low` and `high` have the same length.
+
+    Attributes:
+        label: its name in the legend.
+        x: where its points are.
+        low, high: the lower and the upper curve.
+        color: its place in the painter's palette, from 0 on.
+        style: `wide` has a broad edge, so that the area is seen where it is narrow.
     """
 
     label: str
@@ -76,7 +98,13 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place on the horizontal axis at which something happened."""
+    """A place on the horizontal axis at which something happened.
+
+    Attributes:
+        x: where it is.
+        label: what happened.
+        kind: `event`, `change`, `checkpoint` or `anomaly`, which chooses its sign.
+    """
 
     x: float
     label: str
@@ -85,7 +113,16 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """Lines and areas over one horizontal axis. `notes` are short texts that belong under the figure."""
+    """Lines and areas over one horizontal axis.
+
+    Attributes:
+        title: the text above the figure.
+        lines: the curves.
+        areas: what is filled behind them.
+        marks: events on the horizontal axis.
+        x, y: what the axes mean.
+        notes: short texts under the figure.
+    """
 
     title: str
     lines: tuple[Line, ...] = ()
@@ -105,6 +142,14 @@ class Histogram:
     """Counts between edges.
 
     Shape: one edge more than counts, the edges ascending.
+
+    Attributes:
+        title: the text above the figure.
+        edges: where one count ends and the next begins.
+        counts: how many values lie between two edges.
+        color: its place in the painter's palette, from 0 on.
+        x, y: what the axes mean.
+        notes: short texts under the figure.
     """
 
     title: str
@@ -125,6 +170,14 @@ class Bars:
     """One value for each label.
 
     Shape: as many labels as values.
+
+    Attributes:
+        title: the text above the figure.
+        labels: what each bar stands for.
+        values: how long each bar is.
+        color: its place in the painter's palette, from 0 on.
+        y: what the axis of the values means.
+        notes: short texts under the figure.
     """
 
     title: str
@@ -143,8 +196,15 @@ class Bars:
 class Heat:
     """A value for each cell of a grid: histograms by step, a confusion matrix.
 
-    Shape: `cells[row][column]`; the first row is the lowest where `rows` are edges, the uppermost where they are labels.
-    `columns` and `rows` are labels, one a cell, or ascending edges, one more than cells.
+    Attributes:
+        title: the text above the figure.
+        cells: the values, `cells[row][column]`; the first row is the lowest where `rows` are edges, the uppermost where they are
+            labels.
+        columns, rows: labels, one a cell, or ascending edges, one more than cells.
+        scale: whether colours follow the values or their logarithms.
+        has_values: whether each cell shows its value as a number.
+        x, y: what the axes mean.
+        notes: short texts under the figure.
     """
 
     title: str

@@ -49,8 +49,16 @@ class Variant:
 class Golden:
     """What a candidate is compared with.
 
-    `environment` is compared before bits and times are; `fingerprint` describes the host more closely and
-    stands beside the times. `unknown_lines` are lines of a newer minor format, kept as they were.
+    Attributes:
+        variants: the behaviours that were accepted.
+        name: what reports call it.
+        policy: how findings are judged by default.
+        rules: roles of attributes, and orders.
+        ignore: findings that are accepted.
+        environment: where it was made; compared before bits and times are.
+        timing: the times of its runs.
+        fingerprint: describes the host more closely and stands beside the times.
+        unknown_lines: lines of a newer minor format, kept as they were.
     """
 
     variants: list[Variant]
@@ -116,6 +124,15 @@ def make_golden(
     Runs may differ in what they do (spans, status, events) only up to five variants; the second and later ones have
     no reason yet, and a golden file with such is not written before each has one. What rules of `ignore`, which the
     golden keeps, or `excused`, which it does not, accept makes no variant.
+
+    Args:
+        runs: what was captured, one or several times.
+        policy: how findings are judged by default.
+        rules: roles of attributes, and orders.
+        name: what reports call it.
+        ignore: findings that are accepted; the golden keeps them.
+        excused: findings that are accepted here, and not kept.
+        allow_nonfinite: whether NaN and infinity may be accepted.
 
     Raises:
         EmptyTraceError: a run has no spans.

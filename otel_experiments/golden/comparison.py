@@ -50,8 +50,19 @@ _MAX_SCORED_SPANS: Final = 300_000
 class Comparison:
     """What came out: the verdict, and everything that reports print.
 
-    `score` is None where it could not be computed in reasonable time; it never decides. `ignored_count` is
-    how many findings rules accepted. `golden` and `candidate` are None when nothing was compared.
+    Attributes:
+        verdict: `pass`, `fail`, `error` (there was nothing to compare) or `inconclusive`.
+        findings: every kind of change, the failing ones and those that rules accepted.
+        policy: how they were judged.
+        golden_name: the name of the golden.
+        golden_runs: from how many runs the golden was made.
+        candidate_runs: how many runs were compared with it.
+        score: the equivalence score, which never decides; None where it could not be computed in reasonable time.
+        golden, candidate: the canonical forms that were compared; None when nothing was.
+        variant: which accepted behaviour of the golden was the nearest.
+        curves: the metrics that were compared.
+        timing: what was found out about times; None where they were not compared.
+        notes: sentences about the comparison itself.
     """
 
     verdict: Verdict

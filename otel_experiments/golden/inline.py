@@ -66,6 +66,12 @@ def assert_trace(
 ) -> Comparison:
     """Return the comparison of a run with an inline golden that it matches.
 
+    Args:
+        run: what was captured.
+        golden: the text.
+        rules: roles of attributes.
+        rtol: the relative tolerance of numbers.
+
     Raises:
         AssertionError: it does not; the text is the report.
         GoldenInvalidError: a line of the golden cannot be read.

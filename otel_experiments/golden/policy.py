@@ -26,8 +26,12 @@ TimingMode = Literal["fail", "advisory", "off"]
 class IgnoreRule:
     """Findings that are accepted.
 
-    `path` and `code` are globs; a path glob without a slash also matches the last name of a path. A metric is named
-    as a report prints it: `~loss`, or `run digits ~loss`. `until` is the last day on which the rule holds.
+    Attributes:
+        path: a glob of paths; without a slash it also matches the last name of a path. A metric is named as a report prints it:
+            `~loss`, or `run digits ~loss`.
+        code: a glob of codes.
+        reason: why they are accepted.
+        until: the last day on which the rule holds.
     """
 
     path: str
@@ -56,10 +60,14 @@ class IgnoreRule:
 class Policy:
     """How findings are judged.
 
-    `curves` maps metric names (or globs) to how they are compared, over the policy's own way. `timing` says
-    what times may do; `external` names paths whose waiting time is theirs (I/O, GPU). `rtol` is the relative
-    tolerance of float attributes. With `require_decision`, a time that could not be told makes the comparison
-    inconclusive instead of passing.
+    Attributes:
+        name: `structural`, `statistical` or `strict`.
+        timing: what times may do: `fail`, `advisory` or `off`.
+        curves: by name (or glob) of a metric how it is compared, over the policy's own way.
+        timing_settings: how times are judged.
+        external: paths whose waiting time is theirs (I/O, GPU).
+        rtol: the relative tolerance of float attributes.
+        require_decision: whether a time that could not be told makes the comparison inconclusive instead of passing.
     """
 
     name: PolicyName = "structural"
@@ -80,7 +88,13 @@ class Policy:
             )
 
     def curve_settings(self, metric: str, *, is_other_host: bool, path: str = "") -> CurveSettings:
-        """Return how a metric is compared; bits are only asked for on the host that made the golden."""
+        """Return how a metric is compared; bits are only asked for on the host that made the golden.
+
+        Args:
+            metric: the name of the metric.
+            is_other_host: whether another host made the golden.
+            path: where the metric is.
+        """
         for pattern, settings in self.curves.items():
             if matches_metric(pattern, path, metric):
                 return _softened(settings) if is_other_host else settings

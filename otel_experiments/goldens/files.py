@@ -18,6 +18,11 @@ def load_golden(
 
     Without `is_sealed` a file is taken that was edited by hand, as long as it can be read.
 
+    Args:
+        path: the file, `NAME.otg`.
+        is_sealed: whether the digest in the last line has to fit.
+        update: the command that makes the file, for the error.
+
     Raises:
         GoldenMissingError: there is no such file; `update` is the command that makes it.
         GoldenInvalidError: it cannot be read or trusted.
@@ -35,6 +40,11 @@ def load_golden(
 
 def save_golden(path: Path, golden: Golden, *, is_new: bool = False) -> None:
     """Write the golden's structure, configuration and curves; with `is_new` only where there is no file yet.
+
+    Args:
+        path: the file, `NAME.otg`.
+        golden: what is written.
+        is_new: whether there must be no file yet.
 
     Raises:
         FileExistsError: there is one, and `is_new`.

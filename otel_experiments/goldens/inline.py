@@ -20,6 +20,12 @@ def assert_trace(run: Traced, golden: str, *, rules: Rules = DEFAULT_RULES, rtol
     The structure must be what the text says; of attributes, indices and events only those that are written are
     compared. A span in error has to be written as such. Metrics and times are not compared.
 
+    Args:
+        run: what was captured.
+        rules: roles of attributes.
+        rtol: the relative tolerance of numbers.
+        golden: the text.
+
     Raises:
         AssertionError: it looks different; the text is the report.
         GoldenInvalidError: the text is no golden.

@@ -37,12 +37,20 @@ def golden_of_pending(pending: Path) -> Path:
 
 
 def find_goldens(folders: Iterable[Path]) -> list[Path]:
-    """Return the goldens in these folders and below, by path."""
+    """Return the goldens in these folders and below, by path.
+
+    Args:
+        folders: where to look, at any depth.
+    """
     return sorted({path for folder in folders for path in folder.rglob(f"*{SUFFIX}") if path.is_file()})
 
 
 def find_pending(folders: Iterable[Path]) -> list[Path]:
-    """Return the pending goldens in these folders and below, by path."""
+    """Return the pending goldens in these folders and below, by path.
+
+    Args:
+        folders: where to look, at any depth.
+    """
     return sorted(
         {path for folder in folders for path in folder.rglob(f"*{SUFFIX}{PENDING}") if path.is_file()}
     )
@@ -117,7 +125,11 @@ def _place_new(temporary: Path, path: Path) -> None:
 
 
 def accept(pending: Path) -> Path:
-    """Let a pending golden, and its times, take the place of the accepted one; returns its path."""
+    """Let a pending golden, and its times, take the place of the accepted one; returns its path.
+
+    Args:
+        pending: the pending file, `NAME.otg.new`.
+    """
     golden = golden_of_pending(pending)
     waiting = pending_path(stats_path(golden))
     if waiting.exists():
@@ -126,7 +138,11 @@ def accept(pending: Path) -> Path:
 
 
 def reject(pending: Path) -> None:
-    """Delete a pending golden and its times; the accepted one stays as it is."""
+    """Delete a pending golden and its times; the accepted one stays as it is.
+
+    Args:
+        pending: the pending file, `NAME.otg.new`.
+    """
     pending.unlink(missing_ok=True)
     pending_path(stats_path(golden_of_pending(pending))).unlink(missing_ok=True)
 

@@ -81,6 +81,12 @@ def write_reports(folder: Path, name: str, comparison: Comparison, *, accept: st
 
     Where the folder has reports of another golden under this name, from another folder, a digest tells them apart.
 
+    Args:
+        folder: where the reports go.
+        name: what their files are called.
+        comparison: what `compare` returned.
+        accept: the command that accepts the candidate.
+
     Raises:
         OSError: a file cannot be written.
     """

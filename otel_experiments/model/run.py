@@ -20,15 +20,22 @@ _RUN_ID: Final = re.compile(r"(?!0{32})[0-9a-f]{32}")
 
 
 class RunState(StrEnum):
-    """The states of a run. LOST is never stored: `query/liveness.py` computes it of a run whose process is gone."""
+    """The states of a run."""
 
     PENDING = "pending"
+    """Written down, and not started."""
     RUNNING = "running"
+    """Its process records."""
     PAUSED = "paused"
+    """Its process is there and records nothing for a while."""
     SUCCEEDED = "succeeded"
+    """It ended as it should."""
     FAILED = "failed"
+    """An exception ended it, or `fail`."""
     CANCELLED = "cancelled"
+    """Ctrl-C, SIGTERM or `cancel` ended it."""
     LOST = "lost"
+    """Its process is gone without having ended it. Never stored: readers find it out (`query/liveness.py`)."""
 
     @property
     def is_terminal(self) -> bool:

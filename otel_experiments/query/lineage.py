@@ -23,7 +23,17 @@ Way = Literal["sources", "results"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineageNode:
-    """A run or an artifact. `id` is the run's id, or what names the artifact: its `ref`, or its digest."""
+    """A run or an artifact.
+
+    Attributes:
+        kind: `run` or `artifact`.
+        id: the run's id, or what names the artifact: its `ref`, or its digest.
+        name: what it is called.
+        experiment: the experiment that it belongs to.
+        type: what kind of artifact it is.
+        digest: the digest of an artifact.
+        version: the number of an artifact's version.
+    """
 
     kind: Literal["run", "artifact"]
     id: str
@@ -89,7 +99,11 @@ class Lineage:
         return list(found)
 
     def steps(self, way: Way) -> Iterator[LineageStep]:
-        """Yield the tree of what the root came from, or what came of it, without the root, from the top down."""
+        """Yield the tree of what the root came from, or what came of it, without the root, from the top down.
+
+        Args:
+            way: `sources` for what it came from, `results` for what came of it.
+        """
         following = self.sources if way == "sources" else self.results
         seen = {self.root.id}
         waiting = [(1, key) for key in reversed(following.get(self.root.id, ()))]

@@ -28,6 +28,12 @@ class Heatmap:
     """Distributions by step, in common bins.
 
     Shape: steps [n], edges [bins + 1], counts [n][bins].
+
+    Attributes:
+        name: what was logged.
+        steps: at which steps.
+        edges: the edges of the bins.
+        counts: for each step, how many values lie between two edges.
     """
 
     name: str

@@ -48,6 +48,9 @@ class ParamsView(Mapping[str, ParamValue]):
     """The parameters of a run: nested by the dots of their keys, each also to be had by its dotted key.
 
     `run.params["optim"]["lr"]`, `run.params["optim.lr"]` and `run.params.flat["optim.lr"]` are the same value.
+
+    Attributes:
+        flat: the params by their dotted keys.
     """
 
     def __init__(self, flat: Mapping[str, ParamValue]) -> None:

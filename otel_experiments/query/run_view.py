@@ -199,7 +199,12 @@ class RunView:
         return self._run.group
 
     def value(self, field: SearchField) -> ParamValue:
-        """Return what a field of a search expression is for this run; None where the run has no such field."""
+        """Return what a field of a search expression is for this run; None where the run has no such field.
+
+        Args:
+            field: what a search expression names, parsed by `parse_order`.
+            field: what a search expression names, parsed by `parse_order`.
+        """
         match field:
             case ParamField(key):
                 return self.params.flat.get(key)
@@ -307,7 +312,12 @@ class RunView:
         return LogRecordList(self._page.store.log_records(run_id=self.id))
 
     def events(self, name: str) -> LogRecordList:
-        """Return the run's events of this name, by time."""
+        """Return the run's events of this name, by time.
+
+        Args:
+            name: the name of the event; without it all.
+            name: the name of the event; without it all.
+        """
         return LogRecordList(self._page.store.log_records(run_id=self.id, event_name=name))
 
     @property

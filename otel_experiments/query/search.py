@@ -75,6 +75,10 @@ Meant = Callable[[str], str]
 def parse_search(text: str, *, meant: Meant | None = None) -> Expression:
     """Return the search that the expression means; `meant` is asked when a name is no field, to explain the error.
 
+    Args:
+        text: the expression, such as `metrics.loss.min < 0.1`.
+        meant: finds what a name was meant to be, for the error.
+
     Raises:
         SearchSyntaxError: the text is anything else; the error points at the column and says what to write.
     """
@@ -84,6 +88,10 @@ def parse_search(text: str, *, meant: Meant | None = None) -> Expression:
 
 def parse_order(text: str | Sequence[str], *, meant: Meant | None = None) -> tuple[Order, ...]:
     """Return the sort keys of `"-metrics.loss.min, params.lr"` or of a sequence of such texts; `meant` as above.
+
+    Args:
+        text: the keys, such as `-metrics.loss.min, name`.
+        meant: finds what a name was meant to be, for the error.
 
     Raises:
         SearchSyntaxError: a key is not a field, with or without a leading minus.

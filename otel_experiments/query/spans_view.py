@@ -40,6 +40,9 @@ class SpansView(Framed):
     Each method returns a narrower view and leaves this one as it is:
     `run.spans.named("ml.*").slower_than(0.5).errors()`. As a table it has one row a span, and a column `attributes.KEY` for each
     attribute; events and links are JSON.
+
+    Attributes:
+        query: the conditions named so far.
     """
 
     def __init__(self, store: Store, query: SpanQuery) -> None:
@@ -47,7 +50,11 @@ class SpansView(Framed):
         self.query = query
 
     def named(self, name: str) -> SpansView:
-        """Return the spans of this name; `*`, `?` and `[...]` make it a glob."""
+        """Return the spans of this name; `*`, `?` and `[...]` make it a glob.
+
+        Args:
+            name: the name, or a glob: `stage *`.
+        """
         if any(sign in name for sign in "*?["):
             return self._narrowed(name_glob=name)
         return self._narrowed(name=name)
@@ -62,6 +69,11 @@ class SpansView(Framed):
         """Return the spans with exactly these attributes, given as key and value or as keywords.
 
         A key alone, or None as the value, asks for spans that have the attribute, whatever its value.
+
+        Args:
+            key: the name of the attribute.
+            value: its value.
+            **attributes: further attributes, by name.
         """
         wanted: tuple[tuple[str, AttributeFilter | None], ...] = tuple(attributes.items())
         if key is not None:
@@ -71,6 +83,9 @@ class SpansView(Framed):
     def slower_than(self, duration_s: float) -> SpansView:
         """Return the ended spans that took at least so many seconds.
 
+        Args:
+            duration_s: the least duration, in seconds.
+
         Raises:
             QueryError: the number of seconds is NaN.
         """
@@ -78,6 +93,9 @@ class SpansView(Framed):
 
     def faster_than(self, duration_s: float) -> SpansView:
         """Return the ended spans that took at most so many seconds.
+
+        Args:
+            duration_s: the greatest duration, in seconds.
 
         Raises:
             QueryError: the number of seconds is NaN.

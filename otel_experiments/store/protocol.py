@@ -63,11 +63,19 @@ class Store(Protocol):
         ...
 
     def journal_offset(self, segment_id: str) -> int:
-        """Return how many bytes of the segment are in the store; 0 for a segment never seen."""
+        """Return how many bytes of the segment are in the store; 0 for a segment never seen.
+
+        Args:
+            segment_id: the segment of the journal.
+        """
         ...
 
     def forget_segments(self, segment_ids: Sequence[str]) -> None:
-        """Drop the bookkeeping of segments whose files are deleted."""
+        """Drop the bookkeeping of segments whose files are deleted.
+
+        Args:
+            segment_ids: the segments of the journal.
+        """
         ...
 
     def experiments(self) -> list[Experiment]:
@@ -83,7 +91,12 @@ class Store(Protocol):
         ...
 
     def count_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> int:
-        """Return how many runs match, `limit` and `offset` disregarded."""
+        """Return how many runs match, `limit` and `offset` disregarded.
+
+        Args:
+            query: which runs.
+            live_run_ids: the runs whose process lives, which a search by state needs.
+        """
         ...
 
     def get_run(self, run_id: str) -> Run | None:
@@ -91,7 +104,12 @@ class Store(Protocol):
         ...
 
     def resolve_run_ids(self, prefix_or_name: str, *, limit: int = 10) -> list[str]:
-        """Return the ids of runs whose id starts with the text or whose name is the text, newest first."""
+        """Return the ids of runs whose id starts with the text or whose name is the text, newest first.
+
+        Args:
+            prefix_or_name: the beginning of an id, or a name.
+            limit: at most so many.
+        """
         ...
 
     def params(self, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
@@ -163,7 +181,12 @@ class Store(Protocol):
     def artifact_uses(
         self, *, run_ids: Sequence[str] | None = None, digests: Sequence[str] | None = None
     ) -> list[ArtifactUsed]:
-        """Return which artifacts these runs (None: all) used, of these digests (None: all), by time."""
+        """Return which artifacts these runs (None: all) used, of these digests (None: all), by time.
+
+        Args:
+            digests: only the uses of these bytes.
+            run_ids: only the uses by these runs.
+        """
         ...
 
     def unsent(self, run_ids: Sequence[str] | None = None) -> list[Unsent]:
@@ -181,6 +204,12 @@ class Store(Protocol):
         In the order of time: ended spans by their end, but those without a parent first; log records; metric points
         (one block a series in each page) and data points of instruments. A page is small enough to be held in memory.
         What is stored while the pages are read may be in them or not.
+
+        Args:
+            signal: `traces`, `logs` or `metrics`.
+            run_id: the id of the run.
+            since_ns: from this time on, in nanoseconds since the Unix epoch.
+            until_ns: before this time.
         """
         ...
 

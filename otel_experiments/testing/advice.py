@@ -42,7 +42,16 @@ SignalName = Literal["span", "metric", "event", "log", "resource"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """One thing that strays. `attribute` is empty where the signal as a whole is meant."""
+    """One thing that strays.
+
+    Attributes:
+        level: how bad it is.
+        code: what kind of thing it is, as a word.
+        signal: whether a span, an event, a metric or a resource is meant.
+        name: what it is called.
+        attribute: the attribute that is meant; empty where it is the signal as a whole.
+        message: what is wrong, for people.
+    """
 
     level: Level
     code: str

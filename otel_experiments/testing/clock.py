@@ -9,6 +9,9 @@ class SteppingClock:
     """Returns `start_ns`, then one step more at each call; pass it as `configure(clock=...)`.
 
     Units: nanoseconds since the Unix epoch.
+
+    Args:
+        step_ns: how much later each call is.
     """
 
     def __init__(self, start_ns: int = 1_700_000_000_000_000_000, step_ns: int = 1_000_000_000) -> None:

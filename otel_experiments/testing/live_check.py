@@ -223,7 +223,11 @@ class LiveCheck:
         return [advice for advice in self.advice if advice.level is Level.VIOLATION]
 
     def count(self, advice: Advice) -> int:
-        """Return how often this advice was given."""
+        """Return how often this advice was given.
+
+        Args:
+            advice: what strays.
+        """
         with self._lock:
             return self._counts[advice]
 
@@ -232,11 +236,19 @@ class LiveCheck:
         self._add(check_span(span) + check_resource(span.resource))
 
     def check_instrument_point(self, point: InstrumentPoint) -> None:
-        """Check a data point and its Resource."""
+        """Check a data point and its Resource.
+
+        Args:
+            point: a data point of an instrument.
+        """
         self._add(check_instrument_point(point) + check_resource(point.resource))
 
     def check_log_record(self, record: LogRecord) -> None:
-        """Check a log record or event and its Resource."""
+        """Check a log record or event and its Resource.
+
+        Args:
+            record: a log record or an event.
+        """
         self._add(check_log_record(record) + check_resource(record.resource))
 
     def check_store(self, store: Store) -> None:

@@ -35,6 +35,10 @@ class Audio(Media):
     An array is samples, or samples x channels: floats from -1 to 1, or 16-bit integers. It is stored as WAV of 16 bits. A
     file is stored as it is.
 
+    Args:
+        data_or_path: samples, or the path of a file.
+        sample_rate: samples a second; a file has its own.
+
     Attributes:
         data: what was given.
         sample_rate: samples a second.

@@ -44,6 +44,8 @@ class Image(Media):
 
     Attributes:
         data: what was given.
+        mode: how many channels it has, as Pillow says it.
+        channels: which axis of the array has the channels: `first`, `last`, or None where the shape says it.
     """
 
     type: ClassVar[str] = "image"

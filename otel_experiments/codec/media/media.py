@@ -41,6 +41,8 @@ class Media:
 
     Attributes:
         caption: a text that is shown with it.
+        type: what it is, such as `image`.
+        ignored: the names of arguments of other trackers that were given and are not kept.
     """
 
     type: ClassVar[str] = ""
@@ -50,7 +52,10 @@ class Media:
         self.ignored = tuple(name for name, value in without_effect.items() if value is not None)
 
     def encode(self, tell: Tell) -> Encoded:
-        """Return the value as it is stored; `tell` takes what of it could not be kept.
+        """Return the value as it is stored.
+
+        Args:
+            tell: is called with a sentence for what of it could not be kept.
 
         Raises:
             MediaRefusedError: it cannot be kept.

@@ -90,7 +90,11 @@ class Table(Media):
         return [list(row) for row in zip(*map(_listed, self._columns().values()), strict=False)]
 
     def add_data(self, *row: Any) -> None:
-        """Add a row: a cell for each column."""
+        """Add a row: a cell for each column.
+
+        Args:
+            row: the cells, in the order of the columns.
+        """
         given = self._given
         if type(given) in _ROWS and len(given) == len(row) and self._is_as_given and _are_numbers(given):
             self._names, self._given = (
@@ -101,7 +105,12 @@ class Table(Media):
         self._more.append(row)
 
     def add_column(self, name: str, data: Any) -> None:
-        """Add a column, or replace the one of that name: a list of cells or an array."""
+        """Add a column, or replace the one of that name: a list of cells or an array.
+
+        Args:
+            data: the cells, in the order of the rows.
+            name: what the column is called.
+        """
         self._columns()[clean_text(text_of(name))] = data
         self._is_as_given = False
 

@@ -38,9 +38,13 @@ class Video(Media):
     stored as an animated PNG, which browsers play; `format="gif"` takes a GIF where Pillow is installed. For MP4 write a
     file and pass its path.
 
+    Args:
+        data_or_path: pictures, or the path of a file.
+
     Attributes:
         data: what was given.
         fps: pictures a second, for an array.
+        format: `png` or `gif`, for an array.
     """
 
     type: ClassVar[str] = "video"

@@ -106,9 +106,17 @@ _VOLATILE: Final = (
 class Rules:
     """Declared roles and orders, over the defaults.
 
-    `identity`, `config`, `index`, `metric` and `volatile` hold names of attributes and metrics, or globs; what is
-    declared wins over the defaults, an exact name over a glob. `unordered` holds canonical paths (or globs of them) whose
-    children have no order, `ordered` paths whose children are in the order of their start whatever their lanes.
+    What is declared wins over the defaults, an exact name over a glob.
+
+    Attributes:
+        identity: names (or globs) of attributes that tell spans of one name apart.
+        config: attributes that are compared.
+        index: attributes that number the passes of a loop.
+        metric: attributes that are read as curves.
+        volatile: attributes and metrics that are left out.
+        unordered: canonical paths (or globs of them) whose children have no order.
+        ordered: paths whose children are in the order of their start, whatever their lanes.
+        numeric_types: whether int 1 and float 1.0 are two values (`strict`) or one (`loose`).
     """
 
     identity: Sequence[str] = ()

@@ -43,9 +43,13 @@ class SpanCounts:
 class CapturedRun:
     """The spans and metrics of one run, in any order.
 
-    `counts` are read from the root span when they are not given. `environment` describes where the run took
-    place (python, torch, device, dtype, cpu...): golden and candidate that differ in it are not timed against
-    each other.
+    Attributes:
+        spans: the spans.
+        metrics: the histories of the metrics.
+        counts: how many spans there should be; read from the root span when they are not given.
+        environment: where the run took place (python, torch, device, dtype, cpu...): golden and candidate that differ in it are not
+            timed against each other.
+        name: what reports call it.
     """
 
     spans: Sequence[Span]

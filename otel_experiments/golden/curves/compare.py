@@ -57,8 +57,14 @@ CurveCode = Literal[
 class CurveSettings:
     """How a metric is compared.
 
-    `target` and `direction` are for mode `convergence`: the value to be reached, from above (`min`, a loss)
-    or from below (`max`, an accuracy).
+    Attributes:
+        mode: `exact`, `tolerance`, `band`, `convergence`, `shape`, or `auto`: the band for three or more goldens that vary, else the
+            tolerance.
+        rtol: the relative tolerance.
+        atol: the absolute tolerance.
+        band: how the band of several runs is made.
+        target: for mode `convergence`: the value to be reached.
+        direction: from where it is reached: from above (`min`, a loss) or from below (`max`, an accuracy).
     """
 
     mode: CurveMode = "auto"

@@ -40,6 +40,12 @@ def read_golden(
 
     Without `is_sealed` the digest in the last line need not fit: somebody edited the text and stands by it.
 
+    Args:
+        text: what the file holds.
+        stats: what the file beside it holds.
+        path: what errors call the file.
+        is_sealed: whether the digest in the last line has to fit.
+
     Raises:
         GoldenInvalidError: the text is empty, conflicted, cut, edited, or of a version that cannot be read.
     """

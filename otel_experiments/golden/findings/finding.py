@@ -32,9 +32,16 @@ class Example:
 class Finding:
     """One kind of change at one canonical path.
 
-    `key` is the attribute, metric or kind of time concerned, empty for changes of structure. `golden` and
-    `candidate` are the two values as text, empty where there is none. `count` is the number of places.
-    `evidence` holds numbers (p, ratio, n). `detail` is one clause for people.
+    Attributes:
+        code: what kind of change it is.
+        path: where it is.
+        count: the number of places.
+        key: the attribute, metric or kind of time concerned; empty for changes of structure.
+        golden, candidate: the two values as text; empty where there is none.
+        detail: one clause for people.
+        evidence: numbers behind it (p, ratio, n).
+        examples: some of the places, with the lines of code.
+        severity: `fail`, `advisory`, `note` or `ignored`.
     """
 
     code: Code
@@ -62,7 +69,12 @@ class Finding:
         return next((example.location for example in self.examples if example.location), "")
 
     def with_severity(self, severity: Severity, reason: str = "") -> Finding:
-        """Return the finding with another severity."""
+        """Return the finding with another severity.
+
+        Args:
+            severity: `fail`, `advisory`, `note` or `ignored`.
+            reason: why.
+        """
         return replace(self, severity=severity, reason=reason or self.reason)
 
     def to_json(self) -> dict[str, object]:

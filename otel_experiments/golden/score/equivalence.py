@@ -28,8 +28,10 @@ EQUIVALENT_FROM: Final = 0.85
 class EquivalenceScore:
     """How alike two traces are, in three ratios between 0 and 1.
 
-    `syscall_match` is the similarity of the sequences (1 is equal), `timing_variance` the difference of the
-    times (0 is equal), `semantic_equiv` the share of what is the same in name and outcome (1 is equal).
+    Attributes:
+        syscall_match: the similarity of the sequences; 1 is equal.
+        timing_variance: the difference of the times; 0 is equal.
+        semantic_equiv: the share of what is the same in name and outcome; 1 is equal.
     """
 
     syscall_match: float
@@ -74,6 +76,11 @@ def compare_traces(
     and in self time; the outcome is the share of aligned spans of equal name, kind and status.
     `seed`: the sequence is that of all calls; time is the difference of the sums in either direction; the
     outcome compares 34 observable calls by position, name and sign of the result.
+
+    Args:
+        baseline: the accepted trace: spans, or calls in mode `seed`.
+        candidate: the trace that is compared with it.
+        mode: `spans` or `seed`.
 
     Raises:
         EmptyTraceError: both traces are empty; two traces of nothing are not evidence of equality.

@@ -69,6 +69,13 @@ def read_span_type(span: Span) -> SpanType | None:
 class ExperimentMetadata:
     """What a training step is about: the model, where in the training, and its numbers.
 
+    Attributes:
+        model_name: the name of the model.
+        epoch: the number of the pass over the data.
+        step: the number of the update.
+        loss: the loss of the step.
+        metrics: other numbers by name.
+
     Raises:
         ExperimentMetadataError: an epoch, a step or a number is of the wrong type or out of range.
     """
@@ -111,6 +118,9 @@ class ExperimentMetadata:
 
         A metric that is null is NaN, since that is what the seed's writer makes of NaN. Unknown fields are
         left out, so that a newer writer can be read.
+
+        Args:
+            text: what `to_json` returned.
 
         Raises:
             ExperimentMetadataError: not JSON, not an object, or a field of the wrong type.
@@ -181,8 +191,16 @@ class ExperimentMetadata:
 class ExperimentSpan:
     """A span that is being timed; make it with `new_experiment`, end it, convert it.
 
-    Units: times are nanoseconds since the Unix epoch. `logical_clock` is one more than the parent's, so a
-    child comes after its parent even where clocks of hosts disagree.
+    Attributes:
+        trace_id, span_id, parent_span_id: its identity, in hexadecimal digits.
+        name: what it is.
+        span_type: what it stands for.
+        metadata: what it is about.
+        start_ns, end_ns: nanoseconds since the Unix epoch; `end_ns` is None while it is open.
+        logical_clock: one more than the parent's, so that a child comes after its parent even where clocks of hosts disagree.
+        status: how it ended.
+        status_message: why.
+        clock: tells nanoseconds since the Unix epoch.
     """
 
     trace_id: str
@@ -240,7 +258,12 @@ class ExperimentSpan:
             self.status_message = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
 
     def to_span(self, *, resource: Resource | None = None, run_id: str | None = None) -> Span:
-        """Return the span as the store and golden comparison know it; still open when it has not ended."""
+        """Return the span as the store and golden comparison know it; still open when it has not ended.
+
+        Args:
+            resource: who made it.
+            run_id: the run that it belongs to.
+        """
         return Span(
             trace_id=self.trace_id,
             span_id=self.span_id,

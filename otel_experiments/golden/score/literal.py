@@ -30,7 +30,13 @@ VALIDATED: Final = OBSERVABLE - {"fcntl", "ioctl", "link", "symlink"} | frozense
 
 @dataclass(frozen=True, slots=True)
 class SystemCall:
-    """One system call: its name, what it returned, and how long it took."""
+    """One system call.
+
+    Attributes:
+        name: its name.
+        result: what it returned.
+        duration_ns: how long it took.
+    """
 
     name: str
     result: int = 0

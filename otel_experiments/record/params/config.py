@@ -62,7 +62,13 @@ class Config(Mapping[str, Any]):
         self[name] = value
 
     def update(self, params: object = None, allow_val_change: bool | None = None, **values: object) -> None:  # noqa: ARG002, FBT001 - as in other trackers
-        """Record several params, as `Run.log_params` does; a value may always change."""
+        """Record several params, as `Run.log_params` does; a value may always change.
+
+        Args:
+            allow_val_change: there for calls written for other trackers; does nothing.
+            params: a mapping, Namespace, dataclass or pydantic model.
+            **values: further params, by name.
+        """
         if params is not None:
             self._run.log_params(params)
         if values:
@@ -74,7 +80,11 @@ class Config(Mapping[str, Any]):
         return cast("Mapping[str, ParamValue]", self._flat)
 
     def merge(self, flat: Mapping[str, ParamValue]) -> None:
-        """Take over values that are recorded already."""
+        """Take over values that are recorded already.
+
+        Args:
+            flat: values by dotted key.
+        """
         self._flat.update(flat)
 
     def __repr__(self) -> str:

@@ -22,7 +22,11 @@ Work = Callable[[], ArtifactDigest]
 
 
 class ArtifactHandle:
-    """An artifact that is being kept by another thread; what `log_artifact(..., wait=False)` returns."""
+    """An artifact that is being kept by another thread; what `log_artifact(..., wait=False)` returns.
+
+    Attributes:
+        name: what people call the artifact.
+    """
 
     def __init__(self, name: str, work: Work, give_up: Callable[[], None]) -> None:
         self.name = name

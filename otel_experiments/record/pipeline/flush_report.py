@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlushReport:
-    """What a flush reached.
+    """What a flush, or the end of a run, has reached.
 
-    `is_stored`: everything recorded before the call is in the store. `is_exported`: OTLP took everything
-    (True when OTLP is off). `lost`: how many items recording could not keep, by reason, since the start: of the run and
-    what belongs to no run (`run.flush()`, `run.finish()`), or of the whole process (`shutdown()`).
+    Attributes:
+        is_stored: everything recorded before the call is in the store.
+        is_exported: OTLP took everything; True when OTLP is off.
+        lost: how many items recording could not keep, by reason, since the start: of the run and of what belongs to no run
+            (`run.flush()`, `run.finish()`), or of the whole process (`shutdown()`).
+        store_error: why the store did not take them; empty where it did.
     """
 
     is_stored: bool

@@ -65,6 +65,9 @@ class Scope:
     """An open piece of work of a run.
 
     `with run.stage("load") as stage:` opens and ends it. `stage.span` is the OpenTelemetry span.
+
+    Attributes:
+        span: the OpenTelemetry span; one that records nothing, before the block begins.
     """
 
     __slots__ = (
