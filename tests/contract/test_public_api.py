@@ -199,12 +199,21 @@ def test_few_arguments_are_given_by_position(name, function):
 
 @pytest.mark.parametrize(("face", "name"), PUBLIC, ids=[".".join(pair) for pair in PUBLIC])
 def test_every_public_name_is_documented(face, name):
-    """A public name stands on a reference page, and its package on the page of packages."""
+    """A package stands on the page of packages; a name of it in the reference, a name of the root on that page as well."""
     pages = {page.name: page.read_text(encoding="utf-8") for page in (ROOT / "docs/reference").glob("*.md")}
-    pages["README.md"] = (ROOT / "README.md").read_text(encoding="utf-8")
 
     assert f"`{face}`" in pages["api.md"]
-    assert any(re.search(rf"\b{name}\b", text) for text in pages.values())
+    assert f"`{name}`" in pages["python.md"]
+    assert face != "otel_experiments" or re.search(rf"\b{name}\b", pages["api.md"])
+
+
+def test_the_python_reference_is_written_from_the_code_as_it_is():
+    """Whoever changes a public docstring, signature or name writes the page anew: `python .ci/reference`."""
+    answer = subprocess.run(
+        [sys.executable, ROOT / ".ci/reference", "--check"], capture_output=True, text=True, check=False
+    )
+
+    assert (answer.returncode, answer.stdout + answer.stderr) == (0, "")
 
 
 def test_no_public_name_is_hidden_by_a_module():
