@@ -30,12 +30,10 @@ _NAMES_IN_REPR = 8
 class NumpyPoints(NamedTuple):
     """The history of a series as NumPy arrays of the same length.
 
-    Shape: steps [n] float64, times_ns [n] int64, values [n] float64.
-
     Attributes:
-        steps: the steps.
-        times_ns: nanoseconds since the Unix epoch.
-        values: the values.
+        steps: float64 [n].
+        times_ns: nanoseconds since the Unix epoch, int64 [n].
+        values: float64 [n].
     """
 
     # Any: NumPy is optional, its types cannot be named here.
@@ -354,11 +352,7 @@ class MetricsView(FramedMetrics, PlottedMetrics, Mapping[str, SeriesView]):
         return sorted({rank for view in self._views.values() for rank in view.ranks})
 
     def all(self, *, rank: int | Literal["all"] | None = None) -> list[SeriesView]:
-        """Return every series, by name and phase: of the lowest rank that has it, of one rank, or of `"all"`.
-
-        Args:
-            rank: the rank; without it the lowest that has the metric, `"all"` for every one.
-        """
+        """Return every series, by name and phase: of the lowest rank that has it, of one `rank`, or of `"all"`."""
         if rank is None:
             return list(self._views.values())
         of_ranks = (view.of_rank(one) for view in self._views.values() for one in view.ranks)
@@ -369,12 +363,7 @@ class MetricsView(FramedMetrics, PlottedMetrics, Mapping[str, SeriesView]):
         return self._views.get((name, phase))
 
     def matching(self, glob: str, *, rank: int | Literal["all"] | None = None) -> list[SeriesView]:
-        """Return the series whose name matches a glob such as `val/*`, by name and phase; `rank` as in `all`.
-
-        Args:
-            glob: which names, such as `val/*`.
-            rank: as in `all`.
-        """
+        """Return the series whose name matches a glob such as `val/*`, by name and phase; `rank` as in `all`."""
         return [view for view in self.all(rank=rank) if fnmatch.fnmatchcase(view.name, glob)]
 
     def _chosen(self, glob: str, rank: int | Literal["all"] | None) -> list[SeriesView]:

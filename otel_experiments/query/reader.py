@@ -123,11 +123,7 @@ class Reader:
         )
 
     def note_problem(self, text: str) -> None:
-        """Keep what could not be read or merged when the store was opened.
-
-        Args:
-            text: what could not be read.
-        """
+        """Keep what could not be read or merged when the store was opened."""
         self._problems.append(text)
 
     def read_problems(self) -> list[str]:
@@ -189,11 +185,7 @@ class Reader:
         return RunList(self._views(found, liveness))
 
     def check_fields(self, fields: Sequence[SearchField]) -> list[SearchField]:
-        """Return the fields as they are to be shown, and warn of those that no run has.
-
-        Args:
-            fields: what is to be shown, such as `params.lr`.
-        """
+        """Return the fields as they are to be shown, and warn of those that no run has."""
         teller = self._teller
         meant = [teller.field(field) for field in fields]
         teller.tell_unknown(meant)
@@ -239,9 +231,6 @@ class Reader:
 
         Whoever drops each page before the next keeps the params and series of `PAGE_SIZE` runs in memory,
         however many runs there are.
-
-        Args:
-            runs: what `runs` returned.
         """
         liveness = Liveness(self._clock())
         for start in range(0, len(runs), PAGE_SIZE):
@@ -318,12 +307,7 @@ class Reader:
         return SpansView(self._store, SpanQuery())
 
     def unattached(self, *, by_trace: bool = False, limit: int | None = None) -> list[TelemetryGroup]:
-        """Return what telemetry belongs to no run, by service or by trace, the newest first; `ox.attach` gives it to one.
-
-        Args:
-            by_trace: whether each trace is a group of its own.
-            limit: at most so many.
-        """
+        """Return what telemetry belongs to no run, by service or by trace, the newest first; `ox.attach` gives it to one."""
         from otel_experiments.model.attachment import TelemetryQuery  # noqa: PLC0415 - few need it
 
         return self._store.telemetry_groups(TelemetryQuery(), by_trace=by_trace, limit=limit)
