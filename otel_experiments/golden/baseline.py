@@ -122,8 +122,7 @@ def make_golden(
     """Return the golden that these runs make.
 
     Runs may differ in what they do (spans, status, events) only up to five variants; the second and later ones have
-    no reason yet, and a golden file with such is not written before each has one. What rules of `ignore`, which the
-    golden keeps, or `excused`, which it does not, accept makes no variant.
+    no reason yet, and a golden file with such is not written before each has one. What rules accept makes no variant.
 
     Args:
         runs: what was captured, one or several times.

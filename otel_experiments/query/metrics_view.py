@@ -28,16 +28,14 @@ _NAMES_IN_REPR = 8
 
 
 class NumpyPoints(NamedTuple):
-    """The history of a series as NumPy arrays of the same length.
+    """The history of a series as NumPy arrays of one length.
 
     Attributes:
-        steps: float64 [n].
-        times_ns: nanoseconds since the Unix epoch, int64 [n].
-        values: float64 [n].
+        steps, values: float64.
+        times_ns: nanoseconds since the Unix epoch, int64.
     """
 
-    # Any: NumPy is optional, its types cannot be named here.
-    steps: Any
+    steps: Any  # NumPy is optional, its types cannot be named here
     times_ns: Any
     values: Any
 
