@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from os import PathLike
 
-from otel_experiments import _opening
-from otel_experiments._active import active_store
+from otel_experiments._chosen_store import editing
 from otel_experiments.edit import artifacts as _edit
 from otel_experiments.edit.artifacts import AliasReport
-from otel_experiments.errors import ArtifactAliasError, ConfigurationError
+from otel_experiments.errors import ArtifactAliasError
 from otel_experiments.query import Reader
 from otel_experiments.query.artifact_view import ArtifactView
-from otel_experiments.record.base.settings import Settings
-from otel_experiments.store import Store, open_store
-from otel_experiments.store.filesystem import is_network_filesystem
+from otel_experiments.store import Store
 
 
 def set_alias(
@@ -95,25 +91,5 @@ def _check_named(found: ArtifactView, alias: str) -> None:
         )
 
 
-@contextmanager
-def _editing(location: str | PathLike[str] | None) -> Iterator[tuple[Reader, Store]]:
-    """Give a reader over all that was recorded for a store, and the store open for writing."""
-    active = active_store() if location is None else None
-    if active is not None:
-        yield _opening.reader_over(active), active
-        return
-    settings = Settings.resolve(store=location)
-    where = settings.location.require_store()
-    is_network = settings.network_filesystem
-    if where.path is not None and (
-        is_network_filesystem(where.path.parent) if is_network is None else is_network
-    ):
-        raise ConfigurationError(
-            f"No alias can be set in store {str(where)!r}: it lies on a network filesystem, where runs stay in journals.\n"
-            "  Copy the store and its journals to a disk of this machine, and set it there."
-        )
-    with (
-        _opening.open_reader(where, is_network=is_network) as reader,
-        open_store(where, create=False) as opened,
-    ):
-        yield reader, opened
+def _editing(store: str | PathLike[str] | None) -> AbstractContextManager[tuple[Reader, Store]]:
+    return editing(store, refused="No alias can be set", done_there="set it")

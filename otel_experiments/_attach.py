@@ -12,8 +12,7 @@ from datetime import datetime
 from os import PathLike
 from typing import Final, Literal
 
-from otel_experiments import _opening
-from otel_experiments._active import active_store
+from otel_experiments._chosen_store import editing
 from otel_experiments.edit import attach as _edit
 from otel_experiments.edit.attach import AttachReport, PointsOf
 from otel_experiments.errors import ConfigurationError
@@ -21,9 +20,7 @@ from otel_experiments.model.attachment import TelemetryQuery
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.process.interruption import pass_on
 from otel_experiments.query import Reader
-from otel_experiments.record.base.settings import Settings
-from otel_experiments.store import Store, open_store
-from otel_experiments.store.filesystem import is_network_filesystem
+from otel_experiments.store import Store
 
 Time = str | datetime
 """A point in time: ISO 8601, such as `2026-01-31 18:30`; without an offset it is meant in local time."""
@@ -183,29 +180,9 @@ def _time_ns(given: Time | None, name: Literal["since", "until"]) -> int | None:
 
 
 @contextmanager
-def _editing(
-    location: str | PathLike[str] | None,
-) -> Iterator[tuple[Reader, Store, PointsOf]]:
+def _editing(store: str | PathLike[str] | None) -> Iterator[tuple[Reader, Store, PointsOf]]:
     """Give a reader over all that was recorded for a store, the store open for writing, and what makes points for it."""
     from otel_experiments.importers.otlp.attached import points_of_store  # noqa: PLC0415 - 20 ms that few need
 
-    active = active_store() if location is None else None
-    if active is not None:
-        where = StoreLocation.parse(active.location)
-        yield _opening.reader_over(active), active, points_of_store(where.path)
-        return
-    settings = Settings.resolve(store=location)
-    where = settings.location.require_store()
-    is_network = settings.network_filesystem
-    if where.path is not None and (
-        is_network_filesystem(where.path.parent) if is_network is None else is_network
-    ):
-        raise ConfigurationError(
-            f"Nothing can be attached in store {str(where)!r}: it lies on a network filesystem, where runs stay in journals.\n"
-            "  Copy the store and its journals to a disk of this machine, and attach there."
-        )
-    with (
-        _opening.open_reader(where, is_network=is_network) as reader,
-        open_store(where, create=False) as opened,
-    ):
-        yield reader, opened, points_of_store(where.path)
+    with editing(store, refused="Nothing can be attached", done_there="attach") as (reader, opened):
+        yield reader, opened, points_of_store(StoreLocation.parse(opened.location).path)

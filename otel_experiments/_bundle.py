@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_experiments._bundle_artifacts import ArtifactBytes, Taken
-from otel_experiments._opening import open_reader
+from otel_experiments._chosen_store import open_chosen
 from otel_experiments.errors import ConfigurationError, RunNotFoundError
 from otel_experiments.importers.stores.gather import gathered
 from otel_experiments.model.batch import WriteBatch
@@ -21,7 +21,6 @@ from otel_experiments.process.paths import is_folder
 from otel_experiments.query import Reader, RunView
 from otel_experiments.query.anonymous import anonymous
 from otel_experiments.query.chosen import chosen_runs
-from otel_experiments.record.base.settings import Settings
 from otel_experiments.semconv import SCHEMA_URL
 from otel_experiments.store import open_store
 from otel_experiments.store.shared_environment import whole_run_alone
@@ -83,7 +82,7 @@ def bundle(  # noqa: PLR0913 - each argument is one choice
         artifacts: whether the bytes of artifacts and media are taken; what is known of them always is.
         max_artifact_bytes: leave out the bytes of artifacts that are larger.
         anonymize: whether ids become others, and what says who and where is left out, the bytes of artifacts among it.
-        store: where the runs are; by default the store of the settings.
+        store: where the runs are; by default the store that this process records into, else that of the settings.
         on_progress: called with how many runs are taken, how many there are, and how many items that were so far.
 
     Raises:
@@ -94,7 +93,7 @@ def bundle(  # noqa: PLR0913 - each argument is one choice
         OSError: the file cannot be written.
     """
     target = check_target(Path(path))
-    with open_reader(Settings.resolve(store=store).location.require_store()) as reader:
+    with open_chosen(store) as reader:
         chosen = chosen_runs(reader, runs, where=where, experiment=experiment)
         rule = Taken(artifacts and not anonymize, max_artifact_bytes)
         shown, runs_shown = anonymous(reader, chosen) if anonymize and chosen else (reader, chosen)

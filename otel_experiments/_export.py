@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from otel_experiments._opening import open_reader
+from otel_experiments._chosen_store import open_chosen
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.query import Reader, RunView
 from otel_experiments.query.anonymous import anonymous
@@ -17,7 +17,6 @@ from otel_experiments.query.chosen import chosen_runs
 from otel_experiments.query.export.otlp import ExportReport, export_otlp
 from otel_experiments.query.export.rows import FORMATS, WHAT, Format, RowExport, What, format_of
 from otel_experiments.query.export.whole_file import whole_file
-from otel_experiments.record.base.settings import Settings
 
 
 def export(  # noqa: PLR0913 - one argument an option of the command
@@ -50,7 +49,7 @@ def export(  # noqa: PLR0913 - one argument an option of the command
         metric: with points, only metrics of such a name; `*` and `?` make it a glob.
         anonymize: whether ids become others, and what says who and where is left out.
         salt: any text: the same one gives the same ids in each anonymous export, so that files of several go together.
-        store: where the runs are; by default the store of the settings.
+        store: where the runs are; by default the store that this process records into, else that of the settings.
         on_progress: called after each run with how many runs are written, and how many rows.
 
     Raises:
@@ -63,7 +62,7 @@ def export(  # noqa: PLR0913 - one argument an option of the command
     """
     chosen = _format(what, os.fspath(path), form)
     is_all = runs is None and where is None and experiment is None
-    with open_reader(Settings.resolve(store=store).location.require_store()) as opened:
+    with open_chosen(store) as opened:
         reader: Reader = opened
         found = chosen_runs(reader, runs, where=where, experiment=experiment)
         if anonymize:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from otel_experiments._chosen_store import writing
 from otel_experiments._merge_artifacts import AliasMoves, ArtifactBytes, renumbered
 from otel_experiments._opening import open_reader
 from otel_experiments.collect.gather import merge_journals
@@ -31,7 +32,7 @@ from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.process.file_mode import file_mode_of
 from otel_experiments.process.paths import is_regular
 from otel_experiments.record.base.settings import Settings
-from otel_experiments.store import Store, open_store
+from otel_experiments.store import Store
 from otel_experiments.store.location import open_blobs
 from otel_experiments.store.reader_warning import collect_incomplete
 from otel_experiments.store.sqlite.bundle_format import GET_IT_AGAIN, is_bundle
@@ -94,7 +95,7 @@ def import_store(
 
     Args:
         sources: addresses of stores, and bundles.
-        store: where to; by default the store of the settings. It is made where there is none.
+        store: where to; by default the store that this process records into, else that of the settings. It is made where there is none.
         on_progress: called with how many runs of a source are done, how many it has, and the report so far.
 
     Raises:
@@ -120,13 +121,10 @@ def merge_stores(
         ConfigurationError: a source is the store itself.
         StoreError: the store cannot be written.
     """
-    settings = Settings.resolve(store=store)
-    location = settings.location.require_store()
-    path = location.absolute_path
     report = MergeReport()
     failures: list[StoreError] = []
     try:
-        with open_store(location) as target, importing(path), closing(_blobs_of(settings, path)) as blobs:
+        with writing(store) as (target, settings), _importing(settings) as (path, blobs):
             if path is not None:
                 merge_journals(path, unpack=unpack_for(path))  # else what waits there would come once more
             into = _Target(target, path, blobs, settings.artifacts or "")
@@ -142,6 +140,14 @@ def merge_stores(
     except StoreLockedError as error:
         raise StoreLockedError(path=error.path, waited_s=error.waited_s, is_importing=True) from error
     return report, failures
+
+
+@contextmanager
+def _importing(settings: Settings) -> Iterator[tuple[Path | None, BlobStore]]:
+    """Keep other imports away, and give the file of the store, if it has one, and where it keeps bytes."""
+    path = settings.store_path
+    with importing(path), closing(_blobs_of(settings, path)) as blobs:
+        yield path, blobs
 
 
 def _is_about(error: StoreError, source: StoreLocation) -> bool:

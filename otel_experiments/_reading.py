@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
-from otel_experiments import _opening
-from otel_experiments._active import active_store
+from otel_experiments._chosen_store import open_chosen
 from otel_experiments.errors import ModelRunNotFoundError, StoreNotFoundError
 from otel_experiments.model.run import Experiment
 from otel_experiments.model.search import Expression
 from otel_experiments.query import Reader, RunList, RunView, Table
-from otel_experiments.record.base.settings import Settings
 
 if TYPE_CHECKING:
     from otel_experiments.query.artifact_view import ArtifactView
@@ -36,14 +34,7 @@ def open_reader(store: str | os.PathLike[str] | None = None) -> Reader:
     Raises:
         StoreError: the store cannot be read.
     """
-    if store is None:
-        active = active_store()
-        if active is not None:
-            return _opening.reader_over(active)
-    settings = Settings.resolve()
-    return _opening.open_reader(
-        settings.location if store is None else store, is_network=settings.network_filesystem
-    )
+    return open_chosen(store)
 
 
 def open(store: str | os.PathLike[str]) -> Reader:  # noqa: A001 - read as ox.open

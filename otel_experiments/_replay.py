@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
-from otel_experiments._opening import open_reader
+from otel_experiments._chosen_store import open_chosen, writing
 from otel_experiments.codec.incoming.check import check_request
 from otel_experiments.errors import (
     MissingPackageError,
@@ -28,8 +28,7 @@ from otel_experiments.query.chosen import chosen_runs
 from otel_experiments.query.export.otlp import ExportReport, OtlpForm
 from otel_experiments.query.export.otlp import export_otlp as write_otlp
 from otel_experiments.query.export.whole_file import whole_file
-from otel_experiments.record.base.settings import Settings
-from otel_experiments.store import Store, open_store
+from otel_experiments.store import Store
 
 _FLUSH_BYTES: Final = 4 << 20
 """So much of a file is stored at once: a transaction costs the same for little as for much."""
@@ -93,7 +92,7 @@ def export_otlp(
         experiment: only runs of this experiment.
         form: `json`, a request a line, or `proto`, a request behind its length of four bytes.
         unattached: whether spans, log records and data points of no run are written too; by default where all runs are.
-        store: where the runs are; by default the store of the settings.
+        store: where the runs are; by default the store that this process records into, else that of the settings.
         on_progress: called after each request with what was written so far.
 
     Raises:
@@ -103,7 +102,7 @@ def export_otlp(
         OSError: the file cannot be written.
     """
     is_all = runs is None and where is None and experiment is None
-    with open_reader(Settings.resolve(store=store).location.require_store()) as reader:
+    with open_chosen(store) as reader:
         chosen = chosen_runs(reader, runs, where=where, experiment=experiment)
         with whole_file(Path(path)) as sink:
             return write_otlp(
@@ -130,7 +129,7 @@ def import_otlp(
 
     Args:
         files: paths, or open files of bytes.
-        store: where to; by default the store of the settings. It is made where there is none.
+        store: where to; by default the store that this process records into, else that of the settings. It is made where there is none.
         on_progress: called with how many bytes of the files are read, how many there are (None where that is not known),
             and the report so far.
 
@@ -158,39 +157,39 @@ def read_otlp(
         StoreError: the store cannot be written.
         OSError: a file cannot be read.
     """
-    location = Settings.resolve(store=store).location.require_store()
     try:
-        return _imported(files, location, on_progress)
+        with writing(store) as (opened, settings):
+            return _imported(files, opened, settings.location, on_progress)
     except StoreLockedError as error:
         raise StoreLockedError(path=error.path, waited_s=error.waited_s, is_importing=True) from error
 
 
 def _imported(
     files: Sequence[str | os.PathLike[str] | IO[bytes]],
+    store: Store,
     location: StoreLocation,
     on_progress: Callable[[int, int | None, ImportReport], None],
 ) -> tuple[ImportReport, list[OtelExperimentsError]]:
     total, done = _total_bytes(files), 0
-    with open_store(location) as opened:
-        before = _counts(opened)
-        one = _Import(opened, location.absolute_path)
-        failures: list[OtelExperimentsError] = []
+    before = _counts(store)
+    one = _Import(store, location.absolute_path)
+    failures: list[OtelExperimentsError] = []
 
-        def tell(raw: IO[bytes] | None) -> None:
-            on_progress(done + (raw.tell() if raw is not None else 0), total, one.report)
+    def tell(raw: IO[bytes] | None) -> None:
+        on_progress(done + (raw.tell() if raw is not None else 0), total, one.report)
 
-        for file in files:
-            try:
-                if isinstance(file, (str, os.PathLike)):
-                    with Path(file).open("rb") as raw:
-                        one.read(raw, str(file), partial(tell, raw))
-                else:
-                    one.read(file, str(getattr(file, "name", "") or "the file"), partial(tell, None))
-            except (TelemetryDecodeError, MissingPackageError) as error:
-                failures.append(error)
+    for file in files:
+        try:
             if isinstance(file, (str, os.PathLike)):
-                done += Path(file).stat().st_size
-        one.report.new += _counts(opened) - before
+                with Path(file).open("rb") as raw:
+                    one.read(raw, str(file), partial(tell, raw))
+            else:
+                one.read(file, str(getattr(file, "name", "") or "the file"), partial(tell, None))
+        except (TelemetryDecodeError, MissingPackageError) as error:
+            failures.append(error)
+        if isinstance(file, (str, os.PathLike)):
+            done += Path(file).stat().st_size
+    one.report.new += _counts(store) - before
     return one.report, failures
 
 
