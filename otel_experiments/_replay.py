@@ -53,7 +53,8 @@ class ImportReport:
         new: how many of them the store did not have, by the same names; with what others have written into it meanwhile.
         refused_count: how many items cannot be kept.
         unreadable_count: how many parts of the files are no OTLP, or none that can be read.
-        problems: of the first of these which they are, and why.
+        problem_count: how many of these there are to say something about, an item or a part of a file each.
+        problems: of the first 20 of these which they are, and why.
     """
 
     run_ids: set[str] = field(default_factory=set)
@@ -61,6 +62,7 @@ class ImportReport:
     new: Counter[str] = field(default_factory=Counter)
     refused_count: int = 0
     unreadable_count: int = 0
+    problem_count: int = 0
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -214,6 +216,7 @@ class _Import:
         self._path = path
         self._held = WriteBatch()
         self._held_bytes = 0
+        self._latest_problem = ""
 
     def read(self, raw: IO[bytes], name: str, tell_progress: Callable[[], None]) -> None:
         """Store what a file holds.
@@ -232,7 +235,7 @@ class _Import:
         tell_progress()
         found, unreadable = sum(self.report.found.values()), self.report.unreadable_count
         if found == before[0] and unreadable > before[1]:
-            raise TelemetryDecodeError(source=name, found=self.report.problems[-1].removeprefix(f"{name}, "))
+            raise TelemetryDecodeError(source=name, found=self._latest_problem.removeprefix(f"{name}, "))
 
     def _read_parts(self, raw: IO[bytes], name: str, tell_progress: Callable[[], None]) -> None:
         for part in parts_of(raw, name=name):
@@ -257,8 +260,8 @@ class _Import:
         for problem in problems:
             self._note(f"{name}, {part.place}: {problem}")
         self.report.refused_count += checked.refused_count
-        if checked.refused_count and len(self.report.problems) < _SHOWN:
-            self.report.problems.append(f"{name}, {part.place}: {checked.message}")
+        if checked.refused_count:
+            self._tell(f"{name}, {part.place}: {checked.message}")
         _date(batch)
         self._count(batch)
         for field_name in WriteBatch.__slots__:
@@ -285,6 +288,11 @@ class _Import:
 
     def _note(self, problem: str) -> None:
         self.report.unreadable_count += 1
+        self._tell(problem)
+
+    def _tell(self, problem: str) -> None:
+        self._latest_problem = problem
+        self.report.problem_count += 1
         if len(self.report.problems) < _SHOWN:
             self.report.problems.append(problem)
 

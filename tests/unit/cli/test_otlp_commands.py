@@ -134,6 +134,20 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_stored(terminal, tmp_path,
     assert runs_of(elsewhere) == {"mlp-a": runs_of(terminal.store)["mlp-a"]}
 
 
+def test_problems_that_are_not_named_are_counted(terminal, tmp_path, elsewhere):
+    """Of many lines that cannot be read the first are named, and the others are counted, on the terminal and in JSON."""
+    lines = terminal.run("export", "otlp", "mlp-a").stdout_bytes.splitlines(keepends=True)
+    path = tmp_path / "cut.jsonl"
+    path.write_bytes(lines[0] + 50 * (lines[1][:100] + b"\n"))
+
+    told = terminal.run("import", str(path), "--store", str(elsewhere)).stderr
+    said = json.loads(terminal.run("import", str(path), "--store", str(elsewhere), "--json").stdout)
+
+    assert "50 parts are no OTLP that can be read" in told
+    assert told.splitlines()[-1] == "  and 45 more"
+    assert (said["problem_count"], len(said["problems"])) == (50, 20)
+
+
 def test_items_that_cannot_be_kept_are_counted(terminal, tmp_path, elsewhere):
     """A span without a valid id is left out and said; the others of its request are stored."""
     spans = [
