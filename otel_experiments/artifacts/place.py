@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
-import weakref
 from pathlib import Path
 from typing import Final
 
 from otel_experiments.artifacts.local_store import LocalBlobStore
 from otel_experiments.artifacts.protocol import BlobStore
 from otel_experiments.model.store_location import StoreLocation
+from otel_experiments.process.temporary import TemporaryFolder
 
 FOLDER_SUFFIX: Final = ".artifacts"
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
-class _Temporary:
-    """The folder of the stores in memory of this process: one for all of them, since bytes are known by their digest."""
-
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="otel-experiments-"))
-        weakref.finalize(self, _remove, self.path, os.getpid())
-
-
-_temporary: list[_Temporary] = []
+_temporary: list[TemporaryFolder] = []
+"""That of the stores in memory of this process: one for all of them, since bytes are known by their digest."""
 
 
 def artifacts_directory(store_path: Path) -> Path:
@@ -66,10 +57,5 @@ def blobs_for(
     if path is not None:
         return LocalBlobStore(artifacts_directory(path), file_mode=file_mode, sync=sync)
     if not _temporary:
-        _temporary.append(_Temporary())
+        _temporary.append(TemporaryFolder())
     return LocalBlobStore(_temporary[0].path / "artifacts", file_mode=file_mode, sync=sync)
-
-
-def _remove(path: Path, pid: int) -> None:
-    if os.getpid() == pid:
-        shutil.rmtree(path, ignore_errors=True)

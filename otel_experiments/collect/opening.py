@@ -67,10 +67,12 @@ def open_bundle(path: Path) -> tuple[Store, list[str]]:
     """
     try:
         return open_store(path, read_only=True, create=False), []
-    except StoreReadOnlyError:  # an older release's, which is brought to the newest schema in memory
-        from otel_experiments.store.sqlite.store import upgraded_copy  # noqa: PLC0415 - few need it
+    except (
+        StoreReadOnlyError
+    ):  # an older release's, which is brought to the newest schema in a temporary file
+        from otel_experiments.store.sqlite.bundle_upgrade import upgraded_bundle  # noqa: PLC0415 - few need it
 
-        return upgraded_copy(path), []
+        return upgraded_bundle(path), []
 
 
 def collected(store: Store, *, unpack: Unpack) -> tuple[Store, list[str]]:

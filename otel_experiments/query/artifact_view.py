@@ -215,7 +215,12 @@ class ArtifactView:
     def path(self) -> Path | None:
         """Return the local file that has the bytes, which must not be written to; None for a folder, and where none is local.
 
-        Nothing is checked: `verify` does.
+        Of an artifact in a bundle it is a temporary file, which is gone when the process ends. Elsewhere nothing is
+        checked: `verify` does.
+
+        Raises:
+            ArtifactDamagedError: the bytes in the bundle are not those that were logged.
+            ArtifactPlaceError: the temporary file cannot be written.
         """
         return None if self.is_folder else self._blobs.path_of(self.digest)
 

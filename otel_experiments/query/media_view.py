@@ -79,8 +79,8 @@ class MediaItem(ArtifactView):
 
         A picture as the array or the image of Pillow that it was, a figure as the figure of plotly or as its picture, a table
         as the frame it was or as an `ox.Table`, a text as text, a distribution as an `ox.Histogram`, a plot as an `ox.Plot`,
-        samples as an `ox.Audio`. Of a video, and a sound that was a file, the path of the local file that has its bytes,
-        or the bytes where there is none.
+        samples as an `ox.Audio`. Of a video, and a sound that was a file, the path of the local file that has its bytes
+        (from a bundle a temporary one, which is gone when the process ends), or the bytes where they are at an URL.
 
         Raises:
             ArtifactMissingError: the bytes are not where they are kept.

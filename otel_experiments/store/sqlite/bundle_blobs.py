@@ -20,11 +20,14 @@ from otel_experiments.artifacts.verified import open_verified
 from otel_experiments.errors import ArtifactDamagedError, ArtifactMissingError
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_regular
+from otel_experiments.process.temporary import TemporaryFolder
 from otel_experiments.store.sqlite.bundle_format import CHUNK_BYTES, connect
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer  # of `collections.abc` from Python 3.12 on
 
+_made: list[TemporaryFolder] = []
+"""Files that were taken out of bundles: one folder a process, since bytes are known by their digest."""
 _NOT_IN_IT = "the bundle was made without them"
 _ASK = "Ask for a bundle with its artifacts: otel-experiments bundle, without --no-artifacts and --max-artifact-size"
 
@@ -40,9 +43,17 @@ class BundleBlobs:
         """Whether the bundle is there."""
         return is_regular(self._path)
 
-    def path_of(self, digest: str) -> Path | None:  # noqa: ARG002 - the protocol's
-        """Return None: what is in a bundle is no file by itself."""
-        return None
+    def path_of(self, digest: str) -> Path | None:
+        """Return a temporary file with the bytes of a blob, made when it is first asked for; None for one that is not there.
+
+        It is gone when the process ends.
+        """
+        if not self.has(digest):
+            return None
+        path = _taken_out().path / digest.rpartition(":")[2]
+        if not is_regular(path):
+            self.copy_to(digest, path)
+        return path
 
     def has(self, digest: str) -> bool:
         """Whether the blob is there."""
@@ -166,6 +177,12 @@ class _ChunkReader(io.RawIOBase):
             query = "select data from bundle_chunks where blob_id = ? and seq = ?"
             row = self._connection.execute(query, (self._blob_id, seq)).fetchone()
         return row[0] if row is not None and isinstance(row[0], bytes) else b""
+
+
+def _taken_out() -> TemporaryFolder:
+    if not _made:
+        _made.append(TemporaryFolder())
+    return _made[0]
 
 
 def _find(connection: sqlite3.Connection, digest: str) -> tuple[int, int] | None:

@@ -1,7 +1,7 @@
 """What a bundle is: a store's tables, those of its manifest and of bytes, and a header that tells it from a store.
 
 The application id in the header is its own, so that neither this program nor another takes a bundle for a store that can be
-recorded into. `rows_digest` defines the digest of what the rows hold, whatever the layout of the file.
+recorded into. `rows_digest` and `manifest_digest` define the digests of what it holds, whatever the layout of the file.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from otel_experiments.codec.values import dump_value
 from otel_experiments.model.artifact import DIGEST_START
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_regular
@@ -21,6 +22,8 @@ BUNDLE_APPLICATION_ID: Final = 0x6F78_424E
 FORMAT_VERSION: Final = 1
 CHUNK_BYTES: Final = 1 << 20
 """So many bytes of an artifact are in one row."""
+MANIFEST_DIGEST: Final = "manifest_digest"
+"""The key of the manifest's row that has the digest of the others."""
 GET_IT_AGAIN: Final = (
     "Get the bundle again from where it was made, or let otel-experiments bundle make it anew."
 )
@@ -86,9 +89,14 @@ def expected_size_bytes(header: bytes) -> int:
     return int(page_count) * (_LARGEST_PAGE_BYTES if page_bytes == 1 else int(page_bytes))
 
 
+def bundle_uri(path: Path) -> str:
+    """Return the address by which SQLite opens a bundle, only to read it."""
+    return f"{path.absolute().as_uri()}?mode=ro"
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """Return a connection to a bundle that can only read it."""
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    connection = sqlite3.connect(bundle_uri(path), uri=True, isolation_level=None)
     connection.execute("pragma query_only = on")
     connection.execute("pragma trusted_schema = off")
     return connection
@@ -118,6 +126,33 @@ def rows_digest(connection: sqlite3.Connection) -> str:
             order = ", ".join(f'"{key.decode()}"' for _, key in keys) or "rowid"
             for row in connection.execute(f'select * from "{name}" order by {order}'):
                 hashed.update(_encoded(row))
+    finally:
+        connection.text_factory = before
+    return DIGEST_START + hashed.hexdigest()
+
+
+def seal_manifest(connection: sqlite3.Connection) -> None:
+    """Write the digest of a manifest that is complete."""
+    row = MANIFEST_DIGEST, dump_value(manifest_digest(connection))
+    connection.execute("insert or replace into bundle_manifest values (?, ?)", row)
+
+
+def manifest_digest(connection: sqlite3.Connection) -> str:
+    """Return the digest of what a bundle says of itself, and of how its tables and indexes are defined.
+
+    It is SHA-256 over the rows of `bundle_manifest` but `MANIFEST_DIGEST`, by key, and then `type`, `name`, `tbl_name` and `sql`
+    of `sqlite_master`, by type and name; values are written as for `rows_digest`.
+    """
+    hashed = sha256()
+    before, connection.text_factory = connection.text_factory, bytes
+    try:
+        said = "select key, value from bundle_manifest where key <> ? order by key"
+        for row in connection.execute(said, (MANIFEST_DIGEST,)):
+            hashed.update(_encoded(row))
+        for row in connection.execute(
+            "select type, name, tbl_name, sql from sqlite_master order by type, name"
+        ):
+            hashed.update(_encoded(row))
     finally:
         connection.text_factory = before
     return DIGEST_START + hashed.hexdigest()

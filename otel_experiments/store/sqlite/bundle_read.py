@@ -17,8 +17,10 @@ from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.sqlite.bundle_format import (
     FORMAT_VERSION,
     GET_IT_AGAIN,
+    MANIFEST_DIGEST,
     TABLES,
     connect,
+    manifest_digest,
     rows_digest,
 )
 from otel_experiments.store.sqlite.schema import MIGRATIONS
@@ -49,16 +51,25 @@ def check_bundle(connection: sqlite3.Connection, path: str) -> None:
         raise _damaged(path, f"it holds the {kind} {name!r}, which no bundle has")
 
 
-def check_tables(connection: sqlite3.Connection, path: str) -> None:
-    """Let a bundle of this release's schema pass whose tables have the columns of this schema.
+def check_tables(connection: sqlite3.Connection, path: str, version: int) -> None:
+    """Let a bundle pass whose tables and columns are those of the schema that it says it has.
 
     Raises:
         StoreDamagedError: a table or a column is missing, or another one.
     """
-    found = _columns(connection)
-    for name, columns in _expected_columns().items():
-        if found.get(name) != columns:
+    found, expected = _columns(connection), _expected_columns(version)
+    for name in sorted({*found, *expected}):
+        if found.get(name) != expected.get(name):
             raise _damaged(path, f"its table {name!r} is not that of a bundle")
+
+
+def left_out_of(path: Path) -> dict[str, LeftOut]:
+    """Return which bytes a bundle names and does not hold, by digest.
+
+    Raises:
+        StoreDamagedError: its manifest cannot be read.
+    """
+    return {one.digest: one for one in read_manifest(path).left_out}
 
 
 def read_manifest(path: Path) -> BundleManifest:
@@ -102,15 +113,33 @@ def find_damage(path: Path) -> list[str]:
 
 
 def find_damaged_rows(path: Path) -> str:
-    """Return why the rows of a bundle are not those that it was made with; empty where they are."""
+    """Return why what a bundle holds beside bytes is not what it was made with; empty where it is."""
     try:
         with closing(connect(path)) as connection:
-            is_same = rows_digest(connection) == _manifest(connection).rows_digest
+            manifest = _manifest(connection)
+            if manifest_digest(connection) != _said(connection).get(MANIFEST_DIGEST):
+                return "what it says of itself is not what it was made with"
+            if rows_digest(connection) != manifest.rows_digest:
+                return "its rows are not those that it was made with"
+            return _broken(connection)
     except _NOT_READABLE as error:
         if is_interruption(error):
             raise
         return f"it cannot be read ({error})"
-    return "" if is_same else "its rows are not those that it was made with"
+
+
+def _broken(connection: sqlite3.Connection) -> str:
+    """Return what SQLite finds wrong in the file, e.g. an index that misses a row; empty where there is nothing."""
+    connection.text_factory = _shown
+    found = [text for (text,) in connection.execute("pragma integrity_check(1)")]
+    connection.text_factory = str
+    return (
+        "" if found == ["ok"] else f"its file is not whole ({found[0] if found else 'nothing can be said'})"
+    )
+
+
+def _shown(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
 
 
 def _strange_ids(connection: sqlite3.Connection) -> list[str]:
@@ -130,9 +159,7 @@ def _strange_ids(connection: sqlite3.Connection) -> list[str]:
 
 
 def _manifest(connection: sqlite3.Connection) -> BundleManifest:
-    values = {
-        key: load_value(value) for key, value in connection.execute("select key, value from bundle_manifest")
-    }
+    values = _said(connection)
     left_out = connection.execute(
         "select digest, name, size_bytes, why from bundle_left_out order by name, digest"
     )
@@ -150,6 +177,11 @@ def _manifest(connection: sqlite3.Connection) -> BundleManifest:
     )
 
 
+def _said(connection: sqlite3.Connection) -> dict[str, object]:
+    rows = connection.execute("select key, value from bundle_manifest")
+    return {key: load_value(value) for key, value in rows}
+
+
 def _list(value: object) -> list[object]:
     if not isinstance(value, list):
         raise TypeError(f"a list was expected, {value!r:.80} was found")
@@ -157,15 +189,16 @@ def _list(value: object) -> list[object]:
 
 
 @cache
-def _expected_columns() -> dict[str, list[tuple[object, ...]]]:
+def _expected_columns(version: int) -> dict[str, list[tuple[object, ...]]]:
     with closing(sqlite3.connect(":memory:")) as expected:
-        for statement in (*chain.from_iterable(MIGRATIONS), *TABLES):
+        for statement in (*chain.from_iterable(MIGRATIONS[:version]), *TABLES):
             expected.execute(statement)
         return _columns(expected)
 
 
 def _columns(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
-    names = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
+    found = connection.execute("select name from sqlite_master where type = 'table'")
+    names = [name for (name,) in found if not name.startswith("sqlite_")]
     return {
         name: connection.execute("select name, type, pk from pragma_table_info(?)", (name,)).fetchall()
         for name in names

@@ -22,6 +22,7 @@ from otel_experiments.store.sqlite.bundle_format import (
     FORMAT_VERSION,
     TABLES,
     rows_digest,
+    seal_manifest,
 )
 from otel_experiments.store.sqlite.bundle_part import end_part, make_part
 from otel_experiments.store.sqlite.schema import MIGRATIONS, SCHEMA_VERSION
@@ -99,6 +100,7 @@ class BundleWriter:
                 "insert into bundle_manifest values (?, ?)",
                 [(key, dump_value(value)) for key, value in asdict(whole).items() if key not in _APART],
             )
+            seal_manifest(connection)
         return whole
 
     def close(self) -> None:

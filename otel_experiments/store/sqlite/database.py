@@ -260,9 +260,8 @@ class Database:
         if self._is_checked:
             return
         check_bundle(connection, self.location)
-        if version == SCHEMA_VERSION:
-            check_tables(connection, self.location)
-        elif not self._takes_older:
+        check_tables(connection, self.location, version)
+        if version != SCHEMA_VERSION and not self._takes_older:
             raise StoreReadOnlyError(path=self.location, action="be upgraded to this release's schema")
         self._is_checked = True
 

@@ -51,6 +51,10 @@ def translated(database: Asked) -> Iterator[None]:
             raise
         reason = reason_of(error)
         raise StoreFullError(path=database.location, why=reason.what, fix=reason.fix) from error
+    except UnicodeDecodeError as error:  # the name of a column; of a value it is an error of sqlite3
+        if is_interruption(error):
+            raise
+        raise _not_as_made(f"a name in it is no text ({error})", database) from error
 
 
 def _translate(error: sqlite3.Error, database: Asked) -> StoreError:  # noqa: PLR0911 - one return a reason
@@ -67,10 +71,15 @@ def _translate(error: sqlite3.Error, database: Asked) -> StoreError:  # noqa: PL
     if code == sqlite3.SQLITE_CANTOPEN:
         return not_writable(Path(path), f"SQLite cannot open it ({error})")
     if code in _DAMAGED:
-        return StoreDamagedError(
-            path=path, found=str(error), fix=GET_IT_AGAIN if database.is_bundle else None
-        )
+        return _not_as_made(str(error), database)
+    if database.is_bundle:  # every statement fits the tables of one that is as it was made
+        return _not_as_made(f"{type(error).__name__}: {error}", database)
     return StoreError(
         f"Store {path!r} refused a statement: {type(error).__name__}: {error}.\n"
         "  Nothing of the batch was written. This is a defect of otel-experiments; please report it."
     )
+
+
+def _not_as_made(found: str, database: Asked) -> StoreDamagedError:
+    fix = GET_IT_AGAIN if database.is_bundle else None
+    return StoreDamagedError(path=database.location, found=found, fix=fix)

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -30,7 +31,12 @@ from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.semconv import SCHEMA_URL
 from otel_experiments.store import open_store
-from otel_experiments.store.sqlite.bundle_format import BUNDLE_APPLICATION_ID, TABLES, rows_digest
+from otel_experiments.store.sqlite.bundle_format import (
+    BUNDLE_APPLICATION_ID,
+    TABLES,
+    rows_digest,
+    seal_manifest,
+)
 from otel_experiments.store.sqlite.bundle_write import writing_bundle
 
 DATA = Path(__file__).parents[2] / "data"
@@ -303,6 +309,9 @@ def test_a_newer_format_asks_for_an_upgrade(made):
         ("create view v as select 1", "the view 'v'"),
         ("alter table params add column more", "its table 'params'"),
         ("drop table span_links", "its table 'span_links'"),
+        ("create table more (x)", "its table 'more'"),
+        ("pragma user_version = 0", "its table 'artifact_aliases'"),
+        ("pragma user_version = 4", "its table 'artifact_aliases'"),
     ],
 )
 def test_other_tables_than_those_of_a_bundle_are_refused(made, statement, found):
@@ -317,6 +326,23 @@ def test_rows_that_were_changed_are_found(made, tmp_path):
 
     assert check_bundle_file(made)[1] == ["its rows are not those that it was made with"]
     with pytest.raises(StoreDamagedError, match="its rows are not those"):
+        ox.import_store(made, store=tmp_path / "other.db")
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("update bundle_manifest set value = '7' where key = 'run_count'", "what it says of itself"),
+        ("update bundle_manifest set key = 'x' where key = 'manifest_digest'", "what it says of itself"),
+        ("drop index runs_by_experiment", "what it says of itself"),
+    ],
+)
+def test_what_a_bundle_says_of_itself_is_checked(made, tmp_path, statement, found):
+    """A manifest, or an index, that is not as it was made shows in a check, and such a bundle is not imported."""
+    changed(made, statement)
+
+    assert check_bundle_file(made)[1] == [f"{found} is not what it was made with"]
+    with pytest.raises(StoreDamagedError, match=found):
         ox.import_store(made, store=tmp_path / "other.db")
 
 
@@ -337,8 +363,10 @@ def test_a_store_is_no_bundle_to_check(store):
 
 
 @pytest.mark.parametrize("version", [1, 2, 3, 4])
-def test_a_bundle_of_an_older_release_is_read(tmp_path, version):
-    """A bundle with an older schema is read in memory as it would be by now, also where it may not be written."""
+def test_a_bundle_of_an_older_release_is_read(tmp_path, monkeypatch, version):
+    """A bundle with an older schema is read as it would be by now, in a temporary file that goes with the reader."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     path, store = tmp_path / "old.oxb", tmp_path / "old.db"
     for copy in (path, store):
         shutil.copy(DATA / f"store_v{version}.db", copy)
@@ -349,12 +377,15 @@ def test_a_bundle_of_an_older_release_is_read(tmp_path, version):
         manifest = BundleManifest(1, "0.0", SCHEMA_URL, 5, 1, rows_digest=rows_digest(connection))
         rows = [(key, dump_value(value)) for key, value in asdict(manifest).items() if key != "left_out"]
         connection.executemany("insert into bundle_manifest values (?, ?)", rows)
+        seal_manifest(connection)
         connection.execute(f"pragma application_id = {BUNDLE_APPLICATION_ID}")
         connection.commit()
     before = path.read_bytes()
 
     with ox.open(path) as bundle, ox.open(store) as original:
         assert [run.id for run in bundle.runs()] == [run.id for run in original.runs()] != []
+        assert len(list((tmp_path / "temporary").glob("*/*.db"))) == 1
+    assert list((tmp_path / "temporary").iterdir()) == []
     report = ox.import_store(path, store=tmp_path / "new.db")
 
     assert len(report.new_run_ids) > 0
