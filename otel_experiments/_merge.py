@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ from otel_experiments.importers.stores.gather import gathered
 from otel_experiments.importers.stores.lock import importing
 from otel_experiments.importers.stores.merge import pages_of_run
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.bundle import LeftOut
 from otel_experiments.model.run import is_run_id
 from otel_experiments.model.search import RunQuery
 from otel_experiments.model.store_location import StoreLocation
@@ -36,7 +37,7 @@ from otel_experiments.store import Store
 from otel_experiments.store.location import open_blobs
 from otel_experiments.store.reader_warning import collect_incomplete
 from otel_experiments.store.sqlite.bundle_format import GET_IT_AGAIN, is_bundle
-from otel_experiments.store.sqlite.bundle_read import find_damaged_rows
+from otel_experiments.store.sqlite.bundle_read import find_damaged_rows, left_out_of
 
 if TYPE_CHECKING:
     from otel_experiments.artifacts.protocol import BlobStore
@@ -64,6 +65,7 @@ class MergeReport:
             other bytes under that number.
         moved_aliases: aliases of this store that point at another version now, since they were set later in a source, one
             text each.
+        left_out: bundles that were made without the bytes of some artifacts, as asked, one text each.
         problems: what could not be taken, rows and whole sources included, one text each.
     """
 
@@ -73,6 +75,7 @@ class MergeReport:
     found: dict[str, int] = field(default_factory=dict)
     renumbered: list[str] = field(default_factory=list)
     moved_aliases: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -187,9 +190,8 @@ def _import_one(
             f"{str(where)!r} cannot be imported into itself.\n  Name the store that is to take it: --store PATH"
         )
     with _telling(report), open_reader(where) as reader:
-        if path is not None and is_bundle(path):
-            _check(path)
-        brings = ArtifactBytes(open_blobs(where), into.blobs, into.place)
+        left_out = _check(path) if path is not None and is_bundle(path) else None
+        brings = ArtifactBytes(open_blobs(where), into.blobs, into.place, left_out)
         aliases = AliasMoves(into.store)
         one = _Import(reader.store, into.store, report)
         for page in gathered(one.pages()):
@@ -201,6 +203,7 @@ def _import_one(
         for run in one.runs:
             report.renumbered += renumbered(reader.store, into.store, run.run_id)
         report.moved_aliases += aliases.moved()
+        report.left_out += _without_bytes(where, brings.not_wanted)
         report.problems += [*brings.problems, *reader.read_problems()]
 
 
@@ -215,8 +218,10 @@ def _telling(report: MergeReport) -> Iterator[None]:
             report.problems += dict.fromkeys(map(first_line, told))
 
 
-def _check(path: Path) -> None:
-    """Let a bundle pass whose rows are those that it was made with; its files are checked as they are read.
+def _check(path: Path) -> dict[str, LeftOut]:
+    """Let a bundle pass whose rows are those that it was made with, and return which bytes it names and does not hold.
+
+    Its files are checked as they are read.
 
     Raises:
         StoreDamagedError: its rows are others.
@@ -224,6 +229,15 @@ def _check(path: Path) -> None:
     damage = find_damaged_rows(path)
     if damage:
         raise StoreDamagedError(path=str(path), found=damage, fix=GET_IT_AGAIN)
+    return left_out_of(path)
+
+
+def _without_bytes(where: StoreLocation, left_out: Mapping[str, LeftOut]) -> list[str]:
+    """Return a text for a bundle that was made without bytes on purpose; none for another."""
+    if not left_out:
+        return []
+    count = len(left_out)
+    return [f"{where} was made without the bytes of {count} artifact{'s' * (count != 1)}, as asked"]
 
 
 def _no_id(run: Run) -> str:

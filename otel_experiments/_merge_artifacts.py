@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from otel_experiments.errors import ArtifactError
 from otel_experiments.model.artifact import ArtifactLogged, ArtifactQuery, StoredArtifact
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.bundle import LeftOut
 from otel_experiments.store import Store
 
 if TYPE_CHECKING:
@@ -19,17 +20,24 @@ if TYPE_CHECKING:
 class ArtifactBytes:
     """Brings bytes before the page is stored that names them, under the lock that keeps a sweep away.
 
-    What lies at a place of its own, such as a bucket, stays there.
+    What lies at a place of its own, such as a bucket, stays there. What a bundle says of such places is forgotten: it may be
+    of a stranger, and reading an artifact would ask the address that they chose.
 
     Args:
         source: the bytes of the store that is read.
         target: where those of the store that takes them are kept.
         place: the address of `target` where it is not the store's own folder.
+        left_out: the bytes that the bundle which is read names and does not hold; None for another store.
     """
 
-    def __init__(self, source: Blobs, target: BlobStore, place: str) -> None:
+    def __init__(
+        self, source: Blobs, target: BlobStore, place: str, left_out: Mapping[str, LeftOut] | None = None
+    ) -> None:
         self._source, self._target, self._place = source, target, place
+        self._left_out = left_out
         self.problems: list[str] = []
+        self.not_wanted: dict[str, LeftOut] = {}
+        """The bytes that the bundle was made without on purpose, and that are not here either."""
         self._lacking: set[str] = set()
 
     @contextmanager
@@ -42,9 +50,11 @@ class ArtifactBytes:
 
     def _brought(self, logged: ArtifactLogged, adding: Adding) -> ArtifactLogged:
         """Bring the bytes of an artifact, and return it as it is stored here."""
+        if self._left_out is not None and logged.place:
+            logged = replace(logged, place="")
         if not self._source.has(logged.digest):
             if not logged.place and not self._target.has(logged.digest):
-                self._lack(logged, "they are not in the store that was read")
+                self._note_missing(logged)
             return logged
         try:
             if logged.is_folder:
@@ -60,6 +70,13 @@ class ArtifactBytes:
             return
         with self._source.open(digest) as source:
             adding.put_stream(source)
+
+    def _note_missing(self, logged: ArtifactLogged) -> None:
+        left_out = (self._left_out or {}).get(logged.digest)
+        if left_out is not None and left_out.is_on_purpose:
+            self.not_wanted[logged.digest] = left_out
+        else:
+            self._lack(logged, "they are not in the store that was read")
 
     def _lack(self, logged: ArtifactLogged, why: str) -> None:
         if logged.digest not in self._lacking:

@@ -85,6 +85,7 @@ def _print_merge(report: MergeReport, *, as_json: bool) -> None:
             "found": report.found,
             "renumbered": report.renumbered,
             "moved_aliases": report.moved_aliases,
+            "left_out": report.left_out,
             "problems": report.problems,
         }
         click.echo(json_line(shown))
@@ -100,16 +101,20 @@ def _print_merge(report: MergeReport, *, as_json: bool) -> None:
     if report.moved_aliases:
         click.echo("Aliases that were set later there, and point at another version here now:")
         _list(report.moved_aliases, is_error=False)
+    for text in report.left_out:
+        click.echo(f"{clean(text)}.")
     if report.problems:
         click.echo("Not taken:", err=True)
         _list(report.problems, is_error=True)
 
 
-def _list(texts: list[str], *, is_error: bool) -> None:
+def _list(texts: list[str], count: int | None = None, *, is_error: bool) -> None:
+    """Print the first of so many texts, and how many more there are."""
     for text in texts[:_SHOWN]:
         click.echo(f"  {clean(text)}", err=is_error)
-    if len(texts) > _SHOWN:
-        click.echo(f"  and {len(texts) - _SHOWN} more", err=is_error)
+    more = (len(texts) if count is None else count) - _SHOWN
+    if more > 0:
+        click.echo(f"  and {more} more", err=is_error)
 
 
 def _runs(count: int) -> str:
@@ -153,6 +158,7 @@ def _print(report: ImportReport, *, as_json: bool) -> None:
             "new": dict(report.new),
             "refused": report.refused_count,
             "unreadable": report.unreadable_count,
+            "problem_count": report.problem_count,
             "problems": report.problems,
         }
         click.echo(json_line(shown))
@@ -167,5 +173,4 @@ def _print(report: ImportReport, *, as_json: bool) -> None:
         are = "parts are" if report.unreadable_count != 1 else "part is"
         lacking.append(f"{report.unreadable_count} {are} no OTLP that can be read")
     click.echo(f"{' and '.join(lacking)}:", err=True)
-    for problem in report.problems[:_SHOWN]:
-        click.echo(f"  {clean(problem)}", err=True)
+    _list(report.problems, report.problem_count, is_error=True)

@@ -21,6 +21,11 @@ class LeftOut:
     size_bytes: int
     why: WhyLeftOut
 
+    @property
+    def is_on_purpose(self) -> bool:
+        """Whether who made the bundle wanted it without these bytes."""
+        return self.why in {"not asked for", "too large"}
+
 
 @dataclass(frozen=True, slots=True)
 class BundleManifest:

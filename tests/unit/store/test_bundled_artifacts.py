@@ -18,6 +18,7 @@ from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.store import open_store
 from otel_experiments.store.location import open_blobs
+from otel_experiments.store.sqlite.bundle_format import rows_digest, seal_manifest
 from otel_experiments.store.sqlite.bundle_write import writing_bundle
 
 RUN = "0af7651916cd43dd8448eb211c80319c"
@@ -101,7 +102,7 @@ def test_bytes_are_read_from_the_bundle(make, tmp_path, data):
     blobs.copy_to(digest, tmp_path / "out")
     blobs.verify(digest)
     assert (tmp_path / "out").read_bytes() == data
-    assert (blobs.has(digest), blobs.size_bytes(digest), blobs.path_of(digest)) == (True, len(data), None)
+    assert (blobs.has(digest), blobs.size_bytes(digest)) == (True, len(data))
     assert (report.blob_count, report.left_out, blobs.is_there()) == (1, (), True)
 
 
@@ -327,6 +328,105 @@ def test_artifacts_are_read_through_a_reader(make, folder, tmp_path):
         assert bundle.run("run-0").artifacts["model"].read_bytes() == b"two"
         bundle.artifact("data").download(tmp_path / "out")
     assert (tmp_path / "out" / "deep" / "b.bin").read_bytes() == LARGE
+
+
+def test_an_artifact_of_a_bundle_is_a_file_where_one_is_needed(make, tmp_path):
+    """`path()` and a video of a bundle are a file with the bytes, which is there for as long as the process."""
+    make.log("a.db", "model", b"weights")
+    make.log("a.db", "clip", b"frames", role="media", type="video", media_type="video/mp4", time_ns=2)
+    make.bundle()
+
+    model = ox.artifact("model", store=tmp_path / "x.oxb").path()
+    with ox.open(tmp_path / "x.oxb") as bundle:
+        clip = bundle.run("run-0").media["clip"].last.read()
+
+    assert model.read_bytes() == b"weights"
+    assert clip.read_bytes() == b"frames"
+    assert ox.artifact("model", store=tmp_path / "x.oxb").path() == model
+
+
+def test_no_file_is_made_of_what_a_bundle_lacks(make, tmp_path):
+    """`path()` of an artifact whose bytes were left out is None, and of damaged ones an error."""
+    digest = make.log("a.db", "model", b"weights that are damaged")
+    make.bundle(name="without.oxb", artifacts=False)
+    make.bundle()
+    with closing(sqlite3.connect(tmp_path / "x.oxb")) as connection:
+        connection.execute("update bundle_chunks set data = x'00'")
+        connection.commit()
+
+    assert ox.artifact("model", store=tmp_path / "without.oxb").path() is None
+    with pytest.raises(ArtifactDamagedError, match=digest):
+        ox.artifact("model", store=tmp_path / "x.oxb").path()
+
+
+@pytest.mark.parametrize("choice", [{"artifacts": False}, {"max_artifact_bytes": 1}, {"anonymize": True}])
+def test_what_was_left_out_on_purpose_is_said_once_by_an_import(make, folder, choice):
+    """The import of a bundle that was made without bytes, as asked, is complete, and says once how many it lacks."""
+    make.log("a.db", "model", b"one")
+    make.log("a.db", "model", b"two", time_ns=2)
+    make.log("a.db", "data", folder, time_ns=3)
+    make.bundle(**choice)
+
+    reports = [make.take("x.oxb"), make.take("x.oxb")]
+
+    without = f"{make.folder / 'x.oxb'} was made without the bytes of 3 artifacts, as asked"
+    assert [(one.left_out, one.problems, one.is_complete) for one in reports] == [([without], [], True)] * 2
+
+
+def test_what_is_here_was_not_left_out(make):
+    """Of bytes that the store has already, an import does not say that the bundle was made without them."""
+    make.log("a.db", "model", b"one")
+    make.bundle(artifacts=False)
+    make.log("b.db", "model", b"one", run_id=OTHER)
+
+    assert make.take("x.oxb").left_out == []
+
+
+def test_what_was_missing_when_the_bundle_was_made_is_a_problem(make):
+    """Bytes that the bundle should have had, and that were gone when it was made, are named by each import."""
+    make.log("a.db", "model", b"one")
+    directory = artifacts_directory(make.folder / "a.db")
+    directory.rename(directory.with_name("elsewhere"))
+    make.bundle()
+
+    report = make.take("x.oxb")
+
+    assert (report.left_out, report.is_complete) == ([], False)
+    assert report.problems == [
+        "the bytes of digits/model were not taken: they are not in the store that was read"
+    ]
+
+
+def test_a_bundle_of_a_bundle_says_why_bytes_are_not_in_it(make):
+    """A bundle of a bundle that was made without bytes gives the same reason, and does not call them missing."""
+    make.log("a.db", "model", LARGE)
+    make.bundle(max_artifact_bytes=10)
+
+    again = make.bundle("x.oxb", "y.oxb")
+
+    assert [one.why for one in again.left_out] == ["too large"]
+
+
+def test_an_import_forgets_the_places_that_a_bundle_names(make):
+    """Where a bundle says that bytes are, such as an URL of its maker's choice, is not asked later."""
+    make.log("a.db", "model", b"one")
+    make.bundle()
+    with closing(sqlite3.connect(make.folder / "x.oxb")) as connection:
+        connection.execute("update artifacts set place = 'http://127.0.0.1:9/x'")
+        connection.execute("delete from bundle_chunks")
+        connection.execute("delete from bundle_blobs")
+        connection.execute(
+            "update bundle_manifest set value = ? where key = 'rows_digest'",
+            (json.dumps(rows_digest(connection)),),
+        )
+        seal_manifest(connection)
+        connection.commit()
+
+    report = make.take("x.oxb")
+
+    assert not report.is_complete
+    with open_store(make.folder / "b.db", read_only=True) as store:
+        assert [one.logged.place for one in store.artifacts(ArtifactQuery())] == [""]
 
 
 def test_an_alias_that_moves_with_an_import_is_named(make):
