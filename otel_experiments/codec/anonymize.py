@@ -21,10 +21,11 @@ from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUs
 from otel_experiments.model.batch import RunStateChange, WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
+from otel_experiments.model.loss import Loss
 from otel_experiments.model.run import Run, RunFacts
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span
 from otel_experiments.semconv import attributes as attr
-from otel_experiments.semconv.events import ML_RUN_ENVIRONMENT
+from otel_experiments.semconv.events import ML_RUN_ENVIRONMENT, ML_TELEMETRY_LOSS
 
 DROPPED: Final = (
     "client", "cloud", "container", "device", "enduser", "faas", "host", "k8s", "net", "network", "os", "peer", "process",
@@ -37,7 +38,7 @@ KEPT: Final = frozenset({
 })  # fmt: skip
 """Attributes of these namespaces that say what ran, and not where or whose."""
 _ALSO_DROPPED: Final = frozenset({
-    attr.CODE_FILE_PATH, attr.CODE_STACKTRACE, attr.ML_ARTIFACT_URI, attr.ML_CHECKPOINT_URI, attr.ML_RUN_TRACE_URL,
+    attr.ARTIFACT_FILENAME, attr.CODE_FILE_PATH, attr.CODE_STACKTRACE, attr.ML_ARTIFACT_URI, attr.ML_CHECKPOINT_URI, attr.ML_RUN_TRACE_URL,
 })  # fmt: skip
 _USERS: Final = (attr.PROCESS_OWNER,)
 _MACHINES: Final = (attr.HOST_NAME, attr.HOST_ID)
@@ -70,6 +71,9 @@ _PATH: Final = re.compile(
 _HEX: Final = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-f]{32}|[0-9a-f]{16})(?![0-9A-Za-z])")
 _UUID: Final = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9A-Za-z])")
 _ZERO: Final = re.compile(r"0+")
+_SEPARATORS: Final = re.compile(r"[/\\]+")
+_ARTIFACT: Final = "artifact"
+"""What the kinds of losses begin with whose name is that of a file."""
 
 
 class Anonymizer:
@@ -99,6 +103,10 @@ class Anonymizer:
     def learn(self, run: Run) -> None:
         """Take the names of the machine and the user from a run, so that they are found in texts."""
         self._learn(run.resource, () if run.owner is None else (run.owner.host,))
+
+    def learn_attributes(self, resource: Mapping[str, Any]) -> None:
+        """Take the names from the attributes of a resource."""
+        self._learn(resource)
 
     def learn_all(self, *parts: Sequence[Span | LogRecord | InstrumentPoint]) -> None:
         """Take the names from telemetry that is read together: other ranks have resources of their own."""
@@ -174,7 +182,15 @@ class Anonymizer:
 
     def resource(self, resource: Resource) -> Resource:
         """Return a resource without those that are left out."""
-        return Resource(self.attributes(resource.attributes), resource.schema_url)
+        return Resource(self._resource_attributes(resource.attributes), resource.schema_url)
+
+    def _resource_attributes(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return attributes of a resource; a service that has the name of its working folder says where it ran."""
+        found = self.attributes(values)
+        folder = values.get(attr.PROCESS_WORKING_DIRECTORY)
+        if isinstance(folder, str) and found.get(attr.SERVICE_NAME) in _SEPARATORS.split(folder):
+            found[attr.SERVICE_NAME] = "<folder>"
+        return found
 
     def _scope(self, scope: Scope) -> Scope:
         return replace(scope, attributes=self.attributes(scope.attributes)) if scope.attributes else scope
@@ -191,7 +207,7 @@ class Anonymizer:
             root_span_id=self.optional_id(run.root_span_id),
             reason=self.text(run.reason),
             owner=None,
-            resource=self.attributes(run.resource),
+            resource=self._resource_attributes(run.resource),
             **facts,
         )
 
@@ -228,17 +244,30 @@ class Anonymizer:
     def log_record(self, record: LogRecord) -> LogRecord:
         """Return a log record or event with other ids."""
         is_snapshot = record.event_name == ML_RUN_ENVIRONMENT.name
+        attributes = self.attributes(record.attributes)
+        if record.event_name == ML_TELEMETRY_LOSS.name and attr.ML_LOSS_NAME in attributes:
+            attributes[attr.ML_LOSS_NAME] = self._lost_name(
+                str(attributes.get(attr.ML_LOSS_KIND)), str(attributes[attr.ML_LOSS_NAME])
+            )
         return replace(
             record,
             event_name=self.text(record.event_name),
             body=self.value(_without_code(record.body) if is_snapshot else record.body),
-            attributes=self.attributes(record.attributes),
+            attributes=attributes,
             trace_id=self.optional_id(record.trace_id),
             span_id=self.optional_id(record.span_id),
             run_id=self.optional_id(record.run_id),
             resource=self.resource(record.resource),
             scope=self._scope(record.scope),
         )
+
+    def loss(self, loss: Loss) -> Loss:
+        """Return what was lost; names of artifacts are left out, others stay."""
+        return replace(loss, name=self._lost_name(loss.kind, loss.name))
+
+    def _lost_name(self, kind: str, name: str) -> str:
+        """Return what the lost item is called; an artifact that was not kept has the name of a file."""
+        return "" if kind.startswith(_ARTIFACT) else self.text(name)
 
     def instrument_point(self, point: InstrumentPoint) -> InstrumentPoint:
         """Return a data point with other ids; its name stays."""
@@ -258,7 +287,7 @@ class Anonymizer:
             logged,
             run_id=self.id(logged.run_id),
             experiment=self.text(logged.experiment),
-            file_name=self.text(logged.file_name),
+            file_name="",
             caption=self.text(logged.caption),
             metadata=self.attributes(logged.metadata),
             place="",

@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from otel_experiments.codec.anonymize import Anonymizer
+from otel_experiments.codec.values import load_attributes
 from otel_experiments.errors import QueryError
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.search import RunQuery, SpanQuery
 from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal, Unsent
+from otel_experiments.process.interruption import pass_on
 from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.reader import Reader
 from otel_experiments.query.run_list import RunList
@@ -63,6 +65,7 @@ class AnonymousStore:
     def __init__(self, store: Store, runs: Sequence[RunView], anonymizer: Anonymizer) -> None:
         self._store = store
         self._made = anonymizer
+        self._learn_resources()
         for run in runs:
             anonymizer.learn(run.record)
         self._real = {anonymizer.id(run.id): run.id for run in runs}
@@ -101,7 +104,10 @@ class AnonymousStore:
     def losses(self, run_ids: Sequence[str] | None = None) -> dict[str, list[Loss]]:
         """Return what the runs lost."""
         found = self._store.losses(self._reals(list(self._real) if run_ids is None else run_ids))
-        return {self._made.id(run_id): losses for run_id, losses in found.items()}
+        return {
+            self._made.id(run_id): [self._made.loss(one) for one in losses]
+            for run_id, losses in found.items()
+        }
 
     def points(self, run_id: str, key: SeriesKey) -> Points:
         """Return a series."""
@@ -116,13 +122,11 @@ class AnonymousStore:
         if query.run_id is not None:
             query = replace(query, run_id=self._real.get(query.run_id, ""))
         found = self._store.spans(query)
-        self._made.learn_all(found)
         return [self._made.span(span) for span in found]
 
     def log_records(self, *, run_id: str | None = None, event_name: str | None = None) -> list[LogRecord]:
         """Return log records with other ids."""
         found = self._store.log_records(run_id=self._optional(run_id), event_name=event_name)
-        self._made.learn_all(found)
         return [self._made.log_record(one) for one in found]
 
     def instrument_points(
@@ -130,7 +134,6 @@ class AnonymousStore:
     ) -> list[InstrumentPoint]:
         """Return data points of instruments with other ids."""
         found = self._store.instrument_points(run_id=self._optional(run_id), name=name)
-        self._made.learn_all(found)
         return [self._made.instrument_point(one) for one in found]
 
     def artifacts(self, query: ArtifactQuery) -> list[StoredArtifact]:
@@ -177,6 +180,23 @@ class AnonymousStore:
     def close(self, *, settles: bool = True) -> None:
         """Do nothing: the store is the reader's."""
         del settles
+
+    def _learn_resources(self) -> None:
+        """Take the names of machines and users from all resources: one that is met last is in texts before it."""
+        try:
+            rows = self._store.sql("select attributes from resources")[1]
+        except QueryError:  # plain Python, which answers no SQL
+            self._made.learn_all(
+                self._store.spans(SpanQuery()), self._store.log_records(), self._store.instrument_points()
+            )
+            return
+        for (text,) in rows:
+            try:
+                found = load_attributes(str(text))
+            except (ValueError, RecursionError) as error:  # a row that is damaged is told when it is read
+                pass_on(error)
+                continue
+            self._made.learn_attributes(found)
 
     def _reals(self, run_ids: Sequence[str]) -> list[str]:
         return [self._real[run_id] for run_id in run_ids if run_id in self._real]

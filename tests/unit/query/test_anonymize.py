@@ -178,7 +178,7 @@ def test_what_was_measured_stays(reader):
     assert (model["name"], model["digest"], model["file_name"]) == (
         "model",
         f"sha256:{'ab' * 32}",
-        "<user>.pt",
+        "",
     )
     assert model["metadata"] == {"from": "<path>", "n": 1}
     assert json.loads(exported(reader, "media"))["caption"] == "by <user>"
@@ -359,3 +359,57 @@ def test_names_of_params_and_tags_stay_whatever_they_are_called():
         {"client": {"lr": 0.1}, "network": {"hidden": 64}},
         {"device.kind": "A100"},
     )
+
+
+@pytest.mark.parametrize("kind", ["sqlite://:memory:", "memory://"])
+def test_a_name_that_comes_on_the_last_page_is_found_on_the_first(kind):
+    """The machine of a rank whose telemetry comes last is in no text before it: of the run, of logs and of events."""
+    other = Resource({attr.HOST_NAME: "gpunode1", attr.PROCESS_OWNER: "carol"})
+    run = Run(PARENT, "exp", "a", RunState.FAILED, NOW_NS, NOW_NS, NOW_NS + 1, reason="lost gpunode1")
+    first = LogRecord(NOW_NS, NOW_NS, body="carol waits for gpunode1", run_id=PARENT)
+    last = LogRecord(NOW_NS + 1, NOW_NS + 1, body="ready", run_id=PARENT, resource=other)
+    store = open_store(kind)
+    store.apply(WriteBatch(runs=[run], log_records=[first, last]))
+
+    with Reader(store) as opened:
+        shown, runs = anonymous(opened, None)
+        pages = [page for run in runs for page in shown.store.whole_run(run.id)]
+
+    assert runs[0].reason == "lost <host>"
+    assert [one.body for page in pages for one in page.log_records] == ["<user> waits for <host>", "ready"]
+
+
+def test_the_name_of_the_working_folder_is_no_service():
+    """A service that is called as the folder it ran in says where that is; one with a name of its own keeps it."""
+    made = Anonymizer("s")
+    folder = {attr.PROCESS_WORKING_DIRECTORY: "/home/alice/secret-idea/src"}
+
+    found = [
+        made.resource(Resource({**folder, attr.SERVICE_NAME: name}))
+        for name in ("src", "secret-idea", "digits")
+    ]
+
+    assert [one.attributes[attr.SERVICE_NAME] for one in found] == ["<folder>", "<folder>", "digits"]
+
+
+def test_names_of_files_are_left_out(tmp_path):
+    """The file that an artifact or a picture was, and the one that could not be kept, are in no anonymous bundle."""
+    folder = tmp_path / "secrethome"
+    folder.mkdir()
+    (folder / "secretfile").write_bytes(b"1")
+    ox.configure(store=tmp_path / "runs.db")
+    with ox.start_run("r", experiment="e") as run:
+        run.log_artifact(folder / "secretfile", name="weights")
+        run.log_artifact(folder, name="data")
+        run.log({"picture/first": ox.Text("said")})
+        run.log_artifact("secretplace/secretmissing")
+    ox.shutdown()
+
+    path = ox.bundle(None, tmp_path / "x.oxb", store=tmp_path / "runs.db", anonymize=True).path
+
+    assert b"secret" not in path.read_bytes()
+    with ox.open(path) as bundle:
+        run = bundle.run("r")
+        assert [(one.kind, one.name) for one in run.losses] == [("artifact", "")]
+        assert sorted(one.name for one in run.artifacts.all()) == ["data", "weights"]
+        assert list(run.media) == ["picture/first"]
