@@ -37,11 +37,7 @@ class url_errors:  # noqa: N801 - as those of contextlib
         if error is None or isinstance(error, ArtifactError) or not isinstance(error, Exception):
             return
         pass_on(error)
-        if isinstance(error, OSError) and error.errno:
-            raise place_error(self._address, error) from error
-        why = f"{type(error).__name__}: {error}"[:300]
-        fix = "Check the URL, the network, and who may write there."
-        raise ArtifactPlaceError(place=self._address, why=why, fix=fix) from error
+        raise _answered(self._address, error) from error
 
 
 def file_system(address: str) -> tuple[AbstractFileSystem, str]:
@@ -59,7 +55,19 @@ def file_system(address: str) -> tuple[AbstractFileSystem, str]:
     except ValueError as error:
         fix = "Give a folder, or a URL that fsspec knows, such as s3://BUCKET/PATH."
         raise ArtifactPlaceError(place=address, why=str(error), fix=fix) from error
+    except Exception as error:  # some connect at once
+        pass_on(error)
+        raise _answered(address, error) from error
     return files, str(root).rstrip("/")
+
+
+def _answered(address: str, error: Exception) -> ArtifactPlaceError:
+    """Return the error for what an URL answers."""
+    if isinstance(error, OSError) and error.errno:
+        return place_error(address, error)
+    why = f"{type(error).__name__}: {error}"[:300]
+    fix = "Check the URL, the network, and who may write there."
+    return ArtifactPlaceError(place=address, why=why, fix=fix)
 
 
 def _missing(address: str, error: ImportError) -> MissingPackageError | ArtifactPlaceError:

@@ -19,6 +19,7 @@ from otel_experiments.codec.media.media import SOURCE, Encoded, Media, Tell
 from otel_experiments.codec.media.pandas_frame import Form, columns_of_frame, frame_of
 from otel_experiments.codec.media.parquet_read import UnreadableTableError, read_parquet
 from otel_experiments.codec.media.parquet_write import parquet_bytes
+from otel_experiments.codec.media.polars_cells import for_polars
 from otel_experiments.codec.text import clean_text, shown, text_of
 from otel_experiments.errors import MediaRefusedError, MissingPackageError
 from otel_experiments.model.run import ParamValue
@@ -136,6 +137,8 @@ class Table(Media):
     def to_polars(self) -> Any:  # a DataFrame; as above
         """Return the table as a frame of polars.
 
+        A column with integers that no double holds, beside doubles, is one of texts, as it is in Arrow.
+
         Raises:
             MissingPackageError: polars is not installed.
         """
@@ -143,7 +146,7 @@ class Table(Media):
             return self._given
         polars = _package("polars", "table.to_polars()")
         return polars.DataFrame(
-            {name: _listed(cells) for name, cells in self._columns().items()}, strict=False
+            {name: for_polars(_listed(cells)) for name, cells in self._columns().items()}, strict=False
         )
 
     def to_arrow(self) -> Any:  # a Table; as above

@@ -17,6 +17,7 @@ from otel_experiments.model.artifact import (
     StoredArtifact,
 )
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.process.interruption import pass_on
 from otel_experiments.store.semantics.artifacts import artifact_order
 from otel_experiments.store.semantics.pages import WHOLE_ITEMS
 from otel_experiments.store.sqlite.artifact_columns import COLUMNS, artifact_of
@@ -81,7 +82,11 @@ _ALIASES: Final = """
 
 def artifacts(connection: sqlite3.Connection, query: ArtifactQuery) -> list[StoredArtifact]:
     """Return what a query asks for, by time."""
-    return _found(connection, *artifacts_statement(query))
+    try:
+        return _found(connection, *artifacts_statement(query))
+    except UnicodeEncodeError as error:  # half of a pair of UTF-16, which no stored name has
+        pass_on(error)
+        return []
 
 
 def artifacts_statement(query: ArtifactQuery) -> tuple[str, dict[str, object]]:

@@ -180,6 +180,12 @@ def test_a_package_that_fsspec_misses_is_named_with_the_command_that_installs_it
     )
 
 
+def test_a_server_that_does_not_answer_is_named():
+    """A URL whose filesystem connects at once, and whose server is down, is a place that takes nothing."""
+    with pytest.raises(ArtifactPlaceError, match=r"ftp://127\.0\.0\.1:9/x.*refused"):
+        RemoteBlobs("ftp://127.0.0.1:9/x")
+
+
 @pytest.fixture
 def bucket(monkeypatch):
     """A bucket of a real S3 server on this machine."""

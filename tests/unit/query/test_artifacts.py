@@ -410,6 +410,9 @@ def test_a_name_with_slashes_is_found_as_a_whole_and_behind_an_experiment(path):
         (":", "2 artifacts"),
         ("x" * 10_000, "2 artifacts"),
         ("\0", "2 artifacts"),
+        ("\ud800", "2 artifacts"),
+        ("model:\udfff", "model has v0, v1"),
+        ("\ud800/model", "Did you mean 'digits/model'"),
     ],
 )
 def test_what_is_not_there_is_answered_with_what_is(reader, wanted, told):

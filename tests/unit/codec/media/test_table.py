@@ -463,3 +463,17 @@ def test_a_long_word_of_many_cells_is_held_once() -> None:
     cells = read_parquet(file.getvalue())[0]["a"]
 
     assert (len(cells), len(set(map(id, cells)))) == (5_000, 1)
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([2**53 + 1, 0.5, None], ["9007199254740993", "0.5", None]),
+        ([10**400, 1.5], [str(10**400), "1.5"]),
+        ([2**53, 0.5, None], [float(2**53), 0.5, None]),
+        ([2**53 + 1, None], [2**53 + 1, None]),
+    ],
+)
+def test_no_integer_becomes_another_beside_a_double(cells: list[Any], expected: list[Any]) -> None:
+    """A column of doubles and an integer that none of them can be is one of texts in polars, with each digit."""
+    assert Table({"a": cells}).to_polars()["a"].to_list() == expected
