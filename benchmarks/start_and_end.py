@@ -15,11 +15,12 @@ from measure import HERE, Figure, Options, child, folder, main, peers, plain_env
 
 CPU = "import resource as r; u = r.getrusage(r.RUSAGE_SELF); print((u.ru_utime + u.ru_stime) * 1e3)"
 FIRST_POINT = """
-import time
+import sys, time
 import otel_experiments as ox
+takes_environment = "plain" not in sys.argv
 def first_point(name):
     start_s = time.perf_counter()
-    ox.configure(store=name)
+    ox.configure(store=name, capture_environment=takes_environment)
     run = ox.start_run("a")
     run.log({"loss": 1.0}, step=0)
     taken_s = time.perf_counter() - start_s
@@ -53,6 +54,7 @@ def figures(options: Options) -> Iterator[Figure]:
     yield Figure(
         "... the first run of a process, with what is imported only then", "ms", [cold for cold, _ in both]
     )
+    yield _environment(rounds)
     silent = socket.create_server(("127.0.0.1", 0))  # takes connections and never says a word
     hanging = f"127.0.0.1:{silent.getsockname()[1]}"
     for what, endpoint in (("refusing", "127.0.0.1:9"), ("hanging", hanging)):
@@ -69,6 +71,22 @@ def _folders(count: int) -> Iterator[Path]:
     for _ in range(count):
         with folder() as path:
             yield path
+
+
+def _environment(rounds: int) -> Figure:
+    """Return what gathering the environment adds until the first point: with it and without it, in turn."""
+    added = []
+    for _ in range(rounds):
+        taken_ms = []
+        for words in ((), ("plain",)):
+            with folder() as path:
+                taken_ms.append(float(child(FIRST_POINT, *words, cwd=path).split()[1]))
+        added.append(taken_ms[0] - taken_ms[1])
+    return Figure(
+        "what the environment takes on the training's path", "ms", added,
+        target="<= 5 ms", is_reached=statistics.median(added) <= 5,
+        note="start of a run in a new store to its first point, with it less without it",
+    )  # fmt: skip
 
 
 def _import(options: Options, rounds: int) -> Figure:
