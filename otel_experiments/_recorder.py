@@ -23,6 +23,7 @@ from otel_experiments.process.notice import tell
 from otel_experiments.process.paths import is_folder
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.guard import logger
+from otel_experiments.record.base.offered_run import take_offered
 from otel_experiments.record.base.propagation import Membership, read_membership
 from otel_experiments.record.base.ranks import RanksMode, checked_mode, find_rank
 from otel_experiments.record.base.settings import GivenSettings, Settings, takes_settings
@@ -313,6 +314,9 @@ class RecorderParts:
             place = find_rank(os.environ, experiment, spec.name, mode)
             if run_id and place is None:
                 before = unknown_run(run_id)
+            offered = take_offered(os.environ) if place is None and not run_id else None
+            if offered is not None:
+                return create_run(self.pipeline, spec, offered=offered)
         return create_run(self.pipeline, spec, before=before, rank=place)
 
     def join_as_worker(

@@ -55,6 +55,8 @@ def isolated_process(tmp_path, monkeypatch):
             monkeypatch.delenv(name)
     # A run's environment is gathered on a thread; its own tests turn it on, others would list one event more.
     monkeypatch.setenv("OTEL_EXPERIMENTS_CAPTURE_ENVIRONMENT", "false")
+    # As is output: what a test prints is pytest's.
+    monkeypatch.setenv("OTEL_EXPERIMENTS_CAPTURE_OUTPUT", "off")
     monkeypatch.chdir(tmp_path)
     before = set(threading.enumerate())
 

@@ -16,10 +16,10 @@ from otel_experiments.capture.stored import capture_store
 from otel_experiments.errors import CommandFailedError, EmptyTraceError, GoldenRuleError, RunNotFoundError
 from otel_experiments.golden.canonical.trace import CapturedRun
 from otel_experiments.process.sigterm import handle_sigterm
-from otel_experiments.record.base.propagation import RUN_ID_VARIABLE, TRACEPARENT_VARIABLE
+from otel_experiments.record.base.propagation import OFFER_VARIABLE, RUN_ID_VARIABLE, TRACEPARENT_VARIABLE
 from otel_experiments.record.base.settings import SETTINGS
 
-_NOT_HANDED_ON: Final = (RUN_ID_VARIABLE, TRACEPARENT_VARIABLE)
+_NOT_HANDED_ON: Final = (RUN_ID_VARIABLE, OFFER_VARIABLE, TRACEPARENT_VARIABLE)
 """The command records runs of its own and joins nobody's."""
 
 
@@ -83,6 +83,7 @@ def capture_environment(store: Path, environ: Mapping[str, str] | None = None) -
         SETTINGS["store"].variable: str(store),
         SETTINGS["otlp"].variable: "false",
         SETTINGS["system_metrics_s"].variable: "0",
+        SETTINGS["capture_output"].variable: "off",
     }
 
 

@@ -25,6 +25,7 @@ _Command = TypeVar("_Command", bound=Callable[..., object])
 
 _COMMANDS = {
     "demo": "Train real classifiers on scikit-learn's digits and record them.",
+    "run": "Run a command as a run, with its output and exit code.",
     "runs": "List runs: filter, sort, choose columns.",
     "show": "Show one run: config, summary, environment, spans.",
     "metrics": "Show a run's metrics, or the chart of one.",

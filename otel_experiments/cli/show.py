@@ -15,6 +15,7 @@ from otel_experiments.cli.environment import print_environment
 from otel_experiments.cli.exit import ExitCode
 from otel_experiments.cli.media_list import print_media
 from otel_experiments.cli.metrics import print_gauges, print_series
+from otel_experiments.cli.output import print_output
 from otel_experiments.cli.root import json_option, store_option, typed_store
 from otel_experiments.cli.session import open_session
 from otel_experiments.cli.telemetry_groups import print_groups
@@ -53,9 +54,12 @@ MAX_SPANS = 50_000
 @click.option(
     "--packages", "is_packages", is_flag=True, help="Only the installed packages, as pip takes them."
 )
+@click.option("--output", "is_output", is_flag=True, help="Only what the run's processes printed.")
+@click.option("--stderr", "is_stderr", is_flag=True, help="Only what they wrote to standard error.")
+@click.option("--tail", type=click.IntRange(min=1), metavar="N", help="Only the last N lines of it.")
 @json_option
 @click.pass_context
-def command(
+def command(  # noqa: PLR0913 - one argument an option
     ctx: click.Context,
     *,
     run: str,
@@ -63,6 +67,9 @@ def command(
     has_logs: bool,
     is_patch: bool,
     is_packages: bool,
+    is_output: bool,
+    is_stderr: bool,
+    tail: int | None,
     as_json: bool,
 ) -> None:
     """Show one run: state, config, summary, environment, spans.
@@ -71,6 +78,11 @@ def command(
     """
     reader = open_session(ctx)
     view = reader.run(run)
+    if is_output or is_stderr or tail is not None:
+        if is_patch or is_packages:
+            raise click.UsageError("--output, --patch and --packages print a text each: name one of them.")
+        print_output(view, stream="stderr" if is_stderr else None, tail=tail, as_json=as_json)
+        return
     if is_patch or is_packages:
         _print_plainly(view, is_patch=is_patch, is_packages=is_packages, as_json=as_json)
         return

@@ -25,7 +25,7 @@ from otel_experiments.model.loss import Loss
 from otel_experiments.model.run import Run, RunFacts
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span
 from otel_experiments.semconv import attributes as attr
-from otel_experiments.semconv.events import ML_RUN_ENVIRONMENT, ML_TELEMETRY_LOSS
+from otel_experiments.semconv.events import ML_RUN_ENVIRONMENT, ML_RUN_OUTPUT, ML_TELEMETRY_LOSS
 
 DROPPED: Final = (
     "client", "cloud", "container", "device", "enduser", "faas", "host", "k8s", "net", "network", "os", "peer", "process",
@@ -328,12 +328,17 @@ class Anonymizer:
             metric_definitions=[replace(one, run_id=self.id(one.run_id)) for one in batch.metric_definitions],
             points=[replace(one, run_id=self.id(one.run_id)) for one in batch.points],
             spans=[self.span(one) for one in batch.spans],
-            log_records=[self.log_record(one) for one in batch.log_records],
+            log_records=[self.log_record(one) for one in batch.log_records if not is_output(one)],
             instrument_points=[self.instrument_point(one) for one in batch.instrument_points],
             artifacts=[self.artifact(one) for one in batch.artifacts],
             artifact_uses=[self.artifact_use(one) for one in batch.artifact_uses],
             artifact_aliases=[self.alias(one) for one in batch.artifact_aliases],
         )
+
+
+def is_output(record: LogRecord) -> bool:
+    """Tell whether a log record holds lines that a program printed: they may name anybody and are left out."""
+    return record.event_name == ML_RUN_OUTPUT.name
 
 
 def _without_code(snapshot: Any) -> dict[str, Any]:

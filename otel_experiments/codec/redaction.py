@@ -62,6 +62,8 @@ _KNOWN: Final = re.compile(
     )""",
     re.VERBOSE,
 )
+_LONG_WORD: Final = re.compile(r"[\w.=-]{15}")
+"""Every token of a known form has so many of these characters in a row; most lines of a log have not."""
 _SCHEME: Final = re.compile(r"(?i)(?<![\w-])(bearer +)(?=[^\s\"']{0,400}\d|[^\s\"']{20})[\w.~+/=-]{8,}")
 _HEADER: Final = re.compile(
     r"(?i)(?<![\w-])((?:proxy-)?authorization[\"'\\]{0,4} ?[:=] ?[\"'\\]{0,4}(?:bearer|basic|token|apikey|negotiate) +)"
@@ -111,7 +113,7 @@ def redact_text(text: str) -> str:
         text = _HEADER.sub(lambda found: f"{found[1] or found[2]}{REDACTED}", text)
     if "bearer " in lowered:
         text = _SCHEME.sub(rf"\g<1>{REDACTED}", text)
-    if _holds(lowered, _FORMS):
+    if _LONG_WORD.search(text) is not None and _holds(lowered, _FORMS):
         text = _KNOWN.sub(REDACTED, text)
     return _redact_named(text) if is_named else text
 

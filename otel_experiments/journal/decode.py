@@ -18,6 +18,7 @@ from typing import Any, Final, cast
 from otel_experiments.codec.values import load_value
 from otel_experiments.journal.encode import NO_PARENT, REQUEST_PREFIX, SPAN_PREFIX, points_struct
 from otel_experiments.journal.format import RecordType
+from otel_experiments.journal.output import OutputDecoder
 from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed
 from otel_experiments.model.batch import (
     Heartbeat,
@@ -66,6 +67,7 @@ class SegmentDecoder:
         self._series: set[tuple[str, SeriesKey]] = set()
         self._current: _Keyset | None = None
         self._filled: dict[int, _Keyset] = {}
+        self._output = OutputDecoder()
         self._readers: dict[int, Callable[[bytes, WriteBatch], None]] = {
             RecordType.RUN: self._run,
             RecordType.STATE: self._state,
@@ -81,6 +83,7 @@ class SegmentDecoder:
             RecordType.ARTIFACT: self._artifact,
             RecordType.ARTIFACT_USE: self._artifact_use,
             RecordType.ARTIFACT_ALIAS: self._artifact_alias,
+            RecordType.OUTPUT: self._output_lines,
         }
         self._declarations: dict[int, Callable[[bytes], None]] = {
             RecordType.KEYSET: self._declare_keyset,
@@ -122,6 +125,7 @@ class SegmentDecoder:
             problems.update(self._flush(keyset, batch))
         self._filled.clear()
         self._current = None
+        batch.log_records += self._output.take()
         return [text if count == 1 else f"{text}, {count} times" for text, count in problems.items()]
 
     def _switch(self, keyset: _Keyset, batch: WriteBatch) -> list[str]:
@@ -316,6 +320,9 @@ class SegmentDecoder:
                 run_id=run_id,
             )
         )
+
+    def _output_lines(self, payload: bytes, _: WriteBatch) -> None:
+        self._output.add(payload, self._resources, self._scopes)
 
     def _instrument_points(self, payload: bytes, batch: WriteBatch) -> None:
         for row in cast("Content", load_value(payload[1:].decode())):

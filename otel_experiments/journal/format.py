@@ -24,9 +24,9 @@ from otel_experiments.errors import JournalError, NewerJournalError
 from otel_experiments.model.run import Owner
 
 MAGIC: Final = b"OXJRNL\r\n"
-FORMAT_VERSION: Final = 4
+FORMAT_VERSION: Final = 5
 """1: until a key set could name its rank; 2: until a record could be a request of another program; 3: until there were
-artifacts."""
+artifacts; 4: until there was output."""
 HEADER_SIZE_BYTES: Final = 256
 FRAME_HEADER: Final = struct.Struct("<II")
 FRAME_HEADER_SIZE_BYTES: Final = FRAME_HEADER.size
@@ -67,6 +67,7 @@ class RecordType(IntEnum):
     ARTIFACT = 16
     ARTIFACT_USE = 17
     ARTIFACT_ALIAS = 18
+    OUTPUT = 23
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.log import LogRecord
 from otel_experiments.model.unsent import Signal, Unsent
 from otel_experiments.semconv import attributes as attr
+from otel_experiments.semconv.events import ML_RUN_OUTPUT
 
 
 @dataclass(slots=True)
@@ -36,6 +38,11 @@ def arrivals(batch: WriteBatch) -> dict[tuple[str, Signal], Arrival]:
     return found
 
 
+def is_never_sent(record: LogRecord) -> bool:
+    """Whether a log record stays in the store: the lines that a program printed do."""
+    return record.event_name == ML_RUN_OUTPUT.name
+
+
 def joined(row: Unsent, arrival: Arrival) -> Unsent:
     """Return the row after items have arrived that nobody has sent yet."""
     return replace(row, since_ns=min(row.since_ns, arrival.since_ns), count=row.count + arrival.count)
@@ -53,7 +60,7 @@ def _items(batch: WriteBatch) -> Iterator[tuple[str, Signal, int, int, int]]:
             yield run_id, "traces", span.end_ns, span.end_ns, 1
     for record in batch.log_records:
         run_id = record.resource.attributes.get(attr.ML_RUN_ID)
-        if isinstance(run_id, str):
+        if isinstance(run_id, str) and not is_never_sent(record):
             yield run_id, "logs", record.time_ns, record.time_ns, 1
     for block in batch.points:
         if len(block.times_ns):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, cast
 
-from otel_experiments.codec.anonymize import Anonymizer
+from otel_experiments.codec.anonymize import Anonymizer, is_output
 from otel_experiments.codec.values import load_attributes
 from otel_experiments.errors import QueryError
 from otel_experiments.model.batch import WriteBatch
@@ -127,7 +127,7 @@ class AnonymousStore:
     def log_records(self, *, run_id: str | None = None, event_name: str | None = None) -> list[LogRecord]:
         """Return log records with other ids."""
         found = self._store.log_records(run_id=self._optional(run_id), event_name=event_name)
-        return [self._made.log_record(one) for one in found]
+        return [self._made.log_record(one) for one in found if not is_output(one)]
 
     def instrument_points(
         self, *, run_id: str | None = None, name: str | None = None

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.span import Link
     from otel_experiments.query.artifact_view import ArtifactsView, ArtifactView
     from otel_experiments.query.media_view import MediaView
+    from otel_experiments.query.output_view import OutputView
     from otel_experiments.query.snapshot_view import SnapshotView
     from otel_experiments.query.spans_view import SpansView
 
@@ -305,6 +306,14 @@ class RunView:
         named = SpansView(self._page.store, SpanQuery(run_id=self.id, name=f"run {self.experiment}"))
         links = [link for span in named if span.span_id == self.record.root_span_id for link in span.links]
         return next((link for link in links if attributes.ML_RUN_STARTED_FROM in link.attributes), None)
+
+    @property
+    def output(self) -> OutputView:
+        """What the run's processes printed: text with `str`, or `.stdout`, `.stderr`, `.lines()`, `.tail(n)`; read anew each time."""
+        from otel_experiments.query.output_view import OutputView  # noqa: PLC0415 - as others below
+        from otel_experiments.semconv.events import ML_RUN_OUTPUT  # noqa: PLC0415 - as above
+
+        return OutputView(self._page.store.log_records(run_id=self.id, event_name=ML_RUN_OUTPUT.name))
 
     @property
     def log_records(self) -> LogRecordList:

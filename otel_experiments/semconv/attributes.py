@@ -447,6 +447,15 @@ Stability: development
 Defined by: https://opentelemetry.io/schemas/1.44.0
 """
 
+LOG_IOSTREAM: Final = "log.iostream"
+"""The stream that the lines were written to.
+
+Type: str
+Values: stdout, stderr; open
+Stability: development
+Defined by: https://opentelemetry.io/schemas/1.44.0
+"""
+
 ML_ANOMALY_KIND: Final = "ml.anomaly.kind"
 """What is wrong with a metric's value.
 
@@ -983,6 +992,26 @@ ML_OPERATION_NAME: Final = "ml.operation.name"
 Type: str
 Values: run, stage, epoch, step, batch, save_checkpoint, load_checkpoint, evaluate, infer, trace, pipeline, pipeline_stage, ensemble, hedge, syscall
 Stability: development
+"""
+
+ML_OUTPUT_LINE_FIRST: Final = "ml.output.line.first"
+"""Number of the first line in the body, counted from 1 for each stream of a process.
+
+Type: int
+Examples: 1, 2049
+Stability: development
+Never an attribute of a metric.
+
+Where a number is missing between two events of a stream, lines are left out.
+"""
+
+ML_OUTPUT_LINE_OFFSETS: Final = "ml.output.line.offsets"
+"""When each line was written, in microseconds after the time of the event.
+
+Type: list[int]
+Examples: [0, 48, 1000123]
+Stability: development
+Never an attribute of a metric.
 """
 
 ML_PHASE: Final = "ml.phase"

@@ -138,6 +138,18 @@ ML_RUN_ENVIRONMENT: Final = EventDef(
 )
 """What a run's code, packages and machine were when an attempt of it started."""
 
+ML_RUN_OUTPUT: Final = EventDef(
+    name="ml.run.output",
+    brief="Lines that a process of the run wrote to standard output or standard error, one after another.",
+    attributes={
+        "log.iostream": "required",
+        "ml.output.line.first": "required",
+        "ml.output.line.offsets": "recommended",
+        "process.pid": "required",
+    },
+)
+"""Lines that a process of the run wrote to standard output or standard error, one after another."""
+
 ML_RUN_PARAMS: Final = EventDef(
     name="ml.run.params",
     brief="Parameters that a run was given after its start.",
@@ -213,6 +225,7 @@ ALL: Final[tuple[EventDef, ...]] = (
     ML_RANK_CONFIG,
     ML_RUN_CONFIG,
     ML_RUN_ENVIRONMENT,
+    ML_RUN_OUTPUT,
     ML_RUN_PARAMS,
     ML_RUN_RECORD,
     ML_RUN_START,

@@ -426,6 +426,14 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         upstream="https://opentelemetry.io/schemas/1.44.0",
     ),
     AttributeDef(
+        name="log.iostream",
+        type="enum",
+        brief="The stream that the lines were written to.",
+        stability="development",
+        members=("stdout", "stderr"),
+        upstream="https://opentelemetry.io/schemas/1.44.0",
+    ),
+    AttributeDef(
         name="ml.anomaly.kind",
         type="enum",
         brief="What is wrong with a metric's value.",
@@ -915,6 +923,22 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
             "syscall",
         ),
         is_closed=True,
+    ),
+    AttributeDef(
+        name="ml.output.line.first",
+        type="int",
+        brief="Number of the first line in the body, counted from 1 for each stream of a process.",
+        stability="development",
+        examples=(1, 2049),
+        is_unbounded=True,
+    ),
+    AttributeDef(
+        name="ml.output.line.offsets",
+        type="int[]",
+        brief="When each line was written, in microseconds after the time of the event.",
+        stability="development",
+        examples=((0, 48, 1000123),),
+        is_unbounded=True,
     ),
     AttributeDef(
         name="ml.phase",

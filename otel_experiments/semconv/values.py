@@ -140,6 +140,15 @@ class HwType(StrEnum):
     """Memory."""
 
 
+class LogIostream(StrEnum):
+    """Values of `log.iostream`, open. The stream that the lines were written to."""
+
+    STDOUT = "stdout"
+    """Standard output"""
+    STDERR = "stderr"
+    """Standard error"""
+
+
 class MlAnomalyKind(StrEnum):
     """Values of `ml.anomaly.kind`, open. What is wrong with a metric's value."""
 

@@ -72,7 +72,10 @@ def record_command(
             fix="Name a file in a folder that is there and may be written.",
         )
     # Calls of the program are wanted, and none by which its packages and code are looked at.
-    quiet = {SETTINGS["capture_environment"].variable: "false"}
+    quiet = {
+        SETTINGS["capture_environment"].variable: "false",
+        SETTINGS["capture_output"].variable: "off",
+    }
     told = quiet | dict(os.environ if environ is None else environ) | {THREAD_IDS_VARIABLE: "1"}
     options = ["-f", "-ttt", "-T", "-s", "0", "-o", str(output)]
     if calls == "io":

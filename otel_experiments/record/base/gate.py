@@ -56,6 +56,11 @@ class Gate:
         self.is_closed = False
         self.refused: Counter[str] = Counter()
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the run takes nothing because the program has paused it."""
+        return self.is_closed and self._reason == PAUSED
+
     def close(self, reason: str = "") -> None:
         """Take nothing from now on: `PAUSED`, `FINISHED`, or without a reason, and nothing is counted."""
         self._reason = reason

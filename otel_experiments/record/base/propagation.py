@@ -35,6 +35,8 @@ ARTIFACTS_VARIABLE: Final = "OTEL_EXPERIMENTS_ARTIFACTS"
 ENABLED_VARIABLE: Final = "OTEL_EXPERIMENTS_ENABLED"
 TRACEPARENT_VARIABLE: Final = "TRACEPARENT"
 TRACESTATE_VARIABLE: Final = "TRACESTATE"
+OFFER_VARIABLE: Final = "OTEL_EXPERIMENTS_OFFERED_RUN"
+"""Set by `otel-experiments run` for the command that it runs: the file of the run that the command's first run goes on with."""
 THREAD_IDS_VARIABLE: Final = "OTEL_EXPERIMENTS_THREAD_IDS"
 """Set by `otel-experiments trace` for the command that it runs: spans are to carry the id of their thread."""
 
@@ -145,12 +147,15 @@ def read_outer_span(environ: Mapping[str, str]) -> SpanContext | None:
     return found if found.is_valid else None
 
 
-def links_of_start(environ: Mapping[str, str]) -> tuple[Link, ...]:
-    """Return the link from a run that starts here to the span that it starts in: the current one, else an outer one."""
+def links_of_start(environ: Mapping[str, str], *, run_id: str = "") -> tuple[Link, ...]:
+    """Return the link from a run that starts here to the span that it starts in: the current one, else an outer one.
+
+    A span of the run itself, `run_id`, is none: `otel-experiments run` names its own to the command.
+    """
     around, source = trace.get_current_span().get_span_context(), values.MlRunStartedFrom.CONTEXT
     if not around.is_valid:
         outer = read_outer_span(environ)
-        if outer is None:
+        if outer is None or trace.format_trace_id(outer.trace_id) == run_id:
             return ()
         around, source = outer, values.MlRunStartedFrom.ENVIRONMENT
     return (Link(around, {attr.ML_RUN_STARTED_FROM: source}),)

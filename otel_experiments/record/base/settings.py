@@ -32,6 +32,7 @@ _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 
 OnError = Literal["log", "raise"]
+CaptureOutput = Literal["python", "fd", "off"]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -182,6 +183,13 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         True,
         "Record, behind the training, what is not committed, installed packages, the machine, the job and some variables.",
     ),
+    "capture_output": Setting(
+        "OTEL_EXPERIMENTS_CAPTURE_OUTPUT",
+        _choice("python", "fd", "off"),
+        "python",
+        "Whose output is in the run: python: what goes through sys.stdout and sys.stderr; fd: everything that is written to "
+        "the descriptors, by children too; off: none.",
+    ),
     "redact_secrets": Setting(
         "OTEL_EXPERIMENTS_REDACT_SECRETS",
         _boolean,
@@ -237,6 +245,7 @@ class GivenSettings(TypedDict, total=False):
     network_filesystem: bool | None
     capture_git: bool | None
     capture_environment: bool | None
+    capture_output: str | None
     redact_secrets: bool | None
     quiet: bool | None
     system_metrics_s: float | None
@@ -277,6 +286,7 @@ class Settings:
     network_filesystem: bool | None
     capture_git: bool
     capture_environment: bool
+    capture_output: CaptureOutput
     redact_secrets: bool
     quiet: bool
     system_metrics_s: float

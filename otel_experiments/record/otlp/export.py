@@ -22,7 +22,7 @@ from opentelemetry.trace import TraceFlags
 from otel_experiments.codec.otlp.instruments import instrument_points_to_request
 from otel_experiments.codec.otlp.logs import log_records_to_request
 from otel_experiments.codec.otlp.spans import spans_to_request
-from otel_experiments.model.arrivals import arrivals
+from otel_experiments.model.arrivals import arrivals, is_never_sent
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
@@ -193,7 +193,7 @@ class OtlpExport:
         return {
             "spans": [span for span in batch.spans if self._is_sent(span)],
             "log records": [
-                self._as_sampled(record) for record in batch.log_records if self._is_ours(record)
+                self._as_sampled(r) for r in batch.log_records if self._is_ours(r) and not is_never_sent(r)
             ],
             "metric points": [piece for block in blocks for piece in split_block(block)],
             "data points of instruments": [p for p in batch.instrument_points if self._is_ours(p)],

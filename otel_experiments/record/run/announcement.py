@@ -14,6 +14,7 @@ from otel_experiments.codec.text import shown
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.process.interruption import Swallowing
 from otel_experiments.record.base.current import active_runs
+from otel_experiments.record.output.streams import write_of
 from otel_experiments.record.run.last_exception import find_notebook
 
 if TYPE_CHECKING:
@@ -150,5 +151,5 @@ def _seconds(duration_s: float) -> str:
 def _say(stream: Stream, *lines: str) -> None:
     """Write all lines at once, so that what other threads print does not come between."""
     with Swallowing(Exception):
-        stream.write("".join(f"{_START}{line}\n" for line in lines))
+        write_of(stream)("".join(f"{_START}{line}\n" for line in lines))
         stream.flush()

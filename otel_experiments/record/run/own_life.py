@@ -94,7 +94,7 @@ class OwnLife:
             f"run {core.experiment}",
             root_context,
             attributes=self._span_attributes(self._started),
-            links=(*links, *links_of_start(os.environ)),
+            links=(*links, *links_of_start(os.environ, run_id=core.id)),
             start_time=now_ns,
         )
         core.counters.started_spans += 1

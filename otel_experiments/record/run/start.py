@@ -23,7 +23,8 @@ from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.base.current import active_runs, find_run
 from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.names import clean_name
-from otel_experiments.record.base.propagation import read_parent_run
+from otel_experiments.record.base.offered_run import OfferedRun
+from otel_experiments.record.base.propagation import TRACEPARENT_VARIABLE, read_outer_span, read_parent_run
 from otel_experiments.record.base.provider_watch import adopt_global_providers
 from otel_experiments.record.base.ranks import Rank, find_place
 from otel_experiments.record.base.settings import Settings
@@ -42,7 +43,7 @@ from otel_experiments.record.run.run import Run
 from otel_experiments.record.run.spec import RunSpec, merged_facts
 from otel_experiments.record.system import environment
 from otel_experiments.record.system.git import git_attributes
-from otel_experiments.semconv import SCHEMA_URL
+from otel_experiments.semconv import SCHEMA_URL, values
 from otel_experiments.semconv import attributes as attr
 
 if TYPE_CHECKING:
@@ -114,17 +115,35 @@ def unknown_run(run_id: str) -> Before:
     return Before(replace(_UNKNOWN, run_id=run_id), {})
 
 
+def _before_of(offered: OfferedRun) -> Before:
+    """Return what is known of a run that another process has started for this one: it is the same attempt."""
+    known = replace(
+        _UNKNOWN,
+        run_id=offered.run_id,
+        name=offered.name,
+        experiment=offered.experiment,
+        parent_run_id=offered.parent_run_id,
+    )
+    return Before(known, {})
+
+
 def create_run(
-    pipeline: Pipeline, spec: RunSpec, *, before: Before | None = None, rank: Rank | None = None
+    pipeline: Pipeline,
+    spec: RunSpec,
+    *,
+    before: Before | None = None,
+    rank: Rank | None = None,
+    offered: OfferedRun | None = None,
 ) -> Run:
     """Make a run on the pipeline and start it, or (where `spec` is pending) only write it down.
 
     What is not given is taken from `before`, the run that goes on, if there is one. `rank` is the place of this
-    process among those that record the run with it.
+    process among those that record the run with it. `offered` is a run that was started for this process.
 
     Raises:
         ConfigurationError: a name that cannot be used, params that are no mapping.
     """
+    before = _before_of(offered) if offered is not None else before
     _check_unused(before.record if before is not None else _UNKNOWN)
     changes: list[tuple[str, str, str]] = []
 
@@ -142,7 +161,8 @@ def create_run(
     if pipeline.settings.trace_url is not None:
         attributes[attr.ML_RUN_TRACE_URL] = pipeline.settings.trace_url
     resource = pipeline.base_resource.merge(Resource(attributes, SCHEMA_URL))
-    root_span_id = int(rank.root_span_id, 16) if rank is not None else None
+    known_root = rank if rank is not None else offered
+    root_span_id = int(known_root.root_span_id, 16) if known_root is not None else None
     providers = RunProviders(pipeline, resource, identity.run_id, root_span_id=root_span_id)
     core = RunCore(pipeline, identity, providers)
     cycle, given = _as_owner(core, rank)
@@ -160,10 +180,19 @@ def create_run(
         if spec.pending:
             cycle.announce()
             return run
-        return run.start()
+        return run.start(links=_links_of(offered))
     except BaseException as error:
         parts.life.abandon(error)
         raise
+
+
+def _links_of(offered: OfferedRun | None) -> Sequence[trace.Link]:
+    """Return the link to the span that `otel-experiments run` was started in."""
+    told = {TRACEPARENT_VARIABLE: offered.started_from} if offered is not None else {}
+    outer = read_outer_span(told)
+    if outer is None:
+        return ()
+    return (trace.Link(outer, {attr.ML_RUN_STARTED_FROM: values.MlRunStartedFrom.ENVIRONMENT}),)
 
 
 def _identity_of(
@@ -175,6 +204,7 @@ def _identity_of(
     experiment = known.experiment or pipeline.settings.experiment
     experiment = clean_name(experiment if spec.experiment is None else spec.experiment, "experiment name")
     parent_id = _parent_id(pipeline, spec.parent)
+    parent_id = None if parent_id == known.run_id else parent_id
     run_id = known.run_id or (rank.run_id if rank is not None else "")
     facts = merged_facts(spec.facts, known, tell)
     try:

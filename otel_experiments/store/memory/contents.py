@@ -20,6 +20,7 @@ from otel_experiments.model.span import Attributes, Resource, Scope, Span
 from otel_experiments.model.unsent import Unsent
 from otel_experiments.store.memory.artifacts import Artifacts, plain_batch
 from otel_experiments.store.memory.artifacts import take as take_artifacts
+from otel_experiments.store.memory.output import trim_output
 from otel_experiments.store.semantics.attached import counts_by_series, without
 from otel_experiments.store.semantics.identity import (
     instrument_point_hash,
@@ -109,6 +110,7 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
     contents.joined.difference_update(own)
     for content_hash, record in news.log_records.items():
         _keep(contents.log_records, content_hash, replace(record, given_ns=None))
+    trim_output(contents.log_records, news.log_records)
     for content_hash, point in news.instrument_points.items():
         _keep(contents.instrument_points, content_hash, replace(point, given_ns=None))
     for stored in news.runs.values():

@@ -6,6 +6,7 @@ import sqlite3
 
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.store.sqlite.join_traces import join_traces
+from otel_experiments.store.sqlite.trim_output import OutputTrimmer
 from otel_experiments.store.sqlite.unsent import join_arrivals, write_unsent
 from otel_experiments.store.sqlite.write_artifacts import ArtifactWriter
 from otel_experiments.store.sqlite.write_origin import OriginWriter
@@ -24,6 +25,7 @@ class BatchWriter:
         self._points = PointWriter(self._runs)
         self._telemetry = TelemetryWriter(self._runs, self._origins)
         self._artifacts = ArtifactWriter(self._runs)
+        self._output = OutputTrimmer()
 
     def write(self, connection: sqlite3.Connection, batch: WriteBatch, generation: int) -> None:
         """Write the batch and move the offsets of its journals on.
@@ -46,6 +48,7 @@ class BatchWriter:
             self._telemetry.write_spans(connection, batch.spans)
         if batch.log_records:
             self._telemetry.write_log_records(connection, batch.log_records)
+            self._output.after(connection, batch.log_records)
         if batch.instrument_points:
             self._telemetry.write_instrument_points(connection, batch.instrument_points)
         if batch.detach or batch.attach:

@@ -1,0 +1,197 @@
+"""`otel-experiments run -- COMMAND`: a run of any program, which does not have to know of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import click
+
+from otel_experiments._configure import configure, shutdown, start_run
+from otel_experiments._opening import open_reader
+from otel_experiments.cli.root import named_store, store_option
+from otel_experiments.cli.terminal.format import clean
+from otel_experiments.journal.encode import encode_state
+from otel_experiments.model.batch import RunStateChange
+from otel_experiments.model.run import RunState
+from otel_experiments.process.command import Command, NotStartedError, path_of
+from otel_experiments.process.paths import is_regular
+from otel_experiments.record.base.current import active_runs
+from otel_experiments.record.base.offered_run import Offer, OfferedRun
+from otel_experiments.record.base.propagation import OFFER_VARIABLE, TRACEPARENT_VARIABLE
+from otel_experiments.record.base.settings import SETTINGS
+from otel_experiments.record.output.pump import Channel, pump
+from otel_experiments.record.output.writer import RunOutput
+from otel_experiments.record.run.hand_over import hand_over
+from otel_experiments.record.run.parts import RunParts, parts_of
+
+if TYPE_CHECKING:
+    from otel_experiments.record.pipeline.pipeline import Pipeline
+
+_STOPPED_BY: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+_SIGNALLED: Final = 128
+
+
+class _Ending(NamedTuple):
+    state: RunState
+    reason: str
+
+
+@click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@store_option
+@click.option("--name", help="What the run is called; the command's own first run may say otherwise.")
+@click.option("--experiment", help="The experiment that the run belongs to.")
+@click.option("--tag", "tags", multiple=True, metavar="KEY[=VALUE]", help="A tag of the run; repeatable.")
+@click.option(
+    "--output",
+    type=click.Choice(["fd", "python", "off"]),
+    default="fd",
+    show_default=True,
+    help="Whose output is in the run: fd: that of all its processes; python: what a program that records itself "
+    "prints; off: none.",
+)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    *,
+    name: str | None,
+    experiment: str | None,
+    tags: tuple[str, ...],
+    output: str,
+    command: tuple[str, ...],
+) -> None:
+    """Run COMMAND as a run: with its environment, its output and its exit code.
+
+    COMMAND does not have to know of it. If it records, its first run goes on with this one, and later ones are its
+    children. Terminal, standard input and signals are COMMAND's, and what it prints appears as it would.
+
+    Ends with COMMAND's exit code; 128 and the number of the signal that ended it; 127 where there is no such
+    program, 126 where it cannot be run.
+    """
+    del ctx.args[:]
+    try:
+        path_of(command[0], os.environ)
+        _seem(command)
+        pipeline = configure(store=named_store(ctx), capture_output="off")
+        given = dict(tag.partition("=")[::2] for tag in tags)
+        run = start_run(name, experiment=experiment, tags=given or None, ranks="separate")
+        with tempfile.TemporaryDirectory(prefix="otel-experiments-run-") as folder:
+            code = _record(pipeline, parts_of(active_runs[run.id]), Path(folder), command, output)
+    except NotStartedError as error:
+        click.echo(
+            f"{clean(command[0])!r} was not started: {error.why}.\n"
+            "  Check its name, the PATH, and whether it may be run.",
+            err=True,
+        )
+        code = error.code
+    finally:
+        shutdown()
+    ctx.exit(code)
+
+
+def _seem(command: Sequence[str]) -> None:
+    """Have the run say of its process what the command is, and not this program."""
+    sys.argv = list(command)
+    scripts = [one for one in command[1:] if one.endswith((".py", ".sh")) and is_regular(Path(one))]
+    sys.modules["__main__"].__file__ = scripts[0] if scripts else command[0]
+
+
+def _record(pipeline: Pipeline, run: RunParts, folder: Path, command: Sequence[str], output: str) -> int:
+    """Run the command, and end its run; return the exit code."""
+    core = run.core
+    face = core.face
+    context = core.otel_span.get_span_context()
+    offer = Offer(
+        folder / core.id,
+        OfferedRun(
+            core.id,
+            f"{context.span_id:016x}",
+            core.name,
+            core.experiment,
+            core.identity.parent_run_id,
+            os.environ.get(TRACEPARENT_VARIABLE, ""),
+        ),
+    )
+    environ = os.environ | face.environment(joins=False)
+    environ |= {
+        OFFER_VARIABLE: str(folder / core.id),
+        SETTINGS["capture_output"].variable: "off" if output == "fd" else output,
+        SETTINGS["quiet"].variable: "true",
+    }
+    channels = (
+        []
+        if output != "fd"
+        else [Channel(1, RunOutput(core, "stdout")), Channel(2, RunOutput(core, "stderr"))]
+    )
+    try:
+        child = Command(command, environ, [channel.inner for channel in channels])
+    except NotStartedError as error:
+        face.finish("failed", reason=error.why)
+        raise
+    finally:
+        for channel in channels:
+            channel.close_inner()
+
+    def look() -> None:
+        if offer.is_taken:
+            hand_over(run)
+
+    with child:
+        pump(
+            channels,
+            is_over=lambda: child.poll() is not None,
+            grace_s=pipeline.settings.exit_timeout_s,
+            look=look,
+            end_fd=child.end_fd,
+        )
+    ending = _ending_of(child.status or 0)
+    if offer.withdraw():
+        face.finish(ending.state, reason=ending.reason)
+    else:
+        hand_over(run)
+        _end_taken(pipeline, core.id, ending)
+    return child.exit_code
+
+
+def _ending_of(status: int) -> _Ending:
+    """Return what an exit code, or a signal with a minus, says of a run."""
+    if not status:
+        return _Ending(RunState.SUCCEEDED, "")
+    number = -status if status < 0 else status - _SIGNALLED
+    name = signal.Signals(number).name if number in signal.valid_signals() else ""
+    if number in _STOPPED_BY:
+        return _Ending(RunState.CANCELLED, name)
+    if status < 0:
+        return _Ending(RunState.FAILED, f"ended by {name or f'signal {number}'}")
+    return _Ending(RunState.FAILED, f"exit code {status}")
+
+
+def _end_taken(pipeline: Pipeline, run_id: str, ending: _Ending) -> None:
+    """Write the end of a run that the command went on with, where its own word is missing or too good."""
+    path = pipeline.store_path
+    if path is None:
+        return
+    with open_reader(path) as reader:
+        record = reader.run(run_id).record
+    if record.state.is_terminal and (
+        record.state is not RunState.SUCCEEDED or ending.state is RunState.SUCCEEDED
+    ):
+        return
+    change = RunStateChange(
+        run_id=run_id,
+        state=ending.state,
+        time_ns=pipeline.clock(),
+        reason=ending.reason,
+        paused_total_ns=record.paused_total_ns,
+        paused_count=record.paused_count,
+        paused_dropped_count=record.paused_dropped_count,
+        attempt=record.attempt,
+    )
+    pipeline.journal.append(encode_state(change))
+    pipeline.run_events.write_state(change)

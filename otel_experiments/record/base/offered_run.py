@@ -1,0 +1,75 @@
+"""The run of `otel-experiments run`, which the first run of the command goes on with.
+
+The offer is a file that the command's processes learn of by a variable. Whoever removes it has the run: of all processes,
+however they were started, the system lets one do so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.paths import is_there
+from otel_experiments.record.base.propagation import OFFER_VARIABLE
+
+_RUN_ID: Final = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedRun:
+    """What the process that takes the run has to know of it.
+
+    `started_from` is the `TRACEPARENT` that `otel-experiments run` was started with itself; empty without one.
+    """
+
+    run_id: str
+    root_span_id: str
+    name: str
+    experiment: str
+    parent_run_id: str | None = None
+    started_from: str = ""
+
+
+class Offer:
+    """The offer of a run, as the process that makes it sees it."""
+
+    def __init__(self, path: Path, run: OfferedRun) -> None:
+        self._path = path
+        path.write_text(json.dumps(asdict(run)))
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether a process has taken the run."""
+        return not is_there(self._path)
+
+    def withdraw(self) -> bool:
+        """Let nobody take the run any more; False where somebody has."""
+        try:
+            self._path.unlink()
+        except OSError as error:
+            if is_interruption(error):
+                raise
+            return False
+        return True
+
+
+def take_offered(environ: Mapping[str, str]) -> OfferedRun | None:
+    """Take the run that `environ` offers; None where it offers none, or another process was first."""
+    path = environ.get(OFFER_VARIABLE)
+    if not path:
+        return None
+    try:
+        told = json.loads(Path(path).read_text())
+        offered = OfferedRun(**told)
+        os.unlink(path)  # noqa: PTH108 - the one call that says who was first
+    except (OSError, ValueError, TypeError) as error:  # it is gone, or no file of ours
+        if is_interruption(error):
+            raise
+        return None
+    return offered if _RUN_ID.fullmatch(str(offered.run_id)) else None

@@ -1,0 +1,163 @@
+"""Hands on what is written to a pipe, byte by byte, and records the lines of it."""
+
+from __future__ import annotations
+
+import codecs
+import fcntl
+import os
+import pty
+import selectors
+import struct
+import termios
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from otel_experiments.process.interruption import Swallowing, is_interruption
+from otel_experiments.record.output.lines import Lines
+
+if TYPE_CHECKING:
+    from otel_experiments.record.output.writer import RunOutput
+
+_READ_BYTES: Final = 64 << 10
+_LOOK_S: Final = 0.25
+_LAST_LOOK_S: Final = 0.02
+_SIZE_BYTES: Final = struct.calcsize("HHHH")
+_OPOST: Final = termios.OPOST
+
+
+class Channel:
+    """What takes the place of one descriptor: a pipe, or a terminal of its own where the descriptor is a terminal.
+
+    Attributes:
+        inner: what the program writes to.
+    """
+
+    def __init__(self, target: int, output: RunOutput) -> None:
+        self._target = target
+        self._output = output
+        self._is_terminal = os.isatty(target)
+        self.outer, self.inner = _open_terminal(target) if self._is_terminal else os.pipe()
+        os.set_inheritable(self.inner, False)
+        os.set_inheritable(self.outer, False)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._lines = Lines()
+        self._size = b""
+        self.is_open = True
+        self.take_size()
+
+    def close_inner(self) -> None:
+        """Leave the writing end to the program, when it has it."""
+        if self.inner >= 0:
+            os.close(self.inner)
+            self.inner = -1
+
+    def pass_on(self) -> None:
+        """Read what is there, write it where it would have gone, and record it."""
+        try:
+            data = os.read(self.outer, _READ_BYTES)
+        except OSError as error:  # a terminal whose last writer has gone
+            if is_interruption(error):
+                raise
+            data = b""
+        if not data:
+            self.close()
+            return
+        has_reader = self._hand_on(data)
+        self._record(self._decoder.decode(data))
+        if not has_reader:  # the program is to notice it, as it would without us
+            self.close()
+
+    def close(self) -> None:
+        """Record what is left and take nothing more. Safe to call twice."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        self.close_inner()
+        os.close(self.outer)
+        self._record(self._decoder.decode(b"", final=True))
+        rest = self._lines.take_rest()
+        if rest is not None:
+            self._output.write(rest)
+
+    def take_size(self) -> None:
+        """Give the program's terminal the size of the one that is looked at."""
+        if self._is_terminal:
+            with Swallowing(OSError):
+                size = fcntl.ioctl(self._target, termios.TIOCGWINSZ, bytes(_SIZE_BYTES))
+                if size != self._size:
+                    self._size = size
+                    fcntl.ioctl(self.outer, termios.TIOCSWINSZ, size)
+
+    def _record(self, text: str) -> None:
+        whole = self._lines.feed(text) if text else None
+        if whole is not None:
+            self._output.write(whole)
+
+    def _hand_on(self, data: bytes) -> bool:
+        """Write all of it; False when whoever read it has gone."""
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[os.write(self._target, left) :]
+            except BlockingIOError:  # whoever gave us the descriptor wants it so
+                with selectors.DefaultSelector() as selector:
+                    selector.register(self._target, selectors.EVENT_WRITE)
+                    selector.select()
+            except OSError as error:
+                if is_interruption(error):
+                    raise
+                return False
+        return True
+
+
+def pump(
+    channels: Sequence[Channel],
+    *,
+    is_over: Callable[[], bool],
+    grace_s: float,
+    look: Callable[[], object] = lambda: None,
+    end_fd: int | None = None,
+) -> None:
+    """Hand on until the program is over and its channels have ended, or `grace_s` later.
+
+    `look` is called now and then; that `end_fd` can be read says that the program may be over.
+    """
+    deadline_s: float | None = None
+    with selectors.DefaultSelector() as selector:
+        for channel in channels:
+            selector.register(channel.outer, selectors.EVENT_READ, channel)
+        if end_fd is not None:
+            selector.register(end_fd, selectors.EVENT_READ, None)
+        while deadline_s is None or time.monotonic() < deadline_s:
+            _hand_on_once(selector, _LOOK_S if deadline_s is None else _LAST_LOOK_S)
+            look()
+            still_open = [channel for channel in channels if channel.is_open]
+            for channel in still_open:
+                channel.take_size()
+            if is_over():
+                if not still_open:
+                    break
+                deadline_s = deadline_s or time.monotonic() + grace_s
+    for channel in channels:
+        channel.close()
+
+
+def _hand_on_once(selector: selectors.BaseSelector, timeout_s: float) -> None:
+    for key, _ in selector.select(timeout_s):
+        if key.data is None:
+            selector.unregister(key.fileobj)
+            continue
+        key.data.pass_on()
+        if not key.data.is_open:
+            selector.unregister(key.fileobj)
+
+
+def _open_terminal(like: int) -> tuple[int, int]:
+    """Return both ends of a terminal with the settings of another one, which changes no byte of what is written."""
+    outer, inner = pty.openpty()
+    with Swallowing(termios.error, OSError):
+        settings = termios.tcgetattr(like)
+        settings[1] &= ~_OPOST
+        termios.tcsetattr(inner, termios.TCSANOW, settings)
+    return outer, inner

@@ -1,0 +1,244 @@
+"""`otel-experiments run -- COMMAND` makes a run of a program that does not know of it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import otel_experiments as ox
+
+COMMAND = [sys.executable, "-c", "from otel_experiments.cli import main; main()"]
+TRAINING = """
+import otel_experiments as ox
+with ox.start_run("mine", config={"lr": 0.1}) as run:
+    run.log({"loss": 1.0})
+    print("in", run.id)
+with ox.start_run("second") as run:
+    run.log({"loss": 2.0})
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The folder that the program works in."""
+    (tmp_path / "train.py").write_text(TRAINING)
+    return tmp_path
+
+
+def start(folder, *arguments, options=(), **more):
+    """Start the command as a user does."""
+    told = [*COMMAND, "run", "--store", str(folder / "r.db"), *options, "--", *arguments]
+    return subprocess.Popen(
+        told, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
+    )
+
+
+def finish(folder, *arguments, options=(), given=None):
+    """Run the command to its end; return its exit code, what it printed, and what went to standard error."""
+    process = start(folder, *arguments, options=options, stdin=subprocess.PIPE)
+    out, err = process.communicate(given, timeout=120)
+    return process.returncode, out, err
+
+
+def only_run(folder):
+    """Return the one run of the store."""
+    (found,) = ox.runs(store=folder / "r.db")
+    return found
+
+
+def test_a_program_that_knows_nothing_becomes_a_run(folder):
+    """The run has the name, tags, exit code, command and output that were the program's, those of its children included."""
+    script = "import subprocess, sys; print(sys.stdin.read(), flush=True); subprocess.run(['echo', 'child']); sys.exit(3)"
+    options = ("--name", "plain", "--experiment", "e", "--tag", "a=b", "--tag", "c")
+
+    code, out, err = finish(folder, sys.executable, "-c", script, options=options, given="hello")
+
+    run = only_run(folder)
+    assert (code, out, err) == (3, "hello\nchild\n", "")
+    assert (run.name, run.experiment, run.tags) == ("plain", "e", {"a": "b", "c": ""})
+    assert (str(run.state), run.reason) == ("failed", "exit code 3")
+    assert run.output.stdout == "hello\nchild\n"
+    assert run.resource["process.command_args"] == [sys.executable, "-c", script]
+    assert [span.name for span in run.spans] == ["run e"]
+
+
+def test_the_first_run_of_the_program_goes_on_with_it(folder):
+    """A program that records has one run, with its own name and params; its later runs are children of it."""
+    code, out, _ = finish(folder, sys.executable, "train.py", options=("--name", "given"))
+
+    first, second = ox.run("mine", store=folder / "r.db"), ox.run("second", store=folder / "r.db")
+    assert code == 0
+    assert len(ox.runs(store=folder / "r.db")) == 2
+    assert out == f"in {first.id}\n"
+    assert first.output.text == out
+    assert first.params.flat == {"lr": 0.1}
+    assert (str(first.state), first.record.attempt) == ("succeeded", 1)
+    assert second.record.parent_run_id == first.id
+    assert [span.name for span in first.spans] == ["run default"]
+    assert first.started_from is None
+
+
+def test_a_program_that_dies_after_its_run_has_failed(folder):
+    """The exit code says more than a run that had ended well before it."""
+    (folder / "train.py").write_text(f"{TRAINING}raise SystemExit(5)\n")
+
+    code, _, _ = finish(folder, sys.executable, "train.py")
+
+    run = ox.run("mine", store=folder / "r.db")
+    assert code == 5
+    assert (str(run.state), run.reason) == ("failed", "exit code 5")
+
+
+def test_an_exception_of_the_program_is_what_its_run_says(folder):
+    """Where the program's own run failed with an exception, its type stays."""
+    (folder / "train.py").write_text(
+        TRAINING.replace('print("in", run.id)', "raise ValueError('loss is NaN')")
+    )
+
+    code, _, err = finish(folder, sys.executable, "train.py")
+
+    run = ox.run("mine", store=folder / "r.db")
+    assert code == 1
+    assert (str(run.state), run.error_type, run.reason) == ("failed", "ValueError", "loss is NaN")
+    assert run.output.stderr == err
+    assert "ValueError: loss is NaN" in err
+
+
+def test_a_program_that_is_killed_has_failed(folder):
+    """A program that a signal ended, which its own run could not say, ends with 128 and the signal's number."""
+    (folder / "train.py").write_text(
+        TRAINING.replace('print("in", run.id)', "import os; os.kill(os.getpid(), 9)")
+    )
+
+    code, _, _ = finish(folder, sys.executable, "train.py")
+
+    run = ox.run("mine", store=folder / "r.db")
+    assert code == 137
+    assert (str(run.state), run.reason) == ("failed", "ended by SIGKILL")
+    assert run.metrics["loss"].last == 1.0
+
+
+@pytest.mark.parametrize(("number", "to_group"), [("SIGINT", True), ("SIGTERM", True), ("SIGTERM", False)])
+def test_a_signal_reaches_the_program_once(folder, number, to_group):
+    """A signal to us, or to all processes of the job, comes to the program once, and the run is cancelled."""
+    script = (
+        "import signal, sys, time\n"
+        "got = []\n"
+        f"signal.signal(signal.{number}, lambda n, f: (got.append(n), print('got it', flush=True)))\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.read()\n"
+        "print(len(got), flush=True)\n"
+        f"signal.signal(signal.{number}, signal.SIG_DFL)\n"
+        f"signal.raise_signal(signal.{number})\n"
+    )
+    process = start(folder, sys.executable, "-c", script, stdin=subprocess.PIPE, start_new_session=True)
+    assert process.stdout.readline() == "ready\n"
+
+    (os.killpg if to_group else os.kill)(process.pid, getattr(signal, number))
+
+    assert process.stdout.readline() == "got it\n"
+    out, _ = process.communicate("", timeout=120)
+    run = only_run(folder)
+    assert out == "1\n"
+    assert process.returncode == 128 + getattr(signal, number)
+    assert (str(run.state), run.reason) == ("cancelled", number)
+
+
+def test_what_cannot_be_run_is_said_as_a_shell_says_it(folder):
+    """127 where there is no such program, 126 where it cannot be run; no run is left of it."""
+    missing = finish(folder, "no-such-program")
+    denied = finish(folder, "./train.py")
+    is_folder = finish(folder, "/tmp")
+
+    assert missing[0] == 127
+    assert missing[2] == (
+        "'no-such-program' was not started: there is no such program.\n"
+        "  Check its name, the PATH, and whether it may be run.\n"
+    )
+    assert denied[0] == 126
+    assert denied[2].startswith("'./train.py' was not started: it may not be run.\n")
+    assert is_folder[0] == 126
+    assert not (folder / "r.db").exists()
+
+
+def test_a_script_of_the_shell_is_run_as_a_shell_would(folder):
+    """A script without a first line that names its interpreter runs, and a run below it goes on with ours."""
+    script = folder / "train.sh"
+    script.write_text(f"{sys.executable} train.py\nexit 4\n")
+    script.chmod(0o755)
+
+    code, _, _ = finish(folder, "./train.sh")
+
+    assert code == 4
+    assert str(ox.run("mine", store=folder / "r.db").state) == "failed"
+
+
+def test_the_command_sees_a_terminal_where_there_is_one(folder):
+    """On a terminal the program's streams are terminals, of the same size, and its lines are recorded as it wrote them."""
+    pty = pytest.importorskip("pty")
+    script = (
+        "import os, sys; print(sys.stdout.isatty(), sys.stderr.isatty(), os.get_terminal_size(1).columns)"
+    )
+    ours, theirs = pty.openpty()
+    __import__("fcntl").ioctl(theirs, __import__("termios").TIOCSWINSZ, b"\x18\0\x5b\0\0\0\0\0")
+    told = [*COMMAND, "run", "--store", str(folder / "r.db"), "--", sys.executable, "-c", script]
+    environ = os.environ | {"OTEL_EXPERIMENTS_QUIET": "true"}
+
+    code = subprocess.run(
+        told, cwd=folder, stdout=theirs, stderr=theirs, env=environ, timeout=120, check=False
+    ).returncode
+
+    assert code == 0
+    assert os.read(ours, 1000) == b"True True 91\r\n"
+    assert only_run(folder).output.text == "True True 91\n"
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_a_reader_that_goes_away_is_noticed_by_the_program(folder):
+    """`otel-experiments run -- yes | head` ends: the program gets the broken pipe that it would get without us."""
+    process = start(folder, "yes")
+    assert process.stdout.readline() == "y\n"
+    process.stdout.close()
+
+    assert process.wait(timeout=120) == 128 + signal.SIGPIPE
+    process.stderr.close()
+    assert only_run(folder).reason == "ended by SIGPIPE"
+
+
+def test_without_output_nothing_is_copied(folder):
+    """With `--output off` the program has our descriptors, and the run has no output."""
+    code, out, _ = finish(folder, sys.executable, "train.py", options=("--output", "off"))
+
+    run = ox.run("mine", store=folder / "r.db")
+    assert (code, out) == (0, f"in {run.id}\n")
+    assert not run.output
+
+
+def test_with_python_the_program_copies_its_own(folder):
+    """With `--output python` a program that records has in its run what it prints itself."""
+    code, out, _ = finish(folder, sys.executable, "train.py", options=("--output", "python"))
+
+    run = ox.run("mine", store=folder / "r.db")
+    assert code == 0
+    assert run.output.text == out
+
+
+def test_the_output_of_a_run_is_shown(folder):
+    """`show RUN --output`, `--stderr`, `--tail` and `--json` print what was recorded."""
+    script = "import sys; print('one'); print('two'); sys.stdout.flush(); print('bad', file=sys.stderr)"
+    finish(folder, sys.executable, "-c", script, options=("--name", "plain"))
+
+    def show(*options):
+        told = [*COMMAND, "show", "--store", str(folder / "r.db"), "plain", *options]
+        return subprocess.run(told, capture_output=True, text=True, check=False, timeout=120)
+
+    assert show("--output").stdout == "one\ntwo\nbad\n"
+    assert show("--stderr").stdout == "bad\n"
+    assert show("--output", "--tail", "2").stdout == "two\nbad\n"
+    found = json.loads(show("--output", "--json", "--tail", "1").stdout)
+    assert [(line["stream"], line["text"]) for line in found["lines"]] == [("stderr", "bad")]
+    assert show("--output", "--patch").returncode == 2
