@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Never, cast
+from typing import Any, Final, Never
 
-from otel_experiments.codec.number import NO_NUMBERS, PLAIN, number_of, why_none
-from otel_experiments.codec.text import shown, text_of
+from otel_experiments.codec.number import PLAIN
+from otel_experiments.codec.text import shown
 from otel_experiments.errors import InvalidNameError
 from otel_experiments.journal.format import RecordType
 from otel_experiments.journal.writer import JournalWriter
@@ -23,6 +23,7 @@ from otel_experiments.record.base.guard import RunGuard
 from otel_experiments.record.base.names import clean_name
 from otel_experiments.record.base.other_trackers import tell_uncommitted, tell_unknown
 from otel_experiments.record.base.room import why_not_kept
+from otel_experiments.record.metrics.given_points import GivenPoints, checked_step
 from otel_experiments.record.metrics.keysets import Keyset, Keysets, Known
 from otel_experiments.record.metrics.other_values import OtherValues
 
@@ -30,10 +31,7 @@ EPOCH_METRIC: Final = "epoch"
 """The series that `epoch=` goes to: a metric of its own, so that it can be an axis."""
 
 _POINTS: Final = int(RecordType.POINTS)
-_MAX_NESTING: Final = 8
 _INFINITY: Final = math.inf
-_NEVER_KEPT: Final = NO_NUMBERS - {list, tuple}
-"""Types that are neither numbers nor media, nor lists of them: nothing is asked about their values."""
 _are_exact: Final = frozenset({float, int, bool}).issuperset
 _are_plain: Final = PLAIN.issuperset
 
@@ -64,6 +62,7 @@ class PointRecorder:
         self._now_ns = clock
         self._gate = gate or Gate(run_id, guard)
         self.others = OtherValues(guard, self._keysets)
+        self._given = GivenPoints(guard, self.others)
         self.is_gated = False
 
     @property
@@ -201,14 +200,14 @@ class PointRecorder:
                     f"run.log takes a mapping of names to numbers, not {type(values).__name__}; the call is lost",
                 )
                 return
-            checked_step = _checked_step(step, self._guard)
+            usable_step = checked_step(step, self._guard)
             numbers: dict[Any, float] = {}
             others: dict[Any, Any] = {}
-            self._gather(values, "", numbers, others)
-            step_of_numbers = self._record_numbers(values, numbers, checked_step, phase)
+            self._given.gather(values, "", numbers, others)
+            step_of_numbers = self._record_numbers(values, numbers, usable_step, phase)
             if others:
-                at = step_of_numbers if checked_step is None else checked_step
-                self.others.keep(others, at, self._usable_phase(phase))
+                at = step_of_numbers if usable_step is None else usable_step
+                self.others.keep(others, at, self._given.usable_phase(phase))
         except Exception as error:  # recording never raises into training code
             if is_interruption(error):
                 raise
@@ -220,7 +219,7 @@ class PointRecorder:
         """Record the numbers of a call; return the step that they got, None where none was recorded."""
         keyset = self._keysets.find(tuple(numbers), phase)
         if keyset is None:
-            numbers, phase = self._usable(numbers), self._usable_phase(phase)
+            numbers, phase = self._given.usable(numbers), self._given.usable_phase(phase)
             if not numbers:
                 return None
             keyset = self._keysets.get(tuple(numbers), phase)
@@ -230,90 +229,6 @@ class PointRecorder:
             return self._record_next(keyset, numbers, phase)
         self._record(keyset, numbers.values(), step)
         return step
-
-    def _gather(
-        self,
-        values: Mapping[Any, Any],
-        prefix: str,
-        numbers: dict[Any, float],
-        others: dict[Any, Any],
-        depth: int = 0,
-    ) -> None:
-        """Sort a mapping into numbers and what else is kept; below nested ones the names are dotted, as those of params."""
-        for name, value in values.items():
-            full = f"{prefix}{text_of(name)}" if prefix else name
-            kind = type(value)
-            if kind not in PLAIN and depth < _MAX_NESTING and _is_nested(value):
-                try:
-                    self._gather(value, f"{text_of(full)}.", numbers, others, depth + 1)
-                except Exception as error:  # any object may be passed, and any may raise
-                    if is_interruption(error):
-                        raise
-                    text = f"The mapping {shown(full)} raised {type(error).__name__} when it was read; the rest of it is lost"
-                    self._guard.lost("metric value", text, name=text_of(full), error=error)
-                continue
-            number = float(value) if kind is float or kind is bool else self._number(full, value, others)
-            if number is None:
-                continue
-            if full in numbers:
-                self._guard.lost(
-                    "metric value",
-                    lambda full=full: (  # type: ignore[misc] # mypy knows no type of a default
-                        f"Metric {shown(full)} came twice in one call, by its dotted name and nested; the first value "
-                        "is lost. Give them two names"
-                    ),
-                    name=text_of(full),
-                )
-            numbers[full] = number
-
-    def _number(self, name: object, value: Any, others: dict[Any, Any]) -> float | None:
-        kind = type(value)
-        if kind not in NO_NUMBERS:
-            try:
-                return number_of(value)
-            except Exception as error:  # any object may be passed, and any may raise
-                if is_interruption(error):
-                    raise
-        if kind not in _NEVER_KEPT:
-            try:
-                if self.others.takes(value):
-                    others[name] = value
-                    return None
-            except Exception as error:  # as above
-                if is_interruption(error):
-                    raise
-        self._guard.lost("metric value", lambda: _why_lost(name, value), name=text_of(name))
-        return None
-
-    def _usable(self, numbers: Mapping[Any, float]) -> dict[Any, float]:
-        """Return the numbers whose names can be used, each name once; count and tell the others."""
-        usable: dict[Any, float] = {}
-        seen: set[str] = set()
-        for name, number in numbers.items():
-            try:
-                cleaned = clean_name(name, "metric name")
-            except InvalidNameError as error:
-                text = f"{error} The points are lost"
-                self._guard.lost("metric name", text, name=text_of(name))
-                continue
-            if cleaned in seen:
-                text = f"Two names of one call are both recorded as {cleaned!r}; the second value is lost"
-                self._guard.lost("metric name", text, name=cleaned)
-                continue
-            seen.add(cleaned)
-            usable[name] = number
-        return usable
-
-    def _usable_phase(self, phase: object) -> str | None:
-        """Return the phase, or None for one that cannot be used: the points are kept."""
-        if phase is None or phase == "":
-            return None
-        try:
-            clean_name(phase, "phase")
-        except InvalidNameError as error:
-            self._guard.lost("phase", f"{error} The points are kept without a phase", name=text_of(phase))
-            return None
-        return cast("str", phase)
 
     def _record_next(self, keyset: Keyset, numbers: Mapping[Any, float], phase: str | None) -> float:
         """Give each metric its own next step; metrics whose next step is the same share a record. Return the highest."""
@@ -334,45 +249,3 @@ class PointRecorder:
         if step > keyset.highest:  # noqa: PLR1730 - as above
             keyset.highest = step
         self._append(keyset, keyset.pack(_POINTS, keyset.number, step, self._now_ns(), *numbers))
-
-
-def _is_nested(value: object) -> bool:
-    try:
-        return isinstance(value, Mapping) and bool(value)
-    except Exception as error:  # any object may be passed, and any may raise
-        if is_interruption(error):
-            raise
-        return False
-
-
-def _why_lost(name: object, value: object) -> str:
-    try:
-        what = f"not a {'float' if isinstance(value, int) else 'number'}: {shown(value)}, of type {type(value).__name__}"
-        advice = why_none(value)
-    except Exception as error:  # as above
-        if is_interruption(error):
-            raise
-        what = f"no number, and raised {type(error).__name__} when it was looked at"
-        advice = "log one number of it"
-    return f"The value of metric {shown(name)} is {what}. It is lost, the other values of the call are kept; {advice}"
-
-
-def _checked_step(step: Any, guard: RunGuard) -> float | None:
-    """Return a step as it is recorded; None, and a loss, for one that is no finite number."""
-    if step is None:
-        return None
-    try:
-        checked = number_of(step)
-        if math.isfinite(checked):
-            return checked
-    except Exception as error:  # any object may be passed, and any may raise
-        if is_interruption(error):
-            raise
-        checked = math.nan
-    guard.lost(
-        "metric step",
-        lambda: (
-            f"The step {shown(step)} is not a finite number; the points keep their value and get the next step"
-        ),
-    )
-    return None
