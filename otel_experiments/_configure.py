@@ -163,6 +163,11 @@ def resumed_run(wanted: str) -> Before:
     return _parts().resumed_run(wanted)
 
 
+def set_experiment(name: str) -> None:
+    """Have the runs to come that name no experiment be of this one."""
+    _parts().set_experiment(name)
+
+
 def join_run(environ: Mapping[str, str] | None = None) -> Run:
     """Join the run that another process started, told by `run.environment()` there; use it with `with`.
 

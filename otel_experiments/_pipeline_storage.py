@@ -190,6 +190,12 @@ class StoredPipeline:
             {"experiment": one.experiment, "name": one.name, "digest": one.digest} for one in used
         ]
 
+    def summary_of(self, run_id: str) -> dict[str, Any]:
+        """Return the summary of a run, what is recorded so far included."""
+        reader = self._reader()
+        is_stored = reader is not None and reader.store.get_run(run_id) is not None
+        return dict(reader.run(run_id).summary) if reader is not None and is_stored else {}
+
     def find_artifact(self, ref: str, experiment: str) -> ArtifactView:
         """Return the artifact that a text refers to; a name without an experiment is one of `experiment`.
 

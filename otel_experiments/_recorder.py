@@ -6,9 +6,10 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, Unpack
+from typing import TYPE_CHECKING, Final, Never, Self, Unpack
 
 from otel_experiments._pipeline_storage import Discard, RecordedStore, StoredPipeline, StoreOfSending, Wiring
 from otel_experiments.collect.drain import Drain
@@ -24,9 +25,10 @@ from otel_experiments.process.paths import is_folder
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.offered_run import take_offered
+from otel_experiments.record.base.other_trackers import start_words
 from otel_experiments.record.base.propagation import Membership, read_membership
 from otel_experiments.record.base.ranks import RanksMode, checked_mode, find_rank
-from otel_experiments.record.base.settings import GivenSettings, Settings, takes_settings
+from otel_experiments.record.base.settings import GivenSettings, Settings, StepAxis, takes_settings
 from otel_experiments.record.otlp.start import check_sending, start_otlp
 from otel_experiments.record.pipeline.flush_report import FlushReport
 from otel_experiments.record.pipeline.pipeline import Pipeline
@@ -34,7 +36,7 @@ from otel_experiments.record.run import exits
 from otel_experiments.record.run.children import CHILDREN_NEED
 from otel_experiments.record.run.current import face_of
 from otel_experiments.record.run.run import Run
-from otel_experiments.record.run.spec import RunSpec, given_facts
+from otel_experiments.record.run.spec import RunSpec, checked_resume, given_facts
 from otel_experiments.record.run.start import (
     Before,
     base_resource,
@@ -127,6 +129,7 @@ class Recorder:
 
     def start_run(  # noqa: PLR0913 - each argument is one fact about the run
         self,
+        /,
         name: str | None = None,
         *,
         experiment: str | None = None,
@@ -141,6 +144,8 @@ class Recorder:
         resume: str | None = None,
         pending: bool = False,
         ranks: RanksMode | None = None,
+        step_axis: StepAxis | None = None,
+        **elsewhere: Never,
     ) -> Run:
         """Start a run; use it with `with`, or call its `finish()`.
 
@@ -160,6 +165,9 @@ class Recorder:
             pending: only write the run down, as pending; `with run:` or `run.start()` starts it.
             ranks: whether the processes of a job record this run together: `auto` (the ranks of torchrun or of a
                 process group that exists do), `join` (all that a launcher numbers), `separate`; by default the setting.
+            step_axis: a point's step where none is given: `name`, each metric counts its points; `call`, the run counts the
+                calls of `log`, so that curves of one call line up; by default the setting.
+            **elsewhere: MLflow's `run_name`, `run_id`, `experiment_id` (a name), `parent_run_id`, `nested`.
 
         Raises:
             ConfigurationError: a name or config that cannot be used.
@@ -168,15 +176,14 @@ class Recorder:
             RunNotFoundError: there is no run to resume.
             AmbiguousRunError: several runs have the name, or ids that begin so.
         """
-        if resume is not None and not isinstance(resume, str):
-            raise ConfigurationError(
-                f"resume={resume!r} cannot be used: it is of type {type(resume).__name__}.\n  Pass the id of a stored run."
-            )
+        if elsewhere:
+            name, experiment, parent, resume = start_words(elsewhere, name, experiment, parent, resume)
         facts = given_facts(group=group, condition=condition, hypothesis=hypothesis, description=description)
         given = RunSpec(
-            name=name, experiment=experiment, config=config, tags=tags, facts=facts, seed=seed, parent=parent, pending=pending
+            name=name, experiment=experiment, config=config, tags=tags, facts=facts, seed=seed, parent=parent, pending=pending,
+            step_axis=step_axis,
         )  # fmt: skip
-        before = None if resume is None else self._parts.resumed_run(resume)
+        before = None if resume is None else self._parts.resumed_run(checked_resume(resume))
         return self._parts.begin_run(before, given, ranks=ranks)
 
 
@@ -260,6 +267,10 @@ class RecorderParts:
 
             install_global_provider()
         exits.watch(self.pipeline)
+
+    def set_experiment(self, name: str) -> None:
+        """Have the runs to come that name no experiment be of this one."""
+        self.settings = self.pipeline.settings = replace(self.settings, experiment=name)
 
     def current_store(self) -> Store | None:
         """Return the store that is recorded into, up to date; None when there is none."""

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Never
+from typing import NamedTuple, Never
 
 from otel_experiments import _configure
 from otel_experiments._configure import configure, join_run, shutdown, start_run, worker_init
 from otel_experiments._recorder import Recorder
-from otel_experiments.errors import ConfigurationError
+from otel_experiments.errors import ConfigurationError, InvalidNameError
 from otel_experiments.model.run import RunState
 from otel_experiments.model.search import Comparison, RunField
 from otel_experiments.record.base import other_trackers as other
 from otel_experiments.record.base.current import active_runs
+from otel_experiments.record.base.names import clean_name
 from otel_experiments.record.base.ranks import RanksMode
-from otel_experiments.record.base.settings import Settings
+from otel_experiments.record.base.settings import Settings, StepAxis
 from otel_experiments.record.pipeline.pipeline import Pipeline
+from otel_experiments.record.run.calls_elsewhere import CallsElsewhere
 from otel_experiments.record.run.current import current_run, find_run
 from otel_experiments.record.run.decorators import make_run_decorator, stage, step, trace
 from otel_experiments.record.run.fluent import Fluent
@@ -25,8 +27,11 @@ from otel_experiments.record.run.spec import RunSpec, given_facts
 from otel_experiments.record.run.start import Before
 
 __all__ = [
-    "Recorder", "Run", "configure", "current_run", "finish", "init", "join_run", "log", "log_artifact", "log_params", "run_decorator", "set_tag",
-    "set_tags", "shutdown", "span", "stage", "start_run", "step", "trace", "worker_init",
+    "Recorder", "Run", "active_run", "config", "configure", "current_run", "define_metric", "end_run", "finish",
+    "init", "join_run", "log", "log_artifact", "log_artifacts", "log_dict", "log_figure", "log_image",
+    "log_metric", "log_metrics", "log_param", "log_params", "log_table", "log_text", "run_decorator",
+    "set_experiment", "set_tag", "set_tags", "shutdown", "span", "stage", "start_run", "step", "summary",
+    "trace", "worker_init",
 ]  # fmt: skip
 
 _switched_off: tuple[Pipeline, Settings] | None = None
@@ -38,6 +43,21 @@ log_params = _fluent.log_params
 set_tag = _fluent.set_tag
 set_tags = _fluent.set_tags
 finish = _fluent.finish
+_elsewhere = CallsElsewhere(_fluent)
+config = _elsewhere.config
+summary = _elsewhere.summary
+define_metric = _elsewhere.define_metric
+log_metric = _elsewhere.log_metric
+log_metrics = _elsewhere.log_metrics
+log_param = _elsewhere.log_param
+log_artifacts = _elsewhere.log_artifacts
+log_text = _elsewhere.log_text
+log_dict = _elsewhere.log_dict
+log_image = _elsewhere.log_image
+log_figure = _elsewhere.log_figure
+log_table = _elsewhere.log_table
+end_run = _elsewhere.end_run
+active_run = _elsewhere.active_run
 span = _fluent.span
 run_decorator = make_run_decorator(start_run)
 
@@ -65,6 +85,7 @@ def init(  # noqa: PLR0913 - the shape people know
     allow_val_change: bool | None = None,  # noqa: ARG001 - a value may always change
     seed: int | None = None,
     ranks: RanksMode | None = None,
+    step_axis: StepAxis | None = None,
     **unknown: Never,
 ) -> Run:
     """Start a run and make it current until `finish()` or the end of the process.
@@ -105,11 +126,37 @@ def init(  # noqa: PLR0913 - the shape people know
             tags=other.tags_of(tags, job_type),
             facts=given_facts(group=group, description=notes),
             seed=seed,
+            step_axis=step_axis,
         ),
         ranks=ranks,
         run_id=run_id,
     )
     return make_current(started)
+
+
+class Experiment(NamedTuple):
+    """An experiment as MLflow has it: here its id is its name."""
+
+    name: str
+    experiment_id: str
+
+
+def set_experiment(
+    experiment_name: str | None = None, experiment_id: str | None = None, **unknown: Never
+) -> Experiment:
+    """Have the runs to come that name no experiment be of this one; `configure(experiment=...)` sets up everything anew.
+
+    Raises:
+        ConfigurationError: no name is given, or one that cannot be used.
+    """
+    other.tell_without_effect("set_experiment", unknown)
+    given = experiment_id if experiment_name is None else experiment_name
+    try:
+        name = clean_name(given, "experiment name")
+    except InvalidNameError as error:
+        raise ConfigurationError(str(error)) from None
+    _configure.set_experiment(name)
+    return Experiment(name, name)
 
 
 def _switch_recording(*, is_on: bool) -> bool:

@@ -46,17 +46,24 @@ def _read_rank(ctx: click.Context, param: click.Parameter, text: str | None) -> 
     metavar="RANK",
     help="The series of this rank of the job, or of all; by default the lowest that has it.",
 )
+@click.option(
+    "--x",
+    "axis",
+    metavar="METRIC",
+    help="With NAME: draw it over this metric, such as epoch; 'step' for the steps. By default what the run declared.",
+)
 @click.option("--log", "is_log", is_flag=True, help="Draw the values on a logarithmic axis.")
 @click.option("--buckets", type=click.IntRange(1, 100_000), help="With --json NAME: thin to so many buckets.")
 @json_option
 @click.pass_context
-def command(
+def command(  # noqa: PLR0913 - an option each
     ctx: click.Context,
     *,
     run: str,
     name: str | None,
     phase: str | None,
     rank: int | Literal["all"] | None,
+    axis: str | None,
     is_log: bool,
     buckets: int | None,
     as_json: bool,
@@ -72,7 +79,8 @@ def command(
             click.echo(f"Run {view.short_id} ({fmt.clean(view.name) or '-'}) has no metrics.")
             print_gauges(make_console(), view)
             return
-        _show_all(view, [one for one in found if phase is None or one.phase == phase], as_json=as_json)
+        fitting = [one for one in found if phase is None or one.phase == phase]
+        _show_all(view, fitting if name or as_json else _not_hidden(view, fitting), as_json=as_json)
         return
     series = view.metrics[name] if phase is None else view.metrics[name, phase]
     if rank == "all":
@@ -80,7 +88,22 @@ def command(
         return
     if rank is not None:
         series = series.of_rank(rank)
-    _show_one(view, series, is_log=is_log, buckets=buckets, as_json=as_json)
+    if axis is None:
+        axis = series.step_metric if series.step_metric in view.metrics else "step"
+    elif axis != "step":
+        view.metrics[axis]  # an error that names what there is
+    _show_one(view, series, axis=axis, is_log=is_log, buckets=buckets, as_json=as_json)
+
+
+def _not_hidden(view: RunView, found: Sequence[SeriesView]) -> list[SeriesView]:
+    """Return the series without those that the run declared hidden, and say how many these are."""
+    shown = [one for one in found if not one.is_hidden]
+    if len(shown) < len(found):
+        click.echo(
+            f"{len(found) - len(shown)} hidden: otel-experiments metrics {view.short_id} '*'{typed_store()}",
+            err=True,
+        )
+    return shown
 
 
 def _show_all(view: RunView, found: Sequence[SeriesView], *, as_json: bool) -> None:
@@ -96,18 +119,21 @@ def _show_all(view: RunView, found: Sequence[SeriesView], *, as_json: bool) -> N
     print_series(console, found)
 
 
-def _show_one(view: RunView, series: SeriesView, *, is_log: bool, buckets: int | None, as_json: bool) -> None:
+def _show_one(
+    view: RunView, series: SeriesView, *, axis: str, is_log: bool, buckets: int | None, as_json: bool
+) -> None:
+    x = None if axis == "step" else axis
     if as_json:
-        shape = {"run_id": view.id, **plain_series(series)}
+        shape = {"run_id": view.id, **plain_series(series), "x": axis}
         if buckets is None:
-            points = series.points()
+            points = series.points() if x is None else series.against(x)
             shape["points"] = {
                 "steps": [plain_step(step) for step in points.steps],
                 "times_unix_nano": list(points.times_ns),
                 "values": plain(points.values),
             }
         else:
-            band = series.band(buckets=buckets)
+            band = series.band(buckets=buckets, x=x)
             shape["band"] = {
                 "first_steps": [plain_step(step) for step in band.first_steps],
                 "last_steps": [plain_step(step) for step in band.last_steps],
@@ -132,17 +158,23 @@ def _show_one(view: RunView, series: SeriesView, *, is_log: bool, buckets: int |
         facts.append(f"{series.nan_count} NaN")
     if series.has_derived_steps:
         facts.append(_DERIVED)
+    if x is not None:
+        facts.append(f"over {fmt.clean(x)}")
     console.print(Text(", ".join(facts), style="dim"))
     width = min(console.width, 120)
-    spec = _curve(series, label, buckets=width * (2 if is_unicode(console) else 1), is_log=is_log)
+    spec = _curve(series, label, buckets=width * (2 if is_unicode(console) else 1), x=x, is_log=is_log)
     for line in paint_text(spec, width=width, height=CHART_HEIGHT, is_unicode=is_unicode(console)):
         console.print(Text(line), no_wrap=True, crop=False)
 
 
-def _curve(series: SeriesView, label: str, *, buckets: int, is_log: bool) -> Curves:
-    line, area = curves_of_band(series.band(buckets=buckets), label)
-    return Curves(
-        label, (line,), areas=() if area is None else (area,), y=Axis(scale="log" if is_log else "linear")
+def _curve(series: SeriesView, label: str, *, buckets: int, x: str | None, is_log: bool) -> Curves:
+    line, area = curves_of_band(series.band(buckets=buckets, x=x), label)
+    y = Axis(scale="log" if is_log else "linear")
+    areas = () if area is None else (area,)
+    return (
+        Curves(label, (line,), areas=areas, y=y)
+        if x is None
+        else Curves(label, (line,), areas=areas, x=Axis("value", label=x), y=y)
     )
 
 

@@ -139,6 +139,8 @@ def _plain_page(
     """Return the page as JSON can hold it."""
     return {
         **plain_run(view),
+        "summary": plain(view.summary),
+        "params_changed": dict(view.params.changed),
         "started_from": plain_origin(view),
         "trace_url": trace_url,
         "snapshot": plain(view.snapshot.parts),
@@ -281,6 +283,16 @@ def _print_config(console: Console, run: RunView, limit: int | None) -> None:
             line.append(fmt.shorten(text, max(10, console.width - width - 2)), style="default")
         console.print(line)
     _say_more(console, len(lines), limit)
+    changes = [f"{fmt.clean(key)} changed {fmt.times(count)}" for key, count in run.params.changed.items()]
+    if changes:
+        console.print(
+            Text(
+                "; ".join(
+                    [*changes[:limit], *(["..."] if limit is not None and len(changes) > limit else [])]
+                ),
+                style="dim",
+            )
+        )
 
 
 def _config_lines(params: Mapping[str, object]) -> Iterator[tuple[str, str | None]]:
@@ -308,6 +320,10 @@ def _print_ranks(console: Console, run: RunView, limit: int | None) -> None:
 
 def _print_summary(console: Console, run: RunView, limit: int | None) -> None:
     _heading(console, "summary")
+    for key, value in run.summary.given.items():
+        console.print(
+            Text.assemble((f"{fmt.clean(key)}  ", "dim"), fmt.shorten(fmt.value(value), console.width // 2))
+        )
     series = run.metrics.all()
     if not series:
         console.print(Text("(no metrics)", style="dim"))

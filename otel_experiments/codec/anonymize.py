@@ -322,6 +322,10 @@ class Anonymizer:
             params=[
                 replace(one, run_id=self.id(one.run_id), value=self.value(one.value)) for one in batch.params
             ],
+            summaries=[
+                replace(one, run_id=self.id(one.run_id), value=self.value(one.value))
+                for one in batch.summaries
+            ],
             tags=[
                 replace(one, run_id=self.id(one.run_id), value=self.value(one.value)) for one in batch.tags
             ],

@@ -18,6 +18,7 @@ from otel_experiments.model.batch import (
     MetricDefinition,
     ParamSet,
     RunStateChange,
+    SummarySet,
     TagSet,
     WriteBatch,
 )
@@ -30,6 +31,7 @@ _ROWS: Final[dict[str, type[Any]]] = {
     "state_changes": RunStateChange,
     "heartbeats": Heartbeat,
     "params": ParamSet,
+    "summaries": SummarySet,
     "tags": TagSet,
     "metric_definitions": MetricDefinition,
     "artifacts": ArtifactLogged,

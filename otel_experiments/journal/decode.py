@@ -25,6 +25,7 @@ from otel_experiments.model.batch import (
     MetricDefinition,
     ParamSet,
     RunStateChange,
+    SummarySet,
     TagSet,
     WriteBatch,
 )
@@ -74,6 +75,7 @@ class SegmentDecoder:
             RecordType.HEARTBEAT: self._heartbeat,
             RecordType.PARAMS: self._params,
             RecordType.TAGS: self._tags,
+            RecordType.SUMMARY: self._summary,
             RecordType.METRIC_DEFINITION: self._metric_definition,
             RecordType.SPAN: self._span,
             RecordType.LOG: self._log,
@@ -257,8 +259,12 @@ class SegmentDecoder:
 
     @staticmethod
     def _metric_definition(payload: bytes, batch: WriteBatch) -> None:
-        run_id, pattern, direction = cast("Content", load_value(payload[1:].decode()))
-        batch.metric_definitions.append(MetricDefinition(run_id, pattern, direction))
+        batch.metric_definitions.append(MetricDefinition(*cast("Content", load_value(payload[1:].decode()))))
+
+    @staticmethod
+    def _summary(payload: bytes, batch: WriteBatch) -> None:
+        run_id, time_ns, items = cast("Content", load_value(payload[1:].decode()))
+        batch.summaries.extend(SummarySet(run_id, key, value, time_ns) for key, value in items.items())
 
     def _span(self, payload: bytes, batch: WriteBatch) -> None:
         prefix = SPAN_PREFIX.unpack_from(payload)

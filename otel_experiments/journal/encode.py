@@ -26,6 +26,7 @@ NO_PARENT: Final = bytes(8)
 REQUEST_PREFIX: Final = struct.Struct("<B3xI")
 """type, size in bytes of the JSON that follows; the body of the request is the rest"""
 _RUN_FIELDS: Final = tuple(field.name for field in fields(Run))
+_DEFINITION_FIELDS: Final = tuple(field.name for field in fields(MetricDefinition))
 _ARTIFACT_FIELDS: Final = tuple((field.name, field.default) for field in fields(ArtifactLogged))
 _STATE_FIELDS: Final = tuple(
     field.name for field in fields(RunStateChange) if field.name not in {"is_root", "received_on"}
@@ -110,10 +111,15 @@ def encode_tags(run_id: str, items: Mapping[str, str | None], time_ns: int) -> b
     return _json_record(RecordType.TAGS, [run_id, time_ns, dict(items)])
 
 
+def encode_summary(run_id: str, items: Mapping[str, ParamValue], time_ns: int) -> bytes:
+    """Return the record of values that were set in the summary of a run; keys are dotted."""
+    return _json_record(RecordType.SUMMARY, [run_id, time_ns, dict(items)])
+
+
 def encode_metric_definition(definition: MetricDefinition) -> bytes:
     """Return the record of how a metric is to be read."""
     return _json_record(
-        RecordType.METRIC_DEFINITION, [definition.run_id, definition.pattern, definition.direction]
+        RecordType.METRIC_DEFINITION, [getattr(definition, name) for name in _DEFINITION_FIELDS]
     )
 
 

@@ -26,7 +26,7 @@ from otel_experiments.model.run import Owner
 MAGIC: Final = b"OXJRNL\r\n"
 FORMAT_VERSION: Final = 5
 """1: until a key set could name its rank; 2: until a record could be a request of another program; 3: until there were
-artifacts; 4: until there was output."""
+artifacts; 4: until there were output and summaries, and definitions of metrics said more than a direction."""
 HEADER_SIZE_BYTES: Final = 256
 FRAME_HEADER: Final = struct.Struct("<II")
 FRAME_HEADER_SIZE_BYTES: Final = FRAME_HEADER.size
@@ -67,6 +67,7 @@ class RecordType(IntEnum):
     ARTIFACT = 16
     ARTIFACT_USE = 17
     ARTIFACT_ALIAS = 18
+    SUMMARY = 21
     OUTPUT = 23
 
 

@@ -65,7 +65,7 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class ParamSet:
-    """A parameter took a value; the latest `time_ns` wins. `key` is dotted, `value` is never a mapping.
+    """A parameter took a value; the latest `time_ns` wins, and stores keep earlier ones. `key` is dotted, `value` no mapping.
 
     What a rank above 0 was told has its negative number for the time: it is the run's where no lower rank was told.
     """
@@ -87,12 +87,29 @@ class TagSet:
 
 
 @dataclass(frozen=True, slots=True)
+class SummarySet:
+    """A value of a run's summary that the program set itself; the latest `time_ns` wins, as in `ParamSet`."""
+
+    run_id: str
+    key: str
+    value: ParamValue
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class MetricDefinition:
-    """How a metric is to be read: which direction is better. `pattern` is a name or a glob such as `val/*`."""
+    """How a metric is to be read. `pattern` is a name or a glob such as `val/*`; empty texts say nothing.
+
+    `direction` is the one that is better, `step_metric` the metric that is the x axis, `summary` what the run's summary
+    has of it: words of `SUMMARY_WORDS`, with commas between. `is_hidden`: tables and charts of all metrics leave it out.
+    """
 
     run_id: str
     pattern: str
     direction: Direction | None = None
+    step_metric: str = ""
+    summary: str = ""
+    is_hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +156,7 @@ class WriteBatch:
     heartbeats: list[Heartbeat] = field(default_factory=list)
     params: list[ParamSet] = field(default_factory=list)
     tags: list[TagSet] = field(default_factory=list)
+    summaries: list[SummarySet] = field(default_factory=list)
     metric_definitions: list[MetricDefinition] = field(default_factory=list)
     points: list[PointBlock] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)

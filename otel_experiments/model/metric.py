@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from otel_experiments._short_repr import fields_repr
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Direction = Literal["min", "max"]
 """Which way is better: `min` for a loss, `max` for an accuracy."""
+SUMMARY_WORDS: Final = ("last", "min", "max", "mean", "best", "first", "copy", "none")
+"""What the summary of a run may have of a metric. `copy` is the last value under the metric's name, as by default."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

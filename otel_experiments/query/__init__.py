@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from otel_experiments._face import lazy_names
-from otel_experiments.query.metrics_view import MetricsView, NumpyPoints, SeriesView
-from otel_experiments.query.params_view import ParamsView
+from otel_experiments.query.metrics_view import MetricsView, SeriesView
+from otel_experiments.query.params_view import ParamChange, ParamsView
+from otel_experiments.query.point_order import NumpyPoints
 from otel_experiments.query.reader import Reader, Table
 from otel_experiments.query.run_list import RunList
 from otel_experiments.query.run_view import RunView
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from otel_experiments.query.lineage import Lineage, LineageNode
     from otel_experiments.query.media_view import Heatmap, MediaItem, MediaSeries, MediaView
     from otel_experiments.query.spans_view import SpansView
+    from otel_experiments.query.summary_view import SummaryView
 
 __all__ = [
     "ArtifactView",
@@ -29,12 +31,14 @@ __all__ = [
     "MediaView",
     "MetricsView",
     "NumpyPoints",
+    "ParamChange",
     "ParamsView",
     "Reader",
     "RunList",
     "RunView",
     "SeriesView",
     "SpansView",
+    "SummaryView",
     "Table",
     "parse_order",
     "parse_search",
@@ -54,6 +58,7 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
             "MediaSeries": "media_view",
             "MediaView": "media_view",
             "SpansView": "spans_view",
+            "SummaryView": "summary_view",
         },
     )
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
 from otel_experiments.codec.anonymize import Anonymizer, is_output
 from otel_experiments.codec.values import load_attributes
 from otel_experiments.errors import QueryError
-from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.batch import MetricDefinition, ParamSet, SummarySet, WriteBatch
 from otel_experiments.model.search import RunQuery, SpanQuery
 from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal, Unsent
 from otel_experiments.process.interruption import pass_on
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from otel_experiments.model.run import ParamValue, Run
     from otel_experiments.model.span import Span
     from otel_experiments.model.stored_page import StoredPage
+
+_Set = TypeVar("_Set", ParamSet, SummarySet)
 
 
 def anonymous(
@@ -87,6 +89,23 @@ class AnonymousStore:
         """Return the params of each run, without what says who and where."""
         found = self._store.params(self._reals(run_ids))
         return {self._made.id(run_id): self._made.chosen(one) for run_id, one in found.items()}
+
+    def param_sets(self, run_id: str) -> list[ParamSet]:
+        """Return every value that the run's params were given."""
+        return self._of(run_id, self._store.param_sets)
+
+    def summary_sets(self, run_id: str) -> list[SummarySet]:
+        """Return what the program set in the summary of the run."""
+        return self._of(run_id, self._store.summary_sets)
+
+    def _of(self, run_id: str, read: Callable[[str], Sequence[_Set]]) -> list[_Set]:
+        found = read(self._real.get(run_id, ""))
+        return [replace(one, run_id=run_id, value=self._made.value(one.value)) for one in found]
+
+    def metric_definitions(self, run_id: str) -> list[MetricDefinition]:
+        """Return how the run's metrics are to be read; names of metrics stay."""
+        found = self._store.metric_definitions(self._real.get(run_id, ""))
+        return [replace(one, run_id=run_id) for one in found]
 
     def tags(self, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """Return the tags of each run, without what says who and where."""

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from otel_experiments._short_repr import cut, short
 from otel_experiments.errors import MetricNotFoundError, MissingPackageError
@@ -16,52 +13,19 @@ from otel_experiments.model.metric import Band, Direction, Points, Series, Summa
 from otel_experiments.query.closest import closest
 from otel_experiments.query.frames.framed import Framed
 from otel_experiments.query.frames.framed_metrics import FramedMetrics
+from otel_experiments.query.metric_axis import points_against
+from otel_experiments.query.metric_rules import rule_of
 from otel_experiments.query.natural import natural_key
+from otel_experiments.query.point_order import NumpyPoints, merged_by_time, numbered_by_time
 from otel_experiments.query.shown.plotted import PlottedMetrics, PlottedSeries
 from otel_experiments.store import Store
 from otel_experiments.store.semantics.band import band_of
 
 if TYPE_CHECKING:
+    from otel_experiments.model.batch import MetricDefinition
     from otel_experiments.query.frames.columns import Columns
 
 _NAMES_IN_REPR = 8
-
-
-class NumpyPoints(NamedTuple):
-    """The history of a series as NumPy arrays of one length.
-
-    Attributes:
-        steps, values: float64.
-        times_ns: nanoseconds since the Unix epoch, int64.
-    """
-
-    steps: Any  # NumPy is optional, its types cannot be named here
-    times_ns: Any
-    values: Any
-
-    def __repr__(self) -> str:
-        return f"NumpyPoints(<{len(self.steps):,} points>)"
-
-
-def _merged_by_time(parts: Sequence[Points]) -> Points:
-    """Return the points of several histories as one, by time; those of one history stay in their order."""
-    rows = sorted(
-        chain.from_iterable(zip(one.times_ns, one.steps, one.values, strict=True) for one in parts),
-        key=itemgetter(0),
-    )
-    return Points(
-        array("d", [step for _, step, _ in rows]),
-        array("q", [time_ns for time_ns, _, _ in rows]),
-        array("d", [value for _, _, value in rows]),
-    )
-
-
-def _numbered_by_time(points: Points) -> Points:
-    """Return points that came without steps with their numbers in the order of time, those of one time as recorded."""
-    steps = array("d", bytes(8 * len(points)))
-    for number, index in enumerate(sorted(range(len(points)), key=points.times_ns.__getitem__)):
-        steps[index] = number
-    return Points(steps, points.times_ns, points.values)
 
 
 def _place_of(series: Series) -> tuple[object, ...]:
@@ -239,7 +203,7 @@ class SeriesView(Framed, PlottedSeries):
         if rank is None:
             return self._points
         if rank == "all":
-            return _merged_by_time([series.points() for series in self._of_ranks.values()])
+            return merged_by_time([series.points() for series in self._of_ranks.values()])
         return self.of_rank(rank).points()
 
     @property
@@ -247,7 +211,7 @@ class SeriesView(Framed, PlottedSeries):
         if self._held is None:
             points = self._store.points(self._series.run_id, self._series.key)
             self._is_numbered = len(points) > 0 and all(map(math.isnan, points.steps))
-            self._held = _numbered_by_time(points) if self._is_numbered else points
+            self._held = numbered_by_time(points) if self._is_numbered else points
         return self._held
 
     @property
@@ -265,8 +229,43 @@ class SeriesView(Framed, PlottedSeries):
         """The times of all points in nanoseconds since the Unix epoch, in recording order."""
         return self._points.times_ns
 
-    def band(self, *, buckets: int = 500) -> Band:
-        """Return the series thinned to at most `buckets` buckets of the step axis, extremes kept."""
+    @property
+    def step_metric(self) -> str:
+        """The metric that the run declared as the x axis of this one; empty where it declared none."""
+        return self._rule.step_metric
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the run declared that tables of all metrics leave this one out."""
+        return self._rule.is_hidden
+
+    @property
+    def _rule(self) -> MetricDefinition:
+        return rule_of(self.name, self._store.metric_definitions(self._series.run_id))
+
+    def against(self, name: str | None = None) -> Points:
+        """Return the history over another metric: each point with the latest value that one had, in the place of its step.
+
+        Args:
+            name: the other metric, such as `epoch`; by default the declared `step_metric`. Points before its first are left out.
+
+        Raises:
+            MetricNotFoundError: the run has no metric of that name, or declared none.
+        """
+        return points_against(self._store, self._series.run_id, self._series.key, name or self.step_metric)
+
+    def band(self, *, buckets: int = 500, x: str | None = None) -> Band:
+        """Return the series thinned to at most `buckets` buckets of the x axis, extremes kept.
+
+        Args:
+            buckets: how many there are at most.
+            x: the metric that is the x axis, as for `against`; by default the steps are.
+
+        Raises:
+            MetricNotFoundError: there is no metric `x`.
+        """
+        if x is not None:
+            return band_of(self.against(x), buckets=buckets)
         if self.has_derived_steps:
             return band_of(self._points, buckets=buckets)
         return self._store.band(self._series.run_id, self._series.key, buckets=buckets)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from otel_experiments._short_repr import mapping_repr
+from otel_experiments._short_repr import mapping_repr, short
 from otel_experiments.model.run import ParamValue
+
+if TYPE_CHECKING:
+    from otel_experiments.model.batch import ParamSet
 
 
 def nest(flat: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
@@ -44,6 +49,24 @@ def _branch(
     return branch
 
 
+class ParamChange(NamedTuple):
+    """A value of a param, and since when, in UTC to the microsecond."""
+
+    time: datetime
+    value: ParamValue
+
+    def __repr__(self) -> str:
+        return f"ParamChange({self.time:%Y-%m-%d %H:%M:%S}, {short(self.value)})"
+
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+
+
+def _as_time(time_ns: int) -> datetime:
+    """Return a time of a param; what a rank was given at the start has the number of the rank for it."""
+    return _EPOCH + timedelta(microseconds=max(0, time_ns) // 1000)
+
+
 class ParamsView(Mapping[str, ParamValue]):
     """The parameters of a run: nested by the dots of their keys, each also to be had by its dotted key.
 
@@ -53,9 +76,39 @@ class ParamsView(Mapping[str, ParamValue]):
         flat: the params by their dotted keys.
     """
 
-    def __init__(self, flat: Mapping[str, ParamValue]) -> None:
+    def __init__(
+        self, flat: Mapping[str, ParamValue], read_sets: Callable[[], Sequence[ParamSet]] = tuple
+    ) -> None:
         self.flat: dict[str, ParamValue] = dict(flat)
         self._nested = nest(self.flat)
+        self._read_sets = read_sets
+        self._histories: dict[str, list[ParamChange]] | None = None
+
+    def history(self, key: str) -> list[ParamChange]:
+        """Return the values that a param had, the first one first, each with the time from which it had it.
+
+        Raises:
+            KeyError: the run has no param of this dotted key.
+        """
+        if key not in self.flat:
+            raise KeyError(f"the run has no param {key!r}; it has: {', '.join(self.flat) or 'none'}")
+        return list(self._changes.get(key, ()))
+
+    @property
+    def changed(self) -> dict[str, int]:
+        """How often params took another value after their first, by dotted key; those that never did are left out."""
+        return {key: len(held) - 1 for key, held in self._changes.items() if len(held) > 1}
+
+    @property
+    def _changes(self) -> dict[str, list[ParamChange]]:
+        if self._histories is None:
+            self._histories = {}
+            for one in self._read_sets():
+                held = self._histories.setdefault(one.key, [])
+                # `True` and `1` are equal, and another value all the same.
+                if not held or (type(held[-1].value), held[-1].value) != (type(one.value), one.value):
+                    held.append(ParamChange(_as_time(one.time_ns), one.value))
+        return self._histories
 
     def __getitem__(self, key: str) -> ParamValue:
         return self.flat[key] if key in self.flat else self._nested[key]

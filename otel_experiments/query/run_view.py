@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from otel_experiments.query.output_view import OutputView
     from otel_experiments.query.snapshot_view import SnapshotView
     from otel_experiments.query.spans_view import SpansView
+    from otel_experiments.query.summary_view import SummaryView
 
 PAGE_SIZE = 500
 """Runs whose params, tags and series are fetched together: three queries for so many runs."""
@@ -264,7 +265,16 @@ class RunView:
     @cached_property
     def params(self) -> ParamsView:
         """The parameters, nested as they were given; `.flat` has dotted keys."""
-        return ParamsView(self._page.params.get(self.id, {}))
+        store = self._page.store
+        return ParamsView(self._page.params.get(self.id, {}), lambda: store.param_sets(self.id))
+
+    @cached_property
+    def summary(self) -> SummaryView:
+        """What the run came to: what the program set, and of each metric its last value or what its definition says."""
+        from otel_experiments.query.summary_view import summary_of  # noqa: PLC0415 - few ask
+
+        store = self._page.store
+        return summary_of(self.metrics, store.metric_definitions(self.id), store.summary_sets(self.id))
 
     @property
     def tags(self) -> dict[str, str]:

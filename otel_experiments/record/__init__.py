@@ -15,9 +15,18 @@ if TYPE_CHECKING:
     from otel_experiments.record.params.config import Config
     from otel_experiments.record.pipeline.artifact_queue import ArtifactHandle
     from otel_experiments.record.pipeline.flush_report import FlushReport
+    from otel_experiments.record.run.summary import RunSummary
     from otel_experiments.record.spans.scopes import CheckpointScope, Scope
 
-__all__ = ["ArtifactDigest", "ArtifactHandle", "CheckpointScope", "Config", "FlushReport", "Scope"]
+__all__ = [
+    "ArtifactDigest",
+    "ArtifactHandle",
+    "CheckpointScope",
+    "Config",
+    "FlushReport",
+    "RunSummary",
+    "Scope",
+]
 
 import_sdk()
 
@@ -30,6 +39,7 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
             "CheckpointScope": "spans.scopes",
             "Config": "params.config",
             "FlushReport": "pipeline.flush_report",
+            "RunSummary": "run.summary",
             "Scope": "spans.scopes",
         },
     )

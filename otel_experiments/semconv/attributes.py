@@ -932,6 +932,13 @@ Values: min, max
 Stability: development
 """
 
+ML_METRIC_HIDDEN: Final = "ml.metric.hidden"
+"""Whether tables and charts of all metrics leave the metric out.
+
+Type: bool
+Stability: development
+"""
+
 ML_METRIC_NAME: Final = "ml.metric.name"
 """Name that the user gave to the metric.
 
@@ -968,6 +975,24 @@ Stability: development
 Never an attribute of a metric.
 
 Stands on exemplars and events, never on the data points themselves.
+"""
+
+ML_METRIC_STEP_METRIC: Final = "ml.metric.step_metric"
+"""Name of the metric that is the x axis of a metric's curve.
+
+Type: str
+Examples: "epoch", "global_step"
+Stability: development
+"""
+
+ML_METRIC_SUMMARY: Final = "ml.metric.summary"
+"""What the summary of a run has of a metric, several with commas between.
+
+Type: str
+Examples: "max", "min,last"
+Stability: development
+
+Each is one of `min`, `max`, `mean`, `last`, `best`, `first`, `copy` and `none`.
 """
 
 ML_MODEL_NAME: Final = "ml.model.name"

@@ -111,6 +111,9 @@ ML_METRIC_DEFINITION: Final = EventDef(
     attributes={
         "ml.metric.pattern": "required",
         "ml.metric.direction": "conditionally_required",
+        "ml.metric.step_metric": "conditionally_required",
+        "ml.metric.summary": "conditionally_required",
+        "ml.metric.hidden": "conditionally_required",
     },
 )
 """How a metric of the run is to be read."""
@@ -194,6 +197,13 @@ ML_RUN_STATE: Final = EventDef(
 )
 """A run has taken another state."""
 
+ML_RUN_SUMMARY: Final = EventDef(
+    name="ml.run.summary",
+    brief="Values that the program set in the summary of its run.",
+    attributes={},
+)
+"""Values that the program set in the summary of its run."""
+
 ML_RUN_TAGS: Final = EventDef(
     name="ml.run.tags",
     brief="Tags that a run was given, at its start or later.",
@@ -230,6 +240,7 @@ ALL: Final[tuple[EventDef, ...]] = (
     ML_RUN_RECORD,
     ML_RUN_START,
     ML_RUN_STATE,
+    ML_RUN_SUMMARY,
     ML_RUN_TAGS,
     ML_TELEMETRY_LOSS,
 )

@@ -857,6 +857,12 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         is_closed=True,
     ),
     AttributeDef(
+        name="ml.metric.hidden",
+        type="boolean",
+        brief="Whether tables and charts of all metrics leave the metric out.",
+        stability="development",
+    ),
+    AttributeDef(
         name="ml.metric.name",
         type="string",
         brief="Name that the user gave to the metric.",
@@ -885,6 +891,20 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         stability="development",
         examples=(0.0, 1250.0, 0.5),
         is_unbounded=True,
+    ),
+    AttributeDef(
+        name="ml.metric.step_metric",
+        type="string",
+        brief="Name of the metric that is the x axis of a metric's curve.",
+        stability="development",
+        examples=("epoch", "global_step"),
+    ),
+    AttributeDef(
+        name="ml.metric.summary",
+        type="string",
+        brief="What the summary of a run has of a metric, several with commas between.",
+        stability="development",
+        examples=("max", "min,last"),
     ),
     AttributeDef(
         name="ml.model.name",

@@ -15,7 +15,7 @@ from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal
 if TYPE_CHECKING:  # most readers need few of them, and making dataclasses takes a third of a millisecond each
     from otel_experiments.model.artifact import ArtifactQuery, ArtifactUsed, StoredArtifact
     from otel_experiments.model.attachment import TelemetryGroup, TelemetryQuery
-    from otel_experiments.model.batch import WriteBatch
+    from otel_experiments.model.batch import MetricDefinition, ParamSet, SummarySet, WriteBatch
     from otel_experiments.model.instrument import InstrumentPoint
     from otel_experiments.model.log import LogRecord
     from otel_experiments.model.loss import Loss
@@ -114,6 +114,18 @@ class Store(Protocol):
 
     def params(self, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
         """Return the flat params (dotted keys) of each run; runs without any map to an empty dict."""
+        ...
+
+    def param_sets(self, run_id: str) -> list[ParamSet]:
+        """Return every value that the run's params were given, by key and time."""
+        ...
+
+    def summary_sets(self, run_id: str) -> list[SummarySet]:
+        """Return what the program set in the summary of the run itself, by key."""
+        ...
+
+    def metric_definitions(self, run_id: str) -> list[MetricDefinition]:
+        """Return how the run's metrics are to be read, by pattern."""
         ...
 
     def tags(self, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -42,6 +42,7 @@ def objects(tmp_path_factory):
                     {"w": ox.Histogram(np_histogram=([1.0] * 99, range(100))), LONG[:200]: ox.Text("x")},
                     step=step,
                 )
+            run.summary.update({"note": LONG, **{f"s{number}": LONG for number in range(300)}})
             digest = run.log_artifact(b"x", name="a" * 100, metadata={"note": LONG})
             handle = run.log_artifact(b"y", name="b", wait=False)
             report = run.flush()
@@ -52,7 +53,8 @@ def objects(tmp_path_factory):
         made = golden.make_golden([captured], name="job")
         series = view.metrics["loss"]
         yield {
-            "run": run, "config": run.config, "scope": scope, "checkpoint": saved, "report": report, "runs": ox.runs(),
+            "run": run, "config": run.config, "run summary": run.summary, "summary": view.summary,
+            "param change": view.params.history(LONG[:200])[0], "scope": scope, "checkpoint": saved, "report": report, "runs": ox.runs(),
             "view": view, "params": view.params, "metrics": view.metrics, "series": series, "points": series.points(),
             "band": series.band(), "numpy": series.numpy(), "spans": view.spans, "tree": view.spans.tree(),
             "reader": ox.open_reader(), "store": ox.open_reader().store, "table": ox.sql("select * from spans"),

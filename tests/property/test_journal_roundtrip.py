@@ -16,7 +16,14 @@ from otel_experiments.journal.format import HEADER_SIZE_BYTES, RecordType
 from otel_experiments.journal.scan import scan
 from otel_experiments.journal.writer import JournalWriter
 from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed
-from otel_experiments.model.batch import MetricDefinition, ParamSet, RunStateChange, TagSet, WriteBatch
+from otel_experiments.model.batch import (
+    MetricDefinition,
+    ParamSet,
+    RunStateChange,
+    SummarySet,
+    TagSet,
+    WriteBatch,
+)
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import SeriesKey
@@ -173,12 +180,14 @@ def test_runs_and_their_states_come_back(runs, states):
 @settings(max_examples=60)
 @given(st.dictionaries(TEXTS, VALUES), st.dictionaries(TEXTS, st.none() | TEXTS), TIMES)
 def test_params_tags_and_definitions_come_back(params, tags, time_ns):
-    """Params of any value, tags and metric definitions are read as they were written."""
+    """Params and summaries of any value, tags and metric definitions are read as they were written."""
+    whole = MetricDefinition("r", "val/*", "max", "epoch", "min,last", is_hidden=True)
 
     def append(writer):
         writer.append(encode.encode_params("r", params, time_ns))
         writer.append(encode.encode_tags("r", tags, time_ns))
-        writer.append(encode.encode_metric_definition(MetricDefinition("r", "val/*", "max")))
+        writer.append(encode.encode_metric_definition(whole))
+        writer.append(encode.encode_summary("r", params, time_ns))
         writer.append(encode.encode_heartbeat("r", time_ns))
 
     batch, problems = through_a_journal(append)
@@ -186,7 +195,8 @@ def test_params_tags_and_definitions_come_back(params, tags, time_ns):
     assert problems == []
     assert repr(batch.params) == repr([ParamSet("r", k, v, time_ns) for k, v in params.items()])
     assert batch.tags == [TagSet("r", k, v, time_ns) for k, v in tags.items()]
-    assert batch.metric_definitions == [MetricDefinition("r", "val/*", "max")]
+    assert batch.metric_definitions == [whole]
+    assert repr(batch.summaries) == repr([SummarySet("r", k, v, time_ns) for k, v in params.items()])
     assert [(beat.run_id, beat.time_ns) for beat in batch.heartbeats] == [("r", time_ns)]
 
 

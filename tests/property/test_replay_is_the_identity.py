@@ -19,6 +19,7 @@ from otel_experiments.model.batch import (
     MetricDefinition,
     ParamSet,
     RunStateChange,
+    SummarySet,
     TagSet,
     WriteBatch,
 )
@@ -140,9 +141,13 @@ OF_A_RUN = st.builds(
     state_changes=st.lists(CHANGES, max_size=2),
     heartbeats=st.lists(st.builds(Heartbeat, OWN, TIMES), max_size=1),
     params=st.lists(st.builds(ParamSet, OWN, TEXTS, PARAMS, LABEL_TIMES), max_size=4),
+    summaries=st.lists(st.builds(SummarySet, OWN, TEXTS, PARAMS, TIMES), max_size=3),
     tags=st.lists(st.builds(TagSet, OWN, TEXTS, st.none() | TEXTS, LABEL_TIMES), max_size=4),
     metric_definitions=st.lists(
-        st.builds(MetricDefinition, OWN, TEXTS, st.sampled_from(["min", "max", None])), max_size=2
+        st.builds(
+            MetricDefinition, OWN, TEXTS, st.sampled_from(["min", "max", None]), TEXTS, TEXTS, st.booleans()
+        ),
+        max_size=2,
     ),
     artifacts=st.lists(ARTIFACTS, max_size=4),
     artifact_uses=st.lists(st.builds(ArtifactUsed, OWN, DIGESTS, TIMES, EXPERIMENTS, NAMES), max_size=3),
@@ -284,7 +289,7 @@ def seen(store):
     found["unattached"] = store.telemetry_groups(TelemetryQuery())
     for run_id in run_ids:
         *_, last = store.whole_run(run_id)
-        found["times", run_id] = repr((last.params, last.tags, last.metric_definitions))
+        found["times", run_id] = repr((last.params, last.summaries, last.tags, last.metric_definitions))
     return found
 
 

@@ -34,6 +34,11 @@ def value(found: object) -> str:
     return clean(json.dumps(found, ensure_ascii=False, default=str))
 
 
+def times(count: int) -> str:
+    """Return how often something happened, as one says it."""
+    return "once" if count == 1 else f"{count:,} times"
+
+
 def clean(text: str) -> str:
     """Return the text in one line and without characters that could steer the terminal."""
     if text.isprintable():

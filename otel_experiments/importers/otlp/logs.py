@@ -10,7 +10,14 @@ from otel_experiments.codec.incoming.read import read_logs
 from otel_experiments.importers.otlp.artifacts import add_alias, add_artifact, add_use
 from otel_experiments.importers.otlp.emitters import Identity
 from otel_experiments.importers.otlp.origin import Origins, own_run
-from otel_experiments.model.batch import MetricDefinition, ParamSet, RunStateChange, TagSet, WriteBatch
+from otel_experiments.model.batch import (
+    MetricDefinition,
+    ParamSet,
+    RunStateChange,
+    SummarySet,
+    TagSet,
+    WriteBatch,
+)
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import Direction
 from otel_experiments.model.received import ReceivedRequest
@@ -105,13 +112,28 @@ def _add_definition(batch: WriteBatch, record: LogRecord, identity: Identity) ->
     pattern, direction = _text(record, attr.ML_METRIC_PATTERN), _text(record, attr.ML_METRIC_DIRECTION)
     if pattern:
         known = _DIRECTIONS.get(direction)
-        batch.metric_definitions.append(MetricDefinition(identity.run_id, pattern, known))
+        batch.metric_definitions.append(
+            MetricDefinition(
+                identity.run_id,
+                pattern,
+                known,
+                _text(record, attr.ML_METRIC_STEP_METRIC),
+                _text(record, attr.ML_METRIC_SUMMARY),
+                record.attributes.get(attr.ML_METRIC_HIDDEN) is True,
+            )
+        )
 
 
 def _add_config(batch: WriteBatch, record: LogRecord, identity: Identity) -> None:
     if isinstance(record.body, Mapping):
         for key, value in _flat(record.body, ""):
             batch.params.append(ParamSet(identity.run_id, key, value, record.time_ns))
+
+
+def _add_summary(batch: WriteBatch, record: LogRecord, identity: Identity) -> None:
+    if isinstance(record.body, Mapping):
+        for key, value in _flat(record.body, ""):
+            batch.summaries.append(SummarySet(identity.run_id, key, value, record.time_ns))
 
 
 def _add_rank_config(batch: WriteBatch, record: LogRecord, identity: Identity) -> None:
@@ -132,6 +154,7 @@ _EVENTS: Final[Mapping[str, Callable[[WriteBatch, LogRecord, Identity], None]]] 
     events.ML_RUN_START.name: _add_start,
     events.ML_RUN_CONFIG.name: _add_config,
     events.ML_RUN_PARAMS.name: _add_config,
+    events.ML_RUN_SUMMARY.name: _add_summary,
     events.ML_RUN_TAGS.name: _add_tags,
     events.ML_METRIC_DEFINITION.name: _add_definition,
     events.ML_RANK_CONFIG.name: _add_rank_config,

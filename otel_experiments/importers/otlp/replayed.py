@@ -55,6 +55,7 @@ class Replayed:
         batch.state_changes += held.state_changes
         batch.heartbeats += held.heartbeats
         batch.params += held.params
+        batch.summaries += held.summaries
         batch.tags += held.tags
         batch.metric_definitions += held.metric_definitions
         batch.artifacts += held.artifacts

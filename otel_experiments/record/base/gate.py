@@ -20,6 +20,7 @@ Kind = Literal[
     "event",
     "log record",
     "param",
+    "summary value",
     "tag",
     "span",
     "metric definition",

@@ -19,8 +19,6 @@ from otel_experiments.record.base.notices import say_once
 
 _OF_RUNS_ELSEWHERE: Final = {
     "log_dict": "use run.emit(name, body) for a value, run.log_params for params, run.log_artifact for a file",
-    "summary": "the summary is made of what was logged; log a final number with run.log({name: value}), read it with "
-    "otel_experiments.run(run.id).metrics",
     "history": "read it with otel_experiments.run(run.id).metrics[name].points()",
     "tags": "set them with run.set_tag(name), read them with otel_experiments.run(run.id).tags",
     "notes": "give them to init(notes=...)",
@@ -49,6 +47,27 @@ _OF_RUNS_ELSEWHERE: Final = {
     "alert": "record an event with run.emit(name, body)",
 }
 """What people use of the runs of another tracker, and what does it here."""
+_ARGUMENTS_ELSEWHERE: Final = frozenset(
+    {
+        "base_path", "dataset", "distributed_id", "glob", "glob_str", "model_id", "overwrite", "policy",
+        "registered_model_name", "run_id", "save_kwargs", "synchronous", "sync", "tags", "target_path", "timestamp", "use_as",
+    }
+)  # fmt: skip
+"""What recording calls of other trackers take and ours do not."""
+_START_WORDS: Final = {
+    "run_name": "name",
+    "run_id": "resume",
+    "experiment_id": "experiment",
+    "parent_run_id": "parent",
+    "nested": "",  # a run inside another is its child anyway
+    "log_system_metrics": None,
+}
+"""Arguments of MLflow's `start_run`, and what they are called here: an experiment has no id but its name."""
+_STATES_ELSEWHERE: Final = {
+    "FINISHED": RunState.SUCCEEDED,
+    "FAILED": RunState.FAILED,
+    "KILLED": RunState.CANCELLED,
+}
 RESUME_WORDS: Final = ("allow", "must", "never", "auto")
 _RUN_ID: Final = re.compile("(?!0{32})[0-9a-f]{32}")
 
@@ -68,8 +87,11 @@ def no_attribute(name: str) -> str:
 
 
 def tell_unknown(guard: Guarded, call: str, arguments: Iterable[str]) -> None:
-    """Count arguments that a recording call does not know: one of them may be misspelt."""
+    """Say once of arguments that another tracker's calls have; count those that none has: one of them may be misspelt."""
     for name in arguments:
+        if name in _ARGUMENTS_ELSEWHERE:
+            say_once(f"{call}: {name}= is ignored: it does nothing here.")
+            continue
         guard.lost("unknown argument", f"{call} has no argument {name!r}; it is ignored", name=name)
 
 
@@ -82,13 +104,51 @@ def tell_without_effect(
             say_once(f"{call}: {name}={shown(value)} is ignored: {why}.")
 
 
-def tell_uncommitted(call: str, commit: object, sync: object) -> None:
-    """Say once that each call is recorded at once."""
-    if commit is not None and not commit:
-        say_once(
-            f"{call}: commit=False is ignored: each call is recorded at once; give calls that belong together one step=."
-        )
-    tell_without_effect(call, {"sync": sync})
+def values_among(values: Any, more: dict[str, Any]) -> Any:  # whatever was passed
+    """Return the values of `log`, taken out of what else was given where they have the name that another tracker gives them."""
+    for name in ("data", "metrics"):
+        if values is None and name in more:
+            values = more.pop(name)
+    return values
+
+
+def bytes_among(what: Any, more: dict[str, Any]) -> Any:  # as above
+    """Return what `log_artifact` is to keep, taken out of what else was given where it has another tracker's name."""
+    for name in ("local_path", "artifact_or_path"):
+        if what is None and name in more:
+            what = more.pop(name)
+    return what
+
+
+def state_of(status: object) -> RunState | str:
+    """Return the state of ours that a status of MLflow is; what is none ends a run well, and is told."""
+    text = str(status)
+    if text in _STATES_ELSEWHERE:
+        return _STATES_ELSEWHERE[text]
+    if text in {str(state) for state in _STATES_ELSEWHERE.values()}:
+        return text
+    say_once(f"end_run: status={shown(status)} is none that ends a run, so the run ends as succeeded.")
+    return RunState.SUCCEEDED
+
+
+def start_words(
+    given: Mapping[str, object], name: Any, experiment: Any, parent: Any, resume: Any
+) -> tuple[Any, ...]:
+    """Return name, experiment, parent and resume with what arguments of MLflow's `start_run` say of them.
+
+    Raises:
+        TypeError: there is no such argument.
+    """
+    found = {"name": name, "experiment": experiment, "parent": parent, "resume": resume}
+    for word, value in given.items():
+        if word not in _START_WORDS:
+            raise TypeError(f"start_run() got an unexpected keyword argument {word!r}")
+        here = _START_WORDS[word]
+        if here is None:
+            tell_without_effect("start_run", {word: value})
+        elif here and value is not None:
+            found[here] = value
+    return tuple(found.values())
 
 
 def end_of(state: object, exit_code: object) -> tuple[object, str]:

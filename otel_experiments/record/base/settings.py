@@ -33,6 +33,7 @@ _FALSE: Final = frozenset({"0", "false", "no", "off"})
 
 OnError = Literal["log", "raise"]
 CaptureOutput = Literal["python", "fd", "off"]
+StepAxis = Literal["name", "call"]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -48,10 +49,8 @@ class Setting:
 
 def _boolean(text: str) -> bool:
     lowered = text.strip().lower()
-    if lowered in _TRUE:
-        return True
-    if lowered in _FALSE:
-        return False
+    if lowered in _TRUE | _FALSE:
+        return lowered in _TRUE
     raise ValueError("it is neither true nor false")
 
 
@@ -215,6 +214,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "Which processes of a job record one run: auto: the ranks of torchrun or of a process group that exists; "
         "join: all that a launcher numbers; separate: none.",
     ),
+    "step_axis": Setting(
+        "OTEL_EXPERIMENTS_STEP_AXIS",
+        _choice("name", "call"),
+        "name",
+        "What a point's step is where none is given: name: each metric counts its points; call: the run counts calls of log.",
+    ),
     "on_error": Setting(
         "OTEL_EXPERIMENTS_ON_ERROR",
         _choice("log", "raise"),
@@ -250,6 +255,7 @@ class GivenSettings(TypedDict, total=False):
     quiet: bool | None
     system_metrics_s: float | None
     ranks: str | None
+    step_axis: str | None
     on_error: str | None
 
 
@@ -291,6 +297,7 @@ class Settings:
     quiet: bool
     system_metrics_s: float
     ranks: RanksMode
+    step_axis: StepAxis
     on_error: OnError
 
     @classmethod

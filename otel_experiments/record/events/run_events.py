@@ -21,6 +21,7 @@ from otel_experiments.semconv.events import (
     ML_RUN_PARAMS,
     ML_RUN_START,
     ML_RUN_STATE,
+    ML_RUN_SUMMARY,
     ML_RUN_TAGS,
 )
 from otel_experiments.semconv.values import MlArtifactForm
@@ -108,6 +109,10 @@ class RunEvents:
         """Write that a run was given params; those that it starts with are in the event with its config."""
         self._write(run_id, ML_RUN_PARAMS.name, {}, time_ns, body=params)
 
+    def write_summary(self, run_id: str, values: Mapping[str, ParamValue], time_ns: int) -> None:
+        """Write that the program set values in the summary of its run."""
+        self._write(run_id, ML_RUN_SUMMARY.name, {}, time_ns, body=values)
+
     def write_tags(self, run_id: str, tags: Mapping[str, str | None], time_ns: int) -> None:
         """Write that a run was given tags."""
         self._write(run_id, ML_RUN_TAGS.name, {}, time_ns, body=tags)
@@ -117,6 +122,12 @@ class RunEvents:
         attributes: dict[str, AttributeValue] = {attr.ML_METRIC_PATTERN: definition.pattern}
         if definition.direction is not None:
             attributes[attr.ML_METRIC_DIRECTION] = definition.direction
+        if definition.step_metric:
+            attributes[attr.ML_METRIC_STEP_METRIC] = definition.step_metric[:_MAX_CHARS]
+        if definition.summary:
+            attributes[attr.ML_METRIC_SUMMARY] = definition.summary
+        if definition.is_hidden:
+            attributes[attr.ML_METRIC_HIDDEN] = True
         self._write(definition.run_id, ML_METRIC_DEFINITION.name, attributes, time_ns)
 
     def write_artifact(self, logged: ArtifactLogged) -> None:

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from otel_experiments.codec.number import NO_NUMBERS, PLAIN, number_of, why_none
 from otel_experiments.codec.text import shown, text_of
 from otel_experiments.errors import InvalidNameError
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.base.names import clean_name
+from otel_experiments.record.base.other_trackers import tell_without_effect
+from otel_experiments.record.metrics.behind import clone, is_on_a_device
 
 if TYPE_CHECKING:
     from otel_experiments.record.base.guard import RunGuard
     from otel_experiments.record.metrics.other_values import OtherValues
 
+EPOCH_METRIC: Final = "epoch"
+"""The series that `epoch=` goes to: a metric of its own, so that it can be an axis."""
+_Value = TypeVar("_Value")
 _MAX_NESTING: Final = 8
 _NEVER_KEPT: Final = NO_NUMBERS - {list, tuple}
 """Types that are neither numbers nor media, nor lists of them: nothing is asked about their values."""
@@ -31,26 +36,49 @@ class GivenPoints:
         self._guard = guard
         self._others = others
 
+    def with_more(self, values: Any, epoch: Any, sync: object) -> Any:
+        """Return the values with the metric `epoch` among them, and tell of an argument that does nothing."""
+        tell_without_effect("run.log", {"sync": sync})
+        if epoch is None or not isinstance(values, Mapping):
+            return values
+        with self._guard:
+            given = values.get(EPOCH_METRIC, epoch)
+            if given is not epoch and given != epoch:
+                self._guard.lost(
+                    "metric value",
+                    f"Metric {EPOCH_METRIC!r} came twice in one call: {shown(given)} among the values is lost, "
+                    f"epoch={shown(epoch)} is kept",
+                    name=EPOCH_METRIC,
+                )
+            return {**values, EPOCH_METRIC: epoch}
+        return values
+
     def gather(
         self,
         values: Mapping[Any, Any],
         prefix: str,
         numbers: dict[Any, float],
         others: dict[Any, Any],
+        deferred: dict[Any, Any] | None = None,
         depth: int = 0,
     ) -> None:
-        """Sort a mapping into numbers and what else is kept; below nested ones the names are dotted, as those of params."""
+        """Sort a mapping into numbers and what else is kept; below nested ones the names are dotted, as those of params.
+
+        Where there is a mapping for what is `deferred`, clones of numbers that are on a device go there.
+        """
         for name, value in values.items():
             full = f"{prefix}{text_of(name)}" if prefix else name
             kind = type(value)
             if kind not in PLAIN and depth < _MAX_NESTING and _is_nested(value):
                 try:
-                    self.gather(value, f"{text_of(full)}.", numbers, others, depth + 1)
+                    self.gather(value, f"{text_of(full)}.", numbers, others, deferred, depth + 1)
                 except Exception as error:  # any object may be passed, and any may raise
                     if is_interruption(error):
                         raise
                     text = f"The mapping {shown(full)} raised {type(error).__name__} when it was read; the rest of it is lost"
                     self._guard.lost("metric value", text, name=text_of(full), error=error)
+                continue
+            if deferred is not None and kind not in PLAIN and self._take_clone(full, value, deferred):
                 continue
             number = float(value) if kind is float or kind is bool else self._number(full, value, others)
             if number is None:
@@ -65,6 +93,18 @@ class GivenPoints:
                     name=text_of(full),
                 )
             numbers[full] = number
+
+    def _take_clone(self, name: object, value: Any, deferred: dict[Any, Any]) -> bool:
+        """Clone a value where it is, if it is on a device; tell whether it was."""
+        try:
+            if not is_on_a_device(value):
+                return False
+            deferred[name] = clone(value)
+        except Exception as error:  # as above
+            if is_interruption(error):
+                raise
+            return False  # the other way tells what is wrong with it
+        return True
 
     def _number(self, name: object, value: Any, others: dict[Any, Any]) -> float | None:
         kind = type(value)
@@ -85,9 +125,9 @@ class GivenPoints:
         self._guard.lost("metric value", lambda: _why_lost(name, value), name=text_of(name))
         return None
 
-    def usable(self, numbers: Mapping[Any, float]) -> dict[Any, float]:
+    def usable(self, numbers: Mapping[Any, _Value]) -> dict[Any, _Value]:
         """Return the numbers whose names can be used, each name once; count and tell the others."""
-        usable: dict[Any, float] = {}
+        usable: dict[Any, _Value] = {}
         seen: set[str] = set()
         for name, number in numbers.items():
             try:
@@ -156,3 +196,13 @@ def checked_step(step: Any, guard: RunGuard) -> float | None:
         ),
     )
     return None
+
+
+def is_true(value: Any) -> bool:  # whatever was passed for a truth value
+    """Return the truth value of anything; what cannot be asked counts as true."""
+    try:
+        return bool(value)
+    except Exception as error:  # any object may be passed, and any may raise
+        if is_interruption(error):
+            raise
+        return True

@@ -55,6 +55,10 @@ class Storage(Protocol):
         """
         ...
 
+    def summary_of(self, run_id: str) -> Mapping[str, Any]:
+        """Return the summary of a run, what is recorded so far included; nothing where there is no store."""
+        ...
+
     def find_artifact(self, ref: str, experiment: str) -> UsedArtifact:
         """Return the artifact that a text refers to; a name without an experiment is one of `experiment`.
 

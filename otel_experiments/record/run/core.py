@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,6 +16,7 @@ from otel_experiments.model.run import RunState
 from otel_experiments.record.base.current import RUN_KEY
 from otel_experiments.record.base.gate import Gate
 from otel_experiments.record.base.room import why_not_kept
+from otel_experiments.record.metrics.call_axis import CallAxis
 from otel_experiments.record.metrics.instruments import OwnInstruments
 from otel_experiments.record.metrics.points import PointRecorder
 from otel_experiments.record.pipeline.pipeline import Pipeline
@@ -30,8 +33,10 @@ from otel_experiments.semconv.definitions import MetricDef
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
+    from otel_experiments.model.metric import SeriesKey
     from otel_experiments.record.base.guard import RunGuard
     from otel_experiments.record.base.written import Written
+    from otel_experiments.record.pipeline.flush_report import FlushReport
 
 
 class RunCore:
@@ -45,6 +50,7 @@ class RunCore:
         generation: how many forks lie between the first process of the program and the one that the run belongs to.
         otel_span, context: the run's span in this process, and the context in which it is current.
         log: `Run.log`, without a call between.
+        axis: gives calls their steps where the run counts calls; None where each metric counts its points.
     """
 
     parts: Any = None  # a RunParts, which is made of this
@@ -67,7 +73,9 @@ class RunCore:
         self.points = PointRecorder(
             self.id, pipeline.journal, self.guard, highest, pipeline.clock, rank=rank, gate=self.gate
         )
-        self.log = self.points.log
+        counts = identity.step_axis or pipeline.settings.step_axis
+        self.axis = self._call_axis(highest) if counts == "call" else None
+        self.log = self.points.log if self.axis is None else self.axis.log
         self.pauses = Pauses(pipeline.clock)
         self.counters = counters = Counters()
         self.count_started_span = counters.count_started  # a call less for each span
@@ -78,6 +86,9 @@ class RunCore:
         self.context = context_api.get_current()
         self._stamped_ns = identity.not_before_ns
         self._collecting: set[int] = set()
+
+    def _call_axis(self, highest: Mapping[SeriesKey, float]) -> CallAxis:
+        return CallAxis(self.points, self.guard, max(filter(math.isfinite, highest.values()), default=-1.0))
 
     @property
     def is_inherited(self) -> bool:
@@ -109,6 +120,12 @@ class RunCore:
         """Write to the journal; what it does not take is a loss of the run."""
         if not self.pipeline.journal.append(payload):
             self.guard.lost(*why_not_kept(self.pipeline.journal, things), count=count)
+
+    def flush(self, timeout_s: float) -> FlushReport:
+        """Wait until what was recorded is stored and exported; see `Run.flush`."""
+        until = time.monotonic() + timeout_s
+        self.points.behind.wait(timeout_s)
+        return self.pipeline.flush(timeout_s=max(0.0, until - time.monotonic()), run_id=self.id)
 
     def write_event(
         self,

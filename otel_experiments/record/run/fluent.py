@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, Never, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Never, Self, cast
 
 from opentelemetry.trace import INVALID_SPAN
 
@@ -11,10 +11,14 @@ from otel_experiments.errors import NoActiveRunError
 from otel_experiments.model.run import RunState
 from otel_experiments.record.base.artifact_digest import ArtifactDigest
 from otel_experiments.record.base.current import active_runs, find_run
+from otel_experiments.record.base.other_trackers import bytes_among, tell_unknown
 from otel_experiments.record.pipeline.flush_report import FlushReport
 from otel_experiments.record.run.artifacts import Details
 from otel_experiments.record.run.parts import RunParts, parts_of
 from otel_experiments.record.spans.scopes import Scope
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class _NoScope:
@@ -41,7 +45,12 @@ class Fluent:
     def __init__(self, is_enabled: Callable[[], bool]) -> None:
         self._is_enabled = is_enabled
 
-    def _run(self, action: str) -> RunParts | None:
+    def run_for(self, action: str) -> RunParts | None:
+        """Return the current run; None where recording is switched off.
+
+        Raises:
+            NoActiveRunError: there is no current run.
+        """
         run = find_run()
         if run is not None:
             return parts_of(run)
@@ -49,15 +58,22 @@ class Fluent:
             raise NoActiveRunError(action=action, active=[run.name for run in active_runs.values()])
         return None
 
+    def found(self) -> RunParts | None:
+        """Return the current run; None where there is none."""
+        run = find_run()
+        return None if run is None else parts_of(run)
+
     def log(
         self,
-        values: Mapping[str, Any],
+        values: Mapping[str, Any] | None = None,
         step: float | None = None,
         commit: bool | None = None,  # noqa: FBT001 - as in other trackers
         sync: bool | None = None,  # noqa: FBT001 - as above
         *,
         epoch: float | None = None,
         phase: str | None = None,
+        time: datetime | float | None = None,
+        lazy: bool = False,
         **unknown: Never,
     ) -> None:
         """Record metric points of the current run; see `Run.log`.
@@ -65,43 +81,49 @@ class Fluent:
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self._run("log()")
+        run = self.run_for("log()")
         if run is not None:
-            run.core.log(values, step, commit, sync, epoch=epoch, phase=phase, **unknown)
+            more: dict[str, Any] = (
+                unknown if time is None and not lazy else {**unknown, "time": time, "lazy": lazy}
+            )
+            run.core.log(values, step, commit, sync, epoch=epoch, phase=phase, **more)
 
-    def log_params(self, params: object) -> None:
+    def log_params(self, params: object, **unknown: Never) -> None:
         """Record params of the current run; see `Run.log_params`.
 
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self._run("log_params()")
+        run = self.run_for("log_params()")
         if run is not None:
+            tell_unknown(run.core.guard, "log_params", unknown)
             run.recording.log_params(params)
 
-    def set_tag(self, key: str, value: object = "") -> None:
+    def set_tag(self, key: str, value: object = "", **unknown: Never) -> None:
         """Set a tag of the current run; None removes it.
 
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self._run("set_tag()")
+        run = self.run_for("set_tag()")
         if run is not None:
+            tell_unknown(run.core.guard, "set_tag", unknown)
             run.recording.set_tag(key, value)
 
-    def set_tags(self, tags: Mapping[str, object] | Iterable[str]) -> None:
+    def set_tags(self, tags: Mapping[str, object] | Iterable[str], **unknown: Never) -> None:
         """Set tags of the current run.
 
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self._run("set_tags()")
+        run = self.run_for("set_tags()")
         if run is not None:
+            tell_unknown(run.core.guard, "set_tags", unknown)
             run.recording.set_tags(tags)
 
     def log_artifact(
         self,
-        what: Any,
+        what: Any = None,
         name: str | None = None,
         type: str | None = None,  # noqa: A002 - as in other trackers
         aliases: Iterable[str] | None = None,
@@ -116,11 +138,13 @@ class Fluent:
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self._run("log_artifact()")
+        run = self.run_for("log_artifact()")
         if run is None:
             return ArtifactDigest()
+        given = dict(unknown)
+        what = bytes_among(what, given)
         found = run.artifacts.log(
-            what, name, details=Details(type, step, metadata, aliases), link=link, unknown=unknown
+            what, name, details=Details(type, step, metadata, aliases), link=link, unknown=given
         )
         return cast("ArtifactDigest", found)
 
@@ -130,7 +154,7 @@ class Fluent:
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self._run("span()")
+        run = self.run_for("span()")
         return cast("Scope", _NoScope()) if run is None else run.work.trace(name, **attributes)
 
     def finish(

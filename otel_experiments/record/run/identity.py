@@ -29,6 +29,8 @@ class RunIdentity:
     first_started_ns: int | None = None
     """When the first attempt started, and how long all earlier ones worked: the run's duration is that of all."""
     worked_ns: int = 0
+    step_axis: str = ""
+    """What counts the steps, `name` or `call`; empty for what the setting says."""
     not_before_ns: int = 0
     """What is written of this attempt is never of an earlier time, though the clock may have been set back."""
 

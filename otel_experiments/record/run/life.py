@@ -186,6 +186,7 @@ class RunLife:
             what = f"The reason why the run ended has {len(ending.reason):,} characters; {MAX_REASON_CHARS:,} are kept"
             core.guard.lost(TEXT_CUT, what, name="reason")
         try:
+            core.points.behind.wait(core.pipeline.settings.exit_timeout_s)
             self._wait_for_artifacts()
             self._write_end(ending)
         except BaseException:
@@ -287,6 +288,7 @@ class RunLife:
                 elif isinstance(core.otel_span, ReadableSpan) and not self._is_span_written:
                     core.pipeline.journal_processor.on_end(core.otel_span)
                 self._is_span_written = True
+            core.points.behind.close()
             self._take_nothing(FINISHED if core.pipeline.settings.enabled else "")
             if not self._is_last_collected:
                 self._is_last_collected = True

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, cast
 
 from otel_experiments.codec.number import plain_number
 from otel_experiments.codec.plain import plain_value
 from otel_experiments.codec.text import shown, text_of
 from otel_experiments.errors import ConfigurationError, InvalidNameError
 from otel_experiments.journal import encode
-from otel_experiments.model.batch import MetricDefinition
-from otel_experiments.model.metric import Direction
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.base.names import clean_name
 from otel_experiments.record.base.other_trackers import tell_unknown, tell_without_effect
 from otel_experiments.record.base.span_limits import MAX_ATTRIBUTES
 from otel_experiments.record.base.value_loss import Tell, tell_nobody, told_of
+from otel_experiments.record.metrics.definitions import Definitions, GivenDefinition
 from otel_experiments.record.params.config import Config
 from otel_experiments.record.params.flatten import flatten_params
 from otel_experiments.record.params.value import kept_tag
 from otel_experiments.record.run.core import RunCore
 from otel_experiments.record.run.given_values import GivenValues
+from otel_experiments.record.run.summary import RunSummary
 from otel_experiments.semconv import metrics
 
-_DIRECTION_WORDS: Final = {"min": "min", "minimize": "min", "max": "max", "maximize": "max"}
 _MAX_AMOUNT: Final = 2**63
-_DIRECTIONS: Final = (None, *get_args(Direction))
 
 
 class Recording:
@@ -34,17 +32,19 @@ class Recording:
 
     Attributes:
         config: the params, with attribute access.
+        summary: what the run comes to.
     """
 
     def __init__(self, core: RunCore, values: GivenValues) -> None:
         self._core = core
-        self._points = core.points
         self._values = values
+        self._definitions = Definitions(core.id, core.guard)
         self.config = Config(self, core.identity.params)
+        self.summary = RunSummary(core)
 
-    def log_metric(self, name: Any, value: Any, step: float | None, phase: str | None) -> None:
+    def log_metric(self, name: Any, value: Any, step: Any, phase: str | None, **at: Any) -> None:
         """Record one value of one metric."""
-        self._points.log(self._pair(name, value, "metric name"), step, phase=phase)
+        self._core.log(self._pair(name, value, "metric name"), step, phase=phase, **at)
 
     def _pair(self, name: Any, value: Any, kind: str) -> dict[Any, Any]:
         """Return the mapping of one name; an empty one, and a loss, where the name can be no key."""
@@ -61,12 +61,11 @@ class Recording:
     def define_metric(
         self,
         pattern: str,
-        direction: Direction | None,
-        words: tuple[object, object],
+        given: GivenDefinition,
         ignored: Mapping[str, object],
         unknown: Mapping[str, object],
     ) -> None:
-        """Declare which direction of a metric is better: `direction`, or what one of two `words` says of it."""
+        """Declare how the metrics are to be read that `pattern` fits."""
         core = self._core
         if core.gate.is_closed:
             core.gate.refuse("metric definition")
@@ -74,19 +73,8 @@ class Recording:
         with core.guard:
             tell_unknown(core.guard, "run.define_metric", unknown)
             tell_without_effect("run.define_metric", ignored)
-            if direction is None:
-                first, second = (_DIRECTION_WORDS.get(f"{word}") for word in words)
-                direction = cast("Direction | None", first or second)
-            if direction not in _DIRECTIONS:
-                core.guard.lost(
-                    "metric direction",
-                    f"Metric {pattern!r} has no direction {direction!r:.60}, only 'min' and 'max' (and None); "
-                    "it is declared without one",
-                    name=text_of(pattern),
-                )
-                direction = None
             try:
-                definition = MetricDefinition(core.id, clean_name(pattern, "metric name"), direction)
+                definition = self._definitions.make(pattern, given)
             except InvalidNameError as error:
                 self._refuse_name(error)
                 return

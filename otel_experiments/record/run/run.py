@@ -18,15 +18,18 @@ from otel_experiments.process.bytecode import begins_uninterrupted
 from otel_experiments.record.base import propagation
 from otel_experiments.record.base.exceptions import error_type
 from otel_experiments.record.base.other_trackers import no_attribute
+from otel_experiments.record.metrics.definitions import GivenDefinition
 from otel_experiments.record.params.config import Config
 from otel_experiments.record.pipeline.flush_report import FlushReport
 from otel_experiments.record.run.artifacts import Details
 from otel_experiments.record.run.endings import Ending
 from otel_experiments.record.run.model_link import link_model
 from otel_experiments.record.run.parts import RunParts
+from otel_experiments.record.run.summary import RunSummary
 from otel_experiments.record.spans.scopes import CheckpointScope, Scope
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Self
 
     from opentelemetry._logs import Logger
@@ -177,7 +180,7 @@ class Run:
 
     def flush(self, *, timeout_s: float = 5.0) -> FlushReport:
         """Wait until what was recorded is stored and exported; the report says how far that went."""
-        return self._core.pipeline.flush(timeout_s=timeout_s, run_id=self.id)
+        return self._core.flush(timeout_s)
 
     def environment(self, *, joins: bool = True) -> dict[str, str]:
         """Return the environment variables with which another process joins this run; sets none of them.
@@ -203,21 +206,40 @@ class Run:
         *,
         epoch: float | None = None,
         phase: str | None = None,
+        time: datetime | float | None = None,
+        lazy: bool = False,
         **unknown: Never,
     ) -> None:
         """Record one value for each metric at one step.
 
         When the call returns, SIGKILL loses none of it. Steps may repeat, go back or be floats; without one,
-        each metric gets its highest step so far plus one, from 0 on. NaN and infinities are kept exactly. `epoch` is
+        each metric gets its highest step so far plus one, from 0 on; with `step_axis="call"` all of them get the
+        number of the call. NaN and infinities are kept exactly. `epoch` is
         recorded as a metric of that name, `phase` (train, validation, test, or any text) makes a series of its
         own. Nested mappings make dotted names. Pictures, figures, tables, texts, sounds and distributions (`ox.Image`,
         `ox.Table`, ...; figures, images of Pillow and frames as they are; lists of them) are kept too, and read back by
         `ox.run(...).media`. What is neither is counted and told once for its name; the other values of the call are kept.
-        `commit` and `sync` are there for calls written for other trackers, and do nothing.
+
+        Args:
+            values: by the metric's name.
+            step: where the points are on the axis; a number.
+            commit: False lets the next call without a step go on at the step of this one. The points are recorded at once.
+            sync: does nothing; calls written for other trackers have it.
+            epoch: a value of the metric `epoch`.
+            phase: the phase of all values.
+            time: when the values were measured, by default now: a datetime (one without a zone is local time), or
+                seconds since the Unix epoch, as `time.time()` returns them.
+            lazy: tensors of torch and arrays of JAX are fetched behind: they are cloned on their device at the call, and
+                a thread fetches them in the order of the calls. They are not safe against SIGKILL when the call returns; `flush` and the
+                end of the run wait for them, and what was not fetched in time is counted.
+            **unknown: arguments that there are not; each is told and counted.
 
         Units: the metrics' own.
         """
-        self._core.log(values, step, commit, sync, epoch=epoch, phase=phase, **unknown)
+        more: dict[str, Any] = (
+            unknown if time is None and not lazy else {**unknown, "time": time, "lazy": lazy}
+        )
+        self._core.log(values, step, commit, sync, epoch=epoch, phase=phase, **more)
 
     def log_metric(
         self, name: str, value: Any, *, step: float | None = None, phase: str | None = None
@@ -230,14 +252,15 @@ class Run:
         self._recording.log_metric(name, value, step, phase)
 
     def next_step(self, name: str, *, phase: str | None = None) -> float:
-        """Return the step that the metric's next point gets when none is given."""
-        return self._core.points.next_step(name, phase)
+        """Return the step that the metric's next point gets when none is given; of the run, where it counts calls."""
+        core = self._core
+        return core.points.next_step(name, phase) if core.axis is None else core.axis.step
 
     def define_metric(
         self,
         pattern: str,
         step_metric: str | None = None,
-        step_sync: bool | None = None,  # noqa: FBT001 - as above
+        step_sync: bool | None = None,  # noqa: FBT001 - as in other trackers
         hidden: bool | None = None,  # noqa: FBT001 - as above
         summary: str | None = None,
         goal: str | None = None,
@@ -246,18 +269,28 @@ class Run:
         direction: Direction | None = None,
         **unknown: Never,
     ) -> None:
-        """Declare which direction of a metric is better (`min` or `max`); `pattern` may be a glob: `val/*`.
+        """Declare how metrics are to be read; a later call for the same pattern adds to what an earlier one said.
 
-        The arguments between are there for calls written for other trackers: `goal` and `summary` say the direction
-        where they can, the others do nothing.
+        Args:
+            pattern: the metric's name, or a glob such as `val/*`; a name counts before globs, a longer glob before a shorter.
+            step_metric: the metric that is the x axis where its curve is read and drawn, such as `epoch`.
+            step_sync: False does nothing: a point always stands at the axis' latest value before it.
+            hidden: tables of all metrics leave it out.
+            summary: what the run's summary has of it: `min`, `max`, `mean`, `last`, `first`, `best`, `none`, or several
+                with commas between; by default the last value.
+            goal: `minimize` or `maximize`; the same as `direction`.
+            overwrite: forget what earlier calls said.
+            direction: which values are better, `min` or `max`.
+            **unknown: arguments that there are not; each is told and counted.
         """
-        ignored = {
-            "step_metric": step_metric,
-            "step_sync": step_sync,
-            "hidden": hidden,
-            "overwrite": overwrite,
-        }
-        self._recording.define_metric(pattern, direction, (goal, summary), ignored, unknown)
+        given = GivenDefinition(direction, goal, summary, step_metric, hidden, overwrite)
+        ignored = {"step_sync": step_sync if step_sync is False else None}
+        self._recording.define_metric(pattern, given, ignored, unknown)
+
+    @property
+    def summary(self) -> RunSummary:
+        """What the run comes to; a value that is set wins over the metric of that name: `run.summary["best"] = 0.93`."""
+        return self._recording.summary
 
     @property
     def config(self) -> Config:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Final
+from typing import Final, get_args
 
 from otel_experiments.codec.plain import TEXT_CHANGED
 from otel_experiments.codec.text import clean_text, shown
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.model.run import FACT_ATTRIBUTES, RunFacts
 from otel_experiments.model.run import Run as RunRecord
+from otel_experiments.record.base.settings import StepAxis
 from otel_experiments.record.base.value_loss import Tell
 
 _MAX_ATTRIBUTE_CHARS: Final = 1_000
@@ -28,6 +29,36 @@ class RunSpec:
     seed: int | None = None
     parent: object = None  # a `Run`, which `create_run` checks
     pending: bool = False
+    step_axis: StepAxis | None = None
+
+
+def checked_resume(resume: object) -> str:
+    """Return the id of the run that is to go on.
+
+    Raises:
+        ConfigurationError: it is no text.
+    """
+    if isinstance(resume, str):
+        return resume
+    raise ConfigurationError(
+        f"resume={resume!r} cannot be used: it is of type {type(resume).__name__}.\n  Pass the id of a stored run."
+    )
+
+
+def checked_axis(step_axis: object) -> str:
+    """Return what counts the steps, as it was given; empty where it was not.
+
+    Raises:
+        ConfigurationError: it is neither of the two.
+    """
+    if step_axis is None:
+        return ""
+    if not isinstance(step_axis, str) or step_axis not in get_args(StepAxis):
+        raise ConfigurationError(
+            f"step_axis={shown(step_axis)} cannot be used: it is neither 'name' nor 'call'.\n"
+            "  Pass 'call' to count the calls of log, or 'name' to count each metric's points."
+        )
+    return step_axis
 
 
 def given_facts(**given: str | None) -> RunFacts:

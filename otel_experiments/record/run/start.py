@@ -40,7 +40,7 @@ from otel_experiments.record.run.own_life import OwnLife
 from otel_experiments.record.run.parts import RunParts
 from otel_experiments.record.run.recording import clean_tags
 from otel_experiments.record.run.run import Run
-from otel_experiments.record.run.spec import RunSpec, merged_facts
+from otel_experiments.record.run.spec import RunSpec, checked_axis, merged_facts
 from otel_experiments.record.system import environment
 from otel_experiments.record.system.git import git_attributes
 from otel_experiments.semconv import SCHEMA_URL, values
@@ -221,6 +221,7 @@ def _identity_of(
         parent_run_id=parent_id if parent_id is not None else known.parent_run_id,
         seed=spec.seed,
         attempt=known.attempt + 1,
+        step_axis=checked_axis(spec.step_axis),
         params=params,
         tags=clean_tags(spec.tags, tell=tell) if spec.tags is not None else {},
         first_created_ns=known.created_ns if known.attempt else None,
@@ -265,6 +266,8 @@ def _parent_id(pipeline: Pipeline, parent: object) -> str | None:
     if parent is None:
         enclosing = _enclosing_run(pipeline)
         return read_parent_run(os.environ) if enclosing is None else enclosing.id
+    if isinstance(parent, str) and model.is_run_id(parent):
+        return parent
     if not isinstance(parent, Run):
         raise ConfigurationError(
             f"parent={shown(parent)} is of type {type(parent).__name__}, not a run.\n"

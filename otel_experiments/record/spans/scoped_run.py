@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Never, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from otel_experiments.record.base.ports import ProvidersPort
 
@@ -82,14 +82,14 @@ class ScopedRun(Protocol):
 
     def log(
         self,
-        values: Mapping[str, Any],
+        values: Mapping[str, Any] | None = None,
         step: float | None = None,
         commit: bool | None = None,  # noqa: FBT001 - as in other trackers
         sync: bool | None = None,  # noqa: FBT001 - as above
         *,
         epoch: float | None = None,
         phase: str | None = None,
-        **unknown: Never,
+        **more: Any,
     ) -> None:
         """Record metric points."""
         ...

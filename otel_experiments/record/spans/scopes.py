@@ -35,6 +35,7 @@ from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.definitions import MetricDef
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Self
 
     from otel_experiments.model.span import AttributeValue
@@ -124,10 +125,15 @@ class Scope:
         *,
         epoch: float | None = None,
         phase: str | None = None,
+        time: datetime | float | None = None,
+        lazy: bool = False,
         **unknown: Never,
     ) -> None:
         """Record metric points of the run; see `Run.log`."""
-        self._run.log(values, step, commit, sync, epoch=epoch, phase=phase, **unknown)
+        more: dict[str, Any] = (
+            unknown if time is None and not lazy else {**unknown, "time": time, "lazy": lazy}
+        )
+        self._run.log(values, step, commit, sync, epoch=epoch, phase=phase, **more)
 
     def __enter__(self) -> Self:
         run = self._run

@@ -11,15 +11,16 @@ from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import dump_value, load_attributes, load_value
 from otel_experiments.errors import JournalMovedError
 from otel_experiments.model.arrivals import arrivals, joined, key_of
-from otel_experiments.model.batch import JournalAdvance, MetricDefinition, ParamSet, TagSet, WriteBatch
+from otel_experiments.model.batch import JournalAdvance, ParamSet, SummarySet, TagSet, WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import Direction, PointBlock, Points, SeriesKey, Summary
+from otel_experiments.model.metric import PointBlock, Points, SeriesKey, Summary
 from otel_experiments.model.run import Run
 from otel_experiments.model.span import Attributes, Resource, Scope, Span
 from otel_experiments.model.unsent import Unsent
 from otel_experiments.store.memory.artifacts import Artifacts, plain_batch
 from otel_experiments.store.memory.artifacts import take as take_artifacts
+from otel_experiments.store.memory.labels import Labels
 from otel_experiments.store.memory.output import trim_output
 from otel_experiments.store.semantics.attached import counts_by_series, without
 from otel_experiments.store.semantics.identity import (
@@ -38,7 +39,7 @@ from otel_experiments.store.semantics.run import (
     placeholder,
 )
 from otel_experiments.store.semantics.span import SpanKey, StoredSpan, latest_forms, received_forms
-from otel_experiments.store.semantics.summary import Axis, as_floats, direction_of, merge, summarize
+from otel_experiments.store.semantics.summary import Axis, as_floats, merge, summarize
 
 _Item = TypeVar("_Item", LogRecord, InstrumentPoint)
 
@@ -59,9 +60,7 @@ class Contents:
 
     runs: dict[str, StoredRun] = field(default_factory=dict)
     experiments: dict[str, int] = field(default_factory=dict)
-    params: dict[tuple[str, str], ParamSet] = field(default_factory=dict)
-    tags: dict[tuple[str, str], TagSet] = field(default_factory=dict)
-    definitions: dict[str, dict[str, Direction | None]] = field(default_factory=dict)
+    labels: Labels = field(default_factory=Labels)
     histories: dict[str, dict[SeriesKey, History]] = field(default_factory=dict)
     spans: dict[tuple[str, str], Span] = field(default_factory=dict)
     log_records: dict[str, LogRecord] = field(default_factory=dict)
@@ -103,8 +102,7 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
     _take_named_runs(contents, news, batch)
 
     contents.runs.update(news.runs)
-    contents.params.update(news.params)
-    contents.tags.update(news.tags)
+    contents.labels.update(news.labels)
     contents.spans.update(news.spans)
     contents.attached.difference_update(own)
     contents.joined.difference_update(own)
@@ -122,7 +120,7 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
     contents.attached.update(key for key, point in news.instrument_points.items() if point.given_ns)
     contents.joined.update(news.joined)
     contents.joined.update(key for key, record in news.log_records.items() if record.given_ns == 0)
-    _define(contents, batch.metric_definitions)
+    _direct(contents, news.labels.definitions)
     take_artifacts(contents.artifacts, artifacts)
     # Points are what must not be put in place twice: nothing is called from here to the offsets that could raise.
     for histories, key, history, added in grown:
@@ -174,11 +172,11 @@ def _note_unsent(contents: Contents, batch: WriteBatch) -> None:
                 contents.unsent[key] = joined(row, arrival)
 
 
-def _define(contents: Contents, definitions: Iterable[MetricDefinition]) -> None:
-    for definition in definitions:
-        contents.definitions.setdefault(definition.run_id, {})[definition.pattern] = definition.direction
-        for key, history in contents.histories.get(definition.run_id, {}).items():
-            direction = _direction(contents, definition.run_id, key)
+def _direct(contents: Contents, run_ids: Iterable[str]) -> None:
+    """Give the series of runs whose metrics were defined their direction."""
+    for run_id in run_ids:
+        for key, history in contents.histories.get(run_id, {}).items():
+            direction = contents.labels.direction(run_id, key.name)
             history.summary = replace(history.summary, direction=direction)
 
 
@@ -212,20 +210,12 @@ def _take_runs(contents: Contents, news: Contents, batch: WriteBatch) -> None:
 
 
 def _take_labels(contents: Contents, news: Contents, batch: WriteBatch) -> None:
-    for param in batch.params:
-        _ensure(contents, news, param.run_id, max(0, param.time_ns))
-        place = (param.run_id, param.key)
-        known = news.params.get(place) or contents.params.get(place)
-        if known is None or param.time_ns >= known.time_ns:
-            news.params[place] = replace(param, value=load_value(dump_value(param.value)))
-    for tag in batch.tags:
-        _ensure(contents, news, tag.run_id, max(0, tag.time_ns))
-        place = (tag.run_id, tag.key)
-        known_tag = news.tags.get(place) or contents.tags.get(place)
-        if known_tag is None or tag.time_ns >= known_tag.time_ns:
-            news.tags[place] = tag
+    told: list[ParamSet | SummarySet | TagSet] = [*batch.params, *batch.summaries, *batch.tags]
+    for one in told:
+        _ensure(contents, news, one.run_id, max(0, one.time_ns))
     for definition in batch.metric_definitions:
         _ensure(contents, news, definition.run_id, 0)
+    news.labels = contents.labels.with_news(batch)
 
 
 def _take_spans(contents: Contents, news: Contents, batch: WriteBatch) -> set[SpanKey]:
@@ -335,10 +325,9 @@ def _grown(contents: Contents, news: Contents, batch: WriteBatch) -> list[_Grown
         added = _added(history, those)
         if added is None:
             continue
-        told = {one.pattern: one.direction for one in batch.metric_definitions if one.run_id == run_id}
-        if history is None or told:
-            rules = contents.definitions.get(run_id, {}) | told
-            added.summary = replace(added.summary, direction=direction_of(key.name, rules.items()))
+        if history is None or run_id in news.labels.definitions:
+            direction = contents.labels.direction(run_id, key.name, news.labels)
+            added.summary = replace(added.summary, direction=direction)
         grown.append((histories, key, history, added))
     return grown
 
@@ -361,10 +350,6 @@ def _added(history: History | None, parts: Iterable[tuple[Axis, array[float], Po
         found = summarize(axis, column)
         summary = found if summary is None else merge(summary, found)
     return None if summary is None or not values else History(steps, times_ns, values, summary)
-
-
-def _direction(contents: Contents, run_id: str, key: SeriesKey) -> Direction | None:
-    return direction_of(key.name, contents.definitions.get(run_id, {}).items())
 
 
 def _plain(attributes: Attributes) -> Attributes:

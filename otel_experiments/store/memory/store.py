@@ -14,7 +14,7 @@ from typing import Self
 from otel_experiments.errors import QueryError, StoreClosedError, StoreReadOnlyError
 from otel_experiments.model.artifact import ArtifactQuery, ArtifactUsed, StoredArtifact
 from otel_experiments.model.attachment import TelemetryGroup, TelemetryQuery
-from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.batch import MetricDefinition, ParamSet, SummarySet, WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.loss import Loss
@@ -142,21 +142,27 @@ class MemoryStore:
     def params(self, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
         """Return the flat params (dotted keys) of each run; runs without any map to an empty dict."""
         with self._open() as contents:
-            wanted: dict[str, dict[str, ParamValue]] = {run_id: {} for run_id in run_ids}
-            for run_id, key in sorted(contents.params):
-                if run_id in wanted:
-                    wanted[run_id][key] = contents.params[run_id, key].value
-            return wanted
+            return contents.labels.params_of(run_ids)
+
+    def param_sets(self, run_id: str) -> list[ParamSet]:
+        """Return every value that the run's params were given, by key and time."""
+        with self._open() as contents:
+            return contents.labels.param_sets(run_id)
+
+    def summary_sets(self, run_id: str) -> list[SummarySet]:
+        """Return what the program set in the summary of the run itself, by key."""
+        with self._open() as contents:
+            return contents.labels.summary_sets(run_id)
+
+    def metric_definitions(self, run_id: str) -> list[MetricDefinition]:
+        """Return how the run's metrics are to be read, by pattern."""
+        with self._open() as contents:
+            return contents.labels.definitions_of(run_id)
 
     def tags(self, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """Return the tags of each run."""
         with self._open() as contents:
-            wanted: dict[str, dict[str, str]] = {run_id: {} for run_id in run_ids}
-            for run_id, key in sorted(contents.tags):
-                value = contents.tags[run_id, key].value
-                if run_id in wanted and value is not None:
-                    wanted[run_id][key] = value
-            return wanted
+            return contents.labels.tags_of(run_ids)
 
     def series(self, run_ids: Sequence[str], *, name: str | None = None) -> dict[str, list[Series]]:
         """Return the series of each run with their summaries, by (name, phase)."""
@@ -345,10 +351,10 @@ class _Finder:
                 state = self._state(stored.run)
                 return run_value(stored.run, name, state=state, is_placeholder=stored.is_placeholder)
             case ParamField(key):
-                param = self._contents.params.get((run_id, key))
+                param = self._contents.labels.params.get((run_id, key))
                 return MISSING if param is None else param.value
             case TagField(key):
-                tag = self._contents.tags.get((run_id, key))
+                tag = self._contents.labels.tags.get((run_id, key))
                 return MISSING if tag is None or tag.value is None else tag.value
             case MetricField(name, stat, phase):
                 histories = self._contents.histories.get(run_id, {})

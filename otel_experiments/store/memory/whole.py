@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from otel_experiments.model.batch import MetricDefinition, WriteBatch
+from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import PointBlock
 from otel_experiments.store.memory import artifacts as _artifacts
 from otel_experiments.store.memory.contents import Contents
@@ -64,8 +64,8 @@ def whole_run(contents: Contents, run_id: str | None) -> Iterator[WriteBatch]:
     yield from _artifacts.of_run(contents.artifacts, run_id)
     stored = contents.runs.get(run_id)
     batch = WriteBatch() if stored is None else news_of(stored)
-    batch.params += [param for (owner, _), param in sorted(contents.params.items()) if owner == run_id]
-    batch.tags += [tag for (owner, _), tag in sorted(contents.tags.items()) if owner == run_id]
-    definitions = sorted(contents.definitions.get(run_id, {}).items())
-    batch.metric_definitions += [MetricDefinition(run_id, *definition) for definition in definitions]
+    batch.params += contents.labels.param_sets(run_id)
+    batch.summaries += contents.labels.summary_sets(run_id)
+    batch.tags += contents.labels.tag_sets(run_id)
+    batch.metric_definitions += contents.labels.definitions_of(run_id)
     yield batch

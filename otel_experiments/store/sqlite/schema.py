@@ -437,7 +437,43 @@ _V5 = (
     "create index log_records_joined on log_records (trace_id) where attached_ns = 0",
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2, _V3, _V4, _V5)
+_V6 = (
+    # The values that later ones replaced: a param that changes keeps its history.
+    """
+    create table param_history (
+      run_id text not null references runs (run_id) on delete cascade,
+      key text not null,
+      time_ns integer not null,
+      value_json text not null,
+      primary key (run_id, key, time_ns)
+    ) without rowid
+    """,
+    # What a program sets in the summary of its run, with the columns of params.
+    """
+    create table summaries (
+      run_id text not null references runs (run_id) on delete cascade,
+      key text not null,
+      type text not null check (type in ('str', 'int', 'float', 'bool', 'null', 'list')),
+      value_text text,
+      value_number,
+      value_bool integer,
+      value_json text not null,
+      time_ns integer not null,
+      primary key (run_id, key)
+    ) without rowid
+    """,
+    "create index summaries_by_number on summaries (key, value_number, run_id) where value_number is not null",
+    "create index summaries_by_text on summaries (key, value_text, run_id) where value_text is not null",
+    """
+    create index summaries_by_other on summaries (key, type, value_bool, run_id)
+      where value_number is null and value_text is null
+    """,
+    "alter table metric_definitions add column step_metric text not null default ''",
+    "alter table metric_definitions add column summary text not null default ''",
+    "alter table metric_definitions add column is_hidden integer not null default 0",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2, _V3, _V4, _V5, _V6)
 """Migration i leads from schema version i to i + 1."""
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)

@@ -24,7 +24,7 @@ from otel_experiments.store.sqlite.settled import UNSETTLED, mark, segment_offse
 if TYPE_CHECKING:
     from otel_experiments.model.artifact import ArtifactQuery, ArtifactUsed, StoredArtifact
     from otel_experiments.model.attachment import TelemetryGroup, TelemetryQuery
-    from otel_experiments.model.batch import WriteBatch
+    from otel_experiments.model.batch import MetricDefinition, ParamSet, SummarySet, WriteBatch
     from otel_experiments.model.instrument import InstrumentPoint
     from otel_experiments.model.log import LogRecord
     from otel_experiments.model.loss import Loss
@@ -134,6 +134,18 @@ class SqliteStore:
     def params(self, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
         """Return the flat params (dotted keys) of each run; runs without any map to an empty dict."""
         return read(self._database, _read_run.params, run_ids)
+
+    def param_sets(self, run_id: str) -> list[ParamSet]:
+        """Return every value that the run's params were given, by key and time."""
+        return read(self._database, _read_run.param_sets, run_id)
+
+    def summary_sets(self, run_id: str) -> list[SummarySet]:
+        """Return what the program set in the summary of the run itself, by key."""
+        return read(self._database, _read_run.summary_sets, run_id)
+
+    def metric_definitions(self, run_id: str) -> list[MetricDefinition]:
+        """Return how the run's metrics are to be read, by pattern."""
+        return read(self._database, _read_run.metric_definitions, run_id)
 
     def tags(self, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """Return the tags of each run."""

@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from otel_experiments.codec.values import load_value
-from otel_experiments.model.batch import MetricDefinition, ParamSet, TagSet, WriteBatch
+from otel_experiments.model.batch import TagSet, WriteBatch
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.semantics.given import as_given
@@ -24,6 +23,7 @@ from otel_experiments.store.semantics.news import news_of
 from otel_experiments.store.semantics.pages import WHOLE_ITEMS, WHOLE_POINTS
 from otel_experiments.store.semantics.run import StoredRun
 from otel_experiments.store.sqlite import read_artifacts as _read_artifacts
+from otel_experiments.store.sqlite import read_run as _read_run
 from otel_experiments.store.sqlite import read_telemetry as _read_telemetry
 from otel_experiments.store.sqlite.chunk import decode_floats, decode_times
 from otel_experiments.store.sqlite.database import Database
@@ -63,9 +63,7 @@ _CHUNK: Final = """
 """
 # Indexes: the primary keys.
 _RUN: Final = f"select {RUN_COLUMNS}, {', '.join(STORED)} from runs left join resources using (resource_id) where run_id = ?"
-_PARAMS: Final = "select key, value_json, time_ns from params where run_id = ? order by key"
 _TAGS: Final = "select key, value, time_ns from tags where run_id = ? order by key"
-_DEFINITIONS: Final = "select pattern, direction from metric_definitions where run_id = ? order by pattern"
 
 
 class _Stretch(NamedTuple):
@@ -198,12 +196,6 @@ def _run_itself(connection: sqlite3.Connection, run_id: str) -> WriteBatch:
     def place(row: tuple[object, ...]) -> str:
         return f"run_id = {sql_literal(run_id)} and key = {sql_literal(row[0])}"
 
-    def param(row: tuple[object, ...]) -> ParamSet:
-        key, value, time_ns = row
-        check_texts(key)
-        check_numbers(time_ns)
-        return ParamSet(run_id, key, load_value(value), time_ns)  # type: ignore[arg-type] # checked
-
     def tag(row: tuple[object, ...]) -> TagSet:
         key, value, time_ns = row
         check_texts(key, value or "")
@@ -213,10 +205,8 @@ def _run_itself(connection: sqlite3.Connection, run_id: str) -> WriteBatch:
     def ask(sql: str) -> list[tuple[object, ...]]:
         return connection.execute(sql, (run_id,)).fetchall()
 
-    batch.params += readable(connection, ask(_PARAMS), param, table="params", key=place)  # type: ignore[arg-type] # rows are tuples
-    batch.tags += readable(connection, ask(_TAGS), tag, table="tags", key=place)  # type: ignore[arg-type] # as above
-    batch.metric_definitions += [
-        MetricDefinition(run_id, pattern, direction)
-        for pattern, direction in connection.execute(_DEFINITIONS, (run_id,))
-    ]
+    batch.params += _read_run.param_sets(connection, run_id)
+    batch.summaries += _read_run.summary_sets(connection, run_id)
+    batch.tags += readable(connection, ask(_TAGS), tag, table="tags", key=place)  # type: ignore[arg-type] # rows are tuples
+    batch.metric_definitions += _read_run.metric_definitions(connection, run_id)
     return batch

@@ -75,6 +75,8 @@ class BatchWriter:
             )  # fmt: skip
         if batch.params:
             self._runs.write_params(connection, batch.params)
+        if batch.summaries:
+            self._runs.write_summaries(connection, batch.summaries)
         if batch.tags:
             self._runs.write_tags(connection, batch.tags)
         if batch.metric_definitions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, cast
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import dump_value
@@ -14,6 +14,7 @@ from otel_experiments.model.batch import (
     ParamSet,
     RunSighting,
     RunStateChange,
+    SummarySet,
     TagSet,
 )
 from otel_experiments.model.metric import Direction
@@ -38,13 +39,26 @@ _UPSERT_EXPERIMENT: Final = """
     insert into experiments (name, created_ns) values (?, ?)
     on conflict (name) do update set created_ns = min(created_ns, excluded.created_ns)
 """
-_UPSERT_PARAM: Final = """
-    insert into params (run_id, key, type, value_text, value_number, value_bool, value_json, time_ns)
+_UPSERT_VALUE: Final = """
+    insert into {table} (run_id, key, type, value_text, value_number, value_bool, value_json, time_ns)
     values (?, ?, ?, ?, ?, ?, ?, ?)
     on conflict (run_id, key) do update set
       type = excluded.type, value_text = excluded.value_text, value_number = excluded.value_number,
       value_bool = excluded.value_bool, value_json = excluded.value_json, time_ns = excluded.time_ns
-    where excluded.time_ns >= params.time_ns
+    where excluded.time_ns >= {table}.time_ns
+"""
+_UPSERT_PARAM: Final = _UPSERT_VALUE.format(table="params")
+_UPSERT_SUMMARY: Final = _UPSERT_VALUE.format(table="summaries")
+# Index: the primary keys.
+_HAS_PARAMS: Final = "select 1 from params where run_id = ? limit 1"
+_KEEP_REPLACED: Final = """
+    insert or ignore into param_history (run_id, key, time_ns, value_json)
+    select run_id, key, time_ns, value_json from params
+    where run_id = ? and key = ? and time_ns >= 0 and time_ns < ?
+"""
+_KEEP_EARLIER: Final = """
+    insert or ignore into param_history (run_id, key, time_ns, value_json)
+    select run_id, key, ?, ? from params where run_id = ? and key = ? and time_ns > ?
 """
 _UPSERT_TAG: Final = """
     insert into tags (run_id, key, value, time_ns) values (?, ?, ?, ?)
@@ -52,8 +66,10 @@ _UPSERT_TAG: Final = """
     where excluded.time_ns >= tags.time_ns
 """
 _UPSERT_DEFINITION: Final = """
-    insert into metric_definitions (run_id, pattern, direction) values (?, ?, ?)
-    on conflict (run_id, pattern) do update set direction = excluded.direction
+    insert into metric_definitions (run_id, pattern, direction, step_metric, summary, is_hidden)
+    values (?, ?, ?, ?, ?, ?)
+    on conflict (run_id, pattern) do update set direction = excluded.direction,
+      step_metric = excluded.step_metric, summary = excluded.summary, is_hidden = excluded.is_hidden
 """
 
 _MOST_KNOWN: Final = 10_000
@@ -114,10 +130,29 @@ class RunWriter:
             self._remember(stored.run.run_id)
 
     def write_params(self, connection: sqlite3.Connection, params: Sequence[ParamSet]) -> None:
-        """Set params; the latest time wins."""
+        """Set params; the latest time wins, and the values of earlier times are kept as the param's history."""
         for param in params:
             self.ensure(connection, param.run_id, max(0, param.time_ns))
-        connection.executemany(_UPSERT_PARAM, [_param_row(param) for param in params])
+        rows = [_param_row(param) for param in params]
+        run_ids = {param.run_id for param in params}
+        is_first = len({row[:2] for row in rows}) == len(rows) and not any(
+            connection.execute(_HAS_PARAMS, (run_id,)).fetchone() for run_id in run_ids
+        )
+        if is_first:  # nothing is replaced: the way of a run's config
+            connection.executemany(_UPSERT_PARAM, rows)
+            return
+        for row in rows:
+            run_id, key, *_, value_json, time_ns = row
+            connection.execute(_KEEP_REPLACED, (run_id, key, time_ns))
+            connection.execute(_UPSERT_PARAM, row)
+            if cast("int", time_ns) >= 0:  # a rank's is no time
+                connection.execute(_KEEP_EARLIER, (time_ns, value_json, run_id, key, time_ns))
+
+    def write_summaries(self, connection: sqlite3.Connection, summaries: Sequence[SummarySet]) -> None:
+        """Set values of summaries; the latest time wins."""
+        for one in summaries:
+            self.ensure(connection, one.run_id, one.time_ns)
+        connection.executemany(_UPSERT_SUMMARY, [_param_row(one) for one in summaries])
 
     def write_tags(self, connection: sqlite3.Connection, tags: Sequence[TagSet]) -> None:
         """Set or remove tags; the latest time wins. A removed tag stays as a row without a value."""
@@ -144,7 +179,17 @@ class RunWriter:
             self.ensure(connection, definition.run_id, 0)
         connection.executemany(
             _UPSERT_DEFINITION,
-            [(one.run_id, clean_text(one.pattern), one.direction) for one in definitions],
+            [
+                (
+                    one.run_id,
+                    clean_text(one.pattern),
+                    one.direction,
+                    clean_text(one.step_metric),
+                    one.summary,
+                    one.is_hidden,
+                )
+                for one in definitions
+            ],
         )
         for run_id in dict.fromkeys(one.run_id for one in definitions):
             rules = definitions_of(connection, run_id)
@@ -189,7 +234,7 @@ def param_type(value: ParamValue) -> str:
     return "list"
 
 
-def _param_row(param: ParamSet) -> tuple[str | float | None, ...]:
+def _param_row(param: ParamSet | SummarySet) -> tuple[str | float | None, ...]:
     kind, value = param_type(param.value), param.value
     text = clean_text(value) if isinstance(value, str) else None
     truth = int(value) if isinstance(value, bool) else None

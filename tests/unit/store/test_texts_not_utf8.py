@@ -18,8 +18,8 @@ from otel_experiments.model.unsent import SIGNALS, Unsent
 from otel_experiments.store import open_store
 
 TABLES = (
-    "artifact_aliases", "artifact_uses", "artifact_versions", "artifacts", "axes", "chunks", "experiments", "instrument_points", "log_records", "metric_definitions", "params", "resources",
-    "runs", "scopes", "segments", "series", "span_events", "span_links", "spans", "tags", "unsent",
+    "artifact_aliases", "artifact_uses", "artifact_versions", "artifacts", "axes", "chunks", "experiments", "instrument_points", "log_records", "metric_definitions", "param_history", "params", "resources",
+    "runs", "scopes", "segments", "series", "span_events", "span_links", "spans", "summaries", "tags", "unsent",
 )  # fmt: skip
 SEARCHES = (
     'params.opt.matches("a.*")', "params.layers.contains(1)", 'params.opt.contains("a")', 'params.opt == "adam"',
@@ -37,7 +37,9 @@ def recorded(tmp_path_factory):
     for name, experiment in (("bad", "first"), ("good", "second")):
         config = {"lr": 0.1, "opt": "adam", "layers": [1, 2]}
         with ox.start_run(name, experiment=experiment, config=config, tags={"team": "a"}) as run:
-            run.define_metric("loss", direction="min")
+            run.define_metric("loss", direction="min", step_metric="epoch", summary="min")
+            run.config.opt = "sgd"
+            run.summary["best"] = "a text"
             for step in range(3):
                 run.log({"loss": 1 / (step + 1)}, step=step)
             with run.stage("load") as load:
@@ -111,10 +113,11 @@ def ask_everything(path):
             [(one.name, one.aliases, one.metadata) for one in run.artifacts.all()]
             [list(series) for series in run.media.values()]
             reader.store.artifact_uses(run_ids=(run.id,))
-            dict(run.params), dict(run.tags)
+            dict(run.params), dict(run.tags), dict(run.summary), dict(run.params.changed)
             for series in run.metrics.all():
                 series.points()
                 series.band(buckets=2)
+                assert series.is_hidden is False
             reader.store.losses([run.id])
             for signal in SIGNALS:
                 list(reader.store.stored_pages(run.id, signal))
@@ -146,6 +149,7 @@ def test_a_text_that_is_not_utf8_fails_no_question(recorded, tmp_path, table):
         ("runs", "run_id"), ("runs", "name"), ("runs", "parent_run_id"), ("spans", "parent_span_id"),
         ("spans", "run_id"), ("scopes", "name"), ("resources", "schema_url"), ("log_records", "trace_id"),
         ("log_records", "attributes"), ("experiments", "name"), ("tags", "key"), ("series", "phase"),
+        ("params", "value_json"), ("param_history", "value_json"), ("summaries", "key"), ("metric_definitions", "summary"),
         ("instrument_points", "name"), ("chunks", "maximum"), ("axes", "steps_data"),
     ],
 )  # fmt: skip
