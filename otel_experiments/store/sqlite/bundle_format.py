@@ -65,6 +65,10 @@ _LARGEST_PAGE_BYTES: Final = 65_536
 """What the size 1 in the header stands for."""
 
 
+class _Text(bytes):
+    """The bytes of a text, which need be no UTF-8, as opposed to those of a blob."""
+
+
 def is_bundle_header(header: bytes) -> bool:
     """Tell whether a SQLite file that begins so is a bundle."""
     return len(header) >= HEADER_BYTES and _HEADER.unpack_from(header)[2] == BUNDLE_APPLICATION_ID
@@ -106,11 +110,11 @@ def rows_digest(connection: sqlite3.Connection) -> str:
     """Return the digest of all rows but the manifest and the bytes.
 
     It is SHA-256 over the tables in order of their names. Of each table come its name and those of its columns, then its
-    rows in the order of its primary key. Texts are UTF-8; a value is a letter for its type, its length in bytes, `:`, and its
-    bytes: `n` null, `i` an integer in decimal digits, `f` a float of eight bytes, big-endian, `s` a text or a blob.
+    rows in the order of its primary key. A value is a letter for its type, its length in bytes, `:`, and its
+    bytes: `n` null, `i` an integer in decimal digits, `f` a float of eight bytes, big-endian, `s` a text in UTF-8, `b` a blob.
     """
     hashed = sha256()
-    before, connection.text_factory = connection.text_factory, bytes
+    before, connection.text_factory = connection.text_factory, _Text
     try:
         names = sorted(
             name.decode()
@@ -122,7 +126,7 @@ def rows_digest(connection: sqlite3.Connection) -> str:
                 continue
             columns = connection.execute(f'pragma table_info("{name}")').fetchall()
             keys = sorted((column[5], column[1]) for column in columns if column[5])
-            hashed.update(_encoded((name.encode(), *(column[1] for column in columns))))
+            hashed.update(_encoded((_Text(name.encode()), *(column[1] for column in columns))))
             order = ", ".join(f'"{key.decode()}"' for _, key in keys) or "rowid"
             for row in connection.execute(f'select * from "{name}" order by {order}'):
                 hashed.update(_encoded(row))
@@ -144,7 +148,7 @@ def manifest_digest(connection: sqlite3.Connection) -> str:
     of `sqlite_master`, by type and name; values are written as for `rows_digest`.
     """
     hashed = sha256()
-    before, connection.text_factory = connection.text_factory, bytes
+    before, connection.text_factory = connection.text_factory, _Text
     try:
         said = "select key, value from bundle_manifest where key <> ? order by key"
         for row in connection.execute(said, (MANIFEST_DIGEST,)):
@@ -164,8 +168,10 @@ def _encoded(row: tuple[bytes | int | float | None, ...]) -> bytes:
         match value:
             case None:
                 parts.append(b"n0:")
-            case bytes():
+            case _Text():
                 parts.append(b"s%d:%b" % (len(value), value))
+            case bytes():
+                parts.append(b"b%d:%b" % (len(value), value))
             case int():
                 digits = b"%d" % value
                 parts.append(b"i%d:%b" % (len(digits), digits))

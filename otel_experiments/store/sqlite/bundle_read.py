@@ -198,7 +198,9 @@ def _expected_columns(version: int) -> dict[str, list[tuple[object, ...]]]:
 
 def _columns(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
     found = connection.execute("select name from sqlite_master where type = 'table'")
-    names = [name for (name,) in found if not name.startswith("sqlite_")]
+    names = [
+        str(name) for (name,) in found if not str(name).startswith("sqlite_")
+    ]  # a changed one may be a blob
     return {
         name: connection.execute("select name, type, pk from pragma_table_info(?)", (name,)).fetchall()
         for name in names

@@ -320,9 +320,10 @@ def test_other_tables_than_those_of_a_bundle_are_refused(made, statement, found)
         ox.open(changed(made, statement))
 
 
-def test_rows_that_were_changed_are_found(made, tmp_path):
-    """A row that is not as it was made shows in a check, and such a bundle is not imported."""
-    changed(made, "update runs set reason = 'none' where name = 'run-1'")
+@pytest.mark.parametrize("value", ["'none'", "x''"])
+def test_rows_that_were_changed_are_found(made, tmp_path, value):
+    """A row that is not as it was made, in value or type, shows in a check, and such a bundle is not imported."""
+    changed(made, f"update runs set description = {value} where name = 'run-1'")
 
     assert check_bundle_file(made)[1] == ["its rows are not those that it was made with"]
     with pytest.raises(StoreDamagedError, match="its rows are not those"):
