@@ -18,6 +18,7 @@ from otel_experiments.artifacts.hashing import PIECE_BYTES
 from otel_experiments.artifacts.protocol import FolderEntry
 from otel_experiments.artifacts.verified import open_verified
 from otel_experiments.errors import ArtifactDamagedError, ArtifactMissingError
+from otel_experiments.model.artifact import parse_digest
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_regular
 from otel_experiments.process.temporary import TemporaryFolder
@@ -48,7 +49,10 @@ class BundleBlobs:
 
         It is gone when the process ends.
         """
-        if not self.has(digest):
+        known = parse_digest(digest)
+        if (
+            known is None or known[1] or not self.has(digest)
+        ):  # what is no digest may be a path that leads elsewhere
             return None
         path = _taken_out().path / digest.rpartition(":")[2]
         if not is_regular(path):

@@ -359,6 +359,21 @@ def test_no_file_is_made_of_what_a_bundle_lacks(make, tmp_path):
         ox.artifact("model", store=tmp_path / "x.oxb").path()
 
 
+def test_a_digest_that_is_a_path_is_no_file(make, tmp_path):
+    """Where a forged bundle names a path as the digest of bytes, no file of this machine is given for them."""
+    make.log("a.db", "model", b"weights")
+    make.bundle()
+    (tmp_path / "private").write_bytes(b"private")
+    digest = f"sha256:{tmp_path}/private"
+    with closing(sqlite3.connect(tmp_path / "x.oxb")) as connection:
+        connection.execute("update bundle_blobs set digest = ?", (digest,))
+        connection.execute("update artifacts set digest = ?", (digest,))
+        connection.execute("update artifact_versions set digest = ?", (digest,))
+        connection.commit()
+
+    assert ox.artifact("model", store=tmp_path / "x.oxb").path() is None
+
+
 @pytest.mark.parametrize("choice", [{"artifacts": False}, {"max_artifact_bytes": 1}, {"anonymize": True}])
 def test_what_was_left_out_on_purpose_is_said_once_by_an_import(make, folder, choice):
     """The import of a bundle that was made without bytes, as asked, is complete, and says once how many it lacks."""
