@@ -68,10 +68,12 @@ def merge_journals(path: Path, *, unpack: Unpack = refuse_received) -> list[str]
     store = open_store(path, busy_timeout_s=_LOCK_WAIT_S)
     try:
         report = _merge(JournalMerger(store, directory, unpack=unpack), str(path))
-        if not has_segments(directory):
-            store.settle()
     finally:
-        store.close(settles=False)
+        try:
+            if not has_segments(directory):  # however the merge ended
+                store.settle()
+        finally:
+            store.close(settles=False)
     return report.damages
 
 
@@ -115,16 +117,16 @@ def read_older(path: Path, *, unpack: Unpack = refuse_received) -> tuple[Store, 
         raise StoreReadOnlyError(path=location, action="be upgraded to this release's schema")
     copy = upgraded_copy(path)
     directory = journal_directory(path)
-    damages = _gather(copy, directory, location, unpack).damages
+    damages = _gather_into(copy, directory, location, unpack).damages
     return copy, damages + _unreadable(measure_backlog(directory, copy.journal_offset), location)
 
 
 def _beside(store: Store, directory: Path, why: Exception, unpack: Unpack) -> tuple[Store, list[str]]:
     """Return a copy in memory with the journals' contents, or the store as it is and what it lacks."""
-    copy: Store | None = None
+    copy: SqliteStore | None = None
     try:
         copy = _copy(store)
-        damages = _gather(copy, directory, store.location, unpack).damages
+        damages = _gather_into(copy, directory, store.location, unpack).damages
     except (StoreError, OSError, MemoryError) as error:
         if is_interruption(error):
             raise
@@ -136,12 +138,20 @@ def _beside(store: Store, directory: Path, why: Exception, unpack: Unpack) -> tu
     return copy, damages + _unreadable(rest, store.location)
 
 
-def _copy(store: Store) -> Store:
+def _copy(store: Store) -> SqliteStore:
     path = Path(store.location)
     size_bytes = path.stat().st_size if is_there(path) else 0
     if not isinstance(store, SqliteStore) or size_bytes > MOST_COPIED_BYTES:
         raise MemoryError(f"{size_bytes} bytes are too many to be copied into memory")
     return store.copied_to_memory()
+
+
+def _gather_into(copy: SqliteStore, directory: Path, location: str, unpack: Unpack) -> MergeReport:
+    """Gather beside what a store holds: versions of artifacts that it has numbered keep their numbers."""
+    copy.keep_version_numbers()
+    report = _gather(copy, directory, location, unpack)
+    copy.number_versions_by_time()
+    return report
 
 
 def _gather(gathered: Store, directory: Path, location: str, unpack: Unpack) -> MergeReport:

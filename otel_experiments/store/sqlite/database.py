@@ -201,7 +201,8 @@ class Database:
         target = ":memory:" if self._path is None else str(self._path)
         connection = self._connect(target, is_uri=False)
         try:
-            self._check_ours(connection)
+            if not self._check_ours(connection):  # the tables are in the file before there is a log: a reader finds
+                self._migrate(connection)  # none of them or all
             if self._path is not None:
                 self._switch_to_wal(connection)
             connection.execute("pragma synchronous = normal")
@@ -219,7 +220,10 @@ class Database:
         uri = f"file:{quote(os.fsencode(self._path.absolute()))}?mode=ro"
         try:
             connection = self._checked_reader(uri)
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK and os.access(self._path, os.W_OK):
+                self._connect_writer().close()  # who made the store died before its tables were there
+                return self._checked_reader(uri)
             # A store on a medium that may not be written has no place for the WAL's index. Where no WAL file
             # waits either, the database file is the whole truth.
             if is_there(self._path.with_name(f"{self._path.name}-wal")) or os.access(

@@ -19,7 +19,7 @@ from otel_experiments.store.sqlite import read_run as _read_run
 from otel_experiments.store.sqlite.database import Database
 from otel_experiments.store.sqlite.guarded_sql import run_guarded
 from otel_experiments.store.sqlite.reading import read
-from otel_experiments.store.sqlite.settled import UNSETTLED, mark, segment_offset
+from otel_experiments.store.sqlite.settled import UNSETTLED, has_log, mark, segment_offset
 
 if TYPE_CHECKING:
     from otel_experiments.model.artifact import ArtifactQuery, ArtifactUsed, StoredArtifact
@@ -57,6 +57,7 @@ class SqliteStore:
         busy_timeout_s: float = 5.0,
         file_mode: int | None = None,
     ) -> None:
+        self._found_log = path is not None and not read_only and has_log(path)
         self._database = Database(
             path, read_only=read_only, create=create, busy_timeout_s=busy_timeout_s, file_mode=file_mode
         )
@@ -94,6 +95,13 @@ class SqliteStore:
             connection.executemany(
                 "delete from segments where segment_id = ?", [(segment_id,) for segment_id in segment_ids]
             )
+
+    def keep_version_numbers(self) -> None:
+        """Have `number_versions_by_time` leave alone what is numbered now."""
+        from otel_experiments.store.sqlite.write_artifacts import keep_numbers  # noqa: PLC0415 - as the writer
+
+        with self._database.writing() as connection:
+            keep_numbers(connection)
 
     def number_versions_by_time(self) -> None:
         """Number the versions of artifacts by when each was first logged: for a store that is gathered anew for each reader."""
@@ -273,17 +281,17 @@ class SqliteStore:
 
     def settle(self) -> None:
         """Let the one file hold everything, as far as no other process is in the way."""
-        self._has_written = False
+        self._has_written = self._found_log = False
         self._database.settle()
 
     def close(self, *, settles: bool = True) -> None:
         """Let go of all connections; safe to call twice.
 
-        `settles`: after writing, bring everything into the one file; not worth it where others go on writing.
+        `settles`: bring everything into the one file, after writing and where a log was found; not worth it where others
+        go on writing.
         """
-        if settles and self._has_written:
-            self._has_written = False
-            self._database.settle()
+        if settles and (self._has_written or self._found_log):
+            self.settle()
         self._database.close()
 
     def __enter__(self) -> Self:

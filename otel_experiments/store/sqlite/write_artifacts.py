@@ -43,13 +43,21 @@ _NUMBER_NEW: Final = f"""
     )
 """
 _NUMBER: Final = "insert into artifact_versions (experiment, name, version, digest) values (?, ?, ?, ?)"
-_FORGET_NUMBERS: Final = "delete from artifact_versions"
+_KEEP_NUMBERS: Final = "create temp table if not exists kept_versions (experiment, name, version, digest)"
 _NUMBER_BY_TIME: Final = """
     insert into artifact_versions (experiment, name, version, digest)
     select experiment, name,
-      row_number() over (partition by experiment, name order by min(time_ns), digest) - 1,
+      coalesce((
+        select max(version) + 1 from artifact_versions as before
+        where before.experiment = artifacts.experiment and before.name = artifacts.name
+      ), 0) + row_number() over (partition by experiment, name order by min(time_ns), digest) - 1,
       digest
-    from artifacts where role = 'artifact' group by experiment, name, digest
+    from artifacts
+    where role = 'artifact' and not exists (
+      select 1 from artifact_versions as known
+      where known.experiment = artifacts.experiment and known.name = artifacts.name and known.digest = artifacts.digest
+    )
+    group by experiment, name, digest
 """
 _USE: Final = """
     insert into artifact_uses (run_id, digest, experiment, name, time_ns) values (?, ?, ?, ?, ?)
@@ -82,10 +90,24 @@ class ArtifactWriter:
             _write_alias(connection, plain_alias(alias))
 
 
+def keep_numbers(connection: sqlite3.Connection) -> None:
+    """Remember the numbers that there are for `number_by_time`."""
+    connection.execute(_KEEP_NUMBERS)
+    connection.execute("insert into kept_versions select experiment, name, version, digest from artifact_versions")
+
+
 def number_by_time(connection: sqlite3.Connection) -> None:
-    """Number all versions anew, by when a digest was first logged under its name, whatever arrived first."""
-    connection.execute(_FORGET_NUMBERS)
+    """Number versions anew, by when a digest was first logged under its name, whatever arrived first.
+
+    What `keep_numbers` remembered keeps its number; the others come after it.
+    """
+    connection.execute(_KEEP_NUMBERS)
+    connection.execute("delete from artifact_versions")
+    connection.execute(
+        "insert into artifact_versions (experiment, name, version, digest) select * from kept_versions"
+    )
     connection.execute(_NUMBER_BY_TIME)
+    connection.execute("drop table kept_versions")
 
 
 def _write_artifacts(connection: sqlite3.Connection, artifacts: Sequence[ArtifactLogged]) -> None:

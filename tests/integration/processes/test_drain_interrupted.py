@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from otel_experiments._opening import open_reader
 from otel_experiments.cli.root import root
+from otel_experiments.store import open_store
 
 RUN_ID = "ef" * 16
 
@@ -100,6 +101,16 @@ def test_a_drain_that_is_killed_at_a_step_stores_each_point_once(moment, batch, 
     script(body).end(-signal.SIGKILL)
 
     check(read(), 400_000)
+
+
+def test_who_opens_the_store_after_such_a_kill_leaves_one_whole_file(script, store_path):
+    """The next process finds all stored, writes nothing, and leaves a file that is not taken for a copy."""
+    body = 'MOMENT, BATCH = "after the files are deleted", 1\n' + LEAVE_A_BACKLOG + MERGE_AND_DIE
+    script(body.replace("400_000", "100")).end(-signal.SIGKILL)
+    open_store(store_path).close()
+
+    with open_reader(store_path) as reader:
+        check(reader, 100)
 
 
 def test_drains_that_are_killed_at_random_store_each_point_once(script, read, store_path):

@@ -13,6 +13,7 @@ from otel_experiments.collect.journal_place import journal_directory
 from otel_experiments.errors import StoreNotFoundError, StoreReadOnlyError
 from otel_experiments.journal import encode
 from otel_experiments.journal.writer import JournalWriter
+from otel_experiments.model.artifact import ArtifactLogged, ArtifactQuery
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.search import RunQuery
@@ -134,3 +135,26 @@ def test_a_store_too_large_to_be_copied_says_what_it_lacks(locked, monkeypatch):
     lock.execute("rollback")
     assert read_whole(store) == (store, [])
     assert names_in(store) == ["earlier", "mlp"]
+
+
+def test_versions_that_only_journals_hold_are_numbered_by_time_after_those_that_are_stored(locked):
+    """Where the store takes nothing, its own versions keep their numbers, and later ones follow by when they were logged."""
+    store, lock = locked
+
+    def logged(text, time_ns):
+        return ArtifactLogged("ab" * 16, "digits", "model", f"sha256:{text * 64}", time_ns)
+
+    lock.execute("rollback")
+    store.apply(WriteBatch(artifacts=[logged("a", 50)]))
+    lock.execute("begin immediate")
+    writer = JournalWriter(journal_directory(Path(store.location)))
+    for one in (logged("c", 30), logged("b", 20), logged("a", 50)):
+        writer.append(encode.encode_artifact(one))
+
+    found, notes = read_whole(store)
+    writer.close()
+
+    versions = {one.logged.digest[7]: one.version for one in found.artifacts(ArtifactQuery())}
+    assert (versions, notes) == ({"a": 0, "b": 1, "c": 2}, [])
+    assert found.sql("select name from sqlite_temp_master")[1] == []
+    found.close()

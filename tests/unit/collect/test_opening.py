@@ -1,17 +1,22 @@
 """What is said of a store that is opened while others begin or end to record into it."""
 
 import shutil
+import sqlite3
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import pytest
 
 import otel_experiments as ox
+from otel_experiments.collect.gather import merge_journals
+from otel_experiments.collect.journal_place import journal_directory
+from otel_experiments.collect.merge import JournalMerger
 from otel_experiments.collect.opening import open_collected
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.run import Run, RunState
+from otel_experiments.model.search import RunQuery
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.store import open_store
 
@@ -123,3 +128,108 @@ def test_a_copy_that_is_opened_to_be_written_to_is_still_known_as_one(store_path
 
     (note,) = notes_of(copy)
     assert "may not be whole: the file was copied" in note
+
+
+def killed_before_it_was_settled(store_path, path):
+    """Leave at `path` what a process leaves that is killed when all is stored, and not yet brought into the one file."""
+    with open_store(store_path) as writer:
+        writer.apply(WriteBatch(runs=[RUN]))
+        writer.apply(WriteBatch(runs=[replace(RUN, name="renamed")]))
+        shutil.copy(store_path, path)
+        shutil.copy(f"{store_path}-wal", f"{path}-wal")
+
+
+def test_a_store_that_another_process_opens_after_a_kill_is_no_copy(store_path, tmp_path):
+    """Who opens it for writing and finds nothing to write leaves one whole file, as the killed process would have."""
+    path = tmp_path / "killed.db"
+    killed_before_it_was_settled(store_path, path)
+    open_store(path).close()
+
+    assert not path.with_name("killed.db-wal").exists()
+    assert notes_of(path) == []
+    with open_store(path, read_only=True) as store:
+        assert [run.name for run in store.find_runs(RunQuery())] == ["renamed"]
+
+
+def test_a_store_whose_merge_ends_with_an_error_is_no_copy(store_path, tmp_path, monkeypatch):
+    """A merge that is cut off after its last transaction, as by Ctrl-C, leaves one whole file."""
+    path = tmp_path / "killed.db"
+    killed_before_it_was_settled(store_path, path)
+    journal = journal_directory(path)
+    journal.mkdir()
+    (journal / "rest.oxj").write_bytes(b"")
+
+    def cut(merger, *, scope, deadline_s=None):
+        (journal / "rest.oxj").unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(JournalMerger, "merge", cut)
+    with pytest.raises(KeyboardInterrupt):
+        merge_journals(path)
+    monkeypatch.undo()
+
+    assert notes_of(path) == []
+
+
+LOOKS_AT_A_STORE = """
+import sys
+from otel_experiments.errors import StoreError
+from otel_experiments.store import open_store
+
+print("ready", flush=True)
+for line in sys.stdin:
+    try:
+        with open_store(sys.argv[1], read_only=True, create=False, busy_timeout_s=0.0) as store:
+            print(len(store.experiments()), flush=True)
+    except StoreError as error:
+        print(type(error).__name__, flush=True)
+"""
+
+
+def test_a_reader_at_the_birth_of_a_store_sees_none_or_an_empty_one(store_path):
+    """At no step in which a process makes a store does another one take it for the rest of a copy."""
+    with subprocess.Popen(
+        [sys.executable, "-c", LOOKS_AT_A_STORE, store_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as reader:
+        assert reader.stdout.readline() == "ready\n"
+        seen = []
+
+        def look(frame, event, called):
+            if event == "c_return" and called.__name__ == "execute":
+                reader.stdin.write("look\n")
+                reader.stdin.flush()
+                seen.append(reader.stdout.readline().strip())
+
+        sys.setprofile(look)
+        try:
+            store = open_store(store_path)
+        finally:
+            sys.setprofile(None)
+        store.close()
+        reader.stdin.close()
+
+    assert set(seen) <= {"StoreNotFoundError", "StoreLockedError", "0"}
+    assert seen[-1] == "0"
+    assert len(seen) > 10
+
+
+def test_a_store_whose_maker_was_killed_amid_its_tables_is_made_by_the_next_reader(store_path, tmp_path):
+    """SQLite was writing the first pages: they are taken back, and the reader sees an empty store."""
+    path = tmp_path / "killed.db"
+    with closing(sqlite3.connect(store_path, isolation_level=None)) as connection:
+        connection.execute("pragma cache_size = 1")  # so that all but the first page is written before the end
+        connection.execute("begin exclusive")
+        for number in range(40):
+            connection.execute(f"create table t{number} (x)")
+        shutil.copy(store_path, path)
+        shutil.copy(f"{store_path}-journal", f"{path}-journal")
+        connection.execute("commit")
+    with path.open("r+b") as file:
+        file.write(store_path.read_bytes()[:4096])
+
+    with open_store(path, read_only=True) as store:
+        assert store.experiments() == []
+    assert notes_of(path) == []
