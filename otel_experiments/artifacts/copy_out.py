@@ -43,8 +43,8 @@ def replacing(target: Path) -> Iterator[int]:
             raise
 
 
-def copy_out(source: int, target: Path, *, digest: str, path: str) -> None:
-    """Copy the file of a blob, sharing its blocks where the filesystem can.
+def copy_out(source: int, read: Read, target: Path, *, digest: str, path: str) -> None:
+    """Copy the file of a blob, sharing its blocks where the filesystem can, else as `read` gives them.
 
     Raises:
         ArtifactDamagedError: its bytes are not those of the digest; `path` is what it names.
@@ -54,7 +54,7 @@ def copy_out(source: int, target: Path, *, digest: str, path: str) -> None:
         if share_blocks(source, descriptor):
             digits, _ = read_hashed(reader_of(descriptor))
         else:
-            digits, _ = copy_to(reader_of(source), descriptor)
+            digits, _ = copy_to(read, descriptor)
         _compare(digits, digest, path)
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -357,4 +358,71 @@ def test_a_folder_that_is_removed_is_made_again(blobs, put, size):
 
     digest = put(blobs, os.urandom(size)).digest
 
+    blobs.verify(digest)
+
+
+def stand_in(path, kind):
+    """Put something into the place of a blob's file."""
+    path.chmod(0o600)
+    path.unlink()
+    if kind == "a folder":
+        path.mkdir()
+    elif kind == "a named pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/proc/self/mem")  # its first page gives EIO
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("kind", ["a folder", "a named pipe"])
+def test_what_is_no_file_in_the_place_of_a_blob_is_named(blobs, tmp_path, kind, put):
+    """Nothing waits for a pipe's other end: the bytes are missing, and the text says what is there instead."""
+    digest = put(blobs, b"bytes").digest
+    path = blobs.path_of(digest)
+    stand_in(path, kind)
+
+    assert not blobs.has(digest)
+    assert blobs.path_of(digest) is None
+    assert list(blobs.digests()) == []
+    calls = (
+        blobs.open,
+        blobs.verify,
+        blobs.folder,
+        blobs.size_bytes,
+        lambda one: blobs.copy_to(one, tmp_path / "t"),
+    )
+    for call in calls:
+        with pytest.raises(ArtifactMissingError, match=f"{kind} is in the place of its file") as caught:
+            call(digest)
+        assert f"Remove {path}" in str(caught.value)
+    assert blobs.sweep(set).blob_count == 0
+    assert path.exists()
+
+
+def test_a_pipe_in_the_place_of_a_blob_is_replaced_when_the_bytes_are_logged_again(blobs, put):
+    """The advice of the error works."""
+    digest = put(blobs, b"bytes").digest
+    stand_in(blobs.path_of(digest), "a named pipe")
+
+    put(blobs, b"bytes")
+
+    blobs.verify(digest)
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file here gives an error of the disk")
+def test_what_the_disk_does_not_give_back_is_damage_of_the_blob(blobs, tmp_path, put):
+    """An error of the disk is told of the artifact, and not of the file to which it is copied."""
+    digest = put(blobs, b"bytes").digest
+    stand_in(blobs.path_of(digest), "the disk's error")
+    target = tmp_path / "target"
+
+    def read(one):
+        with blobs.open(one) as source:
+            source.read()
+
+    for call in (read, blobs.verify, blobs.folder, lambda one: blobs.copy_to(one, target)):
+        with pytest.raises(ArtifactDamagedError, match=r"has bytes that cannot be read .Input/output error"):
+            call(digest)
+    assert not target.exists()
+    put(blobs, b"bytes")
     blobs.verify(digest)

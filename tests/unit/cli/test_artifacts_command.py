@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -235,3 +236,21 @@ def test_the_doctor_says_that_the_folder_was_not_copied(store, doctor):
 
     assert level == "warning"
     assert text.startswith("The bytes of 4 artifacts are missing")
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file here gives an error of the disk")
+def test_verify_goes_on_after_a_blob_that_the_disk_does_not_give_back(artifacts, store, doctor):
+    """The damaged one and the one that is a folder are named, the others are checked, and the doctor says the same."""
+    digests = {one["ref"]: one["digest"] for one in json.loads(artifacts("--json").stdout)}
+    first, second = (blob(store, digests[f"digits/model:v{number}"]) for number in range(2))
+    first.unlink()
+    first.symlink_to("/proc/self/mem")
+    second.unlink()
+    second.mkdir()
+
+    told = artifacts("verify", code=3)
+
+    assert "Input/output error" in told.stderr
+    assert "a folder is in the place of its file" in told.stderr
+    assert told.stdout == "2 of 4 are as they were logged, 1 damaged, 1 missing.\n"
+    assert f"1 file damaged: {first}" in str(doctor("--deep"))
