@@ -201,7 +201,9 @@ class Database:
         target = ":memory:" if self._path is None else str(self._path)
         connection = self._connect(target, is_uri=False)
         try:
-            if not self._check_ours(connection):  # the tables are in the file before there is a log: a reader finds
+            if not self._check_ours(
+                connection
+            ):  # the tables are in the file before there is a log: a reader finds
                 self._migrate(connection)  # none of them or all
             if self._path is not None:
                 self._switch_to_wal(connection)

@@ -93,7 +93,9 @@ class ArtifactWriter:
 def keep_numbers(connection: sqlite3.Connection) -> None:
     """Remember the numbers that there are for `number_by_time`."""
     connection.execute(_KEEP_NUMBERS)
-    connection.execute("insert into kept_versions select experiment, name, version, digest from artifact_versions")
+    connection.execute(
+        "insert into kept_versions select experiment, name, version, digest from artifact_versions"
+    )
 
 
 def number_by_time(connection: sqlite3.Connection) -> None:

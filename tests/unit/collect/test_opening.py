@@ -220,7 +220,9 @@ def test_a_store_whose_maker_was_killed_amid_its_tables_is_made_by_the_next_read
     """SQLite was writing the first pages: they are taken back, and the reader sees an empty store."""
     path = tmp_path / "killed.db"
     with closing(sqlite3.connect(store_path, isolation_level=None)) as connection:
-        connection.execute("pragma cache_size = 1")  # so that all but the first page is written before the end
+        connection.execute(
+            "pragma cache_size = 1"
+        )  # so that all but the first page is written before the end
         connection.execute("begin exclusive")
         for number in range(40):
             connection.execute(f"create table t{number} (x)")
