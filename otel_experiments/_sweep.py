@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import platform
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otel_experiments._opening import open_reader
@@ -15,7 +18,9 @@ from otel_experiments.errors import (
     ArtifactError,
     ArtifactsUnknownError,
     BundleReadOnlyError,
+    ConfigurationError,
     IncompleteReadWarning,
+    StoreError,
 )
 from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.store_location import StoreLocation
@@ -23,7 +28,7 @@ from otel_experiments.store.reader_warning import collect_incomplete
 from otel_experiments.store.sqlite.bundle_format import is_bundle
 
 if TYPE_CHECKING:
-    from otel_experiments.artifacts.protocol import Blobs, BlobStore, Swept
+    from otel_experiments.artifacts.protocol import Blobs, BlobStore, Swept, UsingStore
 
 _LARGEST_LIST_BYTES = 64 << 20
 """What is larger, and not said to be a folder, is not read to find out whether it is one."""
@@ -42,6 +47,7 @@ def sweep_artifacts(
     *,
     address: str | None = None,
     others: Sequence[StoreLocation] = (),
+    forgotten: Sequence[str] = (),
     dry_run: bool = False,
 ) -> Swept:
     """Remove the blobs that no run logged or used, and what killed writers left; runs may be recorded meanwhile.
@@ -49,13 +55,15 @@ def sweep_artifacts(
     Args:
         location: the store.
         address: where the artifacts are, if not beside the store.
-        others: other stores whose artifacts are at that address.
+        others: stores that are read beside those that have kept bytes there, which are noted there.
+        forgotten: paths of stores that are noted there, and are not asked any more.
         dry_run: only count.
 
     Raises:
-        StoreError: a store is not there, cannot be read, or is a bundle.
+        StoreError: the store, or one of `others`, is not there, cannot be read, or is a bundle.
+        ConfigurationError: one of `forgotten` is not noted there.
         ArtifactsUnknownError: what is in use cannot be known: something of a store, or the list of a folder, cannot be
-            read. Nothing was removed.
+            read, or a store that has kept bytes there is gone. Nothing was removed.
         ArtifactsLockedError: a writer holds the lock for longer than we wait.
         ArtifactPlaceError: the place cannot be written.
     """
@@ -63,37 +71,82 @@ def sweep_artifacts(
     if path is not None and is_bundle(path):
         raise BundleReadOnlyError(path=str(path))
     blobs = blobs_for(location, address)
+    found = InUse()
+    sharing: list[StoreLocation] = []
     try:
-        stores = [location, *others]
-        found = _in_use(stores, blobs)
+        forget = [_noted(blobs, store) for store in forgotten]
 
         def keep() -> set[str]:
-            nonlocal found
-            found = _in_use(stores, blobs)
+            for store in (location, *others):
+                add_in_use(found, store, blobs)
+            left_out = {*map(_real_path, (location, *others)), *(one.path for one in forget)}
+            sharing.extend(_sharing(blobs, left_out))
+            for store in sharing:
+                _add_other(found, store, blobs)
             return found.digests
 
-        if not dry_run and not _has_unused(blobs, found.digests):
-            swept = blobs.sweep(lambda: {blob.digest for blob in blobs.digests()}, dry_run=True)
-        else:
-            swept = blobs.sweep(keep, dry_run=dry_run)
-        return dataclasses.replace(swept, absent_folder_count=len(found.absent_folders))
+        swept = blobs.sweep(keep, dry_run=dry_run)
+        for one in forget:
+            if not dry_run:
+                blobs.forget(one)
     finally:
         blobs.close()
-
-
-def _has_unused(blobs: BlobStore, kept: set[str]) -> bool:
-    """Tell whether there may be something to remove: if not, no writer has to wait."""
-    return any(blob.digest not in kept for blob in blobs.digests()) or any(
-        not partial.is_being_written for partial in blobs.partials()
+    return dataclasses.replace(
+        swept, absent_folder_count=len(found.absent_folders), other_stores=tuple(map(str, sharing))
     )
 
 
-def _in_use(stores: Iterable[StoreLocation], blobs: Blobs) -> InUse:
-    """Return what all of these stores refer to."""
-    found = InUse()
-    for store in stores:
-        add_in_use(found, store, blobs)
-    return found
+def _real_path(location: StoreLocation) -> str:
+    path = location.absolute_path
+    return "" if path is None else os.path.realpath(path)
+
+
+def _noted(blobs: BlobStore, store: str) -> UsingStore:
+    """Return the note of a store that is given as it was named, or as a path.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    users = blobs.users()
+    wanted = {store, os.path.realpath(store)}
+    for user in users:
+        if user.path in wanted:
+            return user
+    noted = ", ".join(repr(user.path) for user in users) or "none"
+    raise ConfigurationError(
+        f"The store {store!r} cannot be forgotten: it has kept no bytes in {blobs.address!r}. Stores that have: {noted}.\n"
+        "  Name one of them: otel-experiments gc --forget STORE"
+    )
+
+
+def _sharing(blobs: BlobStore, left_out: set[str]) -> list[StoreLocation]:
+    """Return the stores that have kept bytes in a place, but for some.
+
+    Raises:
+        ArtifactsUnknownError: one of them is not here.
+    """
+    found: dict[str, StoreLocation] = {}
+    for user in blobs.users():
+        if user.path in left_out:
+            continue
+        if not user.is_here:
+            where = "" if user.host == platform.node() else f" (on the machine {user.host!r})"
+            raise ArtifactsUnknownError(
+                store=user.path,
+                why=f"it has kept bytes in {blobs.address!r}{where}, and is not here.",
+                fix=f"If it was moved, name where it is now, and forget where it was: otel-experiments gc --also STORE "
+                f"--forget {user.path}\n  If it was deleted: otel-experiments gc --forget {user.path}",
+            )
+        found[user.path] = StoreLocation("file", Path(user.path))
+    return list(found.values())
+
+
+def _add_other(found: InUse, location: StoreLocation, blobs: Blobs) -> None:
+    """Add what a store refers to that was not named; raises ArtifactsUnknownError where it cannot be read."""
+    try:
+        add_in_use(found, location, blobs)
+    except StoreError as error:
+        raise ArtifactsUnknownError(store=str(location), why=_first_line(error)) from error
 
 
 def add_in_use(found: InUse, location: StoreLocation, blobs: Blobs) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from os import PathLike
 from pathlib import Path
@@ -15,17 +16,35 @@ from otel_experiments.artifacts.partial import Partials
 from otel_experiments.artifacts.place_error import place_errors
 from otel_experiments.artifacts.prepared import Piece, PreparedBlobs
 from otel_experiments.artifacts.preparing import Preparing
-from otel_experiments.artifacts.protocol import BlobInfo, Link, Partial, Prepared, Put, Readable, Swept
+from otel_experiments.artifacts.protocol import (
+    BlobInfo,
+    Link,
+    Partial,
+    Prepared,
+    Put,
+    Readable,
+    Swept,
+    UsingStore,
+)
 from otel_experiments.artifacts.source import changed
-from otel_experiments.model.artifact import parse_digest
+from otel_experiments.artifacts.sweeping import look, sweep_folder
+from otel_experiments.artifacts.using_stores import StoreNotes
 from otel_experiments.process.file_mode import make_directory
-from otel_experiments.process.interruption import Swallowing, pass_on
+from otel_experiments.process.interruption import is_interruption, pass_on
 
 
 class LocalBlobStore(LocalBlobs):
     """The blobs of a folder, which is made when the first one is put."""
 
-    def __init__(self, place: Path, *, address: str = "", file_mode: int = 0o600, sync: bool = False) -> None:
+    def __init__(
+        self,
+        place: Path,
+        *,
+        address: str = "",
+        file_mode: int = 0o600,
+        sync: bool = False,
+        store: Path | None = None,
+    ) -> None:
         """Refer to a folder.
 
         Args:
@@ -33,11 +52,13 @@ class LocalBlobStore(LocalBlobs):
             address: what the user calls it; else its path.
             file_mode: who may read the blobs; they are written once and by nobody afterwards.
             sync: have each blob on the disk before it gets its name, against a loss of power.
+            store: the file of the store whose bytes are put; it is noted in the folder, so that a sweep knows of it.
         """
         super().__init__(place, address=address)
         self._file_mode, self._sync = file_mode, sync
         self._shared = lock.Shared(place, file_mode)
         self._partials = Partials(place, file_mode)
+        self._notes = StoreNotes(place, self._partials, file_mode, store)
         self._preparing = Preparing(self._partials, self._settle, mode=file_mode & 0o444, sync=sync)
 
     def prepare_bytes(self, data: bytes) -> Prepared:
@@ -65,11 +86,14 @@ class LocalBlobStore(LocalBlobs):
     def take_lock(self, taken: list[lock.Pair]) -> None:
         """Take the shared lock, in a folder that is there; `taken` gets what is locked."""
         with place_errors(self.address):
+            is_new = False
             try:
                 self._shared.take(taken)
             except FileNotFoundError:
                 make_directory(self.place, self._file_mode)
                 self._shared.take(taken)
+                is_new = True
+            self._notes.write(anew=is_new, sync=self._sync)
 
     def give_lock_back(self, taken: list[lock.Pair]) -> None:
         """Let go of the shared lock."""
@@ -77,7 +101,8 @@ class LocalBlobStore(LocalBlobs):
 
     def place_piece(self, piece: Piece) -> bool:
         """Give a piece its name; return whether the blob was there. Under the shared lock."""
-        if self._settle(piece):
+        was_copied = piece.partial is not None
+        if self._settle(piece) and (was_copied or self.renew(piece.digest)):
             return True
         target = self._path(piece.digest)
         with place_errors(self.address):
@@ -101,13 +126,8 @@ class LocalBlobStore(LocalBlobs):
 
     def digests(self) -> Iterator[BlobInfo]:
         """Yield the blobs, in the order of their digests."""
-        for path in _sorted(self.place / BLOBS_FOLDER):
-            for blob in _sorted(path):
-                found = parse_digest(blob.name)
-                if found is not None and not found[1]:
-                    with Swallowing(FileNotFoundError):
-                        facts = blob.stat()
-                        yield BlobInfo(found[0], facts.st_size, facts.st_mtime_ns)
+        for blob in look(self.place / BLOBS_FOLDER):
+            yield BlobInfo(blob.digest, blob.size_bytes, blob.written_ns)
 
     def partials(self) -> list[Partial]:
         """Return what was not written to its end."""
@@ -115,29 +135,35 @@ class LocalBlobStore(LocalBlobs):
 
     def sweep(self, keep: Callable[[], Iterable[str]], *, dry_run: bool = False) -> Swept:
         """Remove every blob that `keep` does not name, and what dead writers left."""
-        if not self.is_there():
-            return Swept(is_dry_run=dry_run)
-        with place_errors(self.address), lock.exclusive(self.place, self._file_mode):
-            kept = set(keep())
-            blobs = list(self.digests())
-            gone = [blob for blob in blobs if blob.digest not in kept]
-            stay = [blob for blob in blobs if blob.digest in kept]
-            rests = [partial for partial in self.partials() if not partial.is_being_written]
-            if not dry_run:
-                for blob in gone:
-                    Path(self._path(blob.digest)).unlink(missing_ok=True)
-                for rest in rests:
-                    Path(rest.path).unlink(missing_ok=True)
-                self._partials.sweep_writers()
-        return Swept(
-            blob_count=len(gone),
-            blob_bytes=sum(blob.size_bytes for blob in gone),
-            partial_count=len(rests),
-            partial_bytes=sum(rest.size_bytes for rest in rests),
-            kept_count=len(stay),
-            kept_bytes=sum(blob.size_bytes for blob in stay),
-            is_dry_run=dry_run,
-        )
+        return sweep_folder(
+            self.place, self.place / BLOBS_FOLDER, self._partials, keep,
+            address=self.address, file_mode=self._file_mode, dry_run=dry_run,
+        )  # fmt: skip
+
+    def renew(self, digest: str) -> bool:
+        """Have a sweep that has looked at a blob see that it is about to be named. Under the shared lock.
+
+        Its time of change becomes now. False where it is not there, or where this user may not change it: then it has to
+        be written again.
+        """
+        path = self._path(digest)
+        try:
+            os.chmod(path, stat.S_IMODE(os.stat(path).st_mode))  # noqa: PTH101, PTH116 - texts
+        except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+            if is_interruption(error):
+                raise
+            return False
+        return True
+
+    def users(self) -> list[UsingStore]:
+        """Return the stores that have kept bytes here."""
+        with place_errors(self.address):
+            return list(self._notes.read())
+
+    def forget(self, user: UsingStore) -> None:
+        """Remove the note of a store."""
+        with place_errors(self.address):
+            Path(user.note).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Stop being a writer of the folder."""
@@ -210,13 +236,17 @@ class LocalAdding:
         return dataclasses.replace(blobs.put, was_there=True) if all(was_there) else blobs.put
 
     def _place(self, piece: Piece) -> bool:
-        if piece.again is not None and not self._store.has(piece.digest):  # swept since it was prepared
+        if piece.again is not None and not self._store.renew(piece.digest):  # swept meanwhile, or not ours
             fresh = piece.again()
             if fresh.digest != piece.digest:
                 fresh.discard()
                 raise changed(piece.digest)
             piece = fresh
         return self._store.place_piece(piece)
+
+    def hold(self, digest: str) -> bool:
+        """Have a blob that is there stay."""
+        return self._store.renew(digest)
 
     def put_bytes(self, data: bytes) -> Put:
         """Keep bytes."""
@@ -233,13 +263,6 @@ class LocalAdding:
     def put_folder(self, path: str | PathLike[str], *, link: Link = "auto") -> Put:
         """Keep a folder."""
         return self.place(self._store.prepare_folder(path, link=link))
-
-
-def _sorted(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return []
 
 
 def _has_bytes(path: str, data: bytes) -> bool:

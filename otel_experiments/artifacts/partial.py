@@ -105,20 +105,29 @@ class Partials:
         return found
 
     def sweep_writers(self) -> None:
-        """Remove the marks of writers that died; under the exclusive lock."""
-        for path in _files(self.folder):
-            if path.suffix == WRITER_SUFFIX and not self._is_alive(path.stem):
-                path.unlink(missing_ok=True)
+        """Remove the marks of writers that died.
 
-    def _is_alive(self, name: str) -> bool:
+        Each is removed while it is locked, so that one which a process has just made, and not locked yet, is not taken
+        from it: it finds the lock taken, or the mark gone, and makes another.
+        """
+        for path in _files(self.folder):
+            if path.suffix == WRITER_SUFFIX:
+                self._is_alive(path.stem, removes=True)
+
+    def _is_alive(self, name: str, *, removes: bool = False) -> bool:
+        """Tell whether a writer lives; `removes`: the mark of one that died."""
         if self._writer is not None and self._writer.pid == os.getpid() and self._writer.name == name:
             return True
+        path = self.folder / f"{name}{WRITER_SUFFIX}"
         try:
-            descriptor = os.open(self.folder / f"{name}{WRITER_SUFFIX}", os.O_RDWR | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
         try:
-            return not can_lock() or not try_lock(descriptor)
+            is_alive = not can_lock() or not try_lock(descriptor)
+            if removes and not is_alive:
+                path.unlink(missing_ok=True)
+            return is_alive
         finally:
             os.close(descriptor)
 

@@ -9,10 +9,10 @@ from typing import Final
 
 from otel_experiments.artifacts.local_store import LocalBlobStore
 from otel_experiments.artifacts.protocol import BlobStore
+from otel_experiments.artifacts.using_stores import FOLDER_SUFFIX
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.process.temporary import TemporaryFolder
 
-FOLDER_SUFFIX: Final = ".artifacts"
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
@@ -45,17 +45,19 @@ def blobs_for(
     if address and (scheme := _SCHEME.match(address)) and scheme[1].lower() not in {"file", "local"}:
         from otel_experiments.artifacts.remote import RemoteBlobs  # noqa: PLC0415 - few have an URL
 
-        return RemoteBlobs(address)
+        return RemoteBlobs(address, store=location.absolute_path)
+    store = location.absolute_path
     if address:
         if scheme:
             from urllib.parse import unquote  # noqa: PLC0415 - as above
 
             folder = Path(unquote(address[scheme.end() :]))
-            return LocalBlobStore(folder, address=address, file_mode=file_mode, sync=sync)
-        return LocalBlobStore(Path(address).expanduser(), address=address, file_mode=file_mode, sync=sync)
-    path = location.require_store().absolute_path
-    if path is not None:
-        return LocalBlobStore(artifacts_directory(path), file_mode=file_mode, sync=sync)
+        else:
+            folder = Path(address).expanduser()
+        return LocalBlobStore(folder, address=address, file_mode=file_mode, sync=sync, store=store)
+    location.require_store()
+    if store is not None:
+        return LocalBlobStore(artifacts_directory(store), file_mode=file_mode, sync=sync, store=store)
     if not _temporary:
         _temporary.append(TemporaryFolder())
     return LocalBlobStore(_temporary[0].path / "artifacts", file_mode=file_mode, sync=sync)

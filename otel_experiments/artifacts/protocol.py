@@ -66,7 +66,8 @@ class Partial:
 class Swept:
     """What a sweep removed, or with `is_dry_run` would remove: blobs that nothing refers to, and what dead writers left.
 
-    `absent_folder_count`: folders that are in use and whose list is not in this place.
+    `absent_folder_count`: folders that are in use and whose list is not in this place. `other_stores`: those that keep
+    bytes here as well, and were read.
     """
 
     blob_count: int = 0
@@ -76,7 +77,25 @@ class Swept:
     kept_count: int = 0
     kept_bytes: int = 0
     absent_folder_count: int = 0
+    other_stores: tuple[str, ...] = ()
     is_dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UsingStore:
+    """A store that has kept bytes in a place.
+
+    Attributes:
+        path: its file.
+        host: the machine on which it was noted.
+        is_here: whether that store is at the path now, on this machine.
+        note: where the note is.
+    """
+
+    path: str
+    host: str
+    is_here: bool
+    note: str
 
 
 class Readable(Protocol):
@@ -110,6 +129,10 @@ class Adding(Protocol):
             ArtifactPlaceError: it cannot be written.
             ArtifactSourceError: the source has changed since it was prepared.
         """
+        ...
+
+    def hold(self, digest: str) -> bool:
+        """Have a blob that is there stay, so that it may be named; False where its bytes have to be put."""
         ...
 
     def put_bytes(self, data: bytes) -> Put:
@@ -248,12 +271,29 @@ class BlobStore(Blobs, Protocol):
     def sweep(self, keep: Callable[[], Iterable[str]], *, dry_run: bool = False) -> Swept:
         """Remove every blob that `keep` does not name, and what dead writers left.
 
-        `keep` is called under the exclusive lock, when every name that anyone wrote down can be read. What it raises
-        passes, and nothing is removed.
+        `keep` is called once, without a lock, when the name of whatever was put before can be read; what is put while it
+        works stays. What it raises passes, and nothing is removed. With `dry_run` nobody is waited for.
 
         Raises:
             ArtifactsLockedError: a writer holds the lock for longer than we wait.
             ArtifactPlaceError: the place cannot be locked, or a file cannot be removed.
+        """
+        ...
+
+    def users(self) -> list[UsingStore]:
+        """Return the stores that have kept bytes here.
+
+        Raises:
+            ArtifactsUnknownError: a note of one cannot be read.
+            ArtifactPlaceError: the place cannot be read.
+        """
+        ...
+
+    def forget(self, user: UsingStore) -> None:
+        """Take a store for one that keeps no bytes here, until it does so again.
+
+        Raises:
+            ArtifactPlaceError: the place cannot be written.
         """
         ...
 

@@ -31,6 +31,7 @@ from otel_experiments.artifacts.protocol import (
     Put,
     Readable,
     Swept,
+    UsingStore,
 )
 from otel_experiments.artifacts.remote_prepared import (
     RemotePiece,
@@ -41,6 +42,12 @@ from otel_experiments.artifacts.remote_prepared import (
     piece_of_file,
 )
 from otel_experiments.artifacts.remote_system import age_s, changed_ns, file_system, url_errors
+from otel_experiments.artifacts.using_stores import (
+    NOTES_FOLDER,
+    damaged_note,
+    note_of,
+    parse_note,
+)
 from otel_experiments.artifacts.verified import open_verified
 from otel_experiments.errors import (
     ArtifactDamagedError,
@@ -61,14 +68,28 @@ GRACE_S: Final = 7 * 24 * 3600.0
 class RemoteBlobs:
     """The blobs at an URL, for readers and for who records."""
 
-    def __init__(self, address: str, *, refresh_s: float = REFRESH_S, grace_s: float = GRACE_S) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        refresh_s: float = REFRESH_S,
+        grace_s: float = GRACE_S,
+        store: Path | None = None,
+    ) -> None:
         """Refer to an URL; nothing is asked of it yet.
+
+        Args:
+            address: the URL.
+            refresh_s: after how long bytes are written again before they are named.
+            grace_s: for how long what was written stays, used or not.
+            store: the file of the store whose bytes are put; it is noted there.
 
         Raises:
             MissingPackageError: fsspec, or its package for that kind of URL, is not installed.
         """
         self.address = address
         self._refresh_s, self._grace_s = refresh_s, grace_s
+        self._store, self._is_noted = store, False
         self._files, self._root = file_system(address)
         self._pid = os.getpid()
 
@@ -165,6 +186,40 @@ class RemoteBlobs:
     def adding(self) -> RemoteAdding:
         """Give what puts bytes; there is no lock."""
         return RemoteAdding(self)
+
+    def note_store(self) -> None:
+        """Write the note of this process's store where it is not there."""
+        if self._store is None or self._is_noted:
+            return
+        name, data = note_of(self._store, None)
+        path = f"{self._root}/{NOTES_FOLDER}/{name}"
+        with url_errors(self.address):
+            if not self._fs.exists(path):
+                self._fs.makedirs(f"{self._root}/{NOTES_FOLDER}", exist_ok=True)
+                self._fs.pipe_file(path, data)
+        self._is_noted = True
+
+    def users(self) -> list[UsingStore]:
+        """Return the stores that have kept bytes there."""
+        found = []
+        for path, _ in self._found(NOTES_FOLDER):
+            with url_errors(self.address):
+                data = self._fs.cat_file(path)
+            try:
+                found.append(parse_note(data, note=path, place=None))
+            except ValueError as error:
+                raise damaged_note(path, self.address, error) from error
+        return found
+
+    def forget(self, user: UsingStore) -> None:
+        """Remove the note of a store."""
+        with url_errors(self.address):
+            self._fs.rm_file(user.note)
+
+    def is_fresh(self, digest: str) -> bool:
+        """Whether a blob is there and was written not long ago, so that it may be named."""
+        info = self._info(digest)
+        return info is not None and age_s(info) < self._refresh_s
 
     def place_piece(self, piece: RemotePiece) -> bool:
         """Upload a piece, unless it was written not long ago; return whether it was there."""
@@ -265,6 +320,7 @@ class RemoteAdding:
         self._blobs = blobs
 
     def __enter__(self) -> Self:
+        self._blobs.note_store()
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -277,6 +333,10 @@ class RemoteAdding:
         finally:
             prepared.discard()
         return replace(prepared.put, was_there=all(was_there))
+
+    def hold(self, digest: str) -> bool:
+        """Have a blob that is there stay; False where it has to be written again."""
+        return self._blobs.is_fresh(digest)
 
     def put_bytes(self, data: bytes) -> Put:
         """Keep bytes."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
+from typing import Final
 
 import click
 
@@ -16,6 +18,8 @@ from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query.json_values import json_line
 from otel_experiments.record.base.settings import Settings
 
+_SHOWN: Final = 3
+
 
 @click.command("gc")
 @store_option
@@ -26,19 +30,40 @@ from otel_experiments.record.base.settings import Settings
     "others",
     metavar="STORE",
     multiple=True,
-    help="Another store that has its artifacts in the same place; may be repeated.",
+    help="A store that is read as well, beside those that are noted in the place; may be repeated.",
+)
+@click.option(
+    "--forget",
+    "forgotten",
+    metavar="STORE",
+    multiple=True,
+    help="Keep nothing for a store that is noted in the place, such as one that was deleted; may be repeated.",
 )
 @json_option
 @click.pass_context
-def command(ctx: click.Context, *, dry_run: bool, yes: bool, others: tuple[str, ...], as_json: bool) -> None:
+def command(
+    ctx: click.Context,
+    *,
+    dry_run: bool,
+    yes: bool,
+    others: tuple[str, ...],
+    forgotten: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Remove bytes of artifacts that no run logged or used, and what killed processes left half written.
 
-    Runs may be recorded meanwhile. Nothing is removed where something of the store cannot be read.
+    Runs may be recorded meanwhile. Stores that keep bytes in the same place are noted there and read as well. Nothing is
+    removed where something of a store cannot be read, or where one is gone.
     """
-    location, address = store_location(ctx), Settings.resolve().artifacts
-    stores = [StoreLocation.parse(other).require_store() for other in others]
+    sweep = partial(
+        sweep_artifacts,
+        store_location(ctx),
+        address=Settings.resolve().artifacts,
+        others=[StoreLocation.parse(other).require_store() for other in others],
+        forgotten=forgotten,
+    )
     if not (dry_run or yes):
-        would = sweep_artifacts(location, address=address, others=stores, dry_run=True)
+        would = sweep(dry_run=True)
         if not would.blob_count and not would.partial_count:
             _print(would, as_json=as_json)
             return
@@ -46,15 +71,10 @@ def command(ctx: click.Context, *, dry_run: bool, yes: bool, others: tuple[str, 
             raise click.UsageError(
                 f"gc would remove {_counted(would)}. Add --yes to remove it, or --dry-run."
             )
-        shared = (
-            f"Stores that use {address!r} and are not named with --also lose theirs, too.\n"
-            if address
-            else ""
-        )
-        if not click.confirm(f"{shared}Remove {_counted(would)}?", err=True):
+        if not click.confirm(f"{_beside(would)}Remove {_counted(would)}?", err=True):
             click.echo("Nothing was removed.", err=True)
             ctx.exit(ExitCode.INTERRUPTED)
-    _print(sweep_artifacts(location, address=address, others=stores, dry_run=dry_run), as_json=as_json)
+    _print(sweep(dry_run=dry_run), as_json=as_json)
 
 
 def _counted(swept: Swept) -> str:
@@ -63,6 +83,15 @@ def _counted(swept: Swept) -> str:
         return f"{blobs} that nothing refers to"
     rests = f"{swept.partial_count:,} half written ({size(swept.partial_bytes)})"
     return f"{blobs} that nothing refers to, and {rests}"
+
+
+def _beside(swept: Swept) -> str:
+    """Return a line that names the other stores of the place; nothing where there is none."""
+    stores = swept.other_stores
+    if not stores:
+        return ""
+    shown = ", ".join(map(repr, stores[:_SHOWN])) + (", ..." if len(stores) > _SHOWN else "")
+    return f"What {shown} {'refers' if len(stores) == 1 else 'refer'} to stays as well.\n"
 
 
 def _absent(count: int) -> str:
@@ -78,12 +107,14 @@ def _print(swept: Swept, *, as_json: bool) -> None:
             "partial": {"count": swept.partial_count, "bytes": swept.partial_bytes},
             "kept": {"count": swept.kept_count, "bytes": swept.kept_bytes},
             "absent_folders": swept.absent_folder_count,
+            "other_stores": list(swept.other_stores),
         }
         click.echo(json_line(shown))
         return
     kept = f"{swept.kept_count:,} file{'s' * (swept.kept_count != 1)} ({size(swept.kept_bytes)})"
     if swept.absent_folder_count:
         click.echo(_absent(swept.absent_folder_count), err=True)
+    click.echo(_beside(swept), nl=False, err=True)
     if not swept.blob_count and not swept.partial_count:
         click.echo(f"There is nothing to remove. In use: {kept}.")
         return

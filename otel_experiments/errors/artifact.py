@@ -97,11 +97,11 @@ class ArtifactsLockedError(ArtifactError, TimeoutError):
 class ArtifactsUnknownError(ArtifactError):
     """Which artifacts are in use cannot be known, since something that may say so cannot be read."""
 
-    def __init__(self, *, store: str, why: str) -> None:
-        self.store, self.why = store, why
+    def __init__(self, *, store: str, why: str, fix: str | None = None) -> None:
+        self.store, self.why, self.fix = store, why, fix
+        doctor = f"See what is wrong, and how to mend it: otel-experiments doctor --store {store}"
         super().__init__(
-            f"Which artifacts the store {store!r} uses cannot be known: {why} Nothing was removed.\n"
-            f"  See what is wrong, and how to mend it: otel-experiments doctor --store {store}"
+            f"Which artifacts the store {store!r} uses cannot be known: {why} Nothing was removed.\n  {fix or doctor}"
         )
 
 

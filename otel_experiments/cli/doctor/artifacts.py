@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from otel_experiments.artifacts.place import blobs_for
@@ -38,13 +39,21 @@ def check_artifacts(
                 "If the store was copied, copy the folder of its artifacts as well: it lies beside the store's file.",
             )
             return
-        yield from _check_place(blobs, here, is_deep=is_deep)
+        yield from _check_place(blobs, here, is_shared=_is_shared(blobs, location), is_deep=is_deep)
     except (ArtifactError, MissingPackageError) as error:
         text, _, fix = str(error).partition("\n")
         yield Diagnosis("problem", "artifacts", text, fix.strip())
 
 
-def _check_place(blobs: BlobStore, known: dict[str, bool], *, is_deep: bool) -> Iterator[Diagnosis]:
+def _is_shared(blobs: BlobStore, location: StoreLocation) -> bool:
+    """Tell whether other stores keep bytes in the place as well."""
+    path = location.absolute_path
+    return any(path is None or user.path != os.path.realpath(path) for user in blobs.users())
+
+
+def _check_place(
+    blobs: BlobStore, known: dict[str, bool], *, is_shared: bool, is_deep: bool
+) -> Iterator[Diagnosis]:
     there = {blob.digest: blob.size_bytes for blob in blobs.digests()}
     used, damaged = set(known), list[str]()
     for digest, is_folder in known.items():
@@ -75,7 +84,7 @@ def _check_place(blobs: BlobStore, known: dict[str, bool], *, is_deep: bool) -> 
             f"{_files(len(damaged))} damaged: {_listed(list(dict.fromkeys(damaged)))}.",
             "Put back a copy of them, or log the same bytes again.",
         )
-    unused = [size for digest, size in there.items() if digest not in used]
+    unused = [] if is_shared else [size for digest, size in there.items() if digest not in used]
     rests = [rest.size_bytes for rest in blobs.partials() if not rest.is_being_written]
     if unused or rests:
         yield Diagnosis(
@@ -93,6 +102,8 @@ def _damaged(blobs: BlobStore, digests: list[str]) -> Iterator[str]:
             blobs.verify(digest)
         except ArtifactDamagedError as error:
             yield error.path
+        except ArtifactError:
+            yield digest
 
 
 def _files(count: int) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from otel_experiments._opening import open_reader
 from otel_experiments.artifacts.place import blobs_for
 from otel_experiments.cli.root import root
 from otel_experiments.model.artifact import ArtifactLogged, ArtifactUsed
@@ -113,6 +114,7 @@ def test_counts_as_json(kept):
         "partial": {"count": 0, "bytes": 0},
         "kept": {"count": 1, "bytes": 5},
         "absent_folders": 0,
+        "other_stores": [],
     }
 
 
@@ -298,3 +300,136 @@ def test_beside_a_running_training_nothing_is_lost(kept, tmp_path):
 
     assert kept.gc("--yes").exit_code == 0
     assert len(kept.digests()) == int(logged) + 1
+
+
+@pytest.fixture
+def shared(kept, tmp_path):
+    """Two stores that keep bytes in one place, and the function that calls gc for the first one."""
+    other = Kept(tmp_path / "other" / "runs.db")
+    address = str(tmp_path / "shared")
+    digests = {}
+    for one, data in ((kept, b"mine"), (other, b"theirs")):
+        place = blobs_for(StoreLocation.parse(one.path), address)
+        with place.adding() as adding:
+            digests[data] = adding.put_bytes(data).digest
+        one.apply(
+            WriteBatch(artifacts=[ArtifactLogged(RUN, "default", "m", digests[data], 1, place=address)])
+        )
+    with blobs_for(StoreLocation.parse("memory://"), address).adding() as adding:
+        adding.put_bytes(b"unused")
+
+    def gc(*options):
+        environment = {"OTEL_EXPERIMENTS_STORE": str(kept.path), "OTEL_EXPERIMENTS_ARTIFACTS": address}
+        return CliRunner().invoke(root, ["gc", *options], env=environment)
+
+    def left():
+        names = {digest: data for data, digest in digests.items()}
+        return {names.get(blob.digest, b"unused") for blob in place.digests()}
+
+    return gc, left, other
+
+
+def test_what_other_stores_of_the_place_refer_to_stays_unasked(shared):
+    """A store that has kept bytes in a shared place is read as well, though only another one is named."""
+    gc, left, other = shared
+
+    done = gc("--yes")
+
+    assert done.exit_code == 0, done.output
+    assert left() == {b"mine", b"theirs"}
+    assert f"What '{other.path}' refers to stays as well." in done.stderr
+    assert json.loads(gc("--yes", "--json").stdout)["other_stores"] == [str(other.path)]
+
+
+def test_a_store_of_the_place_that_is_gone_stops_gc_until_it_is_forgotten(shared):
+    """Nothing is removed while nobody knows what it refers to; the text says what to type, and that works."""
+    gc, left, other = shared
+    other.path.unlink()
+
+    refused = gc("--yes")
+
+    assert refused.exit_code == 3
+    assert f"'{other.path}' uses cannot be known: it has kept bytes in" in refused.stderr
+    assert f"otel-experiments gc --forget {other.path}" in refused.stderr
+    assert left() == {b"mine", b"theirs", b"unused"}
+
+    assert gc("--dry-run", "--forget", str(other.path)).stdout.startswith("Would remove 2 files")
+    assert gc("--yes").exit_code == 3
+    assert gc("--yes", "--forget", str(other.path)).exit_code == 0
+    assert left() == {b"mine"}
+    assert gc("--yes").exit_code == 0
+
+
+def test_a_store_of_the_place_that_was_moved_is_named_where_it_is(shared, tmp_path):
+    """Its bytes stay, and the place where it was is forgotten."""
+    gc, left, other = shared
+    moved = tmp_path / "moved.db"
+    other.path.rename(moved)
+
+    done = gc("--yes", "--also", str(moved), "--forget", str(other.path))
+
+    assert done.exit_code == 0, done.output
+    assert left() == {b"mine", b"theirs"}
+
+
+def test_a_store_of_the_place_that_cannot_be_read_stops_gc(shared):
+    """Somebody's damaged store is named, and nothing is removed."""
+    gc, left, other = shared
+    other.path.write_bytes(b"no database at all" * 100)
+
+    refused = gc("--yes")
+
+    assert refused.exit_code == 3
+    assert f"'{other.path}' uses cannot be known" in refused.stderr
+    assert len(left()) == 3
+
+
+def test_only_a_store_that_is_noted_can_be_forgotten(shared):
+    """A slip of the pen forgets nothing: the text lists the stores that are noted."""
+    gc, left, other = shared
+
+    refused = gc("--yes", "--forget", "othr.db")
+
+    assert refused.exit_code != 0
+    assert "The store 'othr.db' cannot be forgotten" in refused.stderr
+    assert repr(str(other.path)) in refused.stderr
+    assert len(left()) == 3
+
+
+NAMES_WHAT_LIES_THERE = """
+import sys
+from pathlib import Path
+import otel_experiments as ox
+
+ox.configure(store=sys.argv[1], system_metrics_s=0, capture_git=False)
+with ox.start_run("training") as run:
+    print("ready", flush=True)
+    number = 0
+    while not Path(sys.argv[2]).exists():
+        assert run.log_artifact(b"contended %d" % (number % 7), f"m{number}")
+        number += 1
+print(number, flush=True)
+"""
+
+
+def test_bytes_that_are_named_while_gc_finds_them_unused_are_never_missing(kept, tmp_path):
+    """A training names bytes that nobody referred to at the very time in which sweeps remove such: each name has its bytes."""
+    stop = tmp_path / "stop"
+    training = subprocess.Popen(
+        [sys.executable, "-c", NAMES_WHAT_LIES_THERE, kept.path, stop], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert training.stdout.readline() == "ready\n"
+        for number in range(14):
+            kept.put(b"contended %d" % (number % 7))
+            done = kept.gc("--yes")
+            assert done.exit_code == 0, done.output
+    finally:
+        stop.touch()
+        logged, _ = training.communicate(timeout=WATCHDOG_S)
+
+    assert int(logged) > 0
+    with open_reader(kept.path) as reader:
+        assert len(list(reader.artifacts())) == int(logged)
+        for one in reader.artifacts():
+            one.verify()
