@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from otel_experiments.errors import ArtifactError
+from otel_experiments.artifacts.prepared import HELD_BYTES
+from otel_experiments.errors import ArtifactDamagedError, ArtifactError
 from otel_experiments.model.artifact import ArtifactLogged, ArtifactQuery, StoredArtifact
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.bundle import LeftOut
 from otel_experiments.store import Store
 
 if TYPE_CHECKING:
-    from otel_experiments.artifacts.protocol import Adding, Blobs, BlobStore
+    from otel_experiments.artifacts.protocol import Adding, Blobs, BlobStore, Prepared
 
 
 class ArtifactBytes:
-    """Brings bytes before the page is stored that names them, under the lock that keeps a sweep away.
+    """Brings bytes before the page is stored that names them.
+
+    They are read and hashed before the lock is taken that keeps a sweep away, since a training that logs beside the import
+    waits for who holds it and for whom that one waits. Under it they get their name, or are found to be there still.
 
     What lies at a place of its own, such as a bucket, stays there. What a bundle says of such places is forgotten: it may be
     of a stranger, and reading an artifact would ask the address that they chose.
@@ -39,37 +43,85 @@ class ArtifactBytes:
         self.not_wanted: dict[str, LeftOut] = {}
         """The bytes that the bundle was made without on purpose, and that are not here either."""
         self._lacking: set[str] = set()
+        self._waiting: dict[str, Prepared] = {}
 
     @contextmanager
     def brought(self, page: WriteBatch) -> Iterator[WriteBatch]:
         """Yield the page once the bytes of its artifacts are there; it has to be stored before the block ends."""
-        with self._target.adding() if page.artifacts else nullcontext() as adding:
-            if adding is not None:
-                page.artifacts = [self._brought(one, adding) for one in page.artifacts]
+        if not page.artifacts:
             yield page
+            return
+        try:
+            wanted = [self._wanted(one) for one in page.artifacts]
+            with self._target.adding() as adding:
+                page.artifacts = [self._named(one, adding) for one in wanted]
+                yield page
+        finally:
+            while self._waiting:
+                self._waiting.popitem()[1].discard()
 
-    def _brought(self, logged: ArtifactLogged, adding: Adding) -> ArtifactLogged:
-        """Bring the bytes of an artifact, and return it as it is stored here."""
+    def _wanted(self, logged: ArtifactLogged) -> _Wanted:
+        """Read what an artifact has and this place has not."""
         if self._left_out is not None and logged.place:
             logged = replace(logged, place="")
         if not self._source.has(logged.digest):
             if not logged.place and not self._target.has(logged.digest):
                 self._note_missing(logged)
-            return logged
+            return _Wanted(logged, (logged.digest,), is_here=False)
+        digests: list[str] = []
         try:
             if logged.is_folder:
-                for entry in self._source.folder(logged.digest):
-                    self._bring(entry.digest, adding)
-            self._bring(logged.digest, adding)  # last, so that a list has its files
+                digests += dict.fromkeys(entry.digest for entry in self._source.folder(logged.digest))
+            digests.append(logged.digest)  # last, so that a list has its files
+            for digest in digests:
+                if digest not in self._waiting and not self._target.has(digest):
+                    self._read(digest)
+        except ArtifactError as error:
+            self._lack(logged, str(error).partition("\n")[0])
+            digests = []
+        return _Wanted(logged, tuple(digests))
+
+    def _read(self, digest: str) -> None:
+        """Keep a small blob at once; have a large one wait, which no sweep takes for unused."""
+        if self._source.size_bytes(digest) <= HELD_BYTES:
+            with self._source.open(digest) as source:
+                data = source.read()
+            with self._target.adding() as adding:
+                adding.put_bytes(data)
+        else:
+            self._waiting[digest] = self._prepared(digest)
+
+    def _prepared(self, digest: str) -> Prepared:
+        path = self._source.path_of(digest)
+        if path is None:
+            with self._source.open(digest) as source:
+                return self._target.prepare_stream(source)
+        prepared = self._target.prepare_file(path)
+        if prepared.put.digest != digest:
+            prepared.discard()
+            raise ArtifactDamagedError(
+                digest=digest, path=str(path), found=f"the digest {prepared.put.digest}"
+            )
+        return prepared
+
+    def _named(self, wanted: _Wanted, adding: Adding) -> ArtifactLogged:
+        """Have the bytes of an artifact stay, and return it as it is stored here."""
+        logged = wanted.logged
+        if not wanted.is_here:
+            for digest in wanted.digests:
+                adding.hold(digest)
+            return logged
+        try:
+            for digest in wanted.digests:
+                waiting = self._waiting.pop(digest, None)
+                if waiting is not None:
+                    adding.place(waiting)
+                elif not adding.hold(digest):  # swept since it was kept
+                    with self._source.open(digest) as source:
+                        adding.put_stream(source)
         except ArtifactError as error:
             self._lack(logged, str(error).partition("\n")[0])
         return replace(logged, place=self._place)
-
-    def _bring(self, digest: str, adding: Adding) -> None:
-        if self._target.has(digest):
-            return
-        with self._source.open(digest) as source:
-            adding.put_stream(source)
 
     def _note_missing(self, logged: ArtifactLogged) -> None:
         left_out = (self._left_out or {}).get(logged.digest)
@@ -82,6 +134,14 @@ class ArtifactBytes:
         if logged.digest not in self._lacking:
             self._lacking.add(logged.digest)
             self.problems.append(f"the bytes of {logged.experiment}/{logged.name} were not taken: {why}")
+
+
+class _Wanted(NamedTuple):
+    """An artifact and the blobs that it needs; `is_here`: the store that is read has its bytes."""
+
+    logged: ArtifactLogged
+    digests: tuple[str, ...]
+    is_here: bool = True
 
 
 class AliasMoves:

@@ -9,8 +9,11 @@ import pytest
 
 import otel_experiments as ox
 from otel_experiments._bundle import check_bundle_file
+from otel_experiments._merge_artifacts import ArtifactBytes
+from otel_experiments.artifacts import lock
+from otel_experiments.artifacts.local_store import LocalBlobStore
 from otel_experiments.artifacts.place import artifacts_directory, blobs_for
-from otel_experiments.errors import ArtifactDamagedError, ArtifactMissingError
+from otel_experiments.errors import ArtifactDamagedError, ArtifactMissingError, ArtifactsLockedError
 from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactQuery, ArtifactUsed
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.bundle import BundleManifest, LeftOut
@@ -458,3 +461,102 @@ def test_an_alias_that_moves_with_an_import_is_named(make):
 
     make.apply("a.db", artifact_aliases=[AliasSet("digits", "model", "best", None, 5, RUN)])
     assert make.take("a.db").moved_aliases == ["digits/model:best was v1, is gone"]
+
+
+class Watched:
+    """The bytes of a store; whoever reads them finds the target's lock free, as a sweep would."""
+
+    def __init__(self, blobs, target):
+        self._blobs, self._target = blobs, target
+        self.read = []
+
+    def __getattr__(self, name):
+        return getattr(self._blobs, name)
+
+    def open(self, digest):
+        """Return a readable, once the lock was taken and given back."""
+        self._look(digest)
+        return self._blobs.open(digest)
+
+    def path_of(self, digest):
+        """Return the file."""
+        self._look(digest)
+        return self._blobs.path_of(digest)
+
+    def _look(self, digest):
+        self.read.append(digest)
+        if self._target.is_there():
+            with lock.exclusive(self._target.place, 0o600, patience_s=0):
+                pass
+
+
+@pytest.mark.parametrize("kind", ["store", "bundle"])
+def test_bytes_are_read_before_the_lock_is_taken(make, tmp_path, kind):
+    """Nothing waits for an import that reads a large file: only what was read already gets its name under the lock."""
+    folder = tmp_path / "d"
+    folder.mkdir()
+    (folder / "large").write_bytes(LARGE)
+    (folder / "small").write_bytes(b"small")
+    make.log("a.db", "data", folder)
+    make.log("a.db", "large", LARGE + b"2")
+    if kind == "bundle":
+        make.bundle()
+    with closing(blobs_for(StoreLocation.parse(tmp_path / "b.db"))) as target:
+        with target.adding():
+            pass
+        source = Watched(make.blobs("x.oxb" if kind == "bundle" else "a.db"), target)
+        brings = ArtifactBytes(source, target, "")
+        with open_store(tmp_path / "a.db", read_only=True) as opened:
+            page = WriteBatch(artifacts=[one.logged for one in opened.artifacts(ArtifactQuery())])
+        refused = pytest.raises(ArtifactsLockedError)
+        with brings.brought(page), refused, lock.exclusive(target.place, 0o600, patience_s=0):
+            pass
+
+        assert brings.problems == []
+        assert len(set(source.read)) == 4
+        assert len(list(target.digests())) == 4
+        for one in target.digests():
+            target.verify(one.digest)
+        assert target.partials() == []
+
+
+def test_bytes_that_are_swept_on_their_way_are_brought_again(make, tmp_path):
+    """A sweep between the reading and the naming takes what nothing refers to; the import has it again under the lock."""
+    make.log("a.db", "small", b"small")
+    make.log("a.db", "large", LARGE)
+
+    class SweptBefore(LocalBlobStore):
+        is_naming = False
+
+        def adding(self):
+            if self.is_naming:
+                LocalBlobStore(self.place).sweep(set)
+            return super().adding()
+
+    class Brings(ArtifactBytes):
+        def _wanted(self, logged):
+            wanted = super()._wanted(logged)
+            target.is_naming = logged is last
+            return wanted
+
+    with open_store(tmp_path / "a.db", read_only=True) as opened:
+        page = WriteBatch(artifacts=[one.logged for one in opened.artifacts(ArtifactQuery())])
+    last = page.artifacts[-1]
+    target = SweptBefore(tmp_path / "b.db.artifacts")
+    with closing(target), Brings(make.blobs("a.db"), target, "").brought(page):
+        assert len(list(target.digests())) == 2
+
+
+def test_a_damaged_large_file_is_not_taken(make, tmp_path):
+    """What has other bytes than its digest says is named, and is neither stored nor left behind."""
+    digest = make.log("a.db", "large", LARGE)
+    path = make.blobs("a.db").path_of(digest)
+    path.chmod(0o600)
+    path.write_bytes(LARGE[:-1] + b"!")
+
+    (problem,) = make.take("a.db").problems
+
+    assert "digits/large were not taken" in problem
+    assert "are damaged" in problem
+    with closing(blobs_for(StoreLocation.parse(tmp_path / "b.db"))) as target:
+        assert (list(target.digests()), target.partials()) == ([], [])
