@@ -250,7 +250,7 @@ class _Import:
     """What one source has that the store lacks, run by run."""
 
     def __init__(self, source: Store, target: Store, report: MergeReport) -> None:
-        found = source.find_runs(RunQuery())
+        found = source.find_runs(RunQuery(visibility="all"))
         self.runs = [run for run in found if is_run_id(run.run_id)]
         report.problems += [_no_id(run) for run in found if not is_run_id(run.run_id)]
         self.done = 0

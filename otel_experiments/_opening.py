@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from os import PathLike
 
 from otel_experiments.collect.opening import WHOLE_TEXT, collected, earlier_damages, open_collected
-from otel_experiments.errors import IncompleteReadWarning
+from otel_experiments.errors import IncompleteReadWarning, StoreReadOnlyError
 from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query import Reader
-from otel_experiments.store import Store
+from otel_experiments.store import Store, open_store
+from otel_experiments.store.filesystem import is_network_filesystem
 from otel_experiments.store.location import open_blobs
 from otel_experiments.store.reader_warning import warn_reader
+from otel_experiments.store.sqlite.bundle_format import is_bundle
 
 _KEPT = "What is readable around it is there; the file is kept: otel-experiments doctor"
 
@@ -33,7 +36,7 @@ def open_reader(location: str | PathLike[str] | StoreLocation, *, is_network: bo
     """
     where = location if isinstance(location, StoreLocation) else StoreLocation.parse(location)
     store, notes = open_collected(where.require_store(), unpack=unpack_for(where.path), is_network=is_network)
-    return _reader(store, notes, where)
+    return _reader(store, notes, where, is_network=is_network)
 
 
 def reader_over(store: Store) -> Reader:
@@ -43,10 +46,18 @@ def reader_over(store: Store) -> Reader:
     """
     where = StoreLocation.parse(store.location)
     whole, notes = collected(store, unpack=unpack_for(where.path))
-    return _reader(whole, notes, where, is_shared=whole is store)
+    return _reader(whole, notes, where, is_shared=whole is store, active=store)
 
 
-def _reader(store: Store, notes: list[str], where: StoreLocation, *, is_shared: bool = False) -> Reader:
+def _reader(
+    store: Store,
+    notes: list[str],
+    where: StoreLocation,
+    *,
+    is_shared: bool = False,
+    active: Store | None = None,
+    is_network: bool | None = None,
+) -> Reader:
     absolute = StoreLocation(where.kind, where.absolute_path)  # bytes are found wherever the process goes
     reader = Reader(
         store,
@@ -55,9 +66,28 @@ def _reader(store: Store, notes: list[str], where: StoreLocation, *, is_shared: 
         find_problems=lambda: earlier_damages(where, noted=notes),
         open_place=lambda address: open_blobs(absolute, address),
         is_shared=is_shared,
+        open_for_edits=lambda: (
+            nullcontext(active) if active is not None else _for_edits(store, absolute, is_network=is_network)
+        ),
     )
     _warn(reader)
     return reader
+
+
+def _for_edits(
+    store: Store, where: StoreLocation, *, is_network: bool | None
+) -> AbstractContextManager[Store]:
+    """Lend the store at `where` open for writing.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    path = where.path
+    if path is None:
+        return nullcontext(store)
+    if not is_bundle(path) and (is_network_filesystem(path.parent) if is_network is None else is_network):
+        raise StoreReadOnlyError(path=str(where), action="edit")
+    return open_store(path, create=False)
 
 
 def _warn(reader: Reader) -> None:

@@ -25,6 +25,7 @@ from otel_experiments.errors import (
     MissingToolError,
     OtelExperimentsError,
     QueryError,
+    RunEditError,
     RunError,
     StoreError,
     TelemetryDecodeError,
@@ -122,6 +123,7 @@ _CODES: Final[tuple[tuple[type[OtelExperimentsError], ExitCode], ...]] = (
     (ArtifactError, ExitCode.STORE),
     (QueryError, ExitCode.QUERY),
     (TelemetryDecodeError, ExitCode.NOT_ALL),
+    (RunEditError, ExitCode.USAGE),
 )
 
 

@@ -8,11 +8,12 @@ _NO_BROWSER = (
     "There is no view in a browser yet. The terminal has: otel-experiments runs, show RUN, metrics RUN NAME; "
     "any OpenTelemetry backend shows the runs when OTEL_EXPORTER_OTLP_ENDPOINT names it"
 )
-_NO_DELETING = "Nothing deletes stored runs yet, and only attach changes them; a store is one file, and another can be named: --store PATH"
+_REMOVING = "otel-experiments rm RUN, and restore; --where chooses by a search; what nothing refers to any more: otel-experiments gc"
 _IN_CODE = "Recording is done in Python: import otel_experiments as ox, then ox.start_run(...)"
 _ELSEWHERE = {
     _NO_BROWSER: "ui web board dashboard server view open browse gui app tensorboard",
-    _NO_DELETING: "delete del rm remove prune clean clear drop edit update rename tag untag archive restore",
+    _REMOVING: "delete del remove prune clean clear drop purge trash",
+    "otel-experiments tag RUN KEY[=VALUE], note, rename, group, annotate, pin": "edit update untag label set comment feedback",
     "Several runs side by side: otel-experiments runs --columns 'params.lr, metrics.loss.min'; "
     "one run with an accepted one: otel-experiments golden compare": "compare diff cmp parallel",
     "One run, live or not: otel-experiments show RUN; its course: otel-experiments metrics RUN NAME; "

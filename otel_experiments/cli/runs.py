@@ -14,7 +14,7 @@ from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import badge, is_unicode, make_console
 from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.cli.trace_url import trace_url_of
-from otel_experiments.model.search import SearchField
+from otel_experiments.model.search import SearchField, Visibility
 from otel_experiments.query import Reader, RunView
 from otel_experiments.query.json_values import json_line
 from otel_experiments.query.plain import plain_run
@@ -43,6 +43,10 @@ _LOSSES = "losses"
 )
 @click.option("--experiment", metavar="NAME", help="Only runs of this experiment.")
 @click.option("--columns", metavar="FIELDS", help="Columns to show, e.g. 'params.lr, metrics.loss.min'.")
+@click.option(
+    "--archived", "is_archived", is_flag=True, help="Only archived runs, which are not listed else."
+)
+@click.option("--removed", "is_removed", is_flag=True, help="Only removed runs that are not purged yet.")
 @page_options(DEFAULT_LIMIT)
 @click.option("--all", "is_all", is_flag=True, help="No limit.")
 @json_option
@@ -54,6 +58,8 @@ def command(  # noqa: PLR0913 - one argument an option
     order: str | None,
     experiment: str | None,
     columns: str | None,
+    is_archived: bool,
+    is_removed: bool,
     limit: int,
     offset: int,
     is_all: bool,
@@ -67,17 +73,30 @@ def command(  # noqa: PLR0913 - one argument an option
     reader = open_session(ctx)
     chosen = None if columns is None else list(parse_fields(columns, meant=reader.meant))
     chosen = None if chosen is None else reader.check_fields(chosen)
+    if is_archived and is_removed:
+        raise click.UsageError(
+            "--archived and --removed are two lists; --where 'exists(removed)' searches both."
+        )
+    seen: Visibility = "archived" if is_archived else "removed" if is_removed else "listed"
     found = reader.runs(
-        where, order=order, experiment=experiment, limit=None if is_all else limit, offset=offset
+        where,
+        order=order,
+        experiment=experiment,
+        limit=None if is_all else limit,
+        offset=offset,
+        visibility=seen,
     )
-    total = reader.count_runs(where, experiment=experiment)
+    total = reader.count_runs(where, experiment=experiment, visibility=seen)
     if as_json:
         settings = Settings.resolve()
         plain_runs = [{**plain_run(run), "trace_url": trace_url_of(run, settings)} for run in found]
         click.echo(json_line({"total": total, "runs": plain_runs}))
         return
     if not found:
-        _say_nothing_found(reader, where=where, experiment=experiment, offset=offset)
+        if seen == "listed":
+            _say_nothing_found(reader, where=where, experiment=experiment, offset=offset)
+        else:
+            click.echo(f"No run that is {seen} {'matches' if where or experiment else 'is stored'}.")
         return
     print_runs(found, total=total, columns=chosen, is_cut=not is_all and offset + len(found) < total)
     for text in unsent_texts(reader.store.unsent()):
@@ -141,6 +160,12 @@ def _linked_id(run: RunView, settings: Settings) -> Text:
 
 def _say_nothing_found(reader: Reader, *, where: str | None, experiment: str | None, offset: int) -> None:
     stored = reader.count_runs()
+    hidden = 0 if stored else reader.count_runs(visibility="hidden")
+    if hidden:
+        click.echo(
+            f"All {hidden:,} runs in {reader.location!r} are hidden: otel-experiments runs --archived or --removed{typed_store()}"
+        )
+        return
     if not stored:
         next_step = _unattached() if reader.store.has_telemetry() else FIRST_RUN
         click.echo(f"No runs in {reader.location!r} yet.\n\n{next_step}")

@@ -17,6 +17,7 @@ from otel_experiments.cli.media_list import print_media
 from otel_experiments.cli.metrics import print_gauges, print_series
 from otel_experiments.cli.output import print_output
 from otel_experiments.cli.root import json_option, store_option, typed_store
+from otel_experiments.cli.said_later import print_said
 from otel_experiments.cli.session import open_session
 from otel_experiments.cli.telemetry_groups import print_groups
 from otel_experiments.cli.terminal import format as fmt
@@ -32,7 +33,7 @@ from otel_experiments.model.unsent import Unsent
 from otel_experiments.query import RunView
 from otel_experiments.query.fold import FoldedNode, fold
 from otel_experiments.query.json_values import Plain, json_line, plain
-from otel_experiments.query.plain import plain_artifact, plain_group, plain_media, plain_run
+from otel_experiments.query.plain import plain_annotation, plain_artifact, plain_group, plain_media, plain_run
 from otel_experiments.query.unsent import rows_left_behind, unsent_texts
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.semconv import attributes
@@ -99,6 +100,7 @@ def command(  # noqa: PLR0913 - one argument an option
     _print_header(console, view, list(spans), trace_url)
     _print_losses(console, view, limit)
     _print_unsent(console, view, unsent)
+    print_said(console, view, spans, _heading)
     _print_config(console, view, limit)
     _print_ranks(console, view, limit)
     _print_summary(console, view, limit)
@@ -175,6 +177,7 @@ def _plain_page(
         "artifacts": [plain_artifact(one) for one in view.artifacts.all()],
         "used_artifacts": [plain_artifact(one) for one in view.used_artifacts],
         "attached": [plain_group(one) for one in view.attached],
+        "annotations": [plain_annotation(one) for one in view.annotations],
         "resource": plain(view.resource),
         "error": _traceback(spans),
         "span_tree": plain_tree(roots),

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed, StoredArtifact
 from otel_experiments.model.batch import RunStateChange, WriteBatch
+from otel_experiments.model.edit import RunEdit
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.loss import Loss
@@ -206,6 +207,7 @@ class Anonymizer:
             parent_run_id=self.optional_id(run.parent_run_id),
             root_span_id=self.optional_id(run.root_span_id),
             reason=self.text(run.reason),
+            note=self.text(run.note),
             owner=None,
             resource=self._resource_attributes(run.resource),
             **facts,
@@ -306,6 +308,11 @@ class Anonymizer:
         """Return that an alias was set."""
         return replace(alias, run_id=self.id(alias.run_id), experiment=self.text(alias.experiment))
 
+    def edit(self, edit: RunEdit) -> RunEdit:
+        """Return an edit without who made it."""
+        value = None if edit.value is None else self.text(edit.value)
+        return replace(edit, run_id=self.id(edit.run_id), value=value, author="")
+
     def state_change(self, change: RunStateChange) -> RunStateChange:
         """Return that a run took another state."""
         return replace(change, run_id=self.id(change.run_id), reason=self.text(change.reason), owner=None)
@@ -337,6 +344,7 @@ class Anonymizer:
             artifacts=[self.artifact(one) for one in batch.artifacts],
             artifact_uses=[self.artifact_use(one) for one in batch.artifact_uses],
             artifact_aliases=[self.alias(one) for one in batch.artifact_aliases],
+            edits=[self.edit(one) for one in batch.edits],
         )
 
 

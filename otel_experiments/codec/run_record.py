@@ -22,6 +22,7 @@ from otel_experiments.model.batch import (
     TagSet,
     WriteBatch,
 )
+from otel_experiments.model.edit import EDIT_FIELDS, RunEdit
 from otel_experiments.model.run import Owner, Run, RunState
 from otel_experiments.process.interruption import pass_on
 from otel_experiments.semconv.events import ML_RUN_RECORD
@@ -37,6 +38,7 @@ _ROWS: Final[dict[str, type[Any]]] = {
     "artifacts": ArtifactLogged,
     "artifact_uses": ArtifactUsed,
     "artifact_aliases": AliasSet,
+    "edits": RunEdit,
 }
 """The fields of a batch that are about a run itself."""
 _OF_OTHERS: Final = frozenset({AliasSet})
@@ -163,6 +165,12 @@ def _digest(value: Json) -> str:
     return found[0]
 
 
+def _edit_field(value: Json) -> Json:
+    if value not in EDIT_FIELDS:
+        raise ValueError(f"no edit is of the field {value!r:.80}")
+    return value
+
+
 def _direction(value: Json) -> Json:
     if value not in _DIRECTIONS:
         raise ValueError(f"no metric has the direction {value!r:.80}")
@@ -177,6 +185,7 @@ _CHECKS: Final[dict[str, Callable[[Json], Any]]] = {
     "Mapping[str, object]": _object,
     "ParamValue": _param,
     "Direction": _direction,
+    "EditField": _edit_field,
     "bool": _truth,
     "float": _number,
     "ArtifactRole": _role,

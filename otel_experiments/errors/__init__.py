@@ -10,12 +10,14 @@
     ├── RecordingError                         raised only with on_error="raise", for what is else counted and told
     ├── RunError
     │   ├── RunNotFoundError (LookupError)
+    │   ├── RunRemovedError (LookupError)
     │   ├── ModelRunNotFoundError (LookupError)    the run that made a saved model
     │   ├── AmbiguousRunError (LookupError)
     │   ├── ExperimentNotFoundError (LookupError)
     │   ├── MetricNotFoundError (KeyError)
     │   ├── NoActiveRunError (RuntimeError)
     │   └── IllegalTransitionError (ValueError)
+    ├── RunEditError (ValueError)              a stored run that cannot be edited so
     ├── StoreError
     │   ├── StoreNotFoundError (LookupError)
     │   ├── StoreIncompleteError (LookupError)
@@ -86,6 +88,7 @@ from otel_experiments.errors.artifact import (
     ArtifactsUnknownError as ArtifactsUnknownError,
     ArtifactsLockedError as ArtifactsLockedError,
 )
+from otel_experiments.errors.edit import RunEditError as RunEditError
 from otel_experiments.errors.golden import (
     CommandFailedError as CommandFailedError,
     EmptyTraceError as EmptyTraceError,
@@ -224,6 +227,17 @@ class RunNotFoundError(RunError, LookupError):
     def suggestion(self) -> str | None:
         """The name that is most likely meant; None where none is alike."""
         return self.suggestions[0] if self.suggestions else None
+
+
+class RunRemovedError(RunError, LookupError):
+    """The run that is meant was removed; it is there until `gc` purges it."""
+
+    def __init__(self, *, run: str, run_id: str, store: str) -> None:
+        self.run, self.run_id, self.store = run, run_id, store
+        super().__init__(
+            f"The run {run!r} in store {store!r} was removed, and is hidden.\n"
+            f"  Bring it back: otel-experiments restore {run_id[:12]} --store {store}"
+        )
 
 
 class ModelRunNotFoundError(RunError, LookupError):

@@ -16,7 +16,7 @@ from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.model.received import ReceivedRequest
-from otel_experiments.model.run import Owner, ParamValue, Run
+from otel_experiments.model.run import EDITED_FIELDS, Owner, ParamValue, Run
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span
 from otel_experiments.model.unsent import Unsent
 
@@ -25,7 +25,7 @@ SPAN_PREFIX: Final = struct.Struct("<BBBxIII16s8s8sQQ")
 NO_PARENT: Final = bytes(8)
 REQUEST_PREFIX: Final = struct.Struct("<B3xI")
 """type, size in bytes of the JSON that follows; the body of the request is the rest"""
-_RUN_FIELDS: Final = tuple(field.name for field in fields(Run))
+_RUN_FIELDS: Final = tuple(field.name for field in fields(Run) if field.name not in EDITED_FIELDS)
 _DEFINITION_FIELDS: Final = tuple(field.name for field in fields(MetricDefinition))
 _ARTIFACT_FIELDS: Final = tuple((field.name, field.default) for field in fields(ArtifactLogged))
 _STATE_FIELDS: Final = tuple(

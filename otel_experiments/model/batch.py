@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed
 from otel_experiments.model.attachment import Attachment, Detachment
+from otel_experiments.model.edit import RunEdit, RunPurge
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import Direction, PointBlock
@@ -146,6 +147,9 @@ class WriteBatch:
 
     `shared_traces` are traces in which what names no run joins the run of others, if there is one.
 
+    `purges` come before all else, and `revivals` before them: ids of runs that were purged, of which the batch brings the
+    whole. Nothing else that a batch says of a purged run is stored.
+
     `received` are requests of other programs that a journal held. Whoever merges turns them into the other fields and
     empties it; no store takes it.
     """
@@ -172,6 +176,9 @@ class WriteBatch:
     artifacts: list[ArtifactLogged] = field(default_factory=list)
     artifact_uses: list[ArtifactUsed] = field(default_factory=list)
     artifact_aliases: list[AliasSet] = field(default_factory=list)
+    edits: list[RunEdit] = field(default_factory=list)
+    purges: list[RunPurge] = field(default_factory=list)
+    revivals: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__slots__)

@@ -125,6 +125,8 @@ class Run:
 
     `state` is what was last written; readers compute LOST from `owner` and `heartbeat_ns`.
     Units: all `_ns` are nanoseconds since the Unix epoch, except `paused_total_ns`, a length.
+
+    `EDITED_FIELDS` come from edits of the stored run alone: no record of a run has them.
     """
 
     run_id: str
@@ -147,11 +149,19 @@ class Run:
     hypothesis: str = ""
     condition: str = ""
     description: str = ""
+    note: str = ""
+    pinned_ns: int | None = None
+    archived_ns: int | None = None
+    removed_ns: int | None = None
     attempt: int = 1
     root_span_id: str | None = None
     resource: Mapping[str, object] = field(default_factory=dict)
 
     _repr_pretty_ = repr_pretty
+
+
+EDITED_FIELDS: Final = ("note", "pinned_ns", "archived_ns", "removed_ns")
+"""Fields of `Run` that a store makes of edits, and of nothing else."""
 
 
 @dataclass(frozen=True, slots=True)

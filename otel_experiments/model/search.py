@@ -7,9 +7,16 @@ from typing import Literal
 
 RunFieldName = Literal[
     "run_id", "name", "experiment", "state", "group", "condition", "hypothesis", "reason", "error_type",
-    "parent_run_id", "created", "started", "ended", "duration", "attempt",
+    "parent_run_id", "created", "started", "ended", "duration", "attempt", "note", "pinned", "archived", "removed",
 ]  # fmt: skip
-"""Times are seconds since the Unix epoch, `duration` seconds without pauses, as people write them."""
+"""Times are seconds since the Unix epoch, `duration` seconds without pauses, as people write them.
+
+`pinned`, `archived` and `removed` are the time of that edit; a run without the mark does not have the field.
+"""
+
+Visibility = Literal["listed", "kept", "archived", "removed", "hidden", "present", "all"]
+"""Which runs are seen: `listed` ones are neither archived nor removed, `hidden` ones are one of the two, `kept` ones are not
+removed, and `present` are all but what is left of purged ones."""
 
 MetricStat = Literal[
     "last", "min", "max", "mean", "best", "count", "nan_count",
@@ -112,12 +119,16 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class RunQuery:
-    """Which runs, in which order, how many. Ties are broken by creation time, newest first."""
+    """Which runs, in which order, how many. Ties are broken by creation time, newest first.
+
+    A removed run is found only where `visibility` asks for it.
+    """
 
     where: Expression | None = None
     order: tuple[Order, ...] = ()
     limit: int | None = None
     offset: int = 0
+    visibility: Visibility = "kept"
 
 
 @dataclass(frozen=True, slots=True)

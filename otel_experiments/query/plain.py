@@ -20,6 +20,7 @@ from otel_experiments.query.metrics_view import SeriesView
 from otel_experiments.query.run_view import RunView
 
 if TYPE_CHECKING:
+    from otel_experiments.model.annotation import Annotation
     from otel_experiments.query.artifact_view import ArtifactView
     from otel_experiments.query.media_view import MediaItem
 
@@ -74,10 +75,27 @@ def plain_run(run: RunView) -> dict[str, Plain]:
     }
     return {
         **run_fields(run, times),
+        "note": run.note or None,
+        "pinned_unix_nano": run.record.pinned_ns,
+        "archived_unix_nano": run.record.archived_ns,
+        "removed_unix_nano": run.record.removed_ns,
         "params": plain(run.params),
         "tags": plain(run.tags),
         "lost_count": run.lost_count,
         "metrics": [plain_series(series) for series in run.metrics.all()],
+    }
+
+
+def plain_annotation(annotation: Annotation) -> dict[str, Plain]:
+    """Return a judgement of a run, or of the span with its id."""
+    return {
+        "name": annotation.name,
+        "score": None if annotation.score is None else plain_number(annotation.score),
+        "label": annotation.label or None,
+        "comment": annotation.comment or None,
+        "author": annotation.author or None,
+        "span_id": annotation.span_id or None,
+        "time_unix_nano": annotation.time_ns,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -26,11 +27,13 @@ from otel_experiments.model.search import (
     RunQuery,
     SearchField,
     SpanQuery,
+    Visibility,
 )
 from otel_experiments.query.artifact_source import ArtifactSource
 from otel_experiments.query.closest import closest
 from otel_experiments.query.frames.framed import Framed
 from otel_experiments.query.liveness import Liveness
+from otel_experiments.query.run_edits import OpenForEdits
 from otel_experiments.query.run_list import RunList
 from otel_experiments.query.run_search import as_typed, find_only_run, find_run
 from otel_experiments.query.run_view import PAGE_SIZE, RunPage, RunView
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
 
 _OF_BEST = frozenset({"best", "best_step"})
 _STATE = RunField("state")
+_ARCHIVED, _REMOVED = RunField("archived"), RunField("removed")
 _STORED_LIVE = Comparison(_STATE, "in", tuple(str(state) for state in RunState if state.is_live))
 
 
@@ -97,6 +101,7 @@ class Reader:
         location: the address to show where it is not the store's own, as for what was gathered in memory.
         find_problems: finds what was not read or merged at some time, one text each; see `read_problems`.
         open_place: returns the place that has the bytes of artifacts, by its address; the empty one is the store's own.
+        open_for_edits: lends the store open for writing, where `store` is not or is a copy.
         is_shared: whether another has the store open too, as the recorder of this process: then `close` leaves it open.
     """
 
@@ -110,8 +115,10 @@ class Reader:
         find_problems: Callable[[], list[str]] = list,
         open_place: Callable[[str], Blobs] | None = None,
         is_shared: bool = False,
+        open_for_edits: OpenForEdits | None = None,
     ) -> None:
         self.notes = tuple(notes)
+        self._open_for_edits: OpenForEdits = open_for_edits or (lambda: nullcontext(store))
         self._is_shared = is_shared
         self._location = location or store.location
         self._find_problems = find_problems
@@ -148,6 +155,7 @@ class Reader:
         limit: int | None = None,
         offset: int = 0,
         experiment: str | None = None,
+        visibility: Visibility = "listed",
     ) -> RunList:
         """Return the runs that match, newest first unless `order` says otherwise.
 
@@ -157,6 +165,8 @@ class Reader:
             limit: at most so many.
             offset: leave out so many at the start.
             experiment: only runs of this experiment.
+            visibility: archived and removed runs are left out, unless `where` asks for `archived` or `removed`, or this says
+                otherwise.
 
         A `SearchWarning` says which sort keys no run has, which fields of a search without an answer no run has, and
         what was guessed to be the best value of a metric whose direction nobody declared.
@@ -172,7 +182,7 @@ class Reader:
         orders = (
             () if order is None or teller is None else teller.orders(parse_order(order, meant=self.meant))
         )
-        query = RunQuery(expression, orders, limit, offset)
+        query = RunQuery(expression, orders, limit, offset, _seen(expression, visibility))
         liveness = Liveness(self._clock())
         found = self._store.find_runs(query, live_run_ids=self._live_ids(liveness, expression, orders))
         if found and teller is not None:
@@ -191,7 +201,13 @@ class Reader:
         teller.tell_unknown(meant)
         return meant
 
-    def count_runs(self, where: str | Expression | None = None, *, experiment: str | None = None) -> int:
+    def count_runs(
+        self,
+        where: str | Expression | None = None,
+        *,
+        experiment: str | None = None,
+        visibility: Visibility = "listed",
+    ) -> int:
         """Return how many runs match.
 
         Raises:
@@ -199,7 +215,8 @@ class Reader:
         """
         expression = self._where(where, experiment)
         live = self._live_ids(Liveness(self._clock()), expression, ())
-        return self._store.count_runs(RunQuery(expression), live_run_ids=live)
+        query = RunQuery(expression, visibility=_seen(expression, visibility))
+        return self._store.count_runs(query, live_run_ids=live)
 
     def run(self, wanted: str) -> RunView:
         """Return the run that is meant by an id, the beginning of one, or a name.
@@ -209,6 +226,7 @@ class Reader:
 
         Raises:
             RunNotFoundError: there is none; the error lists what there is.
+            RunRemovedError: it was removed.
             AmbiguousRunError: the ids of several runs begin so; the error lists them.
             StoreDamagedError: its row cannot be read.
         """
@@ -216,14 +234,16 @@ class Reader:
             0
         ]
 
-    def only_run(self, wanted: str) -> RunView:
+    def only_run(self, wanted: str, *, with_removed: bool = False) -> RunView:
         """Return the run as `run` does, but by a name only when no other run has it: for who changes a run.
+
+        `with_removed`: also one that was removed.
 
         Raises:
             RunNotFoundError: there is none.
             AmbiguousRunError: several runs have the name, or ids that begin so.
         """
-        found = find_only_run(self._store, wanted, location=self.location)
+        found = find_only_run(self._store, wanted, location=self.location, with_removed=with_removed)
         return self._views([found], Liveness(self._clock()))[0]
 
     def pages(self, runs: Sequence[RunView]) -> Iterator[list[RunView]]:
@@ -371,7 +391,9 @@ class Reader:
         for start in range(0, len(runs), PAGE_SIZE):
             part = runs[start : start + PAGE_SIZE]
             ids = [run.run_id for run in part]
-            page = RunPage(self._store, ids, liveness, self.read_problems, self._artifacts)
+            page = RunPage(
+                self._store, ids, liveness, self.read_problems, self._artifacts, self._open_for_edits
+            )
             views.extend(RunView(run, page) for run in part)
         return views
 
@@ -386,3 +408,11 @@ class Reader:
             raise ExperimentNotFoundError(
                 wanted=wanted, store=self.location, known=known, suggestion=closest(wanted, known)
             )
+
+
+def _seen(expression: Expression | None, visibility: Visibility) -> Visibility:
+    """Return which runs a search sees: it finds archived and removed ones where it asks for them."""
+    asked = fields_of(expression) if visibility == "listed" else ()
+    if _REMOVED in asked:
+        return "present"
+    return "kept" if _ARCHIVED in asked else visibility

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, SupportsIndex, overload
 
 from otel_experiments._short_repr import cut
+from otel_experiments.query.run_edits import RunEdits
 from otel_experiments.query.run_view import RunView, pages_of
 from otel_experiments.query.shown.plotted import PlottedRuns
 
@@ -23,7 +24,7 @@ MOST_DRAWN = 100
 """Runs in one figure: of more no line can be told from the others."""
 
 
-class RunList(PlottedRuns, list[RunView]):
+class RunList(RunEdits, PlottedRuns, list[RunView]):
     """Runs in the order that was asked for: a list, and a table of pandas, polars or Arrow.
 
     The table has one row a run, and columns as `export runs` has them: the run's fields, `tags.KEY`, `params.KEY` and of
@@ -62,6 +63,9 @@ class RunList(PlottedRuns, list[RunView]):
         from otel_experiments.query.frames import libraries  # noqa: PLC0415 - few need it
 
         return libraries.to_arrow(self._columns(stats), "runs.to_arrow()")
+
+    def _edited_runs(self) -> list[RunView]:
+        return self
 
     def _columns(self, stats: Sequence[SeriesStat] | None) -> Columns:
         from otel_experiments.query.run_columns import SERIES_STATS, check_stats, run_columns  # noqa: PLC0415 - as above

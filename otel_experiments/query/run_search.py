@@ -7,22 +7,29 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from otel_experiments.errors import AmbiguousRunError, RunNotFoundError
+from otel_experiments.errors import AmbiguousRunError, RunNotFoundError, RunRemovedError
 from otel_experiments.model.run import Run
-from otel_experiments.model.search import Comparison, RunField, RunQuery
+from otel_experiments.model.search import Comparison, RunField, RunQuery, Visibility
 from otel_experiments.query.closest import beginning_so, closest
 from otel_experiments.store import Store
 
+_LISTED: Final = "listed"
+_KEPT: Final = "kept"
+_REMOVED: Final = "removed"
 LATEST: Final = "latest"
 """Names the newest run of a store."""
 _BACK: Final = re.compile(r"~[0-9]{1,18}\Z")
 
 
-def find_run(store: Store, wanted: str, *, location: str) -> Run:
+def find_run(store: Store, wanted: str, *, location: str, with_removed: bool = False) -> Run:
     """Return the run that a text means; `location` is the store's address in errors.
+
+    A name means an archived run only where no other one has it, and a removed run only `with_removed` where no kept one
+    has it.
 
     Raises:
         RunNotFoundError: there is none; the error lists what there is.
+        RunRemovedError: it was removed.
         AmbiguousRunError: the ids of several runs begin so; the error lists them.
     """
     wanted = as_typed(wanted)
@@ -31,22 +38,31 @@ def find_run(store: Store, wanted: str, *, location: str) -> Run:
     exact = store.get_run(wanted) if is_text else None
     found = [exact] if exact is not None else []
     if is_text and not found:
-        found = _named(store, wanted, limit=1) or _counted_back(store, wanted) or _beginning(store, wanted)
+        found = _counted_back(store, wanted, _LISTED) or _counted_back(store, wanted, _KEPT)
+        found = found or _beginning(store, wanted)
+        removed = [] if found else _counted_back(store, wanted, _REMOVED)
+        found = found or removed
     if not found:
         raise _not_found(store, wanted, location)
-    return _only(wanted, found, location)
+    if not with_removed:
+        found = [run for run in found if run.removed_ns is None] or found[:1]
+    run = _only(wanted, found, location)
+    if run.removed_ns is not None and not with_removed:
+        raise RunRemovedError(run=wanted, run_id=run.run_id, store=location)
+    return run
 
 
-def find_only_run(store: Store, wanted: str, *, location: str) -> Run:
+def find_only_run(store: Store, wanted: str, *, location: str, with_removed: bool = False) -> Run:
     """Return the run as `find_run` does, but by a name only when no other run has it.
 
     Raises:
         RunNotFoundError: there is none.
         AmbiguousRunError: several runs have the name, or ids that begin so.
     """
-    found = find_run(store, wanted, location=location)
+    found = find_run(store, wanted, location=location, with_removed=with_removed)
     if wanted not in {found.run_id, ""} and found.name == wanted:
-        _only(wanted, _named(store, wanted, limit=2), location)
+        seen: Visibility = _KEPT if found.removed_ns is None else _REMOVED
+        _only(wanted, _named(store, wanted, seen, limit=2), location)
     return found
 
 
@@ -67,19 +83,21 @@ def _only(wanted: str, found: Sequence[Run], location: str) -> Run:
     return found[0]
 
 
-def _named(store: Store, name: str, *, limit: int, offset: int = 0) -> list[Run]:
+def _named(store: Store, name: str, seen: Visibility, *, limit: int, offset: int = 0) -> list[Run]:
     """Return the runs of this name, newest first."""
     where = Comparison(RunField("name"), "==", name)
-    return store.find_runs(RunQuery(where, limit=limit, offset=offset))
+    return store.find_runs(RunQuery(where, limit=limit, offset=offset, visibility=seen))
 
 
-def _counted_back(store: Store, wanted: str) -> list[Run]:
-    """Return the run that `latest`, `latest~2` or `name~1` means."""
+def _counted_back(store: Store, wanted: str, seen: Visibility) -> list[Run]:
+    """Return the run that a name, `latest`, `latest~2` or `name~1` means."""
+    if found := _named(store, wanted, seen, limit=1):
+        return found
     name, _, count = wanted.rpartition("~") if _BACK.search(wanted) else (wanted, "", "0")
     back = int(count)
     if name != LATEST:
-        return _named(store, name, limit=1, offset=back)
-    return store.find_runs(RunQuery(limit=1, offset=back))
+        return _named(store, name, seen, limit=1, offset=back) if back or name != wanted else []
+    return store.find_runs(RunQuery(limit=1, offset=back, visibility=seen))
 
 
 def _beginning(store: Store, wanted: str) -> list[Run]:

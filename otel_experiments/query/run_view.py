@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import fields
 from functools import cached_property
 from itertools import groupby
@@ -12,11 +13,13 @@ from otel_experiments._short_repr import short
 from otel_experiments.model.metric import Series
 from otel_experiments.model.run import ParamValue, Run, RunFacts, RunState
 from otel_experiments.model.search import (
+    Comparison,
     MetricField,
     MetricStat,
     ParamField,
     RunField,
     RunFieldName,
+    RunQuery,
     SearchField,
     SpanQuery,
     TagField,
@@ -26,6 +29,7 @@ from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.metrics_view import MetricsView, SeriesView
 from otel_experiments.query.params_view import ParamsView
 from otel_experiments.query.record_lists import InstrumentPointList, LogRecordList
+from otel_experiments.query.run_edits import OneRunEdits, OpenForEdits
 from otel_experiments.semconv import attributes
 from otel_experiments.store import Store
 
@@ -78,8 +82,10 @@ class RunPage:
         liveness: Liveness,
         read_problems: Callable[[], list[str]] = list,
         artifacts: ArtifactSource | None = None,
+        open_for_edits: OpenForEdits | None = None,
     ) -> None:
         self.store = store
+        self.open_for_edits = open_for_edits or (lambda: nullcontext(store))
         self.liveness = liveness
         self.read_problems = read_problems
         self.artifacts = artifacts or ArtifactSource(store, store.location)
@@ -87,7 +93,20 @@ class RunPage:
 
     def of(self, run_ids: Sequence[str]) -> RunPage:
         """Return a page of other runs of the same reader, nothing of them read yet."""
-        return RunPage(self.store, run_ids, self.liveness, self.read_problems, self.artifacts)
+        return RunPage(
+            self.store, run_ids, self.liveness, self.read_problems, self.artifacts, self.open_for_edits
+        )
+
+    def views(self, records: Sequence[Run]) -> list[RunView]:
+        """Return views of runs of this page."""
+        return [RunView(record, self) for record in records]
+
+    @cached_property
+    def records(self) -> dict[str, Run]:
+        """The rows of the runs of the page as they are now."""
+        where = Comparison(RunField("run_id"), "in", tuple(self._run_ids))
+        found = self.store.find_runs(RunQuery(where, visibility="all"))
+        return {run.run_id: run for run in found}
 
     @cached_property
     def params(self) -> dict[str, dict[str, ParamValue]]:
@@ -110,12 +129,12 @@ class RunPage:
         return self.store.series(self._run_ids)
 
 
-class RunView:
-    """One run, as it was when it was listed; ask the reader again for news."""
+class RunView(OneRunEdits):
+    """One run, as it was when it was listed; ask the reader again for news. What edits it shows what holds afterwards."""
 
     def __init__(self, run: Run, page: RunPage) -> None:
         self._run = run
-        self._page = page
+        self._page: RunPage = page
 
     @property
     def record(self) -> Run:
@@ -125,6 +144,13 @@ class RunView:
     def read_problems(self) -> list[str]:
         """Return what the reader that found the run could not read or merge; see `Reader.read_problems`."""
         return self._page.read_problems()
+
+    def _take_page(self, page: RunPage) -> None:
+        """Show the run as another page of the same reader has it."""
+        self._run, self._page = page.records.get(self.id, self._run), page
+
+    def _edited_runs(self) -> list[RunView]:
+        return [self]
 
     def read_anew(self) -> RunView:
         """Return the same run with nothing of it read yet, apart from the runs it was listed with."""
@@ -224,12 +250,9 @@ class RunView:
                 return str(self.state)
             case "duration":
                 return self.duration_s
-            case "created":
-                return self._run.created_ns / 1e9
-            case "started":
-                return None if self._run.started_ns is None else self._run.started_ns / 1e9
-            case "ended":
-                return None if self._run.ended_ns is None else self._run.ended_ns / 1e9
+            case "created" | "started" | "ended" | "pinned" | "archived" | "removed":
+                time_ns: int | None = getattr(self._run, f"{name}_ns")
+                return None if time_ns is None else time_ns / 1e9
             case _:
                 found: str | int | None = getattr(self._run, name)
                 return found

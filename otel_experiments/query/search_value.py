@@ -25,7 +25,7 @@ from otel_experiments.model.search import (
 from otel_experiments.process.interruption import pass_on
 from otel_experiments.query.closest import closest
 
-TIME_FIELDS = frozenset({"created", "started", "ended"})
+TIME_FIELDS = frozenset({"created", "started", "ended", "pinned", "archived", "removed"})
 NUMBER_FIELDS = TIME_FIELDS | {"duration", "attempt"}
 _ORDERING = frozenset({"<", "<=", ">", ">="})
 _STATE_WORDS = {

@@ -1724,6 +1724,15 @@ Defined by: https://opentelemetry.io/schemas/1.44.0
 Never an attribute of a metric.
 """
 
+USER_NAME: Final = "user.name"
+"""Short name of the user.
+
+Type: str
+Examples: "ada"
+Stability: development
+Defined by: https://opentelemetry.io/schemas/1.44.0
+"""
+
 VCS_CHANGE_ID: Final = "vcs.change.id"
 """Number of the pull or merge request.
 

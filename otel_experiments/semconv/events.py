@@ -18,6 +18,7 @@ GEN_AI_EVALUATION_RESULT: Final = EventDef(
         "gen_ai.evaluation.explanation": "recommended",
         "gen_ai.response.id": "recommended",
         "error.type": "conditionally_required",
+        "user.name": "recommended",
     },
     upstream="https://opentelemetry.io/schemas/gen-ai/1.42.0",
 )

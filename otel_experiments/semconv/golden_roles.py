@@ -87,5 +87,6 @@ VOLATILE: Final[tuple[str, ...]] = (
     "telemetry.sdk.version",
     "thread.id",
     "thread.name",
+    "user.name",
 )
 """What differs from run to run, and is left out."""

@@ -1555,6 +1555,14 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         upstream="https://opentelemetry.io/schemas/1.44.0",
     ),
     AttributeDef(
+        name="user.name",
+        type="string",
+        brief="Short name of the user.",
+        stability="development",
+        examples=("ada",),
+        upstream="https://opentelemetry.io/schemas/1.44.0",
+    ),
+    AttributeDef(
         name="vcs.change.id",
         type="string",
         brief="Number of the pull or merge request.",

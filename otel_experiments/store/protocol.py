@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # most readers need few of them, and making dataclasses takes
     from otel_experiments.model.artifact import ArtifactQuery, ArtifactUsed, StoredArtifact
     from otel_experiments.model.attachment import TelemetryGroup, TelemetryQuery
     from otel_experiments.model.batch import MetricDefinition, ParamSet, SummarySet, WriteBatch
+    from otel_experiments.model.edit import RunContents, RunEdit
     from otel_experiments.model.instrument import InstrumentPoint
     from otel_experiments.model.log import LogRecord
     from otel_experiments.model.loss import Loss
@@ -54,6 +55,10 @@ class Store(Protocol):
 
         What is attached to a run keeps its content, and is received again as the same; it has the run's id until it is
         detached, or arrives with the id of a run that it names itself.
+
+        Of the edits of a field of a run the latest counts, whatever the run's own record says later. A purged run is gone
+        with all that hangs on it, but what was attached to it, which belongs to no run again; of what is said of it later
+        nothing is kept, until it is made anew.
 
         Raises:
             JournalMovedError: a segment's stored offset is not the `start_offset` of its advance.
@@ -130,6 +135,18 @@ class Store(Protocol):
 
     def tags(self, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """Return the tags of each run."""
+        ...
+
+    def edits(self, run_ids: Sequence[str]) -> dict[str, list[RunEdit]]:
+        """Return the latest edit of each field of each run."""
+        ...
+
+    def purged_runs(self) -> dict[str, int]:
+        """Return which runs were purged, and when (nanoseconds since the Unix epoch)."""
+        ...
+
+    def run_contents(self, run_ids: Sequence[str]) -> RunContents:
+        """Return how much hangs on these runs together."""
         ...
 
     def series(self, run_ids: Sequence[str], *, name: str | None = None) -> dict[str, list[Series]]:
@@ -228,7 +245,7 @@ class Store(Protocol):
     def whole_run(self, run_id: str | None) -> Iterator[WriteBatch]:
         """Yield all that is stored of a run but what was not sent, page by page, in the order of recording.
 
-        Applied to a store that does not know the run, the pages make it hold the run as this one does. Spans come first,
+        Applied to a store that does not know the run, the pages make it hold the run as this one does, edits included. Spans come first,
         open ones among them, then log records, data points of instruments, points, and artifacts with their uses and the
         aliases of their names; the last page is the run itself, with params, tags (removed ones too) and definitions of metrics. Where `run_id` is None: the spans, log records and data
         points that belong to no run.

@@ -19,6 +19,17 @@ CLASSES = {
 }
 
 TEXTS = {
+    "RunEditError": (
+        {"run": "base", "action": "removed", "why": "it is running", "fix": "Wait for its end."},
+        "The run 'base' cannot be removed: it is running.\n  Wait for its end.",
+    ),
+    "RunRemovedError": (
+        {"run": "base", "run_id": "0af1" * 8, "store": "x.db"},
+        (
+            "The run 'base' in store 'x.db' was removed, and is hidden.\n"
+            "  Bring it back: otel-experiments restore 0af10af10af1 --store x.db"
+        ),
+    ),
     "ExperimentMetadataError": (
         {"field": "epoch", "wanted": "an integer", "found": "'five'"},
         (

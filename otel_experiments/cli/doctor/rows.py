@@ -19,7 +19,7 @@ def check_rows(store: Store, *, is_deep: bool) -> Iterator[Diagnosis]:
     """Yield what is to be said about rows that cannot be read; `is_deep`: of all tables, else of runs only."""
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", IncompleteReadWarning)
-        runs = store.find_runs(RunQuery())
+        runs = store.find_runs(RunQuery(visibility="all"))
         store.experiments()
         if is_deep:
             _read_everything(store, [run.run_id for run in runs])
@@ -38,6 +38,7 @@ def _read_everything(store: Store, run_ids: list[str]) -> None:
     for run_id in run_ids:
         store.params([run_id])
         store.tags([run_id])
+        store.edits([run_id])
         for series in store.series([run_id])[run_id]:
             store.points(run_id, series.key)
             store.band(run_id, series.key, buckets=1)

@@ -10,10 +10,10 @@ from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.model.search import MetricField, ParamField, RunField, SearchField, TagField
 from otel_experiments.query import RunView
 from otel_experiments.query.natural import natural_key
+from otel_experiments.query.search_value import TIME_FIELDS
 
 MAX_CELL = 16
 """Characters of a chosen column; longer values are cut."""
-_TIME_FIELDS = frozenset({"created", "started", "ended"})
 
 
 def label(field: SearchField) -> str:
@@ -41,7 +41,7 @@ def cell(run: RunView, field: SearchField, *, now_s: float) -> str:
     """Return what the run has in the column; times of the run as how long ago they were."""
     found = run.value(field)
     if isinstance(field, RunField) and found is not None:
-        if field.name in _TIME_FIELDS and isinstance(found, int | float):
+        if field.name in TIME_FIELDS and isinstance(found, int | float):
             return fmt.age(now_s - found)
         if field.name == "duration" and isinstance(found, int | float):
             return fmt.duration(found)

@@ -61,6 +61,7 @@ class Replayed:
         batch.artifacts += held.artifacts
         batch.artifact_uses += held.artifact_uses
         batch.artifact_aliases += held.artifact_aliases
+        batch.edits += held.edits
         return True
 
     def take_instrument_point(self, point: InstrumentPoint, batch: WriteBatch) -> bool:

@@ -12,6 +12,7 @@ from otel_experiments.codec.values import dump_value, load_attributes, load_valu
 from otel_experiments.errors import JournalMovedError
 from otel_experiments.model.arrivals import arrivals, joined, key_of
 from otel_experiments.model.batch import JournalAdvance, ParamSet, SummarySet, TagSet, WriteBatch
+from otel_experiments.model.edit import EditField, RunEdit
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, Points, SeriesKey, Summary
@@ -72,6 +73,8 @@ class Contents:
     joined: set[object] = field(default_factory=set)
     """Keys of what joined a run by its trace."""
     artifacts: Artifacts = field(default_factory=Artifacts)
+    edits: dict[str, dict[EditField, RunEdit]] = field(default_factory=dict)
+    purged: dict[str, int] = field(default_factory=dict)
 
     def given_ns(self, place: object) -> int | None:
         """Return what marks an item that has its run from elsewhere than its attributes, as `Span.given_ns`."""
@@ -142,6 +145,7 @@ def _take_named_runs(contents: Contents, news: Contents, batch: WriteBatch) -> N
         *((one.run_id, one.time_ns) for one in batch.attach),
         *((one.run_id, one.time_ns) for one in batch.artifacts),
         *((one.run_id, one.time_ns) for one in batch.artifact_uses),
+        *((one.run_id, max(0, one.time_ns)) for one in batch.edits),
     )
     for run_id, time_ns in named:
         _ensure(contents, news, run_id, time_ns)

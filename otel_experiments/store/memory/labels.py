@@ -52,6 +52,14 @@ class Labels:
             news.definitions.setdefault(definition.run_id, {})[definition.pattern] = definition
         return news
 
+    def forget(self, run_id: str) -> None:
+        """Take away what a run was told."""
+        self.params = _of_others(self.params, run_id)
+        self.former_params = _of_others(self.former_params, run_id)
+        self.tags = _of_others(self.tags, run_id)
+        self.summaries = _of_others(self.summaries, run_id)
+        self.definitions.pop(run_id, None)
+
     def _take_param(self, news: Labels, param: ParamSet) -> None:
         place = (param.run_id, param.key)
         known = news.params.get(place) or self.params.get(place)
@@ -121,3 +129,7 @@ def _of(run_id: str, held: Mapping[_Place, _Item]) -> Iterable[_Item]:
 def _as_stored(value: ParamValue) -> ParamValue:
     """Return a value as a file would give it back."""
     return load_value(dump_value(value))
+
+
+def _of_others(items: dict[_Place, _Item], run_id: str) -> dict[_Place, _Item]:
+    return {place: item for place, item in items.items() if place[0] != run_id}

@@ -6,8 +6,8 @@ import threading
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from fnmatch import fnmatchcase
-from functools import cmp_to_key
 from types import TracebackType
 from typing import Self
 
@@ -15,21 +15,13 @@ from otel_experiments.errors import QueryError, StoreClosedError, StoreReadOnlyE
 from otel_experiments.model.artifact import ArtifactQuery, ArtifactUsed, StoredArtifact
 from otel_experiments.model.attachment import TelemetryGroup, TelemetryQuery
 from otel_experiments.model.batch import MetricDefinition, ParamSet, SummarySet, WriteBatch
+from otel_experiments.model.edit import RunContents, RunEdit
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.loss import Loss
 from otel_experiments.model.metric import Band, Points, Series, SeriesKey
 from otel_experiments.model.run import Experiment, ParamValue, Run
-from otel_experiments.model.search import (
-    MetricField,
-    Order,
-    ParamField,
-    RunField,
-    RunQuery,
-    SearchField,
-    SpanQuery,
-    TagField,
-)
+from otel_experiments.model.search import RunQuery, SpanQuery
 from otel_experiments.model.span import Span, StatusCode
 from otel_experiments.model.stored_page import StoredPage
 from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal, Unsent
@@ -37,25 +29,16 @@ from otel_experiments.semconv.events import ML_TELEMETRY_LOSS
 from otel_experiments.store.memory import artifacts as _artifacts
 from otel_experiments.store.memory import attached as _attached
 from otel_experiments.store.memory import contents as _memory_contents
+from otel_experiments.store.memory import edits as _edits
 from otel_experiments.store.memory.contents import Contents
+from otel_experiments.store.memory.finder import Finder, newest_first
 from otel_experiments.store.memory.join_traces import join_traces
 from otel_experiments.store.memory.losses import add_up
 from otel_experiments.store.memory.pages import stored_pages
 from otel_experiments.store.memory.whole import whole_run
 from otel_experiments.store.protocol import Row
 from otel_experiments.store.semantics.band import band_of
-from otel_experiments.store.semantics.run import StoredRun
-from otel_experiments.store.semantics.search import (
-    MISSING,
-    FoundValue,
-    Missing,
-    attribute_is,
-    check,
-    matches,
-    run_value,
-    sort_key,
-    summary_value,
-)
+from otel_experiments.store.semantics.search import attribute_is
 
 LOCATION = "memory://"
 
@@ -78,7 +61,9 @@ class MemoryStore:
         if self._read_only:
             raise StoreReadOnlyError(path=LOCATION, action="write")
         with self._open() as contents:
+            batch = _edits.let_in(contents, batch)
             _memory_contents.apply(contents, batch)
+            _edits.take(contents, batch.edits)
             _attached.detach(contents, batch.detach)
             _attached.attach(contents, batch.attach)
             join_traces(contents, batch.shared_traces)
@@ -97,7 +82,8 @@ class MemoryStore:
     def experiments(self) -> list[Experiment]:
         """Return all experiments with their number of runs, by name."""
         with self._open() as contents:
-            names = [stored.run.experiment for stored in contents.runs.values() if not stored.is_placeholder]
+            kept = Finder(contents, None).find(RunQuery())
+            names = [stored.run.experiment for stored in kept if not stored.is_placeholder]
             return [
                 Experiment(name, created_ns, names.count(name))
                 for name, created_ns in sorted(contents.experiments.items())
@@ -110,7 +96,7 @@ class MemoryStore:
             QueryError: the expression compares what cannot be compared.
         """
         with self._open() as contents:
-            found = _Finder(contents, live_run_ids).find(query)
+            found = Finder(contents, live_run_ids).find(query)
             stop = None if query.limit is None or query.limit < 0 else query.offset + query.limit
             return [stored.run for stored in found[query.offset : stop]]
 
@@ -121,7 +107,7 @@ class MemoryStore:
             QueryError: the expression compares what cannot be compared.
         """
         with self._open() as contents:
-            return len(_Finder(contents, live_run_ids).find(RunQuery(where=query.where)))
+            return len(Finder(contents, live_run_ids).find(replace(query, order=())))
 
     def get_run(self, run_id: str) -> Run | None:
         """Return the run with exactly this id; None when there is none."""
@@ -137,7 +123,7 @@ class MemoryStore:
                 for stored in contents.runs.values()
                 if stored.run.run_id.startswith(prefix_or_name.lower()) or stored.run.name == prefix_or_name
             ]
-            return [run.run_id for run in sorted(found, key=_newest_first)][:limit]
+            return [run.run_id for run in sorted(found, key=newest_first)][:limit]
 
     def params(self, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
         """Return the flat params (dotted keys) of each run; runs without any map to an empty dict."""
@@ -163,6 +149,21 @@ class MemoryStore:
         """Return the tags of each run."""
         with self._open() as contents:
             return contents.labels.tags_of(run_ids)
+
+    def edits(self, run_ids: Sequence[str]) -> dict[str, list[RunEdit]]:
+        """Return the latest edit of each field of each run."""
+        with self._open() as contents:
+            return {run_id: _edits.of_run(contents, run_id) for run_id in run_ids}
+
+    def purged_runs(self) -> dict[str, int]:
+        """Return which runs were purged, and when."""
+        with self._open() as contents:
+            return dict(contents.purged)
+
+    def run_contents(self, run_ids: Sequence[str]) -> RunContents:
+        """Return how much hangs on these runs together."""
+        with self._open() as contents:
+            return _edits.count(contents, frozenset(run_ids))
 
     def series(self, run_ids: Sequence[str], *, name: str | None = None) -> dict[str, list[Series]]:
         """Return the series of each run with their summaries, by (name, phase)."""
@@ -314,60 +315,6 @@ class MemoryStore:
             if self._contents is None:
                 raise StoreClosedError(path=LOCATION)
             yield self._contents
-
-
-class _Finder:
-    """Answers one query over runs."""
-
-    def __init__(self, contents: Contents, live_run_ids: frozenset[str] | None) -> None:
-        self._contents = contents
-        self._live_run_ids = live_run_ids
-
-    def find(self, query: RunQuery) -> list[StoredRun]:
-        where = query.where
-        if where is not None:
-            check(where)
-        found = [
-            stored
-            for stored in self._contents.runs.values()
-            if where is None or matches(where, lambda wanted, stored=stored: self._value(stored, wanted))  # type: ignore[misc]
-        ]
-        found.sort(key=lambda stored: _newest_first(stored.run))
-        for order in reversed(query.order):
-            found.sort(key=cmp_to_key(lambda left, right, order=order: self._compare(left, right, order)))  # type: ignore[misc]
-        return found
-
-    def _compare(self, left: StoredRun, right: StoredRun, order: Order) -> int:
-        first, second = (sort_key(self._value(stored, order.field)) for stored in (left, right))
-        if first is None or second is None:
-            return (first is None) - (second is None)
-        sign = -1 if order.is_descending else 1
-        return sign * ((first > second) - (first < second))
-
-    def _value(self, stored: StoredRun, wanted: SearchField) -> FoundValue | Missing:
-        run_id = stored.run.run_id
-        match wanted:
-            case RunField(name):
-                state = self._state(stored.run)
-                return run_value(stored.run, name, state=state, is_placeholder=stored.is_placeholder)
-            case ParamField(key):
-                param = self._contents.labels.params.get((run_id, key))
-                return MISSING if param is None else param.value
-            case TagField(key):
-                tag = self._contents.labels.tags.get((run_id, key))
-                return MISSING if tag is None or tag.value is None else tag.value
-            case MetricField(name, stat, phase):
-                histories = self._contents.histories.get(run_id, {})
-                keys = [key for key in histories if key.name == name and phase in {None, key.phase}]
-                return summary_value(histories[min(keys)].summary, stat) if keys else MISSING
-
-    def _state(self, run: Run) -> str:
-        is_gone = self._live_run_ids is not None and run.run_id not in self._live_run_ids
-        return "lost" if is_gone and run.state.is_live else str(run.state)
-
-
-def _newest_first(run: Run) -> tuple[int, str]:
-    return (-run.created_ns, run.run_id)
 
 
 def _is_wanted(span: Span, query: SpanQuery) -> bool:

@@ -68,4 +68,5 @@ def whole_run(contents: Contents, run_id: str | None) -> Iterator[WriteBatch]:
     batch.summaries += contents.labels.summary_sets(run_id)
     batch.tags += contents.labels.tag_sets(run_id)
     batch.metric_definitions += contents.labels.definitions_of(run_id)
+    batch.edits += contents.edits.get(run_id, {}).values()
     yield batch

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from otel_experiments.model.batch import Heartbeat, RunStateChange, WriteBatch
+from otel_experiments.store.semantics.edits import UNEDITED
 from otel_experiments.store.semantics.run import StoredRun, apply_change, apply_record
 
 
@@ -11,7 +14,7 @@ def news_of(stored: StoredRun) -> WriteBatch:
 
     Of a placeholder, which becomes one again, that is its state and its sign of life.
     """
-    run = stored.run
+    run = replace(stored.run, **UNEDITED)  # edits go by themselves
     change = RunStateChange(
         run.run_id,
         run.state,

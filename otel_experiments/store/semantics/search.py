@@ -232,19 +232,16 @@ def run_value(  # noqa: PLR0911 - one return a field
             return state
         case "experiment":
             return MISSING if is_placeholder else run.experiment
-        case "created":
-            return run.created_ns / 1e9
-        case "started":
-            return MISSING if run.started_ns is None else run.started_ns / 1e9
-        case "ended":
-            return MISSING if run.ended_ns is None else run.ended_ns / 1e9
         case "duration":
             return _duration(run)
         case "parent_run_id":
             return MISSING if run.parent_run_id is None else run.parent_run_id
         case "attempt":
             return run.attempt
-        case "run_id" | "name" | "group" | "condition" | "hypothesis" | "reason" | "error_type":
+        case "created" | "started" | "ended" | "pinned" | "archived" | "removed":
+            time_ns: int | None = getattr(run, f"{name}_ns")
+            return MISSING if time_ns is None else time_ns / 1e9
+        case "run_id" | "name" | "group" | "condition" | "hypothesis" | "reason" | "error_type" | "note":
             text: str = getattr(run, name)
             return text
 

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from otel_experiments.codec.values import load_value
 from otel_experiments.model.batch import MetricDefinition, ParamSet, SummarySet
 from otel_experiments.model.run import Experiment, ParamValue, Run
-from otel_experiments.model.search import RunQuery
+from otel_experiments.model.search import RunQuery, Visibility
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.semantics.run import StoredRun
 from otel_experiments.store.semantics.search import check
@@ -35,8 +35,10 @@ _RUNS_BY_ID: Final = f"""
 """
 # Index: runs_by_experiment (covering).
 _EXPERIMENTS: Final = """
-    select experiments.name, experiments.created_ns, count(runs.run_id) from experiments
-    left join runs on runs.experiment = experiments.name group by experiments.name order by experiments.name
+    select experiments.name, experiments.created_ns,
+      count(case when runs.removed_ns is null then runs.run_id end)
+    from experiments left join runs on runs.experiment = experiments.name
+    group by experiments.name order by experiments.name
 """
 # Indexes: the primary key of runs for the id, runs_by_name for the name.
 _RESOLVE: Final = """
@@ -64,6 +66,19 @@ _TAGS: Final = """
     select run_id, key, value from tags
     where run_id in (select value from json_each(?)) and value is not null order by run_id, key
 """
+
+
+_PRESENT: Final = "runs.run_id not in (select run_id from purged_runs where not is_back)"
+_VISIBLE: Final[dict[Visibility, str]] = {
+    "listed": "runs.removed_ns is null and runs.archived_ns is null",
+    "kept": "runs.removed_ns is null",
+    "archived": "runs.removed_ns is null and runs.archived_ns is not null",
+    # Indexes: runs_removed, unique (run_id) of purged_runs.
+    "removed": f"runs.removed_ns is not null and {_PRESENT}",
+    "hidden": f"(runs.removed_ns is not null or runs.archived_ns is not null) and {_PRESENT}",
+    "present": _PRESENT,
+    "all": "1",
+}
 
 
 def stored_run_of(row: Sequence[object]) -> StoredRun:
@@ -107,7 +122,7 @@ def find_runs(
 def find_statement(query: RunQuery, live_run_ids: frozenset[str] | None) -> tuple[str, dict[str, Bound]]:
     """Return the SQL of a query over runs with its bound values."""
     statement = _statement(query, live_run_ids)
-    condition = "1" if query.where is None else statement.where(query.where)
+    condition = _condition(statement, query)
     joins, order = statement.order(query.order)
     limit = statement.bind(-1 if query.limit is None else min(query.limit, LARGEST_INTEGER))
     offset = statement.bind(min(query.offset, LARGEST_INTEGER))
@@ -122,7 +137,7 @@ def count_runs(connection: sqlite3.Connection, query: RunQuery, live_run_ids: fr
         QueryError: the expression compares what cannot be compared.
     """
     statement = _statement(query, live_run_ids)
-    condition = "1" if query.where is None else statement.where(query.where)
+    condition = _condition(statement, query)
     row = connection.execute(f"select count(*) from runs where {condition}", statement.parameters).fetchone()
     return int(row[0])
 
@@ -253,6 +268,11 @@ def tags(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, di
                 raise
             tell(connection, "tags", f"run_id = {run_id!r} and key = {sql_literal(key)}", error)
     return found
+
+
+def _condition(statement: Statement, query: RunQuery) -> str:
+    seen = _VISIBLE[query.visibility]
+    return seen if query.where is None else f"{statement.where(query.where)} and {seen}"
 
 
 def _statement(query: RunQuery, live_run_ids: frozenset[str] | None) -> Statement:

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import load_attributes
-from otel_experiments.model.run import Owner, Run, RunState
+from otel_experiments.model.run import EDITED_FIELDS, Owner, Run, RunState
 from otel_experiments.store.semantics.run import StoredRun
 from otel_experiments.store.sqlite.unreadable import check_numbers, check_texts
 
@@ -62,11 +62,24 @@ RUN_COLUMNS: Final = ", ".join(
     "resources.attributes" if column.kind == "resource" else f"runs.{column.name}" for column in COLUMNS
 )
 """What is selected of `runs left join resources using (resource_id)` for `run_of`."""
+_RECORDED: Final = tuple(name for name in _NAMES_OF_ALL if name not in EDITED_FIELDS)
+_EDITABLE: Final = {"name": "name", "group_name": "group"}
+"""Columns that a record of the run fills, and an edit of it better."""
+
+
+def _newest(column: str) -> str:
+    if column not in _EDITABLE:
+        return f"{column} = excluded.{column}"
+    field = _EDITABLE[column]
+    edit = f"select value from edits where edits.run_id = excluded.run_id and edits.field = '{field}'"
+    return f"{column} = coalesce(({edit}), excluded.{column})"
+
+
 UPSERT_RUN: Final = (
-    f"insert into runs ({', '.join(_NAMES_OF_ALL)}) values ({', '.join('?' * len(_NAMES_OF_ALL))}) "
-    f"on conflict (run_id) do update set {', '.join(f'{name} = excluded.{name}' for name in _NAMES_OF_ALL[1:])}"
+    f"insert into runs ({', '.join(_RECORDED)}) values ({', '.join('?' * len(_RECORDED))}) "
+    f"on conflict (run_id) do update set {', '.join(map(_newest, _RECORDED[1:]))}"
 )
-"""Sets all columns of a run, to the values of `row_of`."""
+"""Sets all columns of a run that are recorded, to the values of `row_of`; what was edited stays."""
 
 
 def _places(kind: str, *, may_be_null: bool | None = None) -> list[int]:
@@ -127,6 +140,8 @@ def row_of(stored: StoredRun, resource_id: int | None) -> list[object]:
     run = stored.run
     values: list[object] = []
     for column in COLUMNS:
+        if column.name in EDITED_FIELDS:
+            continue
         if column.kind == "resource":
             values.append(resource_id)
         elif column.field.startswith("owner."):

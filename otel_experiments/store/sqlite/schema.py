@@ -471,6 +471,36 @@ _V6 = (
     "alter table metric_definitions add column step_metric text not null default ''",
     "alter table metric_definitions add column summary text not null default ''",
     "alter table metric_definitions add column is_hidden integer not null default 0",
+    # What was said of a run after it was recorded. The columns of runs are made of it, and searched.
+    """
+    create table edits (
+      run_id text not null references runs (run_id) on delete cascade,
+      field text not null check (field in ('name', 'group', 'note', 'pinned', 'archived', 'removed')),
+      value text,
+      time_ns integer not null,
+      author text not null,
+      primary key (run_id, field)
+    ) without rowid
+    """,
+    "alter table runs add column note text not null default ''",
+    "alter table runs add column pinned_ns integer",
+    "alter table runs add column archived_ns integer",
+    "alter table runs add column removed_ns integer",
+    # As before, with what every list of runs asks as well.
+    "drop index runs_by_created",
+    "create index runs_by_created on runs (created_ns desc, run_id, removed_ns, archived_ns)",
+    "drop index runs_by_experiment",
+    "create index runs_by_experiment on runs (experiment, created_ns desc, run_id, removed_ns, archived_ns)",
+    "create index runs_removed on runs (removed_ns, run_id) where removed_ns is not null",
+    # What arrives late of a run that is gone must not bring half of it back. A new number is the largest.
+    """
+    create table purged_runs (
+      purge_id integer primary key,
+      run_id text not null unique,
+      time_ns integer not null,
+      is_back integer not null
+    )
+    """,
 )
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2, _V3, _V4, _V5, _V6)

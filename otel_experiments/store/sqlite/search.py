@@ -45,7 +45,8 @@ _TEXT_COLUMNS: Final = {
 }
 _NUMBER_COLUMNS: Final = {
     "created": "runs.created_ns / 1e9", "started": "runs.started_ns / 1e9", "ended": "runs.ended_ns / 1e9",
-    "duration": _DURATION, "attempt": "runs.attempt",
+    "duration": _DURATION, "attempt": "runs.attempt", "pinned": "runs.pinned_ns / 1e9",
+    "archived": "runs.archived_ns / 1e9", "removed": "runs.removed_ns / 1e9",
 }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.artifact import ArtifactQuery, ArtifactUsed, StoredArtifact
     from otel_experiments.model.attachment import TelemetryGroup, TelemetryQuery
     from otel_experiments.model.batch import MetricDefinition, ParamSet, SummarySet, WriteBatch
+    from otel_experiments.model.edit import RunContents, RunEdit
     from otel_experiments.model.instrument import InstrumentPoint
     from otel_experiments.model.log import LogRecord
     from otel_experiments.model.loss import Loss
@@ -158,6 +159,24 @@ class SqliteStore:
     def tags(self, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """Return the tags of each run."""
         return read(self._database, _read_run.tags, run_ids)
+
+    def edits(self, run_ids: Sequence[str]) -> dict[str, list[RunEdit]]:
+        """Return the latest edit of each field of each run."""
+        from otel_experiments.store.sqlite import edits as _edits  # noqa: PLC0415 - few need it
+
+        return read(self._database, _edits.edits, run_ids)
+
+    def purged_runs(self) -> dict[str, int]:
+        """Return which runs were purged, and when."""
+        from otel_experiments.store.sqlite import purge as _purge  # noqa: PLC0415 - few need it
+
+        return read(self._database, _purge.purged_runs)
+
+    def run_contents(self, run_ids: Sequence[str]) -> RunContents:
+        """Return how much hangs on these runs together."""
+        from otel_experiments.store.sqlite import purge as _purge  # noqa: PLC0415 - few need it
+
+        return read(self._database, _purge.contents, run_ids)
 
     def series(self, run_ids: Sequence[str], *, name: str | None = None) -> dict[str, list[Series]]:
         """Return the series of each run with their summaries, by (name, phase, rank)."""

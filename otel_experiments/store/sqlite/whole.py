@@ -27,6 +27,7 @@ from otel_experiments.store.sqlite import read_run as _read_run
 from otel_experiments.store.sqlite import read_telemetry as _read_telemetry
 from otel_experiments.store.sqlite.chunk import decode_floats, decode_times
 from otel_experiments.store.sqlite.database import Database
+from otel_experiments.store.sqlite.edits import edits
 from otel_experiments.store.sqlite.reading import read
 from otel_experiments.store.sqlite.run_columns import RUN_COLUMNS, STORED, run_of
 from otel_experiments.store.sqlite.unreadable import (
@@ -209,4 +210,5 @@ def _run_itself(connection: sqlite3.Connection, run_id: str) -> WriteBatch:
     batch.summaries += _read_run.summary_sets(connection, run_id)
     batch.tags += readable(connection, ask(_TAGS), tag, table="tags", key=place)  # type: ignore[arg-type] # rows are tuples
     batch.metric_definitions += _read_run.metric_definitions(connection, run_id)
+    batch.edits += edits(connection, [run_id])[run_id]
     return batch

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.store.sqlite.edits import write_edits
 from otel_experiments.store.sqlite.join_traces import join_traces
+from otel_experiments.store.sqlite.purge import PurgedRuns, purge
 from otel_experiments.store.sqlite.trim_output import OutputTrimmer
 from otel_experiments.store.sqlite.unsent import join_arrivals, write_unsent
 from otel_experiments.store.sqlite.write_artifacts import ArtifactWriter
@@ -26,6 +28,7 @@ class BatchWriter:
         self._telemetry = TelemetryWriter(self._runs, self._origins)
         self._artifacts = ArtifactWriter(self._runs)
         self._output = OutputTrimmer()
+        self._purged = PurgedRuns()
 
     def write(self, connection: sqlite3.Connection, batch: WriteBatch, generation: int) -> None:
         """Write the batch and move the offsets of its journals on.
@@ -36,11 +39,9 @@ class BatchWriter:
         Raises:
             JournalMovedError: a segment's stored offset is not where the batch begins.
         """
-        if self._generation != generation:
-            self._generation = generation
-            self._origins.forget()
-            self._runs.forget()
+        self._recall(connection, batch, generation)
         advance_segments(connection, batch.journal)
+        batch = self._purged.let_in(connection, batch)
         self._write_runs(connection, batch)
         if batch.points:
             self._points.write(connection, batch.points)
@@ -57,7 +58,19 @@ class BatchWriter:
             self._artifacts.write(connection, batch)
         if batch.shared_traces:
             join_traces(connection, batch.shared_traces, self._points)
+        if batch.edits:
+            write_edits(connection, batch.edits, self._runs)
         self._note_unsent(connection, batch)
+
+    def _recall(self, connection: sqlite3.Connection, batch: WriteBatch, generation: int) -> None:
+        """Purge what the batch purges, and forget what may not be there any more."""
+        if self._generation != generation:
+            self._generation = generation
+            self._purged = PurgedRuns()
+        purge(connection, batch.purges)
+        if self._purged.has_news(connection):
+            self._origins.forget()
+            self._runs.forget()
 
     def _attach(self, connection: sqlite3.Connection, batch: WriteBatch) -> None:
         from otel_experiments.store.sqlite.attached import attach, detach  # noqa: PLC0415 - few need it

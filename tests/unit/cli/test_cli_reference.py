@@ -38,7 +38,7 @@ def all_options(name):
         for one in found
         for param in one.params
         if isinstance(param, click.Option)
-        for option in param.opts
+        for option in (*param.opts, *param.secondary_opts)
     }
 
 

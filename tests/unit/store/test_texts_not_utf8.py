@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import time
 import warnings
 
 import pytest
@@ -12,13 +13,14 @@ from otel_experiments._opening import open_reader
 from otel_experiments.cli.root import root
 from otel_experiments.errors import IncompleteReadWarning, QueryError, RunNotFoundError, StoreDamagedError
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.edit import RunEdit, RunPurge
 from otel_experiments.model.run import Owner
 from otel_experiments.model.search import SpanQuery
 from otel_experiments.model.unsent import SIGNALS, Unsent
 from otel_experiments.store import open_store
 
 TABLES = (
-    "artifact_aliases", "artifact_uses", "artifact_versions", "artifacts", "axes", "chunks", "experiments", "instrument_points", "log_records", "metric_definitions", "param_history", "params", "resources",
+    "artifact_aliases", "artifact_uses", "artifact_versions", "artifacts", "axes", "chunks", "edits", "experiments", "instrument_points", "log_records", "metric_definitions", "param_history", "params", "purged_runs", "resources",
     "runs", "scopes", "segments", "series", "span_events", "span_links", "spans", "summaries", "tags", "unsent",
 )  # fmt: skip
 SEARCHES = (
@@ -59,6 +61,8 @@ def recorded(tmp_path_factory):
     row = Unsent(run_id, "logs", "127.0.0.1:4317", Owner("host", "boot", 1, 1), 5, 1, "it was shut down")
     with open_store(path) as store:
         store.apply(WriteBatch(unsent=[row]))
+        store.apply(WriteBatch(edits=[RunEdit(run_id, "note", "why", time.time_ns(), "ada")]))
+        store.apply(WriteBatch(purges=[RunPurge("c" * 32, time.time_ns())]))
     return path
 
 
@@ -95,6 +99,8 @@ def ask_everything(path):
             reader.store.losses,
             reader.store.unsent,
             reader.store.log_records,
+            reader.store.purged_runs,
+            lambda: reader.runs(visibility="removed"),
         ]
         asked += [reader.store.instrument_points, lambda: list(reader.spans), lambda: reader.run("go")]
         asked += [lambda one=one: reader.runs(one) for one in SEARCHES]
@@ -114,6 +120,7 @@ def ask_everything(path):
             [list(series) for series in run.media.values()]
             reader.store.artifact_uses(run_ids=(run.id,))
             dict(run.params), dict(run.tags), dict(run.summary), dict(run.params.changed)
+            reader.store.edits([run.id]), reader.store.run_contents([run.id])
             for series in run.metrics.all():
                 series.points()
                 series.band(buckets=2)

@@ -1,0 +1,90 @@
+"""Searching the runs of a memory store."""
+
+from __future__ import annotations
+
+from functools import cmp_to_key
+
+from otel_experiments.model.run import Run
+from otel_experiments.model.search import (
+    MetricField,
+    Order,
+    ParamField,
+    RunField,
+    RunQuery,
+    SearchField,
+    TagField,
+)
+from otel_experiments.store.memory.contents import Contents
+from otel_experiments.store.semantics.edits import is_visible
+from otel_experiments.store.semantics.run import StoredRun
+from otel_experiments.store.semantics.search import (
+    MISSING,
+    FoundValue,
+    Missing,
+    check,
+    matches,
+    run_value,
+    sort_key,
+    summary_value,
+)
+
+
+class Finder:
+    """Answers one query over runs."""
+
+    def __init__(self, contents: Contents, live_run_ids: frozenset[str] | None) -> None:
+        self._contents = contents
+        self._live_run_ids = live_run_ids
+
+    def find(self, query: RunQuery) -> list[StoredRun]:
+        """Return the runs that the query asks for, in its order; limit and offset are the caller's.
+
+        Raises:
+            QueryError: the expression compares what cannot be compared.
+        """
+        where = query.where
+        if where is not None:
+            check(where)
+        found = [
+            stored
+            for stored in self._contents.runs.values()
+            if is_visible(stored.run, query.visibility, is_purged=stored.run.run_id in self._contents.purged)
+            if where is None or matches(where, lambda wanted, stored=stored: self._value(stored, wanted))  # type: ignore[misc]
+        ]
+        found.sort(key=lambda stored: newest_first(stored.run))
+        for order in reversed(query.order):
+            found.sort(key=cmp_to_key(lambda left, right, order=order: self._compare(left, right, order)))  # type: ignore[misc]
+        return found
+
+    def _compare(self, left: StoredRun, right: StoredRun, order: Order) -> int:
+        first, second = (sort_key(self._value(stored, order.field)) for stored in (left, right))
+        if first is None or second is None:
+            return (first is None) - (second is None)
+        sign = -1 if order.is_descending else 1
+        return sign * ((first > second) - (first < second))
+
+    def _value(self, stored: StoredRun, wanted: SearchField) -> FoundValue | Missing:
+        run_id = stored.run.run_id
+        match wanted:
+            case RunField(name):
+                state = self._state(stored.run)
+                return run_value(stored.run, name, state=state, is_placeholder=stored.is_placeholder)
+            case ParamField(key):
+                param = self._contents.labels.params.get((run_id, key))
+                return MISSING if param is None else param.value
+            case TagField(key):
+                tag = self._contents.labels.tags.get((run_id, key))
+                return MISSING if tag is None or tag.value is None else tag.value
+            case MetricField(name, stat, phase):
+                histories = self._contents.histories.get(run_id, {})
+                keys = [key for key in histories if key.name == name and phase in {None, key.phase}]
+                return summary_value(histories[min(keys)].summary, stat) if keys else MISSING
+
+    def _state(self, run: Run) -> str:
+        is_gone = self._live_run_ids is not None and run.run_id not in self._live_run_ids
+        return "lost" if is_gone and run.state.is_live else str(run.state)
+
+
+def newest_first(run: Run) -> tuple[int, str]:
+    """Return what sorts runs as every list does."""
+    return (-run.created_ns, run.run_id)
