@@ -21,14 +21,14 @@ from otel_experiments.cli.run_edits import (
 from otel_experiments.cli.session import open_session
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.edit.runs import REMOVED_DAYS
-from otel_experiments.query.json_values import json_line
-from otel_experiments.query.run_edits import (
+from otel_experiments.query.edited import (
     EditedRun,
     check_not_recorded,
     children_of,
     contents_of,
     remove_runs,
 )
+from otel_experiments.query.json_values import json_line
 
 
 @click.command("rm")

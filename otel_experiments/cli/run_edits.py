@@ -16,8 +16,8 @@ from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.model.edit import RunContents
 from otel_experiments.model.search import Visibility
 from otel_experiments.query import Reader
+from otel_experiments.query.edited import EditedRun, contents_of
 from otel_experiments.query.json_values import json_line
-from otel_experiments.query.run_edits import EditedRun, contents_of
 from otel_experiments.query.run_list import RunList
 
 _Command = TypeVar("_Command", bound=Callable[..., object])

@@ -8,10 +8,11 @@ from otel_experiments._face import lazy_names
 from otel_experiments.query.metrics_view import MetricsView, SeriesView
 from otel_experiments.query.params_view import ParamChange, ParamsView
 from otel_experiments.query.point_order import NumpyPoints
-from otel_experiments.query.reader import Reader, Table
+from otel_experiments.query.reader import Reader
 from otel_experiments.query.run_list import RunList
 from otel_experiments.query.run_view import RunView
 from otel_experiments.query.search import parse_order, parse_search
+from otel_experiments.query.table import Table
 
 if TYPE_CHECKING:
     from otel_experiments.query.artifact_view import ArtifactsView, ArtifactView

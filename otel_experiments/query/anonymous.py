@@ -17,7 +17,8 @@ from otel_experiments.process.interruption import pass_on
 from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.reader import Reader
 from otel_experiments.query.run_list import RunList
-from otel_experiments.query.run_view import PAGE_SIZE, RunPage, RunView
+from otel_experiments.query.run_page import PAGE_SIZE, RunPage
+from otel_experiments.query.run_view import RunView
 from otel_experiments.store import Store
 
 if TYPE_CHECKING:

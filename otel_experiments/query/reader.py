@@ -5,16 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from otel_experiments._short_repr import cut
 from otel_experiments.errors import (
-    ArtifactNotFoundError,
     ExperimentNotFoundError,
     QueryError,
-    RunNotFoundError,
 )
 from otel_experiments.model.run import Experiment, Run, RunState
 from otel_experiments.model.search import (
@@ -31,21 +28,21 @@ from otel_experiments.model.search import (
 )
 from otel_experiments.query.artifact_source import ArtifactSource
 from otel_experiments.query.closest import closest
-from otel_experiments.query.frames.framed import Framed
+from otel_experiments.query.edited import OpenForEdits
 from otel_experiments.query.liveness import Liveness
-from otel_experiments.query.run_edits import OpenForEdits
 from otel_experiments.query.run_list import RunList
+from otel_experiments.query.run_page import PAGE_SIZE, RunPage
 from otel_experiments.query.run_search import as_typed, find_only_run, find_run
-from otel_experiments.query.run_view import PAGE_SIZE, RunPage, RunView
+from otel_experiments.query.run_view import RunView
 from otel_experiments.query.search import parse_order, parse_search
 from otel_experiments.query.search_text import fields_of
-from otel_experiments.store import Row, Store
+from otel_experiments.query.table import Table
+from otel_experiments.store import Store
 
 if TYPE_CHECKING:
     from otel_experiments.artifacts.protocol import Blobs
     from otel_experiments.model.attachment import TelemetryGroup
     from otel_experiments.query.artifact_view import ArtifactView
-    from otel_experiments.query.frames.columns import Columns
     from otel_experiments.query.lineage import Lineage
     from otel_experiments.query.search_told import SearchTeller
     from otel_experiments.query.spans_view import SpansView
@@ -54,41 +51,6 @@ _OF_BEST = frozenset({"best", "best_step"})
 _STATE = RunField("state")
 _ARCHIVED, _REMOVED = RunField("archived"), RunField("removed")
 _STORED_LIVE = Comparison(_STATE, "in", tuple(str(state) for state in RunState if state.is_live))
-
-
-@dataclass(frozen=True, slots=True)
-class Table(Framed):
-    """The answer to an SQL statement: its rows, and a table of pandas, polars or Arrow.
-
-    Attributes:
-        columns: the names of the columns.
-        rows: the rows, each a tuple.
-    """
-
-    columns: tuple[str, ...]
-    rows: list[Row]
-
-    def __iter__(self) -> Iterator[Row]:
-        return iter(self.rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def _repr_html_(self) -> str:
-        from otel_experiments.query.shown.html import table_html  # noqa: PLC0415 - only notebooks ask
-
-        return table_html(self.columns, self.rows)
-
-    def __repr__(self) -> str:
-        names = ", ".join(cut(one, 60) for one in self.columns[:6]) + (
-            ", ..." if len(self.columns) > 6 else ""
-        )
-        return f"Table({len(self.rows)} rows x {len(self.columns)} columns: {names})"
-
-    def _columns(self) -> Columns:
-        from otel_experiments.query.frames.columns import row_columns  # noqa: PLC0415 - few need it
-
-        return row_columns(self.columns, self.rows)
 
 
 class Reader:
@@ -118,7 +80,7 @@ class Reader:
         open_for_edits: OpenForEdits | None = None,
     ) -> None:
         self.notes = tuple(notes)
-        self._open_for_edits: OpenForEdits = open_for_edits or (lambda: nullcontext(store))
+        self._lend: OpenForEdits = open_for_edits or (lambda: nullcontext(store))
         self._is_shared = is_shared
         self._location = location or store.location
         self._find_problems = find_problems
@@ -165,8 +127,7 @@ class Reader:
             limit: at most so many.
             offset: leave out so many at the start.
             experiment: only runs of this experiment.
-            visibility: archived and removed runs are left out, unless `where` asks for `archived` or `removed`, or this says
-                otherwise.
+            visibility: which runs are seen; `where` sees archived and removed ones too where it asks for these fields.
 
         A `SearchWarning` says which sort keys no run has, which fields of a search without an answer no run has, and
         what was guessed to be the best value of a metric whose direction nobody declared.
@@ -208,15 +169,16 @@ class Reader:
         experiment: str | None = None,
         visibility: Visibility = "listed",
     ) -> int:
-        """Return how many runs match.
+        """Return how many runs match; `visibility` as for `runs`.
 
         Raises:
             SearchSyntaxError: `where` cannot be understood.
         """
         expression = self._where(where, experiment)
         live = self._live_ids(Liveness(self._clock()), expression, ())
-        query = RunQuery(expression, visibility=_seen(expression, visibility))
-        return self._store.count_runs(query, live_run_ids=live)
+        return self._store.count_runs(
+            RunQuery(expression, visibility=_seen(expression, visibility)), live_run_ids=live
+        )
 
     def run(self, wanted: str) -> RunView:
         """Return the run that is meant by an id, the beginning of one, or a name.
@@ -235,9 +197,7 @@ class Reader:
         ]
 
     def only_run(self, wanted: str, *, with_removed: bool = False) -> RunView:
-        """Return the run as `run` does, but by a name only when no other run has it: for who changes a run.
-
-        `with_removed`: also one that was removed.
+        """Return the run as `run` does, by a name only when no other run has it; `with_removed`: also one that was removed.
 
         Raises:
             RunNotFoundError: there is none.
@@ -297,23 +257,9 @@ class Reader:
             AmbiguousArtifactError: several artifacts are meant.
             AmbiguousRunError: several runs are meant.
         """
-        from otel_experiments.query import lineage as _lineage  # noqa: PLC0415 - few ask
+        from otel_experiments.query.lineage_search import lineage_of  # noqa: PLC0415 - few ask
 
-        if isinstance(of, RunView):
-            return _lineage.lineage_of_run(self._artifacts, of.id, most=most)
-        if not isinstance(of, str):
-            return _lineage.lineage_of_artifact(self._artifacts, of, most=most)
-        try:
-            view = self.artifact(of)
-        except ArtifactNotFoundError:
-            try:
-                run = find_run(self._store, of, location=self.location)
-            except RunNotFoundError:
-                run = None
-            if run is None:
-                raise
-            return _lineage.lineage_of_run(self._artifacts, run.run_id, most=most)
-        return _lineage.lineage_of_artifact(self._artifacts, view, most=most)
+        return lineage_of(self._artifacts, self._store, of, location=self.location, most=most)
 
     def experiments(self) -> list[Experiment]:
         """Return the experiments with their number of runs, by name."""
@@ -391,9 +337,7 @@ class Reader:
         for start in range(0, len(runs), PAGE_SIZE):
             part = runs[start : start + PAGE_SIZE]
             ids = [run.run_id for run in part]
-            page = RunPage(
-                self._store, ids, liveness, self.read_problems, self._artifacts, self._open_for_edits
-            )
+            page = RunPage(self._store, ids, liveness, self.read_problems, self._artifacts, self._lend)
             views.extend(RunView(run, page) for run in part)
         return views
 

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from otel_experiments._short_repr import short
-from otel_experiments.model.metric import Series
 from otel_experiments.model.run import ParamValue, Run, RunFacts, RunState
 from otel_experiments.model.search import (
-    Comparison,
     MetricField,
     MetricStat,
     ParamField,
     RunField,
     RunFieldName,
-    RunQuery,
     SearchField,
     SpanQuery,
     TagField,
 )
-from otel_experiments.query.artifact_source import ArtifactSource
-from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.metrics_view import MetricsView, SeriesView
 from otel_experiments.query.params_view import ParamsView
 from otel_experiments.query.record_lists import InstrumentPointList, LogRecordList
-from otel_experiments.query.run_edits import OneRunEdits, OpenForEdits
+from otel_experiments.query.run_edits import OneRunEdits
+from otel_experiments.query.run_page import PAGE_SIZE, RunPage
 from otel_experiments.semconv import attributes
-from otel_experiments.store import Store
 
 if TYPE_CHECKING:
     from otel_experiments.model.attachment import TelemetryGroup
@@ -44,9 +38,6 @@ if TYPE_CHECKING:
     from otel_experiments.query.snapshot_view import SnapshotView
     from otel_experiments.query.spans_view import SpansView
     from otel_experiments.query.summary_view import SummaryView
-
-PAGE_SIZE = 500
-"""Runs whose params, tags and series are fetched together: three queries for so many runs."""
 
 _ENVIRONMENT = (
     attributes.SERVICE_NAME,
@@ -72,63 +63,6 @@ def _number(series: SeriesView, stat: MetricStat) -> float | None:
     return found
 
 
-class RunPage:
-    """Runs that were listed together and whose params, tags and series are fetched together: one query each."""
-
-    def __init__(
-        self,
-        store: Store,
-        run_ids: Sequence[str],
-        liveness: Liveness,
-        read_problems: Callable[[], list[str]] = list,
-        artifacts: ArtifactSource | None = None,
-        open_for_edits: OpenForEdits | None = None,
-    ) -> None:
-        self.store = store
-        self.open_for_edits = open_for_edits or (lambda: nullcontext(store))
-        self.liveness = liveness
-        self.read_problems = read_problems
-        self.artifacts = artifacts or ArtifactSource(store, store.location)
-        self._run_ids = run_ids
-
-    def of(self, run_ids: Sequence[str]) -> RunPage:
-        """Return a page of other runs of the same reader, nothing of them read yet."""
-        return RunPage(
-            self.store, run_ids, self.liveness, self.read_problems, self.artifacts, self.open_for_edits
-        )
-
-    def views(self, records: Sequence[Run]) -> list[RunView]:
-        """Return views of runs of this page."""
-        return [RunView(record, self) for record in records]
-
-    @cached_property
-    def records(self) -> dict[str, Run]:
-        """The rows of the runs of the page as they are now."""
-        where = Comparison(RunField("run_id"), "in", tuple(self._run_ids))
-        found = self.store.find_runs(RunQuery(where, visibility="all"))
-        return {run.run_id: run for run in found}
-
-    @cached_property
-    def params(self) -> dict[str, dict[str, ParamValue]]:
-        """The flat params of each run of the page."""
-        return self.store.params(self._run_ids)
-
-    @cached_property
-    def tags(self) -> dict[str, dict[str, str]]:
-        """The tags of each run of the page."""
-        return self.store.tags(self._run_ids)
-
-    @cached_property
-    def losses(self) -> dict[str, list[Loss]]:
-        """What the runs of the page lost, without those that lost nothing."""
-        return self.store.losses(self._run_ids)
-
-    @cached_property
-    def series(self) -> dict[str, list[Series]]:
-        """The series of each run of the page, with their summaries."""
-        return self.store.series(self._run_ids)
-
-
 class RunView(OneRunEdits):
     """One run, as it was when it was listed; ask the reader again for news. What edits it shows what holds afterwards."""
 
@@ -148,6 +82,10 @@ class RunView(OneRunEdits):
     def _take_page(self, page: RunPage) -> None:
         """Show the run as another page of the same reader has it."""
         self._run, self._page = page.records.get(self.id, self._run), page
+
+    def _beside(self, records: Sequence[Run]) -> list[RunView]:
+        page = self._page.of([one.run_id for one in records])
+        return [RunView(one, page) for one in records]
 
     def _edited_runs(self) -> list[RunView]:
         return [self]
