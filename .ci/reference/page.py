@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from docstring import Docstring, read_docstring
@@ -34,6 +35,14 @@ _PLAIN_NAME: Final = re.compile(r"^`(?:ox\.|otel_experiments\.)?([A-Za-z_][\w.]*
 def written_page() -> str:
     """Return the whole page."""
     return Page(list(public_names())).text()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a docstring is: a public name, and the arguments of the function, which words in backticks mean first."""
+
+    name: Name
+    given: frozenset[str] = frozenset()
 
 
 class Page:
@@ -72,7 +81,7 @@ class Page:
     def _package(self, package: str, names: list[Name]) -> Iterator[str]:
         yield f'<a id="{package}"></a>\n\n## `{package}`\n'
         about = read_docstring(importlib.import_module(package).__doc__)
-        yield from self._prose(about, names[0])
+        yield from self._prose(about, Place(names[0]))
         if package in PAGES_OF:
             yield f"{PAGES_OF[package]}\n"
         if package == "otel_experiments.errors":
@@ -81,7 +90,7 @@ class Page:
         yield "| name | |\n|---|---|"
         for one in names:
             at = self._home(one)
-            yield f"| [`{one.name}`](#{at.package}.{at.name}) | {_cell(self._linked(_brief(one), one))} |"
+            yield f"| [`{one.name}`](#{at.package}.{at.name}) | {_cell(self._linked(_brief(one), Place(one)))} |"
         yield ""
         for one in names:
             if self._home(one) is one:
@@ -96,18 +105,19 @@ class Page:
         for one in names:
             anchor = f'<a id="{one.package}.{one.name}"></a>'
             facts = ", ".join(f"`{member}`" for member in one.member_names)
-            yield f"| {anchor}`{one.name}` | {_cell(self._linked(' '.join(one.docstring.prose), one))} | {facts} |"
+            yield f"| {anchor}`{one.name}` | {_cell(self._linked(' '.join(one.docstring.prose), Place(one)))} | {facts} |"
         yield ""
 
     def _name(self, one: Name) -> Iterator[str]:
         yield f'<a id="{one.package}.{one.name}"></a>\n\n### `{one.name}`\n'
         if one.is_function or one.is_made_by_users:
             yield _signature_block(one.signatures())
-        yield from self._prose(one.docstring, one)
+        place = Place(one, _given_to(one.value) if one.is_function or one.is_made_by_users else frozenset())
+        yield from self._prose(one.docstring, place)
         if one.is_made_by_users:
-            yield from self._prose(one.constructor, one)
-        if one.is_function or one.is_class:
-            yield from self._arguments(one)
+            yield from self._prose(one.constructor, place)
+        if one.is_function or one.is_made_by_users:
+            yield from self._arguments(place)
         if one.is_class:
             yield from self._attributes(one)
             for member in one.members:
@@ -121,26 +131,26 @@ class Page:
         anchor = f"{owner.package}.{owner.name}.{member.name}"
         yield f'<a id="{anchor}"></a>\n\n#### `{owner.name}.{member.name}`\n'
         yield _signature_block(member.signatures())
-        yield from self._prose(member.docstring, owner)
         assert member.function is not None
+        place = Place(owner, _given_to(member.function))
+        yield from self._prose(member.docstring, place)
         given = [one.name for one in parameters_of(member.function)]
-        yield from self._argument_table(given, member.docstring, member.meanings(), owner)
-        yield from self._results(member.docstring, owner)
+        yield from self._argument_table(given, member.docstring, member.meanings(), place)
+        yield from self._results(member.docstring, place)
 
-    def _arguments(self, one: Name) -> Iterator[str]:
-        if one.is_class and not one.is_made_by_users:
-            return
+    def _arguments(self, place: Place) -> Iterator[str]:
+        one = place.name
         said = one.docstring if one.is_function else merged(one.constructor, one.docstring)
         meanings = one.meanings()
         shown = {member.name for member in one.members} if one.is_class else set()
         given = [parameter.name for parameter in parameters_of(one.value)]
         yield from self._argument_table(
-            [name for name in given if name in meanings or name not in shown], said, meanings, one
+            [name for name in given if name in meanings or name not in shown], said, meanings, place
         )
-        yield from self._results(said, one)
+        yield from self._results(said, place)
 
     def _argument_table(
-        self, given: list[str], said: Docstring, meanings: dict[str, str], place: Name
+        self, given: list[str], said: Docstring, meanings: dict[str, str], place: Place
     ) -> Iterator[str]:
         rows = [(name, meaning) for name in given if (meaning := meanings.get(name) or _same(name, said))]
         if rows:
@@ -149,7 +159,7 @@ class Page:
                 yield f"| `{name}` | {_cell(self._linked(meaning, place))} |"
             yield ""
 
-    def _results(self, said: Docstring, place: Name) -> Iterator[str]:
+    def _results(self, said: Docstring, place: Place) -> Iterator[str]:
         for section in ("Returns", "Yields"):
             for meaning in said.entries(section).values():
                 yield f"{section}: {self._linked(meaning, place)}\n"
@@ -166,19 +176,19 @@ class Page:
         for member in found:
             anchor = f'<a id="{one.package}.{one.name}.{member.name}"></a>'
             kind = f"`{member.type_text}`" if member.type_text else ""
-            meaning = self._linked(" ".join(member.docstring.prose), one)
+            meaning = self._linked(" ".join(member.docstring.prose), Place(one))
             yield f"| {anchor}`{member.name}` | {_cell(kind)} | {_cell(meaning)} |"
         if found:
             yield ""
 
-    def _prose(self, said: Docstring, place: Name) -> Iterator[str]:
+    def _prose(self, said: Docstring, place: Place) -> Iterator[str]:
         for paragraph in said.prose:
             if paragraph.startswith("    "):
                 yield "```text\n" + re.sub(r"^ {4}", "", paragraph, flags=re.MULTILINE) + "\n```\n"
             else:
                 yield self._linked(paragraph, place) + "\n"
 
-    def _linked(self, text: str, place: Name) -> str:
+    def _linked(self, text: str, place: Place) -> str:
         """Return prose for Markdown: names in backticks that are on the page become links, other code stays as it is."""
         parts = _CODE.split(text)
         return "".join(
@@ -186,17 +196,17 @@ class Page:
             for index, part in enumerate(parts)
         )
 
-    def _link(self, code: str, place: Name) -> str:
+    def _link(self, code: str, place: Place) -> str:
         found = _PLAIN_NAME.match(code)
         anchor = found and self._anchor_of(found[1], place)
         return f"[{code}](#{anchor})" if anchor else code
 
-    def _anchor_of(self, name: str, place: Name) -> str:
+    def _anchor_of(self, name: str, place: Place) -> str:
         """Return the anchor of what a name means in the docstring of another; empty where it means nothing public."""
-        if name == place.name:
+        if name == place.name.name or name in place.given:
             return ""
         meant = re.sub(r"^run\.", "Run.", name)
-        for before in (f"{place.package}.{place.name}", place.package, *self._looked_in):
+        for before in (f"{place.name.package}.{place.name.name}", place.name.package, *self._looked_in):
             if (anchor := f"{before}.{meant}") in self._anchors:
                 return self._anchors[anchor]
         return ""
@@ -206,6 +216,10 @@ def merged(first: Docstring, second: Docstring) -> Docstring:
     """Return the sections of two docstrings; what the first says wins."""
     names = {*first.sections, *second.sections}
     return Docstring((), {name: {**second.entries(name), **first.entries(name)} for name in sorted(names)})
+
+
+def _given_to(function: Callable[..., object]) -> frozenset[str]:
+    return frozenset(one.name for one in parameters_of(function))
 
 
 def _is_error(one: Name) -> bool:

@@ -50,7 +50,12 @@ def _branch(
 
 
 class ParamChange(NamedTuple):
-    """A value of a param, and since when, in UTC to the microsecond."""
+    """A value of a param, and since when.
+
+    Attributes:
+        time: since when, in UTC to the microsecond.
+        value: what it was from then on.
+    """
 
     time: datetime
     value: ParamValue
