@@ -27,19 +27,19 @@ _OPOST: Final = termios.OPOST
 
 
 class Channel:
-    """What takes the place of one descriptor: a pipe, or a terminal of its own where the descriptor is a terminal.
+    """What comes out of a pipe that has taken the place of one descriptor, or of a terminal where that is a terminal.
 
     Attributes:
-        inner: what the program writes to.
+        outer: where it is read.
+        inner: what the program writes to; negative where it has it already.
     """
 
-    def __init__(self, target: int, output: RunOutput) -> None:
+    def __init__(self, target: int, output: RunOutput, *, ends: tuple[int, int] | None = None) -> None:
+        """Hand on to `target`; `ends` are there already where another process has made them."""
         self._target = target
         self._output = output
         self._is_terminal = os.isatty(target)
-        self.outer, self.inner = _open_terminal(target) if self._is_terminal else os.pipe()
-        os.set_inheritable(self.inner, False)
-        os.set_inheritable(self.outer, False)
+        self.outer, self.inner = open_ends(target) if ends is None else ends
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._lines = Lines()
         self._size = b""
@@ -135,10 +135,11 @@ def pump(
             still_open = [channel for channel in channels if channel.is_open]
             for channel in still_open:
                 channel.take_size()
-            if is_over():
-                if not still_open:
-                    break
-                deadline_s = deadline_s or time.monotonic() + grace_s
+            is_last = is_over()
+            if is_last and not still_open:
+                break
+            if is_last and deadline_s is None:
+                deadline_s = time.monotonic() + grace_s
     for channel in channels:
         channel.close()
 
@@ -153,11 +154,16 @@ def _hand_on_once(selector: selectors.BaseSelector, timeout_s: float) -> None:
             selector.unregister(key.fileobj)
 
 
-def _open_terminal(like: int) -> tuple[int, int]:
-    """Return both ends of a terminal with the settings of another one, which changes no byte of what is written."""
+def open_ends(target: int) -> tuple[int, int]:
+    """Return the reading and the writing end of what takes the place of a descriptor; no child inherits them.
+
+    In the place of a terminal it is one with the same settings, which changes no byte of what is written.
+    """
+    if not os.isatty(target):
+        return os.pipe()
     outer, inner = pty.openpty()
     with Swallowing(termios.error, OSError):
-        settings = termios.tcgetattr(like)
+        settings = termios.tcgetattr(target)
         settings[1] &= ~_OPOST
         termios.tcsetattr(inner, termios.TCSANOW, settings)
     return outer, inner

@@ -97,6 +97,7 @@ def _copying(copy: _Copy, write: Callable[..., Any]) -> Callable[..., Any]:
 _copies: Final[list[_Copy]] = []
 _outputs: Final[dict[tuple[str, str], RunOutput]] = {}
 _inside: Final[dict[int, _Copy]] = {}
+_copied_instead: Final[set[str]] = set()
 _is_layered = False
 _is_telling = False
 
@@ -113,7 +114,12 @@ def write_of(stream: Any) -> Callable[[str], object]:  # as above
     return stream.write if found is None else found.own_write
 
 
-def look_again_at_streams() -> None:
+def copy_instead(run: RunPort) -> None:
+    """Copy the streams for a run whose descriptors cannot be taken."""
+    _copied_instead.add(run.id)
+
+
+def look_again() -> None:
     """See whether the program has replaced a stream by another one of the same descriptor, and copy that too."""
     if _copies and any(map(_wants, list(active_runs.values()))):
         _adopt_all(is_first=False)
@@ -128,13 +134,15 @@ def leave_streams(run: RunPort) -> None:
         copy.keep_rest(thread=None if is_last else _get_ident())
     for name in _NAMES:
         _outputs.pop((run.id, name), None)
+    _copied_instead.discard(run.id)
     if is_last:
         _let_go()
 
 
 def _wants(run: RunPort) -> bool:
     pipeline = run.pipeline
-    return pipeline.settings.capture_output == "python" and pipeline.has_telemetry
+    is_wanted = pipeline.settings.capture_output == "python" or run.id in _copied_instead
+    return is_wanted and pipeline.has_telemetry
 
 
 def _adopt_all(*, is_first: bool) -> None:

@@ -35,12 +35,13 @@ class RunOutput:
 
     __slots__ = ("_key_lines", "_next_line", "_pid", "_run", "_stream")
 
-    def __init__(self, run: RunPort, stream: Stream) -> None:
+    def __init__(self, run: RunPort, stream: Stream, *, pid: int | None = None) -> None:
+        """Write for a process, by default this one."""
         self._run = run
         self._stream = STREAM_NUMBERS[stream]
         self._next_line = 1
         self._key_lines = 0  # so many more may be those of a private key
-        self._pid = os.getpid()
+        self._pid = os.getpid() if pid is None else pid
 
     def write(self, text: str) -> None:
         """Write whole lines, with line breaks between; what no disk takes is a loss of the run."""

@@ -44,7 +44,7 @@ from otel_experiments.record.metrics.adoption import PROVIDERS as METER_PROVIDER
 from otel_experiments.record.metrics.adoption import collect_adopted
 from otel_experiments.record.metrics.anomalies import AnomalyEvents
 from otel_experiments.record.otlp.environment import is_sdk_disabled
-from otel_experiments.record.output.streams import leave_streams, look_again_at_streams, take_streams
+from otel_experiments.record.output.taking import leave_output, look_after_output, take_output
 from otel_experiments.record.pipeline import journal_words
 from otel_experiments.record.pipeline.artifact_queue import ArtifactQueue
 from otel_experiments.record.pipeline.flush_report import FlushReport
@@ -191,7 +191,7 @@ class Pipeline:
         look_again()
         collect_adopted(without=run)
         take_logging(self)
-        take_streams(run)
+        take_output(run)
         context = run.otel_span.get_span_context()
         self.known_runs.add(run.id, KnownRun(run.providers.resource, int(run.id, 16), context.span_id))
         self.losses.write_all(run.id)
@@ -310,7 +310,7 @@ class Pipeline:
 
     def before_last_collection(self, run: RunPort) -> None:
         """Take a run's last lines, its last sample of system metrics, and what the application's instruments measured in it."""
-        leave_streams(run)
+        leave_output(run)
         collect_adopted()
         if self._system is not None:
             self._system.sample_last(run)
@@ -343,7 +343,7 @@ class Pipeline:
                     self.losses.write_all()
             if now_s >= next_look_s:
                 next_look_s = now_s + look_s
-                for look in (look_again, look_again_at_streams, look_for_late_group):
+                for look in (look_again, look_after_output, look_for_late_group):
                     look()
                 if self._system is not None:
                     with self.guard:

@@ -1,0 +1,174 @@
+"""What processes of a run print is in it, however they end, and what they print elsewhere arrives as without us."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import otel_experiments as ox
+
+HEAD = """
+import os, signal, subprocess, sys
+import otel_experiments as ox
+ox.configure(store="o.db", system_metrics_s=0)
+"""
+
+
+def play(folder, script, *, output="python", check=True):
+    """Run a script as a user does; return what it printed."""
+    environ = os.environ | {"OTEL_EXPERIMENTS_CAPTURE_OUTPUT": output}
+    return subprocess.run(
+        [sys.executable, "-c", HEAD + script],
+        cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=check,
+    )  # fmt: skip
+
+
+def output_of(folder, name="a"):
+    """Return the output of the run."""
+    return ox.run(name, store=folder / "o.db").output
+
+
+def test_a_printed_line_survives_sigkill(tmp_path):
+    """When `print` has returned, SIGKILL loses nothing of the line."""
+    script = (
+        "run = ox.start_run('a')\nfor n in range(1000): print(n)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+
+    played = play(tmp_path, script, check=False)
+
+    assert played.returncode == -signal.SIGKILL
+    assert output_of(tmp_path).text == "".join(f"{n}\n" for n in range(1000))
+
+
+def test_a_forked_child_prints_into_the_run(tmp_path):
+    """Lines of a forked child are in the run, with its process id, and what the parent had begun is not written twice."""
+    script = """
+with ox.start_run("a"):
+    print("begun ", end="", flush=True)
+    pid = os.fork()
+    if not pid:
+        print("by the child", flush=True)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    print("and ended", flush=True)
+"""
+    play(tmp_path, script)
+
+    lines = output_of(tmp_path).lines()
+    assert sorted(line.text for line in lines) == ["begun and ended", "by the child"]
+    assert len({line.pid for line in lines}) == 2
+
+
+def test_a_spawned_worker_prints_into_the_run(tmp_path):
+    """A process that joins the run has its lines in it."""
+    script = """
+with ox.start_run("a") as run:
+    code = "import otel_experiments as ox\\nwith ox.join_run(): print('from the worker')"
+    subprocess.run([sys.executable, "-c", code], env=os.environ | run.environment(), check=True)
+"""
+    play(tmp_path, script)
+
+    assert output_of(tmp_path).text == "from the worker\n"
+
+
+def test_the_end_of_the_program_is_in_the_run(tmp_path):
+    """A run that nothing ends has the traceback that ended the program, and a last line without break."""
+    script = "run = ox.start_run('a')\nprint('last', end='')\nraise ValueError('loss is NaN')\n"
+
+    played = play(tmp_path, script, check=False)
+
+    found = output_of(tmp_path)
+    assert played.returncode == 1
+    assert found.stdout == "last\n"
+    assert "ValueError: loss is NaN" in found.stderr
+    assert found.stderr.splitlines() == played.stderr.splitlines()
+
+
+def test_the_descriptors_bring_the_output_of_children(tmp_path):
+    """With `capture_output="fd"` what children and C code write is in the run, and it arrives where it went before."""
+    script = """
+with ox.start_run("a"):
+    print("one", flush=True)
+    subprocess.run(["echo", "two"], check=True)
+    os.write(2, b"three\\n")
+print("outside")
+"""
+    played = play(tmp_path, script, output="fd")
+
+    assert (played.stdout, played.stderr) == ("one\ntwo\noutside\n", "three\n")
+    found = output_of(tmp_path)
+    assert (found.stdout, found.stderr) == ("one\ntwo\n", "three\n")
+
+
+def test_what_is_written_last_before_a_crash_arrives(tmp_path):
+    """With `capture_output="fd"` a program that is killed has all that it wrote, on its terminal and in the run."""
+    script = (
+        "run = ox.start_run('a')\nprint('last', flush=True)\nos.write(1, b'words')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+
+    played = play(tmp_path, script, output="fd", check=False)
+
+    assert played.returncode == -signal.SIGKILL
+    assert played.stdout == "last\nwords"
+
+
+def test_the_program_has_no_child_that_it_did_not_start(tmp_path):
+    """The process that reads the descriptors is nobody's child: `os.wait` finds none."""
+    script = """
+with ox.start_run("a"):
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        print("no child", flush=True)
+"""
+    play(tmp_path, script, output="fd")
+
+    assert output_of(tmp_path).text == "no child\n"
+
+
+def test_a_run_in_memory_copies_the_streams_instead(tmp_path):
+    """Where no other process could record, `capture_output="fd"` says so and copies what goes through Python."""
+    script = """
+ox.configure(store="memory://", capture_output="fd", system_metrics_s=0)
+with ox.start_run("a") as run:
+    print("one")
+print(repr(str(ox.runs()[0].output)))
+"""
+    played = play(tmp_path, script)
+
+    assert played.stdout == "one\n'one\\n'\n"
+    assert "output of children is not recorded" in played.stderr
+
+
+@pytest.mark.parametrize("output", ["python", "fd"])
+def test_a_closed_stream_ends_no_program(tmp_path, output):
+    """A program that closes its standard output and error goes on, and so does its run."""
+    script = """
+run = ox.start_run("a")
+print("one", flush=True)
+sys.stdout.close(); sys.stderr.close(); os.close(1); os.close(2)
+run.log({"loss": 1.0})
+run.finish()
+"""
+    played = play(tmp_path, script, output=output, check=False)
+
+    run = ox.run("a", store=tmp_path / "o.db")
+    assert played.stdout == "one\n"
+    assert str(run.state) == "succeeded"
+    assert run.metrics["loss"].last == 1.0
+    assert run.output.text == "one\n"
+
+
+def test_the_hundred_thousandth_line_blows_up_nothing(tmp_path):
+    """A program that prints 200,000 lines keeps the first and the last of them, in few rows."""
+    script = "with ox.start_run('a'):\n    for n in range(200_000): print('line', n, 'x' * 30)\n"
+    play(tmp_path, script)
+
+    found = output_of(tmp_path)
+    assert found.lines()[0].text.startswith("line 0 ")
+    assert found.lines()[-1].text.startswith("line 199999 ")
+    assert found.left_out_count == 200_000 - len(found) > 0
+    assert (tmp_path / "o.db").stat().st_size < 16 << 20
