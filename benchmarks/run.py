@@ -38,6 +38,7 @@ SCRIPTS = (
     "otlp_backends",
     "media",
     "artifacts",
+    "output",
 )
 PACKAGES = ("otel-experiments", "opentelemetry-sdk", "protobuf", "grpcio", "psutil")
 PEER_PACKAGES = ("trackio", "wandb", "mlflow", "tensorboardX", "aim")

@@ -172,7 +172,7 @@ def _note_layers() -> None:
 def _keep(name: Stream, text: str) -> None:
     """Write lines into the run that is current here; where several are on and none is, into the oldest."""
     run = find_run() or next(iter(list(active_runs.values())), None)
-    if run is None or not _wants(run) or run.gate.is_paused:
+    if run is None or not _wants(run) or (run.gate.is_closed and run.gate.is_paused):
         return
     output = _outputs.get((run.id, name))
     if output is None:

@@ -33,28 +33,28 @@ _harmless: Final[set[str]] = set()
 class RunOutput:
     """Writes the lines of one stream of a run, as this process prints them."""
 
-    __slots__ = ("_key_lines", "_next_line", "_pid", "_run", "_stream")
+    __slots__ = ("_declarations", "_key_lines", "_next_line", "_numbers", "_pid", "_run", "_stream")
 
     def __init__(self, run: RunPort, stream: Stream, *, pid: int | None = None) -> None:
         """Write for a process, by default this one."""
         self._run = run
         self._stream = STREAM_NUMBERS[stream]
         self._next_line = 1
+        given, given_scope = run.providers.resource, stored_scope()
+        resource = run.pipeline.references.resource(given, lambda: resource_from_sdk(given))
+        scope = run.pipeline.references.scope(given_scope, lambda: given_scope)
+        self._numbers = resource.number, scope.number
+        self._declarations = resource.declaration, scope.declaration
         self._key_lines = 0  # so many more may be those of a private key
         self._pid = os.getpid() if pid is None else pid
 
     def write(self, text: str) -> None:
         """Write whole lines, with line breaks between; what no disk takes is a loss of the run."""
-        run = self._run
-        pipeline = run.pipeline
+        pipeline = self._run.pipeline
         kept = self._without_secrets(text) if pipeline.redactor.is_on else text
         if kept is None:
             return
-        given_scope = stored_scope()
-        given = run.providers.resource
-        resource = pipeline.references.resource(given, lambda: resource_from_sdk(given))
-        scope = pipeline.references.scope(given_scope, lambda: given_scope)
-        declarations = (resource.declaration, scope.declaration)
+        resource_ref, scope_ref = self._numbers
         time_ns = pipeline.clock()
         for piece in (kept,) if len(kept) <= MOST_BYTES else self._pieces(kept):
             count = piece.count("\n") + 1
@@ -62,10 +62,10 @@ class RunOutput:
             first_line = self._next_line
             self._next_line = first_line + count  # no call between: a signal handler may write, too
             payload = encode_output(
-                self._stream, resource.number, scope.number, self._pid, first_line, time_ns, data
+                self._stream, resource_ref, scope_ref, self._pid, first_line, time_ns, data
             )
-            if not pipeline.journal.append(payload, declarations):
-                run.guard.lost(*why_not_kept(pipeline.journal, "Lines of output"), count=count)
+            if not pipeline.journal.append(payload, self._declarations):
+                self._run.guard.lost(*why_not_kept(pipeline.journal, "Lines of output"), count=count)
 
     def _without_secrets(self, text: str) -> str | None:
         """Return the lines without secrets; None where nothing is left of them."""

@@ -32,9 +32,7 @@ def output_of(folder, name="a"):
 
 def test_a_printed_line_survives_sigkill(tmp_path):
     """When `print` has returned, SIGKILL loses nothing of the line."""
-    script = (
-        "run = ox.start_run('a')\nfor n in range(1000): print(n)\nos.kill(os.getpid(), signal.SIGKILL)\n"
-    )
+    script = "run = ox.start_run('a')\nfor n in range(1000): print(n)\nos.kill(os.getpid(), signal.SIGKILL)\n"
 
     played = play(tmp_path, script, check=False)
 
