@@ -24,6 +24,7 @@ CALLS = {
     "decorated function": "decorated(step)",
     "decorated generator": "list(generated(3))",
     "flush": "run.log({'loss': step / 3}, step=step); run.flush(timeout_s=5)",
+    "print": "print('line', step, file=sys.stderr)",
     "loops": "[list(run.steps(3, spans=True)) for _ in run.epochs(2)]",
 }
 RAISES = {
@@ -34,7 +35,7 @@ RAISES = {
 }
 BODY = """
 __import__("faulthandler").dump_traceback_later(90, exit=True)
-setup(drain_s=0.02)
+setup(drain_s=0.02, capture_output='python')
 FOLDER = pathlib.Path(sys.argv[1] + ".checkpoint")
 FOLDER.mkdir()
 (FOLDER / "weights").write_bytes(b"w")
