@@ -265,6 +265,8 @@ class PointRecorder:
         if keyset.is_exact and not _are_exact(map(type, values.values())):
             keyset.is_exact = False
         placed = self._placed(keyset, numbers, step, phase)
+        if time_ns is None:
+            time_ns = self._now_ns()  # one for all of them: what was logged together is found together
         for part, group, at in placed:
             self._record(part, group.values(), at, time_ns)
         return max(at for _, _, at in placed)
