@@ -59,7 +59,7 @@ class LocalBlobStore(LocalBlobs):
         self._shared = lock.Shared(place, file_mode)
         self._partials = Partials(place, file_mode)
         self._notes = StoreNotes(place, self._partials, file_mode, store)
-        self._preparing = Preparing(self._partials, self._settle, mode=file_mode & 0o444, sync=sync)
+        self._preparing = Preparing(self._partials, self.holds, mode=file_mode & 0o444, sync=sync)
 
     def prepare_bytes(self, data: bytes) -> Prepared:
         """Hash bytes."""
@@ -102,13 +102,13 @@ class LocalBlobStore(LocalBlobs):
     def place_piece(self, piece: Piece) -> bool:
         """Give a piece its name; return whether the blob was there. Under the shared lock."""
         was_copied = piece.partial is not None
-        if self._settle(piece) and (was_copied or self.renew(piece.digest)):
+        if self.holds(piece) and (was_copied or self.renew(piece.digest)):
             return True
         target = self._path(piece.digest)
         with place_errors(self.address):
             if piece.data is not None:
                 piece.partial = self._partials.write(piece.data, self._file_mode & 0o444, sync=self._sync)
-            assert piece.partial is not None
+            assert piece.partial is not None, "a piece without bytes is none to be placed"
             try:
                 os.replace(piece.partial, target)  # noqa: PTH105 - texts
             except FileNotFoundError:
@@ -170,7 +170,7 @@ class LocalBlobStore(LocalBlobs):
         self._shared.close()
         self._partials.close()
 
-    def _settle(self, piece: Piece) -> bool:
+    def holds(self, piece: Piece) -> bool:
         """Tell whether the blob is there already, and have its bytes be those of the piece.
 
         Bytes that are held are compared with it, and a copy that was made takes its place: so what something else has
@@ -236,13 +236,17 @@ class LocalAdding:
         return dataclasses.replace(blobs.put, was_there=True) if all(was_there) else blobs.put
 
     def _place(self, piece: Piece) -> bool:
-        if piece.again is not None and not self._store.renew(piece.digest):  # swept meanwhile, or not ours
-            fresh = piece.again()
+        if piece.again is None:
+            return self._store.place_piece(piece)
+        if self._store.holds(piece) and self._store.renew(piece.digest):
+            return True
+        fresh = piece.again()  # swept, damaged, or not ours; this one has its bytes
+        try:
             if fresh.digest != piece.digest:
-                fresh.discard()
                 raise changed(piece.digest)
-            piece = fresh
-        return self._store.place_piece(piece)
+            return self._store.place_piece(fresh)
+        finally:
+            fresh.discard()
 
     def hold(self, digest: str) -> bool:
         """Have a blob that is there stay."""

@@ -21,7 +21,10 @@ HELD_OF_FOLDER_BYTES: Final = 16 << 20
 
 @dataclass(slots=True)
 class Piece:
-    """One blob to be: its bytes, a partial file that has them, or a function that makes a piece of its source again."""
+    """One blob to be: its bytes, a partial file that has them, or a function that makes a piece of its source again.
+
+    The piece that `again` makes has its bytes, or a partial file.
+    """
 
     digest: str
     size_bytes: int

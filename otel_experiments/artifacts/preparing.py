@@ -56,7 +56,8 @@ class Preparing:
             for inside, here in walk.files():
                 piece = self._piece(here, link, min(HELD_BYTES, room))
                 if piece.data is not None:  # many small files would use up what may be held
-                    piece = self._without_bytes(piece, partial(self._piece, here, link, HELD_BYTES))
+                    again = partial(self._piece, here, link, HELD_BYTES, has_bytes=True)
+                    piece = self._without_bytes(piece, again)
                 pieces.append(piece)
                 room -= piece.size_bytes if piece.data is not None else 0
                 is_executable = bool(Path(here).stat().st_mode & 0o100)
@@ -75,22 +76,37 @@ class Preparing:
         return prepared
 
     def _piece(
-        self, path: str | PathLike[str], link: Link, held_bytes: int, seen: os.stat_result | None = None
+        self,
+        path: str | PathLike[str],
+        link: Link,
+        held_bytes: int,
+        seen: os.stat_result | None = None,
+        *,
+        has_bytes: bool = False,
     ) -> Piece:
-        """Return the piece of a file, which is read once more if it changed meanwhile."""
+        """Return the piece of a file, which is read once more if it changed meanwhile.
+
+        With `has_bytes` it has its bytes, or a partial file, also where the blob is there already.
+        """
         try:
-            return self._read(path, link, held_bytes, seen)
+            piece = self._read(path, link, held_bytes, seen)
         except ArtifactSourceError as error:
             if error.why != changed(path).why:
                 raise
-        return self._read(path, link, held_bytes)
+            piece = self._read(path, link, held_bytes)
+        if has_bytes or piece.data is not None:
+            return piece
+        try:
+            return self._without_bytes(piece, partial(self._piece, path, link, held_bytes, has_bytes=True))
+        except BaseException:
+            piece.discard()
+            raise
 
     def _read(
         self, path: str | PathLike[str], link: Link, held_bytes: int, seen: os.stat_result | None = None
     ) -> Piece:
-        again = partial(self._piece, path, link, held_bytes)
         if link == "hardlink":
-            return self._linked(path, again, seen)
+            return self._linked(path, seen)
         piece: Piece | None = None
         try:
             with opened(path, seen) as (descriptor, facts):
@@ -105,7 +121,7 @@ class Preparing:
             if piece is not None:
                 piece.discard()
             raise
-        return piece if piece.data is not None else self._without_bytes(piece, again)
+        return piece
 
     def _without_bytes(self, piece: Piece, again: Callable[[], Piece]) -> Piece:
         """Return the piece without its bytes where they are there already."""
@@ -124,9 +140,7 @@ class Preparing:
                 os.fsync(descriptor)
             return Piece(DIGEST_START + digits, size, partial=path)
 
-    def _linked(
-        self, path: str | PathLike[str], again: Callable[[], Piece], seen: os.stat_result | None
-    ) -> Piece:
+    def _linked(self, path: str | PathLike[str], seen: os.stat_result | None) -> Piece:
         """Make the file itself the blob, read-only; a filesystem that cannot, and another one, is an error."""
         with opened(path, seen) as (descriptor, facts):
             with place_errors(self._partials.folder.parent):
@@ -146,7 +160,7 @@ class Preparing:
                 raise
         with place_errors(target):
             Path(target).chmod(facts.st_mode & 0o555)
-        return self._without_bytes(piece, again)
+        return piece
 
 
 def _check_size(piece: Piece, path: str | PathLike[str], size_bytes: int) -> None:

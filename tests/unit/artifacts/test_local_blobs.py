@@ -13,7 +13,12 @@ from otel_experiments.artifacts.hashing import PIECE_BYTES
 from otel_experiments.artifacts.local_store import LocalBlobStore
 from otel_experiments.artifacts.place import blobs_for
 from otel_experiments.artifacts.protocol import FolderEntry
-from otel_experiments.errors import ArtifactDamagedError, ArtifactMissingError, ArtifactPlaceError
+from otel_experiments.errors import (
+    ArtifactDamagedError,
+    ArtifactMissingError,
+    ArtifactPlaceError,
+    ArtifactSourceError,
+)
 from otel_experiments.model.store_location import StoreLocation
 
 LARGE = 5 * PIECE_BYTES + 17
@@ -151,6 +156,45 @@ def test_a_damaged_blob_is_replaced_when_the_same_bytes_are_logged_again(
 
     blobs.verify(digest)
     assert blobs.partials() == []
+
+
+@pytest.mark.parametrize("link", ["auto", "hardlink"])
+@pytest.mark.parametrize("damage", ["removed", "cut", "nothing"])
+def test_a_blob_that_changes_before_it_is_named_is_made_again(blobs, tmp_path, put, link, damage):
+    """A large file that was there when it was hashed, and is not when it gets its name, is read again."""
+    source = tmp_path / "weights"
+    source.write_bytes(os.urandom(LARGE))
+    digest = put(blobs, source, link=link).digest
+    prepared = blobs.prepare_file(source, link=link)
+    blob = blobs.path_of(digest)
+
+    if damage == "removed":
+        blob.unlink()
+    elif damage == "cut":
+        blob.unlink()
+        blob.write_bytes(b"cut")
+    with blobs.adding() as adding:
+        again = adding.place(prepared)
+
+    assert (again.digest, again.was_there) == (digest, damage == "nothing")
+    blobs.verify(digest)
+    assert blobs.partials() == []
+
+
+def test_a_source_that_has_changed_by_then_is_no_artifact(blobs, tmp_path, put):
+    """When the blob is gone and the file has other bytes now, nothing is named, and nothing half written is left."""
+    source = tmp_path / "weights"
+    source.write_bytes(os.urandom(LARGE))
+    digest = put(blobs, source).digest
+    prepared = blobs.prepare_file(source)
+
+    blobs.path_of(digest).unlink()
+    source.write_bytes(os.urandom(LARGE))
+    with blobs.adding() as adding, pytest.raises(ArtifactSourceError, match="changed"):
+        adding.place(prepared)
+
+    assert blobs.partials() == []
+    assert list(blobs.digests()) == []
 
 
 def test_linking_the_same_file_again_leaves_no_rest(blobs, tmp_path, put):
