@@ -17,8 +17,14 @@ from otel_experiments.process.interruption import pass_on
 from otel_experiments.process.thread_signals import leave_signals_to_the_program
 from otel_experiments.record.base.artifact_digest import ArtifactDigest
 from otel_experiments.record.base.guard import THREAD_PREFIX
+from otel_experiments.record.pipeline.waited import WaitedInVain
 
 Work = Callable[[], ArtifactDigest]
+
+ARTIFACTS_SHARE: Final = 0.8
+"""How much of the exit budget they get that are still being kept at the end of a run and of the process, together."""
+MOST_WAITING_BYTES: Final = 64 << 20
+"""So many bytes that were given, and are held until they are kept, may wait; a file waits where it is, and is not counted."""
 
 
 class ArtifactHandle:
@@ -33,6 +39,7 @@ class ArtifactHandle:
         self._work: Work | None = work
         self._give_up = give_up
         self._pid = os.getpid()
+        self._given_bytes = 0
         self._done = threading.Event()
         self._digest = ArtifactDigest(name=name)
 
@@ -82,15 +89,31 @@ class ArtifactQueue:
         self._waiting: deque[ArtifactHandle] = deque()
         self._now: ArtifactHandle | None = None
         self._has_thread = False
+        self._given_bytes = 0
+        self._done_bytes = 0
         _queues.add(self)
 
     def __bool__(self) -> bool:
         """Tell whether something is not done yet."""
         return bool(self._waiting) or self._now is not None
 
-    def add(self, name: str, work: Work, give_up: Callable[[], None]) -> ArtifactHandle:
-        """Have `work` done by the thread; `give_up` is called where the process cannot wait for it."""
+    def has_room(self, size_bytes: int) -> bool:
+        """Tell whether so many bytes may be held until the thread has kept them: any number where nothing waits."""
+        return (
+            not size_bytes
+            or not self
+            or self._given_bytes - self._done_bytes + size_bytes <= MOST_WAITING_BYTES
+        )
+
+    def add(
+        self, name: str, work: Work, give_up: Callable[[], None], *, held_bytes: int = 0
+    ) -> ArtifactHandle:
+        """Have `work`, which holds so many bytes, done by the thread; `give_up` is called where the process cannot wait."""
         handle = ArtifactHandle(name, work, give_up)
+        self._given_bytes += (
+            held_bytes  # nothing is called in these two lines, so no other thread comes in between
+        )
+        handle._given_bytes = self._given_bytes  # noqa: SLF001 - the module's own class
         self._waiting.append(handle)  # without a lock, which a signal handler that raises could leave locked
         self._see_to_thread()
         return handle
@@ -102,6 +125,12 @@ class ArtifactQueue:
             self._see_to_thread()
         with self._lock:
             return self._changed.wait_for(lambda: not self, max(0.0, deadline_s - time.monotonic()))
+
+    def wait_at_end(self, waited: WaitedInVain, exit_timeout_s: float) -> None:
+        """Wait as the end of a run does, for what is left of the share of the exit budget; nothing is given up."""
+        begun_s = waited.begin()
+        is_done = self.wait(timeout_s=waited.left_s(exit_timeout_s * ARTIFACTS_SHARE))
+        waited.end(begun_s, is_done=is_done)
 
     def close(self, *, timeout_s: float) -> None:
         """Wait as long as there is time, and give up what is left."""
@@ -133,6 +162,7 @@ class ArtifactQueue:
         try:
             while (handle := self._next()) is not None:
                 handle._run()  # noqa: SLF001 - as above
+                self._done_bytes = handle._given_bytes  # noqa: SLF001 - as above
         except BaseException:  # a defect: the next one is not to wait for this thread for ever
             with self._lock:
                 self._now, self._has_thread = None, False
@@ -151,6 +181,7 @@ class ArtifactQueue:
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._waiting, self._now, self._has_thread = deque(), None, False
+        self._given_bytes = self._done_bytes = 0
 
 
 _queues: Final = ResetInChild(ArtifactQueue._reset_in_child)  # noqa: SLF001 - the module's own class

@@ -46,9 +46,10 @@ from otel_experiments.record.metrics.anomalies import AnomalyEvents
 from otel_experiments.record.otlp.environment import is_sdk_disabled
 from otel_experiments.record.output.taking import leave_output, look_after_output, take_output
 from otel_experiments.record.pipeline import journal_words
-from otel_experiments.record.pipeline.artifact_queue import ArtifactQueue
+from otel_experiments.record.pipeline.artifact_queue import ARTIFACTS_SHARE, ArtifactQueue
 from otel_experiments.record.pipeline.flush_report import FlushReport
 from otel_experiments.record.pipeline.storage import Storage
+from otel_experiments.record.pipeline.waited import WaitedInVain
 from otel_experiments.record.snapshot.writer import SnapshotWriter
 from otel_experiments.record.spans.adoption import PROVIDERS as TRACER_PROVIDERS
 from otel_experiments.record.spans.processors import (
@@ -68,8 +69,6 @@ _LOOK_S: Final = 0.5
 _FINISH_SHARE: Final = 0.4
 _CLOSE_SHARE: Final = 0.4
 """How much of the exit budget OTLP gets when a run ends, and when the process does."""
-_ARTIFACTS_SHARE: Final = 0.5
-"""How much of it artifacts get that are still being kept when the process ends."""
 _LAST_WORDS_SHARE: Final = 0.2
 """How much of it is left, however much an endpoint takes, to stop and to write down what was not sent."""
 
@@ -83,14 +82,13 @@ class Pipeline:
             leaves points, params, tags and states.
         otlp: what sends by OTLP as well; None where it is off.
         blobs: gives what keeps the bytes of artifacts; None where nothing does.
-        artifacts: what is kept while training goes on.
+        artifacts, waited: what is kept while training goes on, and how long ends have waited in vain.
         journal: where the runs write.
         guard: what recording lost.
         redactor: takes secrets out of what is recorded.
         snapshots: writes what machine, code and packages are when a run starts.
         is_exiting: the process is about to end, and waits for everything together.
-        span_processor: what the runs' tracer providers feed: `user_processors`, if there are any, and
-            `journal_processor`.
+        span_processor: what the runs' tracers feed: `user_processors`, if there are any, and `journal_processor`.
     """
 
     def __init__(
@@ -111,6 +109,7 @@ class Pipeline:
         self.otlp: OtlpExport | None = None
         self.blobs: Callable[[], BlobStore | None] = lambda: None
         self.artifacts = ArtifactQueue()
+        self.waited = WaitedInVain()
         self.redactor = Redactor(is_on=settings.redact_secrets)
         self.base_resource = self.redactor.resource(base_resource)
         self.id_generator = id_generator or PrivateIdGenerator()
@@ -233,9 +232,8 @@ class Pipeline:
             if is_patient:
                 is_exported = self.otlp.flush(timeout_s=left_s)
             else:
-                is_exported = self.otlp.settle(
-                    timeout_s=min(left_s, self.settings.exit_timeout_s * _FINISH_SHARE)
-                )
+                share_s = self.settings.exit_timeout_s * _FINISH_SHARE
+                is_exported = self.otlp.settle(timeout_s=min(left_s, share_s))
             is_exported = is_exported and is_stored  # what waits in the journal is with no endpoint
         if is_patient:
             self._user_processors.flush_within(deadline_s - time.monotonic())
@@ -250,12 +248,13 @@ class Pipeline:
     def flush_ended_run(self, run_id: str, *, is_awaited: bool = True) -> FlushReport:
         """Store and export what is recorded so far, or leave it to the drain, whose next round is near.
 
-        When the process ends, `close` does it once for all runs. The end of a `with` block waits only for
-        OTLP: a thousand small runs would take twice as long, and every reader merges the journals (decision 0007).
+        When the process ends, `close` does it once for all runs. The end of a `with` block waits only for OTLP: every
+        reader merges the journals (decision 0007).
         """
         if self.is_exiting or not (is_awaited or self.otlp is not None):
             return FlushReport(is_stored=False, is_exported=False, lost=self.guard.losses_of(run_id))
-        return self.flush(timeout_s=self.settings.exit_timeout_s, is_patient=False, run_id=run_id)
+        left_s = self.waited.left_s(self.settings.exit_timeout_s)
+        return self.flush(timeout_s=left_s, is_patient=False, run_id=run_id)
 
     def close(self, *, timeout_s: float | None = None) -> FlushReport:
         """Store and export what is left within the exit budget and stop all threads; safe to call twice."""
@@ -264,9 +263,9 @@ class Pipeline:
     def close_storage(self, *, timeout_s: float | None = None) -> Callable[[], FlushReport]:
         """Store what is left and stop recording; return what exports the rest, which an endpoint may hold up."""
         budget_s = self.settings.exit_timeout_s if timeout_s is None else timeout_s
-        deadline_s = time.monotonic() + budget_s
+        deadline_s = time.monotonic() + self.waited.left_s(budget_s)
         if not self._is_closed:
-            self.artifacts.close(timeout_s=budget_s * _ARTIFACTS_SHARE)
+            self.artifacts.close(timeout_s=self.waited.left_s(budget_s * ARTIFACTS_SHARE))
             self.write_losses()
         if self._is_closed or self.is_inherited:
             return lambda: FlushReport(is_stored=True, is_exported=True, lost=dict(self.guard.losses))
@@ -274,9 +273,9 @@ class Pipeline:
         leave_logging(self)
         self._stop.set()
         self._collect_metrics()
-        self.snapshots.wait(timeout_s=budget_s / 4)
+        self.snapshots.wait(timeout_s=min(budget_s / 4, max(0.0, deadline_s - time.monotonic())))
         if self.storage is not None:
-            self._drain(budget_s / 4)
+            self._drain(min(budget_s / 4, max(0.1, deadline_s - time.monotonic())))
         self.journal.close()
         is_stored = self.storage is None
         if self.storage is not None:

@@ -30,11 +30,13 @@ class Source:
         prepare: hashes it, outside of any lock.
         file_name: the last part of its path, empty where there is none.
         is_lasting: it may be read after the call that gave it has returned.
+        held_bytes: how many bytes it has in memory.
     """
 
     prepare: Callable[[BlobStore], Prepared]
     file_name: str = ""
     is_lasting: bool = True
+    held_bytes: int = 0
 
     @property
     def name(self) -> str:
@@ -53,7 +55,7 @@ def source_of(what: Any, link: str | None = None) -> Source:  # whatever was pas
         return _of_path(what, mode)
     if isinstance(what, (bytes, bytearray, memoryview)):
         data = bytes(what)
-        return Source(lambda blobs: blobs.prepare_bytes(data))
+        return Source(lambda blobs: blobs.prepare_bytes(data), held_bytes=len(data))
     if isinstance(what, io.TextIOBase):
         raise _error(what, "it is open as text, and what is kept are bytes", 'Open it with mode "rb".')
     if callable(getattr(what, "read", None)):

@@ -124,6 +124,10 @@ class Artifacts:
             return self._kept(source, asked)
         if not source.is_lasting or core.is_inherited or core.pipeline.is_inherited:
             return done_handle(self._kept(source, asked))  # a forked worker may end at any moment
+        if not core.pipeline.artifacts.has_room(
+            source.held_bytes
+        ):  # else a fast program would fill the memory
+            return done_handle(self._kept(source, asked))
         given_up = threading.Event()
 
         def give_up() -> None:
@@ -139,7 +143,9 @@ class Artifacts:
             return prepared
 
         late = replace(source, prepare=prepare)
-        return core.pipeline.artifacts.add(asked.name, lambda: self._kept(late, asked, given_up), give_up)
+        return core.pipeline.artifacts.add(
+            asked.name, lambda: self._kept(late, asked, given_up), give_up, held_bytes=source.held_bytes
+        )
 
     def _kept(self, source: Source, asked: Asked, given_up: threading.Event | None = None) -> ArtifactDigest:
         """Keep what was given; an empty digest where it cannot be. Raises nothing of its own."""

@@ -194,7 +194,9 @@ class RunLife:
             raise
         if not self.is_in_block:
             self.leave()
+        begun_s = core.pipeline.waited.begin()
         report = core.pipeline.flush_ended_run(core.id, is_awaited=is_awaited)
+        core.pipeline.waited.end(begun_s, is_done=report.is_exported)
         with core.guard:
             self._cycle.after_end()
         return report
@@ -250,7 +252,7 @@ class RunLife:
         """Let what is being kept come before the end, as far as there is time; the rest goes on while the process lives."""
         pipeline = self._core.pipeline
         if pipeline.artifacts and not pipeline.is_exiting:
-            pipeline.artifacts.wait(timeout_s=pipeline.settings.exit_timeout_s)
+            pipeline.artifacts.wait_at_end(pipeline.waited, pipeline.settings.exit_timeout_s)
 
     def _take_nothing(self, reason: str = "") -> None:
         self._core.gate.close(reason)

@@ -383,7 +383,8 @@ class Run:
             metadata: more about it, as params.
             link: `auto` shares blocks with the file where the filesystem can, else copies; `copy` always copies;
                 `hardlink` makes the kept file the one that was given.
-            wait: False keeps it on another thread and returns a handle at once. The file must not change until then.
+            wait: False keeps it on another thread and returns a handle at once. The file must not change until then; of
+                bytes at most 64 MiB wait, and what is more is kept at once.
             **unknown: arguments of other trackers: `artifact_path` is a folder in the name, others are told and ignored.
         """
         return self._artifacts.log(
