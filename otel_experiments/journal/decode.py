@@ -12,11 +12,13 @@ import struct
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final, cast
 
+from otel_experiments.codec.artifact_event import artifact_event
 from otel_experiments.codec.values import load_value
-from otel_experiments.journal.encode import NO_PARENT, REQUEST_PREFIX, SPAN_PREFIX, points_struct
+from otel_experiments.journal.encode import EVENT_KEY, NO_PARENT, REQUEST_PREFIX, SPAN_PREFIX, points_struct
 from otel_experiments.journal.format import RecordType
 from otel_experiments.journal.output import OutputDecoder
 from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed
@@ -82,7 +84,7 @@ class SegmentDecoder:
             RecordType.INSTRUMENT_POINTS: self._instrument_points,
             RecordType.SENDING: self._sending,
             RecordType.REQUEST: self._request,
-            RecordType.ARTIFACT: self._artifact,
+            RecordType.ARTIFACT: partial(_read_artifact, self._resources, self._scopes),
             RecordType.ARTIFACT_USE: self._artifact_use,
             RecordType.ARTIFACT_ALIAS: self._artifact_alias,
             RecordType.OUTPUT: self._output_lines,
@@ -236,10 +238,6 @@ class SegmentDecoder:
         )
 
     @staticmethod
-    def _artifact(payload: bytes, batch: WriteBatch) -> None:
-        batch.artifacts.append(ArtifactLogged(**cast("Content", load_value(payload[1:].decode()))))
-
-    @staticmethod
     def _artifact_use(payload: bytes, batch: WriteBatch) -> None:
         batch.artifact_uses.append(ArtifactUsed(*cast("Content", load_value(payload[1:].decode()))))
 
@@ -354,3 +352,15 @@ class SegmentDecoder:
                     run_id=run_id,
                 )
             )
+
+
+def _read_artifact(
+    resources: Mapping[int, Resource], scopes: Mapping[int, Scope], payload: bytes, batch: WriteBatch
+) -> None:
+    content = cast("Content", load_value(payload[1:].decode()))
+    event = content.pop(EVENT_KEY, None)
+    logged = ArtifactLogged(**content)
+    batch.artifacts.append(logged)
+    if event is not None:
+        resource_ref, scope_ref, span_id = event
+        batch.log_records.append(artifact_event(logged, resources[resource_ref], scopes[scope_ref], span_id))

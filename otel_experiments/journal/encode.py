@@ -6,6 +6,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final
 
 from otel_experiments.codec.values import dump_value
@@ -27,7 +28,11 @@ REQUEST_PREFIX: Final = struct.Struct("<B3xI")
 """type, size in bytes of the JSON that follows; the body of the request is the rest"""
 _RUN_FIELDS: Final = tuple(field.name for field in fields(Run) if field.name not in EDITED_FIELDS)
 _DEFINITION_FIELDS: Final = tuple(field.name for field in fields(MetricDefinition))
-_ARTIFACT_FIELDS: Final = tuple((field.name, field.default) for field in fields(ArtifactLogged))
+_ARTIFACT_NAMES: Final = tuple(field.name for field in fields(ArtifactLogged))
+_ARTIFACT_DEFAULTS: Final = tuple(field.default for field in fields(ArtifactLogged))
+_artifact_values: Final = attrgetter(*_ARTIFACT_NAMES)
+EVENT_KEY: Final = "event"
+"""Beside the fields of an artifact: what its event is made of."""
 _STATE_FIELDS: Final = tuple(
     field.name for field in fields(RunStateChange) if field.name not in {"is_root", "received_on"}
 )
@@ -123,11 +128,22 @@ def encode_metric_definition(definition: MetricDefinition) -> bytes:
     )
 
 
-def encode_artifact(logged: ArtifactLogged) -> bytes:
-    """Return the record of bytes that a run kept under a name; they have to be in their place already."""
+def encode_artifact(logged: ArtifactLogged, event: tuple[int, int, str] | None = None) -> bytes:
+    """Return the record of bytes that a run kept under a name; they have to be in their place already.
+
+    Args:
+        logged: the artifact.
+        event: the references of resource and scope and the id of the run's root span, of which the event about the
+            artifact is made when the record is read; None where there is none.
+    """
+    values: tuple[object, ...] = _artifact_values(logged)
     content = {
-        name: value for name, default in _ARTIFACT_FIELDS if (value := getattr(logged, name)) != default
+        name: value
+        for name, value, default in zip(_ARTIFACT_NAMES, values, _ARTIFACT_DEFAULTS, strict=True)
+        if value != default
     }
+    if event is not None:
+        content[EVENT_KEY] = event
     return _json_record(RecordType.ARTIFACT, content)
 
 

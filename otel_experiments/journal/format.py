@@ -26,7 +26,8 @@ from otel_experiments.model.run import Owner
 MAGIC: Final = b"OXJRNL\r\n"
 FORMAT_VERSION: Final = 5
 """1: until a key set could name its rank; 2: until a record could be a request of another program; 3: until there were
-artifacts; 4: until there were output and summaries, and definitions of metrics said more than a direction."""
+artifacts; 4: until there were output and summaries, definitions of metrics said more than a direction, and
+an artifact came with its event."""
 HEADER_SIZE_BYTES: Final = 256
 FRAME_HEADER: Final = struct.Struct("<II")
 FRAME_HEADER_SIZE_BYTES: Final = FRAME_HEADER.size

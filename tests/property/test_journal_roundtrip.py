@@ -10,6 +10,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from otel_experiments.codec.artifact_event import artifact_event
 from otel_experiments.journal import encode
 from otel_experiments.journal.decode import SegmentDecoder
 from otel_experiments.journal.format import HEADER_SIZE_BYTES, RecordType
@@ -276,6 +277,25 @@ def test_artifacts_their_uses_and_aliases_come_back(logged, uses, aliases):
     assert problems == []
     assert repr(batch.artifacts) == repr(logged)
     assert (batch.artifact_uses, batch.artifact_aliases) == (uses, aliases)
+
+
+@settings(max_examples=40)
+@given(st.lists(ARTIFACTS, min_size=1, max_size=3), st.booleans())
+def test_an_artifact_brings_its_event(logged, is_rolled):
+    """The event about an artifact is read from the record of it, whole, also from the next segment of a journal."""
+    resource, scope = Resource({"service.name": "train"}), Scope("scope", "1")
+
+    def append(writer):
+        for one in logged:
+            writer.append(encode.encode_artifact(one, (0, 0, "ab" * 8)), declared(resource, scope))
+            if is_rolled:
+                writer.roll(writer.segment, 0)
+
+    batch, problems = through_a_journal(append)
+
+    assert problems == []
+    assert repr(batch.artifacts) == repr(logged)
+    assert repr(batch.log_records) == repr([artifact_event(one, resource, scope, "ab" * 8) for one in logged])
 
 
 KEYSETS = st.lists(

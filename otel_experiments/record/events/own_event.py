@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Final, cast
 
 from opentelemetry.trace import format_span_id, format_trace_id
 
+from otel_experiments.codec.artifact_event import INFO, SAMPLED
 from otel_experiments.codec.from_sdk import resource_from_sdk
-from otel_experiments.journal.encode import encode_log_record
+from otel_experiments.journal.encode import encode_artifact, encode_log_record
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import AttributeValue
 from otel_experiments.record.base.scope import stored_scope
 
 if TYPE_CHECKING:
     from otel_experiments.journal.writer import JournalWriter
+    from otel_experiments.model.artifact import ArtifactLogged
     from otel_experiments.record.base.declared import References
     from otel_experiments.record.base.known_runs import KnownRun
 
-_INFO: Final = 9
-_WARN: Final = 13
-"""SeverityNumber of logs.proto."""
-_SAMPLED: Final = 1
+_WARN: Final = (13, "WARN")
+"""As INFO."""
 
 
 class OwnEvents:
@@ -47,22 +47,38 @@ class OwnEvents:
         scope_value = stored_scope()
         resource = self._references.resource(run.resource, lambda: resource_from_sdk(run.resource))
         scope = self._references.scope(scope_value, lambda: scope_value)
+        severity_number, severity_text = _WARN if is_warning else INFO
         record = LogRecord(
             time_ns=time_ns,
             observed_time_ns=observed_ns,
             event_name=event_name,
-            severity_number=_WARN if is_warning else _INFO,
-            severity_text="WARN" if is_warning else "INFO",
+            severity_number=severity_number,
+            severity_text=severity_text,
             body=cast("AttributeValue", body),
             attributes=attributes,
             trace_id=format_trace_id(run.trace_id),
             span_id=format_span_id(run.span_id),
-            flags=_SAMPLED,
+            flags=SAMPLED,
             resource=resource.value,
             scope=scope_value,
             run_id=run_id,
         )
         return self._journal.append(
             encode_log_record(record, resource.number, scope.number),
+            (resource.declaration, scope.declaration),
+        )
+
+    def write_artifact(self, logged: ArtifactLogged, run: KnownRun | None) -> bool:
+        """Write the record of an artifact, and with it what its event is made of; False when no disk takes it.
+
+        `run` is whose event it is; without one there is none.
+        """
+        if run is None:
+            return self._journal.append(encode_artifact(logged))
+        scope_value = stored_scope()
+        resource = self._references.resource(run.resource, lambda: resource_from_sdk(run.resource))
+        scope = self._references.scope(scope_value, lambda: scope_value)
+        return self._journal.append(
+            encode_artifact(logged, (resource.number, scope.number, format_span_id(run.span_id))),
             (resource.declaration, scope.declaration),
         )

@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
+from otel_experiments.codec.artifact_event import MAX_EVENT_CHARS
 from otel_experiments.model.run import RunState
-from otel_experiments.record.base.known_runs import KnownRun
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.events import (
     ML_ARTIFACT_ALIAS,
-    ML_ARTIFACT_LOGGED,
     ML_ARTIFACT_USED,
     ML_METRIC_DEFINITION,
     ML_RUN_PARAMS,
@@ -24,7 +23,6 @@ from otel_experiments.semconv.events import (
     ML_RUN_SUMMARY,
     ML_RUN_TAGS,
 )
-from otel_experiments.semconv.values import MlArtifactForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +34,6 @@ if TYPE_CHECKING:
     from otel_experiments.record.base.known_runs import KnownRuns
     from otel_experiments.record.events.own_event import OwnEvents
 
-_MAX_CHARS: Final = 1000
-"""As on the run's span and resource: OpenTelemetry advises against longer attributes. The body has the whole text."""
 _RESOURCE_KEYS: Final = (attr.ML_DISTRIBUTED_RANK, attr.ML_DISTRIBUTED_WORLD_SIZE)
 
 
@@ -80,7 +76,9 @@ class RunEvents:
             attributes[attr.ML_ENVIRONMENT_RUN_ID] = environment_run_id
         attributes |= times or {}
         long = (
-            {} if facts is None else {k: text for k, text in asdict(facts).items() if len(text) > _MAX_CHARS}
+            {}
+            if facts is None
+            else {k: text for k, text in asdict(facts).items() if len(text) > MAX_EVENT_CHARS}
         )
         self._write(run_id, ML_RUN_START.name, attributes, time_ns, body=long or None)
 
@@ -88,7 +86,7 @@ class RunEvents:
         """Write that a run has taken another state."""
         attributes: dict[str, AttributeValue] = {attr.ML_RUN_STATE: str(change.state)}
         if change.reason:
-            attributes[attr.ML_RUN_REASON] = change.reason[:_MAX_CHARS]
+            attributes[attr.ML_RUN_REASON] = change.reason[:MAX_EVENT_CHARS]
         if change.error_type:
             attributes[attr.ERROR_TYPE] = change.error_type
         counts = {
@@ -101,7 +99,7 @@ class RunEvents:
             ML_RUN_STATE.name,
             attributes | {key: count for key, count in counts.items() if count},
             change.time_ns,
-            body={"reason": change.reason} if len(change.reason) > _MAX_CHARS else None,
+            body={"reason": change.reason} if len(change.reason) > MAX_EVENT_CHARS else None,
             is_warning=change.state is RunState.FAILED,
         )
 
@@ -130,41 +128,9 @@ class RunEvents:
             attributes[attr.ML_METRIC_HIDDEN] = True
         self._write(definition.run_id, ML_METRIC_DEFINITION.name, attributes, time_ns)
 
-    def write_artifact(self, logged: ArtifactLogged) -> None:
-        """Write that a run has kept bytes under a name."""
-        attributes: dict[str, AttributeValue] = {
-            attr.ML_ARTIFACT_NAME: logged.name,
-            attr.ARTIFACT_HASH: logged.digest,
-            attr.ML_ARTIFACT_TYPE: logged.type,
-            attr.ML_ARTIFACT_ROLE: logged.role,
-            attr.ML_ARTIFACT_FORM: MlArtifactForm.FOLDER if logged.is_folder else MlArtifactForm.FILE,
-            attr.ML_ARTIFACT_SIZE: logged.size_bytes,
-        }
-        if logged.is_folder:
-            attributes[attr.ML_ARTIFACT_FILE_COUNT] = logged.file_count
-        others: dict[str, AttributeValue] = {
-            attr.ARTIFACT_FILENAME: logged.file_name,
-            attr.ML_ARTIFACT_MEDIA_TYPE: logged.media_type,
-            attr.ML_ARTIFACT_INDEX: logged.index,
-            attr.ML_ARTIFACT_CAPTION: logged.caption[:_MAX_CHARS],
-            attr.ML_ARTIFACT_URI: logged.place,
-        }
-        attributes |= {key: value for key, value in others.items() if value}
-        if logged.step is not None:
-            attributes[attr.ML_ARTIFACT_STEP] = float(logged.step)
-        if logged.rank is not None:
-            attributes[attr.ML_DISTRIBUTED_RANK] = logged.rank
-        body: dict[str, object] = {"metadata": dict(logged.metadata)} if logged.metadata else {}
-        if len(logged.caption) > _MAX_CHARS:
-            body["caption"] = logged.caption
-        self._write(
-            logged.run_id,
-            ML_ARTIFACT_LOGGED.name,
-            attributes,
-            logged.time_ns,
-            body=body or None,
-            span_id=logged.span_id,
-        )
+    def write_artifact(self, logged: ArtifactLogged) -> bool:
+        """Write that a run has kept bytes under a name, with the event about it; False when no disk takes it."""
+        return self._events.write_artifact(logged, self._known.get(logged.run_id) if self._is_on else None)
 
     def write_artifact_use(self, used: ArtifactUsed) -> None:
         """Write that a run uses an artifact."""
@@ -194,14 +160,9 @@ class RunEvents:
         *,
         body: Mapping[str, object] | None = None,
         is_warning: bool = False,
-        span_id: str = "",
     ) -> None:
         run = self._known.get(run_id) if self._is_on else None
         if run is not None:
-            if span_id:
-                run = KnownRun(
-                    run.resource, run.trace_id, int(span_id, 16)
-                )  # `replace` takes ten times as long
             self._events.write(
                 run_id,
                 run,

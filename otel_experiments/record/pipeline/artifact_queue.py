@@ -127,7 +127,9 @@ class ArtifactQueue:
             return self._changed.wait_for(lambda: not self, max(0.0, deadline_s - time.monotonic()))
 
     def wait_at_end(self, waited: WaitedInVain, exit_timeout_s: float) -> None:
-        """Wait as the end of a run does, for what is left of the share of the exit budget; nothing is given up."""
+        """Wait as the end of a run does, as far as there is time; the rest goes on while the process lives."""
+        if not self:
+            return
         begun_s = waited.begin()
         is_done = self.wait(timeout_s=waited.left_s(exit_timeout_s * ARTIFACTS_SHARE))
         waited.end(begun_s, is_done=is_done)

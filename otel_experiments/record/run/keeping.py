@@ -44,14 +44,13 @@ def keep(
         with blobs.adding() as adding:
             put = adding.place(prepared)
             logged = describe(put)
-            if not core.pipeline.journal.append(encode.encode_artifact(logged)):
+            if not core.pipeline.run_events.write_artifact(logged):
                 core.guard.lost(*why_not_kept(core.pipeline.journal, "Artifacts"), name=logged.name)
                 return None
     finally:
         prepared.discard()
     for what in put.left_out:
         core.guard.lost("artifact entry", f"Of folder {logged.name!r} is left out: {what}", name=what)
-    core.pipeline.run_events.write_artifact(logged)
     for alias in aliases:
         write_alias(
             core, AliasSet(core.experiment, logged.name, alias, logged.digest, logged.time_ns, core.id)

@@ -187,7 +187,10 @@ class RunLife:
             core.guard.lost(TEXT_CUT, what, name="reason")
         try:
             core.points.behind.wait(core.pipeline.settings.exit_timeout_s)
-            self._wait_for_artifacts()
+            if not core.pipeline.is_exiting:
+                core.pipeline.artifacts.wait_at_end(
+                    core.pipeline.waited, core.pipeline.settings.exit_timeout_s
+                )
             self._write_end(ending)
         except BaseException:
             self._write_end(ending)
@@ -247,12 +250,6 @@ class RunLife:
 
     def _progress(self) -> object:
         return self._core.counters.started_spans, self._core.points.reach()
-
-    def _wait_for_artifacts(self) -> None:
-        """Let what is being kept come before the end, as far as there is time; the rest goes on while the process lives."""
-        pipeline = self._core.pipeline
-        if pipeline.artifacts and not pipeline.is_exiting:
-            pipeline.artifacts.wait_at_end(pipeline.waited, pipeline.settings.exit_timeout_s)
 
     def _take_nothing(self, reason: str = "") -> None:
         self._core.gate.close(reason)
