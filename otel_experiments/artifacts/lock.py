@@ -22,6 +22,8 @@ from otel_experiments.process.fork import at_fork
 if sys.platform != "win32":
     import fcntl
 
+    _SHARED_NOW: Final = fcntl.LOCK_SH | fcntl.LOCK_NB
+
 LOCK_NAME: Final = "lock"
 GATE_NAME: Final = "gate"
 WRITER_PATIENCE_S: Final = 30.0
@@ -77,9 +79,13 @@ class Shared:
         gate, lock = pair = self._pair()
         taken.append(pair)
         try:
-            until, holder = time.monotonic() + patience_s, "a process that removes unused ones"
-            _take(gate, fcntl.LOCK_SH, until, self._folder, patience_s, holder)
-            _take(lock, fcntl.LOCK_SH, until, self._folder, patience_s, holder)
+            try:
+                fcntl.flock(gate, _SHARED_NOW)
+                fcntl.flock(lock, _SHARED_NOW)
+            except BlockingIOError:
+                until, holder = time.monotonic() + patience_s, "a process that removes unused ones"
+                _take(gate, fcntl.LOCK_SH, until, self._folder, patience_s, holder)
+                _take(lock, fcntl.LOCK_SH, until, self._folder, patience_s, holder)
             fcntl.flock(gate, fcntl.LOCK_UN)
         except BaseException:
             taken.clear()

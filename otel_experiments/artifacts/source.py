@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from os import PathLike
 from typing import Final
 
@@ -19,6 +17,7 @@ KINDS: Final = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+_OPENING: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 _REASONS: Final = {
     errno.ENOENT: (
         "there is no such file",
@@ -71,44 +70,63 @@ def odd_kind(mode: int) -> str:
     return next((word for is_kind, word in KINDS if is_kind(mode)), "")
 
 
-@contextmanager
-def opened(
-    path: str | PathLike[str], seen: os.stat_result | None = None
-) -> Iterator[tuple[int, os.stat_result]]:
-    """Open a regular file for reading: its descriptor, and what it is.
-
-    Args:
-        path: the file.
-        seen: what it was when it was given. It must be the same still, and is not looked at again before it is opened.
+class opened:  # noqa: N801 - a context like those of contextlib, in a third of the time
+    """A regular file that is open for reading: its descriptor, and what it is.
 
     Raises:
         ArtifactSourceError: it is none, or cannot be opened; and at the end of the block when it has changed.
     """
-    mode = look_at(path).st_mode if seen is None else seen.st_mode
-    if not stat.S_ISREG(mode):
-        what = "a folder" if stat.S_ISDIR(mode) else odd_kind(mode) or "no regular file"
-        raise ArtifactSourceError(source=shown(path), why=f"it is {what}")
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
-    except OSError as error:
-        pass_on(error)
-        raise source_error(path, error) from error
-    try:
-        before = os.fstat(descriptor)
-        if seen is not None and version_of(before) != version_of(seen):
-            raise ArtifactSourceError(
-                source=shown(path),
-                why="it changed after it was given",
-                fix="Write the next one to another name, or keep it at once: wait=True.",
-            )
-        if not stat.S_ISREG(before.st_mode):  # exchanged since it was looked at
-            raise ArtifactSourceError(source=shown(path), why="it is no regular file")
-        yield descriptor, before
-        after = os.fstat(descriptor)
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise changed(path)
-    finally:
-        os.close(descriptor)
+
+    __slots__ = ("_before", "_descriptor", "_path", "_seen")
+
+    def __init__(self, path: str | PathLike[str], seen: os.stat_result | None = None) -> None:
+        """Refer to a file.
+
+        Args:
+            path: the file.
+            seen: what it was when it was given. It must be the same still, and is not looked at again before it is
+                opened.
+        """
+        self._path, self._seen = path, seen
+
+    def __enter__(self) -> tuple[int, os.stat_result]:
+        path, seen = self._path, self._seen
+        mode = look_at(path).st_mode if seen is None else seen.st_mode
+        if not stat.S_ISREG(mode):
+            what = "a folder" if stat.S_ISDIR(mode) else odd_kind(mode) or "no regular file"
+            raise ArtifactSourceError(source=shown(path), why=f"it is {what}")
+        try:
+            self._descriptor = descriptor = os.open(path, _OPENING)
+        except OSError as error:
+            pass_on(error)
+            raise source_error(path, error) from error
+        try:
+            self._before = before = os.fstat(descriptor)
+            _check(path, before, seen)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor, before
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            if error is None:
+                before, after = self._before, os.fstat(self._descriptor)
+                if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+                    raise changed(self._path)
+        finally:
+            os.close(self._descriptor)
+
+
+def _check(path: str | PathLike[str], found: os.stat_result, seen: os.stat_result | None) -> None:
+    if seen is not None and version_of(found) != version_of(seen):
+        raise ArtifactSourceError(
+            source=shown(path),
+            why="it changed after it was given",
+            fix="Write the next one to another name, or keep it at once: wait=True.",
+        )
+    if not stat.S_ISREG(found.st_mode):  # exchanged since it was looked at
+        raise ArtifactSourceError(source=shown(path), why="it is no regular file")
 
 
 def version_of(found: os.stat_result) -> tuple[int, int, int]:

@@ -16,6 +16,9 @@ MAX_NAME_BYTES: Final = 1000
 _HALF_PAIR: Final = re.compile(r"[\ud800-\udfff]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _OTHER_SIGNS: Final = re.compile(r"[\x00-\x1f\x7f:\\]")
+_COMMON: Final = re.compile(r"(?![sS][hH][aA]256)[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
+_MAX_COMMON: Final = 60
+"""Most names are of letters and digits, with an ending, and shorter than a digest; they have no fault."""
 
 
 _FAULTS: Final[tuple[tuple[Callable[[str], object], str, str], ...]] = (
@@ -38,6 +41,8 @@ _FAULTS: Final[tuple[tuple[Callable[[str], object], str, str], ...]] = (
 
 def why_no_name(name: str) -> tuple[str, str] | None:
     """Return why an artifact cannot have this name and what to do about it; None where it can."""
+    if len(name) <= _MAX_COMMON and _COMMON.fullmatch(name):
+        return None
     size_bytes = len(name.encode("utf-8", "surrogatepass"))
     if size_bytes > MAX_NAME_BYTES:
         return (

@@ -107,6 +107,8 @@ def make_directory(path: Path, file_mode: int) -> None:
 
 def _hand_over(descriptor: int, path: str | Path, above: os.stat_result | None) -> None:
     """Give a file that root makes to the owner of the folder, as SQLite does with the files beside a database."""
+    if above is not None and not above.st_uid:  # root's own, or nobody else's
+        return
     if _is_root():
         with Swallowing(OSError):
             if above is None:

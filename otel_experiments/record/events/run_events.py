@@ -121,7 +121,7 @@ class RunEvents:
         if definition.direction is not None:
             attributes[attr.ML_METRIC_DIRECTION] = definition.direction
         if definition.step_metric:
-            attributes[attr.ML_METRIC_STEP_METRIC] = definition.step_metric[:_MAX_CHARS]
+            attributes[attr.ML_METRIC_STEP_METRIC] = definition.step_metric[:MAX_EVENT_CHARS]
         if definition.summary:
             attributes[attr.ML_METRIC_SUMMARY] = definition.summary
         if definition.is_hidden:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any, Final
 
 from otel_experiments.codec.values import dump_value, load_attributes
@@ -14,6 +15,9 @@ _NAMES: Final = {"index": "position"}
 _FIELDS: Final = tuple(one.name for one in fields(ArtifactLogged) if one.name != "version")
 COLUMNS: Final = tuple(_NAMES.get(name, name) for name in _FIELDS)
 """All of the table but its key and the hash, in the order of the fields of `ArtifactLogged`."""
+_values: Final[Callable[[ArtifactLogged], tuple[Any, ...]]] = attrgetter(*_FIELDS)
+_METADATA: Final = _FIELDS.index("metadata")
+_IS_FOLDER: Final = _FIELDS.index("is_folder")
 _TRUTHS: Final = frozenset({"is_folder"})
 _NUMBERS: Final = frozenset({"time_ns", "size_bytes", "file_count", "step", "index", "rank"})
 _OPTIONAL: Final = frozenset({"step", "rank"})
@@ -40,11 +44,7 @@ def artifact_of(row: Sequence[object]) -> ArtifactLogged:
 
 def row_of(logged: ArtifactLogged) -> tuple[str | float | None, ...]:
     """Return the values of COLUMNS."""
-    return tuple(
-        dump_value(logged.metadata)
-        if name == "metadata"
-        else int(logged.is_folder)
-        if name == "is_folder"
-        else getattr(logged, name)
-        for name in _FIELDS
-    )
+    values = list(_values(logged))
+    values[_METADATA] = dump_value(logged.metadata) if logged.metadata else "{}"
+    values[_IS_FOLDER] = int(logged.is_folder)
+    return tuple(values)
