@@ -31,6 +31,25 @@ _HAS_JOINED_OTHER: Final = """
 """
 _IS_RUN: Final = "select 1 from runs where run_id = ?"
 # Index: unique (trace_id, span_id).
+_NAMED: Final = """
+    select distinct run_id, attached_ns from spans where trace_id = ? and run_id is not null and attached_ns is not 0 limit 2
+"""
+# Indexes: spans_of_no_run, spans_joined.
+_OUTSIDE: Final = """
+    select span_id, parent_span_id, run_id, attached_ns from spans indexed by spans_of_no_run
+    where trace_id = ?1 and run_id is null
+    union all
+    select span_id, parent_span_id, run_id, attached_ns from spans indexed by spans_joined
+    where trace_id = ?1 and attached_ns = 0 and run_id is not ?2
+"""
+# Indexes: log_records_of_no_run, log_records_joined.
+_LOGS_OUTSIDE: Final = """
+    select log_record_id from log_records indexed by log_records_of_no_run where trace_id = ?1 and run_id is null
+    union all
+    select log_record_id from log_records indexed by log_records_joined
+    where trace_id = ?1 and attached_ns = 0 and run_id is not ?2
+"""
+# Index: unique (trace_id, span_id).
 _SPANS: Final = "select span_id, parent_span_id, run_id, attached_ns from spans where trace_id = ?"
 _SPAN_KEY: Final = "select span_key from spans where trace_id = ? and span_id = ?"
 _GIVE_SPAN: Final = "update spans set run_id = ?, attached_ns = ? where trace_id = ? and span_id = ?"
@@ -72,8 +91,12 @@ def _may_change(connection: sqlite3.Connection, trace: SharedTrace) -> bool:
 
 def _join(connection: sqlite3.Connection, trace: SharedTrace, points: PointWriter) -> None:
     trace_id = trace.trace_id
-    spans = map(TraceSpan._make, connection.execute(_SPANS, (trace_id,)).fetchall())
     is_run = connection.execute(_IS_RUN, (trace_id,)).fetchone() is not None
+    only = _only_run(connection, trace_id, is_run=is_run)
+    if only is not None:
+        _join_all(connection, trace, only, points)
+        return
+    spans = map(TraceSpan._make, connection.execute(_SPANS, (trace_id,)).fetchall())
     runs = TraceRuns(spans, trace_id if is_run else None)
     changes = runs.changes()
     _move_points(connection, trace, changes, points)
@@ -83,6 +106,30 @@ def _join(connection: sqlite3.Connection, trace: SharedTrace, points: PointWrite
     logs = connection.execute(_LOGS, (trace_id,)).fetchall()
     given = [(runs.of_span(span_id) or (None, None), key) for key, span_id, _, _ in logs]
     connection.executemany(_GIVE_LOG, [(*one, key) for one, key in given])
+
+
+def _only_run(connection: sqlite3.Connection, trace_id: str, *, is_run: bool) -> Membership | None:
+    """Return the membership of all that names no run in a trace where one run is all that is named; None in another one."""
+    named = set(connection.execute(_NAMED, (trace_id,)))
+    if is_run:
+        named.add((trace_id, None))
+    if len(named) != 1:
+        return None
+    ((run_id, attached_ns),) = named
+    return Membership(run_id) if attached_ns is None else None
+
+
+def _join_all(
+    connection: sqlite3.Connection, trace: SharedTrace, one: Membership, points: PointWriter
+) -> None:
+    """Put what is not in the only run of a trace into it, without a look at what is: a long trace comes in many batches."""
+    key = trace.trace_id, one.run_id
+    found = map(TraceSpan._make, connection.execute(_OUTSIDE, key).fetchall())
+    changes: list[tuple[TraceSpan, Membership | None]] = [(span, one) for span in found]
+    _move_points(connection, trace, changes, points)
+    connection.executemany(_GIVE_SPAN, [(*one, trace.trace_id, span.span_id) for span, _ in changes])
+    logs = connection.execute(_LOGS_OUTSIDE, key).fetchall()
+    connection.executemany(_GIVE_LOG, [(*one, log_record_id) for (log_record_id,) in logs])
 
 
 def _move_points(
