@@ -7,11 +7,12 @@ from typing import Literal
 
 RunFieldName = Literal[
     "run_id", "name", "experiment", "state", "group", "condition", "hypothesis", "reason", "error_type",
-    "parent_run_id", "created", "started", "ended", "duration", "attempt", "note", "pinned", "archived", "removed",
+    "parent_run_id", "created", "started", "ended", "duration", "attempt", "artifacts", "note", "pinned", "archived",
+    "removed",
 ]  # fmt: skip
 """Times are seconds since the Unix epoch, `duration` seconds without pauses, as people write them.
 
-`pinned`, `archived` and `removed` are the time of that edit; a run without the mark does not have the field.
+`artifacts` is how many there are, by name and content, without media. `pinned`, `archived` and `removed` are the time of that edit; a run without the mark does not have the field.
 """
 
 Visibility = Literal["listed", "kept", "archived", "removed", "hidden", "present", "all"]

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from otel_experiments._short_repr import short
+from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.run import ParamValue, Run, RunFacts, RunState
 from otel_experiments.model.search import (
     MetricField,
@@ -188,6 +189,9 @@ class RunView(OneRunEdits):
                 return str(self.state)
             case "duration":
                 return self.duration_s
+            case "artifacts":
+                logged = self._page.store.artifacts(ArtifactQuery(run_ids=(self.id,)))
+                return len({(one.logged.experiment, one.logged.name, one.logged.digest) for one in logged})
             case "created" | "started" | "ended" | "pinned" | "archived" | "removed":
                 time_ns: int | None = getattr(self._run, f"{name}_ns")
                 return None if time_ns is None else time_ns / 1e9

@@ -316,7 +316,7 @@ class _Parser:
             return self._keyed(name, [self._plain_part(part, at) for part, at in parts], root)
         for known in get_args(RunFieldName):
             if known == name:
-                if parts:
+                if parts and not (known == "artifacts" and [part for part, _ in parts] == ["count"]):
                     raise self._source.error(
                         f"{root.id} has no parts.", f"Write {root.id} alone.", parts[0][1]
                     )

@@ -26,7 +26,7 @@ from otel_experiments.process.interruption import pass_on
 from otel_experiments.query.closest import closest
 
 TIME_FIELDS = frozenset({"created", "started", "ended", "pinned", "archived", "removed"})
-NUMBER_FIELDS = TIME_FIELDS | {"duration", "attempt"}
+NUMBER_FIELDS = TIME_FIELDS | {"duration", "attempt", "artifacts"}
 _ORDERING = frozenset({"<", "<=", ">", ">="})
 _STATE_WORDS = {
     word: state

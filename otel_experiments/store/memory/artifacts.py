@@ -86,6 +86,12 @@ def find(artifacts: Artifacts, query: ArtifactQuery) -> list[StoredArtifact]:
     return sorted(found, key=lambda stored: artifact_order(stored.logged))
 
 
+def artifact_count(artifacts: Artifacts, run_id: str) -> int:
+    """Return how many artifacts a run logged, by name and content."""
+    logged = (one for one in artifacts.logged.values() if one.run_id == run_id and one.role == "artifact")
+    return len({(one.experiment, one.name, one.digest) for one in logged})
+
+
 def _stored(artifacts: Artifacts, one: ArtifactLogged, latest: dict[_Named, str | None]) -> StoredArtifact:
     if one.role != "artifact":
         return StoredArtifact(one)

@@ -14,6 +14,7 @@ from otel_experiments.model.search import (
     SearchField,
     TagField,
 )
+from otel_experiments.store.memory.artifacts import artifact_count
 from otel_experiments.store.memory.contents import Contents
 from otel_experiments.store.semantics.edits import is_visible
 from otel_experiments.store.semantics.run import StoredRun
@@ -68,7 +69,10 @@ class Finder:
         match wanted:
             case RunField(name):
                 state = self._state(stored.run)
-                return run_value(stored.run, name, state=state, is_placeholder=stored.is_placeholder)
+                count = artifact_count(self._contents.artifacts, run_id) if name == "artifacts" else 0
+                return run_value(
+                    stored.run, name, state=state, is_placeholder=stored.is_placeholder, artifact_count=count
+                )
             case ParamField(key):
                 param = self._contents.labels.params.get((run_id, key))
                 return MISSING if param is None else param.value

@@ -224,9 +224,9 @@ def attribute_is(attributes: Mapping[str, object], key: str, wanted: object) -> 
 
 
 def run_value(  # noqa: PLR0911 - one return a field
-    run: Run, name: RunFieldName, *, state: str, is_placeholder: bool
+    run: Run, name: RunFieldName, *, state: str, is_placeholder: bool, artifact_count: int
 ) -> FoundValue | Missing:
-    """Return what a run's own field is; `state` is the computed one."""
+    """Return what a run's own field is; `state` is the computed one, `artifact_count` how many artifacts it logged."""
     match name:
         case "state":
             return state
@@ -238,6 +238,8 @@ def run_value(  # noqa: PLR0911 - one return a field
             return MISSING if run.parent_run_id is None else run.parent_run_id
         case "attempt":
             return run.attempt
+        case "artifacts":
+            return artifact_count
         case "created" | "started" | "ended" | "pinned" | "archived" | "removed":
             time_ns: int | None = getattr(run, f"{name}_ns")
             return MISSING if time_ns is None else time_ns / 1e9

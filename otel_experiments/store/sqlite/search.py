@@ -43,9 +43,14 @@ _TEXT_COLUMNS: Final = {
     for column in COLUMNS
     if column.kind == "text" and "." not in column.field
 }
+# Index: artifacts_by_run.
+_ARTIFACTS: Final = """
+    select count(distinct experiment || char(0) || name || char(0) || digest) from artifacts
+    where artifacts.run_id = runs.run_id and role = 'artifact'
+"""
 _NUMBER_COLUMNS: Final = {
     "created": "runs.created_ns / 1e9", "started": "runs.started_ns / 1e9", "ended": "runs.ended_ns / 1e9",
-    "duration": _DURATION, "attempt": "runs.attempt", "pinned": "runs.pinned_ns / 1e9",
+    "duration": _DURATION, "attempt": "runs.attempt", "artifacts": _ARTIFACTS, "pinned": "runs.pinned_ns / 1e9",
     "archived": "runs.archived_ns / 1e9", "removed": "runs.removed_ns / 1e9",
 }  # fmt: skip
 

@@ -21,6 +21,7 @@ from otel_experiments.errors import (
 from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactQuery, ArtifactUsed
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.run import Run, RunState
+from otel_experiments.model.search import RunField
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.store import open_store
 
@@ -478,3 +479,18 @@ def test_an_artifact_knows_the_runs_that_made_and_used_it(reader):
 
     assert (made.name, used.name, used.state) == ("prepare", "eval", "succeeded")
     assert reader.artifact("model:v0").used_by == []
+
+
+def test_runs_are_found_by_how_many_artifacts_they_logged(path):
+    """`artifacts > 0` finds runs that logged some, `artifacts.count` is the same, and a run says the number itself."""
+    found = {
+        where: sorted(run.id for run in ox.runs(where, store=path))
+        for where in ("artifacts > 0", "artifacts.count >= 2", "artifacts == 0")
+    }
+
+    assert found == {
+        "artifacts > 0": [PREPARE, TRAIN],
+        "artifacts.count >= 2": [TRAIN],
+        "artifacts == 0": [EVALUATE],
+    }
+    assert [run.value(RunField("artifacts")) for run in ox.runs(order="-artifacts", store=path)] == [2, 1, 0]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from otel_experiments.model.artifact import ArtifactLogged
 from otel_experiments.model.batch import MetricDefinition, ParamSet, RunStateChange, TagSet, WriteBatch
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
@@ -33,7 +34,7 @@ from otel_experiments.store import Store, open_store
 RUN_IDS = [digit * 32 for digit in "0123456789ab"]
 RUN_FIELDS = [
     "run_id", "name", "experiment", "state", "group", "condition", "hypothesis", "reason", "error_type",
-    "parent_run_id", "created", "started", "ended", "duration", "attempt",
+    "parent_run_id", "created", "started", "ended", "duration", "attempt", "artifacts",
 ]  # fmt: skip
 STATS = [
     "last", "min", "max", "mean", "best", "count", "nan_count", "first_step", "last_step", "min_step", "max_step",
@@ -106,6 +107,13 @@ def batches(draw: st.DrawFn) -> WriteBatch:
         batch.params.append(ParamSet(run_id, key, value, 1))
     for run_id, key, value in draw(st.lists(st.tuples(run_ids, keys, texts | st.none()), max_size=6)):
         batch.tags.append(TagSet(run_id, key, value, 1))
+    for run_id, name, digit, role in draw(
+        st.lists(
+            st.tuples(run_ids, names, st.sampled_from("01"), st.sampled_from(["artifact", "media"])),
+            max_size=4,
+        )
+    ):
+        batch.artifacts.append(ArtifactLogged(run_id, "e", name, f"sha256:{digit * 64}", 1, role=role))
     for run_id, name, phase, rank, column in draw(
         st.lists(
             st.tuples(
