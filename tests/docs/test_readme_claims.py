@@ -74,6 +74,9 @@ CLAIMS = {
     "No account, no server, no network.": (
         "tests/docs/test_readme_claims.py::test_nothing_is_asked_of_a_network",
     ),
+    "New here? The [tutorial](docs/tutorial/README.md) takes 15 minutes.": (
+        "tests/docs/test_pages.py::test_what_a_page_shows_happens",
+    ),
     # See it work.
     "This trains five real classifiers on scikit-learn's digits, one of which fails on purpose, then prints the table of "
     "runs and what to type next.": (
@@ -87,9 +90,9 @@ CLAIMS = {
         "tests/unit/record/test_artifacts_used.py::test_used_artifacts_are_recorded",
         "tests/docs/test_examples.py::test_an_example_prints_what_its_docstring_says",
     ),
-    "The shape that other trackers taught works too: `ox.init(project=..., config=...)`, `ox.log({...})`, `ox.finish()`; "
-    'and decorators: `@ox.run`, `@ox.stage`, `@ox.step`, `@ox.trace`; `with ox.span("load"):` is a span for anything '
-    "else.": (
+    "The shape that other trackers taught works too: `ox.init(project=..., config=...)`, `ox.log({...})`, `ox.finish()` "
+    "([coming from wandb](docs/how-to/from-wandb.md), [from MLflow](docs/how-to/from-mlflow.md)); and decorators: "
+    '`@ox.run`, `@ox.stage`, `@ox.step`, `@ox.trace`; `with ox.span("load"):` is a span for anything else.': (
         "tests/docs/test_readme_claims.py::test_the_other_shapes_of_the_page_record_the_same",
         "tests/unit/record/test_scopes.py::test_a_span_is_opened_by_the_word_that_people_type_first",
     ),
