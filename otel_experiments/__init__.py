@@ -236,13 +236,16 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}{here}")
         from importlib import import_module  # noqa: PLC0415 - lazy on purpose
 
+        from otel_experiments.process.signals_wait import SignalsWait  # noqa: PLC0415 - as above
+
         if name in _READING:
             module = "otel_experiments._reading"
         elif name in _APART:
             module = _APART[name]
         else:
             module = _LIGHT.get(name, "otel_experiments._recording")
-        value = getattr(import_module(module), name)
+        with SignalsWait(module):
+            value = getattr(import_module(module), name)
         globals()[name] = value
         return value
 

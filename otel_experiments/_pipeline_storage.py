@@ -15,6 +15,7 @@ from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.model.stored_page import StoredPage
 from otel_experiments.model.unsent import Signal, Unsent
+from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.store import Store
 
 if TYPE_CHECKING:
@@ -174,13 +175,15 @@ class StoredPipeline:
 
     def told_by_ranks(self, run_id: str) -> list[RankConfig]:
         """Return what the store holds of what ranks other than 0 were told about a run."""
-        from otel_experiments.query.rank_configs import told_by_ranks  # noqa: PLC0415 - only in distributed jobs
+        with SignalsWait("otel_experiments.query.rank_configs"):
+            from otel_experiments.query.rank_configs import told_by_ranks  # noqa: PLC0415 - only in distributed jobs
 
         return [] if self._store is None else told_by_ranks(self._store, run_id)
 
     def describe_run(self, run_id: str) -> tuple[dict[str, Any], list[dict[str, str]]]:
         """Return what is recorded of a run so far, as JSON can hold it, and the artifacts that it used."""
-        from otel_experiments.query.plain import plain_run  # noqa: PLC0415 - only where a model is linked
+        with SignalsWait("otel_experiments.query.plain"):
+            from otel_experiments.query.plain import plain_run  # noqa: PLC0415 - only where a model is linked
 
         reader = self._reader()
         if reader is None:

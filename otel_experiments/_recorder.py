@@ -22,6 +22,7 @@ from otel_experiments.process.file_mode import file_mode_of
 from otel_experiments.process.fork import need_in_children
 from otel_experiments.process.notice import tell
 from otel_experiments.process.paths import is_folder
+from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.offered_run import take_offered
@@ -263,7 +264,8 @@ class RecorderParts:
         if settings.enabled:
             drain.start()
         if settings.set_global:
-            from otel_experiments.record.spans.routing import install_global_provider  # noqa: PLC0415 - rarely wanted
+            with SignalsWait("otel_experiments.record.spans.routing"):
+                from otel_experiments.record.spans.routing import install_global_provider  # noqa: PLC0415 - rarely wanted
 
             install_global_provider()
         exits.watch(self.pipeline)
@@ -276,7 +278,8 @@ class RecorderParts:
         """Return the store that is recorded into, up to date; None when there is none."""
         path = self.settings.store_path
         if self.pipeline.is_inherited:  # a forked child reads what its parent records
-            from otel_experiments._opening import open_reader  # noqa: PLC0415 - only in children that read
+            with SignalsWait("otel_experiments._opening"):
+                from otel_experiments._opening import open_reader  # noqa: PLC0415 - only in children that read
 
             return None if path is None else open_reader(path).store
         self.pipeline.store_now(timeout_s=self.settings.exit_timeout_s)
@@ -285,7 +288,8 @@ class RecorderParts:
         return self.store
 
     def _reader(self) -> Reader | None:
-        from otel_experiments.query import Reader  # noqa: PLC0415 - only where something is read
+        with SignalsWait("otel_experiments.query"):
+            from otel_experiments.query import Reader  # noqa: PLC0415 - only where something is read
 
         store = self.current_store()
         return None if store is None else Reader(store)
@@ -301,15 +305,16 @@ class RecorderParts:
         """Return what keeps the bytes of artifacts, made when it is first wanted; None where nothing does."""
         settings = self.settings
         if self._made_blobs is None and (settings.is_stored or settings.artifacts):
-            from otel_experiments.artifacts.place import blobs_for  # noqa: PLC0415 - only where bytes are kept
+            with SignalsWait():
+                from otel_experiments.artifacts.place import blobs_for  # noqa: PLC0415 - only where bytes are kept
 
-            path = self._store_path
-            self._made_blobs = blobs_for(
-                settings.location if path is None else StoreLocation("file", path),
-                settings.artifacts,
-                file_mode=file_mode_of(settings.store_mode, path),
-                sync=settings.durability == "fsync",
-            )
+                path = self._store_path
+                self._made_blobs = blobs_for(
+                    settings.location if path is None else StoreLocation("file", path),
+                    settings.artifacts,
+                    file_mode=file_mode_of(settings.store_mode, path),
+                    sync=settings.durability == "fsync",
+                )
         return self._made_blobs
 
     def begin_run(
@@ -337,7 +342,8 @@ class RecorderParts:
         tags: Mapping[str, object] | Iterable[str] | None = None,
     ) -> Run:
         """Join the run that another process started."""
-        from otel_experiments.record.run.worker import join_as_worker  # noqa: PLC0415 - only in processes that join
+        with SignalsWait("otel_experiments.record.run.worker"):
+            from otel_experiments.record.run.worker import join_as_worker  # noqa: PLC0415 - only in processes that join
 
         run = join_as_worker(self.pipeline, membership)
         if config is not None:
@@ -354,7 +360,8 @@ class RecorderParts:
             RunNotFoundError: there is none.
             AmbiguousRunError: there are several.
         """
-        from otel_experiments.query import Reader  # noqa: PLC0415 - only when resuming
+        with SignalsWait("otel_experiments.query"):
+            from otel_experiments.query import Reader  # noqa: PLC0415 - only when resuming
 
         store = self.current_store()
         if store is None:

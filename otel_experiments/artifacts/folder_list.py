@@ -19,6 +19,7 @@ from otel_experiments.artifacts.source import look_at, odd_kind, shown, source_e
 from otel_experiments.errors import ArtifactSourceError
 from otel_experiments.model.artifact import parse_digest
 from otel_experiments.process.interruption import pass_on
+from otel_experiments.process.paths import real_path
 
 LIST_TYPE: Final = "otel-experiments.folder"
 LIST_VERSION: Final = 1
@@ -118,7 +119,7 @@ class Walk:
         root = os.fspath(self.root)
         if not stat.S_ISDIR(look_at(root).st_mode):
             raise ArtifactSourceError(source=shown(root), why="it is no folder")
-        real = os.path.realpath(root)
+        real = real_path(root)
         yield from self._below(root, "", real, (real,))
 
     def _below(
@@ -138,7 +139,7 @@ class Walk:
             if not entry.is_dir():
                 yield path, entry.path
                 continue
-            real = os.path.realpath(entry.path)
+            real = real_path(entry.path)
             if real in above or len(above) > MAX_DEPTH:
                 why = "links in it lead in a circle" if real in above else "it is nested too deep"
                 raise ArtifactSourceError(
@@ -157,7 +158,7 @@ class Walk:
         if not is_safe(path):
             return "its name has a backslash or a drive, which other systems take for a folder"
         if entry.is_symlink():
-            real = os.path.realpath(entry.path)
+            real = real_path(entry.path)
             if os.path.commonpath([real, real_root]) != real_root:
                 return "it is a link out of the folder"
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Final
@@ -11,6 +10,7 @@ from otel_experiments.artifacts.local_store import LocalBlobStore
 from otel_experiments.artifacts.protocol import BlobStore
 from otel_experiments.artifacts.using_stores import FOLDER_SUFFIX
 from otel_experiments.model.store_location import StoreLocation
+from otel_experiments.process.paths import real_path
 from otel_experiments.process.temporary import TemporaryFolder
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
@@ -22,7 +22,7 @@ _temporary: list[TemporaryFolder] = []
 
 def artifacts_directory(store_path: Path) -> Path:
     """Return where the artifacts of a store file lie: beside the file itself, whatever links lead to it."""
-    path = Path(os.path.realpath(store_path))
+    path = Path(real_path(store_path))
     return path.with_name(path.name + FOLDER_SUFFIX)
 
 

@@ -18,6 +18,7 @@ from otel_experiments.artifacts.source import changed, opened, source_error
 from otel_experiments.errors import ArtifactSourceError
 from otel_experiments.model.artifact import DIGEST_START
 from otel_experiments.process.interruption import pass_on
+from otel_experiments.process.paths import real_path
 
 Settle = Callable[[Piece], bool]
 
@@ -145,7 +146,7 @@ class Preparing:
         with opened(path, seen) as (descriptor, facts):
             with place_errors(self._partials.folder.parent):
                 target = self._partials.free_path()
-                os.link(os.path.realpath(path), target)
+                os.link(real_path(path), target)
             piece = Piece("", facts.st_size, partial=target)
             try:
                 _check_same(target, path, facts)

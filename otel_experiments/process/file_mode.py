@@ -14,6 +14,7 @@ from typing import Final
 
 from otel_experiments.process.interruption import Swallowing
 from otel_experiments.process.paths import is_folder
+from otel_experiments.process.signals_wait import SignalsWait
 
 PRIVATE: Final = 0o600
 UMASK: Final = "umask"
@@ -87,7 +88,9 @@ def make_directory(path: Path, file_mode: int) -> None:
     """
     if is_folder(path):
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not is_folder(path.parent):
+        with SignalsWait():  # mkdir takes every OSError for a folder that is there
+            path.parent.mkdir(parents=True, exist_ok=True)
     mode = file_mode | (file_mode & 0o444) >> 2  # who may read a file there may look for it
     try:
         path.mkdir(mode=mode & 0o700)

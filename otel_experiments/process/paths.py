@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.signals_wait import SignalsWait
 
 _ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP})
 
@@ -35,6 +36,12 @@ def is_regular(path: Path) -> bool:
     """Whether there is a regular file at the path; raises as `is_there`."""
     mode = _mode(path)
     return mode is not None and stat.S_ISREG(mode)
+
+
+def real_path(path: str | os.PathLike[str]) -> str:
+    """Return where the path leads, as `os.path.realpath`, which takes every OSError for a file that is not there."""
+    with SignalsWait():
+        return os.path.realpath(path)
 
 
 def _mode(path: Path) -> int | None:

@@ -8,7 +8,6 @@ does not block it takes the signal away. A blocked signal in our threads leaves 
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import sys
 from collections.abc import Iterator
@@ -31,7 +30,13 @@ def leave_signals_to_the_program() -> set[int]:
     if sys.platform == "win32":
         return set()
     stay = {getattr(signal, name) for name in _OF_THE_THREAD if hasattr(signal, name)}
-    return set(signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - stay))
+    before = set(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - stay)
+    except BaseException:  # it handles what came just before, when it has blocked what comes
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        raise
+    return before
 
 
 @contextmanager
@@ -45,16 +50,3 @@ def blocking_only(blocked: AbstractSet[int]) -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def threads_leave_signals() -> Iterator[None]:
-    """Have the threads that a library starts inside the block leave signals to the program, as ours do.
-
-    A signal that comes meanwhile is handled after the block.
-    """
-    before = leave_signals_to_the_program()
-    with contextlib.ExitStack() as at_end:
-        if sys.platform != "win32":
-            at_end.callback(signal.pthread_sigmask, signal.SIG_SETMASK, before)
-        yield

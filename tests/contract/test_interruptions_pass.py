@@ -51,6 +51,50 @@ def test_a_broad_except_lets_the_programs_own_exceptions_through(path):
     assert "suppress(OSError" not in text, f"{name}: use process.interruption.Swallowing"
 
 
+LAZY_ROOMS = ("base", "events", "metrics", "params", "pipeline", "run", "spans")
+LAZY_ELSEWHERE = {
+    # module: why its imports on first use are in no block of `SignalsWait`
+    "record/base/propagation.py": "where a run starts, as the import of the package itself",
+    "record/base/sound_environment.py": "as above",
+    "record/run/start.py": "as above",
+    "record/run/worker.py": "as above",
+    "record/run/decorators.py": "where a function is decorated, as above",
+    "record/run/exits.py": "loaded already",
+    "record/run/run.py": "a notebook shows the run",
+    "record/pipeline/flush_report.py": "as above",
+}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in MODULES if path.relative_to(PACKAGE).parts[:1] == ("record",)],
+    ids=lambda path: path.relative_to(PACKAGE).as_posix(),
+)
+def test_an_import_on_first_use_lets_signals_wait(path):
+    """Python's import system swallows a TimeoutError, and deadlocks where a handler imports again: signals wait for it."""
+    name = path.relative_to(PACKAGE).as_posix()
+    if name in LAZY_ELSEWHERE or path.parent.name not in LAZY_ROOMS:
+        pytest.skip(LAZY_ELSEWHERE.get(name, "imports in threads of recording, which block signals"))
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    waiting = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.With)
+        and any(ast.unparse(item.context_expr).startswith("SignalsWait(") for item in node.items)
+        for inner in ast.walk(node)
+    }
+    lines = {
+        node.lineno
+        for function in functions
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in waiting
+    }
+    assert lines == set(), (
+        f"{name}: put these imports into `with SignalsWait(MODULE):` (process/signals_wait.py)"
+    )
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_what_is_told_cannot_raise(path):
     """A logging handler of the application that raises, or waits for ever in a forked child, is not called directly."""

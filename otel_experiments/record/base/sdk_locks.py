@@ -8,7 +8,9 @@ private to OpenTelemetry: where one is gone, so is the lock, and `tests/contract
 
 from __future__ import annotations
 
+import sys
 import threading
+from types import FrameType
 from typing import Any, Final, TypeVar, cast
 
 from opentelemetry.sdk.resources import Resource
@@ -16,6 +18,8 @@ from opentelemetry.sdk.resources import Resource
 Provider = TypeVar("Provider")
 Made = TypeVar("Made")
 _LOCK = "_lock"
+_SDK_METRICS: Final = "opentelemetry.sdk.metrics."
+_CONSUME: Final = "consume_measurement"
 _fork_safe: Final[dict[type, type]] = {}
 
 
@@ -42,6 +46,20 @@ def fork_safe(kind: type[Provider]) -> type[Provider]:
 def is_of_a_run(provider: object) -> bool:
     """Tell whether a provider is a run's, which records by itself and is not adopted where it is the global one."""
     return type(provider) in _fork_safe.values()
+
+
+def is_measuring() -> bool:
+    """Tell whether this thread is inside an instrument of the SDK: it may hold a lock that a collection waits for.
+
+    A signal handler or `__del__` that comes in the middle of a measurement and flushes is there. What was measured comes
+    with the next collection.
+    """
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way; inspect takes 10 ms to import
+    while frame is not None:
+        if frame.f_code.co_name == _CONSUME and frame.f_globals.get("__name__", "").startswith(_SDK_METRICS):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def renew_locks(made: Made) -> Made:

@@ -21,6 +21,7 @@ from otel_experiments.journal.encode import encode_log_record
 from otel_experiments.model.log import LogRecord
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
+from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.record.base.current import RUN_KEY, active_runs, find_run
 from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.otel_internals import logger_provider_finder
@@ -169,7 +170,8 @@ def _adopt(provider: LoggerProvider) -> None:
 
 
 def _ask() -> object:
-    from opentelemetry import _logs  # noqa: PLC0415 - only where the environment names a provider
+    with SignalsWait("opentelemetry._logs"):
+        from opentelemetry import _logs  # noqa: PLC0415 - only where the environment names a provider
 
     return _logs.get_logger_provider()
 

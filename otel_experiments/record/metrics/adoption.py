@@ -22,6 +22,7 @@ from opentelemetry.metrics import get_meter_provider
 from otel_experiments.process.fork import at_fork
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
+from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.process.thread_signals import leave_signals_to_the_program
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.guard import THREAD_PREFIX, logger
@@ -97,7 +98,8 @@ def _collect(owner: Owner | None) -> None:
 
 
 def _adopt(provider: MeterProvider) -> None:
-    from otel_experiments.record.metrics.adopted_reader import AdoptedMetricReader  # noqa: PLC0415 - see above
+    with SignalsWait("otel_experiments.record.metrics.adopted_reader"):
+        from otel_experiments.record.metrics.adopted_reader import AdoptedMetricReader  # noqa: PLC0415 - see above
 
     known = _reader_of(provider, _leaving)
     if known is not None:

@@ -19,7 +19,7 @@ from typing import Any, Final, cast
 
 import grpc
 
-from otel_experiments.process.thread_signals import threads_leave_signals
+from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.record.otlp.answer import Outcome, judge_refusal, read_response
 from otel_experiments.record.otlp.environment import Destination
 
@@ -78,7 +78,7 @@ class GrpcClient:
         self._disconnect()
 
     def _connect(self) -> Callable[..., Any]:
-        with self._lock, threads_leave_signals():
+        with self._lock, SignalsWait():  # the threads that gRPC starts inherit it
             if self._is_closed:  # no channel is made once the process ends: nobody would close it
                 raise ValueError(_CLOSED.detail)
             self._channel = channel = _open_channel(self.destination, self._user_agent)

@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import INVALID_SPAN, NoOpTracer, Span, Tracer
 
+from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.record.base.gate import Gate
 from otel_experiments.record.base.scope import SCOPE_NAME, sdk_scope, version
 from otel_experiments.record.base.sdk_locks import fork_safe, renew_lock, renew_locks
@@ -161,17 +162,18 @@ class RunProviders:
             if self._meter_provider is None and not self._pipeline.has_telemetry:
                 self._meter_provider = NoOpMeterProvider()
             if self._meter_provider is None:
-                from opentelemetry.sdk import metrics as sdk  # noqa: PLC0415
+                with SignalsWait():
+                    from opentelemetry.sdk import metrics as sdk  # noqa: PLC0415
 
-                from otel_experiments.record.metrics.metric_reader import RunMetricReader  # noqa: PLC0415
+                    from otel_experiments.record.metrics.metric_reader import RunMetricReader  # noqa: PLC0415
 
-                self.reader = RunMetricReader(self._pipeline, self.resource)
-                self._meter_provider = fork_safe(sdk.MeterProvider)(
-                    metric_readers=[self.reader],
-                    resource=self.resource,
-                    exemplar_filter=sdk.AlwaysOffExemplarFilter(),
-                    shutdown_on_exit=False,
-                )
+                    self.reader = RunMetricReader(self._pipeline, self.resource)
+                    self._meter_provider = fork_safe(sdk.MeterProvider)(
+                        metric_readers=[self.reader],
+                        resource=self.resource,
+                        exemplar_filter=sdk.AlwaysOffExemplarFilter(),
+                        shutdown_on_exit=False,
+                    )
             return self._meter_provider
 
     @property
@@ -206,11 +208,16 @@ class RunProviders:
         """The run's logger provider."""
         with self._lock:
             if self._logger_provider is None and not self._pipeline.has_telemetry:
-                from opentelemetry._logs import NoOpLoggerProvider  # noqa: PLC0415 - as below
+                with SignalsWait("opentelemetry._logs"):
+                    from opentelemetry._logs import NoOpLoggerProvider  # noqa: PLC0415 - as below
 
                 self._logger_provider = NoOpLoggerProvider()
             if self._logger_provider is None:
-                with sound_environment(), warnings.catch_warnings():  # importing the SDK's logs adds a filter
+                with (
+                    SignalsWait(),
+                    sound_environment(),
+                    warnings.catch_warnings(),
+                ):  # importing the SDK's logs adds a filter
                     from opentelemetry.sdk import _logs as sdk  # noqa: PLC0415
 
                     provider = fork_safe(sdk.LoggerProvider)(resource=self.resource, shutdown_on_exit=False)
@@ -223,7 +230,8 @@ class RunProviders:
     def logger(self) -> Logger:
         """A logger for log records of user code, into the run."""
         if self.is_in_child:
-            from otel_experiments.record.events.child_logger import ChildLogger  # noqa: PLC0415 - imported before a fork
+            with SignalsWait("otel_experiments.record.events.child_logger"):
+                from otel_experiments.record.events.child_logger import ChildLogger  # noqa: PLC0415 - imported before a fork
 
             return ChildLogger(SCOPE_NAME, version(), SCHEMA_URL, self.events, self._pipeline.guard)
         return self.logger_provider.get_logger(SCOPE_NAME, version(), SCHEMA_URL)

@@ -18,6 +18,7 @@ from otel_experiments.codec.text import clean_text, shown, text_of
 from otel_experiments.errors import ArtifactError
 from otel_experiments.model.artifact_name import name_of_file
 from otel_experiments.process.interruption import pass_on
+from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.record.base.artifact_digest import ArtifactDigest
 from otel_experiments.record.run.artifacts import Details
 from otel_experiments.record.spans.scopes import place_of
@@ -106,7 +107,8 @@ class _Saved:
         return cast("ArtifactDigest", kept)
 
     def _hashed(self) -> ArtifactDigest:
-        from otel_experiments.artifacts.digest import digest_of  # noqa: PLC0415 - only where bytes are looked at
+        with SignalsWait("otel_experiments.artifacts.digest"):
+            from otel_experiments.artifacts.digest import digest_of  # noqa: PLC0415 - only where bytes are looked at
 
         try:
             digest = digest_of(self._path)

@@ -16,6 +16,7 @@ from otel_experiments.model.run import RunState
 from otel_experiments.record.base.current import RUN_KEY
 from otel_experiments.record.base.gate import Gate
 from otel_experiments.record.base.room import why_not_kept
+from otel_experiments.record.base.sdk_locks import is_measuring
 from otel_experiments.record.metrics.call_axis import CallAxis
 from otel_experiments.record.metrics.instruments import OwnInstruments
 from otel_experiments.record.metrics.points import PointRecorder
@@ -173,7 +174,7 @@ class RunCore:
     def collect_metrics(self) -> None:
         """Collect the run's instruments."""
         caller = threading.get_ident()
-        if self.pipeline.is_inherited or caller in self._collecting:
+        if self.pipeline.is_inherited or caller in self._collecting or is_measuring():
             return  # a forked child has no exporters of its own; the SDK's locks cannot be taken twice
         self._collecting.add(caller)
         try:

@@ -17,6 +17,7 @@ from otel_experiments.journal.limits import reason_of
 from otel_experiments.model.artifact import MEDIA_PHASE, ArtifactLogged
 from otel_experiments.process.interruption import pass_on
 from otel_experiments.process.paths import is_folder
+from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.record.run.artifact_source import Source, source_of
 from otel_experiments.record.run.keeping import keep
 from otel_experiments.semconv import attributes as attr
@@ -38,14 +39,16 @@ class MediaRecorder:
 
     def takes(self, value: object) -> bool:
         """Tell whether a value is media, or a list of them."""
-        from otel_experiments.codec.media.encode import listed_media  # noqa: PLC0415 - a run of numbers needs none of it
+        with SignalsWait("otel_experiments.codec.media.encode"):
+            from otel_experiments.codec.media.encode import listed_media  # noqa: PLC0415 - a run of numbers needs none of it
 
         return listed_media(value) is not None
 
     def keep(self, name: str, value: object, step: float, phase: str | None) -> None:
         """Keep a value at a step, or each one of a list."""
-        from otel_experiments.codec.media.encode import listed_media  # noqa: PLC0415 - as above
-        from otel_experiments.codec.media.media import Media  # noqa: PLC0415 - as above
+        with SignalsWait("otel_experiments.codec.media.encode", "otel_experiments.codec.media.media"):
+            from otel_experiments.codec.media.encode import listed_media  # noqa: PLC0415 - as above
+            from otel_experiments.codec.media.media import Media  # noqa: PLC0415 - as above
 
         guard = self._core.guard
         with guard:
@@ -63,7 +66,8 @@ class MediaRecorder:
                 )
 
     def _keep_one(self, name: str, media: Media, place: tuple[float, int], phase: str | None) -> None:
-        from otel_experiments.codec.media.encode import encode_media  # noqa: PLC0415 - as above
+        with SignalsWait("otel_experiments.codec.media.encode"):
+            from otel_experiments.codec.media.encode import encode_media  # noqa: PLC0415 - as above
 
         guard = self._core.guard
 

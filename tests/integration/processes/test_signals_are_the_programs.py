@@ -20,6 +20,9 @@ CALLS = {
     "epoch and step": "with run.epoch(step), run.step(step): pass",
     "evaluation": "with run.evaluation('e', dataset='d'): run.log({'loss': 1.0}, step=step)",
     "checkpoint": "with run.checkpoint('c') as c: c.wrote(FOLDER)",
+    "log_artifact": "run.log_artifact(b'bytes %d' % (step % 7), name='kept')",
+    "log an image": "run.log({'image': ox.Text('text %d' % (step % 7))}, step=step)",
+    "instruments": "run.meter, run.logger.emit(body='text')",
     "trace": "with run.trace('piece'): pass",
     "decorated function": "decorated(step)",
     "decorated generator": "list(generated(3))",
@@ -34,6 +37,8 @@ RAISES = {
     "KeyError": "KeyError('key')",
 }
 BODY = """
+import traceback
+
 __import__("faulthandler").dump_traceback_later(90, exit=True)
 setup(drain_s=0.02, capture_output='python')
 FOLDER = pathlib.Path(sys.argv[1] + ".checkpoint")
@@ -63,14 +68,15 @@ def generated(count):
     yield from range(count)
 
 
-raised, last = 0, None
+raised, last, where = 0, None, ""
 armed = False
 
 
 def handler(number, frame):
-    global raised, last
+    global raised, last, where
     if not armed:
         return
+    where = "".join(traceback.format_stack(frame))
     last = {made}
     raised += 1
     raise last
@@ -85,7 +91,7 @@ with ox.start_run("alarmed") as run:
     deadline = time.monotonic() + 60
     while raised < {count} and time.monotonic() < deadline:
         step += 1
-        assert raised == received, "an exception of the handler was swallowed"
+        assert raised == received, "an exception of the handler was swallowed: " + where
         try:
             armed = True
             signal.setitimer(signal.ITIMER_REAL, 0.00001 + (step % 97) * 0.000004)
@@ -99,6 +105,7 @@ with ox.start_run("alarmed") as run:
             received += 1
             last = error.__traceback__ = None  # it keeps frames, and generators in them, alive
     armed = False
+    assert raised == received, "the last one was swallowed: " + where
     assert otel_context.get_current() is outside, otel_context.get_current()
     if {is_logged}:
         run.log({{"loss": 1.0}}, step=0)
