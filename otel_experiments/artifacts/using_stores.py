@@ -20,7 +20,7 @@ from otel_experiments.artifacts.protocol import UsingStore
 from otel_experiments.errors import ArtifactsUnknownError
 from otel_experiments.process.file_mode import make_directory
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.process.paths import is_folder, is_regular
+from otel_experiments.process.paths import is_folder, is_regular, real_path
 
 if TYPE_CHECKING:
     from otel_experiments.artifacts.partial import Partials
@@ -88,9 +88,9 @@ def damaged_note(note: str, place: str, error: ValueError) -> ArtifactsUnknownEr
 
 def note_of(store: Path, place: Path | None) -> tuple[str, bytes]:
     """Return the name and the contents of the note for a store; `place` is the folder, None for one that is no local folder."""
-    path = os.path.realpath(store)
+    path = real_path(store)
     folder, name = os.path.split(path)
-    above, place_name = os.path.split(os.path.realpath(place)) if place is not None else ("", "")
+    above, place_name = os.path.split(real_path(place)) if place is not None else ("", "")
     inode = next((found for one in _files_of(path) if (found := _inode(one))), 0)
     facts: dict[str, object] = {"store": path, "host": platform.node(), "inode": inode}
     key = f"{path}\0{inode}"
@@ -114,10 +114,10 @@ def parse_note(data: bytes, *, note: str, place: Path | None) -> UsingStore:
         return UsingStore(path, host, is_here, note)
     if place is None:
         raise ValueError("it names a store beside it, and no folder is there")
-    above, place_name = os.path.split(os.path.realpath(place))
+    above, place_name = os.path.split(real_path(place))
     if facts.get("is_own") and place_name.endswith(FOLDER_SUFFIX):
         path = place_name.removesuffix(FOLDER_SUFFIX)
-    path = os.path.realpath(os.path.join(above, path))  # noqa: PTH118 - texts
+    path = real_path(os.path.join(above, path))  # noqa: PTH118 - texts
     is_here = any(_inode(one) for one in _files_of(path))
     return UsingStore(path, platform.node(), is_here, note)
 

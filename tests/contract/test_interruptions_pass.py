@@ -49,6 +49,8 @@ def test_a_broad_except_lets_the_programs_own_exceptions_through(path):
     assert lines == [], f"{name}: begin these handlers with `if is_interruption(error): raise`"
     text = path.read_text(encoding="utf-8")
     assert "suppress(OSError" not in text, f"{name}: use process.interruption.Swallowing"
+    if path.parts[len(PACKAGE.parts)] in {"artifacts", "journal", "record"}:
+        assert "os.path.realpath" not in text, f"{name}: use process.paths.real_path"
 
 
 LAZY_ROOMS = ("base", "events", "metrics", "params", "pipeline", "run", "spans")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Never, cast
 
 from otel_experiments.codec.plain import plain_value
 from otel_experiments.codec.text import shown, text_of
+from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.record.base.artifact_digest import ArtifactDigest
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.other_trackers import state_of, tell_unknown
@@ -222,7 +223,8 @@ class CallsElsewhere:
         run = self._run("log_image()")
         if run is not None:
             _tell(run, "log_image", {}, synchronous=synchronous)
-            from otel_experiments.codec.media.image import Image  # noqa: PLC0415 - few need it
+            with SignalsWait("otel_experiments.codec.media.image"):
+                from otel_experiments.codec.media.image import Image  # noqa: PLC0415 - few need it
 
             _log_medium(run, Image, image, key or artifact_file or "image", step, timestamp)
 
@@ -235,7 +237,8 @@ class CallsElsewhere:
         run = self._run("log_figure()")
         if run is not None:
             _tell(run, "log_figure", {}, save_kwargs=save_kwargs)
-            from otel_experiments.codec.media.figure import Figure  # noqa: PLC0415 - as above
+            with SignalsWait("otel_experiments.codec.media.figure"):
+                from otel_experiments.codec.media.figure import Figure  # noqa: PLC0415 - as above
 
             _log_medium(run, Figure, figure, artifact_file)
 
@@ -247,7 +250,8 @@ class CallsElsewhere:
         """
         run = self._target("log_table()", run_id)
         if run is not None:
-            from otel_experiments.codec.media.table import Table  # noqa: PLC0415 - as above
+            with SignalsWait("otel_experiments.codec.media.table"):
+                from otel_experiments.codec.media.table import Table  # noqa: PLC0415 - as above
 
             _log_medium(run, lambda rows: Table(data=rows), data, artifact_file)
 
@@ -291,7 +295,8 @@ def _log_medium(
     step: Any = None,
     timestamp: Any = None,
 ) -> None:
-    from otel_experiments.codec.media.media import Media  # noqa: PLC0415 - as above
+    with SignalsWait("otel_experiments.codec.media.media"):
+        from otel_experiments.codec.media.media import Media  # noqa: PLC0415 - as above
 
     with run.core.guard:
         medium = given if isinstance(given, Media) else make(given)
