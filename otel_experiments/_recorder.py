@@ -264,8 +264,7 @@ class RecorderParts:
         if settings.enabled:
             drain.start()
         if settings.set_global:
-            with SignalsWait("otel_experiments.record.spans.routing"):
-                from otel_experiments.record.spans.routing import install_global_provider  # noqa: PLC0415 - rarely wanted
+            from otel_experiments.record.spans.routing import install_global_provider  # noqa: PLC0415 - rarely wanted
 
             install_global_provider()
         exits.watch(self.pipeline)
@@ -278,8 +277,7 @@ class RecorderParts:
         """Return the store that is recorded into, up to date; None when there is none."""
         path = self.settings.store_path
         if self.pipeline.is_inherited:  # a forked child reads what its parent records
-            with SignalsWait("otel_experiments._opening"):
-                from otel_experiments._opening import open_reader  # noqa: PLC0415 - only in children that read
+            from otel_experiments._opening import open_reader  # noqa: PLC0415 - only in children that read
 
             return None if path is None else open_reader(path).store
         self.pipeline.store_now(timeout_s=self.settings.exit_timeout_s)
@@ -290,25 +288,22 @@ class RecorderParts:
     def _reader(self) -> Reader | None:
         with SignalsWait("otel_experiments.query"):
             from otel_experiments.query import Reader  # noqa: PLC0415 - only where something is read
-
         store = self.current_store()
         return None if store is None else Reader(store)
 
     def _look_at_place(self) -> None:
         """Refuse a place for artifacts before anything is opened; children have the temporary one of a store in memory."""
         settings = self.settings
-        is_temporary = settings.is_stored and self._store_path is None
-        if settings.enabled and (settings.artifacts or is_temporary):
+        if settings.enabled and (settings.artifacts or (settings.is_stored and self._store_path is None)):
             self._blobs()
 
     def _blobs(self) -> BlobStore | None:
         """Return what keeps the bytes of artifacts, made when it is first wanted; None where nothing does."""
-        settings = self.settings
+        settings, path = self.settings, self._store_path
         if self._made_blobs is None and (settings.is_stored or settings.artifacts):
             with SignalsWait():
                 from otel_experiments.artifacts.place import blobs_for  # noqa: PLC0415 - only where bytes are kept
 
-                path = self._store_path
                 self._made_blobs = blobs_for(
                     settings.location if path is None else StoreLocation("file", path),
                     settings.artifacts,
@@ -342,8 +337,7 @@ class RecorderParts:
         tags: Mapping[str, object] | Iterable[str] | None = None,
     ) -> Run:
         """Join the run that another process started."""
-        with SignalsWait("otel_experiments.record.run.worker"):
-            from otel_experiments.record.run.worker import join_as_worker  # noqa: PLC0415 - only in processes that join
+        from otel_experiments.record.run.worker import join_as_worker  # noqa: PLC0415 - only in processes that join
 
         run = join_as_worker(self.pipeline, membership)
         if config is not None:
@@ -360,8 +354,7 @@ class RecorderParts:
             RunNotFoundError: there is none.
             AmbiguousRunError: there are several.
         """
-        with SignalsWait("otel_experiments.query"):
-            from otel_experiments.query import Reader  # noqa: PLC0415 - only when resuming
+        from otel_experiments.query import Reader  # noqa: PLC0415 - only when resuming
 
         store = self.current_store()
         if store is None:
