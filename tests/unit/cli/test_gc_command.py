@@ -270,7 +270,7 @@ path = Path(sys.argv[1])
 blobs, journal = blobs_for(StoreLocation.parse(path)), JournalWriter(journal_directory(path))
 number = 0
 print("ready", flush=True)
-while not Path(sys.argv[2]).exists():
+while number < 2000 and not Path(sys.argv[2]).exists():
     for data in (b"the same each time", b"checkpoint %d" % number):
         with blobs.adding() as adding:
             put = adding.put_bytes(data)
@@ -405,7 +405,7 @@ ox.configure(store=sys.argv[1], system_metrics_s=0, capture_git=False)
 with ox.start_run("training") as run:
     print("ready", flush=True)
     number = 0
-    while not Path(sys.argv[2]).exists():
+    while number < 2000 and not Path(sys.argv[2]).exists():
         assert run.log_artifact(b"contended %d" % (number % 7), f"m{number}")
         number += 1
 print(number, flush=True)

@@ -12,6 +12,7 @@ import pytest
 
 import otel_experiments as ox
 from otel_experiments._configure import active_store
+from otel_experiments.artifacts import lock
 from otel_experiments.errors import (
     ArtifactError,
     NoActiveRunError,
@@ -491,21 +492,8 @@ def test_an_interruption_passes_and_leaves_nothing(forgiving, tmp_path, error):
 @contextmanager
 def swept(recording):
     """Hold the lock of the artifacts as `gc` does, for the length of a block."""
-    entered, leave = threading.Event(), threading.Event()
-
-    def keep():
-        entered.set()
-        leave.wait()
-        return [HELLO]
-
-    sweep = threading.Thread(target=lambda: recording.blobs().sweep(keep))
-    sweep.start()
-    entered.wait()
-    try:
+    with lock.exclusive(recording.blobs().place, 0o600):
         yield
-    finally:
-        leave.set()
-        sweep.join()
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers that signal")
