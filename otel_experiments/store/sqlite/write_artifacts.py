@@ -36,7 +36,10 @@ _IS_TAKEN: Final = "select 1 from artifact_versions where experiment = ? and nam
 _NUMBER_NEW: Final = f"""
     insert into artifact_versions (experiment, name, version, digest)
     with next_one (version) as (
-      select coalesce(max(version) + 1, 0) from artifact_versions where experiment = :experiment and name = :name
+      select coalesce((
+        select version + 1 from artifact_versions where experiment = :experiment and name = :name
+        order by version desc limit 1
+      ), 0)
     )
     select :experiment, :name, version, :digest from next_one where version < {MOST_VERSIONS} and not exists (
       select 1 from artifact_versions where experiment = :experiment and name = :name and digest = :digest

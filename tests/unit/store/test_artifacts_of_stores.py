@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,10 @@ from otel_experiments.model.artifact import (
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.store import open_store
+from otel_experiments.store.sqlite.schema import MIGRATIONS
+from otel_experiments.store.sqlite.write_artifacts import ArtifactWriter
+from otel_experiments.store.sqlite.write_origin import OriginWriter
+from otel_experiments.store.sqlite.write_run import RunWriter
 
 RUN, OTHER = "a" * 32, "b" * 32
 ONE, TWO, THREE = (f"sha256:{digit * 64}" for digit in "123")
@@ -301,3 +306,28 @@ def test_a_row_that_cannot_be_read_is_left_out_and_named(tmp_path):
             assert [one.logged.digest for one in store.artifacts(ArtifactQuery())] == [TWO]
         store.apply(WriteBatch(artifacts=[a_model(ONE)]))
         assert len(store.artifacts(ArtifactQuery())) == 2
+
+
+def test_the_next_version_costs_as_much_as_the_first() -> None:
+    """A run that logs one name thousands of times is stored as fast as one that logs it ten times."""
+
+    def steps_after(count: int) -> int:
+        taken = 0
+
+        def step() -> None:
+            nonlocal taken
+            taken += 1
+
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+            for statements in MIGRATIONS:
+                for statement in statements:
+                    connection.execute(statement)
+            writer = ArtifactWriter(RunWriter(OriginWriter()))
+            digests = [f"sha256:{number:064x}" for number in range(count + 1)]
+            logged = [ArtifactLogged("ab" * 16, "digits", "model", one, 1) for one in digests]
+            writer.write(connection, WriteBatch(artifacts=logged[:-1]))
+            connection.set_progress_handler(step, 1)
+            writer.write(connection, WriteBatch(artifacts=logged[-1:]))
+        return taken
+
+    assert steps_after(5000) < 2 * steps_after(10)
