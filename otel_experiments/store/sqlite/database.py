@@ -223,7 +223,8 @@ class Database:
         try:
             connection = self._checked_reader(uri)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK and os.access(self._path, os.W_OK):
+            code = getattr(error, "sqlite_errorcode", 0)  # one that Python raises, e.g. of a text, has none
+            if code == sqlite3.SQLITE_READONLY_ROLLBACK and os.access(self._path, os.W_OK):
                 self._connect_writer().close()  # who made the store died before its tables were there
                 return self._checked_reader(uri)
             # A store on a medium that may not be written has no place for the WAL's index. Where no WAL file
