@@ -21,6 +21,7 @@ from otel_experiments.model.search import (
     SpanQuery,
     TagField,
 )
+from otel_experiments.query.given_facts import GivenFacts
 from otel_experiments.query.metrics_view import MetricsView, SeriesView
 from otel_experiments.query.params_view import ParamsView
 from otel_experiments.query.record_lists import InstrumentPointList, LogRecordList
@@ -64,7 +65,7 @@ def _number(series: SeriesView, stat: MetricStat) -> float | None:
     return found
 
 
-class RunView(OneRunEdits):
+class RunView(OneRunEdits, GivenFacts):
     """One run, as it was when it was listed; ask the reader again for news. What edits it shows what holds afterwards."""
 
     def __init__(self, run: Run, page: RunPage) -> None:
@@ -159,11 +160,6 @@ class RunView(OneRunEdits):
     def age_s(self) -> float:
         """Seconds since the run was made."""
         return (self._page.liveness.now_ns - self._run.created_ns) / 1e9
-
-    @property
-    def group(self) -> str:
-        """The group of runs that it belongs to; empty for none."""
-        return self._run.group
 
     def value(self, field: SearchField) -> ParamValue:
         """Return what a field of a search expression is for this run; None where the run has no such field.
