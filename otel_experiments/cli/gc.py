@@ -8,12 +8,15 @@ from typing import Final
 
 import click
 
+from otel_experiments._retention import Retention
 from otel_experiments._sweep import sweep_artifacts
 from otel_experiments.artifacts.protocol import Swept
 from otel_experiments.cli.exit import ExitCode
+from otel_experiments.cli.retention import RunsPurged, purge_runs, retention_options
 from otel_experiments.cli.root import json_option, store_option
 from otel_experiments.cli.session import store_location
 from otel_experiments.cli.terminal.format import size
+from otel_experiments.edit.runs import REMOVED_DAYS
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query.json_values import json_line
 from otel_experiments.record.base.settings import Settings
@@ -39,25 +42,47 @@ _SHOWN: Final = 3
     multiple=True,
     help="Keep nothing for a store that is noted in the place, such as one that was deleted; may be repeated.",
 )
+@retention_options
 @json_option
 @click.pass_context
-def command(
+def command(  # noqa: PLR0913 - one argument an option
     ctx: click.Context,
     *,
     dry_run: bool,
     yes: bool,
     others: tuple[str, ...],
     forgotten: tuple[str, ...],
+    removed_for: float | None,
+    runs_older_than: float | None,
+    keep_last: int | None,
+    max_size: float | None,
+    where: str | None,
     as_json: bool,
 ) -> None:
-    """Remove bytes of artifacts that no run logged or used, and what killed processes left half written.
+    """Purge runs that were removed 30 days ago, and bytes of artifacts that no run logged or used.
 
-    Runs may be recorded meanwhile. Stores that keep bytes in the same place are noted there and read as well. Nothing is
+    --runs-older-than, --keep-last and --max-size purge other runs, whole, never pinned or recorded ones. What killed processes
+    left half written goes as well. Runs may be recorded meanwhile. Stores that keep bytes in the same place are noted there and read as well. Nothing is
     removed where something of a store cannot be read, or where one is gone.
     """
+    location = store_location(ctx)
+    retention = Retention(
+        removed_days=REMOVED_DAYS if removed_for is None else removed_for / 86_400,
+        older_than_s=runs_older_than,
+        keep_last=keep_last,
+        max_bytes=None if max_size is None else int(max_size),
+        where=where,
+    )
+    if where is not None and not retention.is_by_choice:
+        raise click.UsageError(
+            "--where needs --runs-older-than, --keep-last or --max-size: it says of which runs."
+        )
+    purged = purge_runs(ctx, location, retention, dry_run=dry_run, yes=yes)
+    if not as_json and (purged.plan.runs or retention.is_by_choice):
+        click.echo(purged.text)
     sweep = partial(
         sweep_artifacts,
-        store_location(ctx),
+        location,
         address=Settings.resolve().artifacts,
         others=[StoreLocation.parse(other).require_store() for other in others],
         forgotten=forgotten,
@@ -65,7 +90,7 @@ def command(
     if not (dry_run or yes):
         would = sweep(dry_run=True)
         if not would.blob_count and not would.partial_count:
-            _print(would, as_json=as_json)
+            _print(would, purged, as_json=as_json)
             return
         if not sys.stdin.isatty():
             raise click.UsageError(
@@ -74,7 +99,7 @@ def command(
         if not click.confirm(f"{_beside(would)}Remove {_counted(would)}?", err=True):
             click.echo("Nothing was removed.", err=True)
             ctx.exit(ExitCode.INTERRUPTED)
-    _print(sweep(dry_run=dry_run), as_json=as_json)
+    _print(sweep(dry_run=dry_run), purged, as_json=as_json)
 
 
 def _counted(swept: Swept) -> str:
@@ -99,7 +124,7 @@ def _absent(count: int) -> str:
     return f"{folders} no list of files here: the bytes are in another place, or never came."
 
 
-def _print(swept: Swept, *, as_json: bool) -> None:
+def _print(swept: Swept, purged: RunsPurged, *, as_json: bool) -> None:
     if as_json:
         shown = {
             "dry_run": swept.is_dry_run,
@@ -108,6 +133,7 @@ def _print(swept: Swept, *, as_json: bool) -> None:
             "kept": {"count": swept.kept_count, "bytes": swept.kept_bytes},
             "absent_folders": swept.absent_folder_count,
             "other_stores": list(swept.other_stores),
+            "runs": purged.plain,
         }
         click.echo(json_line(shown))
         return

@@ -106,7 +106,10 @@ class StoredArtifact:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactQuery:
-    """Which artifacts. All given conditions must hold; `digest` may be a prefix with `is_prefix`."""
+    """Which artifacts. All given conditions must hold; `digest` may be a prefix with `is_prefix`.
+
+    `hides_removed` leaves out what removed runs logged.
+    """
 
     role: ArtifactRole | None = "artifact"
     run_ids: tuple[str, ...] | None = None
@@ -117,6 +120,7 @@ class ArtifactQuery:
     alias: str | None = None
     digest: str | None = None
     is_prefix: bool = False
+    hides_removed: bool = False
 
 
 def parse_digest(text: str) -> tuple[str, bool] | None:

@@ -136,7 +136,7 @@ class RunQuery:
 class SpanQuery:
     """Which spans. All given conditions must hold.
 
-    `attributes` compares values exactly; a None asks only whether the span has the attribute.
+    `hides_removed` leaves out those of removed runs. `attributes` compares values exactly; a None asks only whether the span has the attribute.
     Units: durations are nanoseconds; an open span has no duration and never matches a duration bound.
     Results are ordered by start time.
     """
@@ -151,3 +151,4 @@ class SpanQuery:
     attributes: tuple[tuple[str, str | bool | int | float | None], ...] = field(default=())
     limit: int | None = None
     offset: int = 0
+    hides_removed: bool = False

@@ -55,6 +55,7 @@ def list_artifacts(
         name=name,
         type=type,
         run_ids=None if run_ids is None else tuple(run_ids),
+        hides_removed=run_ids is None,
     )
     newest = {
         (one.logged.experiment, one.logged.name, one.version or 0): one
@@ -64,7 +65,9 @@ def list_artifacts(
 
 
 def _by_digest(source: ArtifactSource, wanted: str, digest: str, *, is_prefix: bool) -> list[StoredArtifact]:
-    found = source.store.artifacts(ArtifactQuery(role=None, digest=digest, is_prefix=is_prefix))
+    found = source.store.artifacts(
+        ArtifactQuery(role=None, digest=digest, is_prefix=is_prefix, hides_removed=True)
+    )
     digests = list(dict.fromkeys(one.logged.digest for one in found))
     if len(digests) > 1:
         raise AmbiguousArtifactError(wanted=wanted, store=source.location, matches=digests)
@@ -77,7 +80,9 @@ def _by_name(
     """Return the records of the version that is meant; the name as a whole comes before one behind an experiment."""
     for of_experiment, name in _readings(ref, experiment):
         found = source.store.artifacts(
-            ArtifactQuery(experiment=of_experiment, name=name, version=ref.version, alias=ref.alias)
+            ArtifactQuery(
+                experiment=of_experiment, name=name, version=ref.version, alias=ref.alias, hides_removed=True
+            )
         )
         places = list(dict.fromkeys(one.logged.experiment for one in found))
         if len(places) > 1:
@@ -100,7 +105,7 @@ def _readings(ref: ArtifactRef, experiment: str | None) -> Iterator[tuple[str | 
 def _not_found(
     source: ArtifactSource, wanted: str, ref: ArtifactRef, experiment: str | None
 ) -> ArtifactNotFoundError:
-    stored = source.store.artifacts(ArtifactQuery())
+    stored = source.store.artifacts(ArtifactQuery(hides_removed=True))
     there = "no artifact has it" if ref.digest is not None else _versions_of(stored, ref, experiment)
     known = list(dict.fromkeys(_shown(one, experiment) for one in stored))
     suggestions: list[str] = []

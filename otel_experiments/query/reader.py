@@ -270,7 +270,7 @@ class Reader:
         """The spans of all runs and of none, to be narrowed, listed or made into trees."""
         from otel_experiments.query.spans_view import SpansView  # noqa: PLC0415 - 4 ms that few need
 
-        return SpansView(self._store, SpanQuery())
+        return SpansView(self._store, SpanQuery(hides_removed=True))
 
     def unattached(self, *, by_trace: bool = False, limit: int | None = None) -> list[TelemetryGroup]:
         """Return what telemetry belongs to no run, by service or by trace, the newest first; `ox.attach` gives it to one."""
@@ -356,7 +356,7 @@ class Reader:
 
 def _seen(expression: Expression | None, visibility: Visibility) -> Visibility:
     """Return which runs a search sees: it finds archived and removed ones where it asks for them."""
-    asked = fields_of(expression) if visibility == "listed" else ()
+    asked = tuple(fields_of(expression)) if visibility == "listed" else ()
     if _REMOVED in asked:
         return "present"
     return "kept" if _ARCHIVED in asked else visibility

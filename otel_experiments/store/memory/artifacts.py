@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from otel_experiments.model.artifact import (
@@ -71,17 +71,18 @@ def take(artifacts: Artifacts, batch: WriteBatch) -> None:
         held[alias.alias] = max(held.get(alias.alias, alias), alias, key=alias_order)
 
 
-def find(artifacts: Artifacts, query: ArtifactQuery) -> list[StoredArtifact]:
-    """Return the artifacts that a query asks for, by time."""
+def find(artifacts: Artifacts, query: ArtifactQuery, removed: Collection[str] = ()) -> list[StoredArtifact]:
+    """Return the artifacts that a query asks for, by time; `removed` are runs that are hidden."""
     named: dict[_Named, list[ArtifactLogged]] = {}
     for one in artifacts.logged.values():
-        if one.role == "artifact":
+        if one.role == "artifact" and one.run_id not in removed:
             named.setdefault((one.experiment, one.name), []).append(one)
     latest = {name: latest_digest(those) for name, those in named.items()}
     found = [
         stored
         for one in artifacts.logged.values()
         if is_asked(stored := _stored(artifacts, one, latest), query)
+        and not (query.hides_removed and one.run_id in removed)
     ]
     return sorted(found, key=lambda stored: artifact_order(stored.logged))
 
@@ -100,7 +101,7 @@ def _stored(artifacts: Artifacts, one: ArtifactLogged, latest: dict[_Named, str 
     return StoredArtifact(
         one,
         artifacts.versions[name][one.digest],
-        aliases_of(one.digest, pointed, latest[name]),
+        aliases_of(one.digest, pointed, latest.get(name)),
     )
 
 

@@ -42,6 +42,11 @@ def of_run(contents: Contents, run_id: str) -> list[RunEdit]:
     return sorted(contents.edits.get(run_id, {}).values(), key=lambda edit: edit.field)
 
 
+def removed_ids(contents: Contents) -> set[str]:
+    """Return the runs that are hidden from everything."""
+    return {run_id for run_id, stored in contents.runs.items() if stored.run.removed_ns is not None}
+
+
 def count(contents: Contents, run_ids: frozenset[str]) -> RunContents:
     """Return how much hangs on these runs together."""
 

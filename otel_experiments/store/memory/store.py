@@ -194,8 +194,13 @@ class MemoryStore:
     def spans(self, query: SpanQuery) -> list[Span]:
         """Return the spans that `query` asks for, ordered by start."""
         with self._open() as contents:
+            removed = _edits.removed_ids(contents)
             found = sorted(
-                (span for span in contents.spans.values() if _is_wanted(span, query)),
+                (
+                    span
+                    for span in contents.spans.values()
+                    if _is_wanted(span, query) and not (query.hides_removed and span.run_id in removed)
+                ),
                 key=lambda span: span.start_ns,
             )
             stop = None if query.limit is None or query.limit < 0 else query.offset + query.limit
@@ -247,7 +252,7 @@ class MemoryStore:
     def artifacts(self, query: ArtifactQuery) -> list[StoredArtifact]:
         """Return what runs logged as artifacts or media, as `query` asks, by time."""
         with self._open() as contents:
-            return _artifacts.find(contents.artifacts, query)
+            return _artifacts.find(contents.artifacts, query, _edits.removed_ids(contents))
 
     def artifact_uses(
         self, *, run_ids: Sequence[str] | None = None, digests: Sequence[str] | None = None

@@ -148,6 +148,13 @@ class Database:
         with self._write_lock, suppress(sqlite3.Error, StoreError):
             checkpoint(self._open_writer())
 
+    def vacuum(self) -> None:
+        """Write the file anew, without what holds nothing."""
+        with self._write_lock, translated(self):
+            connection = self._open_writer()
+            connection.execute("vacuum")
+            connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+
     def settle(self) -> None:
         """Let the file alone hold everything, unless another process keeps that from being done now."""
         with self._write_lock, suppress(sqlite3.Error, StoreError):

@@ -87,6 +87,23 @@ _CONTENTS: Final = f"""
 """
 
 
+# Whole tables: none of the blobs is read.
+_BYTES: Final = """
+    select run_id, sum(bytes) from (
+      select run_id, 400 as bytes from runs
+      union all select run_id, length(values_data) + 60 from chunks join series using (series_id)
+      union all select run_id, length(steps_data) + length(times_data) + 80 from axes
+      union all select run_id, 250 from series
+      union all select run_id, length(attributes) + 300 from spans where run_id is not null
+      union all select run_id, length(body) + length(attributes) + 250 from log_records where run_id is not null
+      union all select run_id, length(attributes) + ifnull(length(histogram), 0) + length(exemplars) + 250
+        from instrument_points where run_id is not null
+      union all select run_id, 3 * length(value_json) + 150 from params
+      union all select run_id, 300 from artifacts
+    ) group by run_id
+"""
+
+
 class PurgedRuns:
     """Which runs were purged, as far as it was read: one number tells whether others purged more meanwhile."""
 
@@ -148,6 +165,18 @@ def purged_runs(connection: sqlite3.Connection) -> dict[str, int]:
 def contents(connection: sqlite3.Connection, run_ids: Sequence[str]) -> RunContents:
     """Return how much hangs on these runs together."""
     return RunContents(*connection.execute(_CONTENTS, (json.dumps(list(run_ids)),)).fetchone())
+
+
+def run_bytes(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return about how many bytes of the file each run takes: what its rows hold, scaled to the pages in use."""
+    held = dict(connection.execute(_BYTES).fetchall())
+    pages, free, page_bytes = (
+        connection.execute(f"pragma {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    total = sum(held.values())
+    factor = max(1.0, (pages - free) * page_bytes / total) if total else 1.0
+    return {run_id: int(size * factor) for run_id, size in held.items()}
 
 
 def _shared(connection: sqlite3.Connection, *, without: set[str]) -> set[str]:

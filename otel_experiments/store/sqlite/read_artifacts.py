@@ -25,10 +25,10 @@ from otel_experiments.store.sqlite.database import Database
 from otel_experiments.store.sqlite.reading import read
 from otel_experiments.store.sqlite.unreadable import check_numbers, check_texts, readable, sql_literal
 
-# Index: artifacts_by_name.
+# Indexes: artifacts_by_name, runs_removed.
 _LATEST: Final = """
     (select digest from artifacts last where last.role = 'artifact' and last.experiment = a.experiment
-     and last.name = a.name order by time_ns desc, digest desc limit 1)
+     and last.name = a.name and last.run_id not in (select run_id from runs where removed_ns is not null) order by time_ns desc, digest desc limit 1)
 """
 # Index: the primary key.
 _SET_HERE: Final = """
@@ -102,6 +102,8 @@ def artifacts_statement(query: ArtifactQuery) -> tuple[str, dict[str, object]]:
     conditions = [special.get(name, _CONDITIONS[name]) for name in values]
     if query.role is not None:
         conditions.append(_ROLES[query.role])
+    if query.hides_removed:
+        conditions.append("a.run_id not in (select run_id from runs where removed_ns is not null)")
     if query.run_ids is not None:
         values["run_ids"] = json.dumps(list(query.run_ids))
     return f"{SELECT} where {' and '.join(conditions) or 'true'}", values

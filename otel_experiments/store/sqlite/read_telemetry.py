@@ -89,6 +89,10 @@ def span_statement(query: SpanQuery) -> tuple[str, list[Bound]]:
         if key.isascii() and not key.startswith("$"):
             add("instr(attributes, ?) > 0", dump_value(key))
         add("ox_attribute_is(cast(attributes as blob), ?, ?)", clean_text(key), dump_value(value))
+    if query.hides_removed:  # index: runs_removed
+        conditions.append(
+            "(run_id is null or run_id not in (select run_id from runs where removed_ns is not null))"
+        )
     where = " and ".join(conditions) or "1"
     limit = -1 if query.limit is None else min(query.limit, LARGEST_INTEGER)
     parameters.extend((limit, min(query.offset, LARGEST_INTEGER)))

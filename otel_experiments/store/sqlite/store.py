@@ -17,6 +17,7 @@ from otel_experiments.store.protocol import Row
 from otel_experiments.store.sqlite import read_point as _read_point
 from otel_experiments.store.sqlite import read_run as _read_run
 from otel_experiments.store.sqlite.database import Database
+from otel_experiments.store.sqlite.file_space import FileSpace
 from otel_experiments.store.sqlite.guarded_sql import run_guarded
 from otel_experiments.store.sqlite.reading import read
 from otel_experiments.store.sqlite.settled import UNSETTLED, has_log, mark, segment_offset
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from otel_experiments.store.sqlite.write_batch import BatchWriter
 
 
-class SqliteStore:
+class SqliteStore(FileSpace):
     """A `Store` over SQLite. `path` None keeps the database in memory.
 
     Raises:

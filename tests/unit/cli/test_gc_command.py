@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from otel_experiments.artifacts.place import blobs_for
 from otel_experiments.cli.root import root
 from otel_experiments.model.artifact import ArtifactLogged, ArtifactUsed
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.edit import RunContents
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.store import open_store
 
@@ -108,6 +110,16 @@ def test_counts_as_json(kept):
 
     shown = json.loads(kept.gc("--yes", "--json").stdout)
 
+    assert shown.pop("runs") == {
+        "count": 0,
+        "run_ids": [],
+        "contents": asdict(RunContents()),
+        "store_bytes": 0,
+        "artifact_bytes": 0,
+        "kept_pinned": 0,
+        "kept_live": 0,
+        "file_bytes_freed": 0,
+    }
     assert shown == {
         "dry_run": False,
         "removed": {"count": 1, "bytes": 6},

@@ -66,8 +66,8 @@ def test_runs_as_json_have_the_documented_shape(terminal, jobs):
     (run,) = found["runs"]
     assert list(run) == [
         "run_id", "experiment", "name", "state", "reason", "error_type", "created_unix_nano", "started_unix_nano",
-        "ended_unix_nano", "duration_s", "group", "condition", "hypothesis", "description", "parent_run_id", "attempt", "params",
-        "tags", "lost_count", "metrics", "trace_url",
+        "ended_unix_nano", "duration_s", "group", "condition", "hypothesis", "description", "parent_run_id", "attempt", "note",
+        "pinned_unix_nano", "archived_unix_nano", "removed_unix_nano", "params", "tags", "lost_count", "metrics", "trace_url",
     ]  # fmt: skip
     assert run["run_id"] == jobs.ids["mlp-b"]
     assert run["params"]["optim"] == {"lr": 0.01, "name": "sgd"}

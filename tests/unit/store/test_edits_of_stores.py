@@ -204,6 +204,24 @@ def test_each_visibility_shows_its_runs(store):
     assert seen(store, "listed") == {"a", "b", "c"}
 
 
+def test_what_a_removed_run_recorded_is_hidden_where_that_is_asked(store):
+    """Spans and artifacts of other runs are found; `latest` is the last that a run which is there logged."""
+    store.apply(whole(OTHER))
+    store.apply(whole())
+    second = f"sha256:{'2' * 64}"
+    store.apply(WriteBatch(artifacts=[ArtifactLogged(RUN, "digits", "model", second, 2_000)]))
+    store.apply(WriteBatch(edits=[edit("removed")]))
+
+    assert {span.run_id for span in store.spans(SpanQuery(hides_removed=True))} == {OTHER}
+    assert len(store.spans(SpanQuery())) == 2
+    (kept,) = store.artifacts(ArtifactQuery(hides_removed=True))
+    assert (kept.logged.run_id, kept.aliases) == (OTHER, ("best", "latest"))
+    assert len(store.artifacts(ArtifactQuery())) == 3
+
+    store.apply(WriteBatch(edits=[edit("removed", None, 3_000)]))
+    assert [one.logged.digest for one in store.artifacts(ArtifactQuery(alias="latest"))] == [second]
+
+
 def test_a_whole_run_takes_its_edits_along(store, tmp_path):
     """Another store shows the run as this one does, and an edit there that is later stays."""
     store.apply(whole())

@@ -1,0 +1,221 @@
+"""Which runs a store keeps: runs are purged whole, by age, by number and by size, never a pinned or recorded one."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from otel_experiments._opening import open_reader
+from otel_experiments.collect.journal_place import has_segments, journal_directory
+from otel_experiments.edit.runs import REMOVED_DAYS
+from otel_experiments.errors import ConfigurationError, StoreError
+from otel_experiments.model.artifact import ArtifactQuery
+from otel_experiments.model.edit import RunContents
+from otel_experiments.model.store_location import StoreLocation
+from otel_experiments.query import Reader, RunView
+from otel_experiments.query.edited import contents_of, remove_runs
+from otel_experiments.store import open_store
+from otel_experiments.store.sqlite.store import SqliteStore
+
+_DAY_NS: Final = 24 * 3600 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """What is kept.
+
+    Attributes:
+        removed_days: removed runs are purged so many days later.
+        older_than_s: runs that were made longer ago are purged; None: age alone purges none.
+        keep_last: so many runs of each experiment are kept, the newest; the others are purged, where `older_than_s` is
+            given only those that are older too. None: number alone purges none.
+        max_bytes: the oldest runs are purged until the store's file and the artifacts take no more.
+        where: a search expression: only runs that match are purged by age, number and size.
+    """
+
+    removed_days: float = REMOVED_DAYS
+    older_than_s: float | None = None
+    keep_last: int | None = None
+    max_bytes: int | None = None
+    where: str | None = None
+
+    @property
+    def is_by_choice(self) -> bool:
+        """Whether runs are purged that nobody removed."""
+        return self.older_than_s is not None or self.keep_last is not None or self.max_bytes is not None
+
+
+@dataclass(slots=True)
+class RetentionPlan:
+    """Which runs would be purged, and what that frees.
+
+    Attributes:
+        removed: runs that were removed long ago.
+        chosen: runs that age, number or size choose.
+        contents: how much hangs on all of them together.
+        store_bytes: about how much less the store holds afterwards.
+        artifact_bytes: how much fewer bytes of artifacts are in use afterwards.
+        pinned_count: runs that would be among them, and are pinned.
+        live_count: runs that would be among them, and are recorded now.
+    """
+
+    removed: list[RunView] = field(default_factory=list)
+    chosen: list[RunView] = field(default_factory=list)
+    contents: RunContents = field(default_factory=RunContents)
+    store_bytes: int = 0
+    artifact_bytes: int = 0
+    pinned_count: int = 0
+    live_count: int = 0
+
+    @property
+    def runs(self) -> list[RunView]:
+        """All runs that would be purged."""
+        return [*self.removed, *self.chosen]
+
+
+def plan_retention(location: StoreLocation, retention: Retention) -> RetentionPlan:
+    """Return what would be purged of a store; nothing is changed.
+
+    Raises:
+        ConfigurationError: a size is asked for of a store that is no file.
+        QueryError: the expression cannot be understood.
+        StoreError: the store cannot be read.
+    """
+    with open_reader(location) as reader:
+        return _plan(reader, retention)
+
+
+def apply_retention(
+    location: StoreLocation, retention: Retention, *, on_progress: Callable[[int], object] = lambda _: None
+) -> RetentionPlan:
+    """Purge what `plan_retention` says, and return it. Runs may be recorded meanwhile.
+
+    Raises:
+        ConfigurationError: a size is asked for of a store that is no file.
+        QueryError: the expression cannot be understood.
+        StoreError: the store cannot be read or written.
+    """
+    with open_reader(location) as reader:
+        plan = _plan(reader, retention)
+        remove_runs(plan.runs, now=True, on_progress=on_progress)
+        return plan
+
+
+def shrink_store(location: StoreLocation) -> tuple[int, str]:
+    """Give the space of what was purged back to the disk; return how many bytes that is, and why not, if it is not done.
+
+    The file is written anew, which takes as much free space as it has, and holds up who records: so that is done only where
+    no process records into the store.
+
+    Raises:
+        StoreError: the store cannot be opened.
+    """
+    path = location.absolute_path
+    if path is None:
+        return 0, ""
+    if has_segments(journal_directory(path)):
+        return 0, "a process records into it; new runs use the space"
+    with open_store(path, create=False, busy_timeout_s=0.2) as store:
+        assert isinstance(store, SqliteStore), store
+        before = path.stat().st_size
+        try:
+            if not store.free_bytes():
+                return 0, ""
+            store.shrink()
+        except StoreError as error:
+            return 0, f"{str(error).partition(chr(10))[0].rstrip('.')}; new runs use the space"
+    return before - path.stat().st_size, ""
+
+
+def _plan(reader: Reader, retention: Retention) -> RetentionPlan:
+    plan, now_ns = RetentionPlan(), time.time_ns()
+    before_ns = now_ns - int(retention.removed_days * _DAY_NS)
+    removed = [
+        run for run in reader.runs(visibility="removed") if (run.record.removed_ns or now_ns) <= before_ns
+    ]
+    plan.removed = [run for run in removed if not run.state.is_live]
+    if retention.is_by_choice:
+        found = _outdated(reader, retention, now_ns)
+        if retention.max_bytes is not None:
+            found = _too_much(reader, retention.max_bytes, plan.removed, found)
+        plan.pinned_count = sum(run.is_pinned for run in found)
+        plan.live_count = sum(run.state.is_live and not run.is_pinned for run in found)
+        plan.chosen = [run for run in found if not run.is_pinned and not run.state.is_live]
+    if plan.runs:
+        sizes = reader.store.run_bytes() if isinstance(reader.store, SqliteStore) else {}
+        plan.contents = contents_of(plan.runs)
+        plan.artifact_bytes = _artifact_bytes(reader, plan.runs)
+        plan.store_bytes = sum(sizes.get(run.id, 0) for run in plan.runs)
+    return plan
+
+
+def _outdated(reader: Reader, retention: Retention, now_ns: int) -> list[RunView]:
+    """Return the runs that age and number choose, oldest first; all that match where only a size is given."""
+    found = list(reader.runs(retention.where, visibility="kept"))
+    if retention.keep_last is not None:
+        seen = Counter[str]()
+        newest = set[str]()
+        for run in reader.runs(visibility="kept"):
+            seen[run.experiment] += 1
+            if seen[run.experiment] <= retention.keep_last:
+                newest.add(run.id)
+        found = [run for run in found if run.id not in newest]
+    if retention.older_than_s is not None:
+        before_ns = now_ns - int(retention.older_than_s * 10**9)
+        found = [run for run in found if run.created_ns <= before_ns]
+    return found[::-1]
+
+
+def _too_much(reader: Reader, max_bytes: int, gone: Iterable[RunView], found: list[RunView]) -> list[RunView]:
+    """Return the oldest of the runs, so many that store and artifacts take no more than `max_bytes` without them."""
+    sizes = _sizes(reader)
+    logged = [stored.logged for stored in reader.store.artifacts(ArtifactQuery(role=None))]
+    users = Counter(digest for digest, _ in {(one.digest, one.run_id) for one in logged})
+    bytes_of = {one.digest: one.size_bytes for one in logged}
+    digests_of: dict[str, set[str]] = {}
+    for one in logged:
+        digests_of.setdefault(one.run_id, set()).add(one.digest)
+    total = sum(sizes.values()) + sum(bytes_of.values())
+
+    def without(run: RunView) -> int:
+        freed = sizes.get(run.id, 0)
+        for digest in digests_of.get(run.id, ()):
+            users[digest] -= 1
+            freed += 0 if users[digest] else bytes_of[digest]
+        return freed
+
+    total -= sum(map(without, gone))
+    chosen = []
+    for run in found:
+        if total <= max_bytes:
+            break
+        chosen.append(run)
+        if not run.is_pinned and not run.state.is_live:
+            total -= without(run)
+    return chosen
+
+
+def _sizes(reader: Reader) -> dict[str, int]:
+    """Return about how many bytes of the store's file each run takes.
+
+    Raises:
+        ConfigurationError: the store is no file.
+    """
+    store = reader.store
+    if not isinstance(store, SqliteStore):
+        raise ConfigurationError(
+            f"The runs of store {reader.location!r} have no size: it is no file.\n  Choose runs by age or number."
+        )
+    return store.run_bytes()
+
+
+def _artifact_bytes(reader: Reader, runs: Iterable[RunView]) -> int:
+    ids = {run.id for run in runs}
+    logged = [stored.logged for stored in reader.store.artifacts(ArtifactQuery(role=None))]
+    kept = {one.digest for one in logged if one.run_id not in ids}
+    kept |= {use.digest for use in reader.store.artifact_uses() if use.run_id not in ids}
+    gone = {one.digest: one.size_bytes for one in logged if one.digest not in kept}
+    return sum(gone.values())

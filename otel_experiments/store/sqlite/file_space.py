@@ -1,0 +1,33 @@
+"""How much of a store's file its runs take, and giving back what holds nothing."""
+
+from __future__ import annotations
+
+from otel_experiments.store.sqlite.database import Database
+from otel_experiments.store.sqlite.reading import read
+
+
+class FileSpace:
+    """What a SQLite store says of its file, beside what every store can do."""
+
+    _database: Database
+
+    def run_bytes(self) -> dict[str, int]:
+        """Return about how many bytes of the file each run takes."""
+        from otel_experiments.store.sqlite import purge as _purge  # noqa: PLC0415 - few need it
+
+        return read(self._database, _purge.run_bytes)
+
+    def free_bytes(self) -> int:
+        """Return how many bytes of the file hold nothing."""
+        with self._database.reading() as connection:
+            names = ("freelist_count", "page_size")
+            free, page_bytes = (int(connection.execute(f"pragma {name}").fetchone()[0]) for name in names)
+            return free * page_bytes
+
+    def shrink(self) -> None:
+        """Write the file anew without what holds nothing; every other process has to wait.
+
+        Raises:
+            StoreError: another process has it open, or there is no room for a second one.
+        """
+        self._database.vacuum()
