@@ -29,6 +29,7 @@ SCRIPTS = (
     "read",
     "share",
     "small_runs",
+    "edit",
     "start_and_end",
     "growth",
     "frames",

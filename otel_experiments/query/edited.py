@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.annotation import Annotation
     from otel_experiments.model.edit import RunContents
     from otel_experiments.model.run import Run, RunState
+    from otel_experiments.model.search import Expression
     from otel_experiments.model.span import Span
     from otel_experiments.store import Store
 
@@ -124,16 +125,23 @@ def remove_runs(
 
 def children_of(runs: Sequence[EditedRun]) -> list[EditedRun]:
     """Return the runs below others, however deep, that are not among them."""
-    from otel_experiments.model.search import Comparison, RunField, RunQuery  # noqa: PLC0415 - few who read ask
+    from otel_experiments.model.search import Comparison, Exists, RunField, RunQuery  # noqa: PLC0415 - few who read ask
 
     known, found, above = {run.id for run in runs}, list[EditedRun](), [run.id for run in runs]
     while above:
-        part, above = above[:_PART], above[_PART:]
-        where = Comparison(RunField("parent_run_id"), "in", tuple(part))
-        records = [one for one in runs[0]._page.store.find_runs(RunQuery(where)) if one.run_id not in known]  # noqa: SLF001 - an edit's own
+        wanted = set(above)
+        if len(above) > _PART:  # no index leads from parents to children
+            where: Expression = Exists(RunField("parent_run_id"))
+        else:
+            where = Comparison(RunField("parent_run_id"), "in", tuple(above))
+        records = [
+            one
+            for one in runs[0]._page.store.find_runs(RunQuery(where))
+            if one.parent_run_id in wanted and one.run_id not in known
+        ]  # noqa: SLF001 - an edit's own
         found += runs[0]._beside(records)  # noqa: SLF001 - an edit's own
         known.update(one.run_id for one in records)
-        above += [one.run_id for one in records]
+        above = [one.run_id for one in records]
     return found
 
 

@@ -69,8 +69,16 @@ class RunView(OneRunEdits, GivenFacts):
     """One run, as it was when it was listed; ask the reader again for news. What edits it shows what holds afterwards."""
 
     def __init__(self, run: Run, page: RunPage) -> None:
-        self._run = run
+        self._known = run
         self._page: RunPage = page
+        self._is_edited = False
+
+    @property
+    def _run(self) -> Run:
+        if self._is_edited:  # read when it is looked at: who edits many runs looks at few of them again
+            self._is_edited = False
+            self._known = self._page.records.get(self._known.run_id, self._known)
+        return self._known
 
     @property
     def record(self) -> Run:
@@ -83,7 +91,7 @@ class RunView(OneRunEdits, GivenFacts):
 
     def _take_page(self, page: RunPage) -> None:
         """Show the run as another page of the same reader has it."""
-        self._run, self._page = page.records.get(self.id, self._run), page
+        self._page, self._is_edited = page, True
 
     def _beside(self, records: Sequence[Run]) -> list[RunView]:
         page = self._page.of([one.run_id for one in records])

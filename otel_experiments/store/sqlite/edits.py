@@ -46,8 +46,8 @@ _TAKE_OVER: Final = {
 def write_edits(connection: sqlite3.Connection, edits: Sequence[RunEdit], runs: RunWriter) -> None:
     """Write edits, of which the latest of a field wins, and make the columns of their runs of them."""
     by_field: dict[EditField, list[str]] = {}
+    runs.ensure_all(connection, {edit.run_id: max(0, edit.time_ns) for edit in edits})
     for edit in edits:
-        runs.ensure(connection, edit.run_id, max(0, edit.time_ns))
         by_field.setdefault(edit.field, []).append(edit.run_id)
     plain = map(plain_edit, edits)
     connection.executemany(

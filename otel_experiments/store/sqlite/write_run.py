@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, cast
 
 from otel_experiments.codec.text import clean_text
@@ -72,6 +73,10 @@ _UPSERT_DEFINITION: Final = """
       step_metric = excluded.step_metric, summary = excluded.summary, is_hidden = excluded.is_hidden
 """
 
+# Index: the primary key of runs.
+_MISSING: Final = """
+    select value from json_each(?) where not exists (select 1 from runs where run_id = value)
+"""
 _MOST_KNOWN: Final = 10_000
 
 
@@ -93,6 +98,18 @@ class RunWriter:
         if connection.execute("select 1 from runs where run_id = ?", (run_id,)).fetchone() is None:
             self._save(connection, placeholder(run_id, time_ns))
         self._remember(run_id)
+
+    def ensure_all(self, connection: sqlite3.Connection, times_ns: Mapping[str, int]) -> None:
+        """Make sure that a row of each of these runs exists, as `ensure` does."""
+        unknown = [run_id for run_id in times_ns if run_id not in self._known]
+        if len(unknown) > 1:
+            missing = {run_id for (run_id,) in connection.execute(_MISSING, (json.dumps(unknown),))}
+            for run_id in unknown:
+                if run_id not in missing:
+                    self._remember(run_id)
+            unknown = [run_id for run_id in unknown if run_id in missing]
+        for run_id in unknown:
+            self.ensure(connection, run_id, times_ns[run_id])
 
     def _remember(self, run_id: str) -> None:
         """Remember that the row of a run exists; a receiver meets more runs than are to be remembered."""
@@ -156,8 +173,7 @@ class RunWriter:
 
     def write_tags(self, connection: sqlite3.Connection, tags: Sequence[TagSet]) -> None:
         """Set or remove tags; the latest time wins. A removed tag stays as a row without a value."""
-        for tag in tags:
-            self.ensure(connection, tag.run_id, max(0, tag.time_ns))
+        self.ensure_all(connection, {tag.run_id: max(0, tag.time_ns) for tag in tags})
         connection.executemany(
             _UPSERT_TAG,
             [
