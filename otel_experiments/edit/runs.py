@@ -186,8 +186,11 @@ class RunEditor:
     def _edits(self, run_ids: Sequence[str], field: EditField, value: str | None) -> Iterable[RunEdit]:
         now_ns = self._clock()
         for run_id, known in self._stores[-1].edits(run_ids).items():
-            latest_ns = max((one.time_ns for one in known if one.field == field), default=0)
-            yield RunEdit(run_id, field, value, max(now_ns, latest_ns + 1), self._author)
+            time_ns = now_ns
+            for one in known:
+                if one.field == field and one.time_ns >= time_ns:
+                    time_ns = one.time_ns + 1
+            yield RunEdit(run_id, field, value, time_ns, self._author)
 
     def _apply(self, batch: WriteBatch) -> None:
         for store in self._stores:

@@ -35,7 +35,9 @@ def plain_edit(edit: RunEdit) -> RunEdit:
     value = None if edit.value is None else clean_text(edit.value)
     if edit.field in MARKS and value is not None:
         value = SET
-    return replace(edit, value=value, author=clean_text(edit.author))
+    author = clean_text(edit.author)
+    is_plain = value == edit.value and author == edit.author
+    return edit if is_plain else replace(edit, value=value, author=author)
 
 
 def edited(run: Run, edits: Mapping[EditField, RunEdit]) -> Run:
