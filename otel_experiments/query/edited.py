@@ -134,11 +134,8 @@ def children_of(runs: Sequence[EditedRun]) -> list[EditedRun]:
             where: Expression = Exists(RunField("parent_run_id"))
         else:
             where = Comparison(RunField("parent_run_id"), "in", tuple(above))
-        records = [
-            one
-            for one in runs[0]._page.store.find_runs(RunQuery(where))
-            if one.parent_run_id in wanted and one.run_id not in known
-        ]  # noqa: SLF001 - an edit's own
+        stored = runs[0]._page.store.find_runs(RunQuery(where))  # noqa: SLF001 - an edit's own
+        records = [one for one in stored if one.parent_run_id in wanted and one.run_id not in known]
         found += runs[0]._beside(records)  # noqa: SLF001 - an edit's own
         known.update(one.run_id for one in records)
         above = [one.run_id for one in records]
