@@ -87,6 +87,7 @@ class MergeReport:
 def import_store(
     *sources: str | os.PathLike[str],
     store: str | os.PathLike[str] | None = None,
+    restore: bool = False,
     on_progress: Callable[[int, int, MergeReport], None] = lambda *_: None,
 ) -> MergeReport:
     """Store what other stores and bundles hold, beside what the store has. What both have is there once.
@@ -99,6 +100,8 @@ def import_store(
     Args:
         sources: addresses of stores, and bundles.
         store: where to; by default the store that this process records into, else that of the settings. It is made where there is none.
+        restore: whether runs that were purged from the store are taken as well; without it they are left out, and the
+            report says so.
         on_progress: called with how many runs of a source are done, how many it has, and the report so far.
 
     Raises:
@@ -106,7 +109,7 @@ def import_store(
         StoreDamagedError: the rows of a bundle are not those that it was made with, and there is no other source.
         StoreError: none of the sources can be read, or the store cannot be written.
     """
-    report, failures = merge_stores(sources, store=store, on_progress=on_progress)
+    report, failures = merge_stores(sources, store=store, restore=restore, on_progress=on_progress)
     if failures and len(failures) == len(sources):
         raise failures[0]
     return report
@@ -116,6 +119,7 @@ def merge_stores(
     sources: Sequence[str | os.PathLike[str]],
     *,
     store: str | os.PathLike[str] | None = None,
+    restore: bool = False,
     on_progress: Callable[[int, int, MergeReport], None] = lambda *_: None,
 ) -> tuple[MergeReport, list[StoreError]]:
     """Do what `import_store` does, and return the errors of sources that cannot be read instead of raising one.
@@ -134,7 +138,7 @@ def merge_stores(
             for source in sources:
                 where = StoreLocation.parse(source).require_store()
                 try:
-                    _import_one(where, into, report, on_progress)
+                    _import_one(where, into, report, on_progress, restore=restore)
                 except StoreError as error:
                     if not _is_about(error, where):
                         raise
@@ -183,6 +187,8 @@ def _import_one(
     into: _Target,
     report: MergeReport,
     on_progress: Callable[[int, int, MergeReport], None],
+    *,
+    restore: bool,
 ) -> None:
     path = where.absolute_path
     if path is not None and into.path is not None and is_regular(path) and path.samefile(into.path):
@@ -193,7 +199,7 @@ def _import_one(
         left_out = _check(path) if path is not None and is_bundle(path) else None
         brings = ArtifactBytes(open_blobs(where), into.blobs, into.place, left_out)
         aliases = AliasMoves(into.store)
-        one = _Import(reader.store, into.store, report)
+        one = _Import(reader.store, into.store, report, restore=restore)
         for page in gathered(one.pages()):
             aliases.note(page)
             with brings.brought(page) as whole:
@@ -246,20 +252,34 @@ def _no_id(run: Run) -> str:
     )
 
 
+def _purged(runs: Sequence[Run]) -> str:
+    many = "1 run was" if len(runs) == 1 else f"{len(runs):,} runs were"
+    return f"{many} left out, {runs[0].name!r} first, since this store has purged it: --restore (restore=True) takes it"
+
+
 class _Import:
     """What one source has that the store lacks, run by run."""
 
-    def __init__(self, source: Store, target: Store, report: MergeReport) -> None:
+    def __init__(self, source: Store, target: Store, report: MergeReport, *, restore: bool) -> None:
         found = source.find_runs(RunQuery(visibility="all"))
-        self.runs = [run for run in found if is_run_id(run.run_id)]
+        self._purged = target.purged_runs()
+        runs = [run for run in found if is_run_id(run.run_id)]
+        gone = [] if restore else [run for run in runs if self._is_gone(run)]
+        self.runs = [run for run in runs if run not in gone] if gone else runs
         report.problems += [_no_id(run) for run in found if not is_run_id(run.run_id)]
+        report.left_out += [_purged(gone)] if gone else []
         self.done = 0
         self._source, self._target, self._report = source, target, report
+
+    def _is_gone(self, run: Run) -> bool:
+        return run.created_ns <= self._purged.get(run.run_id, run.created_ns - 1)
 
     def pages(self) -> Iterator[WriteBatch]:
         """Yield the pages of all runs, then those of no run."""
         for run in self.runs:
             is_known = self._target.get_run(run.run_id) is not None
+            if self._is_gone(run):
+                yield WriteBatch(revivals=[run.run_id])
             yield from pages_of_run(self._source, self._target, run.run_id)
             (self._report.known_run_ids if is_known else self._report.new_run_ids).append(run.run_id)
             self.done += 1

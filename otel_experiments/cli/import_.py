@@ -38,9 +38,12 @@ _NO_BYTES = (
     required=True,
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
 )
+@click.option(
+    "--restore", is_flag=True, help="Of bundles and stores, take runs as well that this store has purged."
+)
 @json_option
 @click.pass_context
-def command(ctx: click.Context, *, files: tuple[str, ...], as_json: bool) -> None:
+def command(ctx: click.Context, *, files: tuple[str, ...], restore: bool, as_json: bool) -> None:
     """Store what bundles, other stores and files of OTLP hold; - is stdin.
 
     Of bundles and stores come all runs. OTLP is that of `export otlp`, of the Collector's file exporter, of any program: JSON lines, JSON documents and protobuf are read, also compressed with gzip or zstd. What is in the store already stays as
@@ -49,7 +52,7 @@ def command(ctx: click.Context, *, files: tuple[str, ...], as_json: bool) -> Non
     target = str(store_location(ctx))
     stores = [name for name in files if name != "-" and _is_sqlite(Path(name))]
     others = [name for name in files if name not in stores]
-    merged, failures = _take_stores(stores, target) if stores else (None, [])
+    merged, failures = _take_stores(stores, target, restore=restore) if stores else (None, [])
     read, unread = _take_otlp(others, target) if others else (None, [])
     failures = [*failures, *unread]
     if len(failures) == len(files):
@@ -67,13 +70,15 @@ def _is_sqlite(path: Path) -> bool:
         return path.suffix.lower() == BUNDLE_SUFFIX or file.read(len(SQLITE_START)) == SQLITE_START
 
 
-def _take_stores(names: list[str], target: str) -> tuple[MergeReport, Sequence[OtelExperimentsError]]:
+def _take_stores(
+    names: list[str], target: str, *, restore: bool
+) -> tuple[MergeReport, Sequence[OtelExperimentsError]]:
     with Progress("runs") as bar:
 
         def show(done: int, total: int, report: MergeReport) -> None:
             bar.show(done, total, sum(report.found.values()) + report.new_point_count)
 
-        return merge_stores(names, store=target, on_progress=show)
+        return merge_stores(names, store=target, restore=restore, on_progress=show)
 
 
 def _print_merge(report: MergeReport, *, as_json: bool) -> None:

@@ -328,6 +328,22 @@ def test_a_merge_brings_edits_and_marks_along(path, tmp_path):
     assert names(other, visibility="removed") == ["parent"]
 
 
+def test_a_purged_run_comes_back_only_where_the_import_is_told_to(path, tmp_path):
+    """Without that it is left out, which the report says; with it the whole run is there again."""
+    bundle = tmp_path / "all.oxb"
+    ox.bundle(None, bundle, store=path)
+    ox.run("base", store=path).delete(now=True)
+    report = ox.import_store(bundle, store=path)
+    assert "base" not in names(path)
+    assert (len(report.known_run_ids), report.is_complete) == (4, True)
+    assert report.left_out[0].startswith("1 run was left out, 'base' first, since this store has purged it")
+    report = ox.import_store(bundle, store=path, restore=True)
+    assert (report.new_run_ids, report.left_out) == ([run_id(1)], [])
+    run = ox.run("base", store=path)
+    assert (len(run.spans), dict(run.params), run.is_removed) == (1, {"n": 0}, False)
+    assert ox.import_store(bundle, store=path).left_out == []
+
+
 def ids_of(plan):
     """Return the numbers of the runs that would be purged."""
     return sorted(int(run.id, 16) for run in plan.runs)
