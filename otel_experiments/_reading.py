@@ -40,7 +40,9 @@ def open_reader(store: str | os.PathLike[str] | None = None) -> Reader:
 def open(store: str | os.PathLike[str]) -> Reader:  # noqa: A001 - read as ox.open
     """Return a reader over a bundle (`ox.open("runs.oxb")`) or any other store; use it with `with`.
 
-    A bundle is only read, wherever it lies. `open_reader()` without a store is that over the one of the settings.
+    A bundle is only read, wherever it lies. Opening one looks at its header, its length and its tables; the bytes of an artifact
+    are compared with their digest when they are read, and all rows by `otel-experiments bundle --check` and by an import.
+    `open_reader()` without a store is that over the one of the settings.
 
     Args:
         store: the address of the store or the path of the bundle.
