@@ -8,6 +8,7 @@ from dataclasses import replace
 from otel_experiments.model.batch import SharedTrace, WriteBatch
 from otel_experiments.model.metric import PointBlock
 from otel_experiments.store.memory.contents import Contents, apply, remove_points
+from otel_experiments.store.semantics.span import StoredSpan, leaves_run
 from otel_experiments.store.semantics.trace import Membership, TraceRuns, TraceSpan
 
 
@@ -42,6 +43,25 @@ def join_traces(contents: Contents, traces: Iterable[SharedTrace]) -> None:
                 found = runs.of_span(record.span_id)
                 contents.log_records[content_hash] = replace(record, run_id=found and found.run_id)
                 _mark(contents, content_hash, found)
+
+
+def points_left(contents: Contents, batch: WriteBatch) -> list[tuple[str, list[PointBlock]]]:
+    """Return the points of spans that were given a run and come again naming another one themselves, with the run that they leave.
+
+    To be called before the batch is taken; `remove_points` takes them out after it.
+    """
+    makers = {trace.trace_id: trace.points_of for trace in batch.shared_traces}
+    found: dict[tuple[str, str], tuple[str, list[PointBlock]]] = {}
+    for span in batch.spans:
+        place = (span.trace_id, span.span_id)
+        before, maker = contents.spans.get(place), makers.get(span.trace_id)
+        if before is None or before.run_id is None or maker is None:
+            continue
+        is_given = contents.given_ns(place) is not None
+        known = StoredSpan(before.run_id, before.start_ns, before.end_ns is not None, is_given)
+        if leaves_run(known, span):
+            found[place] = before.run_id, maker(before.run_id, [before])
+    return list(found.values())
 
 
 def _mark(contents: Contents, place: object, one: Membership | None) -> None:

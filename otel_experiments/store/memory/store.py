@@ -30,9 +30,9 @@ from otel_experiments.store.memory import artifacts as _artifacts
 from otel_experiments.store.memory import attached as _attached
 from otel_experiments.store.memory import contents as _memory_contents
 from otel_experiments.store.memory import edits as _edits
-from otel_experiments.store.memory.contents import Contents
+from otel_experiments.store.memory.contents import Contents, remove_points
 from otel_experiments.store.memory.finder import Finder, newest_first
-from otel_experiments.store.memory.join_traces import join_traces
+from otel_experiments.store.memory.join_traces import join_traces, points_left
 from otel_experiments.store.memory.losses import add_up
 from otel_experiments.store.memory.pages import stored_pages
 from otel_experiments.store.memory.whole import whole_run
@@ -62,7 +62,10 @@ class MemoryStore:
             raise StoreReadOnlyError(path=LOCATION, action="write")
         with self._open() as contents:
             batch = _edits.let_in(contents, batch)
+            left = points_left(contents, batch) if batch.shared_traces else []
             _memory_contents.apply(contents, batch)
+            for run_id, blocks in left:
+                remove_points(contents, run_id, blocks)
             _edits.take(contents, batch.edits)
             _attached.detach(contents, batch.detach)
             _attached.attach(contents, batch.attach)

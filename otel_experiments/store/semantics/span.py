@@ -76,6 +76,18 @@ def received_forms(
     return list(taken.values()), list(runs.values())
 
 
+def leaves_run(known: StoredSpan, span: Span) -> bool:
+    """Tell whether a span that came by OTLP takes the stored one out of the run that it was given: it names another itself."""
+    return (
+        span.is_received
+        and known.is_given
+        and span.given_ns is None
+        and span.start_ns == known.start_ns
+        and None not in {known.run_id, span.run_id}
+        and span.run_id != known.run_id
+    )
+
+
 def _known(span: Span) -> StoredSpan:
     return StoredSpan(span.run_id, span.start_ns, span.end_ns is not None, span.given_ns is not None)
 

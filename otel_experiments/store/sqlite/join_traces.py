@@ -10,10 +10,13 @@ from typing import Final
 
 from otel_experiments.model.batch import SharedTrace
 from otel_experiments.model.metric import PointBlock
+from otel_experiments.model.span import Span
 from otel_experiments.store.semantics.attached import counts_by_series
+from otel_experiments.store.semantics.span import leaves_run
 from otel_experiments.store.semantics.trace import Membership, TraceRuns, TraceSpan
 from otel_experiments.store.sqlite import read_telemetry as _read_telemetry
 from otel_experiments.store.sqlite.write_point import PointWriter
+from otel_experiments.store.sqlite.write_telemetry import known_span
 
 # Indexes: spans_of_no_run, log_records_of_no_run.
 _HAS_RUNLESS: Final = """
@@ -78,6 +81,27 @@ def join_traces(connection: sqlite3.Connection, traces: Iterable[SharedTrace], p
     for trace in gathered.values():
         if _may_change(connection, trace):
             _join(connection, trace, points)
+
+
+def leave_runs(
+    connection: sqlite3.Connection, spans: Iterable[Span], traces: Iterable[SharedTrace], points: PointWriter
+) -> None:
+    """Take the points of spans that were given a run out of it, where they come again and name another one themselves.
+
+    To be called before the spans are written.
+    """
+    makers = {trace.trace_id: trace for trace in traces if trace.points_of is not None}
+    leaving = defaultdict[tuple[str, str], set[str]](set)
+    for span in spans:
+        if span.run_id is None or not span.is_received or span.trace_id not in makers:
+            continue
+        known = known_span(connection, (span.trace_id, span.span_id))
+        if known is not None and known.run_id is not None and leaves_run(known, span):
+            leaving[span.trace_id, known.run_id].add(span.span_id)
+    for (trace_id, run_id), span_ids in leaving.items():
+        blocks = _blocks(connection, makers[trace_id], run_id, sorted(span_ids))
+        for key, removed in counts_by_series(run_id, blocks).items():
+            points.remove(connection, run_id, key, removed)
 
 
 def _may_change(connection: sqlite3.Connection, trace: SharedTrace) -> bool:

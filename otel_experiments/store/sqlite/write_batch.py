@@ -6,7 +6,7 @@ import sqlite3
 
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.store.sqlite.edits import write_edits
-from otel_experiments.store.sqlite.join_traces import join_traces
+from otel_experiments.store.sqlite.join_traces import join_traces, leave_runs
 from otel_experiments.store.sqlite.purge import PurgedRuns, purge
 from otel_experiments.store.sqlite.trim_output import OutputTrimmer
 from otel_experiments.store.sqlite.unsent import join_arrivals, write_unsent
@@ -46,6 +46,8 @@ class BatchWriter:
         if batch.points:
             self._points.write(connection, batch.points)
         if batch.spans:
+            if batch.shared_traces:
+                leave_runs(connection, batch.spans, batch.shared_traces, self._points)
             self._telemetry.write_spans(connection, batch.spans)
         if batch.log_records:
             self._telemetry.write_log_records(connection, batch.log_records)

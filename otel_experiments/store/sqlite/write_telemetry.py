@@ -90,7 +90,7 @@ class TelemetryWriter:
         """
 
         def find(key: SpanKey) -> StoredSpan | None:
-            return _known_span(connection, key)
+            return known_span(connection, key)
 
         journalled = latest_forms(span for span in spans if not span.is_received)
         self._upsert_spans(
@@ -209,7 +209,8 @@ def advance_segments(connection: sqlite3.Connection, advances: Iterable[JournalA
         connection.execute(_UPSERT_SEGMENT, (advance.segment_id, advance.end_offset))
 
 
-def _known_span(connection: sqlite3.Connection, key: SpanKey) -> StoredSpan | None:
+def known_span(connection: sqlite3.Connection, key: SpanKey) -> StoredSpan | None:
+    """Return what is stored of a span; None where there is none."""
     row = connection.execute(_KNOWN_SPAN, key).fetchone()
     return None if row is None else StoredSpan(row[0], row[1], bool(row[2]), bool(row[3]))
 

@@ -6,6 +6,7 @@ import itertools
 import math
 import sqlite3
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -30,7 +31,7 @@ from otel_experiments.store import open_store
 from otel_experiments.store.semantics.received_points import StepRange
 from otel_experiments.store.sqlite.read_point import points_with
 
-RUN = "a" * 32
+RUN, OTHER = "a" * 32, "b" * 32
 LOSS = SeriesKey("loss")
 OWN = {"ml.run.id": RUN, "service.name": "digits", "process.pid": 17}
 WORKER = {"ml.run.id": RUN, "service.name": "digits", "process.pid": 18}
@@ -410,6 +411,41 @@ def test_what_names_no_run_joins_the_run_of_its_trace(store, order):
 
     assert len(store.spans(SpanQuery(run_id=RUN))) == 3
     assert [record.body for record in store.log_records(run_id=RUN)] == ["line 3"]
+
+
+def a_point_each(run_id: str, spans: Sequence[Span]) -> list[PointBlock]:
+    """A point of each span."""
+    key = (SeriesKey("loss"),)
+    return [
+        PointBlock(run_id, key, [float(one.start_ns)], [one.start_ns], ([1.0],), is_received=True)
+        for one in spans
+    ]
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_a_span_that_says_its_run_late_takes_its_points_along(store, is_open):
+    """A span that joined the run of its trace, and comes again naming another one, is there with its points, and only there."""
+    shared = SharedTrace(TRACE, points_of=a_point_each)
+    first = replace(a_span(1), is_received=True, end_ns=None if is_open else 2)
+    store.apply(
+        WriteBatch(
+            spans=[first, replace(a_span(2), is_received=True), a_span(3, run_id=RUN)],
+            shared_traces=[replace(shared, run_ids=frozenset({RUN}))],
+        )
+    )
+    again = replace(a_span(1, run_id=OTHER), is_received=True)
+    batch = WriteBatch(
+        points=a_point_each(OTHER, [again]),
+        spans=[again],
+        shared_traces=[replace(shared, run_ids=frozenset({OTHER}))],
+    )
+
+    store.apply(batch)
+    store.apply(batch)
+
+    assert [span.start_ns for span in store.spans(SpanQuery(run_id=OTHER))] == [1]
+    assert list(store.points(OTHER, SeriesKey("loss")).steps) == [1.0]
+    assert 1.0 not in store.points(RUN, SeriesKey("loss")).steps
 
 
 def test_a_trace_with_the_id_of_a_run_is_the_runs(store):
