@@ -31,8 +31,10 @@ def figures(options: Options) -> Iterator[Figure]:
         with ox.start_run("files") as run:
             yield _large(run, 200 if options.is_quick else 1000, 3 if options.is_quick else 5)
             yield _small(options, run, 1000 if options.is_quick else SMALL, 3)
+            yield _stored(run, 1000 if options.is_quick else SMALL)
         ox.shutdown()
         yield _memory(1 if options.is_quick else 10)
+        yield _waiting(100 if options.is_quick else 400)
         os.chdir("/")
 
 
@@ -119,6 +121,22 @@ def _small(options: Options, run: ox.Run, count: int, rounds: int) -> Figure:
     )  # fmt: skip
 
 
+def _stored(run: ox.Run, count: int) -> Figure:
+    sources = [f"stored/{number}" for number in range(count)]
+    Path("stored").mkdir()
+    for source in sources:
+        Path(source).write_bytes(os.urandom(2000))
+    os.sync()
+
+    def all_stored() -> None:
+        for source in sources:
+            run.log_artifact(source)
+        if not run.flush(timeout_s=60.0).is_stored:
+            raise RuntimeError("The store did not take the artifacts within 60 s.")
+
+    return Figure("... and all of them in the store", "/s", [count / seconds(all_stored)])
+
+
 MEMORY = """
 import resource, sys
 from pathlib import Path
@@ -141,6 +159,29 @@ def _memory(gigabytes: int) -> Figure:
     return Figure(
         f"memory of a process that keeps a file of {gigabytes} GB, at its peak", "MB", [most],
         target="<= 100 MB", is_reached=most <= 100,
+    )  # fmt: skip
+
+
+WAITING = """
+import os, resource, sys
+import otel_experiments as ox
+ox.configure(store="waiting.db", system_metrics_s=0.0, capture_git=False)
+with ox.start_run("waiting") as run:
+    for number in range(int(sys.argv[1]) // 4):
+        run.log_artifact(os.urandom(4_000_000), f"part-{number}", wait=False)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(most / 1000)
+"""
+
+
+def _waiting(megabytes: int) -> Figure:
+    ran = subprocess.run(
+        [sys.executable, "-c", WAITING, str(megabytes)], capture_output=True, text=True, check=True
+    ).stdout
+    most = float(ran)
+    return Figure(
+        f"memory of a process that gives {megabytes} MB as bytes with wait=False, at its peak", "MB", [most],
+        target="<= 200 MB", is_reached=most <= 200,
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ KINDS: Final = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-_OPENING: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+OPENING: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 _REASONS: Final = {
     errno.ENOENT: (
         "there is no such file",
@@ -96,7 +96,7 @@ class opened:  # noqa: N801 - a context like those of contextlib, in a third of 
             what = "a folder" if stat.S_ISDIR(mode) else odd_kind(mode) or "no regular file"
             raise ArtifactSourceError(source=shown(path), why=f"it is {what}")
         try:
-            self._descriptor = descriptor = os.open(path, _OPENING)
+            self._descriptor = descriptor = os.open(path, OPENING)
         except OSError as error:
             pass_on(error)
             raise source_error(path, error) from error

@@ -49,6 +49,7 @@ def _plain_encoder() -> Callable[[object], str]:
 
 
 _encode_plain = _plain_encoder()
+_decode = json.JSONDecoder().raw_decode
 _sorted = json.JSONEncoder(
     allow_nan=False, ensure_ascii=True, separators=(",", ":"), check_circular=False, sort_keys=True
 )
@@ -60,6 +61,8 @@ def dump_value(value: object) -> str:
     Raises:
         TypeError: something inside is neither a string, number, bytes, None, sequence nor mapping.
     """
+    if value is None:
+        return "null"
     tagged: object = value
     try:
         text = _encode_plain(value)
@@ -88,7 +91,17 @@ def load_value(text: str) -> JsonValue | bytes:
     if _TAG in text:
         tagged: JsonValue | bytes = json.loads(text, object_hook=_untag)
         return tagged
-    plain: JsonValue = json.loads(text)
+    plain: JsonValue = None
+    try:
+        plain, end = _decode(
+            text
+        )  # what `json.loads` does, but for a look for blanks, of which we write none
+    except ValueError as error:
+        if is_interruption(error):
+            raise
+        end = -1
+    if end != len(text):
+        plain = json.loads(text)
     return plain
 
 

@@ -78,7 +78,8 @@ class OwnEvents:
         scope_value = stored_scope()
         resource = self._references.resource(run.resource, lambda: resource_from_sdk(run.resource))
         scope = self._references.scope(scope_value, lambda: scope_value)
+        span_id = "" if logged.span_id else format_span_id(run.span_id)
         return self._journal.append(
-            encode_artifact(logged, (resource.number, scope.number, format_span_id(run.span_id))),
+            encode_artifact(logged, (resource.number, scope.number, span_id)),
             (resource.declaration, scope.declaration),
         )

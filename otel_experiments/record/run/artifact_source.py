@@ -97,10 +97,17 @@ def _error(what: object, why: str, fix: str) -> ArtifactSourceError:
     return ArtifactSourceError(source=shown(what), why=why, fix=fix)
 
 
+def _absolute(path: str) -> str:
+    """Return a path that stays what it is when the working directory changes; links stay as they are given."""
+    if path[:1] in {"", "."} or "/." in path or "//" in path or path[-1] == "/" or os.sep != "/":
+        return os.path.abspath(path)  # noqa: PTH100 - as below
+    return path if path[0] == "/" else f"{os.getcwd()}/{path}"  # noqa: PTH109 - as below
+
+
 def _of_path(what: str | os.PathLike[str], link: Link) -> Source:
     # With texts instead of paths: making `Path` objects cost a third of keeping a small file.
     try:
-        path = os.path.abspath(os.fsdecode(os.fspath(what)))  # noqa: PTH100 - as above, and links stay as they are given
+        path = _absolute(os.fsdecode(os.fspath(what)))
     except Exception as error:  # a foreign __fspath__ may do anything, and the working directory may be gone
         pass_on(error)
         raise _error(what, f"its path cannot be had: {text_of(error)}", _FIX) from error

@@ -103,9 +103,11 @@ class Artifacts:
             core.gate.refuse(KIND)
         else:
             with core.guard:
-                others = dict(unknown or {})
-                folder = others.pop("artifact_path", None)
-                tell_unknown(core.guard, "run.log_artifact", others)
+                folder = None
+                if unknown:
+                    others = dict(unknown)
+                    folder = others.pop("artifact_path", None)
+                    tell_unknown(core.guard, "run.log_artifact", others)
                 try:
                     source = source_of(what, link)
                     asked = self._asked(source, _named_in(folder, source) if name is None else name, details)
@@ -203,14 +205,15 @@ class Artifacts:
         context = self._core.context_here()
         place = place_of(context)
         span = trace.get_current_span(context).get_span_context()
-        if name is None and not source.name:
+        wanted = source.name if name is None else name
+        if name is None and not wanted:
             raise InvalidNameError(
                 kind="artifact name",
                 name="",
                 why="what is kept has no file name, and no name was given",
                 fix='Give it one: run.log_artifact(data, name="NAME").',
             )
-        called = self._name(source.name if name is None else name)
+        called = self._name(wanted)
         return Asked(
             called,
             self._type(called, details.type),

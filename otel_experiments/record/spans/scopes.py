@@ -356,8 +356,8 @@ def mark_failed(span: Span, error: BaseException) -> None:
 
 def place_of(context: context_api.Context) -> Mapping[str, Any]:
     """Return the index of the epoch and of the step that `context` is inside of, as attributes."""
-    found = context_api.get_value(_PLACE_KEY, context)
-    return found if isinstance(found, Mapping) else {}
+    found = context.get(_PLACE_KEY)
+    return found if found is not None and isinstance(found, Mapping) else {}
 
 
 def run_context(run: ScopedRun, context: context_api.Context) -> context_api.Context:

@@ -102,6 +102,14 @@ def test_an_integer_of_any_length_survives():
     assert dump_value(value).startswith('[{"$int":"0x')
 
 
+def test_what_another_program_wrote_with_blanks_is_read():
+    """A value in a table that somebody has edited by hand may have blanks around it; what follows it is an error."""
+    assert load_value(' {"a": [1, 2]}\n') == {"a": [1, 2]}
+    for damaged in ("", "[1] [2]", "[1", "x"):
+        with pytest.raises(ValueError):  # noqa: PT011 - the text is json's
+            load_value(damaged)
+
+
 def test_a_foreign_object_is_refused_by_name():
     """An object that is no attribute value raises, and the text says what it was."""
     with pytest.raises(TypeError, match="object"):

@@ -223,7 +223,7 @@ class Torn:
         ({"type": ""}, "artifact detail", "m"),
         ({"type": 5}, "artifact detail", "m"),
         ({"link": "symbolic"}, "artifact detail", "m"),
-        ({"tags": ["a"]}, "unknown argument", "tags"),
+        ({"tgas": ["a"]}, "unknown argument", "tgas"),
     ],
 )
 def test_a_detail_that_cannot_be_used_costs_the_detail_only(forgiving, given, kind, name):

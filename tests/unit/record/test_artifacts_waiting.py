@@ -118,3 +118,34 @@ def test_time_that_was_waited_comes_back_while_the_program_goes_on():
     assert waited.left_s(5.0) == 2.5
     now_s[0] += 3600.0
     assert waited.left_s(5.0) == 5.0
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "deep/f",
+        "./deep/f",
+        "deep/./f",
+        "deep//f",
+        "deep/../deep/f",
+        "{here}/deep/f",
+        "{here}//deep/f",
+        "link/f",
+    ],
+)
+def test_a_file_that_waits_is_found_after_the_working_directory_has_changed(
+    recording, tmp_path, monkeypatch, busy, given
+):
+    """However its path is written, it is the file that it was when it was given."""
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "f").write_bytes(b"hello")
+    (tmp_path / "link").symlink_to("deep")
+    (tmp_path / "elsewhere").mkdir()
+    with ox.start_run("r") as run:
+        gate = busy(run)
+        handle = run.log_artifact(given.format(here=tmp_path), wait=False)
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        gate.set()
+        assert handle.result()
+
+    assert ox.run(run.id).artifacts["f"].read_bytes() == b"hello"
