@@ -9,6 +9,7 @@ from os import PathLike
 from typing import Final
 
 from otel_experiments.errors import ArtifactSourceError
+from otel_experiments.process import held_files
 from otel_experiments.process.interruption import pass_on
 
 KINDS: Final = (
@@ -104,7 +105,7 @@ class opened:  # noqa: N801 - a context like those of contextlib, in a third of 
             self._before = before = os.fstat(descriptor)
             _check(path, before, seen)
         except BaseException:
-            os.close(descriptor)
+            held_files.close(descriptor, os.fstat(descriptor))
             raise
         return descriptor, before
 
@@ -115,7 +116,7 @@ class opened:  # noqa: N801 - a context like those of contextlib, in a third of 
                 if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
                     raise changed(self._path)
         finally:
-            os.close(self._descriptor)
+            held_files.close(self._descriptor, self._before)  # it may be that of the store itself
 
 
 def _check(path: str | PathLike[str], found: os.stat_result, seen: os.stat_result | None) -> None:

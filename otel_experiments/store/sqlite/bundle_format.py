@@ -14,8 +14,10 @@ from typing import Final
 
 from otel_experiments.codec.values import dump_value
 from otel_experiments.model.artifact import DIGEST_START
+from otel_experiments.process.held_files import is_held
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_regular
+from otel_experiments.store.filesystem import file_id
 
 BUNDLE_APPLICATION_ID: Final = 0x6F78_424E
 """`oxBN` in SQLite's header."""
@@ -77,7 +79,7 @@ def is_bundle_header(header: bytes) -> bool:
 def is_bundle(path: Path) -> bool:
     """Tell whether the file is a bundle, whatever it is called; False where it cannot be read."""
     try:
-        if not is_regular(path):  # a pipe would be waited for
+        if not is_regular(path) or is_in_use_here(path):  # a pipe would be waited for
             return False
         with path.open("rb") as file:
             return is_bundle_header(file.read(HEADER_BYTES))
@@ -85,6 +87,15 @@ def is_bundle(path: Path) -> bool:
         if is_interruption(error):
             raise
         return False
+
+
+def is_in_use_here(path: Path, *, besides: object = None) -> bool:
+    """Tell whether this process has a store open that is at the path: then its file must not be opened and closed.
+
+    `besides`: an object that has it open and does not count.
+    """
+    file = file_id(path)
+    return file is not None and is_held(file, besides=besides)
 
 
 def expected_size_bytes(header: bytes) -> int:

@@ -24,6 +24,7 @@ from otel_experiments.errors import (
     StoreError,
     StoreReadOnlyError,
 )
+from otel_experiments.process import held_files
 from otel_experiments.process.paths import is_there
 from otel_experiments.store.filesystem import file_id, file_is_gone
 from otel_experiments.store.semantics.search import json_attribute_is, json_list_contains, search_pattern
@@ -81,6 +82,8 @@ class Database:
         self._is_checked = False
         if self.is_bundle and not read_only:
             raise BundleReadOnlyError(path=self.location)
+        if not self.is_bundle and (file := file_id(path)) is not None:
+            held_files.hold(self, file)
         with translated(self):
             if read_only:
                 self._give_back(self._borrow())
@@ -170,6 +173,7 @@ class Database:
             # e.g. a full disk at the last checkpoint: the WAL file stays, complete
             with suppress(sqlite3.Error):
                 connection.close()
+        held_files.let_go(self)
 
     def hold_still(self, timeout_s: float) -> bool:
         """Take the locks once nobody uses a connection; False when that takes longer. Called before a fork."""
@@ -260,7 +264,7 @@ class Database:
     def _check_readable(self, version: int) -> None:
         assert self._path is not None
         if version == 0:
-            raise nothing_there(self._path)
+            raise nothing_there(self._path, besides=self)
         if version == SCHEMA_VERSION or self._takes_older:
             return
         if not (os.access(self._path, os.W_OK) and os.access(self._path.parent, os.W_OK)):

@@ -23,6 +23,7 @@ from otel_experiments.store.sqlite.bundle_format import (
     HEADER_BYTES,
     expected_size_bytes,
     is_bundle_header,
+    is_in_use_here,
 )
 
 _MOST_PATH_BYTES: Final = 504
@@ -62,9 +63,9 @@ def check_path(path: Path, *, create: bool, file_mode: int | None = None) -> boo
         _make_store(path, file_mode)
         return False
     try:
-        with path.open("rb") as file:
-            header = file.read(HEADER_BYTES)
-            size_bytes = file.seek(0, os.SEEK_END)
+        # What this process has open was looked at, and must not be opened beside SQLite.
+        if not is_in_use_here(path) and _holds_bundle(path):
+            return True
     except OSError as error:
         if is_interruption(error):
             raise
@@ -73,8 +74,6 @@ def check_path(path: Path, *, create: bool, file_mode: int | None = None) -> boo
             why=f"it may not be read ({error.strerror})",
             fix=f"Ask for the right to read it: ls -l {path}",
         ) from error
-    if _is_bundle(path, header, size_bytes):
-        return True
     if create and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         raise not_writable(path, "it may not be written")
     return False
@@ -103,13 +102,17 @@ def _make_store(path: Path, file_mode: int | None) -> None:
     _make_empty(path, file_mode_of(None, path) if file_mode is None else file_mode)
 
 
-def _is_bundle(path: Path, header: bytes, size_bytes: int) -> bool:
-    """Tell whether a file that begins so is a bundle.
+def _holds_bundle(path: Path) -> bool:
+    """Tell whether a file is a bundle.
 
     Raises:
+        OSError: it cannot be read.
         NotAStoreError: it is no SQLite database.
         StoreDamagedError: it is a bundle that is cut.
     """
+    with path.open("rb") as file:
+        header = file.read(HEADER_BYTES)
+        size_bytes = file.seek(0, os.SEEK_END)
     if path.suffix.lower() == BUNDLE_SUFFIX and SQLITE_START.startswith(header[: len(SQLITE_START)]):
         _refuse_cut(path, HEADER_BYTES, size_bytes)
     if header and not header.startswith(SQLITE_START):
@@ -154,8 +157,13 @@ def _check_length(path: Path) -> None:
             )
 
 
-def nothing_there(path: Path) -> StoreError:
-    """Return the error of a file without tables: it is empty, or it had a log beside it that is gone."""
+def nothing_there(path: Path, *, besides: object = None) -> StoreError:
+    """Return the error of a file without tables: it is empty, or it had a log beside it that is gone.
+
+    `besides`: what has it open to look at it.
+    """
+    if is_in_use_here(path, besides=besides):  # another thread makes it
+        return StoreNotFoundError(path=str(path))
     with Swallowing(OSError), path.open("rb") as file:
         if file.read(_LOGGED_AT + 2)[_LOGGED_AT:] == _LOGGED:
             return StoreIncompleteError(path=str(path))
