@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         define_metric,
         end_run,
         finish,
+        fork,
         init,
         join_run,
         log,
@@ -82,6 +83,8 @@ if TYPE_CHECKING:
     from otel_experiments.codec.media.video import Video
     from otel_experiments.model.run import RunState
     from otel_experiments.record.base.otlp_setting import Otlp
+    from otel_experiments.sweeps.space import choice, loguniform, randint, uniform
+    from otel_experiments.sweeps.sweep import sweep
 
     __version__: str
 
@@ -103,6 +106,7 @@ __all__ = [
     "artifact",
     "attach",
     "bundle",
+    "choice",
     "config",
     "configure",
     "confusion_matrix",
@@ -115,6 +119,7 @@ __all__ = [
     "export_otlp",
     "find_artifacts",
     "finish",
+    "fork",
     "import_otlp",
     "import_store",
     "init",
@@ -132,9 +137,11 @@ __all__ = [
     "log_params",
     "log_table",
     "log_text",
+    "loguniform",
     "open_reader",
     "pr_curve",
     "push",
+    "randint",
     "remove_alias",
     "roc_curve",
     "run",
@@ -151,7 +158,9 @@ __all__ = [
     "start_run",
     "step",
     "summary",
+    "sweep",
     "trace",
+    "uniform",
     "worker_init",
 ]
 
@@ -210,6 +219,8 @@ _APART = {
     "push": "otel_experiments._push",
     "remove_alias": "otel_experiments._aliases",
     "set_alias": "otel_experiments._aliases",
+    **dict.fromkeys(("choice", "loguniform", "randint", "uniform"), "otel_experiments.sweeps.space"),
+    "sweep": "otel_experiments.sweeps.sweep",
     "roc_curve": "otel_experiments.codec.media.plots",
 }
 _READING = (

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.id_generator import IdGenerator
 
+    from otel_experiments._related import Relations
     from otel_experiments.record.base.ranks import RanksMode
     from otel_experiments.record.run.spec import RunSpec
     from otel_experiments.record.run.start import Before
@@ -158,9 +159,9 @@ def begin_run(
     return _parts().begin_run(before, spec, ranks=ranks, run_id=run_id)
 
 
-def resumed_run(wanted: str) -> Before:
-    """Return the run of the process's recorder that is to go on; see `RecorderParts.resumed_run`."""
-    return _parts().resumed_run(wanted)
+def relations() -> Relations:
+    """Return what finds stored runs for the process's recorder."""
+    return _parts().relations
 
 
 def set_experiment(name: str) -> None:

@@ -149,19 +149,31 @@ class StoredPipeline:
                 self._store.settle()
             self._store.close()
 
-    def highest_steps(self, run_id: str) -> dict[SeriesKey, float]:
-        """Return the highest step of each series, and of media, that the store holds of a run, whatever rank wrote it."""
-        if self._store is None:
+    def highest_steps(self, run_id: str, *, until: float = math.inf) -> dict[SeriesKey, float]:
+        """Return the highest step of each series, and of media, up to `until`, of those of a run that count.
+
+        Whatever rank wrote it goes on with it.
+        """
+        from otel_experiments.query import Reader  # noqa: PLC0415 - only where a run goes on
+
+        if self._store is None or self._store.get_run(run_id) is None:
             return {}
+        reader = Reader(self._store)
         found: dict[SeriesKey, float] = {}
-        for series in self._store.series([run_id])[run_id]:
-            steps = self._store.points(run_id, series.key).steps
-            key = SeriesKey(series.key.name, series.key.phase)  # whatever rank goes on with it
-            found[key] = max(series.summary.last_step, *steps, found.get(key, -math.inf))
+
+        def note(name: str, phase: str, step: float) -> None:
+            key = SeriesKey(name, phase)
+            found[key] = max(step, found.get(key, -math.inf))
+
+        for view in reader.run(run_id).metrics.all(rank="all"):
+            steps = view.points().steps
+            known = steps if until == math.inf else [step for step in steps if step <= until]
+            if known:
+                note(view.name, view.phase, max(known))
         for stored in self._store.artifacts(ArtifactQuery(role="media", run_ids=(run_id,))):
             media = stored.logged
-            key = SeriesKey(media.name, media.phase)
-            found[key] = max(-1.0 if media.step is None else media.step, found.get(key, -math.inf))
+            if media.step is None or media.step <= until:
+                note(media.name, media.phase, -1.0 if media.step is None else media.step)
         return found
 
     def series_of(self, run_id: str) -> list[Series]:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Never, Self, Unpack
+from typing import TYPE_CHECKING, Final, Literal, Never, Self, Unpack
 
 from otel_experiments._pipeline_storage import Discard, RecordedStore, StoredPipeline, StoreOfSending, Wiring
+from otel_experiments._related import Relations
 from otel_experiments.collect.drain import Drain
 from otel_experiments.collect.gather import gather_journals
 from otel_experiments.collect.journal_place import journal_directory
-from otel_experiments.errors import ConfigurationError
 from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.model.store_location import DEFAULT_STORE, StoreLocation
 from otel_experiments.process.file_mode import file_mode_of
@@ -37,7 +37,7 @@ from otel_experiments.record.run import exits
 from otel_experiments.record.run.children import CHILDREN_NEED
 from otel_experiments.record.run.current import face_of
 from otel_experiments.record.run.run import Run
-from otel_experiments.record.run.spec import RunSpec, checked_resume, given_facts
+from otel_experiments.record.run.spec import RunSpec, given_facts
 from otel_experiments.record.run.start import (
     Before,
     base_resource,
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.id_generator import IdGenerator
 
     from otel_experiments.artifacts.protocol import BlobStore
-    from otel_experiments.query import Reader
+    from otel_experiments.query import Reader, RunView
 
 _BUSY_TIMEOUT_S: Final = 1.0
 """How long one transaction of the drain waits for another process; it tries again, and nobody waits for it."""
@@ -141,8 +141,11 @@ class Recorder:
         condition: str | None = None,
         description: str | None = None,
         seed: int | None = None,
-        parent: Run | None = None,
-        resume: str | None = None,
+        parent: Run | RunView | str | Literal[False] | None = None,
+        resume: str | bool | None = None,
+        key: str | None = None,
+        rewind_to: float | None = None,
+        fork_from: str | None = None,
         pending: bool = False,
         ranks: RanksMode | None = None,
         step_axis: StepAxis | None = None,
@@ -160,9 +163,13 @@ class Recorder:
             condition: which arm of a comparison this run is, such as `control`.
             description: more about it, as a text.
             seed: the random seed, recorded, not set.
-            parent: the run that this one is part of; by default the current run.
-            resume: the id of a stored run (or a unique prefix of it) to go on with, as its next attempt; what is
-                not given here stays as it was.
+            parent: the run that this one is part of, also by id or name; it gives experiment and group where none are
+                given. By default the current run, False for none.
+            resume: the id or name of a stored run to go on with, as its next attempt; what is not given here stays as it
+                was. Or, with `key`, `"allow"`, `"must"` or `"never"`; without, True: the newest run, if it did not end well.
+            key: an id of your own, unique in the experiment: the run that was started with it goes on, on any machine.
+            rewind_to: the last step that counts of what the resumed run has recorded.
+            fork_from: `"RUN?step=200"`: a new run with that run's params, and its curves up to the step.
             pending: only write the run down, as pending; `with run:` or `run.start()` starts it.
             ranks: whether the processes of a job record this run together: `auto` (the ranks of torchrun or of a
                 process group that exists do), `join` (all that a launcher numbers), `separate`; by default the setting.
@@ -172,20 +179,21 @@ class Recorder:
 
         Raises:
             ConfigurationError: a name or config that cannot be used.
-            StoreError: the store can never take the run; raised here, before training starts. A store that is
-                only locked, or a disk that is only full, raises nothing: the journal waits.
-            RunNotFoundError: there is no run to resume.
+            StoreError: the store can never take the run; where it is only locked or full, the journal waits.
+            RunNotFoundError: there is no run to resume, to fork or to be part of.
             AmbiguousRunError: several runs have the name, or ids that begin so.
         """
         if elsewhere:
             name, experiment, parent, resume = start_words(elsewhere, name, experiment, parent, resume)
         facts = given_facts(group=group, condition=condition, hypothesis=hypothesis, description=description)
         given = RunSpec(
-            name=name, experiment=experiment, config=config, tags=tags, facts=facts, seed=seed, parent=parent, pending=pending,
+            name=name, experiment=experiment, config=config, tags=tags, facts=facts, seed=seed, pending=pending,
             step_axis=step_axis,
         )  # fmt: skip
-        before = None if resume is None else self._parts.resumed_run(checked_resume(resume))
-        return self._parts.begin_run(before, given, ranks=ranks)
+        before, given, run_id = self._parts.relations.relate(
+            given, parent=parent, resume=resume, key=key, rewind_to=rewind_to, fork_from=fork_from
+        )
+        return self._parts.begin_run(before, given, ranks=ranks, run_id=run_id)
 
 
 def recorder_of(settings: Settings) -> Recorder:
@@ -323,6 +331,8 @@ class RecorderParts:
                 return self.join_as_worker(membership, spec.config, spec.tags)
             mode = self.settings.ranks if ranks is None else checked_mode(ranks)
             place = find_rank(os.environ, experiment, spec.name, mode)
+            if run_id and place is not None:
+                place = replace(place, run_id=run_id)
             if run_id and place is None:
                 before = unknown_run(run_id)
             offered = take_offered(os.environ) if place is None and not run_id else None
@@ -346,23 +356,10 @@ class RecorderParts:
             run.set_tags(tags)
         return run
 
-    def resumed_run(self, wanted: str) -> Before:
-        """Return the run that is to go on: by id, by the beginning of one, or by a name that only one run has.
-
-        Raises:
-            ConfigurationError: there is no store.
-            RunNotFoundError: there is none.
-            AmbiguousRunError: there are several.
-        """
-        from otel_experiments.query import Reader  # noqa: PLC0415 - only when resuming
-
-        store = self.current_store()
-        if store is None:
-            raise ConfigurationError(
-                f"Run {wanted!r} cannot be resumed: this process keeps no store.\n  Configure one: configure(store=PATH)."
-            )
-        found = Reader(store).only_run(wanted)
-        return Before(found.record, dict(found.params.flat), found.duration_s or 0.0)
+    @property
+    def relations(self) -> Relations:
+        """What finds the stored runs that a new one has to do with."""
+        return Relations(self.current_store, self.settings.experiment)
 
     def finish_runs(self) -> None:
         """Finish the open runs, unless they are those of the parent of this process."""

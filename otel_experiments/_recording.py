@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import NamedTuple, Never
+from typing import TYPE_CHECKING, Any, NamedTuple, Never
 
 from otel_experiments import _configure
 from otel_experiments._configure import configure, join_run, shutdown, start_run, worker_init
 from otel_experiments._recorder import Recorder
+from otel_experiments._related import LAST_STEP
 from otel_experiments.errors import ConfigurationError, InvalidNameError
-from otel_experiments.model.run import RunState
-from otel_experiments.model.search import Comparison, RunField
 from otel_experiments.record.base import other_trackers as other
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.names import clean_name
@@ -24,10 +23,12 @@ from otel_experiments.record.run.decorators import make_run_decorator, stage, st
 from otel_experiments.record.run.fluent import Fluent
 from otel_experiments.record.run.run import Run, make_current
 from otel_experiments.record.run.spec import RunSpec, given_facts
-from otel_experiments.record.run.start import Before
+
+if TYPE_CHECKING:
+    from otel_experiments.query import RunView
 
 __all__ = [
-    "Recorder", "Run", "active_run", "config", "configure", "current_run", "define_metric", "end_run", "finish",
+    "Recorder", "Run", "active_run", "config", "configure", "current_run", "define_metric", "end_run", "finish", "fork",
     "init", "join_run", "log", "log_artifact", "log_artifacts", "log_dict", "log_figure", "log_image",
     "log_metric", "log_metrics", "log_param", "log_params", "log_table", "log_text", "run_decorator",
     "set_experiment", "set_tag", "set_tags", "shutdown", "span", "stage", "start_run", "step", "summary",
@@ -116,7 +117,9 @@ def init(  # noqa: PLR0913 - the shape people know
     other.tell_without_effect(
         "init", {"entity": entity, "dir": dir, "save_code": save_code, "settings": settings, **unknown}
     )
-    before, run_id = _resumed(id, resume, experiment or project, name)
+    before, run_id = _configure.relations().goes_on_with(
+        resume, id, experiment=experiment or project, name=name, what="id"
+    )
     started = _configure.begin_run(
         before,
         RunSpec(
@@ -187,50 +190,31 @@ def _take_mode(mode: str | None) -> None:
         other.tell_without_effect("init", {"mode": mode})
 
 
-def _resumed(
-    wanted: str | None, resume: object, experiment: str | None, name: str | None
-) -> tuple[Before | None, str]:
-    """Return the run that is to go on, if there is one, and the id for a new one, if it is given."""
-    word = other.resume_word(resume)
-    if word is None:
-        return _configure.resumed_run(str(resume)), ""
-    if wanted is None:
-        if word == "must":
-            raise ConfigurationError('resume="must" needs the id of the run.\n  Pass id=, or resume=ID.')
-        return (_crashed_run(experiment, name) if word == "auto" else None), ""
-    run_id = other.run_id_of(wanted, experiment or _configure.pipeline().settings.experiment)
-    before = _stored_run(run_id)
-    if before is not None and word == "never":
-        raise ConfigurationError(
-            f'There is a run with id={wanted!r}, and resume="never" wants a new one.\n  Pass another id.'
-        )
-    if before is None and word == "must":
-        return _configure.resumed_run(wanted), ""
-    return before, run_id
+def fork(
+    run: Run | RunView | str,
+    step: float | None = None,
+    *,
+    name: str | None = None,
+    config: object = None,
+    **options: Any,  # those of `start_run`
+) -> Run:
+    """Start a run that goes on from another one: its curves are that run's up to the step, and then its own.
 
+    Params, experiment, group and condition are those of the other run where nothing else is given. Nothing is copied: its
+    points are read where they are.
 
-def _stored_run(run_id: str) -> Before | None:
-    """Return the run with exactly this id, as it is stored; None where there is none."""
-    from otel_experiments.query import Reader  # noqa: PLC0415 - only when resuming
+    Args:
+        run: the run to go on from, or its id or name.
+        step: the last step of it that counts; by default the last one that it recorded.
+        name: as in `start_run`.
+        config: params that are other than those of the other run.
+        **options: what else `start_run` takes.
 
-    _configure.pipeline()
-    store = _configure.active_store()
-    if store is None or store.get_run(run_id) is None:
-        return None
-    found = Reader(store).run(run_id)
-    return Before(found.record, dict(found.params.flat), found.duration_s or 0.0)
-
-
-def _crashed_run(experiment: str | None, name: str | None) -> Before | None:
-    """Return the newest run of the experiment (and of that name), if it did not end well; None otherwise."""
-    from otel_experiments.query import Reader  # noqa: PLC0415 - only when resuming
-
-    wanted = experiment or _configure.pipeline().settings.experiment
-    store = _configure.active_store()
-    if store is None or wanted not in {one.name for one in store.experiments()}:
-        return None
-    where = None if name is None else Comparison(RunField("name"), "==", name)
-    found = Reader(store).runs(where, experiment=wanted, limit=1)
-    if not found or found[0].state not in {RunState.LOST, RunState.FAILED, RunState.CANCELLED}:
-        return None
-    return Before(found[0].record, dict(found[0].params.flat), found[0].duration_s or 0.0)
+    Raises:
+        ConfigurationError: an argument that cannot be used.
+        RunNotFoundError: there is no such run.
+        AmbiguousRunError: several ids begin so.
+    """
+    wanted = run if isinstance(run, str) else run.id
+    at = f"{wanted}?step={LAST_STEP if step is None else step}"
+    return start_run(name, config=config, fork_from=at, **options)

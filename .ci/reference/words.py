@@ -194,6 +194,8 @@ HOW_TO: Final = {
     "run": "how-to/read-runs-in-python.md",
     "run_of": "how-to/artifacts.md",
     "runs": "how-to/read-runs-in-python.md",
+    "fork": "how-to/resume.md",
+    **dict.fromkeys(("sweep", "uniform", "loguniform", "randint", "choice"), "how-to/sweeps.md"),
     "set_alias": "how-to/artifacts.md",
     "set_tag": "how-to/record.md",
     "set_tags": "how-to/record.md",

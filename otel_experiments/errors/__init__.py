@@ -16,6 +16,7 @@
     │   ├── ExperimentNotFoundError (LookupError)
     │   ├── MetricNotFoundError (KeyError)
     │   ├── NoActiveRunError (RuntimeError)
+    │   ├── TrialError (RuntimeError)              a trial of a sweep has no exception of its own to show
     │   └── IllegalTransitionError (ValueError)
     ├── RunEditError (ValueError)              a stored run that cannot be edited so
     ├── StoreError
@@ -315,6 +316,14 @@ class NoActiveRunError(RunError, RuntimeError):
         else:
             text = f"{action} needs a current run, and none is active.\n  Start one: with otel_experiments.start_run('name') as run: ..."
         super().__init__(text)
+
+
+class TrialError(RunError, RuntimeError):
+    """A trial of a sweep ended, and the exception that ended it is not at hand: its process died, say."""
+
+    def __init__(self, *, trial: int, found: str, fix: str) -> None:
+        self.trial, self.found, self.fix = trial, found, fix
+        super().__init__(f"Trial {trial} of the sweep failed: {found}.\n  {fix}")
 
 
 class IllegalTransitionError(RunError, ValueError):

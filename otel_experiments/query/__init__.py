@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from otel_experiments._face import lazy_names
-from otel_experiments.query.metrics_view import MetricsView, SeriesView
+from otel_experiments.query.metrics_view import MetricsView
 from otel_experiments.query.params_view import ParamChange, ParamsView
 from otel_experiments.query.point_order import NumpyPoints
 from otel_experiments.query.reader import Reader
 from otel_experiments.query.run_list import RunList
 from otel_experiments.query.run_view import RunView
 from otel_experiments.query.search import parse_order, parse_search
+from otel_experiments.query.series_view import SeriesView
 from otel_experiments.query.table import Table
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from otel_experiments.model.run import RunFacts
 from otel_experiments.model.span import Span
 from otel_experiments.query.json_values import Plain, plain, plain_number, plain_step
 from otel_experiments.query.media_view import MediaSeries
-from otel_experiments.query.metrics_view import SeriesView
 from otel_experiments.query.run_view import RunView
+from otel_experiments.query.series_view import SeriesView
 
 if TYPE_CHECKING:
     from otel_experiments.model.annotation import Annotation

@@ -30,6 +30,7 @@ from otel_experiments.query.artifact_source import ArtifactSource
 from otel_experiments.query.closest import closest
 from otel_experiments.query.edited import OpenForEdits
 from otel_experiments.query.liveness import Liveness
+from otel_experiments.query.parent_search import with_parent_ids
 from otel_experiments.query.run_list import RunList
 from otel_experiments.query.run_page import PAGE_SIZE, RunPage
 from otel_experiments.query.run_search import as_typed, find_only_run, find_run
@@ -316,6 +317,7 @@ class Reader:
 
     def _where(self, where: str | Expression | None, experiment: str | None) -> Expression | None:
         expression = parse_search(where, meant=self.meant) if isinstance(where, str) else where
+        expression = with_parent_ids(self._store, expression)
         if any(isinstance(one, MetricField) and one.stat in _OF_BEST for one in fields_of(expression)):
             assert expression is not None
             expression = self._teller.expression(expression)

@@ -12,9 +12,9 @@ from otel_experiments.errors import QueryError
 from otel_experiments.model.metric import Summary
 from otel_experiments.model.run import RunFacts
 from otel_experiments.query.frames.columns import Column, Columns, Kind, KindGuess, as_kind, guessed
-from otel_experiments.query.metrics_view import SeriesView
 from otel_experiments.query.natural import natural_key
 from otel_experiments.query.run_view import RunView
+from otel_experiments.query.series_view import SeriesView
 
 RUN_COLUMNS: Final = (
     "run_id", "experiment", "name", "state", "reason", "error_type", "created", "started", "ended",

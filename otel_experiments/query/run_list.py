@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from otel_experiments.query.frames.columns import Columns
-    from otel_experiments.query.metrics_view import SeriesView
     from otel_experiments.query.run_columns import SeriesStat
+    from otel_experiments.query.series_view import SeriesView
 
 MOST_DRAWN = 100
 """Runs in one figure: of more no line can be told from the others."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from otel_experiments._short_repr import short
 from otel_experiments.model.artifact import ArtifactQuery
+from otel_experiments.model.past import past_of
 from otel_experiments.model.run import ParamValue, Run, RunFacts, RunState
 from otel_experiments.model.search import (
     MetricField,
@@ -22,14 +23,18 @@ from otel_experiments.model.search import (
     TagField,
 )
 from otel_experiments.query.given_facts import GivenFacts
-from otel_experiments.query.metrics_view import MetricsView, SeriesView
+from otel_experiments.query.metrics_view import MetricsView
 from otel_experiments.query.params_view import ParamsView
 from otel_experiments.query.record_lists import InstrumentPointList, LogRecordList
+from otel_experiments.query.related_runs import RelatedRuns
 from otel_experiments.query.run_edits import OneRunEdits
 from otel_experiments.query.run_page import PAGE_SIZE, RunPage
+from otel_experiments.query.series_view import SeriesView
 from otel_experiments.semconv import attributes
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from otel_experiments.model.attachment import TelemetryGroup
     from otel_experiments.model.loss import Loss
     from otel_experiments.model.rank_config import RankDifference
@@ -65,7 +70,7 @@ def _number(series: SeriesView, stat: MetricStat) -> float | None:
     return found
 
 
-class RunView(OneRunEdits, GivenFacts):
+class RunView(OneRunEdits, GivenFacts, RelatedRuns):
     """One run, as it was when it was listed; ask the reader again for news. What edits it shows what holds afterwards."""
 
     def __init__(self, run: Run, page: RunPage) -> None:
@@ -265,10 +270,19 @@ class RunView(OneRunEdits, GivenFacts):
             facts["seed"] = seed_of(store, run)
         return find_differences(self.params.flat, self.tags, facts, told)
 
+    def _view(self, run: Run, page: RunPage) -> Self:
+        return type(self)(run, page)
+
     @cached_property
     def metrics(self) -> MetricsView:
         """The series by metric name, with their summaries; points are read when asked for."""
-        return MetricsView(self._page.store, self.short_id, self._page.series.get(self.id, []))
+        store, own = self._page.store, self._page.series.get(self.id, [])
+        past = past_of(self._run)
+        if not past.starts_ns and past.fork is None:
+            return MetricsView(store, self.short_id, own)
+        from otel_experiments.query.continued import continued_metrics  # noqa: PLC0415 - few runs were resumed
+
+        return continued_metrics(store, self.short_id, own, past, self.forked_from)
 
     @property
     def spans(self) -> SpansView:

@@ -47,7 +47,7 @@ METRIC_STATS: tuple[str, ...] = get_args(MetricStat)
 _NAMESPACES = ("params", "metrics", "tags")
 _FUNCTIONS = ("isnan", "exists")
 _METHODS = ("contains", "matches")
-_ALIASES = {"id": "run_id", "config": "params"}
+_ALIASES = {"id": "run_id", "config": "params", "parent": "parent_run_id"}
 """Names that people bring along, and that mean one thing only."""
 _ELSEWHERE = {
     "param": "params", "parameters": "params", "hparams": "params", "hyperparameters": "params", "hyperparams": "params",

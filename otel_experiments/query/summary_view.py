@@ -12,7 +12,7 @@ from otel_experiments.query.params_view import nest
 if TYPE_CHECKING:
     from otel_experiments.model.batch import MetricDefinition, SummarySet
     from otel_experiments.model.run import ParamValue
-    from otel_experiments.query.metrics_view import SeriesView
+    from otel_experiments.query.series_view import SeriesView
 
 
 class SummaryView(Mapping[str, Any]):

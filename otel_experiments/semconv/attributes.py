@@ -1127,6 +1127,24 @@ Stability: development
 Never an attribute of a metric.
 """
 
+ML_RUN_FORK_RUN_ID: Final = "ml.run.fork.run.id"
+"""Id of the run that this run is a fork of; the curves of that run are its own up to `ml.run.fork.step`.
+
+Type: str
+Examples: "4bf92f3577b34da6a3ce929d0e0e4736"
+Stability: development
+Never an attribute of a metric.
+"""
+
+ML_RUN_FORK_STEP: Final = "ml.run.fork.step"
+"""The last step of the other run that counts for a fork.
+
+Type: float
+Examples: 200.0
+Stability: development
+Never an attribute of a metric.
+"""
+
 ML_RUN_HOST_LOAD_CPU_UTILIZATION: Final = "ml.run.host_load.cpu.utilization"
 """Share (0 to 1) of the machine's processors that other programs used while the run was recorded.
 
@@ -1210,6 +1228,22 @@ Stability: development
 The members are those of OpenTelemetry's `cicd.pipeline.result`, which means another kind of pipeline.
 """
 
+ML_RUN_REWIND_ATTEMPTS: Final = "ml.run.rewind.attempts"
+"""The attempts that went on from an earlier step than the run had reached.
+
+Type: list[int]
+Examples: [2, 3]
+Stability: development
+"""
+
+ML_RUN_REWIND_STEPS: Final = "ml.run.rewind.steps"
+"""For each of `ml.run.rewind.attempts` the last step of earlier attempts that counts.
+
+Type: list[float]
+Examples: [200.0, 1000.0]
+Stability: development
+"""
+
 ML_RUN_SPANS_DROPPED: Final = "ml.run.spans.dropped"
 """Number of spans of the run that were lost before they could be kept.
 
@@ -1237,6 +1271,17 @@ Stability: development
 Never an attribute of a metric.
 
 Together with the numbers of ended and dropped spans it tells whether a stored trace is complete.
+"""
+
+ML_RUN_START_TIMES: Final = "ml.run.start_times"
+"""When the attempts of the run started, the latest one last, in nanoseconds since 1970.
+
+Type: list[int]
+Examples: [1700000000000000000, 1700000100000000000]
+Stability: development
+Never an attribute of a metric.
+
+Only from the second attempt on. A metric point belongs to the attempt in which it was recorded. Of many attempts the latest 64 are listed.
 """
 
 ML_RUN_STARTED_FROM: Final = "ml.run.started_from"

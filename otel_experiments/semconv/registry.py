@@ -1036,6 +1036,22 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         is_unbounded=True,
     ),
     AttributeDef(
+        name="ml.run.fork.run.id",
+        type="string",
+        brief="Id of the run that this run is a fork of; the curves of that run are its own up to `ml.run.fork.step`.",
+        stability="development",
+        examples=("4bf92f3577b34da6a3ce929d0e0e4736",),
+        is_unbounded=True,
+    ),
+    AttributeDef(
+        name="ml.run.fork.step",
+        type="double",
+        brief="The last step of the other run that counts for a fork.",
+        stability="development",
+        examples=(200.0,),
+        is_unbounded=True,
+    ),
+    AttributeDef(
         name="ml.run.host_load.cpu.utilization",
         type="double",
         brief="Share (0 to 1) of the machine's processors that other programs used while the run was recorded.",
@@ -1107,6 +1123,20 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         is_closed=True,
     ),
     AttributeDef(
+        name="ml.run.rewind.attempts",
+        type="int[]",
+        brief="The attempts that went on from an earlier step than the run had reached.",
+        stability="development",
+        examples=((2, 3),),
+    ),
+    AttributeDef(
+        name="ml.run.rewind.steps",
+        type="double[]",
+        brief="For each of `ml.run.rewind.attempts` the last step of earlier attempts that counts.",
+        stability="development",
+        examples=((200.0, 1000.0),),
+    ),
+    AttributeDef(
         name="ml.run.spans.dropped",
         type="int",
         brief="Number of spans of the run that were lost before they could be kept.",
@@ -1128,6 +1158,14 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         brief="Number of spans that were started in the run by the process that ended it.",
         stability="development",
         examples=(1042,),
+        is_unbounded=True,
+    ),
+    AttributeDef(
+        name="ml.run.start_times",
+        type="int[]",
+        brief="When the attempts of the run started, the latest one last, in nanoseconds since 1970.",
+        stability="development",
+        examples=((1700000000000000000, 1700000100000000000),),
         is_unbounded=True,
     ),
     AttributeDef(

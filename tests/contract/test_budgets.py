@@ -46,6 +46,7 @@ FUNCTION_LINES = 60
 LONGER_FUNCTIONS = {
     "golden/comparison.py:compare": "the order of the parts of a comparison, one call each",
     "golden/timing/compare.py:compare_timing": "the order of the parts of the timing rule, one call each",
+    "_recorder.py:start_run": "each argument of a run, documented in one place",
     "_recording.py:init": "as above, and those of other trackers' init",
     "record/metrics/points.py:log": "the hot path: each part of it in a function of its own is a call more",
 }

@@ -137,6 +137,17 @@ TEXTS = {
             "  Call the method of the run that is meant: run.log(...)."
         ),
     ),
+    "TrialError": (
+        {
+            "trial": 3,
+            "found": "its worker process ended before it did, with signal 9",
+            "fix": "Run it alone.",
+        },
+        (
+            "Trial 3 of the sweep failed: its worker process ended before it did, with signal 9.\n"
+            "  Run it alone."
+        ),
+    ),
     "IllegalTransitionError": (
         {"run_id": "3f" * 16, "current": "failed", "requested": "running", "allowed": []},
         "Run 3f3f3f3f is 'failed' and cannot become 'running'.\n  'failed' is final.",
@@ -453,6 +464,17 @@ EMPTY = {
         (
             "log() needs a current run, and none is active.\n"
             "  Start one: with otel_experiments.start_run('name') as run: ..."
+        ),
+    ),
+    "TrialError": (
+        {
+            "trial": 3,
+            "found": "its worker process ended before it did, with signal 9",
+            "fix": "Run it alone.",
+        },
+        (
+            "Trial 3 of the sweep failed: its worker process ended before it did, with signal 9.\n"
+            "  Run it alone."
         ),
     ),
     "IllegalTransitionError": (

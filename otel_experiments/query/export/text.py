@@ -17,11 +17,11 @@ from otel_experiments.query.export.spreadsheet import defused
 from otel_experiments.query.frames.columns import Columns, text_of
 from otel_experiments.query.frames.record_columns import kinds_of
 from otel_experiments.query.json_values import json_line, plain_number, plain_step
-from otel_experiments.query.metrics_view import SeriesView
 from otel_experiments.query.plain import plain_run
 from otel_experiments.query.reader import Reader
 from otel_experiments.query.run_columns import cells_of, column_order, is_time
 from otel_experiments.query.run_view import RunView
+from otel_experiments.query.series_view import SeriesView
 
 POINT_COLUMNS = ("run_id", "metric", "phase", "step", "time_unix_nano", "value", "rank")
 

@@ -177,14 +177,18 @@ def config_of(config: object, include: Iterable[str] | None, exclude: Iterable[s
     return {key: value for key, value in config.items() if key in wanted and key not in set(exclude or ())}
 
 
-def run_id_of(name: object, experiment: str) -> str:
-    """Return the run id for an id of another tracker: itself where it has our form, else one that belongs to it.
+def run_id_of(name: object, experiment: str, what: str = "id") -> str:
+    """Return the run id for a caller's own id: itself where it has our form, else one that belongs to it.
+
+    It follows from the experiment and the id alone, so that hosts that do not see each other's runs record one run.
 
     Raises:
         ConfigurationError: it is no text, or empty.
     """
     if not isinstance(name, str) or not name.strip():
-        raise ConfigurationError(f"id={shown(name)} cannot be used: a run's id is a text.\n  Pass a str.")
+        raise ConfigurationError(
+            f"{what}={shown(name)} cannot be used: a run's {what} is a text that is not empty.\n  Pass a str."
+        )
     if _RUN_ID.fullmatch(name):
         return name
     return hashlib.sha256(f"{experiment}\0{name}".encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,8 +33,8 @@ class Storage(Protocol):
         """Let go of the store."""
         ...
 
-    def highest_steps(self, run_id: str) -> dict[SeriesKey, float]:
-        """Return the highest step of each series that the store holds of a run."""
+    def highest_steps(self, run_id: str, *, until: float = math.inf) -> dict[SeriesKey, float]:
+        """Return the highest step, up to `until`, of each series that the store holds of a run."""
         ...
 
     def series_of(self, run_id: str) -> Sequence[Series]:

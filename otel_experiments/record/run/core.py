@@ -68,8 +68,11 @@ class RunCore:
         self.gate: Gate = providers.gate
         self.tracer: Tracer = providers.tracer
         self.instruments = OwnInstruments(pipeline.wake)
-        is_resumed = identity.attempt > 1 and pipeline.storage is not None
-        highest = pipeline.storage.highest_steps(self.id) if is_resumed and pipeline.storage else {}
+        storage, past = pipeline.storage, identity.past
+        source, until = identity.continues, past.rewinds.get(identity.attempt, math.inf)
+        if past.fork is not None and identity.attempt == 1:
+            until = past.fork.step
+        highest = storage.highest_steps(source, until=until) if source and storage is not None else {}
         rank = cast("int", providers.resource.attributes.get(attr.ML_DISTRIBUTED_RANK, 0))
         self.points = PointRecorder(
             self.id, pipeline.journal, self.guard, highest, pipeline.clock, rank=rank, gate=self.gate

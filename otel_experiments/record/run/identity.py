@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from otel_experiments.model import run as model
+from otel_experiments.model.past import Past
 from otel_experiments.model.run import ParamValue
 from otel_experiments.record.run.spec import fact_attributes
 from otel_experiments.semconv import attributes as attr
@@ -31,6 +32,10 @@ class RunIdentity:
     worked_ns: int = 0
     step_axis: str = ""
     """What counts the steps, `name` or `call`; empty for what the setting says."""
+    past: Past = field(default_factory=Past)
+    """Its earlier attempts, and the run that it is a fork of."""
+    continues: str = ""
+    """The run whose steps it goes on from: itself, or the one that it is a fork of; empty where it is new."""
     not_before_ns: int = 0
     """What is written of this attempt is never of an earlier time, though the clock may have been set back."""
 
@@ -45,4 +50,4 @@ def run_attributes(identity: RunIdentity) -> dict[str, Any]:
     }
     if identity.parent_run_id:
         attributes[attr.ML_RUN_PARENT_ID] = identity.parent_run_id
-    return attributes | fact_attributes(identity.facts)
+    return attributes | identity.past.attributes() | fact_attributes(identity.facts)

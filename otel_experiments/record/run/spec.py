@@ -9,12 +9,30 @@ from typing import Final, get_args
 from otel_experiments.codec.plain import TEXT_CHANGED
 from otel_experiments.codec.text import clean_text, shown
 from otel_experiments.errors import ConfigurationError
-from otel_experiments.model.run import FACT_ATTRIBUTES, RunFacts
+from otel_experiments.model.run import FACT_ATTRIBUTES, ParamValue, RunFacts
 from otel_experiments.model.run import Run as RunRecord
 from otel_experiments.record.base.settings import StepAxis
 from otel_experiments.record.base.value_loss import Tell
 
 _MAX_ATTRIBUTE_CHARS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ParentRun:
+    """The run that another one is part of, and what that one takes from it where it is given nothing else."""
+
+    run_id: str
+    experiment: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForkSource:
+    """The run that a new one goes on from, as it is stored, its params, and the last step of it that counts."""
+
+    record: RunRecord
+    params: Mapping[str, ParamValue]
+    step: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,22 +45,11 @@ class RunSpec:
     tags: Mapping[str, object] | Iterable[str] | None = None
     facts: RunFacts = field(default_factory=RunFacts)
     seed: int | None = None
-    parent: object = None  # a `Run`, which `create_run` checks
+    parent: object = None  # a `Run`, a `ParentRun`, or False for none, which `create_run` checks
     pending: bool = False
     step_axis: StepAxis | None = None
-
-
-def checked_resume(resume: object) -> str:
-    """Return the id of the run that is to go on.
-
-    Raises:
-        ConfigurationError: it is no text.
-    """
-    if isinstance(resume, str):
-        return resume
-    raise ConfigurationError(
-        f"resume={resume!r} cannot be used: it is of type {type(resume).__name__}.\n  Pass the id of a stored run."
-    )
+    rewind_to: float | None = None
+    fork: ForkSource | None = None
 
 
 def checked_axis(step_axis: object) -> str:

@@ -16,6 +16,7 @@ from otel_experiments.codec.text import clean_text, shown
 from otel_experiments.errors import ConfigurationError, RunInUseError
 from otel_experiments.journal.owner import FOREIGN_TIMEOUT_NS, current_owner, is_alive
 from otel_experiments.model import run as model
+from otel_experiments.model.past import ForkPoint, Past, past_of
 from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
 from otel_experiments.process import lanes, notice
@@ -40,7 +41,7 @@ from otel_experiments.record.run.own_life import OwnLife
 from otel_experiments.record.run.parts import RunParts
 from otel_experiments.record.run.recording import clean_tags
 from otel_experiments.record.run.run import Run
-from otel_experiments.record.run.spec import RunSpec, checked_axis, merged_facts
+from otel_experiments.record.run.spec import ParentRun, RunSpec, checked_axis, merged_facts
 from otel_experiments.record.system import environment
 from otel_experiments.record.system.git import git_attributes
 from otel_experiments.semconv import SCHEMA_URL, values
@@ -108,6 +109,9 @@ class Before:
     record: model.Run
     params: Mapping[str, ParamValue]
     duration_s: float = 0.0
+
+
+_NO_PAST: Final = Past()
 
 
 def unknown_run(run_id: str) -> Before:
@@ -201,34 +205,67 @@ def _identity_of(
     """Return what the run is: what is given, else what is known of the run that goes on, else what is made up."""
     known = before.record if before is not None else _UNKNOWN
     name = spec.name if spec.name is not None else known.name or None
-    experiment = known.experiment or pipeline.settings.experiment
-    experiment = clean_name(experiment if spec.experiment is None else spec.experiment, "experiment name")
-    parent_id = _parent_id(pipeline, spec.parent)
-    parent_id = None if parent_id == known.run_id else parent_id
+    parent = _parent_of(pipeline, spec.parent)
+    if parent is not None and parent.run_id == known.run_id:
+        parent = None
+    experiment = clean_name(_experiment_of(pipeline, spec, known, parent), "experiment name")
     run_id = known.run_id or (rank.run_id if rank is not None else "")
-    facts = merged_facts(spec.facts, known, tell)
+    facts = _inherited(merged_facts(spec.facts, known, tell), spec, parent)
     try:
         params = flatten_params(spec.config, tell=tell) if spec.config is not None else {}
     except TypeError as error:
         if is_interruption(error):
             raise
         raise ConfigurationError(str(error)) from error.__cause__
+    now_ns = pipeline.clock()
+    not_before_ns = _latest_ns(known, now_ns)
     return RunIdentity(
         run_id=run_id or trace.format_trace_id(pipeline.id_generator.generate_trace_id()),
         name=clean_name(name, "run name") if name is not None else _made_up(rank),
         experiment=experiment,
         facts=facts,
-        parent_run_id=parent_id if parent_id is not None else known.parent_run_id,
+        parent_run_id=known.parent_run_id if parent is None else parent.run_id,
         seed=spec.seed,
         attempt=known.attempt + 1,
         step_axis=checked_axis(spec.step_axis),
-        params=params,
+        params=params if spec.fork is None else {**spec.fork.params, **params},
         tags=clean_tags(spec.tags, tell=tell) if spec.tags is not None else {},
         first_created_ns=known.created_ns if known.attempt else None,
         first_started_ns=known.started_ns,
         worked_ns=round((before.duration_s if before is not None else 0.0) * 1e9),
-        not_before_ns=_latest_ns(known, pipeline.clock()),
+        past=_past(known, spec, max(now_ns, not_before_ns)),
+        continues=known.run_id if known.attempt else "" if spec.fork is None else spec.fork.record.run_id,
+        not_before_ns=not_before_ns,
     )
+
+
+def _past(known: model.Run, spec: RunSpec, now_ns: int) -> Past:
+    """Return the attempts of a run that starts now, and the run that it is a fork of."""
+    if known.attempt:
+        return past_of(known).next_attempt(now_ns, spec.rewind_to, first_ns=known.started_ns)
+    if spec.fork is None:
+        return _NO_PAST
+    return Past(fork=ForkPoint(spec.fork.record.run_id, spec.fork.step))
+
+
+def _experiment_of(pipeline: Pipeline, spec: RunSpec, known: model.Run, parent: ParentRun | None) -> str:
+    """Return the experiment of a run: as given, as before, or that of the run it comes from; else the setting's."""
+    if spec.experiment is not None:
+        return spec.experiment
+    source = "" if spec.fork is None else spec.fork.record.experiment
+    return known.experiment or source or (parent.experiment if parent else "") or pipeline.settings.experiment
+
+
+def _inherited(facts: model.RunFacts, spec: RunSpec, parent: ParentRun | None) -> model.RunFacts:
+    """Return the facts of a run with those that it takes from a run that it comes from, where it has none."""
+    if spec.fork is None and parent is None:
+        return facts
+    source = spec.fork.record if spec.fork is not None else model.RunFacts()
+    group = facts.group or source.group or (parent.group if parent is not None else "")
+    condition = facts.condition or source.condition
+    if (group, condition) == (facts.group, facts.condition):
+        return facts
+    return replace(facts, group=group, condition=condition)
 
 
 def _tell(pipeline: Pipeline, identity: RunIdentity, changes: Sequence[tuple[str, str, str]]) -> None:
@@ -257,23 +294,34 @@ def _as_owner(core: RunCore, rank: Rank | None) -> tuple[OwnLife, GivenValues]:
     return as_leader(core)
 
 
-def _parent_id(pipeline: Pipeline, parent: object) -> str | None:
-    """Return the id of the run that was given as the parent, else of the current run, else of the environment's.
+def _parent_of(pipeline: Pipeline, parent: object) -> ParentRun | None:
+    """Return the run that was given as the parent, else the current run, else the environment's; None for none.
 
     Raises:
         ConfigurationError: the parent is not a run.
     """
+    if parent is False:
+        return None
     if parent is None:
         enclosing = _enclosing_run(pipeline)
-        return read_parent_run(os.environ) if enclosing is None else enclosing.id
-    if isinstance(parent, str) and model.is_run_id(parent):
+        if enclosing is not None:
+            return parent_run(enclosing.parts.core)
+        run_id = read_parent_run(os.environ)
+        return None if run_id is None else ParentRun(run_id)
+    if isinstance(parent, ParentRun):
         return parent
     if not isinstance(parent, Run):
         raise ConfigurationError(
             f"parent={shown(parent)} is of type {type(parent).__name__}, not a run.\n"
-            "  Pass what start_run returned, or leave it out: the current run is the parent."
+            "  Pass what start_run or ox.run returned, an id or a name; False for no parent; or leave it out: the current "
+            "run is the parent."
         )
-    return parent.id
+    return parent_run(parent._core)  # noqa: SLF001 - of this package
+
+
+def parent_run(core: RunCore) -> ParentRun:
+    """Return a run of this process as the parent of another one."""
+    return ParentRun(core.id, core.experiment, core.identity.facts.group)
 
 
 def _check_unused(known: model.Run) -> None:

@@ -259,9 +259,11 @@ def test_our_own_resume_is_as_it_was(forgiving):
 
 
 def test_start_run_stays_strict(forgiving):
-    """What is of ours takes a run's id, and says so."""
-    with pytest.raises(ConfigurationError, match="Pass the id of a stored run"):
-        ox.start_run(resume=True)
+    """What is of ours takes a run's id or one of the words, and says so."""
+    with pytest.raises(
+        ConfigurationError, match="Pass the id of a run, True, or one of allow, must, never, auto"
+    ):
+        ox.start_run(resume=3)
     with pytest.raises(TypeError):
         ox.start_run(mode="disabled")
 

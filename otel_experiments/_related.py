@@ -1,0 +1,225 @@
+"""Which stored run a new one goes on with, is a fork of, or is part of: ids, names, keys and words, made into runs.
+
+What resuming means stands here, once for `start_run` and `init`:
+
+- the id, the beginning of one, or the name of a run: that run goes on; it has to be there;
+- `"allow"` with a key: the run with that key goes on, and a new one is started where there is none (so it is without a word);
+- `"must"`, `"never"` with a key: there has to be one, there has to be none;
+- `"auto"` or True: as `allow` with a key; without one the newest run of the experiment goes on, if it did not end well.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Literal
+
+from otel_experiments.codec.text import shown
+from otel_experiments.errors import ConfigurationError
+from otel_experiments.model.run import RunState, is_run_id
+from otel_experiments.model.search import Comparison, RunField
+from otel_experiments.record.base import other_trackers as other
+from otel_experiments.record.run.run import Run
+from otel_experiments.record.run.spec import ForkSource, ParentRun, RunSpec
+from otel_experiments.record.run.start import Before
+
+if TYPE_CHECKING:
+    from otel_experiments.query import Reader, RunView
+    from otel_experiments.store import Store
+
+_AT_STEP: Final = re.compile(r"(?s)(?P<run>.+)\?_?step=(?P<step>[^?&]*)")
+LAST_STEP: Final = "last"
+"""In the place of a step: the last one that the run has recorded."""
+_UNWELL: Final = frozenset({RunState.LOST, RunState.FAILED, RunState.CANCELLED})
+
+
+class Relations:
+    """Finds the runs that a new run has to do with. `find_store` gives the store as it is now, None where none is kept."""
+
+    def __init__(self, find_store: Callable[[], Store | None], default_experiment: str) -> None:
+        self._find_store = find_store
+        self._default_experiment = default_experiment
+
+    def relate(
+        self,
+        spec: RunSpec,
+        *,
+        parent: object,
+        resume: object,
+        key: object,
+        rewind_to: object,
+        fork_from: object,
+    ) -> tuple[Before | None, RunSpec, str]:
+        """Return the run that goes on, what is given of the run with those it comes from, and the id of a new one.
+
+        Raises:
+            ConfigurationError: one of them cannot be used.
+            RunNotFoundError: there is no such run.
+            AmbiguousRunError: several are meant.
+        """
+        before, run_id = None, ""
+        if parent is not None:
+            spec = replace(spec, parent=self._parent(parent))
+        if resume is not None or key is not None:
+            of = spec.experiment or getattr(spec.parent, "experiment", None)
+            before, run_id = self.goes_on_with(resume, key, experiment=of, name=spec.name)
+        if rewind_to is not None:
+            spec = _rewound(spec, before, rewind_to)
+        if fork_from is not None and before is None:
+            spec = self._forked(spec, fork_from)
+        return before, spec, run_id
+
+    def goes_on_with(
+        self,
+        resume: object,
+        key: object,
+        *,
+        experiment: str | None,
+        name: str | None,
+        what: Literal["key", "id"] = "key",
+    ) -> tuple[Before | None, str]:
+        """Return the run that is to go on, if there is one, and the id for a new one, if the key says it.
+
+        `what` is what the caller calls the key.
+
+        Raises:
+            ConfigurationError: words that cannot be used, a run that must not be there and is, or no store.
+            RunNotFoundError: there has to be one, and there is none.
+            AmbiguousRunError: several runs have the name, or ids that begin so.
+        """
+        word = other.resume_word(resume)
+        if word is None:
+            return self._resumed(str(resume)), ""
+        if key is None:
+            if word in {"must", "never", "allow"} and (word == "must" or what == "key"):
+                raise ConfigurationError(
+                    f'resume="{word}" needs the {what} of the run.\n  Pass {what}=, or resume=ID.'
+                )
+            return (self._crashed(experiment, name) if word == "auto" else None), ""
+        run_id = other.run_id_of(key, experiment or self._default_experiment, what)
+        before = self._stored(run_id)
+        if before is not None and word == "never":
+            raise ConfigurationError(
+                f'There is a run with {what}={key!r}, and resume="never" wants a new one.\n  Pass another {what}.'
+            )
+        if before is None and word == "must":
+            return self._resumed(str(key)), ""
+        return before, run_id
+
+    def _resumed(self, wanted: str) -> Before:
+        """Return the run that is to go on: by id, by the beginning of one, or by a name that only one run has.
+
+        Raises:
+            ConfigurationError: there is no store.
+            RunNotFoundError: there is none.
+            AmbiguousRunError: there are several.
+        """
+        return _before(self._reader(wanted, "resumed").only_run(wanted))
+
+    def _forked(self, spec: RunSpec, fork_from: object) -> RunSpec:
+        """Return what is given of a run with the run and step that it is a fork of: `NAME?step=200`.
+
+        Raises:
+            ConfigurationError: it names no run and step, or there is no store.
+            RunNotFoundError: there is no such run.
+            AmbiguousRunError: several ids begin so.
+        """
+        found = _AT_STEP.fullmatch(fork_from) if isinstance(fork_from, str) else None
+        step = None if found is None or found["step"] == LAST_STEP else _number(found["step"])
+        if found is None or (step is None and found["step"] != LAST_STEP):
+            raise ConfigurationError(
+                f"fork_from={shown(fork_from)} cannot be used: it does not name a run and a step.\n"
+                '  Pass fork_from="RUN?step=200", with the id or name of a run.'
+            )
+        source = self._reader(found["run"], "forked").run(found["run"])
+        if step is None:
+            step = max((one.last_step for one in source.metrics.all(rank="all")), default=-1.0)
+        return replace(spec, fork=ForkSource(source.record, dict(source.params.flat), step))
+
+    def _parent(self, parent: object) -> object:
+        """Return the run that was given as the parent, in the form that `RunSpec` takes.
+
+        Raises:
+            ConfigurationError: it names a run and there is no store.
+            RunNotFoundError: there is no such run.
+            AmbiguousRunError: several ids begin so.
+        """
+        if parent is None or parent is False or isinstance(parent, (Run, ParentRun)):
+            return parent
+        from otel_experiments.query import RunView  # noqa: PLC0415 - only where a stored run is the parent
+
+        if isinstance(parent, str):
+            store = self._find_store() if is_run_id(parent) else None
+            if is_run_id(parent) and (store is None or store.get_run(parent) is None):
+                return ParentRun(parent)  # it is recorded elsewhere
+            parent = self._reader(parent, "the parent of a run").run(parent)
+        if isinstance(parent, RunView):
+            return ParentRun(parent.id, parent.experiment, parent.group)
+        return parent  # which `create_run` refuses
+
+    def _reader(self, wanted: str, what: str) -> Reader:
+        from otel_experiments.query import Reader  # noqa: PLC0415 - only where a stored run is wanted
+
+        store = self._find_store()
+        if store is None:
+            raise ConfigurationError(
+                f"Run {wanted!r} cannot be {what}: this process keeps no store.\n  Configure one: configure(store=PATH)."
+            )
+        return Reader(store)
+
+    def _stored(self, run_id: str) -> Before | None:
+        """Return the run with exactly this id; None where there is none."""
+        from otel_experiments.query import Reader  # noqa: PLC0415 - as above
+
+        store = self._find_store()
+        if store is None or store.get_run(run_id) is None:
+            return None
+        return _before(Reader(store).run(run_id))
+
+    def _crashed(self, experiment: str | None, name: str | None) -> Before | None:
+        """Return the newest run of the experiment (and of that name), if it did not end well; None otherwise."""
+        from otel_experiments.query import Reader  # noqa: PLC0415 - as above
+
+        wanted = experiment or self._default_experiment
+        store = self._find_store()
+        if store is None or wanted not in {one.name for one in store.experiments()}:
+            return None
+        where = None if name is None else Comparison(RunField("name"), "==", name)
+        found = Reader(store).runs(where, experiment=wanted, limit=1)
+        return _before(found[0]) if found and found[0].state in _UNWELL else None
+
+
+def _rewound(spec: RunSpec, before: Before | None, rewind_to: object) -> RunSpec:
+    """Return what is given of a run with the step that it goes on from.
+
+    Raises:
+        ConfigurationError: it is no step, or no run goes on.
+    """
+    if rewind_to is None:
+        return spec
+    step = _number(rewind_to)
+    if step is None:
+        raise ConfigurationError(
+            f"rewind_to={shown(rewind_to)} cannot be used: it is no step.\n  Pass a number: the last step that counts."
+        )
+    if before is None:
+        raise ConfigurationError(
+            f"rewind_to={rewind_to!r} needs a run that goes on, and none does.\n  Pass resume=ID as well."
+        )
+    return replace(spec, rewind_to=step)
+
+
+def _before(run: RunView) -> Before:
+    return Before(run.record, dict(run.params.flat), run.duration_s or 0.0)
+
+
+def _number(given: object) -> float | None:
+    if isinstance(given, bool) or not isinstance(given, (int, float, str)):
+        return None
+    try:
+        step = float(given)
+    except (ValueError, OverflowError):
+        return None
+    return step if math.isfinite(step) else None

@@ -1,0 +1,88 @@
+"""What a run has to do with other runs, and with its own earlier attempts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from otel_experiments.model.past import past_of
+from otel_experiments.model.search import Comparison, Order, RunField, RunQuery
+
+if TYPE_CHECKING:
+    from otel_experiments.model.run import Run, RunState
+    from otel_experiments.query.attempts import Attempt
+    from otel_experiments.query.run_page import RunPage
+
+_MOST_FORKS = 100
+"""Forks of forks that are followed: telemetry of other programs may go in a circle."""
+
+
+class RelatedRuns:
+    """The runs that a run is part of, that are part of it, and that it goes on from."""
+
+    _fork_depth = 0
+    _page: RunPage
+
+    if TYPE_CHECKING:
+
+        @property
+        def _run(self) -> Run:
+            """The row as it is stored."""
+            ...
+
+        @property
+        def state(self) -> RunState:
+            """The state as it is computed."""
+            ...
+
+    def _view(self, run: Run, page: RunPage) -> Self:
+        raise NotImplementedError
+
+    @property
+    def parent_id(self) -> str | None:
+        """The id of the run that this one is part of; None where it is part of none."""
+        return self._run.parent_run_id
+
+    @property
+    def parent(self) -> Self | None:
+        """The run that this one is part of, as a trial is of a sweep; None without one, or where it is not in the store."""
+        return None if self.parent_id is None else self._other(self.parent_id)
+
+    @property
+    def children(self) -> list[Self]:
+        """The runs that are part of this one, the oldest first."""
+        where = Comparison(RunField("parent_run_id"), "==", self._run.run_id)
+        found = self._page.store.find_runs(RunQuery(where, (Order(RunField("created")),)))
+        page = self._page.of([run.run_id for run in found])
+        return [self._view(run, page) for run in found]
+
+    @property
+    def forked_from(self) -> Self | None:
+        """The run that this one is a fork of; None for no fork, or where that run is not in the store."""
+        fork = past_of(self._run).fork
+        if fork is None or self._fork_depth >= _MOST_FORKS:
+            return None
+        found = self._other(fork.run_id)
+        if found is not None:
+            found._fork_depth = self._fork_depth + 1  # noqa: SLF001 - of this class
+        return found
+
+    @property
+    def fork_step(self) -> float | None:
+        """The last step of the other run that counts for this one, which is a fork of it; None for no fork."""
+        fork = past_of(self._run).fork
+        return None if fork is None else fork.step
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """The times that the run was started or resumed, the first one first."""
+        from otel_experiments.query.attempts import attempts_of  # noqa: PLC0415 - few ask
+
+        return attempts_of(self._page.store, self._run, self.state)
+
+    def _other(self, run_id: str) -> Self | None:
+        found = self._page.store.get_run(run_id)
+        return (
+            None
+            if found is None or run_id == self._run.run_id
+            else self._view(found, self._page.of([run_id]))
+        )

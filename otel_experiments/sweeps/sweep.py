@@ -1,0 +1,196 @@
+"""`ox.sweep`: a function called with many configs, each call a run, all of them children of the sweep's own run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_experiments import _configure
+from otel_experiments.codec.text import shown, text_of
+from otel_experiments.errors import ConfigurationError, QueryError
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.query import Reader
+from otel_experiments.record.base.propagation import environment_of
+from otel_experiments.record.run.spec import ParentRun, RunSpec, given_facts
+from otel_experiments.sweeps.plan import make_plan
+from otel_experiments.sweeps.result import SweepResult, Trial
+from otel_experiments.sweeps.trial import Outcome, Task, run_trial, takes
+from otel_experiments.sweeps.workers import QUIET_VARIABLE, run_in_workers
+
+if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
+
+    from otel_experiments.query import RunView
+    from otel_experiments.record.run.run import Run
+    from otel_experiments.sweeps.plan import Config, Plan
+
+_START_METHODS: Final = ("fork", "forkserver", "spawn")
+
+
+def sweep(  # noqa: PLR0913 - each argument is one fact about the sweep
+    fn: Callable[..., Any],  # the user's, of a config, of a run, or of both
+    space: Mapping[str, Any] | Iterable[Mapping[str, Any]],  # what a config may hold
+    *,
+    n: int | None = None,
+    seed: int | None = None,
+    workers: int = 1,
+    name: str | None = None,
+    experiment: str | None = None,
+    group: str | None = None,
+    tags: Mapping[str, object] | Iterable[str] | None = None,
+    raise_on_error: bool = False,
+    start_method: str | None = None,
+) -> SweepResult:
+    """Call a function with many configs, each call a run of its own, and return how they came out.
+
+    The runs of the trials are children of one run, the sweep's, and their params are the configs. A trial that raises is
+    failed, and the sweep goes on. Ctrl-C cancels the trials that are on and those that were to come.
+
+    Args:
+        fn: is called as `fn(config)`, or as `fn(run, config)` where it takes two arguments; `fn(run)` where its one argument
+            is called so. What it returns is kept with the trial.
+        space: a mapping whose values are lists is a grid: each combination is tried. Where one is drawn (`ox.uniform`,
+            `ox.loguniform`, `ox.randint`, `ox.choice`), `n` configs are drawn; a list is one to choose from then.
+            Mappings may be nested; a value that is no list is the same in all. A list of configs is tried as it is.
+        n: how many trials: needed where values are drawn; of a grid so many different ones, of a list the first.
+        seed: for what is drawn; recorded, and drawn itself where it is not given. The program's `random` is not touched.
+        workers: so many trials at a time, each in a process; with 1 they are in this one.
+        name: what the sweep's run is called; those of the trials are called so with a number.
+        experiment: of all of them; by default that of the current run, or the setting.
+        group: of all of them.
+        tags: of the sweep's run.
+        raise_on_error: whether the first exception of a trial ends the sweep and is raised.
+        start_method: how the processes are started: `fork`, `spawn` or `forkserver`; by default as Python does. With the
+            last two the function has to be one that can be imported.
+
+    Raises:
+        ConfigurationError: there is nothing to try, or an argument cannot be used; nothing has run then.
+    """
+    plan = make_plan(space, n, seed)
+    _check_function(fn)
+    context = _checked_workers(fn, workers, start_method)
+    facts = given_facts(group=group)
+    spec = RunSpec(
+        name=name, experiment=experiment, tags=tags, facts=facts, seed=plan.seed, config=_config(plan, fn)
+    )
+    sweep_run = _configure.begin_run(None, spec)
+    with sweep_run:
+        trials = _trials(sweep_run, fn, plan, workers, context, raise_on_error=raise_on_error)
+        failed = sum(one.is_failed for one in trials)
+        if failed == len(trials):
+            sweep_run.finish("failed", reason=f"all {failed} trials failed")
+    return SweepResult(sweep_run.id, sweep_run.name, plan.seed, trials, _runs_of)
+
+
+def _config(plan: Plan, fn: Callable[..., Any]) -> dict[str, object]:
+    function = f"{getattr(fn, '__module__', '')}.{getattr(fn, '__qualname__', type(fn).__qualname__)}"
+    return {
+        "sweep": {
+            "method": plan.method,
+            "trials": len(plan.configs),
+            "seed": plan.seed,
+            "function": function,
+            "space": plan.described,
+        }
+    }
+
+
+def _trials(
+    sweep_run: Run,
+    fn: Callable[..., Any],
+    plan: Plan,
+    workers: int,
+    context: BaseContext | None,
+    *,
+    raise_on_error: bool,
+) -> list[Trial]:
+    parent = ParentRun(sweep_run.id, sweep_run.experiment, sweep_run._core.identity.facts.group)  # noqa: SLF001 - of this package
+    task = Task(fn, parent, sweep_run.name)
+    trials: dict[int, Trial] = {}
+    for outcome in _outcomes(sweep_run, task, plan.configs, workers, context):
+        if raise_on_error and outcome.error is not None:
+            raise outcome.error
+        trials[outcome.number] = _trial(outcome, plan.configs[outcome.number])
+    return [trials[number] for number in sorted(trials)]
+
+
+def _outcomes(
+    sweep_run: Run, task: Task, configs: Sequence[Config], workers: int, context: BaseContext | None
+) -> Iterator[Outcome]:
+    if context is None:
+        yield from (run_trial(task, number, config) for number, config in enumerate(configs))
+        return
+    environment = {**environment_of(sweep_run._core, joins=False), QUIET_VARIABLE: "1"}  # noqa: SLF001 - as above
+    count = min(workers, len(configs))
+    yield from run_in_workers(task, enumerate(configs), environment, count=count, context=context)
+
+
+def _trial(outcome: Outcome, config: Config) -> Trial:
+    return Trial(
+        number=outcome.number,
+        config=config,
+        run_id=outcome.run_id,
+        name=outcome.name,
+        state=outcome.state,
+        returned=outcome.returned,
+        error=outcome.error,
+        traceback=outcome.trace,
+    )
+
+
+def _runs_of(run_id: str) -> list[RunView]:
+    """Return the stored runs that are children of a run."""
+    store = _configure.active_store()
+    found = None if store is None else store.get_run(run_id)
+    if store is None or found is None:
+        raise QueryError(
+            f"Nothing is stored of run {run_id} here: this process keeps no store, or keeps another one by now.\n"
+            "  Read it where it is: ox.runs('parent == ...', store=PATH)."
+        )
+    return Reader(store).run(run_id).children
+
+
+def _check_function(fn: object) -> None:
+    if not callable(fn):
+        raise ConfigurationError(
+            f"A sweep calls a function, and {shown(fn)} is none: it is of type {type(fn).__name__}.\n"
+            "  Pass a function of a config: ox.sweep(train, space)."
+        )
+    if not takes(fn):
+        raise ConfigurationError(
+            f"A sweep calls a function with a config, and {text_of(getattr(fn, '__name__', fn))} takes no argument.\n"
+            "  Give it one: def train(config): ..."
+        )
+
+
+def _checked_workers(fn: Callable[..., Any], workers: object, method: object) -> BaseContext | None:
+    """Return how processes are started; None where no other process is wanted."""
+    if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
+        raise ConfigurationError(
+            f"workers={shown(workers)} is no number of processes.\n  Pass an integer above 0."
+        )
+    known = [one for one in _START_METHODS if one in multiprocessing.get_all_start_methods()]
+    if method is not None and method not in known:
+        raise ConfigurationError(
+            f"start_method={shown(method)} is no way to start a process here.\n  Pass one of {', '.join(known)}."
+        )
+    if workers == 1:
+        return None
+    context = multiprocessing.get_context(str(method) if method is not None else None)
+    if context.get_start_method() != "fork":
+        _check_importable(fn)
+    return context
+
+
+def _check_importable(fn: Callable[..., Any]) -> None:
+    try:
+        pickle.dumps(fn)
+    except Exception as error:  # whatever the class of a callable does
+        if is_interruption(error):
+            raise
+        raise ConfigurationError(
+            f"{text_of(getattr(fn, '__qualname__', fn))} cannot be sent to another process: {text_of(error)}\n"
+            "  Define it at the top of a module, or pass workers=1 or start_method='fork'."
+        ) from error

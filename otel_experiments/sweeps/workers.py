@@ -1,0 +1,187 @@
+"""Trials in processes of their own, so many at a time: each worker is given one trial, and the next when it has answered.
+
+There is no queue that could grow, and nothing is shared but a pipe to each worker. A worker that dies takes its one trial
+with it; another worker goes on with the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import pickle
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_experiments import _configure
+from otel_experiments.codec.text import text_of
+from otel_experiments.errors import TrialError
+from otel_experiments.model.run import RunState
+from otel_experiments.process.interruption import is_interruption
+from otel_experiments.sweeps.trial import Outcome, Task, run_trial, trial_name
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import BaseContext
+    from multiprocessing.process import BaseProcess
+
+    from otel_experiments.sweeps.plan import Config
+
+_END_S: Final = 5.0
+"""How long a worker that is to stop is waited for, before it is killed."""
+QUIET_VARIABLE: Final = "OTEL_EXPERIMENTS_QUIET"
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: BaseProcess
+    connection: Connection[Any, Any]
+    number: int
+
+
+def run_in_workers(
+    task: Task,
+    configs: Iterable[tuple[int, Config]],
+    environment: Mapping[str, str],
+    *,
+    count: int,
+    context: BaseContext,
+) -> Iterator[Outcome]:
+    """Yield how each trial came out, as they end; whatever ends the iteration early stops the workers."""
+    waiting = iter(configs)
+    idle: list[_Worker] = []
+    busy: list[_Worker] = []
+    try:
+        while True:
+            while len(busy) < count and (trial := next(waiting, None)) is not None:
+                worker = idle.pop() if idle else _start(task, environment, context)
+                busy.append(worker)
+                _give(worker, trial)
+            if not busy:
+                return
+            ready = wait([one.connection for one in busy])
+            for worker in [one for one in busy if one.connection in ready]:
+                busy.remove(worker)
+                outcome, is_alive = _answer(worker, task)
+                if is_alive:
+                    idle.append(worker)
+                yield outcome
+    finally:
+        _stop(idle, busy)
+
+
+def _start(task: Task, environment: Mapping[str, str], context: BaseContext) -> _Worker:
+    here, there = context.Pipe()
+    process = context.Process(target=_work, args=(there, task, dict(environment)))  # type: ignore[attr-defined] # each context has it
+    process.start()
+    there.close()
+    return _Worker(process, here, -1)
+
+
+def _give(worker: _Worker, trial: tuple[int, Config]) -> None:
+    worker.number = trial[0]
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it is dead, which its answer says
+        worker.connection.send(trial)
+
+
+def _answer(worker: _Worker, task: Task) -> tuple[Outcome, bool]:
+    """Return how a worker's trial came out, and whether it can take another."""
+    try:
+        payload: bytes = worker.connection.recv_bytes()
+        return pickle.loads(payload), True  # noqa: S301 - of a process that we started
+    except (EOFError, ConnectionResetError) as lost:
+        if is_interruption(lost):
+            raise
+    worker.process.join()
+    worker.connection.close()
+    code = worker.process.exitcode
+    ended = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+    error = TrialError(
+        trial=worker.number,
+        found=f"its worker process ended before it did, with {ended}",
+        fix="Run that config alone to see why; the system's log tells of processes that needed too much memory.",
+    )
+    name = trial_name(task.name, worker.number)
+    return Outcome(worker.number, "", name, RunState.LOST, error=error, trace=str(error)), False
+
+
+def _stop(idle: list[_Worker], busy: list[_Worker]) -> None:
+    """Let idle workers end, and end those that are busy: what stops the sweep stops its trials."""
+    for worker in busy:
+        worker.process.terminate()
+    for worker in idle:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            worker.connection.send(None)
+    for worker in (*idle, *busy):
+        worker.process.join(_END_S)
+        if worker.process.exitcode is None:
+            worker.process.kill()
+            worker.process.join()
+        worker.connection.close()
+
+
+def _work(connection: Connection[Any, Any], task: Task, environment: Mapping[str, str]) -> None:
+    """Do one trial after another, until the parent says that there is none, or is gone."""
+    if not _is_forked():
+        os.environ.update(environment)
+    parent = multiprocessing.parent_process()
+    watched: list[Any] = [connection] if parent is None else [connection, parent.sentinel]
+    try:
+        while connection in wait(watched):
+            trial = connection.recv()
+            if trial is None:
+                return
+            number, config = trial
+            connection.send_bytes(_packed(_done(task, number, config)))
+    except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+        if is_interruption(error):
+            raise
+    finally:
+        if not _is_forked():
+            _configure.shutdown()
+
+
+def _done(task: Task, number: int, config: Config) -> Outcome:
+    try:
+        return run_trial(task, number, config)
+    except KeyboardInterrupt as error:  # Ctrl-C comes to the parent as well, which decides
+        return Outcome(
+            number, "", trial_name(task.name, number), RunState.CANCELLED, error=error, trace=text_of(error)
+        )
+
+
+def _packed(outcome: Outcome) -> bytes:
+    """Return the outcome as bytes, without what cannot be sent to another process."""
+    for one in (
+        outcome,
+        replace(outcome, returned=None),
+        replace(outcome, returned=None, error=_told(outcome)),
+    ):
+        try:
+            packed = pickle.dumps(one)
+            pickle.loads(packed)  # noqa: S301 - what was packed above; some exceptions cannot be read again
+        except Exception as error:  # whatever a user's class does
+            if is_interruption(error):
+                raise
+        else:
+            return packed
+    raise AssertionError(outcome.number)  # the last one holds texts alone
+
+
+def _told(outcome: Outcome) -> BaseException | None:
+    error = outcome.error
+    if error is None:
+        return None
+    return TrialError(
+        trial=outcome.number,
+        found=f"it raised {type(error).__name__}, which cannot be sent between processes: {text_of(error)}",
+        fix="Its `traceback` says where.",
+    )
+
+
+def _is_forked() -> bool:
+    """Whether this process was forked from one that records, and so has its recorder."""
+    pipeline = _configure.known_pipeline()
+    return pipeline is not None and pipeline.is_inherited

@@ -1,0 +1,116 @@
+"""Runs that are part of another run: what they take from it, and how each leads to the other."""
+
+import pytest
+
+import otel_experiments as ox
+from otel_experiments.errors import ConfigurationError, RunNotFoundError
+
+
+def test_a_run_inside_of_another_is_its_child_and_of_its_experiment(recording):
+    """Without a word on it, a trial is of the experiment and group of its sweep."""
+    with ox.start_run("outer", experiment="digits", group="monday", tags=["a"]), ox.start_run("inner"):
+        pass
+
+    inner = ox.run("inner")
+    assert (inner.experiment, inner.group, inner.tags) == ("digits", "monday", {})
+    assert (inner.parent.name, inner.parent_id) == ("outer", ox.run("outer").id)
+
+
+def test_what_a_child_is_given_itself_stays(recording):
+    """An experiment or group of its own wins over the parent's."""
+    with ox.start_run("outer", experiment="digits", group="monday"):
+        ox.start_run("inner", experiment="letters", group="tuesday").finish()
+
+    assert (ox.run("inner").experiment, ox.run("inner").group) == ("letters", "tuesday")
+
+
+@pytest.mark.parametrize("given", ["run", "view", "id", "name"])
+def test_the_parent_may_be_any_run(recording, given):
+    """A run that has ended, one that was read, an id and a name are taken as the parent."""
+    parent = ox.start_run("outer", experiment="digits")
+    parent.finish()
+    told = {"run": parent, "view": ox.run("outer"), "id": parent.id, "name": "outer"}[given]
+    ox.start_run("inner", parent=told).finish()
+
+    assert (ox.run("inner").parent_id, ox.run("inner").experiment) == (parent.id, "digits")
+
+
+def test_a_run_may_have_no_parent_inside_of_another(recording):
+    """parent=False makes a run that is part of none."""
+    with ox.start_run("outer", experiment="digits"):
+        ox.start_run("inner", parent=False).finish()
+
+    assert (ox.run("inner").parent_id, ox.run("inner").parent) == (None, None)
+    assert ox.run("inner").experiment != "digits"
+
+
+def test_a_parent_that_is_no_run_is_refused(recording):
+    """The error says what was given and what can be."""
+    with pytest.raises(
+        ConfigurationError, match=r"parent=3 is of type int, not a run\.\n  Pass what start_run"
+    ):
+        ox.start_run(parent=3)
+    with pytest.raises(RunNotFoundError):
+        ox.start_run(parent="nowhere")
+    assert ox.runs() == []
+
+
+def test_a_run_knows_its_children_oldest_first(recording):
+    """`children` lists what is part of a run, and nothing of others."""
+    with ox.start_run("outer"):
+        for number in range(3):
+            ox.start_run(f"inner-{number}").finish()
+    ox.start_run("other").finish()
+
+    assert [run.name for run in ox.run("outer").children] == ["inner-0", "inner-1", "inner-2"]
+    assert ox.run("inner-0").children == ox.run("other").children == []
+
+
+def test_a_parent_that_is_not_stored_is_none_and_its_id_stays(recording):
+    """A child whose parent was recorded elsewhere says which run that is."""
+    ox.start_run("outer").finish()
+    ox.start_run("inner", parent=ox.run("outer")).finish()
+    recorded = ox.run("inner").record
+    from dataclasses import replace
+
+    from otel_experiments.model.batch import WriteBatch
+    from otel_experiments.store import open_store
+
+    with open_store("memory://") as store:
+        store.apply(WriteBatch(runs=[replace(recorded, resource={})]))
+        from otel_experiments.query import Reader
+
+        inner = Reader(store).run("inner")
+        assert (inner.parent, inner.parent_id) == (None, recorded.parent_run_id)
+
+
+@pytest.mark.parametrize(
+    ("where", "names"),
+    [
+        ('parent == "outer"', ["inner-1", "inner-0"]),
+        ('parent != "outer"', ["leaf"]),
+        ('parent in ("outer", "inner-0")', ["leaf", "inner-1", "inner-0"]),
+        ('parent not in ("outer", "inner-0")', []),
+        ('parent == "nowhere"', []),
+        ('parent != "nowhere"', ["leaf", "inner-1", "inner-0"]),
+        ('not parent == "outer" and exists(parent)', ["leaf"]),
+        ('parent == "outer" or name == "leaf"', ["leaf", "inner-1", "inner-0"]),
+        ('parent_run_id == "inner-0"', ["leaf"]),
+    ],
+)
+def test_runs_are_searched_by_their_parent(recording, where, names):
+    """A search names the parent as people do: by name, or an id."""
+    with ox.start_run("outer"):
+        with ox.start_run("inner-0"):
+            ox.start_run("leaf").finish()
+        ox.start_run("inner-1").finish()
+
+    assert sorted(run.name for run in ox.runs(where)) == sorted(names)
+
+
+def test_the_beginning_of_an_id_names_a_parent(recording):
+    """The eight digits that tables show are enough."""
+    with ox.start_run("outer") as outer:
+        ox.start_run("inner").finish()
+
+    assert [run.name for run in ox.runs(f'parent == "{outer.id[:8]}"')] == ["inner"]
