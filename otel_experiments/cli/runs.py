@@ -8,6 +8,7 @@ from rich.style import Style
 from rich.text import Text
 
 from otel_experiments.cli.root import json_option, page_options, store_option, typed_store
+from otel_experiments.cli.run_tree import in_tree_order
 from otel_experiments.cli.session import FIRST_RUN, open_session
 from otel_experiments.cli.terminal import columns as col
 from otel_experiments.cli.terminal import format as fmt
@@ -47,6 +48,7 @@ _LOSSES = "losses"
     "--archived", "is_archived", is_flag=True, help="Only archived runs, which are not listed else."
 )
 @click.option("--removed", "is_removed", is_flag=True, help="Only removed runs that are not purged yet.")
+@click.option("--tree", "is_tree", is_flag=True, help="Each run below the one that it is part of.")
 @page_options(DEFAULT_LIMIT)
 @click.option("--all", "is_all", is_flag=True, help="No limit.")
 @json_option
@@ -60,6 +62,7 @@ def command(  # noqa: PLR0913 - one argument an option
     columns: str | None,
     is_archived: bool,
     is_removed: bool,
+    is_tree: bool,
     limit: int,
     offset: int,
     is_all: bool,
@@ -98,7 +101,10 @@ def command(  # noqa: PLR0913 - one argument an option
         else:
             click.echo(f"No run that is {seen} {'matches' if where or experiment else 'is stored'}.")
         return
-    print_runs(found, total=total, columns=chosen, is_cut=not is_all and offset + len(found) < total)
+    is_cut = not is_all and offset + len(found) < total
+    ordered = in_tree_order(found) if is_tree else [(0, run) for run in found]
+    depths, runs = [depth for depth, _ in ordered], [run for _, run in ordered]
+    print_runs(runs, total=total, columns=chosen, is_cut=is_cut, depths=depths)
     for text in unsent_texts(reader.store.unsent()):
         make_console().print(
             Text(f"{fmt.clean(text)} {SENT_BY}{typed_store()}", style="yellow"), soft_wrap=True
@@ -112,11 +118,20 @@ def _unattached() -> str:
 
 
 def print_runs(
-    runs: list[RunView], *, total: int, columns: list[SearchField] | None = None, is_cut: bool = False
+    runs: list[RunView],
+    *,
+    total: int,
+    columns: list[SearchField] | None = None,
+    is_cut: bool = False,
+    depths: list[int] | None = None,
 ) -> None:
     """Print the table of runs; without `columns`, those that tell the runs apart; `is_cut`: by a limit."""
     console, settings = make_console(), Settings.resolve()
-    widest = max(len("name"), *(cell_len(fmt.clean(run.name)) for run in runs))
+    names = [
+        f"{'  ' * depth}{fmt.clean(run.name) or '-'}"
+        for depth, run in zip(depths or [0] * len(runs), runs, strict=True)
+    ]
+    widest = max(len("name"), *map(cell_len, names))
     name_width = min(widest, max(12, console.width // 4))
     state_width = max(len(str(run.state)) for run in runs) + (2 if is_unicode(console) else 0)
     durations = [fmt.duration(run.duration_s) for run in runs]
@@ -129,14 +144,14 @@ def print_runs(
     rows: list[list[str | Text]] = [
         [
             badge(console, run.state),
-            fmt.clean(run.name) or "-",
+            name,
             _linked_id(run, settings),
             fmt.age(run.age_s),
             shown_duration,
             *([Text(shown_lost, style="yellow")] if lost_width else []),
             *(col.cell(run, field, now_s=run.age_s + run.created_ns / 1e9) for field in columns),
         ]
-        for run, shown_duration, shown_lost in zip(runs, durations, lost, strict=True)
+        for run, name, shown_duration, shown_lost in zip(runs, names, durations, lost, strict=True)
     ]
     layout = [
         Column("state"),

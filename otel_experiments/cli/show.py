@@ -24,7 +24,7 @@ from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.artifact_table import print_artifacts
 from otel_experiments.cli.terminal.console import TerminalText, badge, is_unicode, make_console, state_style
 from otel_experiments.cli.terminal.log_lines import logged, plain_record, print_records
-from otel_experiments.cli.terminal.origin import origin_lines, plain_origin
+from otel_experiments.cli.terminal.origin import origin_lines, plain_origin, plain_relations
 from otel_experiments.cli.terminal.span_tree import plain_tree, print_tree
 from otel_experiments.cli.trace_url import trace_url_of
 from otel_experiments.model.run import RunFacts
@@ -144,6 +144,7 @@ def _plain_page(
         "summary": plain(view.summary),
         "params_changed": dict(view.params.changed),
         "started_from": plain_origin(view),
+        **plain_relations(view),
         "trace_url": trace_url,
         "snapshot": plain(view.snapshot.parts),
         "paused": {

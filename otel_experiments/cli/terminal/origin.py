@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from otel_experiments.cli.terminal.format import clean
+from otel_experiments.model.past import past_of
 from otel_experiments.query import RunView
 from otel_experiments.query.json_values import Plain
 from otel_experiments.semconv import attributes, values
+
+_MOST_ATTEMPTS = 5
+"""Of earlier attempts the latest ones are shown."""
 
 
 def plain_origin(run: RunView) -> dict[str, Plain] | None:
@@ -18,10 +23,42 @@ def plain_origin(run: RunView) -> dict[str, Plain] | None:
     return {"trace_id": link.trace_id, "span_id": link.span_id, "source": source}
 
 
+def plain_relations(run: RunView) -> dict[str, Plain]:
+    """Return as JSON has it which runs a run has to do with, and its attempts."""
+    fork = past_of(run.record).fork
+    return {
+        "children": [child.id for child in run.children],
+        "forked_from": None if fork is None else {"run_id": fork.run_id, "step": fork.step},
+        "attempts": [
+            {
+                "number": one.number,
+                "state": str(one.state),
+                "reason": one.reason,
+                "started_unix_nano": one.started_ns,
+                "ended_unix_nano": one.ended_ns,
+                "rewound_to": one.rewound_to,
+            }
+            for one in run.attempts
+        ],
+    }
+
+
 def origin_lines(run: RunView) -> Iterator[str]:
     """Yield a line for each step that leads to the run from outside."""
-    if run.record.parent_run_id is not None:
-        yield f"part of run {run.record.parent_run_id}"
+    if run.parent_id is not None:
+        yield f"part of run {run.parent_id}"
+    fork = past_of(run.record).fork
+    if fork is not None:
+        forked_from = run.forked_from
+        name = "not in this store" if forked_from is None else clean(forked_from.name)
+        yield f"fork of run {fork.run_id} ({name}) at step {fork.step:g}"
+    for attempt in run.attempts[:-1][-_MOST_ATTEMPTS:]:
+        reason = f": {clean(attempt.reason)}" if attempt.reason else ""
+        yield f"attempt {attempt.number} {attempt.state}{reason}"
+    if run.record.attempt > 1:
+        latest = run.attempts[-1]
+        rewound = "" if latest.rewound_to is None else f", from step {latest.rewound_to:g}"
+        yield f"attempt {latest.number}{rewound}; the time is that of all attempts"
     link = run.started_from
     if link is not None:
         source = link.attributes[attributes.ML_RUN_STARTED_FROM]

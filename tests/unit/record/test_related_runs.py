@@ -114,3 +114,86 @@ def test_the_beginning_of_an_id_names_a_parent(recording):
         ox.start_run("inner").finish()
 
     assert [run.name for run in ox.runs(f'parent == "{outer.id[:8]}"')] == ["inner"]
+
+
+def test_runs_are_listed_as_a_tree(recording, tmp_path):
+    """With --tree each run is below the one that it is part of, which is listed also where it does not match."""
+    from click.testing import CliRunner
+
+    from otel_experiments.cli.root import root
+
+    with ox.start_run("outer"):
+        with ox.start_run("inner-0"):
+            ox.start_run("leaf").finish()
+        ox.start_run("inner-1").finish()
+    ox.start_run("other").finish()
+    ox.shutdown()
+    answer = CliRunner().invoke(
+        root,
+        ["runs", "--tree", "--store", str(tmp_path / "experiments.db")],
+        prog_name="otel-experiments",
+        env={"COLUMNS": "200"},
+    )
+
+    names = [line.split("  ", 2)[1:] for line in answer.output.splitlines() if "succeeded" in line]
+    shown = [
+        line[line.index("succeeded") + 9 :] for line in answer.output.splitlines() if "succeeded" in line
+    ]
+    depths = {text.split()[0]: len(text) - len(text.lstrip()) for text in shown}
+    assert list(depths) == ["other", "outer", "inner-1", "inner-0", "leaf"], names
+    base = depths["outer"]
+    assert {name: depth - base for name, depth in depths.items()} == {
+        "other": 0, "outer": 0, "inner-1": 2, "inner-0": 2, "leaf": 4,
+    }  # fmt: skip
+
+    answer = CliRunner().invoke(
+        root,
+        ["runs", "--tree", "--where", 'name == "leaf"', "--store", str(tmp_path / "experiments.db")],
+        prog_name="otel-experiments",
+        env={"COLUMNS": "200"},
+    )
+    assert [name in answer.output for name in ("outer", "inner-0", "leaf", "inner-1", "other")] == [
+        True, True, True, False, False,
+    ]  # fmt: skip
+
+
+def test_show_tells_attempts_and_forks(recording, tmp_path):
+    """A page of a run says which attempt it is in, how the earlier ended, and what it is a fork of."""
+    import json
+
+    from click.testing import CliRunner
+
+    from otel_experiments.cli.root import root
+
+    run = ox.start_run("base")
+    run.log({"loss": 1.0}, step=5)
+    run.finish("failed", reason="no disk")
+    ox.start_run(resume=run.id, rewind_to=3).finish()
+    with ox.fork("base", step=2, name="forked"):
+        ox.start_run("part").finish()
+    ox.shutdown()
+
+    def show(name, *flags):
+        return (
+            CliRunner()
+            .invoke(
+                root,
+                ["show", name, *flags, "--store", str(tmp_path / "experiments.db")],
+                prog_name="otel-experiments",
+                env={"COLUMNS": "200"},
+            )
+            .output
+        )
+
+    page = show("base")
+    assert "attempt 1 failed: no disk" in page
+    assert "attempt 2, from step 3; the time is that of all attempts" in page
+    assert f"fork of run {run.id} (base) at step 2" in show("forked")
+    plain = json.loads(show("base", "--json"))
+    assert [(one["number"], one["state"], one["rewound_to"]) for one in plain["attempts"]] == [
+        (1, "failed", None), (2, "succeeded", 3.0),
+    ]  # fmt: skip
+    forked = json.loads(show("forked", "--json"))
+    assert forked["forked_from"] == {"run_id": run.id, "step": 2.0}
+    assert len(forked["children"]) == 1
+    assert plain["forked_from"] is None

@@ -1,0 +1,33 @@
+"""Runs in the order of a tree: each below the run that it is part of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from otel_experiments.query import RunView
+
+_MOST_ANCESTORS = 100
+"""Parents of parents that are followed: telemetry of other programs may go in a circle."""
+
+
+def in_tree_order(runs: Sequence[RunView]) -> list[tuple[int, RunView]]:
+    """Return the runs and the runs that they are part of, each with its depth, parents first and else in their order."""
+    known = {run.id: run for run in runs}
+    for run in runs:
+        parent = run.parent if run.parent_id not in known else None
+        for _ in range(_MOST_ANCESTORS):
+            if parent is None or parent.id in known:
+                break
+            known[parent.id] = parent
+            parent = parent.parent
+    below: dict[str | None, list[RunView]] = {}
+    for run in known.values():
+        is_root = run.parent_id is None or run.parent_id not in known
+        below.setdefault(None if is_root else run.parent_id, []).append(run)
+    ordered: list[tuple[int, RunView]] = []
+    waiting = [(0, run) for run in reversed(below.get(None, []))]
+    while waiting:
+        depth, run = waiting.pop()
+        ordered.append((depth, run))
+        waiting += [(depth + 1, child) for child in reversed(below.get(run.id, []))]
+    return ordered

@@ -1,0 +1,135 @@
+"""Sweeps whose trials run in processes of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import otel_experiments as ox
+from otel_experiments.errors import TrialError
+
+METHODS = ["fork", "spawn"]
+
+
+@pytest.fixture(autouse=True)
+def recording(tmp_path):
+    """Record into a store in the test's folder."""
+    ox.configure(store=tmp_path / "runs.db", system_metrics_s=0.0, experiment="digits")
+    yield
+    ox.shutdown()
+
+
+def train(run, config):
+    """Log and return what is a number, in this process."""
+    run.log({"loss": config["lr"]}, step=0)
+    return config["lr"], os.getpid()
+
+
+def fail_or_die(config):
+    """Raise, raise what cannot be pickled, or end the process, as the config says."""
+    if config["how"] == "raise":
+        raise ValueError("too deep")
+    if config["how"] == "odd":
+        raise _OddError(lambda: None)
+    if config["how"] == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return config["how"]
+
+
+class _OddError(Exception):
+    """Holds what cannot be sent."""
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_trials_run_in_other_processes_and_are_children_of_the_sweep(method):
+    """Each trial is recorded in a worker; the result is in the order of the configs."""
+    result = ox.sweep(
+        train, {"lr": [0.3, 0.1, 0.2, 0.4]}, workers=2, start_method=method, name="search", group="g"
+    )
+
+    assert [trial.state for trial in result] == ["succeeded"] * 4
+    assert [trial.returned[0] for trial in result] == [0.3, 0.1, 0.2, 0.4]
+    pids = {trial.returned[1] for trial in result}
+    assert os.getpid() not in pids
+    assert len(pids) <= 2
+    stored = ox.run("search")
+    assert {run.name for run in stored.children} == {f"search-00{number}" for number in range(4)}
+    assert {(run.experiment, run.group, run.state) for run in result.runs} == {("digits", "g", "succeeded")}
+    assert [run.metrics["loss"].last for run in result.runs] == [0.3, 0.1, 0.2, 0.4]
+    assert result.best("loss").config == {"lr": 0.1}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_worker_that_dies_takes_one_trial_with_it(method):
+    """The sweep goes on in another process, and says how the worker ended."""
+    configs = [{"how": how} for how in ("fine", "die", "raise", "odd", "good")]
+    result = ox.sweep(fail_or_die, configs, workers=2, start_method=method, name="search")
+
+    assert [str(trial.state) for trial in result] == ["succeeded", "lost", "failed", "failed", "succeeded"]
+    died, raised, odd = result.failed
+    assert isinstance(died.error, TrialError)
+    assert "with signal 9" in str(died.error)
+    assert (type(raised.error), str(raised.error)) == (ValueError, "too deep")
+    assert "fail_or_die" in raised.traceback
+    assert isinstance(odd.error, TrialError)
+    assert "_OddError, which cannot be sent between processes" in str(odd.error)
+    states = {run.name: str(run.state) for run in ox.run("search").children}
+    assert states == {
+        "search-000": "succeeded", "search-001": "lost", "search-002": "failed", "search-003": "failed",
+        "search-004": "succeeded",
+    }  # fmt: skip
+
+
+def test_the_first_exception_of_a_worker_can_end_the_sweep():
+    """With raise_on_error the trial's exception is raised here, and the other workers are stopped."""
+    with pytest.raises(ValueError, match="too deep"):
+        ox.sweep(
+            fail_or_die, [{"how": "raise"}] + [{"how": "fine"}] * 50, workers=2, start_method="fork", name="search",
+            raise_on_error=True,
+        )  # fmt: skip
+    assert ox.run("search").state == "failed"
+
+
+def test_what_cannot_be_sent_back_is_left_out():
+    """A trial that returns an open file or the like is done; what it returned is not there."""
+    result = ox.sweep(lambda config: lambda: config, {"a": [1, 2]}, workers=2, start_method="fork")
+    assert [(str(trial.state), trial.returned) for trial in result] == [("succeeded", None)] * 2
+
+
+def test_ctrl_c_ends_workers_and_cancels_their_trials(tmp_path):
+    """The sweep and the trials that are on are cancelled, no process is left, and the signal's exception is the program's."""
+    script = textwrap.dedent(
+        """
+        import os, signal, sys, threading
+        import otel_experiments as ox
+
+        def train(config):
+            print("on", os.getpid(), flush=True)
+            threading.Event().wait()
+
+        if __name__ == "__main__":
+            ox.configure(store="runs.db", system_metrics_s=0.0)
+            try:
+                ox.sweep(train, {"a": list(range(9))}, workers=2, start_method="fork", name="search")
+            except KeyboardInterrupt:
+                print("interrupted", flush=True)
+        """
+    )
+    (tmp_path / "search.py").write_text(script)
+    with subprocess.Popen(
+        [sys.executable, "search.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as program:
+        pids = [int(program.stdout.readline().split()[1]) for _ in range(2)]
+        os.killpg(program.pid, signal.SIGINT)
+        rest = program.stdout.read()
+    assert (program.returncode, rest.split()) == (0, ["interrupted"])
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    runs = ox.runs(store=tmp_path / "runs.db")
+    assert {(run.name, str(run.state)) for run in runs} == {
+        ("search", "cancelled"), ("search-000", "cancelled"), ("search-001", "cancelled"),
+    }  # fmt: skip
