@@ -21,8 +21,23 @@ LATEST: Final = "latest"
 _BACK: Final = re.compile(r"~[0-9]{1,18}\Z")
 
 
-def find_run(store: Store, wanted: str, *, location: str, with_removed: bool = False) -> Run:
-    """Return the run that a text means; `location` is the store's address in errors.
+def find_run(store: Store, wanted: str, *, location: str) -> Run:
+    """Return the run that a text means to who reads; `location` is the store's address in errors.
+
+    It means what `_found` says, and else the newest run whose name begins so.
+
+    Raises:
+        RunNotFoundError: there is none; the error lists what there is.
+        RunRemovedError: it was removed.
+        AmbiguousRunError: the ids of several runs begin so; the error lists them.
+    """
+    return _found(store, as_typed(wanted), location=location, takes_beginnings=True)
+
+
+def _found(
+    store: Store, wanted: str, *, location: str, with_removed: bool = False, takes_beginnings: bool = False
+) -> Run:
+    """Return the run that is called so, or whose id it is, or the only one whose id begins so.
 
     A name means an archived run only where no other one has it, and a removed run only `with_removed` where no kept one
     has it.
@@ -32,7 +47,6 @@ def find_run(store: Store, wanted: str, *, location: str, with_removed: bool = F
         RunRemovedError: it was removed.
         AmbiguousRunError: the ids of several runs begin so; the error lists them.
     """
-    wanted = as_typed(wanted)
     # An argument that was no valid text in the terminal's encoding names nothing that could be stored.
     is_text = bool(wanted) and not any("\ud800" <= character <= "\udfff" for character in wanted)
     exact = store.get_run(wanted) if is_text else None
@@ -40,6 +54,8 @@ def find_run(store: Store, wanted: str, *, location: str, with_removed: bool = F
     if is_text and not found:
         found = _counted_back(store, wanted, _LISTED) or _counted_back(store, wanted, _KEPT)
         found = found or _beginning(store, wanted)
+        if takes_beginnings and not found:
+            found = _named_so(store, wanted)
         removed = [] if found else _counted_back(store, wanted, _REMOVED)
         found = found or removed
     if not found:
@@ -59,7 +75,8 @@ def find_only_run(store: Store, wanted: str, *, location: str, with_removed: boo
         RunNotFoundError: there is none.
         AmbiguousRunError: several runs have the name, or ids that begin so.
     """
-    found = find_run(store, wanted, location=location, with_removed=with_removed)
+    wanted = as_typed(wanted)
+    found = _found(store, wanted, location=location, with_removed=with_removed)
     if wanted not in {found.run_id, ""} and found.name == wanted:
         seen: Visibility = _KEPT if found.removed_ns is None else _REMOVED
         _only(wanted, _named(store, wanted, seen, limit=2), location)
@@ -104,6 +121,12 @@ def _beginning(store: Store, wanted: str) -> list[Run]:
     """Return the runs whose ids begin so."""
     ids = store.resolve_run_ids(wanted)
     return [run for run in map(store.get_run, ids) if run is not None]
+
+
+def _named_so(store: Store, wanted: str) -> list[Run]:
+    """Return the newest run whose name begins so."""
+    where = Comparison(RunField("name"), "matches", rf"\A{re.escape(wanted)}")
+    return store.find_runs(RunQuery(where, limit=1, visibility=_LISTED))
 
 
 def _not_found(store: Store, wanted: str, location: str) -> RunNotFoundError:

@@ -132,6 +132,15 @@ def test_a_bundle_where_a_run_is_wanted_is_answered_with_how_it_is_read(reader):
         reader.run("x.oxb")
 
 
+def test_the_beginning_of_a_name_is_the_newest_run_that_is_called_so(reader):
+    """To who reads; who changes a run has to say which."""
+    begun = [run for run in reader.runs() if run.name.startswith("mlp")]
+    assert len(begun) > 1
+    assert reader.run("mlp").id == begun[0].id
+    with pytest.raises(RunNotFoundError, match="Did you mean 'mlp-"):
+        reader.only_run("mlp")
+
+
 def test_a_misspelt_run_is_met_with_a_suggestion(reader):
     """The nearest name is offered."""
     with pytest.raises(RunNotFoundError, match="Did you mean 'sgd-c'"):
@@ -139,10 +148,10 @@ def test_a_misspelt_run_is_met_with_a_suggestion(reader):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "meant"), [("mlp", ["mlp-a", "mlp-b"]), ("MLP-A", ["mlp-a"]), ("Lost", ["lost-d"])]
+    ("wanted", "meant"), [("MLP", ["mlp-a", "mlp-b"]), ("MLP-A", ["mlp-a"]), ("Lost", ["lost-d"])]
 )
-def test_the_beginning_of_a_name_is_met_with_the_names_that_begin_so(reader, wanted, meant):
-    """`show mlp` says which names begin with mlp, whatever the case."""
+def test_the_beginning_of_a_name_in_another_case_is_met_with_the_names_that_begin_so(reader, wanted, meant):
+    """`show MLP` says which names begin with mlp."""
     with pytest.raises(RunNotFoundError) as caught:
         reader.run(wanted)
 
