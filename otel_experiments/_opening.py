@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from os import PathLike
 
 from otel_experiments.collect.opening import WHOLE_TEXT, collected, earlier_damages, open_collected
-from otel_experiments.errors import IncompleteReadWarning, StoreReadOnlyError
+from otel_experiments.errors import ConfigurationError, IncompleteReadWarning
 from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query import Reader
@@ -80,13 +80,17 @@ def _for_edits(
     """Lend the store at `where` open for writing.
 
     Raises:
+        ConfigurationError: it lies on a network filesystem.
         StoreError: it cannot be written.
     """
     path = where.path
     if path is None:
         return nullcontext(store)
     if not is_bundle(path) and (is_network_filesystem(path.parent) if is_network is None else is_network):
-        raise StoreReadOnlyError(path=str(where), action="edit")
+        raise ConfigurationError(
+            f"Nothing can be edited in store {str(where)!r}: it lies on a network filesystem, where runs stay in journals.\n"
+            "  Copy the store and its journals to a disk of this machine, and edit it there."
+        )
     return open_store(path, create=False)
 
 

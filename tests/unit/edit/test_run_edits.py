@@ -11,6 +11,7 @@ from contextlib import closing
 import pytest
 
 import otel_experiments as ox
+from otel_experiments._opening import open_reader
 from otel_experiments._retention import Retention, apply_retention, plan_retention, shrink_store
 from otel_experiments.errors import (
     AmbiguousRunError,
@@ -313,6 +314,20 @@ def test_stores_that_take_nothing_say_so_and_stay_as_they_are(path, tmp_path):
     with open_store(path, read_only=True) as store, pytest.raises(StoreReadOnlyError):
         store.apply(WriteBatch(purges=[RunPurge(run_id(1), 1)]))
     assert ox.run(run_id(1), store=path).name == "base"
+
+
+def test_a_store_on_a_network_filesystem_is_not_edited(tmp_path):
+    """There the journals are the truth, and the error says what to do instead."""
+    path = tmp_path / "experiments.db"
+    ox.configure(store=path, network_filesystem=True, system_metrics_s=0, capture_git=False)
+    with ox.start_run("far"):
+        pass
+    ox.shutdown()
+    with open_reader(path, is_network=True) as reader:
+        (run,) = reader.runs()
+        with pytest.raises(ConfigurationError, match="network filesystem"):
+            run.rename("x")
+        assert [run.name for run in reader.runs()] == ["far"]
 
 
 def test_a_merge_brings_edits_and_marks_along(path, tmp_path):
