@@ -18,7 +18,7 @@ _ELSEWHERE = {
     "one run with an accepted one: otel-experiments golden compare": "compare diff cmp parallel",
     "One run, live or not: otel-experiments show RUN; its course: otel-experiments metrics RUN NAME; "
     "again every 2 s: watch otel-experiments runs": "tail watch follow log logs top status stat live",
-    "otel-experiments runs": "list ls ps run history jobs search find query filter",
+    "otel-experiments runs": "list ls ps history jobs search find query filter",
     "otel-experiments runs --where 'state == \"succeeded\"' (or failed, running, lost)": (
         "finished done completed succeeded failed crashed running lost"
     ),

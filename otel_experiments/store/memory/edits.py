@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -64,7 +64,11 @@ def count(contents: Contents, run_ids: frozenset[str]) -> RunContents:
     )
 
 
-def _purge(contents: Contents, purges: Iterable[RunPurge]) -> None:
+def _purge(contents: Contents, purges: Sequence[RunPurge]) -> None:
+    ids = {one.run_id for one in purges}
+    if not ids:
+        return
+    touched = {stored.run.experiment for run_id, stored in contents.runs.items() if run_id in ids}
     for one in purges:
         contents.purged[one.run_id] = max(one.time_ns, contents.purged.get(one.run_id, one.time_ns))
         _give_back(contents, one.run_id)
@@ -82,7 +86,8 @@ def _purge(contents: Contents, purges: Iterable[RunPurge]) -> None:
             key: record for key, record in contents.log_records.items() if record.run_id != run_id
         }
     used = {stored.run.experiment for stored in contents.runs.values()}
-    contents.experiments = {name: ns for name, ns in contents.experiments.items() if name in used}
+    for name in touched - used:
+        contents.experiments.pop(name, None)
 
 
 def _give_back(contents: Contents, run_id: str) -> None:
