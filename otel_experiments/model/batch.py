@@ -68,7 +68,8 @@ class Heartbeat:
 class ParamSet:
     """A parameter took a value; the latest `time_ns` wins, and stores keep earlier ones. `key` is dotted, `value` no mapping.
 
-    What a rank above 0 was told has its negative number for the time: it is the run's where no lower rank was told.
+    What a rank above 0 was told has its negative number for the time: it is the run's where no lower rank was told. Copies
+    of params on a received root span have negative times below all those.
     """
 
     run_id: str

@@ -45,6 +45,11 @@ class ParamField:
 
 
 @dataclass(frozen=True, slots=True)
+class SummaryField(ParamField):
+    """A value that the program set in the summary of its run, by dotted key; compared as a param is."""
+
+
+@dataclass(frozen=True, slots=True)
 class TagField:
     """A tag by key."""
 

@@ -68,8 +68,7 @@ _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 def _as_time(time_ns: int) -> datetime:
-    """Return a time of a param; what a rank was given at the start has the number of the rank for it."""
-    return _EPOCH + timedelta(microseconds=max(0, time_ns) // 1000)
+    return _EPOCH + timedelta(microseconds=time_ns // 1000)
 
 
 class ParamsView(Mapping[str, ParamValue]):

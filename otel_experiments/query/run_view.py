@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from otel_experiments.model.search import (
     RunFieldName,
     SearchField,
     SpanQuery,
+    SummaryField,
     TagField,
 )
 from otel_experiments.query.given_facts import GivenFacts
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from otel_experiments.model.attachment import TelemetryGroup
+    from otel_experiments.model.batch import ParamSet
     from otel_experiments.model.loss import Loss
     from otel_experiments.model.rank_config import RankDifference
     from otel_experiments.model.span import Link
@@ -182,6 +184,9 @@ class RunView(OneRunEdits, GivenFacts, RelatedRuns):
             field: what a search expression names, parsed by `parse_order`.
         """
         match field:
+            case SummaryField(key):
+                sets = self._page.store.summary_sets(self.id)
+                return next((one.value for one in sets if one.key == key), None)
             case ParamField(key):
                 return self.params.flat.get(key)
             case TagField(key):
@@ -239,8 +244,12 @@ class RunView(OneRunEdits, GivenFacts, RelatedRuns):
     @cached_property
     def params(self) -> ParamsView:
         """The parameters, nested as they were given; `.flat` has dotted keys."""
-        store = self._page.store
-        return ParamsView(self._page.params.get(self.id, {}), lambda: store.param_sets(self.id))
+        return ParamsView(self._page.params.get(self.id, {}), self._param_sets)
+
+    def _param_sets(self) -> list[ParamSet]:
+        """Return every value of the params; what has no time of its own is the run's from its start."""
+        found = self._page.store.param_sets(self.id)
+        return [one if one.time_ns >= 0 else replace(one, time_ns=self.created_ns) for one in found]
 
     @cached_property
     def summary(self) -> SummaryView:

@@ -35,6 +35,7 @@ from otel_experiments.model.search import (
     RunFieldName,
     SearchField,
     SearchValue,
+    SummaryField,
     TagField,
 )
 from otel_experiments.query.closest import closest
@@ -44,14 +45,14 @@ from otel_experiments.query.search_value import UnfitValueError, field_kind, fit
 
 RUN_FIELDS: tuple[str, ...] = get_args(RunFieldName)
 METRIC_STATS: tuple[str, ...] = get_args(MetricStat)
-_NAMESPACES = ("params", "metrics", "tags")
+_NAMESPACES = ("params", "metrics", "tags", "summary")
 _FUNCTIONS = ("isnan", "exists")
 _METHODS = ("contains", "matches")
 _ALIASES = {"id": "run_id", "config": "params", "parent": "parent_run_id"}
 """Names that people bring along, and that mean one thing only."""
 _ELSEWHERE = {
     "param": "params", "parameters": "params", "hparams": "params", "hyperparameters": "params", "hyperparams": "params",
-    "args": "params", "cfg": "params", "metric": "metrics", "summary": "metrics", "history": "metrics", "tag": "tags",
+    "args": "params", "cfg": "params", "metric": "metrics", "history": "metrics", "tag": "tags",
     "status": "state", "time": "duration", "runtime": "duration", "start_time": "started", "end_time": "ended",
     "title": "name", "project": "experiment", "error": "error_type",
 }  # fmt: skip
@@ -350,7 +351,9 @@ class _Parser:
             )
         if namespace == "metrics":
             return MetricField(key)
-        return ParamField(key) if namespace == "params" else TagField(key)
+        if namespace == "tags":
+            return TagField(key)
+        return ParamField(key) if namespace == "params" else SummaryField(key)
 
     def _metric(self, parts: list[tuple[str | tuple[str, str], ast.expr]]) -> MetricField:
         (first, at), *rest = parts

@@ -21,6 +21,7 @@ from otel_experiments.model.search import (
     RunField,
     SearchField,
     SearchValue,
+    SummaryField,
     TagField,
 )
 
@@ -30,6 +31,8 @@ def format_field(field: SearchField) -> str:
     match field:
         case RunField(name):
             return name
+        case SummaryField(key):
+            return f"summary[{_quote(key)}]"
         case ParamField(key):
             return f"params[{_quote(key)}]"
         case TagField(key):

@@ -30,6 +30,7 @@ from otel_experiments.model.search import (
     RunFieldName,
     RunQuery,
     SearchField,
+    SummaryField,
     TagField,
 )
 from otel_experiments.query.closest import closest
@@ -193,6 +194,8 @@ class SearchTeller:
             yield from map(ParamField, params)
         for series in self._store.series(run_ids).values():
             yield from (MetricField(one.key.name) for one in series)
+        for run_id in run_ids:
+            yield from (SummaryField(one.key) for one in self._store.summary_sets(run_id))
         for tags in self._store.tags(run_ids).values():
             yield from map(TagField, tags)
 
@@ -200,6 +203,8 @@ class SearchTeller:
 def short(field: SearchField) -> str:
     """Return the field as a person types it: quoted only where it has to be."""
     match field:
+        case SummaryField(key) if _is_plain(key):
+            return f"summary.{key}"
         case ParamField(key) if _is_plain(key):
             return f"params.{key}"
         case TagField(key) if _is_plain(key):

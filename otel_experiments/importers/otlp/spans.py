@@ -17,6 +17,9 @@ from otel_experiments.model.span import AttributeValue, Span, StatusCode
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.values import MlOperationName, MlRunResult
 
+_LONG_AGO_NS: Final = 2**62
+"""A root span has copies of params, often cut: they are no value that a param had, and anything said of the param wins. So
+they have negative times, as what ranks say has, in the order of the spans."""
 _STATES: Final = {
     MlRunResult.SUCCESS: RunState.SUCCEEDED,
     MlRunResult.FAILURE: RunState.FAILED,
@@ -82,9 +85,10 @@ def _names_run(span: Span, identity: Identity) -> bool:
 def _add_root(batch: WriteBatch, root: Span, identity: Identity, host: str) -> None:
     """Add what a root span says. The events of the run say it more exactly, and later: they win."""
     run_id, said_ns = identity.run_id, max(0, root.start_ns - 1)
+    copied_ns = said_ns // 2 - _LONG_AGO_NS
     for key, value in root.attributes.items():
         if key.startswith(_PARAM):
-            batch.params.append(ParamSet(run_id, key.removeprefix(_PARAM), _param(value), said_ns))
+            batch.params.append(ParamSet(run_id, key.removeprefix(_PARAM), _param(value), copied_ns))
         elif key.startswith(_TAG) and isinstance(value, str):
             batch.tags.append(TagSet(run_id, key.removeprefix(_TAG), value, said_ns))
     if root.end_ns is None:

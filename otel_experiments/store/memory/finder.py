@@ -12,6 +12,7 @@ from otel_experiments.model.search import (
     RunField,
     RunQuery,
     SearchField,
+    SummaryField,
     TagField,
 )
 from otel_experiments.store.memory.artifacts import artifact_count
@@ -73,6 +74,9 @@ class Finder:
                 return run_value(
                     stored.run, name, state=state, is_placeholder=stored.is_placeholder, artifact_count=count
                 )
+            case SummaryField(key):
+                one = self._contents.labels.summaries.get((run_id, key))
+                return MISSING if one is None else one.value
             case ParamField(key):
                 param = self._contents.labels.params.get((run_id, key))
                 return MISSING if param is None else param.value

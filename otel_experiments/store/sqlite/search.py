@@ -29,6 +29,7 @@ from otel_experiments.model.search import (
     ParamField,
     RunField,
     SearchField,
+    SummaryField,
     TagField,
 )
 from otel_experiments.store.semantics.search import comparable, kind_of
@@ -165,7 +166,7 @@ class Statement:
                 )
                 value = f"coalesce({alias}.value_bool, {alias}.value_number, nullif({alias}.value_text, ''))"
                 return [kind, value], (
-                    f"left join params {alias} on {alias}.run_id = runs.run_id and {alias}.key = {bound}"
+                    f"left join {_table(wanted)} {alias} on {alias}.run_id = runs.run_id and {alias}.key = {bound}"
                 )
             case MetricField(stat=stat):
                 source = self._metric(wanted, f"{_STATS[stat].expression} as found")
@@ -187,8 +188,8 @@ class Statement:
         source = self._metric(wanted, f"{stat.expression} as found, {stat.exists} as is_there")
         return f"runs.run_id in (select run_id from ({source}) where is_there and {condition})"
 
-    def _param_where(self, key: str, condition: str) -> str:
-        return f"runs.run_id in (select run_id from params where key = {self.bind(key)} and {condition})"
+    def _param_where(self, wanted: ParamField, condition: str) -> str:
+        return f"runs.run_id in (select run_id from {_table(wanted)} where key = {self.bind(wanted.key)} and {condition})"
 
     def _tag_where(self, key: str, condition: str) -> str:
         return f"runs.run_id in (select run_id from tags where key = {self.bind(key)} and {condition})"
@@ -201,8 +202,8 @@ class Statement:
                 if name in _NUMBER_COLUMNS:
                     return f"({_NUMBER_COLUMNS[name]}) is not null"
                 return f"ifnull({_TEXT_COLUMNS[name]} <> '', 0)"
-            case ParamField(key):
-                return self._param_where(key, "1")
+            case ParamField():
+                return self._param_where(wanted, "1")
             case TagField(key):
                 return self._tag_where(key, "value is not null")  # a removed tag is NULL
             case MetricField():
@@ -217,9 +218,9 @@ class Statement:
 
     def _is_nan(self, wanted: SearchField) -> str:
         match wanted:
-            case ParamField(key):
+            case ParamField():
                 return self._param_where(
-                    key,
+                    wanted,
                     "type = 'float' and value_number is null and value_text is null and value_bool is null",
                 )
             case MetricField():
@@ -243,31 +244,31 @@ class Statement:
             case MetricField():
                 condition = self._numeric("found", comparison)
                 return condition if condition == _FALSE else self._metric_where(comparison.field, condition)
-            case ParamField(key):
-                return self._param_comparison(key, comparison)
+            case ParamField():
+                return self._param_comparison(comparison.field, comparison)
 
-    def _param_comparison(self, key: str, comparison: Comparison) -> str:
+    def _param_comparison(self, field: ParamField, comparison: Comparison) -> str:
         if comparison.operator == "contains":
-            return self._param_contains(key, comparison.value)
+            return self._param_contains(field, comparison.value)
         conditions = [
             self._numeric("value_number", comparison),
             self._textual("value_text", comparison),
             self._other(comparison, kind="bool"),
             self._other(comparison, kind="null"),
         ]
-        places = [self._param_where(key, condition) for condition in conditions if condition != _FALSE]
+        places = [self._param_where(field, condition) for condition in conditions if condition != _FALSE]
         return _joined(" or ", places, empty=_FALSE)
 
-    def _param_contains(self, key: str, wanted: object) -> str:
+    def _param_contains(self, field: ParamField, wanted: object) -> str:
         in_list = self._param_where(
-            key,
+            field,
             "value_number is null and value_text is null and type = 'list' "
             f"and ox_list_contains(cast(value_json as blob), {self.bind(dump_value(wanted))})",
         )
         if not isinstance(wanted, str):
             return in_list
         in_text = self._param_where(
-            key, f"value_text is not null and instr(value_text, {self.bind(wanted)}) > 0"
+            field, f"value_text is not null and instr(value_text, {self.bind(wanted)}) > 0"
         )
         return f"({in_text} or {in_list})"
 
@@ -321,3 +322,8 @@ def _number(value: Literal_) -> float | None:
 
 def _joined(operator: str, conditions: Sequence[str], *, empty: str) -> str:
     return f"({operator.join(conditions)})" if conditions else empty
+
+
+def _table(wanted: ParamField) -> str:
+    """Return the table of a field with the columns of params."""
+    return "summaries" if isinstance(wanted, SummaryField) else "params"

@@ -131,6 +131,11 @@ def shown_of(reader):
         found[view.id] = {
             "record": plain(record),
             "params": plain(view.params.flat),
+            "changed": {
+                key: plain([one.value for one in view.params.history(key)]) for key in view.params.flat
+            },
+            "summary": plain(view.summary.given),
+            "definitions": ordered(reader.store.metric_definitions(view.id)),
             "tags": view.tags,
             "losses": ordered(view.losses),
             "ranks": ordered(view.rank_differences),
@@ -213,7 +218,12 @@ def train(log_step=lambda run, step: run.log({"loss": 1 / (step + 1), "acc": ste
         run.log({"odd": math.inf, "val": -0.0}, step=-1, phase="val")
         run.log_params({"late": {"yes": True}, "big": 2**40})
         run.set_tags({"gone": None, "late": "tag"})
-        run.define_metric("a*", direction="max")
+        run.define_metric("a*", direction="max", step_metric="loss", summary="min,last", hidden=True)
+        run.summary.update({"best": 0.5, "deep": {"note": "a text", "list": [1, None]}})
+        run.summary["best"] = 0.25
+        run.config.lr = 0.01
+        run.config.update({"lr": 0.1})
+        run.log({"odd": 1.0}, time=time.time() + 0.5, phase="timed")
         with run.stage("fit"), run.epoch(0):
             run.emit("custom.event", {"deep": [1, {"x": 2.5}]}, {"kind": "test"})
         run.pause()

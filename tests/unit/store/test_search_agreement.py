@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_experiments.model.artifact import ArtifactLogged
-from otel_experiments.model.batch import MetricDefinition, ParamSet, RunStateChange, TagSet, WriteBatch
+from otel_experiments.model.batch import (
+    MetricDefinition,
+    ParamSet,
+    RunStateChange,
+    SummarySet,
+    TagSet,
+    WriteBatch,
+)
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.search import (
@@ -27,6 +34,7 @@ from otel_experiments.model.search import (
     RunField,
     RunQuery,
     SearchField,
+    SummaryField,
     TagField,
 )
 from otel_experiments.store import Store, open_store
@@ -53,6 +61,7 @@ phases = st.sampled_from([None, "", "train", "val"])
 fields: st.SearchStrategy[SearchField] = st.one_of(
     st.builds(RunField, st.sampled_from(RUN_FIELDS)),
     st.builds(ParamField, keys),
+    st.builds(SummaryField, st.sampled_from(["p.r", "q.r.r", "missing"])),
     st.builds(TagField, keys),
     st.builds(MetricField, names, st.sampled_from(STATS), phases),
 )
@@ -105,6 +114,7 @@ def batches(draw: st.DrawFn) -> WriteBatch:
         batch.state_changes.append(RunStateChange(run_id, RunState.FAILED, 10**10, draw(texts), draw(texts)))
     for run_id, key, value in draw(st.lists(st.tuples(run_ids, keys, values), max_size=12)):
         batch.params.append(ParamSet(run_id, key, value, 1))
+        batch.summaries.append(SummarySet(run_id, f"{key}.r", value, 1))
     for run_id, key, value in draw(st.lists(st.tuples(run_ids, keys, texts | st.none()), max_size=6)):
         batch.tags.append(TagSet(run_id, key, value, 1))
     for run_id, name, digit, role in draw(
