@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -11,6 +12,8 @@ from otel_experiments.model.run import ParamValue
 
 if TYPE_CHECKING:
     from otel_experiments.model.batch import ParamSet
+    from otel_experiments.model.run import Run
+    from otel_experiments.store import Store
 
 
 def nest(flat: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
@@ -69,6 +72,12 @@ _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 def _as_time(time_ns: int) -> datetime:
     return _EPOCH + timedelta(microseconds=time_ns // 1000)
+
+
+def dated(store: Store, run: Run) -> list[ParamSet]:
+    """Return all values of a run's params, those without a time of their own with that at which the run was made."""
+    sets = store.param_sets(run.run_id)
+    return [one if one.time_ns >= 0 else replace(one, time_ns=run.created_ns) for one in sets]
 
 
 class ParamsView(Mapping[str, ParamValue]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from otel_experiments.model.search import (
 )
 from otel_experiments.query.given_facts import GivenFacts
 from otel_experiments.query.metrics_view import MetricsView
-from otel_experiments.query.params_view import ParamsView
+from otel_experiments.query.params_view import ParamsView, dated
 from otel_experiments.query.record_lists import InstrumentPointList, LogRecordList
 from otel_experiments.query.related_runs import RelatedRuns
 from otel_experiments.query.run_edits import OneRunEdits
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from otel_experiments.model.attachment import TelemetryGroup
-    from otel_experiments.model.batch import ParamSet
     from otel_experiments.model.loss import Loss
     from otel_experiments.model.rank_config import RankDifference
     from otel_experiments.model.span import Link
@@ -244,12 +243,7 @@ class RunView(OneRunEdits, GivenFacts, RelatedRuns):
     @cached_property
     def params(self) -> ParamsView:
         """The parameters, nested as they were given; `.flat` has dotted keys."""
-        return ParamsView(self._page.params.get(self.id, {}), self._param_sets)
-
-    def _param_sets(self) -> list[ParamSet]:
-        """Return every value of the params; what has no time of its own is the run's from its start."""
-        found = self._page.store.param_sets(self.id)
-        return [one if one.time_ns >= 0 else replace(one, time_ns=self.created_ns) for one in found]
+        return ParamsView(self._page.params.get(self.id, {}), lambda: dated(self._page.store, self._run))
 
     @cached_property
     def summary(self) -> SummaryView:

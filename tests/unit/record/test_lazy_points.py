@@ -93,6 +93,18 @@ def test_lazy_values_come_in_the_order_of_the_calls(forgiving):
     assert points("b") == [(step, -step) for step in range(300)]
 
 
+def test_the_end_waits_for_what_is_not_fetched(forgiving, held):
+    """A value that comes while the run ends is in it."""
+    opener = threading.Timer(0.2, Held.gate.set)
+    with ox.start_run("r") as run:
+        run.log({"a": held(1.0)}, lazy=True)
+        run.log({"a": held(2.0)}, lazy=True)
+        opener.start()
+
+    assert points("a") == [(0, 1.0), (1, 2.0)]
+    assert ox.run("r").losses == []
+
+
 def test_what_is_not_fetched_in_time_is_counted(configure, held, caplog):
     """A device that does not answer holds up no end; what it did not give is told."""
     configure(on_error="log", exit_timeout_s=0.2)

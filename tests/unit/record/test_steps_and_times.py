@@ -48,6 +48,7 @@ def test_a_given_step_moves_the_counter_and_stays(forgiving):
         run.log({"a": 2.0})
         run.log({"a": 3.0})
         run.log({"old": 1.0}, step=2)
+        assert run.next_step("any") == 12
         run.log({"a": 4.0}, step=20, commit=True)
         run.log({"a": 5.0})
         run.log({"a": 6.0}, step="x")

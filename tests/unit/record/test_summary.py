@@ -35,14 +35,19 @@ def test_a_definition_says_which_statistics_a_summary_has(forgiving):
         run.define_metric("val/acc", summary="best,mean", goal="maximize")
         run.define_metric("secret", summary="none")
         run.define_metric("plain", summary="copy")
+        run.define_metric("l*", summary="max")
+        run.define_metric("[a-k]r", summary="mean")
+        run.define_metric("[a-z]r", summary="min")
+        run.log({"lr": 0.5})
         for value in (2.0, 1.0, 3.0):
             run.log({"loss": value, "val/loss": value, "val/acc": value, "secret": value, "plain": value})
 
     assert dict(ox.run("r").summary) == {
-        "loss": {"last": 3.0, "first": 2.0},
+        "loss": {"max": 3.0},
         "val/loss": {"min": 1.0},
         "val/acc": {"best": 3.0, "mean": 2.0},
         "plain": 3.0,
+        "lr": {"min": 0.5},
     }
 
 
