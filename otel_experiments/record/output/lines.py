@@ -19,13 +19,18 @@ _MOVE: Final = re.compile(r"(\n|\r|\x1b\[\d{0,4}[ABEFK])")
 
 
 class Lines:
-    """The lines of one stream, as one thread writes them; nothing in it takes a lock, so a signal handler may write too."""
+    """The lines of one stream; nothing in it takes a lock, so a signal handler may write too."""
 
     __slots__ = ("_rest", "_screen")
 
     def __init__(self) -> None:
         self._rest = ""
         self._screen: _Screen | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits for the end of a line."""
+        return not self._rest and self._screen is None
 
     def feed(self, text: str) -> str | None:
         """Take what was written; return the lines that are whole now, without the last line break. None: there are none."""

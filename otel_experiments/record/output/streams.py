@@ -4,8 +4,8 @@ The stream stays the object that it is: `isatty`, `fileno`, `encoding`, `buffer`
 program's. Only its attribute `write` is another one meanwhile, which `print`, `logging` and `writelines` look up at each call.
 It calls the stream's own first, so what the program sees, exceptions included, is what it would see without us.
 
-A line is in the journal when the call that ended it returns. Until then it waits, for each thread by itself, so that lines
-of threads do not mix. No lock is taken: a signal handler, `__del__` and a forked child print as well.
+A line is in the journal when the call that ended it returns. Until then it waits; where another thread prints meanwhile, its line
+waits by itself, so that lines of threads do not mix. No lock is taken: a signal handler, `__del__` and a forked child print as well.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _NAMES: Final[tuple[Stream, ...]] = ("stdout", "stderr")
 _DESCRIPTORS: Final = {"stdout": 1, "stderr": 2}
+_MOVES: Final = ("\r", "\x1b[")
 _get_ident = threading.get_ident
 
 
@@ -36,7 +37,9 @@ class _Copy:
     def __init__(self, name: Stream, stream: Any) -> None:  # a stream of any class
         self.name = name
         self.stream = stream
-        self.lines: dict[int, Lines] = {}
+        self._lines = Lines()
+        self._owner = 0
+        self._others: dict[int, Lines] = {}
         self._before = vars(stream).get("write")
         self.own_write: Callable[..., Any] = stream.write
         self._write = _copying(self, self.own_write)
@@ -53,15 +56,38 @@ class _Copy:
 
     def keep_rest(self, *, thread: int | None = None) -> None:
         """Write down what no line break has ended, of all threads or of one."""
-        for lines in list(self.lines.values()) if thread is None else [self.lines.get(thread)]:
-            rest = lines.take_rest() if lines is not None else None
+        for lines in (
+            [self._lines, *list(self._others.values())] if thread is None else [self.lines_of(thread)]
+        ):
+            rest = lines.take_rest()
             if rest is not None:
                 _keep(self.name, rest)
+
+    def lines_of(self, thread: int, text: str = "") -> Lines:
+        """Return where what a thread writes goes: its own line where another thread has begun one.
+
+        What begins with a movement of the cursor goes on with what is there, as threads that draw a display do.
+        """
+        own = self._others.get(thread)
+        if own is not None:
+            if not own.is_empty:
+                return own
+            self._others.pop(thread, None)
+        if thread == self._owner or self._lines.is_empty or text.startswith(_MOVES):
+            self._owner = thread
+            return self._lines
+        own = self._others[thread] = Lines()
+        return own
+
+    def forget(self) -> None:
+        """Forget what was begun: in a forked child it is the parent's."""
+        self._lines = Lines()
+        self._others.clear()
 
 
 def _copying(copy: _Copy, write: Callable[..., Any]) -> Callable[..., Any]:
     """Return a `write` that copies what the stream's own has taken."""
-    name, waiting = copy.name, copy.lines
+    name, lines_of = copy.name, copy.lines_of
 
     def write_and_copy(*given: Any, **named: Any) -> Any:
         inner = _inside.get(_get_ident()) if _is_layered else None
@@ -78,11 +104,8 @@ def _copying(copy: _Copy, write: Callable[..., Any]) -> Callable[..., Any]:
                 _inside.pop(_get_ident(), None)
         if active_runs and given and isinstance(given[0], str):
             try:
-                caller = _get_ident()
-                lines = waiting.get(caller)
-                if lines is None:
-                    lines = waiting[caller] = Lines()
-                whole = lines.feed(given[0])
+                text = given[0]
+                whole = lines_of(_get_ident(), text).feed(text)
                 if whole is not None:
                     _keep(name, whole)
             except Exception as error:  # it would come out of the program's `print`
@@ -198,7 +221,7 @@ def _reset_in_child() -> None:
     _outputs.clear()
     _inside.clear()
     for copy in _copies:
-        copy.lines.clear()
+        copy.forget()
 
 
 at_fork(after_in_child=_reset_in_child)
