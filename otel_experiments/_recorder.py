@@ -335,7 +335,11 @@ class RecorderParts:
                 place = replace(place, run_id=run_id)
             if run_id and place is None:
                 before = unknown_run(run_id)
-            offered = take_offered(os.environ) if place is None and not run_id else None
+            offered = (
+                take_offered(os.environ, store=self.pipeline.store_path)
+                if place is None and not run_id
+                else None
+            )
             if offered is not None:
                 return create_run(self.pipeline, spec, offered=offered)
         return create_run(self.pipeline, spec, before=before, rank=place)

@@ -110,6 +110,7 @@ def _record(pipeline: Pipeline, run: RunParts, folder: Path, command: Sequence[s
     offer = Offer(
         folder / core.id,
         OfferedRun(
+            str(pipeline.store_path),
             core.id,
             f"{context.span_id:016x}",
             core.name,

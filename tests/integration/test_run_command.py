@@ -81,6 +81,18 @@ def test_the_first_run_of_the_program_goes_on_with_it(folder):
     assert first.started_from is None
 
 
+def test_a_program_with_a_store_of_its_own_has_a_run_of_its_own(folder):
+    """A program that records elsewhere goes on with nothing: its run is there, and ours is here with exit code and output."""
+    (folder / "train.py").write_text(TRAINING.replace("with", "ox.configure(store='own.db')\nwith", 1))
+
+    code, out, _ = finish(folder, sys.executable, "train.py", options=("--name", "ours"))
+
+    run = only_run(folder)
+    assert code == 0
+    assert (run.name, str(run.state), run.output.text) == ("ours", "succeeded", out)
+    assert ox.run("mine", store=folder / "own.db").id != run.id
+
+
 def test_a_program_that_dies_after_its_run_has_failed(folder):
     """The exit code says more than a run that had ended well before it."""
     (folder / "train.py").write_text(f"{TRAINING}raise SystemExit(5)\n")

@@ -25,9 +25,11 @@ _RUN_ID: Final = re.compile(r"[0-9a-f]{32}")
 class OfferedRun:
     """What the process that takes the run has to know of it.
 
-    `started_from` is the `TRACEPARENT` that `otel-experiments run` was started with itself; empty without one.
+    `store` is the path of its store. `started_from` is the `TRACEPARENT` that `otel-experiments run` was started with
+    itself; empty without one.
     """
 
+    store: str
     run_id: str
     root_span_id: str
     name: str
@@ -59,17 +61,19 @@ class Offer:
         return True
 
 
-def take_offered(environ: Mapping[str, str]) -> OfferedRun | None:
-    """Take the run that `environ` offers; None where it offers none, or another process was first."""
+def take_offered(environ: Mapping[str, str], *, store: Path | None) -> OfferedRun | None:
+    """Take the run that `environ` offers; None where it offers none of this store, or another process was first."""
     path = environ.get(OFFER_VARIABLE)
     if not path:
         return None
     try:
         told = json.loads(Path(path).read_text())
         offered = OfferedRun(**told)
+        if offered.store != str(store) or _RUN_ID.fullmatch(offered.run_id) is None:
+            return None
         os.unlink(path)  # noqa: PTH108 - the one call that says who was first
     except (OSError, ValueError, TypeError) as error:  # it is gone, or no file of ours
         if is_interruption(error):
             raise
         return None
-    return offered if _RUN_ID.fullmatch(str(offered.run_id)) else None
+    return offered
