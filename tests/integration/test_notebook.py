@@ -6,6 +6,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+import otel_experiments as ox
+
 RECORD = """
 import math
 import otel_experiments as ox
@@ -40,6 +42,27 @@ CELLS = {
     "span": "ox.run('lr-0.1').spans[0]",
     "lists": "[ox.run('lr-0.1').spans[0], ox.run('lr-0.1').log_records[0], ox.run('lr-0.1').record]",
 }
+
+
+def test_what_cells_print_is_in_the_run(tmp_path, monkeypatch):
+    """A cell shows what it prints as without us, and the run that is on has it."""
+    monkeypatch.setenv("OTEL_EXPERIMENTS_CAPTURE_OUTPUT", "python")
+    sources = (
+        "import sys\nimport otel_experiments as ox\nox.configure(store='runs.db', quiet=True)\nrun = ox.start_run('a')",
+        "print('epoch 1')\nprint('bad', file=sys.stderr)",
+        "run.finish()\nprint('outside')",
+    )
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+
+    NotebookClient(
+        made, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+
+    shown = [[(output.name, output.text) for output in cell.outputs] for cell in made.cells]
+    assert sorted(shown[1]) == [("stderr", "bad\n"), ("stdout", "epoch 1\n")]
+    assert shown[2] == [("stdout", "outside\n")]
+    found = ox.run("a", store=tmp_path / "runs.db").output
+    assert (found.stdout, found.stderr) == ("epoch 1\n", "bad\n")
 
 
 @pytest.fixture(scope="module")
