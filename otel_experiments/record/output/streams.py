@@ -40,14 +40,23 @@ class _Copy:
         self._lines = Lines()
         self._owner = 0
         self._others: dict[int, Lines] = {}
-        self._before = vars(stream).get("write")
-        self.own_write: Callable[..., Any] = stream.write
+        self.renew()
+
+    def renew(self) -> None:
+        """Give the stream the `write` that copies, over the one that it has now."""
+        self._before = vars(self.stream).get("write")
+        self.own_write: Callable[..., Any] = self.stream.write
         self._write = _copying(self, self.own_write)
-        stream.write = self._write
+        self.stream.write = self._write
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the stream has the `write` that copies."""
+        return vars(self.stream).get("write") is self._write
 
     def let_go(self) -> None:
         """Give the stream its `write` back, unless somebody has replaced it since: theirs goes on calling ours."""
-        if vars(self.stream).get("write") is not self._write:
+        if not self.is_in_place:
             return
         if self._before is None:
             del self.stream.write
@@ -140,6 +149,14 @@ def write_of(stream: Any) -> Callable[[str], object]:  # as above
 def copy_instead(run: RunPort) -> None:
     """Copy the streams for a run whose descriptors cannot be taken."""
     _copied_instead.add(run.id)
+
+
+def renew_streams(_: object = None) -> None:
+    """Copy again after IPython has put back, at the end of a cell, the `write` that a stream had at its beginning."""
+    for copy in _copies:
+        with Swallowing(Exception):  # whatever a program has put there
+            if not copy.is_in_place:
+                copy.renew()
 
 
 def look_again() -> None:

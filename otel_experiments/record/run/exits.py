@@ -15,6 +15,7 @@ import threading
 from types import FrameType
 from typing import Final
 
+from otel_experiments.record.output.streams import renew_streams
 from otel_experiments.record.pipeline.pipeline import Pipeline
 from otel_experiments.record.run.last_exception import find_notebook
 from otel_experiments.record.run.parts import RunParts, active_parts
@@ -63,6 +64,7 @@ def watch_process() -> None:
     events = getattr(find_notebook(), "events", None)
     if events is not None:
         events.register("post_run_cell", _look_at_cell)
+        events.register("pre_run_cell", renew_streams)
 
 
 def _look_at_cell(_: object = None) -> None:
