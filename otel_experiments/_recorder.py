@@ -25,7 +25,7 @@ from otel_experiments.process.paths import is_folder
 from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.guard import logger
-from otel_experiments.record.base.offered_run import take_offered
+from otel_experiments.record.base.offered_run import OfferedRun, take_offered
 from otel_experiments.record.base.other_trackers import start_words
 from otel_experiments.record.base.propagation import Membership, read_membership
 from otel_experiments.record.base.ranks import RanksMode, checked_mode, find_rank
@@ -325,6 +325,7 @@ class RecorderParts:
     ) -> Run:
         """Start a run, or go on with `before`; `run_id` is the id of a new one."""
         experiment, place = spec.experiment or self.settings.experiment, None
+        known: Before | OfferedRun | None = before
         if before is None:
             membership = read_membership(os.environ)
             if membership is not None and membership.run_id not in active_runs:
@@ -333,16 +334,10 @@ class RecorderParts:
             place = find_rank(os.environ, experiment, spec.name, mode)
             if run_id and place is not None:
                 place = replace(place, run_id=run_id)
-            if run_id and place is None:
-                before = unknown_run(run_id)
-            offered = (
-                take_offered(os.environ, store=self.pipeline.store_path)
-                if place is None and not run_id
-                else None
-            )
-            if offered is not None:
-                return create_run(self.pipeline, spec, offered=offered)
-        return create_run(self.pipeline, spec, before=before, rank=place)
+            if place is None:
+                store = self.pipeline.store_path
+                known = unknown_run(run_id) if run_id else take_offered(os.environ, store=store)
+        return create_run(self.pipeline, spec, before=known, rank=place)
 
     def join_as_worker(
         self,

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -31,10 +31,12 @@ from otel_experiments.record.run.hand_over import hand_over
 from otel_experiments.record.run.parts import RunParts, parts_of
 
 if TYPE_CHECKING:
+    from otel_experiments.journal.output import Stream
     from otel_experiments.record.pipeline.pipeline import Pipeline
 
 _STOPPED_BY: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 _SIGNALLED: Final = 128
+_STREAMS: Final[tuple[tuple[int, Stream], ...]] = ((1, "stdout"), (2, "stderr"))
 
 
 class _Ending(NamedTuple):
@@ -80,9 +82,12 @@ def command(
         _seem(command)
         pipeline = configure(store=named_store(ctx), capture_output="off")
         given = dict(tag.partition("=")[::2] for tag in tags)
-        run = start_run(name, experiment=experiment, tags=given or None, ranks="separate")
-        with tempfile.TemporaryDirectory(prefix="otel-experiments-run-") as folder:
-            code = _record(pipeline, parts_of(active_runs[run.id]), Path(folder), command, output)
+        if not pipeline.settings.enabled:
+            code = _follow(Command(command, os.environ, ()), (), pipeline)[1]
+        else:
+            run = start_run(name, experiment=experiment, tags=given or None, ranks="separate")
+            with tempfile.TemporaryDirectory(prefix="otel-experiments-run-") as folder:
+                code = _record(pipeline, parts_of(active_runs[run.id]), Path(folder), command, output)
     except NotStartedError as error:
         click.echo(
             f"{clean(command[0])!r} was not started: {error.why}.\n"
@@ -106,30 +111,15 @@ def _record(pipeline: Pipeline, run: RunParts, folder: Path, command: Sequence[s
     """Run the command, and end its run; return the exit code."""
     core = run.core
     face = core.face
-    context = core.otel_span.get_span_context()
-    offer = Offer(
-        folder / core.id,
-        OfferedRun(
-            str(pipeline.store_path),
-            core.id,
-            f"{context.span_id:016x}",
-            core.name,
-            core.experiment,
-            core.identity.parent_run_id,
-            os.environ.get(TRACEPARENT_VARIABLE, ""),
-        ),
-    )
+    offer = Offer(folder / core.id, _offered(pipeline, run))
     environ = os.environ | face.environment(joins=False)
     environ |= {
         OFFER_VARIABLE: str(folder / core.id),
         SETTINGS["capture_output"].variable: "off" if output == "fd" else output,
         SETTINGS["quiet"].variable: "true",
     }
-    channels = (
-        []
-        if output != "fd"
-        else [Channel(1, RunOutput(core, "stdout")), Channel(2, RunOutput(core, "stderr"))]
-    )
+    is_read = output == "fd" and pipeline.has_telemetry
+    channels = [Channel(number, RunOutput(core, name)) for number, name in _STREAMS] if is_read else []
     try:
         child = Command(command, environ, [channel.inner for channel in channels])
     except NotStartedError as error:
@@ -143,6 +133,33 @@ def _record(pipeline: Pipeline, run: RunParts, folder: Path, command: Sequence[s
         if offer.is_taken:
             hand_over(run)
 
+    status, code = _follow(child, channels, pipeline, look)
+    ending = _ending_of(status)
+    if offer.withdraw():
+        face.finish(ending.state, reason=ending.reason)
+    else:
+        hand_over(run)
+        _end_taken(pipeline, core.id, ending)
+    return code
+
+
+def _offered(pipeline: Pipeline, run: RunParts) -> OfferedRun:
+    core = run.core
+    return OfferedRun(
+        str(pipeline.store_path),
+        core.id,
+        f"{core.otel_span.get_span_context().span_id:016x}",
+        core.name,
+        core.experiment,
+        core.identity.parent_run_id,
+        os.environ.get(TRACEPARENT_VARIABLE, ""),
+    )
+
+
+def _follow(
+    child: Command, channels: Sequence[Channel], pipeline: Pipeline, look: Callable[[], object] = lambda: None
+) -> tuple[int, int]:
+    """Hand on what the command writes until it has ended; return how, and the exit code."""
     with child:
         pump(
             channels,
@@ -151,13 +168,7 @@ def _record(pipeline: Pipeline, run: RunParts, folder: Path, command: Sequence[s
             look=look,
             end_fd=child.end_fd,
         )
-    ending = _ending_of(child.status or 0)
-    if offer.withdraw():
-        face.finish(ending.state, reason=ending.reason)
-    else:
-        hand_over(run)
-        _end_taken(pipeline, core.id, ending)
-    return child.exit_code
+    return child.status or 0, child.exit_code
 
 
 def _ending_of(status: int) -> _Ending:

@@ -254,3 +254,35 @@ def test_the_output_of_a_run_is_shown(folder):
     found = json.loads(show("--output", "--json", "--tail", "1").stdout)
     assert [(line["stream"], line["text"]) for line in found["lines"]] == [("stderr", "bad")]
     assert show("--output", "--patch").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "is_recorded"),
+    [("OTEL_EXPERIMENTS_ENABLED", "false", False), ("OTEL_SDK_DISABLED", "true", True)],
+)
+def test_a_command_runs_where_recording_is_off(folder, monkeypatch, variable, value, is_recorded):
+    """Where recording, or all telemetry, is switched off, the command runs as ever, and no output is recorded."""
+    monkeypatch.setenv(variable, value)
+
+    code, out, _ = finish(folder, sys.executable, "-c", "print('hello'); raise SystemExit(3)")
+
+    assert (code, out) == (3, "hello\n")
+    assert (folder / "r.db").exists() is is_recorded
+    if is_recorded:
+        run = only_run(folder)
+        assert (str(run.state), str(run.output)) == ("failed", "")
+
+
+def test_what_is_printed_later_by_children_arrives(folder):
+    """A child that prints after the command itself has ended is waited for, and its lines are in the run."""
+    code, out, _ = finish(folder, "sh", "-c", "(read line; echo late) & echo early", given="")
+
+    assert (code, sorted(out.split())) == (0, ["early", "late"])
+    assert sorted(only_run(folder).output.text.split()) == ["early", "late"]
+
+
+def test_a_program_that_closes_its_output_goes_on(folder):
+    """A program that closes both streams is waited for, and its exit code is ours."""
+    code, _, _ = finish(folder, "sh", "-c", "exec 1>&- 2>&-; read line; exit 3", given="x\n")
+
+    assert code == 3

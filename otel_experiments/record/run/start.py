@@ -135,19 +135,19 @@ def create_run(
     pipeline: Pipeline,
     spec: RunSpec,
     *,
-    before: Before | None = None,
+    before: Before | OfferedRun | None = None,
     rank: Rank | None = None,
-    offered: OfferedRun | None = None,
 ) -> Run:
     """Make a run on the pipeline and start it, or (where `spec` is pending) only write it down.
 
     What is not given is taken from `before`, the run that goes on, if there is one. `rank` is the place of this
-    process among those that record the run with it. `offered` is a run that was started for this process.
+    process among those that record the run with it.
 
     Raises:
         ConfigurationError: a name that cannot be used, params that are no mapping.
     """
-    before = _before_of(offered) if offered is not None else before
+    offered = before if isinstance(before, OfferedRun) else None
+    before = _before_of(before) if isinstance(before, OfferedRun) else before
     _check_unused(before.record if before is not None else _UNKNOWN)
     changes: list[tuple[str, str, str]] = []
 
