@@ -77,6 +77,7 @@ def environment(endpoint, store_path):
         "OTEL_EXPERIMENTS_SYSTEM_METRICS": "0",
         "OTEL_EXPERIMENTS_CAPTURE_GIT": "false",
         "OTEL_EXPERIMENTS_CAPTURE_ENVIRONMENT": "false",  # its event is written when it is gathered
+        "OTEL_EXPERIMENTS_CAPTURE_OUTPUT": "off",  # lines stay in the store
     }
 
 

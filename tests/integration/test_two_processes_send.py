@@ -46,6 +46,7 @@ def test_items_of_forked_workers_of_two_processes_arrive_once(collector, store_p
         "OTEL_EXPERIMENTS_SYSTEM_METRICS": "0",
         "OTEL_EXPERIMENTS_CAPTURE_GIT": "false",
         "OTEL_EXPERIMENTS_CAPTURE_ENVIRONMENT": "false",  # its event is written when it is gathered
+        "OTEL_EXPERIMENTS_CAPTURE_OUTPUT": "off",  # lines stay in the store
         "OTEL_EXPERIMENTS_EXIT_TIMEOUT": "60",
     }
     script = store_path.with_name("train.py")
