@@ -40,10 +40,12 @@ class _Copy:
         self._lines = Lines()
         self._owner = 0
         self._others: dict[int, Lines] = {}
+        self.generation = 0  # of the `write` that copies: an earlier one may be left inside somebody else's
         self.renew()
 
     def renew(self) -> None:
         """Give the stream the `write` that copies, over the one that it has now."""
+        self.generation += 1
         self._before = vars(self.stream).get("write")
         self.own_write: Callable[..., Any] = self.stream.write
         self._write: Callable[..., Any] | None = _copying(self, self.own_write)
@@ -61,9 +63,8 @@ class _Copy:
                 del self.stream.write
             else:
                 self.stream.write = self._before
-        self._write = (
-            None  # a circle less for the garbage collector, which a thousand small runs would notice
-        )
+        self.generation += 1
+        self._write = None  # a circle less, which a thousand small runs would notice
 
     def keep_rest(self, *, thread: int | None = None) -> None:
         """Write down what no line break has ended, of all threads or of one."""
@@ -98,7 +99,7 @@ class _Copy:
 
 def _copying(copy: _Copy, write: Callable[..., Any]) -> Callable[..., Any]:
     """Return a `write` that copies what the stream's own has taken."""
-    name, lines_of = copy.name, copy.lines_of
+    name, lines_of, generation = copy.name, copy.lines_of, copy.generation
 
     def write_and_copy(*given: Any, **named: Any) -> Any:
         inner = _inside.get(_get_ident()) if _is_layered else None
@@ -113,7 +114,7 @@ def _copying(copy: _Copy, write: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             if _is_layered and inner is None:
                 _inside.pop(_get_ident(), None)
-        if active_runs and given and isinstance(given[0], str):
+        if active_runs and copy.generation == generation and given and isinstance(given[0], str):
             try:
                 text = given[0]
                 whole = lines_of(_get_ident(), text).feed(text)

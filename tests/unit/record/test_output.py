@@ -138,6 +138,22 @@ def test_a_stream_that_writes_into_another_is_copied_once(recorder, capsys):
     assert str(output_of(recorder, inner)) == "two\nthree\n"
 
 
+def test_a_write_that_is_wrapped_by_another_library_copies_once(recorder, capsys):
+    """Another tracker that replaces `write` and calls ours keeps working, also in the next run, and each line is there once."""
+    stream, seen = sys.stdout, []
+    with recorder.start_run("a") as run:
+        ours = stream.write
+        stream.write = lambda text: (seen.append(text), ours(text))[1]
+        print("one")
+    with recorder.start_run("b") as after:
+        print("two")
+    del stream.write
+
+    assert str(output_of(recorder, run)) == "one\n"
+    assert str(output_of(recorder, after)) == "two\n"
+    assert "".join(seen) == "one\ntwo\n"
+
+
 def test_threads_do_not_mix_their_lines(recorder, capsys):
     """A line that a thread prints in parts is whole, whatever other threads print between."""
     first, second = threading.Event(), threading.Event()
