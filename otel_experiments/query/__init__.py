@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from otel_experiments.query.artifact_view import ArtifactsView, ArtifactView
     from otel_experiments.query.lineage import Lineage, LineageNode
     from otel_experiments.query.media_view import Heatmap, MediaItem, MediaSeries, MediaView
+    from otel_experiments.query.output_view import OutputLine, OutputView
     from otel_experiments.query.spans_view import SpansView
     from otel_experiments.query.summary_view import SummaryView
 
@@ -33,6 +34,8 @@ __all__ = [
     "MediaView",
     "MetricsView",
     "NumpyPoints",
+    "OutputLine",
+    "OutputView",
     "ParamChange",
     "ParamsView",
     "Reader",
@@ -59,6 +62,8 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
             "MediaItem": "media_view",
             "MediaSeries": "media_view",
             "MediaView": "media_view",
+            "OutputLine": "output_view",
+            "OutputView": "output_view",
             "SpansView": "spans_view",
             "SummaryView": "summary_view",
         },

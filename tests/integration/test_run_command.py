@@ -159,6 +159,26 @@ def test_a_signal_reaches_the_program_once(folder, number, to_group):
     assert (str(run.state), run.reason) == ("cancelled", number)
 
 
+def test_a_signal_that_is_ignored_stays_so(folder):
+    """Under `nohup` and the like the program ignores what it would ignore without us."""
+    script = "import signal; print(signal.getsignal(signal.SIGHUP), signal.getsignal(signal.SIGPIPE))"
+    told = [*COMMAND, "run", "--store", str(folder / "r.db"), "--", sys.executable, "-c", script]
+
+    played = subprocess.run(
+        ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *told],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    plain = subprocess.run(
+        ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *told[-3:]], capture_output=True, text=True, check=True
+    )
+
+    assert played.stdout == plain.stdout
+    assert "SIG_IGN" in played.stdout
+
+
 def test_what_cannot_be_run_is_said_as_a_shell_says_it(folder):
     """127 where there is no such program, 126 where it cannot be run; no run is left of it."""
     missing = finish(folder, "no-such-program")

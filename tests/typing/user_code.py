@@ -21,6 +21,8 @@ from otel_experiments.query import (
     LineageNode,
     MediaItem,
     MediaView,
+    OutputLine,
+    OutputView,
     Reader,
     RunList,
     RunView,
@@ -176,6 +178,9 @@ assert_type(ox.bundle(["baseline"], "runs.oxb").size_bytes, int)
 assert_type(ox.bundle(ox.runs("params.lr < 1"), "runs.oxb").run_ids, tuple[str, ...])
 assert_type(ox.import_store("runs.oxb", store="runs.db").new_run_ids, list[str])
 assert_type(ox.run("3f2a").media, MediaView)
+assert_type(ox.run("3f2a").output, OutputView)
+assert_type(ox.run("3f2a").output.lines("stderr"), list[OutputLine])
+assert_type(ox.run("3f2a").output.tail(5), str)
 assert_type(ox.run("3f2a").media["img"].at(3, index=1), MediaItem)
 assert_type(ox.run("3f2a").media["weights"].heatmap(bins=20), Heatmap)
 assert_type(ox.run("3f2a").media["roc"].last.plot(), Figure)
