@@ -18,7 +18,7 @@ _Process = tuple[str, int, str]
 """The instance of the program, the process id, the stream."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutputLine:
     """One line.
 
@@ -118,7 +118,11 @@ def _lines_of(records: Sequence[LogRecord]) -> list[OutputLine]:
             times_ns = _times_ns(record, len(texts))
             for place, (text, time_ns) in enumerate(zip(texts, times_ns, strict=True)):
                 left_out = 0 if place else max(0, first - expected)
-                lines.append(OutputLine(time_ns, stream, text, pid, rank, left_out))
+                lines.append(
+                    OutputLine(
+                        time_ns=time_ns, stream=stream, text=text, pid=pid, rank=rank, left_out_count=left_out
+                    )
+                )
             expected = max(expected, first + len(texts))
     return sorted(lines, key=lambda line: line.time_ns)
 

@@ -21,7 +21,7 @@ def play(folder, script, *, output="python", check=True):
     environ = os.environ | {"OTEL_EXPERIMENTS_CAPTURE_OUTPUT": output}
     return subprocess.run(
         [sys.executable, "-c", HEAD + script],
-        cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=check,
+        cwd=folder, env=environ, capture_output=True, text=True, errors="replace", timeout=120, check=check,
     )  # fmt: skip
 
 
@@ -82,6 +82,23 @@ def test_the_end_of_the_program_is_in_the_run(tmp_path):
     assert found.stdout == "last\n"
     assert "ValueError: loss is NaN" in found.stderr
     assert found.stderr.splitlines() == played.stderr.splitlines()
+
+
+def test_another_stream_of_the_same_descriptor_is_copied_too(tmp_path):
+    """A program that makes a stream of its own over standard output has its lines in the run, from the next look on."""
+    script = """
+from otel_experiments.record.output.streams import look_again
+with ox.start_run("a"):
+    sys.stdout = open(1, "w", closefd=False, encoding="latin-1")
+    look_again()
+    print("ü", flush=True)
+    sys.stderr = open(os.devnull, "w")
+    look_again()
+    print("not standard error", file=sys.stderr)
+"""
+    play(tmp_path, script)
+
+    assert output_of(tmp_path).text == "ü\n"
 
 
 def test_the_descriptors_bring_the_output_of_children(tmp_path):
