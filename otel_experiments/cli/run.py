@@ -23,7 +23,12 @@ from otel_experiments.process.command import Command, NotStartedError, path_of
 from otel_experiments.process.paths import is_regular
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.offered_run import Offer, OfferedRun
-from otel_experiments.record.base.propagation import OFFER_VARIABLE, TRACEPARENT_VARIABLE
+from otel_experiments.record.base.propagation import (
+    OFFER_VARIABLE,
+    PARENT_RUN_VARIABLE,
+    RUN_ID_VARIABLE,
+    TRACEPARENT_VARIABLE,
+)
 from otel_experiments.record.base.settings import SETTINGS
 from otel_experiments.record.output.pump import Channel, pump
 from otel_experiments.record.output.writer import RunOutput
@@ -80,6 +85,7 @@ def command(
     try:
         path_of(command[0], os.environ)
         _seem(command)
+        _join_nobody()
         pipeline = configure(store=named_store(ctx), capture_output="off")
         given = dict(tag.partition("=")[::2] for tag in tags)
         if not pipeline.settings.enabled:
@@ -105,6 +111,13 @@ def _seem(command: Sequence[str]) -> None:
     sys.argv = list(command)
     scripts = [one for one in command[1:] if one.endswith((".py", ".sh")) and is_regular(Path(one))]
     sys.modules["__main__"].__file__ = scripts[0] if scripts else command[0]
+
+
+def _join_nobody() -> None:
+    """Have a run of the command's own in a process that is to join one: it is a part of that one."""
+    outer = os.environ.pop(RUN_ID_VARIABLE, "")
+    if outer:
+        os.environ[PARENT_RUN_VARIABLE] = outer
 
 
 def _record(pipeline: Pipeline, run: RunParts, folder: Path, command: Sequence[str], output: str) -> int:

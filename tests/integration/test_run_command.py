@@ -159,6 +159,34 @@ def test_a_signal_reaches_the_program_once(folder, number, to_group):
     assert (str(run.state), run.reason) == ("cancelled", number)
 
 
+def test_a_command_in_a_process_of_a_run_is_a_part_of_it(folder, monkeypatch):
+    """Started by a program with the environment of its run, the command has a run of its own, whose parent is that one."""
+    with (
+        ox.Recorder(store=folder / "r.db", system_metrics_s=0) as recorder,
+        recorder.start_run("outer") as outer,
+    ):
+        for name, value in outer.environment().items():
+            monkeypatch.setenv(name, value)
+        code, _, _ = finish(folder, sys.executable, "train.py")
+
+    first, second = ox.run("mine", store=folder / "r.db"), ox.run("second", store=folder / "r.db")
+    assert code == 0
+    assert first.record.parent_run_id == outer.id
+    assert second.record.parent_run_id == first.id
+    assert str(first.state) == "succeeded"
+
+
+def test_commands_inside_of_each_other_are_one_run(folder):
+    """A command that runs a command as a run makes one run of both."""
+    code, out, _ = finish(folder, *COMMAND, "run", "--", sys.executable, "train.py", options=("--name", "x"))
+
+    first = ox.run("mine", store=folder / "r.db")
+    assert code == 0
+    assert len(ox.runs(store=folder / "r.db")) == 2
+    assert first.output.text == out
+    assert str(first.state) == "succeeded"
+
+
 def test_a_signal_that_is_ignored_stays_so(folder):
     """Under `nohup` and the like the program ignores what it would ignore without us."""
     script = "import signal; print(signal.getsignal(signal.SIGHUP), signal.getsignal(signal.SIGPIPE))"

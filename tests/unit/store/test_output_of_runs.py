@@ -7,7 +7,7 @@ from otel_experiments.journal.output import MOST_LINES, OutputDecoder, encode_ou
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import Resource, Scope
-from otel_experiments.query.output_view import OutputView
+from otel_experiments.query.output_view import OutputView, text_of
 from otel_experiments.semconv.events import ML_RUN_OUTPUT
 from otel_experiments.store.semantics.output import FIRST_BYTES, LAST_BYTES, ROW_BYTES, SLACK_BYTES, surplus
 
@@ -119,6 +119,19 @@ def test_streams_and_processes_are_events_of_their_own():
     assert len(found) == 3
     assert sorted(str(OutputView(found)).split()) == ["a", "b", "c", "d"]
     assert OutputView(found).stderr == "b\n"
+
+
+def test_ranks_are_told_apart():
+    """A text of several ranks says before each line which one printed it."""
+    ranks = [
+        LogRecord(
+            time_ns=number, observed_time_ns=number, event_name=ML_RUN_OUTPUT.name, body=f"by {number}",
+            resource=Resource({"ml.distributed.rank": number}), run_id=RUN,
+        )
+        for number in (0, 1)
+    ]  # fmt: skip
+
+    assert text_of(OutputView(ranks).lines(), says_rank=True) == "[rank 0] by 0\n[rank 1] by 1\n"
 
 
 def test_a_damaged_frame_is_refused():
