@@ -124,6 +124,10 @@ def _record(pipeline: Pipeline, run: RunParts, folder: Path, command: Sequence[s
     """Run the command, and end its run; return the exit code."""
     core = run.core
     face = core.face
+    if Path(os.environ.get(OFFER_VARIABLE, "")).name == core.id:
+        output = os.environ.get(
+            SETTINGS["capture_output"].variable, output
+        )  # as the command around this one says
     offer = Offer(folder / core.id, _offered(pipeline, run))
     environ = os.environ | face.environment(joins=False)
     environ |= {
