@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from otel_experiments._short_repr import short
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.values import LogIostream
 
@@ -37,6 +38,9 @@ class OutputLine:
     pid: int
     rank: int = 0
     left_out_count: int = 0
+
+    def __repr__(self) -> str:
+        return f"OutputLine({self.stream}, {short(self.text)})"
 
 
 class OutputView:

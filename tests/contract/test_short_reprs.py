@@ -12,6 +12,7 @@ from otel_experiments._short_repr import fields_repr, mapping_repr, short
 from otel_experiments.figures import Area, Axis, Bars, Curves, Figure, Heat, Histogram, Line, Mark
 from otel_experiments.model.search import SpanQuery
 from otel_experiments.query import SpansView
+from otel_experiments.query.output_view import OutputLine
 
 LIMIT = 600
 LONG = "n" * 10_000
@@ -62,6 +63,7 @@ def objects(tmp_path_factory):
             "comparison": golden.compare(made, [captured]), "otlp": ox.Otlp(), "state": view.state, "figure": series.plot(), "image": ox.Image([[0] * 9] * 9, caption=LONG), "audio": ox.Audio("a.wav"),
             "video": ox.Video("a.mp4"), "html": ox.Html(LONG), "text": ox.Text(LONG), "histogram": ox.Histogram([1.0] * 999),
             "rows": ox.Table(rows=[[1] * 500] * 9), "media": view.media, "media series": view.media["w"], "media item": view.media["w"].last,
+            "output": view.output, "output line": OutputLine(time_ns=1, stream="stdout", text=LONG, pid=1),
             "heat map": view.media["w"].heatmap(), "digest": digest, "handle": handle, "artifacts": view.artifacts,
             "artifact": view.artifacts["a" * 100], "lineage": ox.open_reader().lineage("b"),
             "curves": series.plot().spec, "policy": golden.Policy(), "rules": golden.Rules(),

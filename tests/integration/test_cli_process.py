@@ -160,8 +160,8 @@ def test_the_installed_command_knows_its_version_and_its_commands(store_path):
         for line in listed.split("Commands:\n")[1].split("\n\n")[0].splitlines()
         if line.startswith("  ")
     ]
-    assert names[:15] == [
-        "demo", "runs", "show", "metrics", "spans", "artifacts", "export", "bundle", "import", "push", "attach", "serve",
+    assert names[:16] == [
+        "demo", "run", "runs", "show", "metrics", "spans", "artifacts", "export", "bundle", "import", "push", "attach", "serve",
         "sql", "gc", "doctor",
     ]  # fmt: skip
     assert names[-1] == "semconv"
