@@ -18,6 +18,7 @@ from otel_experiments.artifacts.protocol import FolderEntry, Link, Put, Readable
 from otel_experiments.artifacts.source import OPENING, changed, opened, source_error, version_of
 from otel_experiments.errors import ArtifactSourceError
 from otel_experiments.model.artifact import DIGEST_START
+from otel_experiments.process.held_files import is_held
 from otel_experiments.process.interruption import pass_on
 from otel_experiments.process.paths import real_path
 
@@ -112,7 +113,7 @@ class Preparing:
         It does as `_read`, without its layers, which took as long as the system.
         """
         size = seen.st_size
-        if size > HELD_BYTES or not stat.S_ISREG(seen.st_mode):
+        if size > HELD_BYTES or not stat.S_ISREG(seen.st_mode) or is_held((seen.st_dev, seen.st_ino)):
             return None
         try:
             descriptor = os.open(path, OPENING)
