@@ -112,6 +112,7 @@ SAME_EVERYWHERE: Final = {
     "step_sync": "there for calls written for other trackers; does nothing.",
     "steps": "how many, or what to loop over.",
     "store": "the address of a store; by default the one that this process records into, else the one of the environment.",
+    "stream": "`stdout` or `stderr`.",
     "sync": "there for calls written for other trackers; does nothing.",
     "synchronous": "there for calls written for other trackers; does nothing.",
     "tags": "values by key, or keys alone.",
