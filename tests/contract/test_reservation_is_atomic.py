@@ -114,7 +114,7 @@ def test_threads_never_get_the_same_room(tmp_path):
 
 @pytest.mark.parametrize(
     "function",
-    [PointRecorder.log, PointRecorder._record_next, Keysets.take_step],
+    [PointRecorder.log, PointRecorder._placed, Keysets.take_step],
     ids=lambda one: one.__name__,
 )
 def test_no_thread_comes_between_reading_the_highest_step_and_storing_the_next(function):
