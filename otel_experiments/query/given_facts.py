@@ -36,6 +36,10 @@ class GivenFacts:
     else:  # a type checker that saw it would take every misspelt name for granted
 
         def __getattr__(self, name: str) -> object:
+            if any(
+                name in vars(one) for one in type(self).__mro__
+            ):  # a property failed: its error says at what
+                return object.__getattribute__(self, name)
             here = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
             raise AttributeError(
                 f"{type(self).__name__!r} object has no attribute {name!r}{here}", name=name, obj=self

@@ -79,3 +79,11 @@ def test_probing_a_run_ends(told):
 
     assert not hasattr(bare, "__deepcopy__")
     assert copy.copy(told).name == "told"
+
+
+def test_an_error_inside_of_a_property_is_the_one_that_is_raised(told, monkeypatch):
+    """An attribute of a run that fails to be read says what failed, and not that the run has no such attribute."""
+    monkeypatch.delattr(type(told._page), "params")
+
+    with pytest.raises(AttributeError, match="'RunPage' object has no attribute 'params'"):
+        _ = told.params
