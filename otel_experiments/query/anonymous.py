@@ -69,11 +69,14 @@ class AnonymousStore:
         self._store = store
         self._made = anonymizer
         self._learn_resources()
-        for run in runs:
+        readable = _with_sources(runs)
+        for run in readable:
             anonymizer.learn(run.record)
-        self._real = {anonymizer.id(run.id): run.id for run in runs}
+        self._real = {anonymizer.id(run.id): run.id for run in readable}
         # The state is computed from the owner, who is left out.
-        self._runs = [replace(anonymizer.run(run.record), state=run.state) for run in runs]
+        made = [replace(anonymizer.run(run.record), state=run.state) for run in readable]
+        self._by_id = {one.run_id: one for one in made}
+        self._runs = made[: len(runs)]
         self.liveness: Liveness = _AsStored(time.time_ns())
 
     @property
@@ -85,6 +88,10 @@ class AnonymousStore:
         """Return all runs that are shown, whatever is asked for: they were chosen before."""
         del query, live_run_ids
         return list(self._runs)
+
+    def get_run(self, run_id: str) -> Run | None:
+        """Return a run that is shown, or that one of them goes on from."""
+        return self._by_id.get(run_id)
 
     def params(self, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
         """Return the params of each run, without what says who and where."""
@@ -123,7 +130,7 @@ class AnonymousStore:
 
     def losses(self, run_ids: Sequence[str] | None = None) -> dict[str, list[Loss]]:
         """Return what the runs lost."""
-        found = self._store.losses(self._reals(list(self._real) if run_ids is None else run_ids))
+        found = self._store.losses(self._reals(self._shown if run_ids is None else run_ids))
         return {
             self._made.id(run_id): [self._made.loss(one) for one in losses]
             for run_id, losses in found.items()
@@ -158,7 +165,7 @@ class AnonymousStore:
 
     def artifacts(self, query: ArtifactQuery) -> list[StoredArtifact]:
         """Return what is said of artifacts."""
-        run_ids = self._real if query.run_ids is None else query.run_ids
+        run_ids = self._shown if query.run_ids is None else query.run_ids
         found = self._store.artifacts(replace(query, run_ids=tuple(self._reals(list(run_ids)))))
         return [self._made.stored_artifact(one) for one in found]
 
@@ -166,7 +173,7 @@ class AnonymousStore:
         self, *, run_ids: Sequence[str] | None = None, digests: Sequence[str] | None = None
     ) -> list[ArtifactUsed]:
         """Return which artifacts the runs used."""
-        reals = self._reals(list(self._real) if run_ids is None else run_ids)
+        reals = self._reals(self._shown if run_ids is None else run_ids)
         found = self._store.artifact_uses(run_ids=reals, digests=digests)
         return [self._made.artifact_use(one) for one in found]
 
@@ -218,11 +225,26 @@ class AnonymousStore:
                 continue
             self._made.learn_attributes(found)
 
+    @property
+    def _shown(self) -> list[str]:
+        return [one.run_id for one in self._runs]
+
     def _reals(self, run_ids: Sequence[str]) -> list[str]:
         return [self._real[run_id] for run_id in run_ids if run_id in self._real]
 
     def _optional(self, run_id: str | None) -> str | None:
         return None if run_id is None else self._real.get(run_id, "")
+
+
+def _with_sources(runs: Sequence[RunView]) -> list[RunView]:
+    """Return runs, and after them the others that they are forks of: a fork's curve begins with theirs."""
+    found = {run.id: run for run in runs}
+    for run in runs:
+        source = run.forked_from
+        while source is not None and source.id not in found:
+            found[source.id] = source
+            source = source.forked_from
+    return list(found.values())
 
 
 class _AsStored(Liveness):

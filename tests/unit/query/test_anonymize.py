@@ -413,3 +413,28 @@ def test_names_of_files_are_left_out(tmp_path):
         assert [(one.kind, one.name) for one in run.losses] == [("artifact", "")]
         assert sorted(one.name for one in run.artifacts.all()) == ["data", "weights"]
         assert list(run.media) == ["picture/first"]
+
+
+@pytest.mark.parametrize("shows_source", [True, False])
+def test_a_fork_is_exported_with_what_it_inherits(store_path, shows_source):
+    """An anonymous export of a fork has the points that a plain one has, and lists no run that was not chosen."""
+    ox.configure(store=store_path)
+    with ox.start_run("first") as run:
+        for step in range(4):
+            run.log({"loss": float(step)}, step=step)
+    with ox.fork("first", step=2, name="second") as run:
+        run.log({"loss": 9.0}, step=3)
+    with ox.fork("second", step=3, name="third") as run:
+        run.log({"acc": 0.5}, step=4)
+    chosen = ox.runs() if shows_source else [ox.run("third")]
+
+    with Reader(open_store(store_path)) as opened:
+        made, found = anonymous(opened, chosen, salt="s")
+        curves = [{name: list(one.values) for name, one in run.metrics.items()} for run in found]
+        text = io.StringIO()
+        RowExport(made, found, "runs").write_text("jsonl", text)
+
+    assert curves == [{name: list(one.values) for name, one in run.metrics.items()} for run in chosen]
+    assert [0.0, 1.0, 2.0, 9.0] in [one["loss"] for one in curves]
+    assert len(text.getvalue().splitlines()) == len(chosen)
+    assert {one.id for one in found}.isdisjoint(one.id for one in ox.runs())
