@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from os import PathLike
 
 from otel_experiments.collect.opening import WHOLE_TEXT, collected, earlier_damages, open_collected
@@ -66,12 +67,24 @@ def _reader(
         find_problems=lambda: earlier_damages(where, noted=notes),
         open_place=lambda address: open_blobs(absolute, address),
         is_shared=is_shared,
-        open_for_edits=lambda: (
-            nullcontext(active) if active is not None else _for_edits(store, absolute, is_network=is_network)
+        open_for_edits=lambda *, collects=False: _lent(
+            nullcontext(active) if active is not None else _for_edits(store, absolute, is_network=is_network),
+            collects=collects,
         ),
     )
     _warn(reader)
     return reader
+
+
+@contextmanager
+def _lent(opened: AbstractContextManager[Store], *, collects: bool) -> Iterator[Store]:
+    """Lend a store for edits, with what processes have recorded for it up to now."""
+    with opened as store:
+        if collects:
+            whole, _ = collected(store, unpack=unpack_for(StoreLocation.parse(store.location).path))
+            if whole is not store:  # it takes nothing now
+                whole.close()
+        yield store
 
 
 def _for_edits(

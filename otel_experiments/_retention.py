@@ -16,7 +16,7 @@ from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.edit import RunContents
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query import Reader, RunView
-from otel_experiments.query.edited import contents_of, remove_runs
+from otel_experiments.query.edited import contents_of, purge_runs
 from otel_experiments.store import open_store
 from otel_experiments.store.sqlite.store import SqliteStore
 
@@ -100,7 +100,10 @@ def apply_retention(
     """
     with open_reader(location) as reader:
         plan = _plan(reader, retention)
-        remove_runs(plan.runs, now=True, on_progress=on_progress)
+        kept = purge_runs(plan.runs, unless=lambda _: False, on_progress=on_progress)
+        plan.removed = [run for run in plan.removed if run.id not in kept]
+        plan.chosen = [run for run in plan.chosen if run.id not in kept]
+        plan.live_count += len(kept)
         return plan
 
 

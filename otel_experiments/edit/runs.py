@@ -156,24 +156,57 @@ class RunEditor:
         )
         self._apply(WriteBatch(log_records=[record]))
 
-    def purge(self, run_ids: Sequence[str], *, on_progress: Callable[[int], object] = lambda _: None) -> None:
+    def purge(
+        self,
+        run_ids: Sequence[str],
+        *,
+        unless: Callable[[Run], bool] | None = None,
+        on_progress: Callable[[int], object] = lambda _: None,
+    ) -> set[str]:
         """Take runs out of the store for good, with all that hangs on them. Whatever ends it, a run is there whole or gone.
 
-        `on_progress` is called with how many are gone.
+        Args:
+            run_ids: the runs.
+            unless: asked of each run in the transaction that takes it out; a run of which it says yes stays.
+            on_progress: called with how many were taken out or stay.
+
+        Returns:
+            The runs that stay.
 
         Raises:
             StoreError: the store cannot be written.
         """
+        kept = set[str]()
+
+        def is_kept(run: Run) -> bool:
+            if unless is None or not unless(run):
+                return False
+            kept.add(run.run_id)
+            return True
+
         done, size = 0, _FIRST_PURGE
         while done < len(run_ids):
             part = run_ids[done : done + size]
             began_s = time.monotonic()
             now_ns = self._clock()
-            self._apply(WriteBatch(purges=[RunPurge(run_id, now_ns) for run_id in part]))
+            self._stores[0].apply(WriteBatch(purges=[RunPurge(run_id, now_ns, is_kept) for run_id in part]))
+            gone = [RunPurge(run_id, now_ns) for run_id in part if run_id not in kept]
+            for shown in self._stores[1:]:
+                shown.apply(WriteBatch(purges=gone))
             done += len(part)
             on_progress(done)
             is_long = time.monotonic() - began_s > _LONG_S
             size = max(1, size // 2) if is_long else min(_LARGEST_PURGE, size * 2)
+        return kept
+
+    def records(self, run_ids: Sequence[str]) -> list[Run]:
+        """Return the rows of runs as they are stored now, hidden ones too.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        found = map(self._stores[0].get_run, run_ids)
+        return [run for run in found if run is not None]
 
     @property
     def author(self) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
+
+from otel_experiments.model.run import Run
 
 EditField = Literal["name", "group", "note", "pinned", "archived", "removed"]
 """What of a run can be edited beside its tags. The last three are marks: there or not."""
@@ -37,11 +40,13 @@ class RunEdit:
 class RunPurge:
     """A run is taken out of the store with all that hangs on it, and what arrives of it later is not stored.
 
-    A run that is made after `time_ns` under the same id is a new one, and is stored.
+    A run that is made after `time_ns` under the same id is a new one, and is stored. The store asks `unless` in the
+    transaction of the purge: a run of which it says yes, as it is then, stays.
     """
 
     run_id: str
     time_ns: int
+    unless: Callable[[Run], bool] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,13 @@ A run that is recorded can be edited like any other; the recorder undoes nothing
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from otel_experiments.errors import RunEditError
+from otel_experiments.query.liveness import Liveness
 
 if TYPE_CHECKING:
     from otel_experiments.edit.runs import RunEditor
@@ -24,8 +26,14 @@ _PART: Final = 500
 """Runs that are read again together."""
 _COPY: Final = ":memory:"
 """Where a reader has a store that it could not read as it lies."""
-OpenForEdits = Callable[[], AbstractContextManager["Store"]]
-"""Lends the store open for writing."""
+
+
+class OpenForEdits(Protocol):
+    """Lends the store open for writing."""
+
+    def __call__(self, *, collects: bool = False) -> AbstractContextManager[Store]:
+        """Return the store, `collects`: with what processes have recorded up to now."""
+        ...
 
 
 class EditedPage(Protocol):
@@ -88,24 +96,32 @@ class EditedRun(Protocol):
         ...
 
 
+def lender_of(store: Store) -> OpenForEdits:
+    """Return what lends a store that is open for writing already, and that nothing is recorded beside."""
+
+    def lend(*, collects: bool = False) -> AbstractContextManager[Store]:
+        del collects
+        return nullcontext(store)
+
+    return lend
+
+
 @contextmanager
-def editing(source: EditedPage, author: str | None = None) -> Iterator[RunEditor]:
-    """Lend what changes the runs of a store.
+def editing(source: EditedPage, author: str | None = None, *, collects: bool = False) -> Iterator[RunEditor]:
+    """Lend what changes the runs of a store; `collects`: of all that processes have recorded up to now.
 
     Raises:
         StoreError: the store cannot be written.
     """
     from otel_experiments.edit.runs import RunEditor  # noqa: PLC0415 - few who read change anything
 
-    with source.open_for_edits() as store:
+    with source.open_for_edits(collects=collects) as store:
         is_copy = source.store.location == _COPY and store is not source.store
         yield RunEditor(store, shown=source.store if is_copy else None, author=author)
 
 
-def remove_runs(
-    runs: Sequence[EditedRun], *, now: bool, on_progress: Callable[[int], object] = lambda _: None
-) -> None:
-    """Hide runs, or purge them `now`. `on_progress` is called with how many are purged.
+def remove_runs(runs: Sequence[EditedRun], *, now: bool) -> None:
+    """Hide runs, or purge them `now`. What counts is whether a process records one of them at that moment.
 
     Raises:
         RunEditError: a process records one of them.
@@ -115,12 +131,39 @@ def remove_runs(
     if not runs:
         return
     ids = [run.id for run in runs]
-    with editing(runs[0]._page) as editor:  # noqa: SLF001 - an edit's own
-        if now:
-            editor.purge(ids, on_progress=on_progress)
-            return
-        editor.mark(ids, "removed", is_set=True)
-    read_again(runs)
+    with editing(runs[0]._page, collects=True) as editor:  # noqa: SLF001 - an edit's own
+        for record in editor.records(ids):
+            if is_recorded(record):
+                raise _recorded(record)
+        if not now:
+            editor.mark(ids, "removed", is_set=True)
+        elif kept := editor.purge(ids, unless=is_recorded):
+            raise _recorded(editor.records(sorted(kept))[0])
+    if not now:
+        read_again(runs)
+
+
+def purge_runs(
+    runs: Sequence[EditedRun],
+    *,
+    unless: Callable[[Run], bool],
+    on_progress: Callable[[int], object] = lambda _: None,
+) -> set[str]:
+    """Purge runs; return those that stay: a process records them by now, or `unless` says yes of what they are by now.
+
+    `on_progress` is called with how many are purged or stay.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    if not runs:
+        return set()
+    with editing(runs[0]._page, collects=True) as editor:  # noqa: SLF001 - an edit's own
+        return editor.purge(
+            [run.id for run in runs],
+            unless=lambda run: is_recorded(run) or unless(run),
+            on_progress=on_progress,
+        )
 
 
 def children_of(runs: Sequence[EditedRun]) -> list[EditedRun]:
@@ -150,13 +193,26 @@ def check_not_recorded(runs: Sequence[EditedRun]) -> None:
     """
     for run in runs:
         if run.state.is_live:
-            raise RunEditError(
-                run=run.name or run.id,
-                action="removed",
-                why=f"it is {run.state}, {_recorder(run.record)}",
-                fix="Wait for its end, or end that process first. To hide it until then: otel-experiments archive "
-                f"{run.short_id}",
-            )
+            raise _recorded(run.record, run.state)
+
+
+def is_recorded(run: Run) -> bool:
+    """Tell whether a process records a run now, as its row says."""
+    return _state_now(run).is_live
+
+
+def _state_now(run: Run) -> RunState:
+    return Liveness(time.time_ns()).state(run)
+
+
+def _recorded(run: Run, state: RunState | None = None) -> RunEditError:
+    return RunEditError(
+        run=run.name or run.run_id,
+        action="removed",
+        why=f"it is {state or _state_now(run)}, {_recorder(run)}",
+        fix="Wait for its end, or end that process first. To hide it until then: otel-experiments archive "
+        f"{run.run_id[:8]}",
+    )
 
 
 def _recorder(run: Run) -> str:

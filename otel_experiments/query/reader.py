@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -28,7 +27,7 @@ from otel_experiments.model.search import (
 )
 from otel_experiments.query.artifact_source import ArtifactSource
 from otel_experiments.query.closest import closest
-from otel_experiments.query.edited import OpenForEdits
+from otel_experiments.query.edited import OpenForEdits, lender_of
 from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.parent_search import with_parent_ids
 from otel_experiments.query.run_list import RunList
@@ -81,7 +80,7 @@ class Reader:
         open_for_edits: OpenForEdits | None = None,
     ) -> None:
         self.notes = tuple(notes)
-        self._lend: OpenForEdits = open_for_edits or (lambda: nullcontext(store))
+        self._lend: OpenForEdits = open_for_edits or lender_of(store)
         self._is_shared = is_shared
         self._location = location or store.location
         self._find_problems = find_problems

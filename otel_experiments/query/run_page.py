@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from otel_experiments.model.metric import Series
 from otel_experiments.model.run import ParamValue, Run
 from otel_experiments.model.search import Comparison, RunField, RunQuery
 from otel_experiments.query.artifact_source import ArtifactSource
-from otel_experiments.query.edited import OpenForEdits
+from otel_experiments.query.edited import OpenForEdits, lender_of
 from otel_experiments.query.liveness import Liveness
 from otel_experiments.store import Store
 
@@ -35,7 +34,7 @@ class RunPage:
         open_for_edits: OpenForEdits | None = None,
     ) -> None:
         self.store = store
-        self.open_for_edits = open_for_edits or (lambda: nullcontext(store))
+        self.open_for_edits = open_for_edits or lender_of(store)
         self.liveness = liveness
         self.read_problems = read_problems
         self.artifacts = artifacts or ArtifactSource(store, store.location)

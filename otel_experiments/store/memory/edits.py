@@ -11,7 +11,14 @@ from otel_experiments.model.edit import RunContents, RunEdit, RunPurge
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.events import ML_RUN_ENVIRONMENT, ML_RUN_START
 from otel_experiments.store.memory.contents import Contents
-from otel_experiments.store.semantics.edits import edit_order, edited, plain_edit, returning, without_purged
+from otel_experiments.store.semantics.edits import (
+    edit_order,
+    edited,
+    plain_edit,
+    returning,
+    without_purged,
+    without_wanted,
+)
 
 _Key = TypeVar("_Key")
 
@@ -65,6 +72,8 @@ def count(contents: Contents, run_ids: frozenset[str]) -> RunContents:
 
 
 def _purge(contents: Contents, purges: Sequence[RunPurge]) -> None:
+    runs = contents.runs
+    purges = without_wanted(purges, lambda run_id: runs[run_id].run if run_id in runs else None)
     ids = {one.run_id for one in purges}
     if not ids:
         return

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.model.batch import WriteBatch
-from otel_experiments.model.edit import MARKS, SET, EditField, RunEdit
+from otel_experiments.model.edit import MARKS, SET, EditField, RunEdit, RunPurge
 from otel_experiments.model.run import EDITED_FIELDS, Run
 from otel_experiments.model.search import Visibility
 
@@ -70,6 +70,15 @@ def is_visible(  # noqa: PLR0911 - one return each
             return not is_purged
         case "all":
             return True
+
+
+def without_wanted(purges: Iterable[RunPurge], run_of: Callable[[str], Run | None]) -> list[RunPurge]:
+    """Return the purges without those of runs that are to stay as they are now."""
+    return [
+        one
+        for one in purges
+        if one.unless is None or (run := run_of(one.run_id)) is None or not one.unless(run)
+    ]
 
 
 def returning(batch: WriteBatch, purged_ns: Callable[[str], int | None]) -> set[str]:

@@ -16,7 +16,8 @@ from otel_experiments.model.edit import RunContents, RunPurge
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.events import ML_RUN_ENVIRONMENT, ML_RUN_START
-from otel_experiments.store.semantics.edits import returning, without_purged
+from otel_experiments.store.semantics.edits import returning, without_purged, without_wanted
+from otel_experiments.store.sqlite.read_run import run_by_id
 from otel_experiments.store.sqlite.unreadable import ABOUT_CONTENT
 
 _AMONG: Final = "in (select value from json_each(?1))"
@@ -141,6 +142,7 @@ def purge(connection: sqlite3.Connection, purges: Sequence[RunPurge]) -> None:
     """Take runs out of the store, and note it; what was attached to them belongs to no run again."""
     if not purges:
         return
+    purges = without_wanted(purges, lambda run_id: run_by_id(connection, run_id))
     ids = {one.run_id for one in purges}
     experiments = json.dumps([name for (name,) in connection.execute(_EXPERIMENTS, (_json(ids),))])
     names = json.dumps(list(connection.execute(_NAMES, (_json(ids),))))
