@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 import secrets
@@ -12,6 +13,7 @@ from typing import Any, Final, Literal
 
 from otel_experiments.codec.text import shown
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.sweeps.space import DISTRIBUTIONS, Choice, Distribution, LogUniform, RandInt, Uniform
 
 MOST_CONFIGS: Final = 1_000_000
@@ -83,7 +85,7 @@ def _of_list(space: Iterable[object], count: int | None, seed: int) -> Plan:
 
 def _of_mapping(space: Mapping[Any, object], count: int | None, seed: int) -> Plan:
     leaves = list(_leaves(space, ()))
-    if not leaves:
+    if all(isinstance(value, _Empty) for _, value in leaves):
         raise ConfigurationError(
             'The space of the sweep is empty.\n  Name one value at least: {"lr": [0.1, 0.01]}.'
         )
@@ -115,6 +117,12 @@ class _Options(tuple[Any, ...]):  # whatever a config may hold
     __slots__ = ()
 
 
+class _Empty(dict[str, Any]):
+    """A part of a space that has no values, which a config has as well."""
+
+    __slots__ = ()
+
+
 def _leaves(space: Mapping[Any, object], path: tuple[str, ...]) -> Iterator[_Leaf]:
     if len(path) > _MAX_DEPTH:
         raise ConfigurationError(
@@ -128,7 +136,7 @@ def _leaves(space: Mapping[Any, object], path: tuple[str, ...]) -> Iterator[_Lea
             )
         here = (*path, name)
         if isinstance(value, Mapping):
-            yield from _leaves(value, here)
+            yield from _leaves(value, here) if value else [(here, _Empty())]
         elif isinstance(value, (DISTRIBUTIONS, str, bytes)):
             yield here, value
         elif isinstance(value, Iterable):
@@ -180,7 +188,7 @@ def _config(chosen: Iterable[_Leaf]) -> Config:
         place = config
         for name in path[:-1]:
             place = place.setdefault(name, {})
-        place[path[-1]] = value
+        place[path[-1]] = {} if isinstance(value, _Empty) else value
     return config
 
 
@@ -189,4 +197,29 @@ def _described(value: Any) -> object:
         return f"choice({list(value.values)!r})"
     if isinstance(value, (Uniform, LogUniform, RandInt)):
         return f"{type(value).__name__.lower()}({value.low!r}, {value.high!r})"
+    if isinstance(value, _Empty):
+        return {}
     return list(value) if isinstance(value, _Options) else value
+
+
+def copied(config: Config) -> Config:
+    """Return a config that shares nothing with the one of another trial, but what cannot be copied, such as a lock."""
+    try:
+        return copy.deepcopy(config)
+    except Exception as error:  # whatever a user's class does
+        if is_interruption(error):
+            raise
+        return {name: _copied(value, 1) for name, value in config.items()}
+
+
+def _copied(value: Any, depth: int) -> Any:  # whatever a config may hold
+    try:
+        return copy.deepcopy(value)
+    except Exception as error:  # as above
+        if is_interruption(error):
+            raise
+    if type(value) is dict and depth < _MAX_DEPTH:
+        return {name: _copied(one, depth + 1) for name, one in value.items()}
+    if type(value) in {list, tuple} and depth < _MAX_DEPTH:
+        return type(value)(_copied(one, depth + 1) for one in value)
+    return value

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
 from otel_experiments._short_repr import short
+from otel_experiments.codec.number import NO_NUMBERS, number_of
 from otel_experiments.errors import MetricNotFoundError, QueryError
 from otel_experiments.model.run import RunState
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.query.closest import closest
 from otel_experiments.query.run_list import RunList
 from otel_experiments.query.search_told import guessed_direction
@@ -32,9 +34,10 @@ class Trial:
         config: what the function was called with.
         run_id, name: of its run; the id is empty where its process died before it could say it.
         state: succeeded, failed, cancelled or lost.
-        returned: what the function returned.
+        returned: what the function returned; None where that could not be sent from its process.
         error: what it raised; None where it came to its end.
         traceback: where it raised it, as text.
+        unsent: why what it returned could not be sent from its process; empty where it is here.
     """
 
     number: int
@@ -45,6 +48,7 @@ class Trial:
     returned: Any = None  # the user's
     error: BaseException | None = None
     traceback: str = field(default="", repr=False)
+    unsent: str = ""
 
     @property
     def is_failed(self) -> bool:
@@ -146,11 +150,8 @@ class SweepResult(Sequence[Trial]):
         return self.runs.to_pandas(stats=stats)
 
     def _returned(self, done: Sequence[Trial]) -> list[tuple[float, Trial]]:
-        return [
-            (one.returned, one)
-            for one in done
-            if isinstance(one.returned, (int, float)) and not isinstance(one.returned, bool)
-        ]
+        numbers = [(_number(one.returned), one) for one in done]
+        return [(number, one) for number, one in numbers if number is not None]
 
     def _series(
         self, done: Sequence[Trial], metric: str, phase: str | None
@@ -183,6 +184,18 @@ class SweepResult(Sequence[Trial]):
             for one in self._trials
         ]
         return "\n".join(lines)
+
+
+def _number(returned: Any) -> float | None:  # whatever the function returned
+    """Return the number that a function returned, of any library; None where it is none."""
+    if isinstance(returned, bool) or type(returned) in NO_NUMBERS:
+        return None
+    try:
+        return number_of(returned)
+    except Exception as error:  # whatever the user's class does
+        if is_interruption(error):
+            raise
+        return None
 
 
 def _direction_of(metric: str, series: Sequence[tuple[Trial, SeriesView]]) -> Direction:

@@ -14,7 +14,7 @@ from otel_experiments.process.interruption import is_interruption
 from otel_experiments.query import Reader
 from otel_experiments.record.base.propagation import environment_of
 from otel_experiments.record.run.spec import ParentRun, RunSpec, given_facts
-from otel_experiments.sweeps.plan import make_plan
+from otel_experiments.sweeps.plan import copied, make_plan
 from otel_experiments.sweeps.result import SweepResult, Trial
 from otel_experiments.sweeps.trial import Outcome, Task, run_trial, takes
 from otel_experiments.sweeps.workers import QUIET_VARIABLE, run_in_workers
@@ -50,7 +50,8 @@ def sweep(  # noqa: PLR0913 - each argument is one fact about the sweep
 
     Args:
         fn: is called as `fn(config)`, or as `fn(run, config)` where it takes two arguments; `fn(run)` where its one argument
-            is called so. What it returns is kept with the trial.
+            is called so. Each call has a copy of its config, so that no trial changes another's. What it returns is kept
+            with the trial.
         space: a mapping whose values are lists is a grid: each combination is tried. Where one is drawn (`ox.uniform`,
             `ox.loguniform`, `ox.randint`, `ox.choice`), `n` configs are drawn; a list is one to choose from then.
             Mappings may be nested; a value that is no list is the same in all. A list of configs is tried as it is.
@@ -112,15 +113,27 @@ def _trials(
     for outcome in _outcomes(sweep_run, task, plan.configs, workers, context):
         if raise_on_error and outcome.error is not None:
             raise outcome.error
+        if outcome.unsent:
+            _tell_unsent(sweep_run, outcome)
         trials[outcome.number] = _trial(outcome, plan.configs[outcome.number])
     return [trials[number] for number in sorted(trials)]
+
+
+def _tell_unsent(sweep_run: Run, outcome: Outcome) -> None:
+    """Count that what a trial returned stayed in its process."""
+    sweep_run._core.guard.lost(  # noqa: SLF001 - of this package
+        "trial result",
+        f"What trial {outcome.name!r} returned cannot be sent from its process: {outcome.unsent}; its `returned` is None. "
+        "Return numbers, texts or mappings of those, log the rest as artifacts, or pass workers=1",
+        name=sweep_run.name,
+    )
 
 
 def _outcomes(
     sweep_run: Run, task: Task, configs: Sequence[Config], workers: int, context: BaseContext | None
 ) -> Iterator[Outcome]:
     if context is None:
-        yield from (run_trial(task, number, config) for number, config in enumerate(configs))
+        yield from (run_trial(task, number, copied(config)) for number, config in enumerate(configs))
         return
     environment = {**environment_of(sweep_run._core, joins=False), QUIET_VARIABLE: "1"}  # noqa: SLF001 - as above
     count = min(workers, len(configs))
@@ -135,6 +148,7 @@ def _trial(outcome: Outcome, config: Config) -> Trial:
         name=outcome.name,
         state=outcome.state,
         returned=outcome.returned,
+        unsent=outcome.unsent,
         error=outcome.error,
         traceback=outcome.trace,
     )

@@ -33,7 +33,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a trial came out: its run, state, what the function returned or raised, and the text of where it raised."""
+    """How a trial came out: its run, state, what the function returned or raised, and the text of where it raised.
+
+    `unsent` is why what it returned could not be sent to the process of the sweep.
+    """
 
     number: int
     run_id: str
@@ -42,6 +45,7 @@ class Outcome:
     returned: Any = None  # the user's
     error: BaseException | None = None
     trace: str = ""
+    unsent: str = ""
 
 
 def trial_name(sweep: str, number: int) -> str:

@@ -153,21 +153,27 @@ def _done(task: Task, number: int, config: Config) -> Outcome:
 
 
 def _packed(outcome: Outcome) -> bytes:
-    """Return the outcome as bytes, without what cannot be sent to another process."""
-    for one in (
-        outcome,
-        replace(outcome, returned=None),
-        replace(outcome, returned=None, error=_told(outcome)),
-    ):
-        try:
-            packed = pickle.dumps(one)
-            pickle.loads(packed)  # noqa: S301 - what was packed above; some exceptions cannot be read again
-        except Exception as error:  # whatever a user's class does
-            if is_interruption(error):
-                raise
-        else:
-            return packed
-    raise AssertionError(outcome.number)  # the last one holds texts alone
+    """Return the outcome as bytes; what cannot be sent to another process is left out, and said."""
+    packed = _sendable(outcome)
+    if isinstance(packed, bytes):
+        return packed
+    if outcome.error is not None:
+        outcome = replace(outcome, returned=None, error=_told(outcome))
+    else:
+        outcome = replace(outcome, returned=None, unsent=packed)
+    return pickle.dumps(outcome)  # holds texts alone
+
+
+def _sendable(outcome: Outcome) -> bytes | str:
+    """Return the outcome as bytes that can be read again; else why not."""
+    try:
+        packed = pickle.dumps(outcome)
+        pickle.loads(packed)  # noqa: S301 - what was packed above; some exceptions cannot be read again
+    except Exception as error:  # whatever a user's class does
+        if is_interruption(error):
+            raise
+        return text_of(error) or type(error).__name__
+    return packed
 
 
 def _told(outcome: Outcome) -> BaseException | None:

@@ -93,10 +93,18 @@ def test_the_first_exception_of_a_worker_can_end_the_sweep():
     assert ox.run("search").state == "failed"
 
 
-def test_what_cannot_be_sent_back_is_left_out():
-    """A trial that returns an open file or the like is done; what it returned is not there."""
-    result = ox.sweep(lambda config: lambda: config, {"a": [1, 2]}, workers=2, start_method="fork")
-    assert [(str(trial.state), trial.returned) for trial in result] == [("succeeded", None)] * 2
+def test_what_cannot_be_sent_back_is_left_out_and_said(caplog):
+    """A trial that returns an open file or the like is done; what it returned is not there, which is counted."""
+    result = ox.sweep(
+        lambda config: (lambda: config) if config["a"] else 3, {"a": [0, 1, 2]}, workers=2, start_method="fork", name="search"
+    )  # fmt: skip
+    assert [(str(trial.state), trial.returned) for trial in result] == [
+        ("succeeded", 3), ("succeeded", None), ("succeeded", None),
+    ]  # fmt: skip
+    assert result[0].unsent == ""
+    assert "lambda" in result[1].unsent
+    assert [record.message.count("cannot be sent from its process") for record in caplog.records] == [1]
+    assert [(loss.kind, loss.count) for loss in ox.run("search").losses] == [("trial result", 2)]
 
 
 def test_ctrl_c_ends_workers_and_cancels_their_trials(tmp_path):

@@ -1,6 +1,7 @@
 """Sweeps in this process: which configs are tried, what becomes of trials, and which was best."""
 
 import random
+import threading
 
 import pytest
 
@@ -41,6 +42,47 @@ def test_a_space_may_be_nested():
         {"optim": {"lr": 1, "name": "sgd"}, "seed": 0},
         {"optim": {"lr": 2, "name": "sgd"}, "seed": 0},
     ]
+
+
+def test_a_part_of_a_space_may_have_no_values():
+    """It is in each config, and none is another's."""
+    assert tried({"lr": [1, 2], "optim": {"extra": {}}}) == [
+        {"lr": 1, "optim": {"extra": {}}},
+        {"lr": 2, "optim": {"extra": {}}},
+    ]
+    assert tried({"lr": ox.uniform(0, 1), "optim": {}}, n=1)[0]["optim"] == {}
+
+
+def test_a_trial_never_changes_the_config_of_another():
+    """A function may add to a list of its config: the next trial has what the space says, and so has the result."""
+
+    def grow(config):
+        config["layers"].append(10)
+        config["optim"]["betas"][0][0] += 1
+        return config["layers"], config["optim"]["betas"]
+
+    options, shared = {"layers": [[64]], "optim": {"betas": [[[1]]]}, "lr": [0.1, 0.2]}, {"betas": [[1]]}
+    for space in (options, [{"layers": [64], "optim": shared}, {"layers": [64], "optim": shared}]):
+        result = ox.sweep(grow, space)
+        assert [trial.returned for trial in result] == [([64, 10], [[2]])] * 2
+        assert [trial.config["layers"] for trial in result] == [[64], [64]]
+    assert options == {"layers": [[64]], "optim": {"betas": [[[1]]]}, "lr": [0.1, 0.2]}
+    assert shared == {"betas": [[1]]}
+
+
+def test_what_cannot_be_copied_is_shared_and_the_rest_is_not():
+    """A lock in a config is the same one in each trial; the list beside it is each trial's."""
+    lock = threading.Lock()
+    config = {"parts": ({"lock": lock, "layers": [64]}, [lock, [64]]), "layers": [64]}
+
+    def grow(config):
+        first, second = config["parts"]
+        for layers in (first["layers"], second[1], config["layers"]):
+            layers.append(10)
+        return (first["lock"], second[0], first["layers"], second[1], config["layers"])
+
+    result = ox.sweep(grow, [config, config])
+    assert [trial.returned for trial in result] == [(lock, lock, [64, 10], [64, 10], [64, 10])] * 2
 
 
 def test_so_many_of_a_grid_are_different():
@@ -238,6 +280,14 @@ def test_the_best_trial_is_found_by_what_the_function_returned():
     assert result.best(direction="max").config == {"a": -3}
     with pytest.raises(QueryError, match="has a number: 1 of 1 succeeded"):
         ox.sweep(nothing, {"a": [1]}, name="s").best()
+
+
+def test_numbers_of_array_libraries_are_compared():
+    """A loss is often a scalar of NumPy; texts and lists are none."""
+    np = pytest.importorskip("numpy")
+    returned = [np.float32(0.5), np.array(0.25), "0.1", [0.1], None, np.int64(1)]
+    result = ox.sweep(lambda config: returned[config["i"]], {"i": range(6)})
+    assert (result.best().number, result.best(direction="max").number) == (1, 5)
 
 
 def test_a_sweep_is_a_table():
