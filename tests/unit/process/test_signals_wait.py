@@ -1,9 +1,9 @@
 """Signals wait while something is imported, and never longer."""
 
-import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -16,13 +16,13 @@ class RungError(Exception):
 
 @pytest.fixture
 def ring():
-    """Return a function that sends this process a signal whose handler raises."""
+    """Return a function that sends this thread a signal whose handler raises."""
 
     def handler(number, frame):
         raise RungError
 
     before = signal.signal(signal.SIGUSR1, handler)
-    yield lambda: os.kill(os.getpid(), signal.SIGUSR1)
+    yield lambda: signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
     signal.signal(signal.SIGUSR1, before)
 
 
