@@ -15,6 +15,7 @@
     │   ├── AmbiguousRunError (LookupError)
     │   ├── ExperimentNotFoundError (LookupError)
     │   ├── MetricNotFoundError (KeyError)
+    │   ├── ParamNotFoundError (KeyError)
     │   ├── NoActiveRunError (RuntimeError)
     │   ├── TrialError (RuntimeError)              a trial of a sweep has no exception of its own to show
     │   └── IllegalTransitionError (ValueError)
@@ -297,6 +298,24 @@ class MetricNotFoundError(RunError, KeyError):
         super().__init__(
             f"Run {run!r} has no metric {name!r} (it has {found}).\n"
             f"  {hint}List them with: otel-experiments metrics {run}"
+        )
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would show a repr
+
+
+class ParamNotFoundError(RunError, KeyError):
+    """The run has no param of that dotted key."""
+
+    def __init__(self, *, run: str, key: str, known: Sequence[str], suggestion: str | None = None) -> None:
+        self.run, self.key, self.known, self.suggestion = run, key, tuple(known), suggestion
+        found = (
+            f"{len(known)}: {', '.join(known[:5])}{', ...' if len(known) > 5 else ''}" if known else "none"
+        )
+        hint = f"Did you mean {suggestion!r}? " if suggestion else ""
+        super().__init__(
+            f"Run {run!r} has no param {key!r} (it has {found}).\n"
+            f"  {hint}Its params by their dotted keys: run.params.flat"
         )
 
     def __str__(self) -> str:

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from otel_experiments._short_repr import mapping_repr, short
+from otel_experiments.errors import ParamNotFoundError
 from otel_experiments.model.run import ParamValue
+from otel_experiments.query.closest import closest
 
 if TYPE_CHECKING:
     from otel_experiments.model.batch import ParamSet
@@ -90,8 +92,12 @@ class ParamsView(Mapping[str, ParamValue]):
     """
 
     def __init__(
-        self, flat: Mapping[str, ParamValue], read_sets: Callable[[], Sequence[ParamSet]] = tuple
+        self,
+        flat: Mapping[str, ParamValue],
+        read_sets: Callable[[], Sequence[ParamSet]] = tuple,
+        run_label: str = "",
     ) -> None:
+        self._run_label = run_label
         self.flat: dict[str, ParamValue] = dict(flat)
         self._nested = nest(self.flat)
         self._read_sets = read_sets
@@ -101,10 +107,10 @@ class ParamsView(Mapping[str, ParamValue]):
         """Return the values that a param had, the first one first, each with the time from which it had it.
 
         Raises:
-            KeyError: the run has no param of this dotted key.
+            ParamNotFoundError: the run has no param of this dotted key.
         """
         if key not in self.flat:
-            raise KeyError(f"the run has no param {key!r}; it has: {', '.join(self.flat) or 'none'}")
+            raise self._not_found(key)
         return list(self._changes.get(key, ()))
 
     @property
@@ -124,7 +130,20 @@ class ParamsView(Mapping[str, ParamValue]):
         return self._histories
 
     def __getitem__(self, key: str) -> ParamValue:
-        return self.flat[key] if key in self.flat else self._nested[key]
+        if key in self.flat:
+            return self.flat[key]
+        if key in self._nested:
+            return self._nested[key]
+        raise self._not_found(key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.flat or key in self._nested
+
+    def _not_found(self, key: str) -> ParamNotFoundError:
+        known = list(self.flat)
+        return ParamNotFoundError(
+            run=self._run_label, key=key, known=known, suggestion=closest(key, known) if known else None
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._nested)

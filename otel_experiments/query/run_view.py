@@ -243,7 +243,9 @@ class RunView(OneRunEdits, GivenFacts, RelatedRuns):
     @cached_property
     def params(self) -> ParamsView:
         """The parameters, nested as they were given; `.flat` has dotted keys."""
-        return ParamsView(self._page.params.get(self.id, {}), lambda: dated(self._page.store, self._run))
+        return ParamsView(
+            self._page.params.get(self.id, {}), lambda: dated(self._page.store, self._run), self.short_id
+        )
 
     @cached_property
     def summary(self) -> SummaryView:

@@ -123,6 +123,13 @@ TEXTS = {
             "  Did you mean 'mnist'? List all runs with: otel-experiments runs --store runs.db"
         ),
     ),
+    "ParamNotFoundError": (
+        {"run": "3f2a", "key": "optim.l", "known": ["optim.lr", "seed"], "suggestion": "optim.lr"},
+        (
+            "Run '3f2a' has no param 'optim.l' (it has 2: optim.lr, seed).\n"
+            "  Did you mean 'optim.lr'? Its params by their dotted keys: run.params.flat"
+        ),
+    ),
     "MetricNotFoundError": (
         {"run": "3f2a", "name": "los", "known": ["loss", "acc"], "suggestion": "loss"},
         (
@@ -454,6 +461,10 @@ EMPTY = {
             "No experiment 'a' in store 'runs.db' (it is empty).\n"
             "  List all runs with: otel-experiments runs --store runs.db"
         ),
+    ),
+    "ParamNotFoundError": (
+        {"run": "3f2a", "key": "lr", "known": []},
+        "Run '3f2a' has no param 'lr' (it has none).\n  Its params by their dotted keys: run.params.flat",
     ),
     "MetricNotFoundError": (
         {"run": "3f2a", "name": "loss", "known": []},

@@ -50,3 +50,17 @@ keys = st.text("ab.", min_size=1, max_size=6)
 def test_nesting_hides_no_value_whatever_the_keys(flat):
     """Flattening what was nested gives every key and value back, clashes included."""
     assert dict(flatten(nest(flat))) == flat
+
+
+def test_a_key_that_is_not_there_is_explained():
+    """Who mistypes a param is told what the run has; what asks by `in` or `get` is not."""
+    params = ParamsView({"optim.lr": 0.1, "seed": 7}, run_label="3f2a")
+
+    for read in (params.__getitem__, params.history):
+        with pytest.raises(
+            KeyError, match=r"Run '3f2a' has no param 'optim.l' .*\n  Did you mean 'optim.lr'"
+        ):
+            read("optim.l")
+    assert (params.get("optim.l"), "optim.l" in params, "optim" in params, "optim.lr" in params) == (
+        None, False, True, True,
+    )  # fmt: skip
