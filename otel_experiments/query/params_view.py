@@ -158,3 +158,8 @@ class ParamsView(Mapping[str, ParamValue]):
 
     def __repr__(self) -> str:
         return mapping_repr("ParamsView", self._nested)
+
+
+def params_of(flat: Mapping[str, ParamValue], store: Store, run: Run) -> ParamsView:
+    """Return the params of a stored run, whose histories are read when they are asked for."""
+    return ParamsView(flat, lambda: dated(store, run), run.run_id[:8])

@@ -25,7 +25,7 @@ from otel_experiments.model.search import (
 )
 from otel_experiments.query.given_facts import GivenFacts
 from otel_experiments.query.metrics_view import MetricsView
-from otel_experiments.query.params_view import ParamsView, dated
+from otel_experiments.query.params_view import ParamsView, params_of
 from otel_experiments.query.record_lists import InstrumentPointList, LogRecordList
 from otel_experiments.query.related_runs import RelatedRuns
 from otel_experiments.query.run_edits import OneRunEdits
@@ -243,9 +243,7 @@ class RunView(OneRunEdits, GivenFacts, RelatedRuns):
     @cached_property
     def params(self) -> ParamsView:
         """The parameters, nested as they were given; `.flat` has dotted keys."""
-        return ParamsView(
-            self._page.params.get(self.id, {}), lambda: dated(self._page.store, self._run), self.short_id
-        )
+        return params_of(self._page.params.get(self.id, {}), self._page.store, self._run)
 
     @cached_property
     def summary(self) -> SummaryView:
