@@ -8,19 +8,21 @@ what is up to the fork.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from otel_experiments.model.metric import Band, Points, Series, Summary
 from otel_experiments.model.past import Past
+from otel_experiments.query.counting import counting
 from otel_experiments.query.metrics_view import MetricsView
 from otel_experiments.query.series_view import SeriesView
 from otel_experiments.store.semantics.band import band_of
 from otel_experiments.store.semantics.summary import Axis, summarize
 
 if TYPE_CHECKING:
+    from otel_experiments.model.batch import MetricDefinition
     from otel_experiments.model.metric import SeriesKey
     from otel_experiments.store import Store
 
@@ -43,10 +45,12 @@ def continued_metrics(
     inherited: dict[SeriesKey, SeriesView] = {}
     if source is not None:
         inherited = {_series_of(view).key: view for view in source.metrics.all(rank="all")}
-    views = {one.key: ContinuedSeries(store, one, past, inherited.get(one.key)) for one in own}
+    views: dict[SeriesKey, ContinuedSeries] = {}
+    for one in own:
+        views[one.key] = ContinuedSeries(store, one, past, inherited.get(one.key), views)
     for key, view in inherited.items():
         if key not in views:
-            only = ContinuedSeries(store, _series_of(view), past, view, has_own=False)
+            only = ContinuedSeries(store, _series_of(view), past, view, views, has_own=False)
             if only.count:
                 views[key] = only
     return MetricsView(
@@ -58,11 +62,19 @@ class ContinuedSeries(SeriesView):
     """A series of which not all points that the run recorded count, or others as well."""
 
     def __init__(
-        self, store: Store, series: Series, past: Past, source: SeriesView | None, *, has_own: bool = True
+        self,
+        store: Store,
+        series: Series,
+        past: Past,
+        source: SeriesView | None,
+        views: Mapping[SeriesKey, ContinuedSeries],
+        *,
+        has_own: bool = True,
     ) -> None:
         super().__init__(store, series)
         self._past = past
         self._source = source
+        self._views = views
         self._has_own = has_own
 
     @property
@@ -86,6 +98,16 @@ class ContinuedSeries(SeriesView):
             return replace(found, direction=self._series.summary.direction)
         return self._series.summary
 
+    @property
+    def _definitions(self) -> Sequence[MetricDefinition]:
+        own = self._store.metric_definitions(self._series.run_id) if self._has_own else ()
+        source = () if self._source is None else self._source._definitions  # noqa: SLF001 - of this package
+        return [*source, *own]
+
+    @property
+    def _beside(self) -> Mapping[SeriesKey, Callable[[], Points]]:
+        return {key: view._read for key, view in self._views.items()}  # noqa: SLF001 - of this class
+
     @cached_property
     def _recorded(self) -> Points:
         return self._store.points(self._series.run_id, self._series.key) if self._has_own else _NOTHING
@@ -102,7 +124,7 @@ class ContinuedSeries(SeriesView):
 
     @cached_property
     def _joined(self) -> Points:
-        own = _chosen(self._recorded, _counting(self._recorded, self._past))
+        own = _chosen(self._recorded, counting(self._recorded.steps, self._recorded.times_ns, self._past))
         first = self._inherited
         if not first:
             return own
@@ -135,22 +157,6 @@ class ContinuedSeries(SeriesView):
 
 def _series_of(view: SeriesView) -> Series:
     return view._series  # noqa: SLF001 - of this package
-
-
-def _counting(points: Points, past: Past) -> list[bool]:
-    """Return which points count: the last attempt's of each step, and nothing that was rewound."""
-    if len(past.starts_ns) == 0:
-        return [True] * len(points)
-    attempts = [past.attempt_at(ns) for ns in points.times_ns]
-    latest: dict[float, int] = {}
-    for step, attempt in zip(points.steps, attempts, strict=True):
-        if latest.get(step, 0) < attempt:
-            latest[step] = attempt
-    until = {attempt: past.rewound_after(attempt) for attempt in set(attempts)}
-    return [
-        latest.get(step, attempt) == attempt and not step > until[attempt]
-        for step, attempt in zip(points.steps, attempts, strict=True)
-    ]
 
 
 def _chosen(points: Points, keep: Sequence[bool]) -> Points:

@@ -15,10 +15,12 @@ from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.query.artifact_source import ArtifactSource
 from otel_experiments.query.artifact_view import ArtifactView
 from otel_experiments.query.closest import closest
+from otel_experiments.query.counting import counting
 from otel_experiments.query.natural import natural_key
 
 if TYPE_CHECKING:
     from otel_experiments.figures import Figure
+    from otel_experiments.model.past import Past
 
 _SHOWN: Final = 6
 
@@ -257,15 +259,17 @@ class MediaSeries(Sequence[MediaItem]):
 
 
 class MediaView(Mapping[str, MediaSeries]):
-    """What a run logged that is no number, by name."""
+    """What a run logged that is no number, by name; where it was resumed or rewound, what counts of it."""
 
-    def __init__(self, source: ArtifactSource, run_id: str) -> None:
+    def __init__(self, source: ArtifactSource, run_id: str, past: Past | None = None) -> None:
         self._run = run_id[:8]
         series: dict[str, list[MediaItem]] = {}
         for stored in source.store.artifacts(ArtifactQuery(role="media", run_ids=(run_id,))):
             series.setdefault(stored.logged.name, []).append(MediaItem(stored, source))
         self._series = {
-            name: MediaSeries(self._run, series[name]) for name in sorted(series, key=natural_key)
+            name: MediaSeries(self._run, items)
+            for name in sorted(series, key=natural_key)
+            if (items := series[name] if past is None else _counting(series[name], past))
         }
 
     def __getitem__(self, name: str) -> MediaSeries:
@@ -299,6 +303,20 @@ class MediaView(Mapping[str, MediaSeries]):
 
     def __repr__(self) -> str:
         return f"MediaView({short([*self._series])})"
+
+
+def _counting(items: Sequence[MediaItem], past: Past) -> list[MediaItem]:
+    """Return the media of one name that count, as points of a metric do; those without a step all do."""
+    kept = [item for item in items if item.step is None]
+    curves: dict[tuple[str, int], list[MediaItem]] = {}
+    for item in items:
+        if item.step is not None:
+            curves.setdefault((item.phase, item.rank), []).append(item)
+    for curve in curves.values():
+        steps = [item.step for item in curve if item.step is not None]
+        keep = counting(steps, [item.logged_ns for item in curve], past)
+        kept += [item for item, is_kept in zip(curve, keep, strict=True) if is_kept]
+    return kept
 
 
 def _place_of(item: MediaItem) -> tuple[float, int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from otel_experiments.errors import MetricNotFoundError
@@ -14,24 +15,41 @@ if TYPE_CHECKING:
     from otel_experiments.store import Store
 
 
-def points_against(store: Store, run_id: str, key: SeriesKey, axis: str) -> Points:
+def stored_series(store: Store, run_id: str) -> dict[SeriesKey, Callable[[], Points]]:
+    """Return how all that a run recorded of each of its series is read."""
+
+    def reading(key: SeriesKey) -> Callable[[], Points]:
+        return lambda: store.points(run_id, key)
+
+    return {one.key: reading(one.key) for one in store.series([run_id])[run_id]}
+
+
+def points_against(
+    run: str, key: SeriesKey, axis: str, series: Mapping[SeriesKey, Callable[[], Points]]
+) -> Points:
     """Return the points of a series with the latest value that another metric had at their times in the place of steps.
 
     Points from before the other metric's first are left out. Of its series, the one of the same phase is taken, else the
     one without a phase, else the first; of the same rank, else of the lowest.
 
+    Args:
+        run: what the run is called in an error.
+        key: the series.
+        axis: the other metric.
+        series: how the points that count are read, of each series of the run.
+
     Raises:
         MetricNotFoundError: the run has no metric of that name.
     """
-    places = [one.key for one in store.series([run_id], name=axis)[run_id]]
+    places = [one for one in series if one.name == axis]
     if not places:
-        known = sorted({one.key.name for one in store.series([run_id])[run_id]})
-        raise MetricNotFoundError(run=run_id[:8], name=axis, known=known, suggestion=closest(axis, known))
+        known = sorted({one.name for one in series})
+        raise MetricNotFoundError(run=run, name=axis, known=known, suggestion=closest(axis, known))
     nearest = min(
         places,
         key=lambda one: (one.phase != key.phase, one.phase != "", one.rank != key.rank, one.phase, one.rank),
     )
-    ours, theirs = store.points(run_id, key), store.points(run_id, nearest)
+    ours, theirs = series[key](), series[nearest]()
     order = sorted(
         range(len(theirs)), key=theirs.times_ns.__getitem__
     )  # stable: of one time the last recorded counts

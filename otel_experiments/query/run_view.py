@@ -342,7 +342,8 @@ class RunView(OneRunEdits, GivenFacts, RelatedRuns):
         """What the run logged that is no number, by name: pictures, tables, sounds; bytes are read when they are asked for."""
         from otel_experiments.query.media_view import MediaView  # noqa: PLC0415 - as above
 
-        return MediaView(self._page.artifacts, self.id)
+        past = past_of(self._run)
+        return MediaView(self._page.artifacts, self.id, past if past.starts_ns else None)
 
     @cached_property
     def used_artifacts(self) -> list[ArtifactView]:

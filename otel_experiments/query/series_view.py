@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from otel_experiments._short_repr import short
 from otel_experiments.errors import MetricNotFoundError, MissingPackageError
-from otel_experiments.model.metric import Band, Direction, Points, Series, Summary
+from otel_experiments.model.metric import Band, Direction, Points, Series, SeriesKey, Summary
 from otel_experiments.query.frames.framed import Framed
-from otel_experiments.query.metric_axis import points_against
+from otel_experiments.query.metric_axis import points_against, stored_series
 from otel_experiments.query.metric_rules import rule_of
 from otel_experiments.query.point_order import NumpyPoints, merged_by_time, numbered_by_time
 from otel_experiments.query.shown.plotted import PlottedSeries
@@ -250,7 +250,16 @@ class SeriesView(Framed, PlottedSeries):
 
     @property
     def _rule(self) -> MetricDefinition:
-        return rule_of(self.name, self._store.metric_definitions(self._series.run_id))
+        return rule_of(self.name, self._definitions)
+
+    @property
+    def _definitions(self) -> Sequence[MetricDefinition]:
+        return self._store.metric_definitions(self._series.run_id)
+
+    @property
+    def _beside(self) -> Mapping[SeriesKey, Callable[[], Points]]:
+        """How the points that count are read, of each series of the run."""
+        return stored_series(self._store, self._series.run_id)
 
     def against(self, name: str | None = None) -> Points:
         """Return the history over another metric: each point with the latest value that one had, in the place of its step.
@@ -261,7 +270,8 @@ class SeriesView(Framed, PlottedSeries):
         Raises:
             MetricNotFoundError: the run has no metric of that name, or declared none.
         """
-        return points_against(self._store, self._series.run_id, self._series.key, name or self.step_metric)
+        key, run = self._series.key, self._series.run_id[:8]
+        return points_against(run, key, name or self.step_metric, self._beside)
 
     def band(self, *, buckets: int = 500, x: str | None = None) -> Band:
         """Return the series thinned to at most `buckets` buckets of the x axis, extremes kept.

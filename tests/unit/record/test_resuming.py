@@ -5,7 +5,7 @@ import math
 import pytest
 
 import otel_experiments as ox
-from otel_experiments.errors import ConfigurationError, RunInUseError, RunNotFoundError
+from otel_experiments.errors import ConfigurationError, MetricNotFoundError, RunInUseError, RunNotFoundError
 
 
 def a_run(name="r", steps=range(5), scale=1.0, **given):
@@ -301,3 +301,89 @@ def test_the_steps_of_a_resumed_fork_go_on_from_its_own(recording):
         again.log({"loss": 50.0})
 
     assert list(ox.run("forked").metrics["loss"].steps) == [0, 1, 2, 3, 4, 5]
+
+
+def epochs(name="base", steps=range(10), **given):
+    """Record a run with a loss and the epoch that it is drawn over, five steps each."""
+    with ox.start_run(name, **given) as run:
+        run.define_metric("loss", step_metric="epoch")
+        for step in steps:
+            run.log({"loss": float(step), "epoch": step // 5}, step=step)
+    return run
+
+
+def against(run, name=None):
+    """Return the points of the loss of a run over another metric."""
+    points = ox.run(run).metrics["loss"].against(name)
+    return list(zip(points.steps, points.values, strict=True))
+
+
+def test_a_curve_over_another_metric_has_the_points_that_count(recording):
+    """What was rewound is in no curve over another metric, nor in its band, and the other metric's rewound values are not."""
+    base = epochs()
+    with ox.start_run(resume=base.id, rewind_to=5) as again:
+        again.log({"loss": 60.0, "epoch": 7}, step=6)
+
+    assert against("base") == [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (1, 5), (7, 60)]
+    assert sum(ox.run("base").metrics["loss"].band(x="epoch").counts) == 7
+
+
+def test_the_curve_of_a_fork_over_another_metric_is_that_of_its_steps(recording):
+    """A fork's curve over another metric has what is inherited and what it recorded, with the axis that the source declared."""
+    epochs()
+    with ox.fork("base", step=2, name="own") as fork:
+        fork.log({"loss": 30.0, "epoch": 4}, step=3)
+    with ox.fork("base", step=2, name="inherits") as fork:
+        fork.log({"other": 1.0}, step=3)
+
+    assert against("own") == against("own", "epoch") == [(0, 0), (0, 1), (0, 2), (4, 30)]
+    assert against("inherits") == [(0, 0), (0, 1), (0, 2)]
+    assert ox.run("own").metrics["loss"].step_metric == "epoch"
+
+
+def test_an_unknown_axis_of_a_fork_is_an_error_that_names_the_others(recording):
+    """The other metrics that an error names are those of the fork."""
+    epochs()
+    ox.fork("base", step=2, name="forked").finish()
+
+    with pytest.raises(MetricNotFoundError, match=r"'epochs'.*epoch"):
+        against("forked", "epochs")
+
+
+def media(name="r", steps=range(4)):
+    """Record a run with a text at each step."""
+    with ox.start_run(name) as run:
+        for step in steps:
+            run.log({"t": ox.Text(f"first {step}")}, step=step)
+    return run
+
+
+def test_media_that_were_rewound_do_not_count(recording):
+    """After a rewind, what was logged later than the step is not in `run.media`; what replaced it is."""
+    run = media()
+    with ox.start_run(resume=run.id, rewind_to=1) as again:
+        again.log({"t": ox.Text("second 2")}, step=2)
+
+    found = ox.run("r").media["t"]
+    assert [(item.step, item.read()) for item in found] == [
+        (0, "first 0"), (1, "first 1"), (2, "second 2")
+    ]  # fmt: skip
+
+
+def test_media_of_a_step_are_those_of_the_last_attempt(recording):
+    """Of a step that two attempts logged, the last attempt's media count; media without a step all do."""
+    run = media()
+    with ox.start_run(resume=run.id) as again:
+        again.log({"t": [ox.Text("second"), ox.Text("third")]}, step=3)
+
+    found = ox.run("r").media["t"]
+    assert [item.read() for item in found.all_at(3)] == ["second", "third"]
+    assert len(found) == 5
+
+
+def test_media_that_were_rewound_whole_are_left_out(recording):
+    """A name of which nothing counts is not listed."""
+    run = media(steps=[2, 3])
+    ox.start_run(resume=run.id, rewind_to=1).finish()
+
+    assert list(ox.run("r").media) == []
