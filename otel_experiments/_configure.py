@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-    from otel_experiments._related import Relations
-    from otel_experiments.record.base.ranks import RanksMode
     from otel_experiments.record.run.spec import RunSpec
     from otel_experiments.record.run.start import Before
 
@@ -152,16 +150,10 @@ def _on_default(method: Callable[Concatenate[Recorder, P], R]) -> Callable[P, R]
 start_run = _on_default(Recorder.start_run)
 
 
-def begin_run(
-    before: Before | None, spec: RunSpec, *, ranks: RanksMode | None = None, run_id: str = ""
-) -> Run:
-    """Start a run of the process's recorder, or go on with `before`; `run_id` is the id of a new one."""
-    return _parts().begin_run(before, spec, ranks=ranks, run_id=run_id)
-
-
-def relations() -> Relations:
-    """Return what finds stored runs for the process's recorder."""
-    return _parts().relations
+def begin_run(before: Before | None, spec: RunSpec) -> Run:
+    """Start a run of the process's recorder, or go on with `before`."""
+    parts = _parts()
+    return parts.begin_run(before, spec, rank=parts.rank_of(spec))
 
 
 def set_experiment(name: str) -> None:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal, Never, Self, Unpack
 
 from otel_experiments._pipeline_storage import Discard, RecordedStore, StoredPipeline, StoreOfSending, Wiring
-from otel_experiments._related import Relations
+from otel_experiments._related import Relations, membership_here
 from otel_experiments.collect.drain import Drain
 from otel_experiments.collect.gather import gather_journals
 from otel_experiments.collect.journal_place import journal_directory
@@ -25,10 +25,10 @@ from otel_experiments.process.paths import is_folder
 from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.guard import logger
-from otel_experiments.record.base.offered_run import OfferedRun, take_offered
+from otel_experiments.record.base.offered_run import take_offered
 from otel_experiments.record.base.other_trackers import start_words
-from otel_experiments.record.base.propagation import Membership, read_membership
-from otel_experiments.record.base.ranks import RanksMode, checked_mode, find_rank
+from otel_experiments.record.base.propagation import Membership
+from otel_experiments.record.base.ranks import Rank, RanksMode, checked_mode, find_rank
 from otel_experiments.record.base.settings import GivenSettings, Settings, StepAxis, takes_settings
 from otel_experiments.record.otlp.start import check_sending, start_otlp
 from otel_experiments.record.pipeline.flush_report import FlushReport
@@ -190,10 +190,11 @@ class Recorder:
             name=name, experiment=experiment, config=config, tags=tags, facts=facts, seed=seed, pending=pending,
             step_axis=step_axis,
         )  # fmt: skip
-        before, given, run_id = self._parts.relations.relate(
+        rank = self._parts.rank_of(given, ranks)
+        before, given, run_id = self._parts.relations(rank).relate(
             given, parent=parent, resume=resume, key=key, rewind_to=rewind_to, fork_from=fork_from
         )
-        return self._parts.begin_run(before, given, ranks=ranks, run_id=run_id)
+        return self._parts.begin_run(before, given, rank=rank, run_id=run_id)
 
 
 def recorder_of(settings: Settings) -> Recorder:
@@ -320,24 +321,27 @@ class RecorderParts:
                 )
         return self._made_blobs
 
+    def rank_of(self, spec: RunSpec, ranks: RanksMode | None = None) -> Rank | None:
+        """Return the place of this process among the ranks that record the run; None where it records alone."""
+        mode = self.settings.ranks if ranks is None else checked_mode(ranks)
+        if membership_here() is not None:
+            return None
+        return find_rank(os.environ, spec.experiment or self.settings.experiment, spec.name, mode)
+
     def begin_run(
-        self, before: Before | None, spec: RunSpec, /, *, ranks: RanksMode | None = None, run_id: str = ""
+        self, before: Before | None, spec: RunSpec, /, *, rank: Rank | None, run_id: str = ""
     ) -> Run:
-        """Start a run, or go on with `before`; `run_id` is the id of a new one."""
-        experiment, place = spec.experiment or self.settings.experiment, None
-        known: Before | OfferedRun | None = before
-        if before is None:
-            membership = read_membership(os.environ)
-            if membership is not None and membership.run_id not in active_runs:
-                return self.join_as_worker(membership, spec.config, spec.tags)
-            mode = self.settings.ranks if ranks is None else checked_mode(ranks)
-            place = find_rank(os.environ, experiment, spec.name, mode)
-            if run_id and place is not None:
-                place = replace(place, run_id=run_id)
-            if place is None:
-                store = self.pipeline.store_path
-                known = unknown_run(run_id) if run_id else take_offered(os.environ, store=store)
-        return create_run(self.pipeline, spec, before=known, rank=place)
+        """Start a run, or go on with `before`, as this rank of a job; `run_id` is the id of a new one."""
+        membership = membership_here()
+        if membership is not None and (before is None or before.record.run_id == membership.run_id):
+            return self.join_as_worker(membership, spec.config, spec.tags)
+        run_id = run_id if before is None else before.record.run_id
+        if rank is not None:
+            rank = replace(rank, run_id=run_id or rank.run_id)
+            return create_run(self.pipeline, spec, before=before, rank=rank)
+        offered = take_offered(os.environ, store=self.pipeline.store_path, leaves=bool(run_id))
+        known = before or (unknown_run(run_id) if run_id else offered)
+        return create_run(self.pipeline, spec, before=known)
 
     def join_as_worker(
         self,
@@ -355,10 +359,9 @@ class RecorderParts:
             run.set_tags(tags)
         return run
 
-    @property
-    def relations(self) -> Relations:
-        """What finds the stored runs that a new one has to do with."""
-        return Relations(self.current_store, self.settings.experiment)
+    def relations(self, rank: Rank | None) -> Relations:
+        """Return what finds the stored runs that a new one of this rank has to do with."""
+        return Relations(self.current_store, self.settings.experiment, rank)
 
     def finish_runs(self) -> None:
         """Finish the open runs, unless they are those of the parent of this process."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Never
 
 from otel_experiments import _configure
 from otel_experiments._configure import configure, join_run, shutdown, start_run, worker_init
-from otel_experiments._recorder import Recorder
+from otel_experiments._recorder import Recorder, parts_of
 from otel_experiments._related import LAST_STEP
 from otel_experiments.errors import ConfigurationError, InvalidNameError
 from otel_experiments.record.base import other_trackers as other
@@ -117,24 +117,23 @@ def init(  # noqa: PLR0913 - the shape people know
     other.tell_without_effect(
         "init", {"entity": entity, "dir": dir, "save_code": save_code, "settings": settings, **unknown}
     )
-    before, run_id = _configure.relations().goes_on_with(
-        resume, id, experiment=experiment or project, name=name, what="id"
+    given = RunSpec(
+        name=name,
+        experiment=experiment or project,
+        config=other.config_of(config, config_include_keys, config_exclude_keys),
+        tags=other.tags_of(tags, job_type),
+        facts=given_facts(group=group, description=notes),
+        seed=seed,
+        step_axis=step_axis,
     )
-    started = _configure.begin_run(
-        before,
-        RunSpec(
-            name=name if name is not None or before is not None else id,
-            experiment=experiment or project,
-            config=other.config_of(config, config_include_keys, config_exclude_keys),
-            tags=other.tags_of(tags, job_type),
-            facts=given_facts(group=group, description=notes),
-            seed=seed,
-            step_axis=step_axis,
-        ),
-        ranks=ranks,
-        run_id=run_id,
+    parts = parts_of(_configure.recorder())
+    rank = parts.rank_of(given, ranks)
+    before, run_id = parts.relations(rank).goes_on_with(
+        resume, id, experiment=given.experiment, name=name, what="id"
     )
-    return make_current(started)
+    if name is None and before is None:
+        given = replace(given, name=id)
+    return make_current(parts.begin_run(before, given, rank=rank, run_id=run_id))
 
 
 class Experiment(NamedTuple):

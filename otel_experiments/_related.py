@@ -11,6 +11,7 @@ What resuming means stands here, once for `start_run` and `init`:
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,9 +19,13 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from otel_experiments.codec.text import shown
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.model import run as model
 from otel_experiments.model.run import RunState, is_run_id
 from otel_experiments.model.search import Comparison, RunField
 from otel_experiments.record.base import other_trackers as other
+from otel_experiments.record.base.current import active_runs
+from otel_experiments.record.base.propagation import Membership, read_membership
+from otel_experiments.record.base.ranks import Rank
 from otel_experiments.record.run.run import Run
 from otel_experiments.record.run.spec import ForkSource, ParentRun, RunSpec
 from otel_experiments.record.run.start import Before
@@ -36,11 +41,18 @@ _UNWELL: Final = frozenset({RunState.LOST, RunState.FAILED, RunState.CANCELLED})
 
 
 class Relations:
-    """Finds the runs that a new run has to do with. `find_store` gives the store as it is now, None where none is kept."""
+    """Finds the runs that a new run has to do with.
 
-    def __init__(self, find_store: Callable[[], Store | None], default_experiment: str) -> None:
+    `find_store` gives the store as it is now, None where none is kept. `rank` is the place of this process among those
+    that record the run: where rank 0 has begun it already, the others mean that run.
+    """
+
+    def __init__(
+        self, find_store: Callable[[], Store | None], default_experiment: str, rank: Rank | None = None
+    ) -> None:
         self._find_store = find_store
         self._default_experiment = default_experiment
+        self._rank = rank
 
     def relate(
         self,
@@ -100,7 +112,7 @@ class Relations:
             return (self._crashed(experiment, name) if word == "auto" else None), ""
         run_id = other.run_id_of(key, experiment or self._default_experiment, what)
         before = self._stored(run_id)
-        if before is not None and word == "never":
+        if before is not None and word == "never" and not self._is_of_this_job(before.record):
             raise ConfigurationError(
                 f'There is a run with {what}={key!r}, and resume="never" wants a new one.\n  Pass another {what}.'
             )
@@ -174,7 +186,8 @@ class Relations:
         from otel_experiments.query import Reader  # noqa: PLC0415 - as above
 
         store = self._find_store()
-        if store is None or store.get_run(run_id) is None:
+        known = None if store is None else store.get_run(run_id)
+        if store is None or known is None or not known.attempt:  # 0: only what another rank knows of it
             return None
         return _before(Reader(store).run(run_id))
 
@@ -188,7 +201,17 @@ class Relations:
             return None
         where = None if name is None else Comparison(RunField("name"), "==", name)
         found = Reader(store).runs(where, experiment=wanted, limit=1)
-        return _before(found[0]) if found and found[0].state in _UNWELL else None
+        is_meant = bool(found) and (found[0].state in _UNWELL or self._is_of_this_job(found[0].record))
+        return _before(found[0]) if is_meant else None
+
+    def _is_of_this_job(self, known: model.Run) -> bool:
+        return self._rank is not None and self._rank.has_begun(known)
+
+
+def membership_here() -> Membership | None:
+    """Return the run that this process joins where it starts one; None where it has joined, or is to join none."""
+    found = read_membership(os.environ)
+    return None if found is None or found.run_id in active_runs else found
 
 
 def _rewound(spec: RunSpec, before: Before | None, rewind_to: object) -> RunSpec:

@@ -61,8 +61,13 @@ class Offer:
         return True
 
 
-def take_offered(environ: Mapping[str, str], *, store: Path | None) -> OfferedRun | None:
-    """Take the run that `environ` offers; None where it offers none of this store, or another process was first."""
+def take_offered(
+    environ: Mapping[str, str], *, store: Path | None, leaves: bool = False
+) -> OfferedRun | None:
+    """Take the run that `environ` offers; None where it offers none of this store, or another process was first.
+
+    `leaves`: it goes on with another run, so that no later run is the first one, and none takes the offer.
+    """
     path = environ.get(OFFER_VARIABLE)
     if not path:
         return None
@@ -70,6 +75,9 @@ def take_offered(environ: Mapping[str, str], *, store: Path | None) -> OfferedRu
         told = json.loads(Path(path).read_text())
         offered = OfferedRun(**told)
         if offered.store != str(store) or _RUN_ID.fullmatch(offered.run_id) is None:
+            return None
+        if leaves:
+            os.truncate(path, 0)
             return None
         os.unlink(path)  # noqa: PTH108 - the one call that says who was first
     except (OSError, ValueError, TypeError) as error:  # it is gone, or no file of ours

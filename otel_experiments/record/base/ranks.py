@@ -24,6 +24,7 @@ from opentelemetry.trace import SpanContext, TraceFlags
 from otel_experiments.codec.text import shown
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.journal.owner import process_start_ticks
+from otel_experiments.model.run import Run
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
 from otel_experiments.record.base.guard import logger
@@ -103,6 +104,10 @@ class Rank:
     def number(self) -> int:
         """The rank: 0 starts the run, the others join it."""
         return self.place.rank
+
+    def has_begun(self, known: Run) -> bool:
+        """Whether rank 0 of this job has begun the latest attempt of a run that is known."""
+        return known.root_span_id == self.root_span_id
 
     @property
     def root(self) -> SpanContext:

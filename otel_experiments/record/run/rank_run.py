@@ -146,10 +146,13 @@ def _facts_of(identity: RunIdentity) -> dict[str, ParamValue]:
     return asdict(identity.facts) | {"seed": identity.seed}
 
 
-def join_as_rank(pipeline: Pipeline, rank: Rank, identity: RunIdentity) -> Run:
+def join_as_rank(
+    pipeline: Pipeline, rank: Rank, identity: RunIdentity, *, known: Mapping[str, ParamValue]
+) -> Run:
     """Return the run that rank 0 of this process's job starts, with a span of this rank's own under its root.
 
-    `identity` is what this rank was given; it is kept where it differs from what rank 0 was given.
+    `identity` is what this rank was given; it is kept where it differs from what rank 0 was given. `known` are the params
+    of a run that goes on.
     """
     lanes.set_rank(rank.number)
     first_trace = trace.format_trace_id(pipeline.id_generator.generate_trace_id())
@@ -158,4 +161,5 @@ def join_as_rank(pipeline: Pipeline, rank: Rank, identity: RunIdentity) -> Run:
     run = start_joined(core, JoinedLife(core, parent=rank.root, part=f"rank {rank.number}"), given)
     with core.guard:
         given.write_start()
+    parts_of(core).recording.config.merge({**known, **identity.params})
     return run

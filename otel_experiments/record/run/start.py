@@ -27,7 +27,7 @@ from otel_experiments.record.base.names import clean_name
 from otel_experiments.record.base.offered_run import OfferedRun
 from otel_experiments.record.base.propagation import TRACEPARENT_VARIABLE, read_outer_span, read_parent_run
 from otel_experiments.record.base.provider_watch import adopt_global_providers
-from otel_experiments.record.base.ranks import Rank, find_place
+from otel_experiments.record.base.ranks import Rank
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.record.base.value_loss import Tell
 from otel_experiments.record.params.flatten import flatten_params
@@ -148,7 +148,8 @@ def create_run(
     """
     offered = before if isinstance(before, OfferedRun) else None
     before = _before_of(before) if isinstance(before, OfferedRun) else before
-    _check_unused(before.record if before is not None else _UNKNOWN)
+    if before is not None and not (rank is not None and rank.number):
+        _check_unused(before.record)
     changes: list[tuple[str, str, str]] = []
 
     def tell(kind: str, name: str, what: str) -> None:
@@ -158,7 +159,7 @@ def create_run(
     if rank is not None and rank.number:
         from otel_experiments.record.run.rank_run import join_as_rank  # noqa: PLC0415 - only in distributed jobs
 
-        run = join_as_rank(pipeline, rank, identity)
+        run = join_as_rank(pipeline, rank, identity, known={} if before is None else before.params)
         _tell(pipeline, identity, changes)
         return run
     attributes = run_attributes(identity) | (rank.attributes if rank is not None else {})
@@ -218,7 +219,12 @@ def _identity_of(
             raise
         raise ConfigurationError(str(error)) from error.__cause__
     now_ns = pipeline.clock()
-    not_before_ns = _latest_ns(known, now_ns)
+    if rank is not None and rank.has_begun(known):
+        attempt, past = known.attempt, past_of(known)
+        not_before_ns = max((0, *past.starts_ns))
+    else:
+        attempt, not_before_ns = known.attempt + 1, _latest_ns(known, now_ns)
+        past = _past(known, spec, max(now_ns, not_before_ns))
     return RunIdentity(
         run_id=run_id or trace.format_trace_id(pipeline.id_generator.generate_trace_id()),
         name=clean_name(name, "run name") if name is not None else _made_up(rank),
@@ -226,14 +232,14 @@ def _identity_of(
         facts=facts,
         parent_run_id=known.parent_run_id if parent is None else parent.run_id,
         seed=spec.seed,
-        attempt=known.attempt + 1,
+        attempt=attempt,
         step_axis=checked_axis(spec.step_axis),
         params=params if spec.fork is None else {**spec.fork.params, **params},
         tags=clean_tags(spec.tags, tell=tell) if spec.tags is not None else {},
         first_created_ns=known.created_ns if known.attempt else None,
         first_started_ns=known.started_ns,
         worked_ns=round((before.duration_s if before is not None else 0.0) * 1e9),
-        past=_past(known, spec, max(now_ns, not_before_ns)),
+        past=past,
         continues=known.run_id if known.attempt else "" if spec.fork is None else spec.fork.record.run_id,
         not_before_ns=not_before_ns,
     )
@@ -335,10 +341,9 @@ def _check_unused(known: model.Run) -> None:
     alive = known.run_id in active_runs or (
         is_alive(known.owner) if known.owner != current_owner() else False
     )
-    is_rank = find_place(os.environ) is not None
-    if alive and not is_rank:
+    if alive:
         raise RunInUseError(run_id=known.run_id, name=known.name, pid=known.owner.pid, host=known.owner.host)
-    if alive or (alive is None and time.time_ns() - (known.heartbeat_ns or 0) < FOREIGN_TIMEOUT_NS):
+    if alive is None and time.time_ns() - (known.heartbeat_ns or 0) < FOREIGN_TIMEOUT_NS:
         notice.tell(
             logger,
             "Run %r may still be recorded by process %d on %s; this is its attempt %d, and what that one writes of its "
