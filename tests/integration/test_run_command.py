@@ -81,6 +81,18 @@ def test_the_first_run_of_the_program_goes_on_with_it(folder):
     assert first.started_from is None
 
 
+def test_a_first_run_with_a_key_is_beside_the_run_of_the_command(folder):
+    """The command's run keeps the output and its end, whichever run follows, and what is new is a child of it."""
+    (folder / "train.py").write_text(TRAINING.replace('"mine", ', '"mine", key="k", '))
+    code, out, _ = finish(folder, sys.executable, "train.py", options=("--name", "given"))
+
+    runs = {run.name: run for run in ox.runs(store=folder / "r.db")}
+    assert (code, sorted(runs)) == (0, ["given", "mine", "second"])
+    assert runs["given"].output.text == out == f"in {runs['mine'].id}\n"
+    assert [(run.state, run.record.attempt) for run in runs.values()] == [("succeeded", 1)] * 3
+    assert runs["mine"].parent_id == runs["second"].parent_id == runs["given"].id
+
+
 def test_a_program_with_a_store_of_its_own_has_a_run_of_its_own(folder):
     """A program that records elsewhere goes on with nothing: its run is there, and ours is here with exit code and output."""
     (folder / "train.py").write_text(TRAINING.replace("with", "ox.configure(store='own.db')\nwith", 1))

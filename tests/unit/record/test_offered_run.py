@@ -46,6 +46,17 @@ def test_a_withdrawn_offer_is_nobodys(offered):
     assert take_offered(environ, store=STORE) is None
 
 
+def test_where_the_first_run_goes_on_with_another_one_no_later_one_takes_it(offered):
+    """The command's run stays the command's, and ends with it."""
+    offer, environ = offered
+
+    assert take_offered(environ, store=STORE, leaves=True) is None
+    assert take_offered(environ, store=STORE) is None
+    assert not offer.is_taken
+    assert offer.withdraw()
+    assert take_offered(environ, store=STORE, leaves=True) is None
+
+
 @pytest.mark.parametrize("store", [None, Path("/work/other.db")])
 def test_a_run_of_another_store_is_left(offered, store):
     """A process that records elsewhere does not take the run, and the next one may."""
