@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple, dataclass, field
 from typing import Final
 
 from otel_experiments._opening import open_reader
@@ -14,6 +14,7 @@ from otel_experiments.edit.runs import REMOVED_DAYS
 from otel_experiments.errors import ConfigurationError, StoreError
 from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.edit import RunContents
+from otel_experiments.model.run import Run
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query import Reader, RunView
 from otel_experiments.query.edited import contents_of, purge_runs
@@ -29,10 +30,12 @@ class Retention:
 
     Attributes:
         removed_days: removed runs are purged so many days later.
-        older_than_s: runs that were made longer ago are purged; None: age alone purges none.
+        older_than_s: runs that ended longer ago are purged (of those that were resumed the last end counts); None: age
+            alone purges none.
         keep_last: so many runs of each experiment are kept, the newest; the others are purged, where `older_than_s` is
             given only those that are older too. None: number alone purges none.
-        max_bytes: the oldest runs are purged until the store's file and the artifacts take no more.
+        max_bytes: runs are purged until the store's file and the artifacts take no more: removed ones first, then those
+            that ended first.
         where: a search expression: only runs that match are purged by age, number and size.
     """
 
@@ -60,6 +63,7 @@ class RetentionPlan:
         artifact_bytes: how much fewer bytes of artifacts are in use afterwards.
         pinned_count: runs that would be among them, and are pinned.
         live_count: runs that would be among them, and are recorded now.
+        changed_count: runs that went on or were edited while others were purged, and are kept.
     """
 
     removed: list[RunView] = field(default_factory=list)
@@ -69,6 +73,7 @@ class RetentionPlan:
     artifact_bytes: int = 0
     pinned_count: int = 0
     live_count: int = 0
+    changed_count: int = 0
 
     @property
     def runs(self) -> list[RunView]:
@@ -89,9 +94,15 @@ def plan_retention(location: StoreLocation, retention: Retention) -> RetentionPl
 
 
 def apply_retention(
-    location: StoreLocation, retention: Retention, *, on_progress: Callable[[int], object] = lambda _: None
+    location: StoreLocation,
+    retention: Retention,
+    *,
+    shown: RetentionPlan | None = None,
+    on_progress: Callable[[int], object] = lambda _: None,
 ) -> RetentionPlan:
-    """Purge what `plan_retention` says, and return it. Runs may be recorded meanwhile.
+    """Purge what `plan_retention` says, and return what was purged. Runs may be recorded meanwhile.
+
+    `shown`: what was agreed to: no other run is purged, and none that is wanted by now.
 
     Raises:
         ConfigurationError: a size is asked for of a store that is no file.
@@ -99,11 +110,18 @@ def apply_retention(
         StoreError: the store cannot be read or written.
     """
     with open_reader(location) as reader:
-        plan = _plan(reader, retention)
-        kept = purge_runs(plan.runs, unless=lambda _: False, on_progress=on_progress)
-        plan.removed = [run for run in plan.removed if run.id not in kept]
-        plan.chosen = [run for run in plan.chosen if run.id not in kept]
-        plan.live_count += len(kept)
+        plan = _plan(reader, retention, shown)
+        known = {run.id: run.record for run in plan.runs}
+        kept_ids = purge_runs(
+            plan.runs, unless=lambda run: _is_other(run, known[run.run_id]), on_progress=on_progress
+        )
+        if kept_ids:
+            plan.contents = _less(
+                plan.contents, contents_of([run for run in plan.runs if run.id in kept_ids])
+            )
+            plan.removed = [run for run in plan.removed if run.id not in kept_ids]
+            plan.chosen = [run for run in plan.chosen if run.id not in kept_ids]
+            plan.changed_count = len(kept_ids)
         return plan
 
 
@@ -133,7 +151,7 @@ def shrink_store(location: StoreLocation) -> tuple[int, str]:
     return before - path.stat().st_size, ""
 
 
-def _plan(reader: Reader, retention: Retention) -> RetentionPlan:
+def _plan(reader: Reader, retention: Retention, shown: RetentionPlan | None = None) -> RetentionPlan:
     plan, now_ns = RetentionPlan(), time.time_ns()
     before_ns = now_ns - int(retention.removed_days * _DAY_NS)
     removed = [
@@ -143,10 +161,14 @@ def _plan(reader: Reader, retention: Retention) -> RetentionPlan:
     if retention.is_by_choice:
         found = _outdated(reader, retention, now_ns)
         if retention.max_bytes is not None:
-            found = _too_much(reader, retention.max_bytes, plan.removed, found)
+            found = _too_much(reader, retention, plan.removed, found)
         plan.pinned_count = sum(run.is_pinned for run in found)
         plan.live_count = sum(run.state.is_live and not run.is_pinned for run in found)
         plan.chosen = [run for run in found if not run.is_pinned and not run.state.is_live]
+    if shown is not None:
+        agreed = {run.id for run in shown.runs}
+        plan.removed = [run for run in plan.removed if run.id in agreed]
+        plan.chosen = [run for run in plan.chosen if run.id in agreed]
     if plan.runs:
         sizes = reader.store.run_bytes() if isinstance(reader.store, SqliteStore) else {}
         plan.contents = contents_of(plan.runs)
@@ -156,7 +178,7 @@ def _plan(reader: Reader, retention: Retention) -> RetentionPlan:
 
 
 def _outdated(reader: Reader, retention: Retention, now_ns: int) -> list[RunView]:
-    """Return the runs that age and number choose, oldest first; all that match where only a size is given."""
+    """Return the runs that age and number choose, by their end; all that match where only a size is given."""
     found = list(reader.runs(retention.where, visibility="kept"))
     if retention.keep_last is not None:
         seen = Counter[str]()
@@ -168,12 +190,40 @@ def _outdated(reader: Reader, retention: Retention, now_ns: int) -> list[RunView
         found = [run for run in found if run.id not in newest]
     if retention.older_than_s is not None:
         before_ns = now_ns - int(retention.older_than_s * 10**9)
-        found = [run for run in found if run.created_ns <= before_ns]
-    return found[::-1]
+        found = [run for run in found if _last_sign_ns(run) <= before_ns]
+    return sorted(found, key=_last_sign_ns)
 
 
-def _too_much(reader: Reader, max_bytes: int, gone: Iterable[RunView], found: list[RunView]) -> list[RunView]:
-    """Return the oldest of the runs, so many that store and artifacts take no more than `max_bytes` without them."""
+def _last_sign_ns(run: RunView) -> int:
+    """Return when a run was last heard of: its end, also that of a later attempt."""
+    record = run.record
+    signs = (record.created_ns, record.started_ns, record.heartbeat_ns, record.ended_ns)
+    return max(one or 0 for one in signs)
+
+
+def _is_other(run: Run, known: Run) -> bool:
+    """Tell whether a run has gone on, or was pinned, removed or restored, since it was looked at."""
+    return (run.attempt, run.state, run.ended_ns, run.pinned_ns, run.removed_ns) != (
+        known.attempt,
+        known.state,
+        known.ended_ns,
+        known.pinned_ns,
+        known.removed_ns,
+    )
+
+
+def _less(all_of_them: RunContents, of_some: RunContents) -> RunContents:
+    return RunContents(
+        *(max(0, one - less) for one, less in zip(astuple(all_of_them), astuple(of_some), strict=True))
+    )
+
+
+def _too_much(
+    reader: Reader, retention: Retention, gone: Sequence[RunView], found: Sequence[RunView]
+) -> list[RunView]:
+    """Return so many runs that store and artifacts take no more than `max_bytes` without them: removed ones first, then `found`."""
+    max_bytes = retention.max_bytes
+    assert max_bytes is not None
     sizes = _sizes(reader)
     logged = [stored.logged for stored in reader.store.artifacts(ArtifactQuery(role=None))]
     users = Counter(digest for digest, _ in {(one.digest, one.run_id) for one in logged})
@@ -191,8 +241,11 @@ def _too_much(reader: Reader, max_bytes: int, gone: Iterable[RunView], found: li
         return freed
 
     total -= sum(map(without, gone))
+    gone_ids = {run.id for run in gone}
+    hidden = [run for run in reader.runs(retention.where, visibility="removed") if run.id not in gone_ids]
+    hidden.sort(key=lambda run: run.record.removed_ns or 0)
     chosen = []
-    for run in found:
+    for run in [*hidden, *found]:
         if total <= max_bytes:
             break
         chosen.append(run)

@@ -66,7 +66,7 @@ def retention_options(command: _Command) -> _Command:
             "--max-size",
             type=SIZE,
             metavar="SIZE",
-            help="Purge the oldest runs until no more is taken: 20GB.",
+            help="Purge removed runs, then those that ended first, until no more is taken: 20GB.",
         ),
         click.option(
             "--keep-last",
@@ -75,7 +75,10 @@ def retention_options(command: _Command) -> _Command:
             help="Keep the newest N runs of each experiment.",
         ),
         click.option(
-            "--runs-older-than", type=AGE, metavar="AGE", help="Purge runs that were made longer ago: 90d."
+            "--runs-older-than",
+            type=AGE,
+            metavar="AGE",
+            help="Purge runs whose last end was longer ago: 90d.",
         ),
         click.option(
             "--removed-for",
@@ -115,6 +118,7 @@ class RunsPurged:
             "artifact_bytes": self.plan.artifact_bytes,
             "kept_pinned": self.plan.pinned_count,
             "kept_live": self.plan.live_count,
+            "kept_changed": self.plan.changed_count,
             "file_bytes_freed": self.freed_bytes,
         }
 
@@ -128,7 +132,11 @@ class RunsPurged:
         lines = [f"{verb} {_what(plan)}: {named(plan.runs)}."]
         kept = [
             f"{count:,} {word}"
-            for count, word in ((plan.pinned_count, "pinned"), (plan.live_count, "recorded now"))
+            for count, word in (
+                (plan.pinned_count, "pinned"),
+                (plan.live_count, "recorded now"),
+                (plan.changed_count, "changed meanwhile"),
+            )
             if count
         ]
         if kept:
@@ -148,7 +156,7 @@ def purge_runs(
     if dry_run or not plan.runs:
         return RunsPurged(plan, is_dry_run=dry_run)
     ask(ctx, f"Purge {_what(plan)}: {named(plan.runs)}, for good", yes=yes)
-    done = apply_retention(location, retention)
+    done = apply_retention(location, retention, shown=plan)
     return RunsPurged(done, False, *shrink_store(location))
 
 
