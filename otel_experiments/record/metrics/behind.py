@@ -2,7 +2,8 @@
 
 At the call a value is cloned where it is, so that training may go on writing to it; its step and its time are those of the
 call. Until the thread has fetched it, it is in the memory of the device and of this process alone: not durable yet.
-`flush` and the end of a run wait, within their time; what is left then is counted as lost. A forked child fetches nothing
+`flush` and the end of a run wait, within their time; what is left then is counted as lost and not recorded any more, also if
+its value comes later. A forked child fetches nothing
 of its parent's.
 """
 
@@ -10,8 +11,9 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from otel_experiments.record.base.guard import THREAD_PREFIX
@@ -64,17 +66,28 @@ def waiting_for(values: Mapping[str, Any]) -> Callable[[], object]:
 
 
 class Behind:
-    """Fetches what one run deferred. `fetch` records it."""
+    """Fetches what one run deferred, on a thread that ends with the run.
 
-    def __init__(self, guard: RunGuard, fetch: Callable[[Deferred], None]) -> None:
+    `fetch` returns the numbers of a call, which may take any time; `record` records them.
+    """
+
+    def __init__(
+        self,
+        guard: RunGuard,
+        fetch: Callable[[Deferred], dict[Any, float]],
+        record: Callable[[Deferred, dict[Any, float]], None],
+    ) -> None:
         self._guard = guard
         self._fetch = fetch
+        self._record = record
         self._start_anew()
 
     def _start_anew(self) -> None:
-        self._queue: SimpleQueue[Deferred | threading.Event] = (
+        self._queue: SimpleQueue[Deferred | threading.Event | None] = (
             SimpleQueue()
-        )  # of C: a signal handler may put, too
+        )  # of C: a signal handler may put, too; None ends the thread
+        self._now: deque[Deferred] = deque()  # what is being fetched: who takes it out records or counts it
+        self._left_count = 0
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self.is_closed = False
@@ -87,7 +100,9 @@ class Behind:
     def put(self, deferred: Deferred) -> None:
         """Have values fetched after those that wait."""
         self._queue.put(deferred)
-        if self._thread is None and self._lock.acquire(
+        if self.is_closed:  # since the call began
+            self._count_left()
+        elif self._thread is None and self._lock.acquire(
             blocking=False
         ):  # who does not get it finds it being done
             try:
@@ -99,27 +114,34 @@ class Behind:
                 self._lock.release()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until all that was put so far is fetched; tell whether it is."""
-        if self._thread is None:
-            return self._queue.empty()
+        """Wait until all that was put so far is fetched; tell whether it is. After the end nothing is waited for."""
+        if self.is_closed or self._thread is None:
+            return self._queue.empty() or self.is_closed
         if threading.current_thread() is self._thread:
             return False
         mark = threading.Event()
         self._queue.put(mark)
-        return mark.wait(timeout_s)
+        return self.is_closed or mark.wait(timeout_s)
 
     def close(self) -> None:
-        """Fetch nothing any more; what waits is counted."""
+        """Fetch nothing any more; what waits is counted, and what is being fetched."""
         self.is_closed = True
-        if self._thread is None:
-            return
-        count = 0
-        while not self._queue.empty():
-            one = self._queue.get()
+        self._count_left()
+
+    def reset_in_child(self) -> None:
+        """Forget what the parent fetches, after a fork."""
+        self._start_anew()
+
+    def _count_left(self) -> None:
+        """Count what is not recorded after the end, each value once, and have the thread end."""
+        while self._now or not self._queue.empty():
+            one = self._next_left()
             if isinstance(one, threading.Event):
                 one.set()
-            else:
-                count += len(one.clones)
+            elif one is not None:
+                self._left_count += len(one.clones)
+        self._queue.put(None)
+        count, self._left_count = self._left_count, 0
         if count:
             text = (
                 f"{count} values of run.log(..., lazy=True) were not fetched before the run ended, and are lost. Call "
@@ -128,15 +150,32 @@ class Behind:
             with self._guard:
                 self._guard.lost("metric value", text, name="lazy", count=count)
 
-    def reset_in_child(self) -> None:
-        """Forget what the parent fetches, after a fork."""
-        self._start_anew()
+    def _next_left(self) -> Deferred | threading.Event | None:
+        """Return one of what is left; None where another thread was faster."""
+        try:
+            return self._now.pop() if self._now else self._queue.get_nowait()
+        except (IndexError, Empty):
+            return None
 
     def _work(self) -> None:
-        while True:
-            one = self._queue.get()
+        while (one := self._queue.get()) is not None:
             if isinstance(one, threading.Event):
                 one.set()
                 continue
+            self._now.append(one)
+            if self.is_closed:
+                self._count_left()
+                return
             with self._guard:
-                self._fetch(one)
+                numbers = self._fetch(one)
+                if self._is_still_wanted():
+                    self._record(one, numbers)
+            self._now.clear()
+
+    def _is_still_wanted(self) -> bool:
+        """Tell whether the end has not counted what is being fetched; from now on it is recorded."""
+        try:
+            self._now.pop()
+        except IndexError:
+            return False
+        return True

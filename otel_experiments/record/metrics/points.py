@@ -61,7 +61,7 @@ class PointRecorder:
         self._now_ns = clock
         self._gate = gate or Gate(run_id, guard)
         self.others = OtherValues(guard, self._keysets)
-        self.behind = Behind(guard, self._fetch)
+        self.behind = Behind(guard, self._fetch, self._keep)
         self._given = GivenPoints(guard, self.others)
         self._row: float | None = None
         self.is_gated = False
@@ -304,11 +304,15 @@ class PointRecorder:
                 part.highest = at
             self.behind.put(Deferred(part, at, time_ns, group, phase, wait_until_ready))
 
-    def _fetch(self, deferred: Deferred) -> None:
-        """Record values that were deferred; on the thread that fetches them."""
+    def _fetch(self, deferred: Deferred) -> dict[Any, float]:
+        """Return the numbers that were deferred, when they are there; on the thread that fetches them."""
         deferred.wait_until_ready()
         numbers: dict[Any, float] = {}
         self._given.gather(deferred.clones, "", numbers, {})
+        return numbers
+
+    def _keep(self, deferred: Deferred, numbers: dict[Any, float]) -> None:
+        """Record what was fetched."""
         if numbers:
             is_part = len(numbers) < len(deferred.clones)
             keyset = self._keysets.get(tuple(numbers), deferred.phase) if is_part else deferred.keyset

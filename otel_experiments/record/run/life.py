@@ -32,6 +32,11 @@ MAX_REASON_CHARS = 10_000
 _GRACE_NS: Final = 60 * 10**9
 """A process that is still there so long after a signal that ends processes lives on."""
 
+_LAZY_SHARE: Final = 0.8
+"""How much of the exit budget the ends of runs get for values that are being fetched."""
+_LEAST_FOR_LAZY_S: Final = 0.05
+"""So long a run waits for them where others have used the budget up: a device that works takes less."""
+
 
 class RunLife:
     """What a run is in time. What a process does at each turn is its `LifeCycle`'s: the owner's, or a joined one.
@@ -186,7 +191,7 @@ class RunLife:
             what = f"The reason why the run ended has {len(ending.reason):,} characters; {MAX_REASON_CHARS:,} are kept"
             core.guard.lost(TEXT_CUT, what, name="reason")
         try:
-            core.points.behind.wait(core.pipeline.settings.exit_timeout_s)
+            _await_lazy_points(core)
             if not core.pipeline.is_exiting:
                 core.pipeline.artifacts.wait_at_end(
                     core.pipeline.waited, core.pipeline.settings.exit_timeout_s
@@ -331,3 +336,11 @@ class RunLife:
                 owner=self._cycle.new_owner,
             )
         )
+
+
+def _await_lazy_points(core: RunCore) -> None:
+    """Wait for what is being fetched, with other ends of runs and that of the process within one exit budget."""
+    waited, budget_s = core.pipeline.waited, core.pipeline.settings.exit_timeout_s * _LAZY_SHARE
+    begun_s = waited.begin()
+    is_done = core.points.behind.wait(max(waited.left_s(budget_s), _LEAST_FOR_LAZY_S))
+    waited.end(begun_s, is_done=is_done)
