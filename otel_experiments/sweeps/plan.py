@@ -139,7 +139,7 @@ def _leaves(space: Mapping[Any, object], path: tuple[str, ...]) -> Iterator[_Lea
             yield from _leaves(value, here) if value else [(here, _Empty())]
         elif isinstance(value, (DISTRIBUTIONS, str, bytes)):
             yield here, value
-        elif isinstance(value, Iterable):
+        elif isinstance(value, Iterable) and not _is_scalar(value):
             options = _Options(
                 sorted(value, key=repr) if isinstance(value, (set, frozenset)) else list(value)
             )
@@ -151,6 +151,11 @@ def _leaves(space: Mapping[Any, object], path: tuple[str, ...]) -> Iterator[_Lea
             yield here, options
         else:
             yield here, value
+
+
+def _is_scalar(value: Any) -> bool:  # whatever a space may hold
+    """Whether it is an array of no dimension, of NumPy or torch say, which looks like a list and is none."""
+    return getattr(value, "shape", None) == () and hasattr(value, "dtype")
 
 
 def _drawn(value: Any, random: Random) -> Any:

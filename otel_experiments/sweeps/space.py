@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from otel_experiments.codec.text import shown
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.process.interruption import is_interruption
 
 if TYPE_CHECKING:
     from random import Random
@@ -134,18 +135,32 @@ def choice(values: Iterable[Any]) -> Choice:  # whatever a config may hold
 
 def _interval(name: str, low: Any, high: Any) -> tuple[float, float]:  # whatever was passed
     for number in (low, high):
-        if (
-            not isinstance(number, (int, float))
-            or isinstance(number, bool)
-            or not math.isfinite(float(number))
-        ):
+        if not isinstance(number, (int, float)) or isinstance(number, bool) or not _is_finite(number):
             raise ConfigurationError(
-                f"{name}({shown(low)}, {shown(high)}) cannot be drawn from: {shown(number)} is no finite number.\n"
-                "  Give two numbers, the lower one first."
+                f"{name}({shown(low)}, {shown(high)}) cannot be drawn from: {shown(number)} is no finite number"
+                f"{_too_large(number)}.\n  Give two numbers, the lower one first."
             )
     if low > high:
         raise ConfigurationError(
             f"{name}({low!r}, {high!r}) cannot be drawn from: it ends before it begins.\n"
             f"  Turn it round: {name}({high!r}, {low!r})."
         )
+    if not math.isfinite(float(high) - float(low)):
+        raise ConfigurationError(
+            f"{name}({low!r}, {high!r}) cannot be drawn from: no float is as large as the interval is wide.\n"
+            "  Give a narrower one."
+        )
     return float(low), float(high)
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError as error:  # an integer that is larger than any float
+        if is_interruption(error):
+            raise
+        return False
+
+
+def _too_large(number: object) -> str:
+    return ": it is larger than any float" if isinstance(number, int) and not isinstance(number, bool) else ""

@@ -10,9 +10,11 @@ import contextlib
 import multiprocessing
 import os
 import pickle
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
+from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_experiments import _configure
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 _END_S: Final = 5.0
 """How long a worker that is to stop is waited for, before it is killed."""
+_ASK_S: Final = 0.5
+"""How often busy workers are asked whether they have ended without a word."""
+_LOOK_S: Final = 0.05
 QUIET_VARIABLE: Final = "OTEL_EXPERIMENTS_QUIET"
 
 
@@ -56,13 +61,16 @@ def run_in_workers(
     try:
         while True:
             while len(busy) < count and (trial := next(waiting, None)) is not None:
+                packed = _packed_config(task, *trial)
+                if isinstance(packed, Outcome):
+                    yield packed
+                    continue
                 worker = idle.pop() if idle else _start(task, environment, context)
                 busy.append(worker)
-                _give(worker, trial)
+                _give(worker, trial[0], packed)
             if not busy:
                 return
-            ready = wait([one.connection for one in busy])
-            for worker in [one for one in busy if one.connection in ready]:
+            for worker in _ready(busy):
                 busy.remove(worker)
                 outcome, is_alive = _answer(worker, task)
                 if is_alive:
@@ -80,17 +88,54 @@ def _start(task: Task, environment: Mapping[str, str], context: BaseContext) -> 
     return _Worker(process, here, -1)
 
 
-def _give(worker: _Worker, trial: tuple[int, Config]) -> None:
-    worker.number = trial[0]
+def _packed_config(task: Task, number: int, config: Config) -> bytes | Outcome:
+    """Return a config as bytes; where it cannot be sent, the outcome of its trial, which is recorded here."""
+    try:
+        return bytes(ForkingPickler.dumps(config))
+    except Exception as error:  # whatever a user's class does
+        if is_interruption(error):
+            raise
+        return _refused(task, number, config, error)
+
+
+def _refused(task: Task, number: int, config: Config, error: Exception) -> Outcome:
+    """Record a trial that failed since its config cannot be sent from one process to another."""
+
+    def refuse(config: Config) -> None:  # noqa: ARG001 - called as the user's function is
+        raise TrialError(
+            trial=number,
+            found=f"its config cannot be sent to a worker process: {text_of(error) or type(error).__name__}",
+            fix="Put into configs what can be imported or pickled, such as names of functions, or pass workers=1.",
+        ) from error
+
+    return run_trial(replace(task, fn=refuse), number, config)
+
+
+def _give(worker: _Worker, number: int, packed: bytes) -> None:
+    worker.number = number
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it is dead, which its answer says
-        worker.connection.send(trial)
+        worker.connection.send((number, packed))
+
+
+def _ready(busy: list[_Worker]) -> list[_Worker]:
+    """Wait for workers that have answered, or ended: a process that one has forked may keep its pipe open for longer."""
+    while True:
+        answered = wait([one.connection for one in busy], _ASK_S)
+        ready = [one for one in busy if one.connection in answered or one.process.exitcode is not None]
+        if ready:
+            return ready
 
 
 def _answer(worker: _Worker, task: Task) -> tuple[Outcome, bool]:
     """Return how a worker's trial came out, and whether it can take another."""
     try:
-        payload: bytes = worker.connection.recv_bytes()
-        return pickle.loads(payload), True  # noqa: S301 - of a process that we started
+        if worker.connection.poll():
+            payload: bytes = worker.connection.recv_bytes()
+            outcome: Outcome = pickle.loads(payload)  # noqa: S301 - of a process that we started
+            is_alive = worker.process.exitcode is None
+            if not is_alive:
+                worker.connection.close()
+            return outcome, is_alive
     except (EOFError, ConnectionResetError) as lost:
         if is_interruption(lost):
             raise
@@ -115,11 +160,18 @@ def _stop(idle: list[_Worker], busy: list[_Worker]) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             worker.connection.send(None)
     for worker in (*idle, *busy):
-        worker.process.join(_END_S)
+        _wait_for(worker.process, _END_S)
         if worker.process.exitcode is None:
             worker.process.kill()
             worker.process.join()
         worker.connection.close()
+
+
+def _wait_for(process: BaseProcess, timeout_s: float) -> None:
+    """Wait for a process to end; `join` alone would wait for those that it has forked as well."""
+    deadline_s = time.monotonic() + timeout_s
+    while process.exitcode is None and time.monotonic() < deadline_s:
+        process.join(_LOOK_S)
 
 
 def _work(connection: Connection[Any, Any], task: Task, environment: Mapping[str, str]) -> None:
@@ -133,8 +185,8 @@ def _work(connection: Connection[Any, Any], task: Task, environment: Mapping[str
             trial = connection.recv()
             if trial is None:
                 return
-            number, config = trial
-            connection.send_bytes(_packed(_done(task, number, config)))
+            number, packed = trial
+            connection.send_bytes(_packed(_done(task, number, packed)))
     except (EOFError, BrokenPipeError, ConnectionResetError) as error:
         if is_interruption(error):
             raise
@@ -143,8 +195,14 @@ def _work(connection: Connection[Any, Any], task: Task, environment: Mapping[str
             _configure.shutdown()
 
 
-def _done(task: Task, number: int, config: Config) -> Outcome:
+def _done(task: Task, number: int, packed: bytes) -> Outcome:
     try:
+        try:
+            config: Config = pickle.loads(packed)  # noqa: S301 - of the process that started this one
+        except Exception as error:  # whatever a user's class does, or one that cannot be imported here
+            if is_interruption(error):
+                raise
+            return _refused(task, number, {}, error)
         return run_trial(task, number, config)
     except KeyboardInterrupt as error:  # Ctrl-C comes to the parent as well, which decides
         return Outcome(

@@ -1,6 +1,7 @@
 """Sweeps whose trials run in processes of their own."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -81,6 +82,52 @@ def test_a_worker_that_dies_takes_one_trial_with_it(method):
         "search-000": "succeeded", "search-001": "lost", "search-002": "failed", "search-003": "failed",
         "search-004": "succeeded",
     }  # fmt: skip
+
+
+class _Unreadable:
+    """Can be packed, and raises where it is read again."""
+
+    def __reduce__(self):
+        return int, ("not a number",)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_config_that_cannot_be_sent_fails_its_trial_alone(method):
+    """The error says why, the run of the trial is failed, and the other trials are done."""
+    configs = [{"how": "fine"}, {"how": lambda: 1}, {"how": _Unreadable()}, {"how": "good"}]
+    result = ox.sweep(fail_or_die, configs, workers=2, start_method=method, name="search")
+
+    assert [trial.returned for trial in result] == ["fine", None, None, "good"]
+    assert [trial.number for trial in result.failed] == [1, 2]
+    for trial, why in zip(result.failed, ("lambda", "not a number"), strict=True):
+        assert isinstance(trial.error, TrialError)
+        assert "its config cannot be sent to a worker process: " in str(trial.error)
+        assert why in str(trial.error)
+        assert ox.run(trial.run_id).state == "failed"
+
+
+def test_a_worker_that_dies_is_seen_while_what_it_forked_lives(tmp_path):
+    """A process left behind by a trial keeps the pipes of its worker open; the sweep does not wait for it."""
+    ends_here, stays_open = os.pipe()
+
+    def fork_and_die(config):
+        if os.fork() == 0:
+            os.close(stays_open)
+            if not select.select([ends_here], [], [], 60)[0]:
+                (tmp_path / "waited").touch()
+            os._exit(0)
+        if config["ends"]:
+            os._exit(3)
+        return config["a"]
+
+    space = [{"a": 1, "ends": True}, {"a": 2, "ends": False}, {"a": 3, "ends": True}]
+    result = ox.sweep(fork_and_die, space, workers=2, start_method="fork", name="search")
+    os.close(stays_open)
+    os.close(ends_here)
+
+    assert [str(trial.state) for trial in result] == ["lost", "succeeded", "lost"]
+    assert "with exit code 3" in str(result.failed[0].error)
+    assert not (tmp_path / "waited").exists()
 
 
 def test_the_first_exception_of_a_worker_can_end_the_sweep():

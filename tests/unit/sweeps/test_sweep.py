@@ -53,6 +53,15 @@ def test_a_part_of_a_space_may_have_no_values():
     assert tried({"lr": ox.uniform(0, 1), "optim": {}}, n=1)[0]["optim"] == {}
 
 
+def test_an_array_of_no_dimension_is_one_value():
+    """It is the same in each config, as a number is; an array with a dimension is a list."""
+    np = pytest.importorskip("numpy")
+    assert tried({"lr": np.array(0.5), "depth": np.array([1, 2])}) == [
+        {"lr": 0.5, "depth": 1},
+        {"lr": 0.5, "depth": 2},
+    ]
+
+
 def test_a_trial_never_changes_the_config_of_another():
     """A function may add to a list of its config: the next trial has what the space says, and so has the result."""
 
@@ -354,6 +363,9 @@ def test_a_space_that_is_nested_without_end_is_refused():
         (lambda: ox.uniform(1, 0), r"uniform\(1, 0\) cannot be drawn from: it ends before it begins"),
         (lambda: ox.uniform("a", 1), "'a' is no finite number"),
         (lambda: ox.uniform(0, float("inf")), "inf is no finite number"),
+        (lambda: ox.uniform(0, 10**400), "is no finite number: it is larger than any float"),
+        (lambda: ox.randint(-(10**400), 0), "is no finite number: it is larger than any float"),
+        (lambda: ox.uniform(-1.7e308, 1.7e308), "no float is as large as the interval is wide"),
         (lambda: ox.loguniform(0, 1), "0 has no logarithm"),
         (lambda: ox.randint(0, 1.5), "1.5 is no integer"),
         (lambda: ox.randint(3, 1), r"Turn it round: randint\(1, 3\)"),
