@@ -77,6 +77,8 @@ class Relations:
         if resume is not None or key is not None:
             of = spec.experiment or getattr(spec.parent, "experiment", None)
             before, run_id = self.goes_on_with(resume, key, experiment=of, name=spec.name)
+        if before is not None and isinstance(spec.parent, (Run, ParentRun)):
+            self._check_parent(before.record, spec.parent)
         if rewind_to is not None:
             spec = _rewound(spec, before, rewind_to)
         if fork_from is not None and before is None:
@@ -170,6 +172,28 @@ class Relations:
         if isinstance(parent, RunView):
             return ParentRun(parent.id, parent.experiment, parent.group)
         return parent  # which `create_run` refuses
+
+    def _check_parent(self, known: model.Run, parent: Run | ParentRun) -> None:
+        """Refuse a parent that is part of the run that goes on.
+
+        Raises:
+            ConfigurationError: each would be part of the other.
+        """
+        store = self._find_store()
+        first_id = above_id = parent.id if isinstance(parent, Run) else parent.run_id
+        seen = {known.run_id}  # which may have been given as its own parent: it has none then
+        while store is not None and above_id not in seen:
+            seen.add(above_id)
+            above = store.get_run(above_id)
+            if above is None or above.parent_run_id is None:
+                return
+            above_id = above.parent_run_id
+            if above_id == known.run_id:
+                raise ConfigurationError(
+                    f"parent={first_id[:8]} cannot be used for run {known.run_id[:8]} ({known.name!r}): that one is itself "
+                    "part of this run.\n"
+                    "  Pass a run that is not below it, or leave parent= out: the run stays part of what it was part of."
+                )
 
     def _reader(self, wanted: str, what: str) -> Reader:
         from otel_experiments.query import Reader  # noqa: PLC0415 - only where a stored run is wanted

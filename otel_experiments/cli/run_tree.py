@@ -24,10 +24,12 @@ def in_tree_order(runs: Sequence[RunView]) -> list[tuple[int, RunView]]:
     for run in known.values():
         is_root = run.parent_id is None or run.parent_id not in known
         below.setdefault(None if is_root else run.parent_id, []).append(run)
-    ordered: list[tuple[int, RunView]] = []
-    waiting = [(0, run) for run in reversed(below.get(None, []))]
-    while waiting:
-        depth, run = waiting.pop()
-        ordered.append((depth, run))
-        waiting += [(depth + 1, child) for child in reversed(below.get(run.id, []))]
-    return ordered
+    ordered: dict[str, tuple[int, RunView]] = {}
+    for root in (*below.get(None, []), *known.values()):  # of runs in a circle, the first one
+        waiting = [(0, root)]
+        while waiting:
+            depth, run = waiting.pop()
+            if run.id not in ordered:
+                ordered[run.id] = (depth, run)
+                waiting += [(depth + 1, child) for child in reversed(below.get(run.id, []))]
+    return list(ordered.values())

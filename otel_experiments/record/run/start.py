@@ -206,7 +206,8 @@ def _identity_of(
     """Return what the run is: what is given, else what is known of the run that goes on, else what is made up."""
     known = before.record if before is not None else _UNKNOWN
     name = spec.name if spec.name is not None else known.name or None
-    parent = _parent_of(pipeline, spec.parent)
+    # A run that goes on stays part of what it was part of, wherever that happens.
+    parent = None if known.attempt and spec.parent is None else _parent_of(pipeline, spec.parent)
     if parent is not None and parent.run_id == known.run_id:
         parent = None
     experiment = clean_name(_experiment_of(pipeline, spec, known, parent), "experiment name")

@@ -116,6 +116,63 @@ def test_the_beginning_of_an_id_names_a_parent(recording):
     assert [run.name for run in ox.runs(f'parent == "{outer.id[:8]}"')] == ["inner"]
 
 
+def test_a_run_that_is_resumed_inside_of_another_stays_part_of_what_it_was(recording):
+    """Where no parent is given, a run that goes on gets none from the place where it does."""
+    ox.start_run("alone", key="a").finish()
+    with ox.start_run("outer"):
+        ox.start_run("inner", key="b").finish()
+    with ox.start_run("other"):
+        ox.start_run(resume="alone").finish()
+        ox.start_run(key="a").finish()
+        ox.start_run(key="b").finish()
+
+    assert ox.run("alone").parent is None
+    assert ox.run("inner").parent.name == "outer"
+
+
+def test_a_parent_that_is_given_to_a_run_that_goes_on_is_its_parent(recording):
+    """What is given wins over what was before."""
+    ox.start_run("outer").finish()
+    ox.start_run("inner").finish()
+    ox.start_run(resume="inner", parent="outer").finish()
+
+    assert ox.run("inner").parent.name == "outer"
+
+
+@pytest.mark.parametrize("above", ["child", "grandchild"])
+def test_a_run_cannot_be_part_of_what_is_part_of_it(recording, above):
+    """The error names both runs, and the run is not begun again."""
+    with ox.start_run("run"), ox.start_run("child"):
+        ox.start_run("grandchild").finish()
+    with pytest.raises(ConfigurationError, match=r"for run .{8} \('run'\): that one is itself part of this"):
+        ox.start_run(resume="run", parent=above)
+    with ox.start_run("other", parent=above) as other, pytest.raises(ConfigurationError, match="is itself"):
+        ox.start_run(resume="run", parent=other)
+
+    assert (ox.run("run").parent, len(ox.run("run").attempts)) == (None, 1)
+
+
+def test_runs_that_are_each_others_parents_are_in_the_tree(recording):
+    """Telemetry of other programs may go in a circle: each run of it is listed once."""
+    from dataclasses import replace
+
+    from otel_experiments.cli.run_tree import in_tree_order
+    from otel_experiments.model.batch import WriteBatch
+    from otel_experiments.query import Reader
+    from otel_experiments.store import open_store
+
+    ox.start_run("one").finish()
+    one = ox.run("one").record
+    with open_store("memory://") as store:
+        parents = {"1" * 32: "2" * 32, "2" * 32: "1" * 32, "3" * 32: "2" * 32, "4" * 32: None}
+        rows = [replace(one, run_id=key, name=key[0], parent_run_id=of) for key, of in parents.items()]
+        store.apply(WriteBatch(runs=[replace(row, resource={}) for row in rows]))
+        tree = in_tree_order(Reader(store).runs())
+
+        assert sorted(run.name for _, run in tree) == ["1", "2", "3", "4"]
+        assert {run.name: depth for depth, run in tree}["4"] == 0
+
+
 def test_runs_are_listed_as_a_tree(recording, tmp_path):
     """With --tree each run is below the one that it is part of, which is listed also where it does not match."""
     from click.testing import CliRunner
