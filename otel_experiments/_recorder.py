@@ -164,7 +164,7 @@ class Recorder:
             description: more about it, as a text.
             seed: the random seed, recorded, not set.
             parent: the run that this one is part of, also by id or name; it gives experiment and group where none are
-                given. By default the current run, False for none.
+                given. By default that of a resumed run, else the current run; False for none.
             resume: the id or name of a stored run to go on with, as its next attempt; what is not given here stays as it
                 was. Or, with `key`, `"allow"`, `"must"` or `"never"`; without, True: the newest run, if it did not end well.
             key: an id of your own, unique in the experiment: the run that was started with it goes on, on any machine.
