@@ -34,6 +34,7 @@ from otel_experiments.record.output.pump import Channel, pump
 from otel_experiments.record.output.writer import RunOutput
 from otel_experiments.record.run.hand_over import hand_over
 from otel_experiments.record.run.parts import RunParts, parts_of
+from otel_experiments.record.snapshot.git_state import wait_by_id
 
 if TYPE_CHECKING:
     from otel_experiments.journal.output import Stream
@@ -86,6 +87,7 @@ def command(
         path_of(command[0], os.environ)
         _seem(command)
         _join_nobody()
+        wait_by_id()
         pipeline = configure(store=named_store(ctx), capture_output="off")
         given = dict(tag.partition("=")[::2] for tag in tags)
         if not pipeline.settings.enabled:

@@ -333,6 +333,22 @@ def test_a_command_runs_where_recording_is_off(folder, monkeypatch, variable, va
         assert (str(run.state), str(run.output)) == ("failed", "")
 
 
+def test_the_patch_is_in_the_run_beside_child_processes(folder, monkeypatch):
+    """What is not committed is recorded, although the command has child processes: the program, and here one of before."""
+    git = ["git", "-c", "user.name=n", "-c", "user.email=e@x"]
+    for arguments in (["init", "-q"], ["add", "train.py"], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *arguments], cwd=folder, check=True)
+    (folder / "train.py").write_text("lr = 0.2\n")
+    monkeypatch.setenv("OTEL_EXPERIMENTS_CAPTURE_ENVIRONMENT", "true")
+    told = [*COMMAND, "run", "--store", "r.db", "--", "true"]
+
+    subprocess.run(["/bin/sh", "-c", 'true & exec "$@"', "sh", *told], cwd=folder, check=True)
+
+    snapshot = only_run(folder).snapshot
+    assert (snapshot.git.get("problem"), snapshot.git["changed_count"]) == (None, 1)
+    assert "+lr = 0.2" in snapshot.patch
+
+
 def test_what_is_printed_later_by_children_arrives(folder):
     """A child that prints after the command itself has ended is waited for, and its lines are in the run."""
     code, out, _ = finish(folder, "sh", "-c", "(read line; echo late) & echo early", given="")

@@ -3,7 +3,7 @@
 The repository may be broken, huge, bare or another user's; git is asked with nothing of its own settings that runs programs
 (pager, external diff, text conversion, filter, file system monitor) and has a time limit. Where the program handles SIGCHLD
 itself or has child processes, none is started: its handler would be called, or its `os.wait` would return, for a child that
-is not its own.
+is not its own. Our command that runs a program waits for that one alone, and says so with `wait_by_id`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,13 @@ _DIFF: Final = (
 """A patch as `git apply` takes it, whatever the user's settings make of those that people read."""
 
 State = dict[str, object]
+_waits_by_id = False
+
+
+def wait_by_id() -> None:
+    """Have git run beside child processes: this program waits for each of them by its id, so no other comes between."""
+    global _waits_by_id  # noqa: PLW0603 - the process is one program
+    _waits_by_id = True
 
 
 class _GitError(Exception):
@@ -198,7 +205,7 @@ def _why_not() -> str:
     child = getattr(signal, "SIGCHLD", None)
     if child is not None and signal.getsignal(child) not in {signal.SIG_DFL, signal.SIG_IGN}:
         return "the program handles SIGCHLD"
-    return "the program has child processes" if _has_children() else ""
+    return "the program has child processes" if not _waits_by_id and _has_children() else ""
 
 
 def _has_children() -> bool:
