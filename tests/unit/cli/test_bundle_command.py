@@ -15,6 +15,16 @@ from otel_experiments.store import open_store
 
 
 @pytest.fixture
+def jobs_path(jobs, tmp_path):
+    """Return the path of a store with six runs of this test's own, which may be written to."""
+    path = tmp_path / "jobs" / "experiments.db"
+    path.parent.mkdir()
+    with open_store(path) as store:
+        store.apply(jobs.batch)
+    return path
+
+
+@pytest.fixture
 def with_model(terminal, jobs_path):
     """Return the command line over the six runs, of which the first one logged a model; and the run's id."""
     with ox.open(jobs_path) as reader:

@@ -477,7 +477,7 @@ def test_the_store_may_be_named_before_or_after_the_command(jobs_path, empty_ter
     before = empty_terminal.text("--store", str(jobs_path), "runs")
     after = empty_terminal.text("runs", "--store", str(jobs_path))
 
-    assert before == after
+    assert re.sub(r"\d+ s\b", "N s", before) == re.sub(r"\d+ s\b", "N s", after)  # ages go on meanwhile
     assert "6 of 6 runs" in before
 
 

@@ -137,7 +137,7 @@ def test_config_is_another_word_for_params(where, same_as):
             }.items()
         ),
         ("hparams.lr > 1", "Here it is called params."),
-        ("summary.loss > 1", "Here it is called metrics."),
+        ("history.loss > 1", "Here it is called metrics."),
         ('status == "failed"', "Here it is called state."),
         ("config > 1", "Write params.x"),
         ("lr > 1", "Write params.lr"),

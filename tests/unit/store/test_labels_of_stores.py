@@ -126,15 +126,14 @@ def test_a_store_of_the_former_schema_keeps_what_changes_from_now_on(tmp_path):
     """What a release without histories stored opens, and the next value of a param leaves the former one."""
     path = shutil.copy(FORMER, tmp_path / "old.db")
     with open_store(path) as store:
-        assert store.metric_definitions(RUN) == [
-            MetricDefinition(RUN, "acc"),
-            MetricDefinition(RUN, "val/*", "min"),
-        ]
-        assert store.summary_sets(RUN) == []
-        store.apply(WriteBatch(params=[ParamSet(RUN, "lr", 0.001, 5_000)]))
+        (run_id,) = store.resolve_run_ids("second")
+        assert store.metric_definitions(run_id) == [MetricDefinition(run_id, "loss", "min")]
+        assert store.summary_sets(run_id) == []
+        (before,) = [one.time_ns for one in store.param_sets(run_id) if one.key == "lr"]
+        store.apply(WriteBatch(params=[ParamSet(run_id, "lr", 0.001, before + 1)]))
 
-        assert [(one.value, one.time_ns) for one in store.param_sets(RUN) if one.key == "lr"] == [
-            (0.01, 2_000),
-            (0.001, 5_000),
+        assert [(one.value, one.time_ns) for one in store.param_sets(run_id) if one.key == "lr"] == [
+            (0.1, before),
+            (0.001, before + 1),
         ]
-        assert store.params([RUN])[RUN]["layers"] == [64, 32]
+        assert store.params([run_id])[run_id]["layers"] == [1, 2]
