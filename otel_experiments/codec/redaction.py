@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from otel_experiments.codec.control_sequences import with_controls, without_controls
 from otel_experiments.codec.secret_names import Secrecy, secrecy_of
 
 REDACTED: Final = "<redacted>"
@@ -35,9 +36,10 @@ _NAMES: Final = (
 )  # fmt: skip
 """What every secret's name holds."""
 
-_BLOCK: Final = re.compile(
-    r"-----BEGIN[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)"
-)
+_KEY_BEGIN: Final = re.compile(r"-----BEGIN[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_END: Final = re.compile(r"-----END[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_MENTIONED: Final = re.compile(r"""["'`)\].,;:!?]| [A-Za-z0-9_]{1,12}(?![\w+/=:-])""")
+"""What follows where a sentence speaks of how a key begins, and no key comes."""
 _LOGIN: Final = re.compile(
     r"(?<=://)(?:[^\s/?\#@:\"'<>]{0,256}:(?!\d{1,5}(?:[/?\#\s]|$))[^\s\"'<>@]{1,256}(?:@[^\s\"'<>@/?\#]{1,256}(?=@))*"
     r"|(?=[^\s/?\#@:\"'<>]{0,256}\d)[^\s/?\#@:\"'<>]{16,256})(?=@)"
@@ -97,13 +99,20 @@ def redact_text(text: str) -> str:
     """Return the text with `<redacted>` in the place of each secret that it gives away.
 
     Private keys, logins in URLs, tokens of known forms, values behind a secret's name (`password=...`,
-    `"api_key": "..."`, `--token ...`, `Authorization: ...`).
+    `"api_key": "..."`, `--token ...`, `Authorization: ...`), also where a terminal shows them in colours.
     """
+    plain = without_controls(text)
+    if plain is not text and plain != text and (made := _redacted(plain)) != plain:
+        text = with_controls(text, plain, made)
+    return _redacted(text)
+
+
+def _redacted(text: str) -> str:
     if len(text) < _SHORTEST_KNOWN and text.isalnum():  # most texts of a config are such
         return text
     lowered = text.lower()
     if "private key" in lowered:
-        text = _BLOCK.sub(REDACTED, text)
+        text = _without_keys(text)
     if "://" in text and "@" in text:
         text = _LOGIN.sub(REDACTED, text)
     if "hooks." in text or "/webhooks/" in text or "api.telegram.org/" in text:
@@ -251,6 +260,24 @@ def _redact_sequence(
     else:
         made = [redact_value(name, item, seen=seen, above=above) for item in value]
     return value if all(one is other for one, other in zip(made, value, strict=True)) else made
+
+
+def _without_keys(text: str) -> str:
+    """Redact each private key to its end; to the end of the text where that is missing, unless it is only mentioned."""
+    made: list[str] = []
+    done = 0
+    has_end = True
+    for found in _KEY_BEGIN.finditer(text):
+        if found.start() < done:
+            continue
+        end = _KEY_END.search(text, found.end()) if has_end else None
+        has_end = end is not None
+        made += (text[done : found.start()], REDACTED)
+        if end is not None:
+            done = end.end()
+        else:
+            done = found.end() if _MENTIONED.match(text, found.end()) else len(text)
+    return "".join((*made, text[done:]))
 
 
 def _holds(text: str, parts: tuple[str, ...]) -> bool:

@@ -217,6 +217,9 @@ SECRET_TEXTS = [
     ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-DEF_123", "<redacted>"),
     ("a -----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- b", "a <redacted> b"),
     ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl", "<redacted>"),
+    ("no '-----BEGIN PRIVATE KEY-----' in a.pem\nepoch 1", "no '<redacted>' in a.pem\nepoch 1"),
+    ("\x1b[1mpassword\x1b[0m: \x1b[31mhunter2\x1b[0m", "\x1b[1mpassword\x1b[0m: \x1b[31m<redacted>\x1b[0m"),
+    ("\x1b[31mpassword: s3cr3tpw\x1b[0m", "\x1b[31mpassword: <redacted>\x1b[0m"),
     ("postgres://ann:s3cret@db/x", "postgres://<redacted>@db/x"),
     ("postgres://ann:p#a/s?s@db/x", "postgres://<redacted>@db/x"),
     ("mysql://u:p@ss@db:3306/x", "mysql://<redacted>@db:3306/x"),
@@ -372,7 +375,7 @@ def test_random_words_are_told_from_written_ones():
 
 
 HOSTILE = [
-    "a", "sk-", "eyJ", "eyJa.", "a=", "a.b-", "://a:", "-----BEGIN PRIVATE KEY-----", "password=", '"token": "', "Bearer ",
+    "a", "sk-", "eyJ", "eyJa.", "a=", "a.b-", "://a:", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----' ", "\x1b[", "\x1b[0m", "\x1b]8;", "password=", '"token": "', "Bearer ",
     "--token ", "\\", "xoxb-", "https://u:", "password: ", "A1b2C3d4", "Authorization: Basic ", "hooks.slack.com/services/",
 ]  # fmt: skip
 
