@@ -10,6 +10,7 @@ from otel_experiments.codec.text import clean_text
 from otel_experiments.journal.output import MOST_BYTES, STREAM_NUMBERS, encode_output
 from otel_experiments.record.base.room import why_not_kept
 from otel_experiments.record.base.scope import stored_scope
+from otel_experiments.record.output.printed_key import PrintedKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
 MOST_AT_ONCE: Final = 1 << 20
 """Of what is written at once, so many characters are kept: half of them from its beginning, half from its end."""
 _KEY_BEGIN: Final = "-----BEGIN"
-_KEY_END: Final = "-----END"
 _KEY: Final = "PRIVATE KEY"
-_MOST_KEY_LINES: Final = 400
 _ANY_DIGIT: Final = str.maketrans("123456789", "000000000")
 _MOST_FORMS: Final = 1024
 _LONGEST_FORM: Final = 1000
@@ -33,7 +32,7 @@ _harmless: Final[set[str]] = set()
 class RunOutput:
     """Writes the lines of one stream of a run, as this process prints them."""
 
-    __slots__ = ("_declarations", "_key_lines", "_next_line", "_numbers", "_pid", "_run", "_stream")
+    __slots__ = ("_declarations", "_key", "_next_line", "_numbers", "_pid", "_run", "_stream")
 
     def __init__(self, run: RunPort, stream: Stream, *, pid: int | None = None) -> None:
         """Write for a process, by default this one."""
@@ -45,15 +44,25 @@ class RunOutput:
         scope = run.pipeline.references.scope(given_scope, lambda: given_scope)
         self._numbers = resource.number, scope.number
         self._declarations = resource.declaration, scope.declaration
-        self._key_lines = 0  # so many more may be those of a private key
+        self._key = PrintedKey()
         self._pid = os.getpid() if pid is None else pid
 
     def write(self, text: str) -> None:
         """Write whole lines, with line breaks between; what no disk takes is a loss of the run."""
+        redactor = self._run.pipeline.redactor
+        if not redactor.is_on:
+            self._write(text)
+        elif self._key.is_expected or (_KEY_BEGIN in text and _KEY in text):
+            for line in text.split("\n"):
+                if self._key.takes(line):
+                    self._next_line += 1  # the numbers of lines have a gap, which readers count
+                else:
+                    self._write(redactor.text(line))
+        else:
+            self._write(self._without_secrets(text))
+
+    def _write(self, kept: str) -> None:
         pipeline = self._run.pipeline
-        kept = self._without_secrets(text) if pipeline.redactor.is_on else text
-        if kept is None:
-            return
         resource_ref, scope_ref = self._numbers
         time_ns = pipeline.clock()
         for piece in (kept,) if len(kept) <= MOST_BYTES else self._pieces(kept):
@@ -67,33 +76,16 @@ class RunOutput:
             if not pipeline.journal.append(payload, self._declarations):
                 self._run.guard.lost(*why_not_kept(pipeline.journal, "Lines of output"), count=count)
 
-    def _without_secrets(self, text: str) -> str | None:
-        """Return the lines without secrets; None where nothing is left of them."""
+    def _without_secrets(self, text: str) -> str:
         form = text.translate(_ANY_DIGIT)
-        if form in _harmless and not self._key_lines:
+        if form in _harmless:
             return text
-        if self._key_lines or (_KEY_BEGIN in text and _KEY in text):
-            return self._without_key(text)
         made = self._run.pipeline.redactor.text(text)
         if made == text and len(form) <= _LONGEST_FORM:
             if len(_harmless) >= _MOST_FORMS:
                 _harmless.clear()
             _harmless.add(form)
         return made
-
-    def _without_key(self, text: str) -> str | None:
-        """Leave out a private key that is printed line by line, from its first line to its last."""
-        if self._key_lines:
-            end = text.find(_KEY_END)
-            self._key_lines = max(0, self._key_lines - text.count("\n") - 1) if end < 0 else 0
-            line_break = text.find("\n", end) if end >= 0 else -1
-            if line_break < 0:
-                return None
-            text = text[line_break + 1 :]
-        begin = text.rfind(_KEY_BEGIN)
-        if begin >= 0 and _KEY in text[begin:] and text.find(_KEY_END, begin) < 0:
-            self._key_lines = _MOST_KEY_LINES
-        return self._run.pipeline.redactor.text(text)
 
     def _pieces(self, text: str) -> Iterator[str]:
         """Yield much text in pieces of whole lines, without the middle of very much: the numbers of lines have a gap there."""

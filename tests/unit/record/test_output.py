@@ -298,8 +298,78 @@ def test_secrets_are_left_out(recorder, capsys):
 
     found = str(output_of(recorder, run))
 
-    assert found == "token <redacted>\npassword=<redacted>\n<redacted>\nepoch 1 loss=0.5\n"
+    assert (
+        found
+        == "token <redacted>\npassword=<redacted>\n<redacted>\n... 3 lines are left out ...\nepoch 1 loss=0.5\n"
+    )
     assert key in capsys.readouterr().out
+
+
+KEY_LINE = "MIIEowIBAAKCAQEAx" + "aB3/" * 11 + "xyz"
+
+
+@pytest.mark.parametrize(
+    "mention",
+    [
+        "expected '-----BEGIN RSA PRIVATE KEY-----' in cert.pem, going on without TLS",
+        "no -----BEGIN PRIVATE KEY----- in cert.pem",
+        "cert.pem does not begin with -----BEGIN PRIVATE KEY-----",
+        "one text: -----BEGIN PRIVATE KEY-----\nepoch 0 loss 0.1",
+    ],
+)
+def test_a_line_that_mentions_a_key_leaves_out_no_other(recorder, capsys, mention):
+    """A message about how a key file begins costs none of the lines that follow."""
+    with recorder.start_run("a") as run:
+        print(mention)
+        for number in range(450):
+            print("epoch", number, "loss 0.1")
+            print(number)
+
+    found = output_of(recorder, run)
+
+    assert found.left_out_count == 0
+    assert found.tail(900) == "".join(f"epoch {n} loss 0.1\n{n}\n" for n in range(450))
+    assert "PRIVATE KEY" not in str(found)
+
+
+@pytest.mark.parametrize("before", ["", "INFO my.module: ", "\x1b[32mINFO\x1b[0m "])
+@pytest.mark.parametrize("is_at_once", [True, False])
+def test_a_printed_key_is_left_out_and_counted(recorder, capsys, before, is_at_once):
+    """Whatever a logger writes before each line, and also where other lines come between."""
+    lines = [
+        "-----BEGIN RSA PRIVATE KEY-----",
+        KEY_LINE,
+        "epoch 1",
+        KEY_LINE,
+        "aB3cD4eF5gH6iJ7kL8==",
+        "-----END RSA PRIVATE KEY-----",
+    ]
+    with recorder.start_run("a") as run:
+        printed = [f"{before}{line}" for line in lines]
+        for text in ["\n".join(printed)] if is_at_once else printed:
+            print(text)
+        print("epoch 2")
+
+    found = output_of(recorder, run)
+
+    assert [line.text for line in found.lines()] == [f"{before}<redacted>", f"{before}epoch 1", "epoch 2"]
+    assert found.left_out_count == 4
+
+
+def test_secrets_in_colours_are_left_out(recorder, capsys):
+    """What rich, loguru and coloured loggers print is looked through as any line is, and keeps its colours."""
+    with recorder.start_run("a") as run:
+        print("\x1b[31mpassword=s3cr3tpw\x1b[0m")
+        print("\x1b[1mAWS_SECRET_ACCESS_KEY\x1b[0m=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY done")
+        print("\x1b[32m12:00\x1b[0m AKIA\x1b[0mIOSFODNN7EXAMPLE")
+        print("\x1b[32mloss\x1b[0m=0.5")
+
+    assert str(output_of(recorder, run)) == (
+        "\x1b[31mpassword=<redacted>\x1b[0m\n"
+        "\x1b[1mAWS_SECRET_ACCESS_KEY\x1b[0m=<redacted> done\n"
+        "\x1b[32m12:00\x1b[0m <redacted>\n"
+        "\x1b[32mloss\x1b[0m=0.5\n"
+    )
 
 
 def test_secrets_stay_where_redaction_is_off(store_path, capsys):
