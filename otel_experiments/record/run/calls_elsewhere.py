@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Never, cast
 
 from otel_experiments.codec.plain import plain_value
-from otel_experiments.codec.text import shown, text_of
+from otel_experiments.codec.text import text_of
 from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.record.base.artifact_digest import ArtifactDigest
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.other_trackers import state_of, tell_unknown
 from otel_experiments.record.params.config import Config
 from otel_experiments.record.run.artifacts import Details
-from otel_experiments.record.run.parts import RunParts, parts_of
+from otel_experiments.record.run.parts import RunParts
 from otel_experiments.record.run.run import Run
 from otel_experiments.record.run.summary import RunSummary
 
@@ -83,23 +83,6 @@ class CallsElsewhere:
         self.config = cast("Config", _OfCurrentRun("config", self._run))
         self.summary = cast("RunSummary", _OfCurrentRun("summary", self._run))
 
-    def _target(self, call: str, run_id: object) -> RunParts | None:
-        """Return the run that a call is for: the current one, or an active one that it names."""
-        if run_id is None:
-            return self._run(call)
-        named = active_runs.get(run_id) if isinstance(run_id, str) else None
-        if named is not None:
-            return parts_of(named)
-        current = self._run(call)
-        if current is not None:
-            current.core.guard.lost(
-                "run id",
-                f"{call}: run_id={shown(run_id)} is no run that this process records; what was given is lost. Record it there, "
-                "or go on with that run: start_run(resume=ID)",
-                name=call,
-            )
-        return None
-
     def define_metric(self, name: str, *words: Any, **said: Any) -> None:
         """Declare how metrics of the current run are to be read; see `Run.define_metric`.
 
@@ -125,7 +108,7 @@ class CallsElsewhere:
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self._target("log_metric()", run_id)
+        run = self._fluent.target("log_metric()", {"run_id": run_id})
         if run is not None:
             _tell(run, "log_metric", unknown, synchronous=synchronous)
             run.recording.log_metric(key, value, step, None, **_at(timestamp))
@@ -144,7 +127,7 @@ class CallsElsewhere:
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self._target("log_metrics()", run_id)
+        run = self._fluent.target("log_metrics()", {"run_id": run_id})
         if run is not None:
             _tell(run, "log_metrics", unknown, synchronous=synchronous)
             run.core.log(metrics, step, **_at(timestamp))
@@ -155,7 +138,7 @@ class CallsElsewhere:
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self._run("log_param()")
+        run = self._fluent.target("log_param()", unknown)
         if run is not None:
             _tell(run, "log_param", unknown, synchronous=synchronous)
             run.recording.log_param(key, value)
@@ -173,7 +156,7 @@ class CallsElsewhere:
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self._target("log_artifacts()", run_id)
+        run = self._fluent.target("log_artifacts()", {"run_id": run_id})
         if run is None:
             return ArtifactDigest()
         more = {} if artifact_path is None else {"artifact_path": artifact_path}
@@ -186,7 +169,7 @@ class CallsElsewhere:
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self._target("log_text()", run_id)
+        run = self._fluent.target("log_text()", {"run_id": run_id})
         return ArtifactDigest() if run is None else _keep(run, text_of(text), artifact_file)
 
     def log_dict(
@@ -197,7 +180,7 @@ class CallsElsewhere:
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self._target("log_dict()", run_id)
+        run = self._fluent.target("log_dict()", {"run_id": run_id})
         if run is None:
             return ArtifactDigest()
         with run.core.guard:
@@ -248,7 +231,7 @@ class CallsElsewhere:
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self._target("log_table()", run_id)
+        run = self._fluent.target("log_table()", {"run_id": run_id})
         if run is not None:
             with SignalsWait("otel_experiments.codec.media.table"):
                 from otel_experiments.codec.media.table import Table  # noqa: PLC0415 - as above

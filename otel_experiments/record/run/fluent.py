@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Never, Self, cast
 
 from opentelemetry.trace import INVALID_SPAN
 
+from otel_experiments.codec.text import shown
 from otel_experiments.errors import NoActiveRunError
 from otel_experiments.model.run import RunState
 from otel_experiments.record.base.artifact_digest import ArtifactDigest
@@ -58,6 +59,28 @@ class Fluent:
             raise NoActiveRunError(action=action, active=[run.name for run in active_runs.values()])
         return None
 
+    def target(self, call: str, unknown: dict[str, Any]) -> RunParts | None:
+        """Return the run that a call is for: the current one, or the active one that `run_id` names; that is taken out of `unknown`.
+
+        Raises:
+            NoActiveRunError: there is no current run.
+        """
+        run_id = unknown.pop("run_id", None)
+        if run_id is None:
+            return self.run_for(call)
+        named = active_runs.get(run_id) if isinstance(run_id, str) else None
+        if named is not None:
+            return parts_of(named)
+        current = self.run_for(call)
+        if current is not None:
+            current.core.guard.lost(
+                "run id",
+                f"{call}: run_id={shown(run_id)} is no run that this process records; what was given is lost. Record it there, "
+                "or go on with that run: start_run(resume=ID)",
+                name=call,
+            )
+        return None
+
     def found(self) -> RunParts | None:
         """Return the current run; None where there is none."""
         run = find_run()
@@ -81,7 +104,7 @@ class Fluent:
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self.run_for("log()")
+        run = self.target("log()", unknown) if unknown else self.run_for("log()")
         if run is not None:
             more: dict[str, Any] = (
                 unknown if time is None and not lazy else {**unknown, "time": time, "lazy": lazy}
@@ -94,7 +117,7 @@ class Fluent:
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self.run_for("log_params()")
+        run = self.target("log_params()", unknown)
         if run is not None:
             tell_unknown(run.core.guard, "log_params", unknown)
             run.recording.log_params(params)
@@ -105,7 +128,7 @@ class Fluent:
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self.run_for("set_tag()")
+        run = self.target("set_tag()", unknown)
         if run is not None:
             tell_unknown(run.core.guard, "set_tag", unknown)
             run.recording.set_tag(key, value)
@@ -116,7 +139,7 @@ class Fluent:
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self.run_for("set_tags()")
+        run = self.target("set_tags()", unknown)
         if run is not None:
             tell_unknown(run.core.guard, "set_tags", unknown)
             run.recording.set_tags(tags)
@@ -135,13 +158,15 @@ class Fluent:
     ) -> ArtifactDigest:
         """Keep a file, a folder or bytes with the current run; see `Run.log_artifact`.
 
+        The second argument is the name; a folder in the name, as in MLflow, is `artifact_path=`.
+
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = self.run_for("log_artifact()")
+        given: dict[str, Any] = dict(unknown)
+        run = self.target("log_artifact()", given)
         if run is None:
             return ArtifactDigest()
-        given = dict(unknown)
         what = bytes_among(what, given)
         found = run.artifacts.log(
             what, name, details=Details(type, step, metadata, aliases), link=link, unknown=given

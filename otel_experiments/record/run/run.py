@@ -375,7 +375,8 @@ class Run:
 
         Args:
             what: the bytes, or where they are. A text is a path.
-            name: what people call it; without `:`. `training/model` is a name as well.
+            name: what people call it; without `:`. `training/model` is a name as well. (MLflow's second argument is a
+                folder; pass that one as `artifact_path=`.)
             type: what it is, such as `model` or `dataset`; by default `file` or `folder`.
             aliases: names of this version, such as `best`, that move when another version gets them. `latest` moves
                 by itself.

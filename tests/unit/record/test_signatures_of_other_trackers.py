@@ -63,10 +63,10 @@ RECORDING = {
         },
     ),
     "mlflow.log_param": ("log_param", {"key": "a", "value": 1, "synchronous": True}),
-    "mlflow.log_params": ("log_params", {"params": {"a": 1}, "synchronous": True, "run_id": "x"}),
+    "mlflow.log_params": ("log_params", {"params": {"a": 1}, "synchronous": True, "run_id": None}),
     "mlflow.set_tag": ("set_tag", {"key": "a", "value": 1, "synchronous": True}),
     "mlflow.set_tags": ("set_tags", {"tags": {"a": 1}, "synchronous": True}),
-    "mlflow.log_artifact": ("log_artifact", {"local_path": b"x", "artifact_path": "folder", "run_id": "x"}),
+    "mlflow.log_artifact": ("log_artifact", {"local_path": b"x", "artifact_path": "folder", "run_id": None}),
     "mlflow.log_artifacts": ("log_artifacts", {"local_dir": ".", "artifact_path": "folder", "run_id": None}),
     "mlflow.log_text": ("log_text", {"text": "x", "artifact_file": "a.txt", "run_id": None}),
     "mlflow.log_dict": ("log_dict", {"dictionary": {"a": 1}, "artifact_file": "a.json", "run_id": None}),
@@ -180,6 +180,36 @@ def test_a_value_for_another_run_is_not_recorded_in_this_one(forgiving):
 
     assert ox.run("other").metrics["a"].last == 1.0
     assert "a" not in ox.run("current").metrics
+    assert [(one.kind, one.count) for one in ox.run(run.id).losses] == [("run id", 1)]
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        ("log", ({"a": 1.0},)),
+        ("log_param", ("a", 1)),
+        ("log_params", ({"a": 1},)),
+        ("set_tag", ("a", 1)),
+        ("set_tags", ({"a": 1},)),
+        ("log_artifact", (b"x", "a")),
+        ("log_text", ("x", "a")),
+    ],
+)
+def test_each_call_takes_the_run_that_it_is_for(forgiving, call, arguments):
+    """With `run_id` of an active run each call records there; with any other id it records nowhere, and the loss says so."""
+    other = ox.start_run("other")
+    with ox.start_run("current") as run:
+        getattr(ox, call)(*arguments, run_id=other.id)
+        getattr(ox, call)(*arguments, run_id="0" * 32)
+    other.finish()
+
+    def held(name):
+        view = ox.run(name)
+        return [name for kept in (view.metrics, view.params, view.tags) for name in kept] + [
+            one.name for one in view.artifacts.all()
+        ]
+
+    assert (held("other"), held("current")) == (["a"], [])
     assert [(one.kind, one.count) for one in ox.run(run.id).losses] == [("run id", 1)]
 
 
