@@ -174,6 +174,8 @@ _ELSEWHERE = {
     "search_experiments": "experiments()",
     "log_input": "current_run().use_artifact(NAME)",
     "alert": "current_run().emit(NAME, BODY)",
+    "Api": "runs('metrics.loss.min < 0.1')",
+    "agent": "sweep(function, space)",
     "delete_tag": "set_tag(KEY, None)",
 }
 """What hands that learnt another tracker type, and what it is here."""
@@ -191,6 +193,10 @@ _NOT_HERE = {
     "plot": "it is no package here; log confusion_matrix(...), roc_curve(...), pr_curve(...), Histogram(...) or a Table(...)",
     "watch": "gradients are not recorded by themselves; log their norms with run.log",
     "autolog": "nothing is logged by itself; call log({name: value})",
+    "unwatch": "nothing is watched; remove the call",
+    "log_code": "the git commit is recorded by itself; keep a file or folder with log_artifact(path)",
+    "Settings": "there is no such class; configure(...) takes settings by name, and init needs none",
+    "set_tracking_uri": "there is no server; configure(store=PATH) says which file has the runs",
     "login": "there is no account and no server; remove the call",
 }
 """What other trackers have and this one has not, and what can be done."""

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from otel_experiments.codec.text import shown
-from otel_experiments.errors import ConfigurationError
+from otel_experiments.errors import ConfigurationError, RunRemovedError
 from otel_experiments.model import run as model
 from otel_experiments.model.run import RunState, is_run_id
 from otel_experiments.model.search import Comparison, RunField
@@ -113,7 +113,7 @@ class Relations:
                 )
             return (self._crashed(experiment, name) if word == "auto" else None), ""
         run_id = other.run_id_of(key, experiment or self._default_experiment, what)
-        before = self._stored(run_id)
+        before = self._stored(run_id, f"{what}={key!r}")
         if before is not None and word == "never" and not self._is_of_this_job(before.record):
             raise ConfigurationError(
                 f'There is a run with {what}={key!r}, and resume="never" wants a new one.\n  Pass another {what}.'
@@ -205,15 +205,22 @@ class Relations:
             )
         return Reader(store)
 
-    def _stored(self, run_id: str) -> Before | None:
-        """Return the run with exactly this id; None where there is none."""
+    def _stored(self, run_id: str, key: str) -> Before | None:
+        """Return the run with exactly this id; None where there is none. `key` is what the caller named it by.
+
+        Raises:
+            RunRemovedError: it was removed.
+        """
         from otel_experiments.query import Reader  # noqa: PLC0415 - as above
 
         store = self._find_store()
         known = None if store is None else store.get_run(run_id)
         if store is None or known is None or not known.attempt:  # 0: only what another rank knows of it
             return None
-        return _before(Reader(store).run(run_id))
+        reader = Reader(store)
+        if known.removed_ns is not None:
+            raise RunRemovedError(run=known.name, run_id=run_id, store=reader.location, key=key)
+        return _before(reader.run(run_id))
 
     def _crashed(self, experiment: str | None, name: str | None) -> Before | None:
         """Return the newest run of the experiment (and of that name), if it did not end well; None otherwise."""

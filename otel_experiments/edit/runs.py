@@ -92,13 +92,21 @@ class RunEditor:
         """
         self._edit(run_ids, "group", _named(group, "group") if group else "")
 
-    def note(self, run_ids: Sequence[str], text: str) -> None:
-        """Write the note of runs, in Markdown; an empty one removes it.
+    def note(self, run_ids: Sequence[str], text: str | None) -> None:
+        """Write the note of runs, in Markdown; an empty one, or None, removes it.
 
         Raises:
-            RunEditError: it is too long.
+            RunEditError: it is no text, or too long.
             StoreError: the store cannot be written.
         """
+        text = "" if text is None else text
+        if not isinstance(text, str):
+            raise RunEditError(
+                run=next(iter(run_ids), ""),
+                action="given this note",
+                why=f"it is of type {type(text).__name__}, not a text",
+                fix="Pass a str; an empty one removes the note.",
+            )
         size_bytes = len(text.encode("utf-8", "surrogatepass"))
         if size_bytes > MOST_NOTE_BYTES:
             raise RunEditError(

@@ -234,11 +234,13 @@ class RunNotFoundError(RunError, LookupError):
 class RunRemovedError(RunError, LookupError):
     """The run that is meant was removed; it is there until `gc` purges it."""
 
-    def __init__(self, *, run: str, run_id: str, store: str) -> None:
+    def __init__(self, *, run: str, run_id: str, store: str, key: str = "") -> None:
         self.run, self.run_id, self.store = run, run_id, store
+        named = f" with {key}" if key else ""
+        other = f". For a new run, pass another {key.partition('=')[0]}" if key else ""
         super().__init__(
-            f"The run {run!r} in store {store!r} was removed, and is hidden.\n"
-            f"  Bring it back: otel-experiments restore {run_id[:12]} --store {store}"
+            f"The run {run!r}{named} in store {store!r} was removed, and is hidden.\n"
+            f"  Bring it back: otel-experiments restore {run_id[:12]} --store {store}{other}"
         )
 
 

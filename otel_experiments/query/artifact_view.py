@@ -172,7 +172,13 @@ class ArtifactView:
         """Return the text of the file, or of one of a folder; raises as `open`."""
         return self.read_bytes(file).decode(encoding)
 
-    def download(self, to: str | PathLike[str] | None = None, *, overwrite: bool = False) -> Path:
+    def download(
+        self,
+        to: str | PathLike[str] | None = None,
+        *,
+        overwrite: bool = False,
+        root: str | PathLike[str] | None = None,
+    ) -> Path:
         """Write it to a file or folder, and return the path of that.
 
         A file is written into `to` where that is a folder, under the name that it had, else to the path `to`. The files
@@ -183,6 +189,7 @@ class ArtifactView:
             to: where; by default `artifacts/NAME-v3` for a folder, and `artifacts/NAME-v3/FILE` for a file.
             overwrite: replace files that have other content. What else is in a folder then stays. Without it, a folder
                 is only written where nothing else is in it.
+            root: another tracker's name for `to`.
 
         Raises:
             ArtifactMissingError: the bytes are not where they are kept.
@@ -192,6 +199,7 @@ class ArtifactView:
         """
         from otel_experiments.artifacts.in_the_way import refuse_other_file, refuse_other_files  # noqa: PLC0415 - few write
 
+        to = root if to is None else to
         target = self._place_here if to is None else Path(to).expanduser()
         if not self.is_folder:
             target = target / self._own_name if to is None or is_folder(target) else target

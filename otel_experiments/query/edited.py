@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from otel_experiments.codec.text import shown
 from otel_experiments.errors import RunEditError
 from otel_experiments.query.liveness import Liveness
 
@@ -237,6 +238,40 @@ def annotations_of(store: Store, run: Run) -> list[Annotation]:
 
     records = store.log_records(run_id=run.run_id, event_name=GEN_AI_EVALUATION_RESULT.name)
     return latest_annotations(records, root_span_id=run.root_span_id)
+
+
+def score_of(run: Run, score: object) -> float:
+    """Return the score of a judgement as a number.
+
+    Raises:
+        RunEditError: it is none.
+    """
+    try:
+        return float(score)  # type: ignore[arg-type] # whatever was passed
+    except (TypeError, ValueError, OverflowError):
+        raise RunEditError(
+            run=run.name or run.run_id,
+            action="annotated",
+            why=f"score={shown(score)} is no number",
+            fix="Pass a number as the score, and a word as label=.",
+        ) from None
+
+
+def check_span(run: Run, span: object) -> None:
+    """Let pass what can be judged: a span that was read, or None for the run.
+
+    Raises:
+        RunEditError: it is something else.
+    """
+    from otel_experiments.model.span import Span  # noqa: PLC0415 - few who read judge
+
+    if span is not None and not isinstance(span, Span):
+        raise RunEditError(
+            run=run.name or run.run_id,
+            action="annotated",
+            why=f"span={shown(span)} is of type {type(span).__name__}, not a span",
+            fix="Pass a span that was read: span, *_ = ox.run(NAME).spans.",
+        )
 
 
 def annotate(

@@ -10,10 +10,12 @@ from otel_experiments.query.edited import (
     EditedRun,
     annotate,
     annotations_of,
+    check_span,
     children_of,
     editing,
     read_again,
     remove_runs,
+    score_of,
 )
 
 if TYPE_CHECKING:
@@ -63,11 +65,11 @@ class RunEdits:
         """
         self.set_tags(dict.fromkeys(tags))
 
-    def set_note(self, text: str) -> None:
-        """Write the note, in Markdown; an empty text removes it.
+    def set_note(self, text: str | None) -> None:
+        """Write the note, in Markdown; an empty text, or None, removes it.
 
         Raises:
-            RunEditError: it is longer than 1 MiB.
+            RunEditError: it is no text, or longer than 1 MiB.
             StoreError: the store cannot be written.
         """
         self._edit(lambda editor, ids: editor.note(ids, text))
@@ -115,7 +117,7 @@ class RunEdits:
         self._edit(lambda editor, ids: editor.mark(ids, "archived", is_set=True))
 
     def restore(self) -> None:
-        """Take back that the run was archived or removed.
+        """Take back that the run was archived or removed; its child runs stay as they are: restore each, or a list of runs.
 
         Raises:
             StoreError: the store cannot be written.
@@ -208,11 +210,13 @@ class OneRunEdits(RunEdits):
 
         Raises:
             InvalidNameError: nothing can be called so.
+            RunEditError: the score is no number, or the span is none.
             StoreError: the store cannot be written.
         """
         from otel_experiments.model.annotation import Annotation  # noqa: PLC0415 - few who read judge
 
-        number = None if score is None else float(score)
+        number = None if score is None else score_of(self.record, score)
+        check_span(self.record, span)
         judged = Annotation(name, number, label, comment, author)
         annotate(self._page, self.record, judged, span=span)
 

@@ -44,6 +44,11 @@ _OF_RUNS_ELSEWHERE: Final = {
         "use run.log({name: ox.Image(...)}), and Figure, Table, Text, Histogram, Html, Audio, Video in the same way",
     ),
     "watch": "gradients are not recorded by themselves; log their norms with run.log",
+    "unwatch": "nothing is watched; remove the call",
+    "log_code": "the git commit is recorded by itself; keep a file or folder with run.log_artifact(path)",
+    "url": "there is no server; see it with: otel-experiments show NAME",
+    "dir": "a run has no folder; keep files with run.log_artifact(path)",
+    "group": "give it to start_run(group=...), read it with otel_experiments.run(run.id).group",
     "alert": "record an event with run.emit(name, body)",
 }
 """What people use of the runs of another tracker, and what does it here."""

@@ -47,6 +47,12 @@ class UsedArtifact(Protocol):
         """Return its text, checked."""
         ...
 
-    def download(self, to: str | os.PathLike[str] | None = None, *, overwrite: bool = False) -> Path:
+    def download(
+        self,
+        to: str | os.PathLike[str] | None = None,
+        *,
+        overwrite: bool = False,
+        root: str | os.PathLike[str] | None = None,
+    ) -> Path:
         """Copy the file or folder, checked, and return where it is."""
         ...

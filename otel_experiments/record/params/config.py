@@ -74,6 +74,21 @@ class Config(Mapping[str, Any]):
         if values:
             self._run.log_params(values)
 
+    def setdefaults(self, params: Mapping[str, object]) -> None:
+        """Record those params of a mapping that the run does not have yet.
+
+        Args:
+            params: values by name.
+        """
+        is_mapping = isinstance(params, Mapping)
+        self.update(
+            {key: value for key, value in params.items() if key not in self} if is_mapping else params
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the params as a dict, with a dict for each part of them."""
+        return {key: value.as_dict() if isinstance(value, Config) else value for key, value in self.items()}
+
     @property
     def flat(self) -> Mapping[str, ParamValue]:
         """The values by dotted key."""

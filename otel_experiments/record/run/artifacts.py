@@ -36,7 +36,7 @@ from otel_experiments.process.interruption import is_interruption, pass_on
 from otel_experiments.record.base.artifact_digest import ArtifactDigest
 from otel_experiments.record.base.names import clean_name
 from otel_experiments.record.base.notices import say_once
-from otel_experiments.record.base.other_trackers import tell_unknown
+from otel_experiments.record.base.other_trackers import bytes_among, tell_unknown
 from otel_experiments.record.params.flatten import flatten_params
 from otel_experiments.record.pipeline.artifact_queue import ArtifactHandle, done_handle
 from otel_experiments.record.run.artifact_source import LINKS, Source, source_of
@@ -106,6 +106,7 @@ class Artifacts:
                 folder = None
                 if unknown:
                     others = dict(unknown)
+                    what = bytes_among(what, others)
                     folder = others.pop("artifact_path", None)
                     tell_unknown(core.guard, "run.log_artifact", others)
                 try:

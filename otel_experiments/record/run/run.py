@@ -356,7 +356,7 @@ class Run:
     ) -> ArtifactHandle: ...
     def log_artifact(
         self,
-        what: Any,
+        what: Any = None,
         name: str | None = None,
         type: str | None = None,  # noqa: A002 - as in other trackers
         aliases: Iterable[str] | None = None,
@@ -386,7 +386,8 @@ class Run:
                 `hardlink` makes the kept file the one that was given.
             wait: False keeps it on another thread and returns a handle at once. The file must not change until then; of
                 bytes at most 64 MiB wait, and what is more is kept at once.
-            **unknown: arguments of other trackers: `artifact_path` is a folder in the name, others are told and ignored.
+            **unknown: arguments of other trackers: `artifact_path` is a folder in the name, `artifact_or_path` is `what`,
+                others are told and ignored.
         """
         return self._artifacts.log(
             what,
@@ -409,18 +410,19 @@ class Run:
         kept = self._artifacts.log(folder, name, details=Details(type), unknown=unknown)
         return cast("ArtifactDigest", kept)
 
-    def use_artifact(self, ref: Any, type: str | None = None, **unknown: Never) -> UsedArtifact:  # noqa: A002 - as above
+    def use_artifact(self, ref: Any = None, type: str | None = None, **unknown: Never) -> UsedArtifact:  # noqa: A002 - as above
         """Return an artifact to read, and record that the run uses it: `run.use_artifact("data:v3").download("data")`.
 
         Args:
             ref: `NAME` for its latest version, `NAME:ALIAS`, `NAME:v3`, `EXPERIMENT/NAME...` of another experiment, a
                 digest or the beginning of one, or an artifact that was read.
             type: what it should be; where it is something else, a warning says so.
-            **unknown: arguments of other trackers, which are told and ignored.
+            **unknown: arguments of other trackers: `artifact_or_name` is `ref`, others are told and ignored.
 
         Raises:
             ArtifactNotFoundError: there is none.
         """
+        ref = unknown.pop("artifact_or_name", None) if ref is None else ref
         return self._artifacts.use(ref, type, unknown)
 
     def set_alias(self, ref: Any, alias: str) -> None:

@@ -439,3 +439,20 @@ def test_a_store_that_is_recorded_into_is_not_written_anew(path):
         training.communicate("\n", timeout=120)
     assert training.returncode == 0
     assert names(path) == ["live"]
+
+
+def test_what_cannot_be_noted_or_judged_says_what_to_pass(path):
+    """A note, score or span that cannot be used is an error that names the run; None removes the note."""
+    run = ox.run("base", store=path)
+    run.set_note("old")
+    run.set_note(None)
+    assert run.note == ""
+    wrong = [
+        (lambda: run.set_note(5), "type int"),
+        (lambda: run.annotate("q", "text"), "label="),
+        (lambda: run.annotate("q", 1.0, span="x"), "type str"),
+    ]
+    for edit, said in wrong:
+        with pytest.raises(RunEditError, match=said):
+            edit()
+    assert run.annotations == []

@@ -311,3 +311,32 @@ def test_reinit_says_what_becomes_of_the_run_before(forgiving, reinit, is_same, 
     assert (second is first, first.is_active) == (is_same, is_left)
     for run in {first, second}:
         run.finish()
+
+
+def test_artifacts_are_kept_and_used_by_the_words_of_wandb(forgiving, tmp_path):
+    """`artifact_or_path=`, `artifact_or_name=` and `root=` name what they name in wandb, and nothing is lost."""
+    with ox.start_run("r") as run:
+        run.log_artifact(artifact_or_path=b"x", name="m", type="model")
+        used = run.use_artifact(artifact_or_name="m:latest")
+        downloaded = used.download(root=tmp_path / "copy")
+
+    assert downloaded == tmp_path / "copy"
+    assert downloaded.read_bytes() == b"x"
+    assert not ox.run("r").losses
+
+
+def test_config_has_the_methods_of_wandb(forgiving):
+    """`as_dict` gives the params as plain dicts; `setdefaults` records only what is not there yet."""
+    with ox.start_run("r", config={"lr": 0.1, "net": {"width": 8}}) as run:
+        run.config.setdefaults({"lr": 0.2, "depth": 3})
+
+    assert run.config.as_dict() == {"lr": 0.1, "net": {"width": 8}, "depth": 3}
+    assert type(run.config.as_dict()["net"]) is dict
+    assert ox.run("r").params.flat == {"lr": 0.1, "net.width": 8, "depth": 3}
+
+
+@pytest.mark.parametrize("name", ["Api", "agent", "Settings", "set_tracking_uri", "log_code", "unwatch"])
+def test_a_name_of_other_trackers_says_what_to_use(name):
+    """A function that is not here is an AttributeError that goes on with what to do instead."""
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'[.:] .{{20}}"):
+        getattr(ox, name)

@@ -5,7 +5,13 @@ import math
 import pytest
 
 import otel_experiments as ox
-from otel_experiments.errors import ConfigurationError, MetricNotFoundError, RunInUseError, RunNotFoundError
+from otel_experiments.errors import (
+    ConfigurationError,
+    MetricNotFoundError,
+    RunInUseError,
+    RunNotFoundError,
+    RunRemovedError,
+)
 
 
 def a_run(name="r", steps=range(5), scale=1.0, **given):
@@ -387,3 +393,14 @@ def test_media_that_were_rewound_whole_are_left_out(recording):
     ox.start_run(resume=run.id, rewind_to=1).finish()
 
     assert list(ox.run("r").media) == []
+
+
+def test_a_removed_run_of_a_key_is_named_by_the_key(recording):
+    """The error names the key and the run's name, and says how to bring the run back or start another."""
+    ox.start_run("job", key="job-17").finish()
+    ox.run("job").delete()
+
+    with pytest.raises(
+        RunRemovedError, match=r"The run 'job' with key='job-17' .*\n.*restore .* another key"
+    ):
+        ox.start_run("job", key="job-17")
