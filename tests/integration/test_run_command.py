@@ -357,6 +357,17 @@ def test_what_is_printed_later_by_children_arrives(folder):
     assert sorted(only_run(folder).output.text.split()) == ["early", "late"]
 
 
+def test_children_that_outlive_the_command_can_go_on_printing(folder, monkeypatch):
+    """What a child prints after the command has given up waiting arrives, and the child gets no broken pipe."""
+    monkeypatch.setenv("OTEL_EXPERIMENTS_EXIT_TIMEOUT_S", "0.1")
+    script = "exec 3<&0; (read line <&3; echo late) & echo early"
+    process = start(folder, "sh", "-c", script, stdin=subprocess.PIPE)
+
+    assert process.wait(timeout=120) == 0
+
+    assert process.communicate("go on\n", timeout=120)[0] == "early\nlate\n"
+
+
 def test_a_program_that_closes_its_output_goes_on(folder):
     """A program that closes both streams is waited for, and its exit code is ours."""
     code, _, _ = finish(folder, "sh", "-c", "exec 1>&- 2>&-; read line; exit 3", given="x\n")

@@ -8,6 +8,7 @@ import os
 import pty
 import selectors
 import struct
+import sys
 import termios
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +25,16 @@ _LOOK_S: Final = 0.25
 _LAST_LOOK_S: Final = 0.02
 _SIZE_BYTES: Final = struct.calcsize("HHHH")
 _OPOST: Final = termios.OPOST
+_COPY: Final = """
+import os, sys
+outer, target = map(int, sys.argv[1:])
+try:
+    while data := os.read(outer, 1 << 16):
+        while data:
+            data = data[os.write(target, data):]
+except OSError:
+    pass
+"""
 
 
 class Channel:
@@ -80,6 +91,18 @@ class Channel:
         if rest is not None:
             self._output.write(rest)
 
+    def leave_to_another(self) -> None:
+        """Have a process hand on what comes later, without recording it, so that no writer finds a broken pipe."""
+        if not self.is_open:
+            return
+        with Swallowing(OSError):  # no process is allowed here
+            os.set_inheritable(self.outer, True)
+            actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
+            told = [sys.executable, "-I", "-S", "-c", _COPY, str(self.outer), str(self._target)]
+            os.posix_spawn(sys.executable, told, os.environ, file_actions=actions, setpgroup=0)
+        with Swallowing(OSError):
+            os.set_inheritable(self.outer, False)
+
     def take_size(self) -> None:
         """Give the program's terminal the size of the one that is looked at."""
         if self._is_terminal:
@@ -119,7 +142,7 @@ def pump(
     look: Callable[[], object] = lambda: None,
     end_fd: int | None = None,
 ) -> None:
-    """Hand on until the program is over and its channels have ended, or `grace_s` later.
+    """Hand on until the program is over and its channels have ended, or `grace_s` later: then a process goes on with it.
 
     `look` is called now and then; that `end_fd` can be read says that the program may be over.
     """
@@ -141,6 +164,7 @@ def pump(
             if is_last and deadline_s is None:
                 deadline_s = time.monotonic() + grace_s
     for channel in channels:
+        channel.leave_to_another()
         channel.close()
 
 
