@@ -23,7 +23,7 @@ from otel_experiments.process.fork import need_in_children
 from otel_experiments.process.notice import tell
 from otel_experiments.process.paths import is_folder
 from otel_experiments.process.signals_wait import SignalsWait
-from otel_experiments.record.base.current import active_runs
+from otel_experiments.record.base.current import active_runs, silent_runs
 from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.offered_run import take_offered
 from otel_experiments.record.base.other_trackers import start_words
@@ -361,11 +361,11 @@ class RecorderParts:
 
     def relations(self, rank: Rank | None) -> Relations:
         """Return what finds the stored runs that a new one of this rank has to do with."""
-        return Relations(self.current_store, self.settings.experiment, rank)
+        return Relations(self.current_store, self.settings.experiment, rank, is_on=self.settings.enabled)
 
     def finish_runs(self) -> None:
         """Finish the open runs, unless they are those of the parent of this process."""
-        for run in list(active_runs.values()):
+        for run in [*active_runs.values(), *silent_runs.values()]:
             if run.pipeline is self.pipeline and not run.pipeline.is_inherited:
                 face_of(run).finish()
 

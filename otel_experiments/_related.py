@@ -44,12 +44,19 @@ class Relations:
     """Finds the runs that a new run has to do with.
 
     `find_store` gives the store as it is now, None where none is kept. `rank` is the place of this process among those
-    that record the run: where rank 0 has begun it already, the others mean that run.
+    that record the run: where rank 0 has begun it already, the others mean that run. Where recording is switched off
+    (`is_on` is False) there are none: the same program runs, and its run is a new one.
     """
 
     def __init__(
-        self, find_store: Callable[[], Store | None], default_experiment: str, rank: Rank | None = None
+        self,
+        find_store: Callable[[], Store | None],
+        default_experiment: str,
+        rank: Rank | None = None,
+        *,
+        is_on: bool = True,
     ) -> None:
+        self._is_on = is_on
         self._find_store = find_store
         self._default_experiment = default_experiment
         self._rank = rank
@@ -71,6 +78,9 @@ class Relations:
             RunNotFoundError: there is no such run.
             AmbiguousRunError: several are meant.
         """
+        if not self._is_on:
+            has_part = parent is None or isinstance(parent, (Run, ParentRun))
+            return None, replace(spec, parent=parent if has_part else False), ""
         before, run_id = None, ""
         if parent is not None:
             spec = replace(spec, parent=self._parent(parent))
@@ -103,6 +113,8 @@ class Relations:
             RunNotFoundError: there has to be one, and there is none.
             AmbiguousRunError: several runs have the name, or ids that begin so.
         """
+        if not self._is_on:
+            return None, ""
         word = other.resume_word(resume)
         if word is None:
             return self._resumed(str(resume)), ""

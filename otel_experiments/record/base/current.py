@@ -20,6 +20,9 @@ RUN_KEY: Final = context_api.create_key("otel-experiments-run")
 active_runs: Final[dict[str, RunPort]] = {}
 """The runs started and not finished in this process, by id, oldest first."""
 
+silent_runs: Final[dict[str, RunPort]] = {}
+"""The runs started and not finished in this process while recording was switched off, by id, oldest first."""
+
 ended_inside: Final[set[str]] = set()
 """The runs that have ended while a block of theirs was on, so that a context may still name them."""
 
@@ -66,6 +69,19 @@ def find_run(context: context_api.Context | None = None) -> RunPort | None:
         except (StopIteration, RuntimeError):  # another thread finished it meanwhile
             return None
     return None
+
+
+def find_silent_run() -> RunPort | None:
+    """Return the run that would be current for the caller if recording were not switched off.
+
+    The one in the context, else the one that started last; nothing is recorded, so that any of them will do.
+    """
+    if not silent_runs:
+        return None
+    run = cast("RunPort | None", context_api.get_value(RUN_KEY))
+    if run is not None and run.id in silent_runs:
+        return run
+    return next(reversed(list(silent_runs.values())), None)
 
 
 def refuse_span() -> None:

@@ -23,7 +23,7 @@ def find_run() -> Run | None:
 
     None when there is none, or several and the context names none of them.
     """
-    run = current.find_run()
+    run = current.find_run() or current.find_silent_run()
     return None if run is None else face_of(run)
 
 

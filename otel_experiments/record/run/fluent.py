@@ -11,7 +11,7 @@ from otel_experiments.codec.text import shown
 from otel_experiments.errors import NoActiveRunError
 from otel_experiments.model.run import RunState
 from otel_experiments.record.base.artifact_digest import ArtifactDigest
-from otel_experiments.record.base.current import active_runs, find_run
+from otel_experiments.record.base.current import active_runs, find_run, find_silent_run
 from otel_experiments.record.base.other_trackers import bytes_among, tell_unknown
 from otel_experiments.record.pipeline.flush_report import FlushReport
 from otel_experiments.record.run.artifacts import Details
@@ -47,14 +47,14 @@ class Fluent:
         self._is_enabled = is_enabled
 
     def run_for(self, action: str) -> RunParts | None:
-        """Return the current run; None where recording is switched off.
+        """Return the current run; None where recording is switched off and none was started.
 
         Raises:
             NoActiveRunError: there is no current run.
         """
-        run = find_run()
-        if run is not None:
-            return parts_of(run)
+        found = self.found()
+        if found is not None:
+            return found
         if self._is_enabled():
             raise NoActiveRunError(action=action, active=[run.name for run in active_runs.values()])
         return None
@@ -83,7 +83,7 @@ class Fluent:
 
     def found(self) -> RunParts | None:
         """Return the current run; None where there is none."""
-        run = find_run()
+        run = find_run() or find_silent_run()
         return None if run is None else parts_of(run)
 
     def log(
@@ -196,10 +196,10 @@ class Fluent:
         Raises:
             IllegalTransitionError: `state` is not succeeded, failed or cancelled.
         """
-        run = find_run()
+        run = self.found()
         if run is None:
             return None
-        life = parts_of(run).life
+        life = run.life
         report = life.finish(state, reason, exit_code, unknown)
         life.leave()
         return report
@@ -209,8 +209,8 @@ class Fluent:
 
         A run whose `with` block goes on stays: it ends with the block.
         """
-        run = find_run()
-        life = None if run is None else parts_of(run).life
+        run = self.found()
+        life = None if run is None else run.life
         if life is not None and not life.is_in_block:
             life.end_unfinished()
             life.leave()

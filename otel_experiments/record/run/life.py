@@ -15,7 +15,7 @@ from otel_experiments.codec.text import text_of
 from otel_experiments.errors import IllegalTransitionError
 from otel_experiments.model.batch import RunStateChange
 from otel_experiments.model.run import RunState, check_transition
-from otel_experiments.record.base.current import active_runs, detach, ended_inside
+from otel_experiments.record.base.current import active_runs, detach, ended_inside, silent_runs
 from otel_experiments.record.base.gate import FINISHED, PAUSED
 from otel_experiments.record.base.other_trackers import end_of, tell_unknown
 from otel_experiments.record.pipeline.flush_report import FlushReport
@@ -69,6 +69,7 @@ class RunLife:
             cycle.write_start()
         if not core.pipeline.settings.enabled:
             self._take_nothing()
+            silent_runs[core.id] = core
             return
         if cycle.is_owner:
             active_runs[core.id] = core
@@ -303,8 +304,9 @@ class RunLife:
                 self._set_state(ending.state, reason=ending.reason, error_type=ending.error_type)
             if self._token is not None:
                 ended_inside.add(core.id)
-            if active_runs.get(core.id) is core:
-                del active_runs[core.id]
+            for runs in (active_runs, silent_runs):
+                if runs.get(core.id) is core:
+                    del runs[core.id]
 
     def _set_state(
         self, state: RunState, *, reason: str = "", error_type: str = "", is_announced: bool = True

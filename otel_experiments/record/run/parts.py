@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from otel_experiments.process.fork import at_fork
-from otel_experiments.record.base.current import active_runs
+from otel_experiments.record.base.current import active_runs, silent_runs
 from otel_experiments.record.run.artifacts import Artifacts
 from otel_experiments.record.run.checkpoints import Checkpoints
 from otel_experiments.record.run.core import RunCore
@@ -65,7 +65,7 @@ def active_parts() -> list[RunParts]:
 
 
 def _reset_runs_in_child() -> None:
-    for parts in active_parts():
+    for parts in [*active_parts(), *map(parts_of, list(silent_runs.values()))]:
         parts.reset_in_child()
 
 

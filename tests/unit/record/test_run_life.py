@@ -344,6 +344,48 @@ def test_switched_off_nothing_is_recorded_and_nothing_fails(configure, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_switched_off_the_current_run_is_found_and_its_config_read(configure, tmp_path):
+    """A program that reads its config, its summary or its current run goes on where recording is off, and again after finish."""
+    configure(enabled=False)
+    for epochs in (3, 5):
+        run = ox.init(project="p", config={"epochs": epochs, "optimizer": {"lr": 0.1}})
+        assert ox.current_run() is ox.active_run() is run
+        assert (ox.config.epochs, ox.config["optimizer"]["lr"]) == (epochs, 0.1)
+        ox.config.update({"epochs": 7})
+        ox.summary["best"] = 0.9
+        assert (ox.config.epochs, run.config.epochs, ox.summary["best"]) == (7, 7, 0.9)
+        ox.finish()
+        assert run.state == "succeeded"
+        assert ox.active_run() is None
+
+    with ox.start_run("outer") as outer, ox.start_run("inner") as inner:
+        assert ox.current_run() is inner
+    ox.init(config={"lr": 1})
+    ox.shutdown()
+    assert outer.state == "succeeded"
+    assert ox.active_run() is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_by_mode", [False, True])
+def test_switched_off_a_run_that_goes_on_is_a_new_one(configure, tmp_path, is_by_mode):
+    """A program that resumes, forks or names a parent runs where recording is off: no run is looked for."""
+    configure(enabled=is_by_mode, store=":memory:")
+    if is_by_mode:
+        ox.init(mode="disabled")
+        ox.finish()
+    for given in (
+        {"resume": "long"}, {"resume": "long", "rewind_to": 3}, {"key": "job", "resume": "must"}, {"resume": True},
+        {"fork_from": "base?step=3"}, {"parent": "sweep"},
+    ):  # fmt: skip
+        with ox.start_run("r", config={"lr": 1}, **given) as run:
+            assert run.config.lr == 1
+    ox.fork("base", 3).finish()
+    ox.init(id="zz", resume="must", mode="disabled" if is_by_mode else None)
+    ox.finish()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_sigterm_handler_is_the_users_own(configure):
     """A handler that the user has set stays; one that nobody has set is there only while we record."""
     before = signal.getsignal(signal.SIGTERM)
