@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from otel_experiments.codec.text import clean_text
@@ -65,14 +66,27 @@ class RunEditor:
             StoreError: the store cannot be written.
         """
         changes = {_named(key, "tag"): None if value is None else str(value) for key, value in tags.items()}
-        now_ns = self._clock()
-        self._apply(
-            WriteBatch(
-                tags=[
-                    TagSet(run_id, key, value, now_ns) for run_id in run_ids for key, value in changes.items()
-                ]
-            )
-        )
+        ids, now_ns = list(run_ids), self._clock()
+        given = [TagSet(run_id, key, value, now_ns) for run_id in ids for key, value in changes.items()]
+        self._apply(WriteBatch(tags=given))
+        stored = self._stores[0].tags(ids)
+        late = [
+            one
+            for one in given
+            if stored[one.run_id].get(clean_text(one.key))
+            != (None if one.value is None else clean_text(one.value))
+        ]
+        if late:  # a clock that is ahead has set them
+            self._apply(WriteBatch(tags=list(self._later(late))))
+
+    def _later(self, tags: Sequence[TagSet]) -> Iterable[TagSet]:
+        """Return tags with times after those of what they replace."""
+        known: dict[tuple[str, str], int] = {}
+        for run_id in {one.run_id for one in tags}:
+            for page in self._stores[0].whole_run(run_id):
+                known.update({(one.run_id, one.key): one.time_ns for one in page.tags})
+        for one in tags:
+            yield replace(one, time_ns=max(one.time_ns, known.get((one.run_id, clean_text(one.key)), 0) + 1))
 
     def rename(self, run_ids: Sequence[str], name: str) -> None:
         """Give runs a name.
