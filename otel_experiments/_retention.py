@@ -14,7 +14,9 @@ from otel_experiments.edit.runs import REMOVED_DAYS
 from otel_experiments.errors import ConfigurationError, StoreError
 from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.edit import RunContents
+from otel_experiments.model.past import past_of
 from otel_experiments.model.run import Run
+from otel_experiments.model.search import RunQuery
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query import Reader, RunView
 from otel_experiments.query.edited import contents_of, purge_runs
@@ -63,6 +65,7 @@ class RetentionPlan:
         artifact_bytes: how much fewer bytes of artifacts are in use afterwards.
         pinned_count: runs that would be among them, and are pinned.
         live_count: runs that would be among them, and are recorded now.
+        source_count: runs that would be among them, and that forks which are kept go on from.
         changed_count: runs that went on or were edited while others were purged, and are kept.
     """
 
@@ -73,6 +76,7 @@ class RetentionPlan:
     artifact_bytes: int = 0
     pinned_count: int = 0
     live_count: int = 0
+    source_count: int = 0
     changed_count: int = 0
 
     @property
@@ -169,12 +173,29 @@ def _plan(reader: Reader, retention: Retention, shown: RetentionPlan | None = No
         agreed = {run.id for run in shown.runs}
         plan.removed = [run for run in plan.removed if run.id in agreed]
         plan.chosen = [run for run in plan.chosen if run.id in agreed]
+    sources = _needed_sources(reader, {run.id for run in plan.runs})
+    plan.removed = [run for run in plan.removed if run.id not in sources]
+    plan.chosen = [run for run in plan.chosen if run.id not in sources]
+    plan.source_count = len(sources)
     if plan.runs:
         sizes = reader.store.run_bytes() if isinstance(reader.store, SqliteStore) else {}
         plan.contents = contents_of(plan.runs)
         plan.artifact_bytes = _artifact_bytes(reader, plan.runs)
         plan.store_bytes = sum(sizes.get(run.id, 0) for run in plan.runs)
     return plan
+
+
+def _needed_sources(reader: Reader, purged: set[str]) -> set[str]:
+    """Return which of the runs others are forks of that are not purged: their curves begin there."""
+    if not purged:
+        return set()
+    stored = reader.store.find_runs(RunQuery(visibility="present"))
+    source_of = {run.run_id: fork.run_id for run in stored if (fork := past_of(run).fork) is not None}
+    needed = set[str]()
+    while more := {source for run_id, source in source_of.items() if run_id not in purged} & purged:
+        needed |= more
+        purged = purged - more
+    return needed
 
 
 def _outdated(reader: Reader, retention: Retention, now_ns: int) -> list[RunView]:

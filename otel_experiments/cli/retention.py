@@ -118,6 +118,7 @@ class RunsPurged:
             "artifact_bytes": self.plan.artifact_bytes,
             "kept_pinned": self.plan.pinned_count,
             "kept_live": self.plan.live_count,
+            "kept_sources": self.plan.source_count,
             "kept_changed": self.plan.changed_count,
             "file_bytes_freed": self.freed_bytes,
         }
@@ -126,15 +127,14 @@ class RunsPurged:
     def text(self) -> str:
         """What a person is told."""
         plan = self.plan
-        if not plan.runs:
-            return "No run is purged."
         verb = "Would purge" if self.is_dry_run else "Purged"
-        lines = [f"{verb} {_what(plan)}: {named(plan.runs)}."]
+        lines = [f"{verb} {_what(plan)}: {named(plan.runs)}." if plan.runs else "No run is purged."]
         kept = [
             f"{count:,} {word}"
             for count, word in (
                 (plan.pinned_count, "pinned"),
                 (plan.live_count, "recorded now"),
+                (plan.source_count, "that forks go on from"),
                 (plan.changed_count, "changed meanwhile"),
             )
             if count

@@ -26,6 +26,7 @@ from otel_experiments.query.edited import (
     check_not_recorded,
     children_of,
     contents_of,
+    forks_of,
     remove_runs,
 )
 from otel_experiments.query.json_values import json_line
@@ -64,6 +65,8 @@ def command(  # noqa: PLR0913 - one argument an option
     check_not_recorded(found)
     verb = "remove for good" if now else "remove"
     contents = contents_of(found)
+    if now and (forks := forks_of(found)):
+        click.echo(f"Forks of what is removed lose the beginning of their curves: {named(forks)}.", err=True)
     if not dry_run:
         ask(ctx, f"{verb.capitalize()} {counted(found)} with {in_words(contents)}: {named(found)}", yes=yes)
     shown = plain_edit("rm", found, is_dry_run=dry_run)

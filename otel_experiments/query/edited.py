@@ -186,6 +186,20 @@ def children_of(runs: Sequence[EditedRun]) -> list[EditedRun]:
     return found
 
 
+def forks_of(runs: Sequence[EditedRun]) -> list[EditedRun]:
+    """Return the runs that are forks of others and are not among them: their curves begin in those."""
+    from otel_experiments.model.past import past_of  # noqa: PLC0415 - few who read ask
+    from otel_experiments.model.search import RunQuery  # noqa: PLC0415 - as above
+
+    if not runs:
+        return []
+    ids = {run.id for run in runs}
+    stored = runs[0]._page.store.find_runs(RunQuery(visibility="present"))  # noqa: SLF001 - an edit's own
+    forks = [(one, past_of(one).fork) for one in stored if one.run_id not in ids]
+    found = [one for one, fork in forks if fork is not None and fork.run_id in ids]
+    return list(runs[0]._beside(found))  # noqa: SLF001 - an edit's own
+
+
 def check_not_recorded(runs: Sequence[EditedRun]) -> None:
     """Let runs pass of which none is recorded now.
 

@@ -129,7 +129,8 @@ class RunEdits:
 
         Args:
             children: whether its child runs are removed as well; has to be said where it has any.
-            now: purge it at once, with all that hangs on it. There is no way back.
+            now: purge it at once, with all that hangs on it. There is no way back, and forks of it lose the beginning of
+                their curves.
 
         Raises:
             RunEditError: a process records the run; it has child runs, and nothing is said of them.

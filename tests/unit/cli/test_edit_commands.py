@@ -7,6 +7,7 @@ import pytest
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.span import Span
+from otel_experiments.semconv import attributes as attr
 from otel_experiments.store import open_store
 
 
@@ -207,3 +208,17 @@ def test_gc_purges_by_age_number_and_size(own):
     shown = json.loads(own.run("gc", "--keep-last", "0", "--yes", "--json").stdout)["runs"]
     assert (shown["count"], shown["kept_pinned"]) == (3, 1)
     assert listed(own) == ["base"]
+
+
+def test_rm_now_names_the_forks_that_lose_their_beginning(own, tmp_path):
+    """It says so before anything is purged; what is only hidden loses nothing."""
+    fork = {attr.ML_RUN_FORK_RUN_ID: "1" * 32, attr.ML_RUN_FORK_STEP: 3.0}
+    with open_store(tmp_path / "own.db") as store:
+        store.apply(WriteBatch(runs=[a_run("7", "fork", resource=fork)]))
+    assert "fork" not in own.run("rm", "base", "--dry-run").stderr
+    refused = own.run("rm", "base", "--now")
+    assert (refused.exit_code, refused.stderr.splitlines()[0]) == (
+        2,
+        "Forks of what is removed lose the beginning of their curves: fork (77777777).",
+    )
+    assert "base" in listed(own)

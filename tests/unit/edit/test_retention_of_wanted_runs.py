@@ -7,9 +7,10 @@ import pytest
 import otel_experiments as ox
 from otel_experiments._retention import Retention, apply_retention, plan_retention
 from otel_experiments.model.artifact import ArtifactLogged
-from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.batch import TagSet, WriteBatch
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.store_location import StoreLocation
+from otel_experiments.semconv import attributes as attr
 from otel_experiments.store import open_store
 
 DAY_NS = 24 * 3600 * 10**9
@@ -103,3 +104,37 @@ def test_the_age_of_a_run_is_that_of_its_last_end(path):
     found = plan_retention(where, Retention(older_than_s=90 * 86_400)).runs
     assert [run.name for run in found] == ["r2"]
     assert [run.name for run in plan_retention(where, Retention(max_bytes=1)).runs] == ["r2", "r3", "r1"]
+
+
+def fork_of(number, source, **how):
+    """Return a run that is a fork of another."""
+    fork = {attr.ML_RUN_FORK_RUN_ID: run_id(source), attr.ML_RUN_FORK_STEP: 30.0}
+    return a_run(number, resource=fork, **how)
+
+
+def test_a_run_stays_as_long_as_a_fork_of_it(path):
+    """Its curve begins there; a chain of forks goes when the last of them does, and a removed source waits, too."""
+    runs = [a_run(1, age_days=9), fork_of(2, 1, age_days=8), fork_of(3, 2, age_days=7), a_run(4, age_days=6)]
+    where = store_of(path, runs)
+    ox.run("r3", store=path).pin()
+    ox.run("r1", store=path).delete()
+    rule = Retention(keep_last=0, removed_days=0)
+    plan = apply_retention(where, rule)
+    assert ([run.name for run in plan.runs], plan.source_count, plan.pinned_count) == (["r4"], 2, 1)
+    ox.run("r3", store=path).unpin()
+    assert sorted(run.name for run in apply_retention(where, rule).runs) == ["r1", "r2", "r3"]
+
+
+def test_a_tag_of_a_clock_that_is_ahead_is_edited_and_removed(path):
+    """What a person says last counts, as with names and notes."""
+    store_of(path, [a_run(1, age_days=1)])
+    ahead_ns = time.time_ns() + 300 * 10**9
+    with open_store(path) as store:
+        store.apply(WriteBatch(tags=[TagSet(run_id(1), "team", "ahead", ahead_ns)]))
+    run = ox.run("r1", store=path)
+    run.set_tags({"team": "edited", "x": "1"})
+    assert run.tags == {"team": "edited", "x": "1"}
+    run.remove_tags("team")
+    assert ox.run("r1", store=path).tags == {"x": "1"}
+    run.set_tags({"team": "again"})
+    assert ox.run("r1", store=path).tags == {"team": "again", "x": "1"}
