@@ -160,9 +160,10 @@ def test_the_installed_command_knows_its_version_and_its_commands(store_path):
         for line in listed.split("Commands:\n")[1].split("\n\n")[0].splitlines()
         if line.startswith("  ")
     ]
-    assert names[:16] == [
-        "demo", "run", "runs", "show", "metrics", "spans", "artifacts", "export", "bundle", "import", "push", "attach", "serve",
-        "sql", "gc", "doctor",
+    assert names[:25] == [
+        "demo", "run", "runs", "show", "metrics", "spans", "artifacts", "export", "bundle", "import", "push",
+        "tag", "note", "annotate", "rename", "group", "pin", "archive", "rm", "restore",
+        "attach", "serve", "sql", "gc", "doctor",
     ]  # fmt: skip
     assert names[-1] == "semconv"
 
@@ -182,6 +183,10 @@ def test_the_installed_command_knows_its_version_and_its_commands(store_path):
         "sql",
         "doctor",
         "semconv",
+        "run",
+        "tag",
+        "rm",
+        "gc",
     ],
 )
 def test_every_command_has_help(store_path, command):

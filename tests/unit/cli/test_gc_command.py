@@ -118,6 +118,8 @@ def test_counts_as_json(kept):
         "artifact_bytes": 0,
         "kept_pinned": 0,
         "kept_live": 0,
+        "kept_sources": 0,
+        "kept_changed": 0,
         "file_bytes_freed": 0,
     }
     assert shown == {
