@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from opentelemetry import context
 
 from otel_experiments.errors import StoreError
 from otel_experiments.goldens.options import CI_VARIABLES
@@ -42,7 +43,7 @@ LARGEST_CHECKED_BYTES = 8 << 20
 
 @pytest.fixture(autouse=True)
 def isolated_process(tmp_path, monkeypatch):
-    """Run each test as on a user's machine, in its own folder, and see that it leaves no thread running.
+    """Run each test as on a user's machine, in its own folder, and see that it leaves no thread running and no run current.
 
     Without OTEL_* variables, and without those by which continuous integration is known: what a test shows must
     not depend on where it runs, and a test of either sets its own.
@@ -59,9 +60,13 @@ def isolated_process(tmp_path, monkeypatch):
     monkeypatch.setenv("OTEL_EXPERIMENTS_CAPTURE_OUTPUT", "off")
     monkeypatch.chdir(tmp_path)
     before = set(threading.enumerate())
+    token = context.attach(context.Context())
 
     yield
 
+    current = dict(context.get_current())
+    context.detach(token)
+    assert current == {}, "the test left a span or a run current, in which the next test would record"
     left = [thread for thread in threading.enumerate() if not thread.daemon and thread not in before]
     assert left == [], "the test left threads that keep the process from ending"
 

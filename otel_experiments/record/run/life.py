@@ -94,6 +94,9 @@ class RunLife:
         if self._core.state is RunState.PENDING:
             self.start()
         here = context_api.get_current()
+        if self._token is not None and here is self._core.context:  # `stay` made it current: the block ends that, too
+            self.is_in_block = True
+            return
         try:
             self._token = context_api.attach(self._core.context)
         except BaseException as error:  # a signal handler's: `with` calls no `__exit__` then

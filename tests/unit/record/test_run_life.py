@@ -502,6 +502,19 @@ def test_a_run_that_stays_leaves_the_context_as_it_found_it(recording):
     assert ended_inside == set()
 
 
+def test_a_block_around_init_leaves_the_context_as_it_found_it(recording):
+    """`with ox.init():` makes the run current once; after the block no ended run is left in which spans would go on."""
+    before = context_api.get_current()
+
+    with ox.init("p") as run, run.span("work"):
+        pass
+
+    assert context_api.get_current() is before
+    with ox.init("p"):
+        ox.finish()
+    assert context_api.get_current() is before
+
+
 def test_a_run_that_stays_takes_away_no_context_of_others(recording):
     """What a library has attached since is not the run's to undo."""
 
