@@ -145,4 +145,8 @@ def jobs_path(jobs, tmp_path_factory):
     path = tmp_path_factory.mktemp("jobs") / "experiments.db"
     with open_store(path) as store:
         store.apply(jobs.batch)
-    return path
+    kept = path.read_bytes()
+
+    yield path
+
+    assert path.read_bytes() == kept, "a test wrote to the store that all tests read"

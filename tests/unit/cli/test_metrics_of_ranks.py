@@ -8,14 +8,15 @@ from otel_experiments.store import open_store
 
 
 @pytest.fixture
-def job(terminal, jobs):
-    """Return the command line over a run to which two more ranks have recorded a loss."""
-    with open_store(terminal.store) as store:
+def job(empty_terminal, jobs):
+    """Return the command line over six runs, to one of which two more ranks have recorded a loss."""
+    with open_store(empty_terminal.store) as store:
+        store.apply(jobs.batch)
         for rank in (1, 2):
             key = SeriesKey("loss", rank=rank)
             block = PointBlock(jobs.ids["mlp-a"], (key,), [0.0, 1.0], [1, 2], ([rank + 0.0, rank + 0.5],))
             store.apply(WriteBatch(points=[block]))
-    return terminal
+    return empty_terminal
 
 
 def test_the_lowest_rank_is_shown_unless_another_is_asked_for(job):

@@ -309,7 +309,7 @@ def test_reinit_says_what_becomes_of_the_run_before(forgiving, reinit, is_same, 
     second = ox.init("p", reinit=reinit)
 
     assert (second is first, first.is_active) == (is_same, is_left)
-    for run in {first, second}:
+    for run in dict.fromkeys([second, first]):
         run.finish()
 
 
