@@ -199,9 +199,8 @@ class Fluent:
         run = self.found()
         if run is None:
             return None
-        life = run.life
-        report = life.finish(state, reason, exit_code, unknown)
-        life.leave()
+        report = run.life.finish(state, reason, exit_code, unknown)
+        run.life.here.leave()
         return report
 
     def finish_unfinished(self) -> None:
@@ -211,6 +210,6 @@ class Fluent:
         """
         run = self.found()
         life = None if run is None else run.life
-        if life is not None and not life.is_in_block:
+        if life is not None and not life.here.is_in_block:
             life.end_unfinished()
-            life.leave()
+            life.here.leave()

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
-from opentelemetry import context as context_api
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_experiments.codec.plain import TEXT_CUT
@@ -15,12 +14,13 @@ from otel_experiments.codec.text import text_of
 from otel_experiments.errors import IllegalTransitionError
 from otel_experiments.model.batch import RunStateChange
 from otel_experiments.model.run import RunState, check_transition
-from otel_experiments.record.base.current import active_runs, detach, ended_inside, silent_runs
+from otel_experiments.record.base.current import active_runs, ended_inside, silent_runs
 from otel_experiments.record.base.gate import FINISHED, PAUSED
 from otel_experiments.record.base.other_trackers import end_of, tell_unknown
 from otel_experiments.record.pipeline.flush_report import FlushReport
 from otel_experiments.record.run.core import RunCore
 from otel_experiments.record.run.endings import Ending, ending_of
+from otel_experiments.record.run.in_context import InContext
 from otel_experiments.record.run.last_exception import LastException
 from otel_experiments.record.run.life_cycle import LifeCycle
 from otel_experiments.record.spans.loops import Loops
@@ -43,7 +43,7 @@ class RunLife:
 
     Attributes:
         last_exception: the exceptions of the run's time that nothing caught.
-        is_in_block: whether the run's `with` block is on.
+        here: where the run is the current one.
     """
 
     def __init__(self, core: RunCore, cycle: LifeCycle, loops: Loops) -> None:
@@ -56,8 +56,7 @@ class RunLife:
         self._ending: Ending | None = None
         self._is_span_written = self._is_last_collected = False
         self._signalled_ns: int | None = None
-        self._token: object | None = None
-        self.is_in_block = False
+        self.here = InContext(core)
 
     def start(self, links: Sequence[Link] = ()) -> None:
         """Start the run, or this process's part of it, and make it active; see `Run.start`."""
@@ -93,44 +92,24 @@ class RunLife:
         """Begin the run's `with` block: make the run current."""
         if self._core.state is RunState.PENDING:
             self.start()
-        here = context_api.get_current()
-        if self._token is not None and here is self._core.context:  # `stay` made it current: the block ends that, too
-            self.is_in_block = True
-            return
         try:
-            self._token = context_api.attach(self._core.context)
+            self.here.enter()
         except BaseException as error:  # a signal handler's: `with` calls no `__exit__` then
-            self._token = None
-            if context_api.get_current() is not here:
-                context_api.attach(here)
             self.abandon(error)
             raise
-        self.is_in_block = True
 
     def leave_block(self, error: BaseException | None) -> None:
         """End the run's `with` block, which `error` left, and the run. Where it was interrupted, call it again."""
-        core = self._core
-        self.is_in_block = False
-        ended_inside.discard(core.id)
         try:
-            if self._token is not None and not core.is_inherited:
-                detach(self._token)
-            self._token = None
+            self.here.leave_block()
         finally:
-            with core.guard:
+            with self._core.guard:
                 self.end(ending_of(error, self._noted_signal), is_awaited=False)
 
     def stay(self) -> None:
         """Make the run current in the caller's context until it ends, without `with`: what `init` does."""
         self.enter()
-        self.is_in_block = False
-
-    def leave(self) -> None:
-        """Undo `stay` where the caller's context is still the one that it made."""
-        token, self._token = self._token, None
-        ended_inside.discard(self._core.id)
-        if token is not None and context_api.get_current() is self._core.context:
-            detach(token)
+        self.here.is_in_block = False
 
     def pause(self) -> None:
         """Record nothing until `resume`; see `Run.pause`."""
@@ -177,7 +156,7 @@ class RunLife:
             ending = ending_of(error, self._noted_signal)
         elif is_cut and self._noted_signal:
             ending = Ending(RunState.CANCELLED, self._noted_signal)
-        elif is_cut and self.is_in_block:
+        elif is_cut and self.here.is_in_block:
             ending = Ending(RunState.CANCELLED, f"{reason} before the run's block did")
         else:
             ending = Ending(RunState.SUCCEEDED, reason)
@@ -204,8 +183,8 @@ class RunLife:
         except BaseException:
             self._write_end(ending)
             raise
-        if not self.is_in_block:
-            self.leave()
+        if not self.here.is_in_block:
+            self.here.leave()
         begun_s = core.pipeline.waited.begin()
         report = core.pipeline.flush_ended_run(core.id, is_awaited=is_awaited)
         core.pipeline.waited.end(begun_s, is_done=report.is_exported)
@@ -305,7 +284,7 @@ class RunLife:
                     core.collect_metrics()
             with core.guard:
                 self._set_state(ending.state, reason=ending.reason, error_type=ending.error_type)
-            if self._token is not None:
+            if self.here.is_attached:
                 ended_inside.add(core.id)
             for runs in (active_runs, silent_runs):
                 if runs.get(core.id) is core:
