@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
@@ -90,13 +90,11 @@ class RunLife:
 
     def enter(self) -> None:
         """Begin the run's `with` block: make the run current."""
-        if self._core.state is RunState.PENDING:
-            self.start()
-        try:
-            self.here.enter()
-        except BaseException as error:  # a signal handler's: `with` calls no `__exit__` then
-            self.abandon(error)
-            raise
+        self._make_current(self.here.enter)
+
+    def stay(self) -> None:
+        """Make the run current in the caller's context until it ends, without `with`: what `init` does."""
+        self._make_current(self.here.stay)
 
     def leave_block(self, error: BaseException | None) -> None:
         """End the run's `with` block, which `error` left, and the run. Where it was interrupted, call it again."""
@@ -105,11 +103,6 @@ class RunLife:
         finally:
             with self._core.guard:
                 self.end(ending_of(error, self._noted_signal), is_awaited=False)
-
-    def stay(self) -> None:
-        """Make the run current in the caller's context until it ends, without `with`: what `init` does."""
-        self.enter()
-        self.here.is_in_block = False
 
     def pause(self) -> None:
         """Record nothing until `resume`; see `Run.pause`."""
@@ -183,8 +176,7 @@ class RunLife:
         except BaseException:
             self._write_end(ending)
             raise
-        if not self.here.is_in_block:
-            self.here.leave()
+        self.here.leave()
         begun_s = core.pipeline.waited.begin()
         report = core.pipeline.flush_ended_run(core.id, is_awaited=is_awaited)
         core.pipeline.waited.end(begun_s, is_done=report.is_exported)
@@ -235,6 +227,15 @@ class RunLife:
         self._core.pipeline.journal.call_on_roll(
             self.take_over
         )  # now and then, as a daemon does its first work
+
+    def _make_current(self, attach: Callable[[], None]) -> None:
+        if self._core.state is RunState.PENDING:
+            self.start()
+        try:
+            attach()
+        except BaseException as error:  # a signal handler's: `with` calls no `__exit__` then
+            self.abandon(error)
+            raise
 
     def _progress(self) -> object:
         return self._core.counters.started_spans, self._core.points.reach()

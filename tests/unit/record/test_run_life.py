@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import itertools
 import re
 import signal
 import threading
@@ -512,6 +513,69 @@ def test_a_block_around_init_leaves_the_context_as_it_found_it(recording):
     assert context_api.get_current() is before
     with ox.init("p"):
         ox.finish()
+    assert context_api.get_current() is before
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_runs_that_stay_end_in_any_order(recording, order):
+    """After each end the newest run that goes on is current, and after the last end none: no span goes to an ended run."""
+    before = context_api.get_current()
+    runs = [ox.init("p", name=f"run {number}", reinit="create_new") for number in range(3)]
+    for ended in order:
+        runs[ended].finish()
+        on = [run for run in runs if run.is_active]
+        if runs[2] in on:  # in its context nothing changes
+            assert ox.current_run() is runs[2]
+        elif on:
+            assert ox.current_run() is on[-1]
+
+    assert context_api.get_current() is before
+    assert ended_inside == set()
+
+
+def test_a_run_that_stays_and_ends_inside_the_block_of_another_is_current_no_more(recording):
+    """`init`, then a block, and the run of `init` ends in the block: after the block no run is current."""
+    before = context_api.get_current()
+    outer = ox.init("p")
+    with ox.start_run("inner") as inner:
+        outer.finish()
+        assert ox.current_run() is inner
+
+    assert context_api.get_current() is before
+
+
+def test_a_run_that_stays_may_have_a_block_while_another_one_is_current(recording):
+    """The block of the first run, made current again, gives back the second, and both leave nothing."""
+    before = context_api.get_current()
+    first = ox.init("p", name="first")
+    second = ox.init("p", name="second", reinit="create_new")
+    with first:
+        assert ox.current_run() is first
+    assert ox.current_run() is second
+    second.finish()
+
+    assert context_api.get_current() is before
+
+
+def test_a_run_that_ended_in_a_span_of_its_own_is_current_no_more_after_its_block(recording):
+    """The span's end brings back the run's context, and the block still ends that."""
+    before = context_api.get_current()
+    with ox.start_run("r") as run, run.span("work"):
+        ox.finish()
+
+    assert context_api.get_current() is before
+
+
+def test_a_run_that_ended_in_a_thread_is_current_no_more_where_the_next_one_starts(recording):
+    """Another thread cannot change the context of this one: the next run here, and its end, do."""
+    before = context_api.get_current()
+    first = ox.init("p")
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(first.finish,))
+    thread.start()
+    thread.join()
+    with ox.start_run("next") as run:
+        assert ox.current_run() is run
+
     assert context_api.get_current() is before
 
 
