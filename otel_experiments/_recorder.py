@@ -36,15 +36,9 @@ from otel_experiments.record.pipeline.pipeline import Pipeline
 from otel_experiments.record.run import exits
 from otel_experiments.record.run.children import CHILDREN_NEED
 from otel_experiments.record.run.current import face_of
-from otel_experiments.record.run.run import Run
+from otel_experiments.record.run.run import Run, make_current
 from otel_experiments.record.run.spec import RunSpec, given_facts
-from otel_experiments.record.run.start import (
-    Before,
-    base_resource,
-    create_run,
-    system_clock,
-    unknown_run,
-)
+from otel_experiments.record.run.start import Before, base_resource, create_run, system_clock, unknown_run
 from otel_experiments.record.spans.threads import thread_id_processors
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.filesystem import is_network_filesystem
@@ -175,7 +169,8 @@ class Recorder:
                 process group that exists do), `join` (all that a launcher numbers), `separate`; by default the setting.
             step_axis: a point's step where none is given: `name`, each metric counts its points; `call`, the run counts the
                 calls of `log`, so that curves of one call line up; by default the setting.
-            **elsewhere: MLflow's `run_name`, `run_id`, `experiment_id` (a name), `parent_run_id`, `nested`.
+            **elsewhere: MLflow's `run_name`, `run_id`, `experiment_id` (a name), `parent_run_id`, and `nested`: where it is
+                True, the run is current until it ends, also without `with`.
 
         Raises:
             ConfigurationError: a name or config that cannot be used.
@@ -183,8 +178,11 @@ class Recorder:
             RunNotFoundError: there is no run to resume, to fork or to be part of.
             AmbiguousRunError: several runs have the name, or ids that begin so.
         """
+        is_nested = False
         if elsewhere:
-            name, experiment, parent, resume = start_words(elsewhere, name, experiment, parent, resume)
+            name, experiment, parent, resume, is_nested = start_words(
+                elsewhere, name, experiment, parent, resume
+            )
         facts = given_facts(group=group, condition=condition, hypothesis=hypothesis, description=description)
         given = RunSpec(
             name=name, experiment=experiment, config=config, tags=tags, facts=facts, seed=seed, pending=pending,
@@ -194,7 +192,8 @@ class Recorder:
         before, given, run_id = self._parts.relations(rank).relate(
             given, parent=parent, resume=resume, key=key, rewind_to=rewind_to, fork_from=fork_from
         )
-        return self._parts.begin_run(before, given, rank=rank, run_id=run_id)
+        made = self._parts.begin_run(before, given, rank=rank, run_id=run_id)
+        return make_current(made) if is_nested and not pending else made
 
 
 def recorder_of(settings: Settings) -> Recorder:

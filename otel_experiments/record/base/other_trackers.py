@@ -64,7 +64,7 @@ _START_WORDS: Final = {
     "run_id": "resume",
     "experiment_id": "experiment",
     "parent_run_id": "parent",
-    "nested": "",  # a run inside another is its child anyway
+    "nested": "",  # a run inside another is its child anyway; `start_run` makes it current
     "log_system_metrics": None,
 }
 """Arguments of MLflow's `start_run`, and what they are called here: an experiment has no id but its name."""
@@ -139,7 +139,7 @@ def state_of(status: object) -> RunState | str:
 def start_words(
     given: Mapping[str, object], name: Any, experiment: Any, parent: Any, resume: Any
 ) -> tuple[Any, ...]:
-    """Return name, experiment, parent and resume with what arguments of MLflow's `start_run` say of them.
+    """Return name, experiment, parent and resume as arguments of MLflow's `start_run` say them, and whether the run is nested.
 
     Raises:
         TypeError: there is no such argument.
@@ -153,7 +153,7 @@ def start_words(
             tell_without_effect("start_run", {word: value})
         elif here and value is not None:
             found[here] = value
-    return tuple(found.values())
+    return *found.values(), bool(given.get("nested"))
 
 
 def end_of(state: object, exit_code: object) -> tuple[object, str]:

@@ -122,6 +122,38 @@ def test_each_argument_of_mlflow_starts_a_run(forgiving):
     assert (again.id, ox.run(run.id).record.attempt) == (run.id, 2)
 
 
+def test_a_nested_run_is_current_without_a_block_until_it_ends(forgiving):
+    """MLflow's `start_run(nested=True)` and `end_run()`, outside and inside of a block: values go to the newest run."""
+    ox.start_run(run_name="outer")
+    ox.start_run(run_name="inner", nested=True)
+    ox.log_metric("loss", 1.0)
+    ox.end_run()
+    ox.log_metric("loss", 2.0)
+    ox.end_run()
+    with ox.start_run(run_name="block"):
+        trial = ox.start_run(run_name="trial", nested=True)
+        ox.log_metric("loss", 3.0)
+        assert ox.active_run() is trial
+        ox.end_run()
+        with ox.start_run(run_name="trial in a block", nested=True):
+            ox.log_metric("loss", 4.0)
+        ox.log_metric("loss", 5.0)
+
+    last = {
+        name: ox.run(name).metrics["loss"].values.tolist() for name in ("inner", "outer", "trial", "block")
+    }
+    assert last == {"inner": [1.0], "outer": [2.0], "trial": [3.0], "block": [5.0]}
+    assert ox.run("inner").parent.name == "outer"
+    assert {ox.run(name).state for name in ("inner", "outer", "trial", "trial in a block")} == {"succeeded"}
+
+
+def test_a_nested_run_that_is_pending_waits_for_its_block(forgiving):
+    """`pending=True` only writes the run down."""
+    with ox.start_run("outer") as outer:
+        waiting = ox.start_run("inner", nested=True, pending=True)
+        assert (ox.active_run(), str(waiting.state)) == (outer, "pending")
+
+
 def test_a_misspelt_argument_of_start_run_is_a_type_error(forgiving):
     """It is nobody's argument, and the run has not started."""
     with pytest.raises(TypeError, match=r"^start_run\(\) got an unexpected keyword argument 'expriment'$"):
