@@ -1,4 +1,4 @@
-"""What every store can do. SQLite (file and memory) and plain memory speak it and pass one contract suite.
+"""What every store can do, in two halves: writing and reading. All stores pass one contract suite.
 
 A store keeps telemetry and answers questions about it. It knows nothing of OpenTelemetry's SDK, of the
 process that records, or of whether a run's process is alive: readers compute that.
@@ -30,17 +30,30 @@ if TYPE_CHECKING:  # most readers need few of them, and making dataclasses takes
 Row = tuple[str | int | float | bytes | None, ...]
 
 
-class Store(Protocol):
-    """A place that keeps runs, spans, log records and metric series.
+class OpenStore(Protocol):
+    """What both halves of a store have: where it is, and letting go of it.
 
-    Every method is safe to call from several threads. Methods that read see everything that was applied
-    before they were called.
+    Every method is safe to call from several threads.
     """
 
     @property
     def location(self) -> str:
         """The store's address, as a user would type it: a path, or `memory://`."""
         ...
+
+    def close(self, *, settles: bool = True) -> None:
+        """Let go of all resources; safe to call twice. `settles`: after writing, `settle` first."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+
+class WritingStore(OpenStore, Protocol):
+    """The half of a store that takes what is recorded."""
 
     def apply(self, batch: WriteBatch) -> None:
         """Write the whole batch in one transaction, or nothing of it.
@@ -82,6 +95,14 @@ class Store(Protocol):
             segment_ids: the segments of the journal.
         """
         ...
+
+    def settle(self) -> None:
+        """Let the store's one file, where it has one, hold everything, as far as no other process is in the way."""
+        ...
+
+
+class ReadingStore(OpenStore, Protocol):
+    """The half of a store that answers questions. Its methods see everything that was applied before they were called."""
 
     def experiments(self) -> list[Experiment]:
         """Return all experiments with their number of runs, by name."""
@@ -272,16 +293,6 @@ class Store(Protocol):
         """Whether the store's one file, where it has one, holds everything by itself; the file says so."""
         ...
 
-    def settle(self) -> None:
-        """Let the store's one file, where it has one, hold everything, as far as no other process is in the way."""
-        ...
 
-    def close(self, *, settles: bool = True) -> None:
-        """Let go of all resources; safe to call twice. `settles`: after writing, `settle` first."""
-        ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
+class Store(ReadingStore, WritingStore, Protocol):
+    """A place that keeps runs, spans, log records and metric series: the two halves together."""
