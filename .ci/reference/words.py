@@ -17,7 +17,9 @@ RETURNED: Final = frozenset(
         "Golden",
         "LiveCapture",
         "Run",
+        "ReadingStore",
         "Store",
+        "WritingStore",
     }
 )
 """Classes of other packages that functions return; their constructors are private."""

@@ -133,6 +133,20 @@ def load_mappings(text: str) -> tuple[dict[str, AttributeValue], ...]:
     return tuple(one for one in value if _is_mapping(one))
 
 
+def tagged(value: object) -> JsonValue:
+    """Return what `dump_value` writes of a value, before it is text.
+
+    Raises:
+        TypeError: as `dump_value`.
+    """
+    return _tag(value)
+
+
+def untagged(found: dict[str, JsonValue]) -> JsonValue | bytes:
+    """Return what a mapping that `tagged` returned stands for: itself where it has no tag; what is inside stays."""
+    return _untag(found)
+
+
 def _is_mapping(value: object) -> TypeGuard[dict[str, AttributeValue]]:
     return isinstance(value, dict)
 

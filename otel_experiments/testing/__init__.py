@@ -2,6 +2,7 @@
 
 `SteppingClock` and `SequentialIds` make a recorded run the same each time. `LiveCheck` and its adapters say where
 telemetry strays from the vocabulary. `record_here` and `assert_trace` compare what a block does with a text.
+`StoreContract` has the tests that every store passes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         LiveCheckMetricExporter,
         LiveCheckSpanProcessor,
     )
+    from otel_experiments.testing.store_contract import StoreContract
 
 __all__ = [
     "Advice",
@@ -33,6 +35,7 @@ __all__ = [
     "LiveCheckSpanProcessor",
     "SequentialIds",
     "SteppingClock",
+    "StoreContract",
     "assert_trace",
     "record_here",
 ]
@@ -50,6 +53,7 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
             "LiveCheckSpanProcessor": "live_check",
             "SequentialIds": "ids",
             "SteppingClock": "clock",
+            "StoreContract": "store_contract",
             "assert_trace": "otel_experiments.goldens.inline",
             "record_here": "otel_experiments.capture.live",
         },

@@ -94,7 +94,7 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
         JournalMovedError: a segment does not stand where its advance starts.
         TypeError: a value inside is of a type that no store keeps.
     """
-    segments = _advanced(contents.segments, batch.journal)
+    segments = advanced(contents.segments, batch.journal)
     news = Contents()
     _take_runs(contents, news, batch)
     _take_labels(contents, news, batch)
@@ -184,7 +184,12 @@ def _direct(contents: Contents, run_ids: Iterable[str]) -> None:
             history.summary = replace(history.summary, direction=direction)
 
 
-def _advanced(segments: dict[str, int], advances: Iterable[JournalAdvance]) -> dict[str, int]:
+def advanced(segments: dict[str, int], advances: Iterable[JournalAdvance]) -> dict[str, int]:
+    """Return where the segments stand after the advances.
+
+    Raises:
+        JournalMovedError: a segment does not stand where its advance starts.
+    """
     moved = dict(segments)
     for advance in advances:
         found = moved.get(advance.segment_id, 0)

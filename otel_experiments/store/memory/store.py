@@ -59,25 +59,17 @@ class MemoryStore:
     def apply(self, batch: WriteBatch) -> None:
         """Take in the whole batch, or nothing of it. See `Store.apply`."""
         if self._read_only:
-            raise StoreReadOnlyError(path=LOCATION, action="write")
+            raise StoreReadOnlyError(path=self.location, action="write")
         with self._open() as contents:
-            batch = _edits.let_in(contents, batch)
-            left = points_left(contents, batch) if batch.shared_traces else []
-            _memory_contents.apply(contents, batch)
-            for run_id, blocks in left:
-                remove_points(contents, run_id, blocks)
-            _edits.take(contents, batch.edits)
-            _attached.detach(contents, batch.detach)
-            _attached.attach(contents, batch.attach)
-            join_traces(contents, batch.shared_traces)
+            take_batch(contents, batch)
 
     def journal_offset(self, segment_id: str) -> int:
-        """Return how many bytes of the segment are in the store; 0 for a segment never seen."""
+        """Return how many bytes of the segment `segment_id` are in the store; 0 for a segment never seen."""
         with self._open() as contents:
             return contents.segments.get(segment_id, 0)
 
     def forget_segments(self, segment_ids: Sequence[str]) -> None:
-        """Drop the bookkeeping of segments whose files are deleted."""
+        """Drop the bookkeeping of `segment_ids`, segments whose files are deleted."""
         with self._open() as contents:
             for segment_id in segment_ids:
                 contents.segments.pop(segment_id, None)
@@ -93,7 +85,7 @@ class MemoryStore:
             ]
 
     def find_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> list[Run]:
-        """Return the runs that `query` asks for, in its order. See `Store.find_runs`.
+        """Return the runs that `query` asks for, in its order. See `Store.find_runs` for `live_run_ids`.
 
         Raises:
             QueryError: the expression compares what cannot be compared.
@@ -104,7 +96,7 @@ class MemoryStore:
             return [stored.run for stored in found[query.offset : stop]]
 
     def count_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> int:
-        """Return how many runs match, `limit` and `offset` disregarded.
+        """Return how many runs match `query`, `limit` and `offset` disregarded; `live_run_ids` as for `find_runs`.
 
         Raises:
             QueryError: the expression compares what cannot be compared.
@@ -119,7 +111,7 @@ class MemoryStore:
             return None if stored is None else stored.run
 
     def resolve_run_ids(self, prefix_or_name: str, *, limit: int = 10) -> list[str]:
-        """Return the ids of runs whose id starts with the text or whose name is the text, newest first."""
+        """Return the ids of runs whose id starts with `prefix_or_name` or whose name it is, newest first."""
         with self._open() as contents:
             found = [
                 stored.run
@@ -260,7 +252,7 @@ class MemoryStore:
     def artifact_uses(
         self, *, run_ids: Sequence[str] | None = None, digests: Sequence[str] | None = None
     ) -> list[ArtifactUsed]:
-        """Return which artifacts these runs (None: all) used, of these digests (None: all), by time."""
+        """Return which artifacts these runs (None: all) used, of these `digests` (None: all), by time."""
         with self._open() as contents:
             return _artifacts.uses(contents.artifacts, run_ids, digests)
 
@@ -274,7 +266,7 @@ class MemoryStore:
     def stored_pages(
         self, run_id: str, signal: Signal, *, since_ns: int = LEAST_NS, until_ns: int = NOTHING_NS
     ) -> Iterator[StoredPage]:
-        """Yield what is stored of one signal of a run, page by page. See `Store.stored_pages`."""
+        """Yield what is stored of one `signal` of a run, from `since_ns` to before `until_ns`, page by page. See `Store.stored_pages`."""
         with self._open() as contents:
             return iter(list(stored_pages(contents, run_id, signal, since_ns, until_ns)))
 
@@ -292,7 +284,7 @@ class MemoryStore:
             QueryError: always.
         """
         raise QueryError(
-            f"A {LOCATION} store knows no SQL, so {statement[:60]!r} (with {len(parameters)} parameters) cannot be run.\n"
+            f"A {self.location} store knows no SQL, so {statement[:60]!r} (with {len(parameters)} parameters) cannot be run.\n"
             "  Use sqlite://:memory: for a store in memory that does."
         )
 
@@ -321,8 +313,21 @@ class MemoryStore:
     def _open(self) -> Iterator[Contents]:
         with self._lock:
             if self._contents is None:
-                raise StoreClosedError(path=LOCATION)
+                raise StoreClosedError(path=self.location)
             yield self._contents
+
+
+def take_batch(contents: Contents, batch: WriteBatch) -> None:
+    """Take in the whole batch, or nothing of it. See `Store.apply`."""
+    batch = _edits.let_in(contents, batch)
+    left = points_left(contents, batch) if batch.shared_traces else []
+    _memory_contents.apply(contents, batch)
+    for run_id, blocks in left:
+        remove_points(contents, run_id, blocks)
+    _edits.take(contents, batch.edits)
+    _attached.detach(contents, batch.detach)
+    _attached.attach(contents, batch.attach)
+    join_traces(contents, batch.shared_traces)
 
 
 def _is_wanted(span: Span, query: SpanQuery) -> bool:
