@@ -99,7 +99,7 @@ def init(  # noqa: PLR0913 - the shape people know
     With `id`, a run has another id than one made up, and one that is stored under it goes on as its next attempt.
     `resume` is the id of a run to go on with, as in `start_run`; or, with `id`, `"allow"`, `"must"` or `"never"` go on with
     it; or, without `id`, `True` or `"auto"` go on with the newest run of the experiment, if it did not end well.
-    `mode="disabled"` records nothing. `job_type` is recorded as a tag. `reinit="create_new"` leaves the run that `init`
+    `notes` is the run's note; a run that goes on keeps the note that it has. `mode="disabled"` records nothing. `job_type` is recorded as a tag. `reinit="create_new"` leaves the run that `init`
     started before as it is, `False` or `"return_previous"` returns it. `config_include_keys` and `config_exclude_keys` say
     which keys of a config that is a mapping are wanted.
 
@@ -122,7 +122,8 @@ def init(  # noqa: PLR0913 - the shape people know
         experiment=experiment or project,
         config=other.config_of(config, config_include_keys, config_exclude_keys),
         tags=other.tags_of(tags, job_type),
-        facts=given_facts(group=group, description=notes),
+        facts=given_facts(group=group),
+        note=notes,
         seed=seed,
         step_axis=step_axis,
     )

@@ -79,7 +79,7 @@ SAME_EVERYWHERE: Final = {
     "model": "the name of the model.",
     "more": "further values, by name.",
     "name": "what it is called.",
-    "notes": "more about it, as a text.",
+    "notes": "the note on the run, in Markdown.",
     "offset": "leave out so many at the start.",
     "options": "what `start_run` takes.",
     "order": "sort keys such as `-metrics.loss.min, name`; a minus turns the order round.",

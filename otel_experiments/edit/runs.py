@@ -16,7 +16,7 @@ from otel_experiments.codec.text import clean_text
 from otel_experiments.errors import InvalidNameError, RunEditError
 from otel_experiments.model.annotation import Annotation, attributes_of
 from otel_experiments.model.batch import TagSet, WriteBatch
-from otel_experiments.model.edit import MARKS, SET, EditField, RunEdit, RunPurge
+from otel_experiments.model.edit import MARKS, MOST_NOTE_BYTES, SET, EditField, RunEdit, RunPurge
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.run import Run
 from otel_experiments.model.span import Resource, Scope
@@ -26,7 +26,6 @@ from otel_experiments.store import Store
 
 MOST_NAME_BYTES: Final = 1000
 """As long as a name may be that is given when a run starts."""
-MOST_NOTE_BYTES: Final = 1 << 20
 REMOVED_DAYS: Final = 30
 """So long a removed run can be restored, if nobody says otherwise."""
 _INFO: Final = 9

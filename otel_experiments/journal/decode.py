@@ -31,6 +31,7 @@ from otel_experiments.model.batch import (
     TagSet,
     WriteBatch,
 )
+from otel_experiments.model.edit import RunEdit
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
@@ -79,6 +80,7 @@ class SegmentDecoder:
             RecordType.TAGS: self._tags,
             RecordType.SUMMARY: self._summary,
             RecordType.METRIC_DEFINITION: self._metric_definition,
+            RecordType.EDIT: self._edit,
             RecordType.SPAN: self._span,
             RecordType.LOG: self._log,
             RecordType.INSTRUMENT_POINTS: self._instrument_points,
@@ -258,6 +260,10 @@ class SegmentDecoder:
     @staticmethod
     def _metric_definition(payload: bytes, batch: WriteBatch) -> None:
         batch.metric_definitions.append(MetricDefinition(*cast("Content", load_value(payload[1:].decode()))))
+
+    @staticmethod
+    def _edit(payload: bytes, batch: WriteBatch) -> None:
+        batch.edits.append(RunEdit(*cast("Content", load_value(payload[1:].decode()))))
 
     @staticmethod
     def _summary(payload: bytes, batch: WriteBatch) -> None:

@@ -13,6 +13,7 @@ from otel_experiments.codec.values import dump_value
 from otel_experiments.journal.format import FRAME_HEADER_SIZE_BYTES, RecordType
 from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed
 from otel_experiments.model.batch import MetricDefinition, RunStateChange
+from otel_experiments.model.edit import RunEdit
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import SeriesKey
@@ -126,6 +127,11 @@ def encode_metric_definition(definition: MetricDefinition) -> bytes:
     return _json_record(
         RecordType.METRIC_DEFINITION, [getattr(definition, name) for name in _DEFINITION_FIELDS]
     )
+
+
+def encode_edit(edit: RunEdit) -> bytes:
+    """Return the record that a field of a run took another value while the run was recorded."""
+    return _json_record(RecordType.EDIT, [edit.run_id, edit.field, edit.value, edit.time_ns, edit.author])
 
 
 def encode_artifact(logged: ArtifactLogged, event: tuple[int, int, str] | None = None) -> bytes:

@@ -26,8 +26,8 @@ from otel_experiments.model.run import Owner
 MAGIC: Final = b"OXJRNL\r\n"
 FORMAT_VERSION: Final = 5
 """1: until a key set could name its rank; 2: until a record could be a request of another program; 3: until there were
-artifacts; 4: until there were output and summaries, definitions of metrics said more than a direction, and
-an artifact came with its event."""
+artifacts; 4: until there were output and summaries, definitions of metrics said more than a direction,
+an artifact came with its event, and a run was renamed while it was recorded."""
 HEADER_SIZE_BYTES: Final = 256
 FRAME_HEADER: Final = struct.Struct("<II")
 FRAME_HEADER_SIZE_BYTES: Final = FRAME_HEADER.size
@@ -70,6 +70,7 @@ class RecordType(IntEnum):
     ARTIFACT_ALIAS = 18
     SUMMARY = 21
     OUTPUT = 23
+    EDIT = 24
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ EditField = Literal["name", "group", "note", "pinned", "archived", "removed"]
 """What of a run can be edited beside its tags. The last three are marks: there or not."""
 
 EDIT_FIELDS: Final[tuple[EditField, ...]] = get_args(EditField)
+TEXTS: Final[tuple[EditField, ...]] = ("name", "group", "note")
 MARKS: Final[frozenset[EditField]] = frozenset({"pinned", "archived", "removed"})
+MOST_NOTE_BYTES: Final = 1 << 20
 SET: Final = "yes"
 """The value of a mark that is there."""
 

@@ -15,7 +15,7 @@ _ELSEWHERE: Final = {
     "info": "there are run.id, run.name and run.state",
     "log": "to record more, go on with the run: otel_experiments.start_run(resume=run.id)",
     "logged_artifacts": "they are run.artifacts",
-    "notes": "what init(notes=...) was given is run.description, what run.set_note(text) wrote is run.note",
+    "notes": "it is called run.note; run.set_note(text) writes it",
     "project": "it is run.experiment",
     "scan_history": "the points are run.metrics[NAME].points()",
     "to_pandas": "one row a run is otel_experiments.runs(...).to_pandas(), the points of a run run.metrics.to_pandas()",

@@ -135,6 +135,13 @@ ML_RUN_CONFIG: Final = EventDef(
 )
 """The whole configuration that a run starts with."""
 
+ML_RUN_EDIT: Final = EventDef(
+    name="ml.run.edit",
+    brief="The name, the group or the note of a run that the program has changed since its start.",
+    attributes={},
+)
+"""The name, the group or the note of a run that the program has changed since its start."""
+
 ML_RUN_ENVIRONMENT: Final = EventDef(
     name="ml.run.environment",
     brief="What a run's code, packages and machine were when an attempt of it started.",
@@ -235,6 +242,7 @@ ALL: Final[tuple[EventDef, ...]] = (
     ML_METRIC_DEFINITION,
     ML_RANK_CONFIG,
     ML_RUN_CONFIG,
+    ML_RUN_EDIT,
     ML_RUN_ENVIRONMENT,
     ML_RUN_OUTPUT,
     ML_RUN_PARAMS,

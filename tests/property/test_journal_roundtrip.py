@@ -25,6 +25,7 @@ from otel_experiments.model.batch import (
     TagSet,
     WriteBatch,
 )
+from otel_experiments.model.edit import EDIT_FIELDS, RunEdit
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import SeriesKey
@@ -182,6 +183,7 @@ def test_runs_and_their_states_come_back(runs, states):
 @given(st.dictionaries(TEXTS, VALUES), st.dictionaries(TEXTS, st.none() | TEXTS), TIMES)
 def test_params_tags_and_definitions_come_back(params, tags, time_ns):
     """Params and summaries of any value, tags and metric definitions are read as they were written."""
+    edits = [RunEdit("r", field, "text", time_ns, "ann") for field in EDIT_FIELDS]
     whole = MetricDefinition("r", "val/*", "max", "epoch", "min,last", is_hidden=True)
 
     def append(writer):
@@ -189,6 +191,8 @@ def test_params_tags_and_definitions_come_back(params, tags, time_ns):
         writer.append(encode.encode_tags("r", tags, time_ns))
         writer.append(encode.encode_metric_definition(whole))
         writer.append(encode.encode_summary("r", params, time_ns))
+        for edit in edits:
+            writer.append(encode.encode_edit(edit))
         writer.append(encode.encode_heartbeat("r", time_ns))
 
     batch, problems = through_a_journal(append)
@@ -198,6 +202,7 @@ def test_params_tags_and_definitions_come_back(params, tags, time_ns):
     assert batch.tags == [TagSet("r", k, v, time_ns) for k, v in tags.items()]
     assert batch.metric_definitions == [whole]
     assert repr(batch.summaries) == repr([SummarySet("r", k, v, time_ns) for k, v in params.items()])
+    assert batch.edits == edits
     assert [(beat.run_id, beat.time_ns) for beat in batch.heartbeats] == [("r", time_ns)]
 
 

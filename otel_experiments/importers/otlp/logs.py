@@ -18,6 +18,7 @@ from otel_experiments.model.batch import (
     TagSet,
     WriteBatch,
 )
+from otel_experiments.model.edit import TEXTS, RunEdit
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import Direction
 from otel_experiments.model.received import ReceivedRequest
@@ -108,6 +109,14 @@ def _add_tags(batch: WriteBatch, record: LogRecord, identity: Identity) -> None:
         batch.tags += _tags(record.body, identity, record.time_ns)
 
 
+def _add_edit(batch: WriteBatch, record: LogRecord, identity: Identity) -> None:
+    if isinstance(record.body, Mapping):
+        given = {field: value for field in TEXTS if isinstance(value := record.body.get(field), str)}
+        batch.edits += [
+            RunEdit(identity.run_id, field, value, record.time_ns) for field, value in given.items()
+        ]
+
+
 def _add_definition(batch: WriteBatch, record: LogRecord, identity: Identity) -> None:
     pattern, direction = _text(record, attr.ML_METRIC_PATTERN), _text(record, attr.ML_METRIC_DIRECTION)
     if pattern:
@@ -156,6 +165,7 @@ _EVENTS: Final[Mapping[str, Callable[[WriteBatch, LogRecord, Identity], None]]] 
     events.ML_RUN_PARAMS.name: _add_config,
     events.ML_RUN_SUMMARY.name: _add_summary,
     events.ML_RUN_TAGS.name: _add_tags,
+    events.ML_RUN_EDIT.name: _add_edit,
     events.ML_METRIC_DEFINITION.name: _add_definition,
     events.ML_RANK_CONFIG.name: _add_rank_config,
     events.ML_ARTIFACT_LOGGED.name: add_artifact,

@@ -22,6 +22,7 @@ Kind = Literal[
     "param",
     "summary value",
     "tag",
+    "name, group or note",
     "span",
     "metric definition",
     "count of samples or tokens",

@@ -20,8 +20,6 @@ from otel_experiments.record.base.notices import say_once
 _OF_RUNS_ELSEWHERE: Final = {
     "log_dict": "use run.emit(name, body) for a value, run.log_params for params, run.log_artifact for a file",
     "history": "read it with otel_experiments.run(run.id).metrics[name].points()",
-    "tags": "set them with run.set_tag(name), read them with otel_experiments.run(run.id).tags",
-    "notes": "give them to init(notes=...)",
     "project": "it is called run.experiment",
     "info": "the id is run.id, the name run.name",
     "log_metrics": "use run.log({name: value, ...})",
@@ -48,7 +46,6 @@ _OF_RUNS_ELSEWHERE: Final = {
     "log_code": "the git commit is recorded by itself; keep a file or folder with run.log_artifact(path)",
     "url": "there is no server; see it with: otel-experiments show NAME",
     "dir": "a run has no folder; keep files with run.log_artifact(path)",
-    "group": "give it to start_run(group=...), read it with otel_experiments.run(run.id).group",
     "alert": "record an event with run.emit(name, body)",
 }
 """What people use of the runs of another tracker, and what does it here."""

@@ -17,6 +17,7 @@ from otel_experiments.semconv.events import (
     ML_ARTIFACT_ALIAS,
     ML_ARTIFACT_USED,
     ML_METRIC_DEFINITION,
+    ML_RUN_EDIT,
     ML_RUN_PARAMS,
     ML_RUN_START,
     ML_RUN_STATE,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed
     from otel_experiments.model.batch import MetricDefinition, RunStateChange
+    from otel_experiments.model.edit import RunEdit
     from otel_experiments.model.run import ParamValue, RunFacts
     from otel_experiments.model.span import AttributeValue
     from otel_experiments.record.base.known_runs import KnownRuns
@@ -114,6 +116,10 @@ class RunEvents:
     def write_tags(self, run_id: str, tags: Mapping[str, str | None], time_ns: int) -> None:
         """Write that a run was given tags."""
         self._write(run_id, ML_RUN_TAGS.name, {}, time_ns, body=tags)
+
+    def write_edit(self, edit: RunEdit) -> None:
+        """Write that the name, the group or the note of a run has changed."""
+        self._write(edit.run_id, ML_RUN_EDIT.name, {}, edit.time_ns, body={edit.field: edit.value})
 
     def write_definition(self, definition: MetricDefinition, time_ns: int) -> None:
         """Write how a metric is to be read."""

@@ -36,6 +36,8 @@ class RunIdentity:
     """Its earlier attempts, and the run that it is a fork of."""
     continues: str = ""
     """The run whose steps it goes on from: itself, or the one that it is a fork of; empty where it is new."""
+    note: str = ""
+    """Its note, as this process knows it."""
     not_before_ns: int = 0
     """What is written of this attempt is never of an earlier time, though the clock may have been set back."""
 

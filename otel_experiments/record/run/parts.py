@@ -10,6 +10,7 @@ from otel_experiments.record.run.artifacts import Artifacts
 from otel_experiments.record.run.checkpoints import Checkpoints
 from otel_experiments.record.run.core import RunCore
 from otel_experiments.record.run.given_values import GivenValues
+from otel_experiments.record.run.labels import Labels
 from otel_experiments.record.run.life import RunLife
 from otel_experiments.record.run.life_cycle import LifeCycle
 from otel_experiments.record.run.media import MediaRecorder
@@ -28,19 +29,21 @@ class RunParts:
         core: what they share, and the run as the rest of `record` knows it.
         life: states, pauses, block and end.
         recording: points, params, tags, events, counts.
+        labels: name, group, note and tags, while the run is recorded.
         artifacts: bytes that are kept, used and named.
         checkpoints: the events of saved checkpoints.
         work: stages, epochs, steps and the other spans.
         loops: the chunk traces of long runs.
     """
 
-    __slots__ = ("artifacts", "checkpoints", "core", "life", "loops", "recording", "work")
+    __slots__ = ("artifacts", "checkpoints", "core", "labels", "life", "loops", "recording", "work")
 
     def __init__(self, core: RunCore, cycle: LifeCycle, values: GivenValues) -> None:
         self.core = core
         self.loops = Loops(core)
         self.life = RunLife(core, cycle, self.loops)
         self.recording = Recording(core, values)
+        self.labels = Labels(core, self.recording)
         self.artifacts = Artifacts(core)
         self.checkpoints = Checkpoints(core)
         self.work = Work(core, self.loops)

@@ -23,6 +23,7 @@ from otel_experiments.record.params.config import Config
 from otel_experiments.record.pipeline.flush_report import FlushReport
 from otel_experiments.record.run.artifacts import Details
 from otel_experiments.record.run.endings import Ending
+from otel_experiments.record.run.labels import RunTags
 from otel_experiments.record.run.model_link import link_model
 from otel_experiments.record.run.parts import RunParts
 from otel_experiments.record.run.summary import RunSummary
@@ -54,7 +55,7 @@ class Run:
 
     Attributes:
         id: the run's id, 32 hex digits; it is the trace id of the run's root trace.
-        name, experiment: as given or made up.
+        experiment: as given, or that of the setting.
         config: the params with attribute access, `run.config.optimizer.lr`.
         tracer: makes spans inside the run.
     """
@@ -63,9 +64,8 @@ class Run:
         core = parts.core
         self._core, self._life = core, parts.life
         self._recording, self._work = parts.recording, parts.work
-        self._artifacts = parts.artifacts
+        self._artifacts, self._labels = parts.artifacts, parts.labels
         self.id = core.id
-        self.name = core.name
         self.experiment = core.experiment
         self.tracer: Tracer = core.tracer
         if type(self).log is Run.log:  # the hot path: a call less
@@ -86,6 +86,11 @@ class Run:
 
         def __getattr__(self, name: str) -> object:
             raise AttributeError(no_attribute(name), name=name, obj=self)
+
+        def __setattr__(self, name: str, value: object) -> None:
+            is_ours = not name.startswith("_") and self._core.face is self  # and made
+            if not is_ours or self._labels.may_set(type(self), name):
+                object.__setattr__(self, name, value)
 
     def start(self, *, links: Sequence[Link] = ()) -> Self:
         """Write the run's record, open its root span and make it active. `start_run` has done it already.
@@ -110,6 +115,44 @@ class Run:
             self._life.leave_block(error)
             raise
         return False
+
+    @property
+    def name(self) -> str:
+        """What people call the run, as given or made up. One that is assigned renames the run."""
+        return self._core.name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._labels.rename(name)
+
+    @property
+    def group(self) -> str:
+        """The group that the run is in; one that is assigned puts it into another, the empty one into none."""
+        return self._labels.group
+
+    @group.setter
+    def group(self, group: str | None) -> None:
+        self._labels.regroup(group)
+
+    @property
+    def note(self) -> str:
+        """The note on the run, in Markdown; one that is assigned replaces it. `notes` is the same."""
+        return self._labels.note
+
+    @note.setter
+    def note(self, text: str | None) -> None:
+        self._labels.write_note(text)
+
+    notes = note
+
+    @property
+    def tags(self) -> RunTags:
+        """The tags that this process has given the run. A mapping that is assigned replaces them; names leave those with a value."""
+        return self._labels.tags
+
+    @tags.setter
+    def tags(self, tags: Mapping[str, object] | Iterable[str]) -> None:
+        self._labels.retag(tags)
 
     @property
     def state(self) -> RunState:

@@ -50,6 +50,7 @@ class RunSpec:
     step_axis: StepAxis | None = None
     rewind_to: float | None = None
     fork: ForkSource | None = None
+    note: object = None
 
 
 def checked_axis(step_axis: object) -> str:

@@ -185,10 +185,12 @@ def create_run(
         if spec.pending:
             cycle.announce()
             return run
-        return run.start(links=_links_of(offered))
+        run.start(links=_links_of(offered))
+        parts.labels.give_note(spec.note)
     except BaseException as error:
         parts.life.abandon(error)
         raise
+    return run
 
 
 def _links_of(offered: OfferedRun | None) -> Sequence[trace.Link]:
@@ -242,6 +244,7 @@ def _identity_of(
         worked_ns=round((before.duration_s if before is not None else 0.0) * 1e9),
         past=past,
         continues=known.run_id if known.attempt else "" if spec.fork is None else spec.fork.record.run_id,
+        note=known.note,
         not_before_ns=not_before_ns,
     )
 

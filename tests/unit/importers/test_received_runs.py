@@ -212,6 +212,7 @@ def train(log_step=lambda run, step: run.log({"loss": 1 / (step + 1), "acc": ste
         seed=7,
     ) as run:
         run.define_metric("loss", direction="min")
+        run.name, run.group, run.note = "first of all", "", "**read** me"
         for step in range(5):
             log_step(run, step)
         run.log({"odd": math.nan}, step=0.5)

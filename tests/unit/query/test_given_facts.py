@@ -49,7 +49,7 @@ def test_a_run_without_texts_has_empty_ones(store_path):
         ("history", "metrics"),
         ("info", "id"),
         ("logged_artifacts", "artifacts"),
-        ("notes", "description"),
+        ("notes", "note"),
         ("project", "experiment"),
         ("scan_history", "metrics"),
         ("to_pandas", "metrics"),

@@ -157,7 +157,7 @@ def test_init_takes_what_init_of_others_takes(forgiving, caplog):
     run.finish()
 
     stored = ox.run("r")
-    assert (stored.experiment, stored.record.description, stored.group) == ("digits", "first try", "g")
+    assert (stored.experiment, stored.note, stored.group) == ("digits", "first try", "g")
     assert stored.tags == {"job_type": "eval", "baseline": ""}
     assert stored.params.flat == {"lr": 0.1, "debug": 1}
     assert stored.losses == []

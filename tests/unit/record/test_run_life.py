@@ -317,7 +317,7 @@ def test_the_module_level_form_reads_like_other_trackers(recording, read):
     ox.finish()
 
     stored = read("fluent")
-    assert (stored.experiment, stored.record.description) == ("project", "why")
+    assert (stored.experiment, stored.note) == ("project", "why")
     assert (stored.params.flat, stored.tags) == ({"lr": 0.1, "extra": True}, {"a": "", "b": "c"})
     assert list(stored.metrics["loss"].points().steps) == [0.0, 10.0]
     with pytest.raises(NoActiveRunError):
