@@ -14,6 +14,7 @@ from otel_experiments.codec.text import clean_text, shown, text_of
 from otel_experiments.errors import ConfigurationError, InvalidNameError
 from otel_experiments.journal import encode
 from otel_experiments.model.edit import MOST_NOTE_BYTES, EditField, RunEdit
+from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.process.user import user_name
 from otel_experiments.record.base.names import clean_name
 from otel_experiments.record.base.notices import say_once
@@ -161,7 +162,8 @@ class Labels:
         return True
 
     def _tell_unknown(self, kind: type, name: str) -> None:
-        from difflib import get_close_matches  # noqa: PLC0415 - only where a name is misspelt
+        with SignalsWait("difflib"):
+            from difflib import get_close_matches  # noqa: PLC0415 - only where a name is misspelt
 
         near = get_close_matches(name, [one for one in dir(kind) if not one.startswith("_")], 1)
         what = f"run.{name} is not recorded: runs have no attribute of this name"
