@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # most readers need few of them, and making dataclasses takes
     from otel_experiments.model.run import Experiment, ParamValue, Run
     from otel_experiments.model.search import RunQuery, SpanQuery
     from otel_experiments.model.span import Span
+    from otel_experiments.model.span_summary import SpanSummary
     from otel_experiments.model.stored_page import StoredPage
     from otel_experiments.model.unsent import Unsent
 
@@ -184,6 +185,10 @@ class ReadingStore(OpenStore, Protocol):
 
     def spans(self, query: SpanQuery) -> list[Span]:
         """Return the spans that `query` asks for, ordered by start."""
+        ...
+
+    def span_summaries(self, run_ids: Sequence[str]) -> dict[str, list[SpanSummary]]:
+        """Return what is kept of the ended spans of each run, by name; runs without any map to an empty list."""
         ...
 
     def log_records(self, *, run_id: str | None = None, event_name: str | None = None) -> list[LogRecord]:

@@ -44,6 +44,7 @@ def _read_everything(store: Store, run_ids: list[str]) -> None:
             store.band(run_id, series.key, buckets=1)
         store.instrument_points(run_id=run_id)
         store.log_records(run_id=run_id)
+        store.span_summaries([run_id])
         store.artifacts(ArtifactQuery(role=None, run_ids=(run_id,)))
         store.artifact_uses(run_ids=[run_id])
     offset = 0

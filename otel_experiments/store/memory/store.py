@@ -23,6 +23,7 @@ from otel_experiments.model.metric import Band, Points, Series, SeriesKey
 from otel_experiments.model.run import Experiment, ParamValue, Run
 from otel_experiments.model.search import RunQuery, SpanQuery
 from otel_experiments.model.span import Span, StatusCode
+from otel_experiments.model.span_summary import SpanSummary
 from otel_experiments.model.stored_page import StoredPage
 from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal, Unsent
 from otel_experiments.semconv.events import ML_TELEMETRY_LOSS
@@ -39,6 +40,7 @@ from otel_experiments.store.memory.whole import whole_run
 from otel_experiments.store.protocol import Row
 from otel_experiments.store.semantics.band import band_of
 from otel_experiments.store.semantics.search import attribute_is
+from otel_experiments.store.semantics.span_tally import summaries
 
 LOCATION = "memory://"
 
@@ -200,6 +202,12 @@ class MemoryStore:
             )
             stop = None if query.limit is None or query.limit < 0 else query.offset + query.limit
             return found[query.offset : stop]
+
+    def span_summaries(self, run_ids: Sequence[str]) -> dict[str, list[SpanSummary]]:
+        """Return what is to be said of the ended spans of each run of `run_ids`, by name."""
+        with self._open() as contents:
+            found = summaries(contents.spans.values())
+            return {run_id: list(found.get(run_id, {}).values()) for run_id in run_ids}
 
     def log_records(self, *, run_id: str | None = None, event_name: str | None = None) -> list[LogRecord]:
         """Return log records by time."""

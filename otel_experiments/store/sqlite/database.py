@@ -32,7 +32,7 @@ from otel_experiments.store.sqlite.application import read_owner
 from otel_experiments.store.sqlite.bundle_format import BUNDLE_APPLICATION_ID
 from otel_experiments.store.sqlite.fork import close_inherited, survive_forks
 from otel_experiments.store.sqlite.place import check_path, nothing_there
-from otel_experiments.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
+from otel_experiments.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION, SPANS_SUMMARIZED
 from otel_experiments.store.sqlite.settled import checkpoint, settle
 from otel_experiments.store.sqlite.translated import BUSY, translated
 
@@ -337,9 +337,14 @@ class Database:
             return
         connection.execute("begin exclusive")
         try:
-            for version in range(self._check_ours(connection), SCHEMA_VERSION):
+            former = self._check_ours(connection)
+            for version in range(former, SCHEMA_VERSION):
                 for statement in MIGRATIONS[version]:
                     connection.execute(statement)
+            if 0 < former < SPANS_SUMMARIZED:
+                from otel_experiments.store.sqlite.span_summaries import summarize_stored  # noqa: PLC0415 - few need it
+
+                summarize_stored(connection)
             connection.execute(f"pragma application_id = {APPLICATION_ID}")
             connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
             connection.commit()

@@ -32,8 +32,8 @@ _STARTS: Final = f"""
     where event_name = '{ML_RUN_START.name}' and instr(attributes, '{attr.ML_ENVIRONMENT_RUN_ID}')
 """
 _TABLES: Final = (
-    "params", "param_history", "summaries", "tags", "metric_definitions", "chunks", "series", "axes", "spans", "instrument_points", "unsent",
-    "artifacts", "artifact_uses", "edits",
+    "params", "param_history", "summaries", "tags", "metric_definitions", "chunks", "series", "axes", "spans", "span_summaries",
+    "instrument_points", "unsent", "artifacts", "artifact_uses", "edits",
 )  # fmt: skip
 """What hangs on a run, beside log records."""
 _CHUNKS_OF: Final = (

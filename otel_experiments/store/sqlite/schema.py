@@ -503,7 +503,39 @@ _V6 = (
     """,
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2, _V3, _V4, _V5, _V6)
+_V7 = (
+    # What a search asks of the spans of a run, so that none of them is read for it.
+    """
+    create table span_summaries (
+      run_id text not null references runs (run_id) on delete cascade,
+      name text not null,
+      count integer not null,
+      error_count integer not null,
+      total_ns integer not null,
+      minimum_ns integer not null,
+      maximum_ns integer not null,
+      p50_ns real not null,
+      p95_ns real not null,
+      p99_ns real not null,
+      sketch blob not null,
+      primary key (run_id, name)
+    ) without rowid
+    """,
+    # Filters and sort keys on spans over all runs read this index alone, in one sweep.
+    """
+    create index span_summaries_by_name on span_summaries
+      (name, run_id, count, error_count, total_ns, minimum_ns, maximum_ns, p50_ns, p95_ns, p99_ns)
+    """,
+    # As before, with the run, so that counting the events of runs reads nothing else.
+    "drop index log_records_by_event",
+    "create index log_records_by_event on log_records (event_name, time_ns, run_id)",
+)
+"""The rows are made of the spans that are stored: `span_summaries.summarize_stored`."""
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2, _V3, _V4, _V5, _V6, _V7)
 """Migration i leads from schema version i to i + 1."""
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)
+
+SPANS_SUMMARIZED: Final = 7
+"""From this version on, a store has summaries of its spans."""

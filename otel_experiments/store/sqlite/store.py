@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.run import Experiment, ParamValue, Run
     from otel_experiments.model.search import RunQuery, SpanQuery
     from otel_experiments.model.span import Span
+    from otel_experiments.model.span_summary import SpanSummary
     from otel_experiments.model.stored_page import StoredPage
     from otel_experiments.model.unsent import Unsent
     from otel_experiments.store.sqlite.write_batch import BatchWriter
@@ -196,6 +197,12 @@ class SqliteStore(FileSpace):
         from otel_experiments.store.sqlite import read_telemetry as _read_telemetry  # noqa: PLC0415 - 4 ms that few need
 
         return read(self._database, _read_telemetry.spans, query)
+
+    def span_summaries(self, run_ids: Sequence[str]) -> dict[str, list[SpanSummary]]:
+        """Return what is kept of the ended spans of each run, by name."""
+        from otel_experiments.store.sqlite import span_summaries as _span_summaries  # noqa: PLC0415 - few need it
+
+        return read(self._database, _span_summaries.span_summaries, run_ids)
 
     def log_records(self, *, run_id: str | None = None, event_name: str | None = None) -> list[LogRecord]:
         """Return log records by time."""

@@ -8,6 +8,7 @@ from otel_experiments.model.batch import WriteBatch
 from otel_experiments.store.sqlite.edits import write_edits
 from otel_experiments.store.sqlite.join_traces import join_traces, leave_runs
 from otel_experiments.store.sqlite.purge import PurgedRuns, purge
+from otel_experiments.store.sqlite.span_summaries import SpanCounter
 from otel_experiments.store.sqlite.trim_output import OutputTrimmer
 from otel_experiments.store.sqlite.unsent import join_arrivals, write_unsent
 from otel_experiments.store.sqlite.write_artifacts import ArtifactWriter
@@ -25,7 +26,8 @@ class BatchWriter:
         self._origins = OriginWriter()
         self._runs = RunWriter(self._origins)
         self._points = PointWriter(self._runs)
-        self._telemetry = TelemetryWriter(self._runs, self._origins)
+        self._spans = SpanCounter()
+        self._telemetry = TelemetryWriter(self._runs, self._origins, self._spans)
         self._artifacts = ArtifactWriter(self._runs)
         self._output = OutputTrimmer()
         self._purged = PurgedRuns()
@@ -63,13 +65,18 @@ class BatchWriter:
         if batch.edits:
             write_edits(connection, batch.edits, self._runs)
         self._note_unsent(connection, batch)
+        self._spans.finish(connection)
 
     def _recall(self, connection: sqlite3.Connection, batch: WriteBatch, generation: int) -> None:
         """Purge what the batch purges, and forget what may not be there any more."""
-        if self._generation != generation:
+        is_new = self._generation != generation
+        if is_new:
             self._generation = generation
             self._purged = PurgedRuns()
-        purge(connection, batch.purges)
+        self._spans.start(connection, is_new=is_new)
+        if batch.purges:
+            purge(connection, batch.purges)
+            self._spans.forget_changes(connection)
         if self._purged.has_news(connection):
             self._origins.forget()
             self._runs.forget()

@@ -17,6 +17,7 @@ from otel_experiments.store.semantics.identity import instrument_point_hash, log
 from otel_experiments.store.semantics.span import SpanKey, StoredSpan, latest_forms, received_forms
 from otel_experiments.store.sqlite.read_point import null_of_nan
 from otel_experiments.store.sqlite.settled import segment_offset
+from otel_experiments.store.sqlite.span_summaries import SpanCounter
 from otel_experiments.store.sqlite.write_origin import OriginWriter
 from otel_experiments.store.sqlite.write_run import RunWriter
 
@@ -79,7 +80,8 @@ _UPSERT_SEGMENT: Final = """
 class TelemetryWriter:
     """Writes what OpenTelemetry calls signals. One for each store; runs inside the caller's transaction."""
 
-    def __init__(self, runs: RunWriter, origins: OriginWriter) -> None:
+    def __init__(self, runs: RunWriter, origins: OriginWriter, counter: SpanCounter) -> None:
+        self._counter = counter
         self._runs = runs
         self._origins = origins
 
@@ -132,6 +134,7 @@ class TelemetryWriter:
                 )
             )  # fmt: skip
         connection.executemany(_UPSERT_SPAN, rows)
+        self._counter.count(connection, rows)
         connection.executemany(_DELETE_EVENTS, keys)
         connection.executemany(_DELETE_LINKS, keys)
         connection.executemany(

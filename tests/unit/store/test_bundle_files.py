@@ -363,7 +363,7 @@ def test_a_store_is_no_bundle_to_check(store):
         check_bundle_file(store)
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
 def test_a_bundle_of_an_older_release_is_read(tmp_path, monkeypatch, version):
     """A bundle with an older schema is read as it would be by now, in a temporary file that goes with the reader."""
     (tmp_path / "temporary").mkdir()

@@ -21,7 +21,7 @@ from otel_experiments.store import open_store
 
 TABLES = (
     "artifact_aliases", "artifact_uses", "artifact_versions", "artifacts", "axes", "chunks", "edits", "experiments", "instrument_points", "log_records", "metric_definitions", "param_history", "params", "purged_runs", "resources",
-    "runs", "scopes", "segments", "series", "span_events", "span_links", "spans", "summaries", "tags", "unsent",
+    "runs", "scopes", "segments", "series", "span_events", "span_links", "span_summaries", "spans", "summaries", "tags", "unsent",
 )  # fmt: skip
 SEARCHES = (
     'params.opt.matches("a.*")', "params.layers.contains(1)", 'params.opt.contains("a")', 'params.opt == "adam"',
