@@ -76,6 +76,8 @@ def init(  # noqa: PLR0913 - the shape people know
     resume: str | bool | None = None,
     mode: str | None = None,
     job_type: str | None = None,
+    resume_from: str | None = None,
+    fork_from: str | None = None,
     reinit: bool | str | None = None,
     config_include_keys: Iterable[str] | None = None,
     config_exclude_keys: Iterable[str] | None = None,
@@ -99,6 +101,8 @@ def init(  # noqa: PLR0913 - the shape people know
     With `id`, a run has another id than one made up, and one that is stored under it goes on as its next attempt.
     `resume` is the id of a run to go on with, as in `start_run`; or, with `id`, `"allow"`, `"must"` or `"never"` go on with
     it; or, without `id`, `True` or `"auto"` go on with the newest run of the experiment, if it did not end well.
+    `resume_from="RUN?_step=200"` goes on with that run after the step: what it has recorded later is read as an earlier attempt.
+    `fork_from="RUN?_step=200"` starts a run with that run's params, and its curves up to the step. RUN is an `id`, or as for `ox.run`.
     `notes` is the run's note; a run that goes on keeps the note that it has. `mode="disabled"` records nothing. `job_type` is recorded as a tag. `reinit="create_new"` leaves the run that `init`
     started before as it is, `False` or `"return_previous"` returns it. `config_include_keys` and `config_exclude_keys` say
     which keys of a config that is a mapping are wanted.
@@ -129,8 +133,17 @@ def init(  # noqa: PLR0913 - the shape people know
     )
     parts = parts_of(_configure.recorder())
     rank = parts.rank_of(given, ranks)
-    before, run_id = parts.relations(rank).goes_on_with(
-        resume, id, experiment=given.experiment, name=name, what="id"
+    relations = parts.relations(rank)
+    rewind_to: str | None = None
+    if resume_from is not None:
+        if fork_from is not None:
+            raise ConfigurationError(
+                "init() was given resume_from= and fork_from=, and a run cannot be both.\n  Pass one of them."
+            )
+        resume, rewind_to = relations.resumed_from(resume_from, given, resume, id)
+        id = None  # noqa: A001 - as above
+    before, given, run_id = relations.relate(
+        given, parent=None, resume=resume, key=id, rewind_to=rewind_to, fork_from=fork_from, what="id"
     )
     if name is None and before is None:
         given = replace(given, name=id)

@@ -18,8 +18,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from otel_experiments.codec.text import shown
-from otel_experiments.errors import ConfigurationError, RunRemovedError
+from otel_experiments.errors import ConfigurationError, RunNotFoundError, RunRemovedError
 from otel_experiments.model import run as model
+from otel_experiments.model.past import past_of
 from otel_experiments.model.run import RunState, is_run_id
 from otel_experiments.model.search import Comparison, RunField
 from otel_experiments.record.base import other_trackers as other
@@ -70,8 +71,11 @@ class Relations:
         key: object,
         rewind_to: object,
         fork_from: object,
+        what: Literal["key", "id"] = "key",
     ) -> tuple[Before | None, RunSpec, str]:
         """Return the run that goes on, what is given of the run with those it comes from, and the id of a new one.
+
+        `what` is what the caller calls the key.
 
         Raises:
             ConfigurationError: one of them cannot be used.
@@ -86,13 +90,16 @@ class Relations:
             spec = replace(spec, parent=self._parent(parent))
         if resume is not None or key is not None:
             of = spec.experiment or getattr(spec.parent, "experiment", None)
-            before, run_id = self.goes_on_with(resume, key, experiment=of, name=spec.name)
+            before, run_id = self.goes_on_with(resume, key, experiment=of, name=spec.name, what=what)
         if before is not None and isinstance(spec.parent, (Run, ParentRun)):
             self._check_parent(before.record, spec.parent)
         if rewind_to is not None:
             spec = _rewound(spec, before, rewind_to)
-        if fork_from is not None and before is None:
-            spec = self._forked(spec, fork_from)
+        if fork_from is not None:
+            if before is None:
+                spec = self._forked(spec, fork_from)
+            else:
+                self._check_fork(before.record, spec, fork_from)
         return before, spec, run_id
 
     def goes_on_with(
@@ -159,10 +166,61 @@ class Relations:
                 f"fork_from={shown(fork_from)} cannot be used: it does not name a run and a step.\n"
                 '  Pass fork_from="RUN?step=200", with the id or name of a run.'
             )
-        source = self._reader(found["run"], "forked").run(found["run"])
+        wanted = self.id_of(found["run"], spec.experiment)
+        source = self._reader(wanted, "forked").run(wanted)
         if step is None:
             step = max((one.last_step for one in source.metrics.all(rank="all")), default=-1.0)
         return replace(spec, fork=ForkSource(source.record, dict(source.params.flat), step))
+
+    def _check_fork(self, known: model.Run, spec: RunSpec, fork_from: object) -> None:
+        """Refuse to fork a run that goes on, unless it is that fork: the same program was started again.
+
+        Raises:
+            ConfigurationError: it is another one.
+        """
+        was = past_of(known).fork
+        try:
+            wanted = self._forked(spec, fork_from).fork
+        except RunNotFoundError:  # it was removed since
+            wanted = None
+        if was is None or (wanted is not None and wanted.record.run_id != was.run_id):
+            raise ConfigurationError(
+                f"fork_from={shown(fork_from)} cannot be used for run {known.run_id[:8]} ({known.name!r}), which goes on: it is no "
+                "fork of that run.\n"
+                "  Leave resume= and the id out to start a fork, or leave fork_from= out to go on."
+            )
+
+    def id_of(self, wanted: str, experiment: str | None) -> str:
+        """Return the id of the run that was started with this id of the caller's own; `wanted` where there is none."""
+        if not self._is_on:
+            return wanted
+        run_id = other.run_id_of(wanted, experiment or self._default_experiment)
+        store = self._find_store()
+        return wanted if store is None or store.get_run(run_id) is None else run_id
+
+    def resumed_from(
+        self, resume_from: object, spec: RunSpec, resume: object, key: object
+    ) -> tuple[str, str]:
+        """Return what wandb's `resume_from="RUN?_step=200"` means: the run to resume, and the step to rewind it to.
+
+        Raises:
+            ConfigurationError: it names no run and step, or another run than the id.
+        """
+        found = _AT_STEP.fullmatch(resume_from) if isinstance(resume_from, str) else None
+        if found is None or _number(found["step"]) is None:
+            raise ConfigurationError(
+                f"resume_from={shown(resume_from)} cannot be used: it does not name a run and a step.\n"
+                '  Pass resume_from="RUN?_step=200", with the id or name of a run.'
+            )
+        wanted = self.id_of(found["run"], spec.experiment)
+        if key is not None and key != found["run"]:
+            raise ConfigurationError(
+                f"id={shown(key)} and resume_from={shown(resume_from)} name two runs.\n"
+                "  Leave id= out: the run that goes on keeps its id."
+            )
+        if resume is not None and resume is not False and resume != found["run"]:
+            other.tell_without_effect("init", {"resume": resume}, "resume_from= says which run goes on")
+        return wanted, found["step"]
 
     def _parent(self, parent: object) -> object:
         """Return the run that was given as the parent, in the form that `RunSpec` takes.

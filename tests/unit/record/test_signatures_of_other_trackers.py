@@ -99,13 +99,79 @@ def unsaid(monkeypatch):
 def test_each_argument_of_init_starts_a_run(forgiving, caplog, tracker):
     """Alone, and all of them together: the run records, and an argument that does nothing is told once."""
     arguments = INIT[tracker]
-    for one in [*[{name: value} for name, value in arguments.items()], arguments, arguments]:
+    together = {name: value for name, value in arguments.items() if name not in {"resume_from", "fork_from"}}
+    for one in [*[{name: value} for name, value in arguments.items()], together, together]:
         with ox.init(**one) as run:
             run.log({"a": 1.0})
         assert ox.run(run.id).metrics["a"].count >= 1
 
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == len(set(told))
+
+
+@pytest.mark.parametrize("by", ["id", "name", "id of ours"])
+def test_init_forks_and_rewinds_by_the_words_of_wandb(forgiving, by):
+    """`fork_from="ID?_step=N"` is a run with that one's curve up to the step; `resume_from=` goes on after it."""
+    with ox.init("digits", id="mine", name="source", config={"lr": 0.1}) as source:
+        for step in range(5):
+            source.log({"loss": 5.0 - step}, step=step)
+    wanted = {"id": "mine", "name": "source", "id of ours": source.id}[by]
+    with ox.init("digits", fork_from=f"{wanted}?_step=2", id="forked") as fork:
+        fork.log({"loss": 9.0})
+    with ox.init("digits", fork_from=f"{wanted}?_step=2", id="forked") as restarted:
+        restarted.log({"loss": 8.0})
+    assert (restarted.id, ox.run(fork.id).record.attempt) == (fork.id, 2)
+    assert points(fork) == [(0, 5), (1, 4), (2, 3), (3, 9), (4, 8)]
+    assert ox.run(fork.id).params["lr"] == 0.1
+
+    with ox.init("digits", resume_from=f"{wanted}?_step=1") as again:
+        again.log({"loss": 7.0})
+    assert (again.id, ox.run(source.id).record.attempt) == (source.id, 2)
+    assert points(source) == [(0, 5), (1, 4), (2, 7)]
+
+
+def points(run):
+    """Return [(step, value)] of the loss of a stored run."""
+    found = ox.run(run.id).metrics["loss"].points()
+    return list(zip(found.steps, found.values, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"resume_from": "mine"}, "does not name a run and a step"),
+        ({"fork_from": "mine?_step=x"}, "does not name a run and a step"),
+        ({"resume_from": "mine?_step=1", "fork_from": "mine?_step=1"}, "cannot be both"),
+        ({"resume_from": "mine?_step=1", "id": "other"}, "name two runs"),
+        ({"resume": "must", "id": "mine", "fork_from": "source?_step=1"}, "is no fork"),
+        ({"id": "mine", "fork_from": "mine?_step=1"}, "is no fork"),
+    ],
+)
+def test_words_that_contradict_each_other_start_no_run(forgiving, given, why):
+    """A run that goes on cannot be a fork of another, and nothing is left out in silence."""
+    for name in ("mine", "source"):
+        with ox.init("digits", id=name):
+            pass
+    with pytest.raises(ConfigurationError, match=why):
+        ox.init("digits", **given)
+
+    assert len(ox.runs()) == 2
+    assert ox.active_run() is None
+
+
+def test_a_run_to_rewind_or_to_fork_has_to_be_there(forgiving):
+    """As in wandb, a wrong id is an error at the start and not a new run."""
+    for word in ("resume_from", "fork_from"):
+        with pytest.raises(RunNotFoundError):
+            ox.init("digits", **{word: "nothing?_step=3"})
+
+
+def test_start_run_does_not_leave_out_a_fork_in_silence(forgiving):
+    """`resume=` and `fork_from=` together say two things."""
+    with ox.start_run("source"), ox.start_run("mine"):
+        pass
+    with pytest.raises(ConfigurationError, match="is no fork"):
+        ox.start_run(resume="mine", fork_from="source?step=1")
 
 
 def test_each_argument_of_mlflow_starts_a_run(forgiving):
