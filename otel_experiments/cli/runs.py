@@ -8,6 +8,7 @@ from rich.style import Style
 from rich.text import Text
 
 from otel_experiments.cli.root import json_option, page_options, store_option, typed_store
+from otel_experiments.cli.run_groups import show_groups
 from otel_experiments.cli.run_tree import in_tree_order
 from otel_experiments.cli.session import FIRST_RUN, open_session
 from otel_experiments.cli.terminal import columns as col
@@ -48,6 +49,11 @@ _LOSSES = "losses"
     "--archived", "is_archived", is_flag=True, help="Only archived runs, which are not listed else."
 )
 @click.option("--removed", "is_removed", is_flag=True, help="Only removed runs that are not purged yet.")
+@click.option(
+    "--group-by",
+    metavar="FIELD",
+    help="One row a group: group, experiment, params.lr, tags.team; --order names the metric that is summed up.",
+)
 @click.option("--tree", "is_tree", is_flag=True, help="Each run below the one that it is part of.")
 @page_options(DEFAULT_LIMIT)
 @click.option("--all", "is_all", is_flag=True, help="No limit.")
@@ -62,6 +68,7 @@ def command(  # noqa: PLR0913 - one argument an option
     columns: str | None,
     is_archived: bool,
     is_removed: bool,
+    group_by: str | None,
     is_tree: bool,
     limit: int,
     offset: int,
@@ -74,21 +81,24 @@ def command(  # noqa: PLR0913 - one argument an option
     isnan(metrics.loss), exists(params.lr), state == "failed", created > "2026-01-31".
     """
     reader = open_session(ctx)
-    chosen = None if columns is None else list(parse_fields(columns, meant=reader.meant))
-    chosen = None if chosen is None else reader.check_fields(chosen)
-    if is_archived and is_removed:
+    chosen = None if columns is None else reader.check_fields(list(parse_fields(columns, meant=reader.meant)))
+    seen = _seen(is_archived=is_archived, is_removed=is_removed)
+    if group_by is not None and (is_tree or columns is not None):
         raise click.UsageError(
-            "--archived and --removed are two lists; --where 'exists(removed)' searches both."
+            "--group-by has columns of its own, and no tree: leave --columns and --tree out."
         )
-    seen: Visibility = "archived" if is_archived else "removed" if is_removed else "listed"
     found = reader.runs(
         where,
         order=order,
         experiment=experiment,
-        limit=None if is_all else limit,
-        offset=offset,
+        limit=None if is_all or group_by is not None else limit,
+        offset=0 if group_by is not None else offset,
         visibility=seen,
     )
+    if group_by is not None and (found or as_json):
+        page = slice(offset, None if is_all else offset + limit)
+        show_groups(reader, found, group_by, order, page=page, as_json=as_json)
+        return
     total = reader.count_runs(where, experiment=experiment, visibility=seen)
     if as_json:
         settings = Settings.resolve()
@@ -96,10 +106,7 @@ def command(  # noqa: PLR0913 - one argument an option
         click.echo(json_line({"total": total, "runs": plain_runs}))
         return
     if not found:
-        if seen == "listed":
-            _say_nothing_found(reader, where=where, experiment=experiment, offset=offset)
-        else:
-            click.echo(f"No run that is {seen} {'matches' if where or experiment else 'is stored'}.")
+        _say_nothing_found(reader, where=where, experiment=experiment, seen=seen, offset=offset)
         return
     is_cut = not is_all and offset + len(found) < total
     ordered = in_tree_order(found) if is_tree else [(0, run) for run in found]
@@ -111,6 +118,14 @@ def command(  # noqa: PLR0913 - one argument an option
         )
     if reader.store.has_telemetry():
         make_console().print(Text(_unattached(), style="dim"), soft_wrap=True)
+
+
+def _seen(*, is_archived: bool, is_removed: bool) -> Visibility:
+    if is_archived and is_removed:
+        raise click.UsageError(
+            "--archived and --removed are two lists; --where 'exists(removed)' searches both."
+        )
+    return "archived" if is_archived else "removed" if is_removed else "listed"
 
 
 def _unattached() -> str:
@@ -173,7 +188,12 @@ def _linked_id(run: RunView, settings: Settings) -> Text:
     return Text(run.short_id, style=Style(dim=True, link=url))
 
 
-def _say_nothing_found(reader: Reader, *, where: str | None, experiment: str | None, offset: int) -> None:
+def _say_nothing_found(
+    reader: Reader, *, where: str | None, experiment: str | None, seen: Visibility, offset: int
+) -> None:
+    if seen != "listed":
+        click.echo(f"No run that is {seen} {'matches' if where or experiment else 'is stored'}.")
+        return
     stored = reader.count_runs()
     hidden = 0 if stored else reader.count_runs(visibility="hidden")
     if hidden:
