@@ -9,7 +9,6 @@ The environment is read when `Settings.resolve` is called, never at import.
 from __future__ import annotations
 
 import inspect
-import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -20,16 +19,14 @@ from otel_experiments.errors import ConfigurationError
 from otel_experiments.model.store_location import DEFAULT_STORE, STORE_VARIABLE, StoreLocation
 from otel_experiments.model.trace_link import parse_trace_url
 from otel_experiments.process.file_mode import parse_file_mode
-from otel_experiments.process.interruption import pass_on
 from otel_experiments.record.base.otlp_setting import Otlp
+from otel_experiments.record.base.setting_values import boolean, choice, level, not_negative, place, positive
 
 if TYPE_CHECKING:
     from otel_experiments.journal.writer import Durability
     from otel_experiments.record.base.ranks import RanksMode
 
 TRACE_URL_VARIABLE: Final = "OTEL_EXPERIMENTS_TRACE_URL"
-_TRUE: Final = frozenset({"1", "true", "yes", "on"})
-_FALSE: Final = frozenset({"0", "false", "no", "off"})
 
 OnError = Literal["log", "raise"]
 CaptureOutput = Literal["python", "fd", "off"]
@@ -47,57 +44,6 @@ class Setting:
     brief: str
 
 
-def _boolean(text: str) -> bool:
-    lowered = text.strip().lower()
-    if lowered in _TRUE | _FALSE:
-        return lowered in _TRUE
-    raise ValueError("it is neither true nor false")
-
-
-def _choice(*allowed: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in allowed:
-            raise ValueError(f"it is none of {', '.join(allowed)}")
-        return text
-
-    return parse
-
-
-def _positive(text: str) -> float:
-    number = float(text)
-    if not number > 0:
-        raise ValueError("it is not above zero")
-    return number
-
-
-def _not_negative(text: str) -> float:
-    number = float(text)
-    if not number >= 0:
-        raise ValueError("it is below zero, or no number")
-    return number
-
-
-def _place(text: str) -> str:
-    """Return an address, or the absolute path of a folder: the working directory may change."""
-    if "://" in text:
-        return text
-    try:
-        return os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 - links stay as they are given
-    except OSError as error:
-        pass_on(error)
-        raise ValueError(f"it starts from a working directory that is gone ({error.strerror})") from None
-
-
-def _level(text: str) -> int | None:
-    wanted = text.strip().upper()
-    if wanted == "OFF":
-        return None
-    level = int(wanted) if wanted.isdecimal() else logging.getLevelNamesMapping().get(wanted)
-    if level is None:
-        raise ValueError("it is neither the name of a level, such as INFO, nor its number, nor off")
-    return level
-
-
 SETTINGS: Final[Mapping[str, Setting]] = {
     "store": Setting(
         STORE_VARIABLE,
@@ -113,7 +59,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "artifacts": Setting(
         "OTEL_EXPERIMENTS_ARTIFACTS",
-        _place,
+        place,
         None,
         "Where the bytes of artifacts are kept: a folder, or a URL of fsspec such as s3://BUCKET/PATH; by default STORE.artifacts.",
     ),
@@ -126,16 +72,16 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "experiment": Setting(
         "OTEL_EXPERIMENTS_EXPERIMENT", str, "default", "The experiment of runs that name none."
     ),
-    "enabled": Setting("OTEL_EXPERIMENTS_ENABLED", _boolean, True, "False makes everything a no-op."),
+    "enabled": Setting("OTEL_EXPERIMENTS_ENABLED", boolean, True, "False makes everything a no-op."),
     "durability": Setting(
         "OTEL_EXPERIMENTS_DURABILITY",
-        _choice("process", "fsync"),
+        choice("process", "fsync"),
         "process",
         "process: a recorded point survives SIGKILL; fsync: also a loss of power (slow).",
     ),
     "otlp": Setting(
         "OTEL_EXPERIMENTS_OTLP",
-        _boolean,
+        boolean,
         None,
         "Whether to send OTLP as well; by default when an OTEL_EXPORTER_OTLP_*ENDPOINT is set. In code also an endpoint, or an Otlp.",
     ),
@@ -147,82 +93,82 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "logging": Setting(
         "OTEL_EXPERIMENTS_LOGGING",
-        _level,
+        level,
         None,
         "The level from which on records of Python's `logging` are in the run: DEBUG, INFO, ..., or a number; off by default.",
     ),
     "set_global": Setting(
         "OTEL_EXPERIMENTS_SET_GLOBAL",
-        _boolean,
+        boolean,
         False,
         "Install a global TracerProvider that routes third-party spans into the current run.",
     ),
     "exit_timeout_s": Setting(
         "OTEL_EXPERIMENTS_EXIT_TIMEOUT",
-        _positive,
+        positive,
         5.0,
         "Seconds that exit may wait for exporters and the store; the rest stays in the journal.",
     ),
-    "heartbeat_s": Setting("OTEL_EXPERIMENTS_HEARTBEAT", _positive, 5.0, "Seconds between signs of life."),
+    "heartbeat_s": Setting("OTEL_EXPERIMENTS_HEARTBEAT", positive, 5.0, "Seconds between signs of life."),
     "drain_s": Setting(
-        "OTEL_EXPERIMENTS_DRAIN", _positive, 0.25, "Seconds between two moves of the journal to the store."
+        "OTEL_EXPERIMENTS_DRAIN", positive, 0.25, "Seconds between two moves of the journal to the store."
     ),
     "network_filesystem": Setting(
         "OTEL_EXPERIMENTS_NETWORK_FILESYSTEM",
-        _boolean,
+        boolean,
         None,
         "Whether the store lies on a network filesystem, where only journals are written; found out by default.",
     ),
     "capture_git": Setting(
-        "OTEL_EXPERIMENTS_CAPTURE_GIT", _boolean, True, "Record the revision and state of the git checkout."
+        "OTEL_EXPERIMENTS_CAPTURE_GIT", boolean, True, "Record the revision and state of the git checkout."
     ),
     "capture_environment": Setting(
         "OTEL_EXPERIMENTS_CAPTURE_ENVIRONMENT",
-        _boolean,
+        boolean,
         True,
         "Record, behind the training, what is not committed, installed packages, the machine, the job and some variables.",
     ),
     "capture_output": Setting(
         "OTEL_EXPERIMENTS_CAPTURE_OUTPUT",
-        _choice("python", "fd", "off"),
+        choice("python", "fd", "off"),
         "python",
         "Whose output is in the run: python: what goes through sys.stdout and sys.stderr; fd: everything that is written to "
         "the descriptors, by children too; off: none.",
     ),
     "redact_secrets": Setting(
         "OTEL_EXPERIMENTS_REDACT_SECRETS",
-        _boolean,
+        boolean,
         True,
         "Record `<redacted>` in the place of passwords, tokens and keys in params, tags, events and the resource.",
     ),
     "quiet": Setting(
         "OTEL_EXPERIMENTS_QUIET",
-        _boolean,
+        boolean,
         False,
         "True: runs say nothing of themselves; else the first ones do at start and end, on a terminal or in a notebook.",
     ),
     "system_metrics_s": Setting(
         "OTEL_EXPERIMENTS_SYSTEM_METRICS",
-        _not_negative,
+        not_negative,
         5.0,
         "Seconds between samples of CPU, memory, disk, network and GPUs; 0 turns them off.",
     ),
     "ranks": Setting(
         "OTEL_EXPERIMENTS_RANKS",
-        _choice("auto", "join", "separate"),
+        choice("auto", "join", "separate"),
         "auto",
         "Which processes of a job record one run: auto: the ranks of torchrun or of a process group that exists; "
         "join: all that a launcher numbers; separate: none.",
     ),
     "step_axis": Setting(
         "OTEL_EXPERIMENTS_STEP_AXIS",
-        _choice("name", "call"),
+        choice("name", "call"),
         "name",
         "What a point's step is where none is given: name: each metric counts its points; call: the run counts calls of log.",
     ),
     "on_error": Setting(
         "OTEL_EXPERIMENTS_ON_ERROR",
-        _choice("log", "raise"),
+        choice("log", "raise"),
         "log",
         "What recording does with an error of its own: log counts it and goes on, raise is for tests.",
     ),
