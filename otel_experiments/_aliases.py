@@ -10,6 +10,7 @@ from otel_experiments._chosen_store import editing
 from otel_experiments.edit import artifacts as _edit
 from otel_experiments.edit.artifacts import AliasReport
 from otel_experiments.errors import ArtifactAliasError
+from otel_experiments.model.other_stores import StoreObject
 from otel_experiments.query import Reader
 from otel_experiments.query.artifact_view import ArtifactView
 from otel_experiments.store import Store
@@ -20,7 +21,7 @@ def set_alias(
     alias: str,
     *,
     experiment: str | None = None,
-    store: str | PathLike[str] | None = None,
+    store: str | PathLike[str] | StoreObject | None = None,
 ) -> AliasReport:
     """Let an alias point at a version of an artifact: `ox.set_alias("model:v3", "best")`.
 
@@ -57,7 +58,7 @@ def remove_alias(
     alias: str,
     *,
     experiment: str | None = None,
-    store: str | PathLike[str] | None = None,
+    store: str | PathLike[str] | StoreObject | None = None,
 ) -> AliasReport:
     """Take an alias of an artifact away: `ox.remove_alias("model", "best")`. The versions stay.
 
@@ -91,5 +92,5 @@ def _check_named(found: ArtifactView, alias: str) -> None:
         )
 
 
-def _editing(store: str | PathLike[str] | None) -> AbstractContextManager[tuple[Reader, Store]]:
+def _editing(store: str | PathLike[str] | StoreObject | None) -> AbstractContextManager[tuple[Reader, Store]]:
     return editing(store, refused="No alias can be set", done_there="set it")

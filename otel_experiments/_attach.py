@@ -17,6 +17,7 @@ from otel_experiments.edit import attach as _edit
 from otel_experiments.edit.attach import AttachReport, PointsOf
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.model.attachment import TelemetryQuery
+from otel_experiments.model.other_stores import StoreObject
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.process.interruption import pass_on
 from otel_experiments.query import Reader
@@ -36,7 +37,7 @@ def attach(
     since: Time | None = None,
     until: Time | None = None,
     resource: Mapping[str, str | bool | int | float | None] | None = None,
-    store: str | PathLike[str] | None = None,
+    store: str | PathLike[str] | StoreObject | None = None,
 ) -> AttachReport:
     """Attach telemetry that belongs to no run to a run: spans, log records, data points of instruments.
 
@@ -78,7 +79,7 @@ def detach(
     since: Time | None = None,
     until: Time | None = None,
     resource: Mapping[str, str | bool | int | float | None] | None = None,
-    store: str | PathLike[str] | None = None,
+    store: str | PathLike[str] | StoreObject | None = None,
 ) -> AttachReport:
     """Take back what was attached to a run: all of it, or what the arguments mean, which are those of `attach`.
 
@@ -155,9 +156,12 @@ def _of_trace(store: Store, query: TelemetryQuery, trace: str, attached_to: str 
     return replace(query, trace_id=found[0] if found else wanted)
 
 
-def _typed(store: str | PathLike[str] | None) -> str:
+def _typed(store: str | PathLike[str] | StoreObject | None) -> str:
     """Return `--store PATH` as it has to be typed behind a command, with a space before it; nothing where none was given."""
-    return "" if store is None else f" --store {shlex.quote(os.fspath(store))}"
+    if store is None:
+        return ""
+    address = os.fspath(store) if isinstance(store, (str, os.PathLike)) else str(StoreLocation.parse(store))
+    return f" --store {shlex.quote(address)}"
 
 
 def _traces(store: Store, run_id: str | None, beginning: str) -> list[str]:
@@ -180,7 +184,7 @@ def _time_ns(given: Time | None, name: Literal["since", "until"]) -> int | None:
 
 
 @contextmanager
-def _editing(store: str | PathLike[str] | None) -> Iterator[tuple[Reader, Store, PointsOf]]:
+def _editing(store: str | PathLike[str] | StoreObject | None) -> Iterator[tuple[Reader, Store, PointsOf]]:
     """Give a reader over all that was recorded for a store, the store open for writing, and what makes points for it."""
     from otel_experiments.importers.otlp.attached import points_of_store  # noqa: PLC0415 - 20 ms that few need
 

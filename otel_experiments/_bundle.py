@@ -16,6 +16,7 @@ from otel_experiments.errors import ConfigurationError, RunNotFoundError
 from otel_experiments.importers.stores.gather import gathered
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.bundle import BundleManifest, LeftOut
+from otel_experiments.model.other_stores import StoreObject
 from otel_experiments.model.store_location import BUNDLE_SUFFIX, StoreLocation
 from otel_experiments.process.paths import is_folder
 from otel_experiments.query import Reader, RunView
@@ -65,7 +66,7 @@ def bundle(  # noqa: PLR0913 - each argument is one choice
     artifacts: bool = True,
     max_artifact_bytes: int | None = None,
     anonymize: bool = False,
-    store: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | StoreObject | None = None,
     on_progress: Callable[[int, int, int], None] = lambda *_: None,
 ) -> BundleReport:
     """Write runs into one file that `ox.open`, every reading command and `import` read, on any machine.

@@ -10,13 +10,14 @@ from dataclasses import replace
 from otel_experiments import _opening
 from otel_experiments._active import active_settings, active_store
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.model.other_stores import StoreObject
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query import Reader
 from otel_experiments.record.base.settings import Settings
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.filesystem import is_network_filesystem
 
-Named = str | os.PathLike[str] | None
+Named = str | os.PathLike[str] | StoreObject | None
 """What a call gives as `store=`."""
 
 

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from otel_experiments._chosen_store import open_chosen
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.model.other_stores import StoreObject
 from otel_experiments.query import Reader, RunView
 from otel_experiments.query.anonymous import anonymous
 from otel_experiments.query.chosen import chosen_runs
@@ -30,7 +31,7 @@ def export(  # noqa: PLR0913 - one argument an option of the command
     metric: str = "*",
     anonymize: bool = False,
     salt: str | None = None,
-    store: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | StoreObject | None = None,
     on_progress: Callable[[int, int], None] = lambda *_: None,
 ) -> ExportReport:
     """Write runs, points, spans, events, log records, data points, artifacts or media into a file, one a row, or all as OTLP.

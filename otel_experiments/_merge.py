@@ -27,6 +27,7 @@ from otel_experiments.importers.stores.lock import importing
 from otel_experiments.importers.stores.merge import pages_of_run
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.bundle import LeftOut
+from otel_experiments.model.other_stores import StoreObject
 from otel_experiments.model.run import is_run_id
 from otel_experiments.model.search import RunQuery
 from otel_experiments.model.store_location import StoreLocation
@@ -86,7 +87,7 @@ class MergeReport:
 
 def import_store(
     *sources: str | os.PathLike[str],
-    store: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | StoreObject | None = None,
     restore: bool = False,
     on_progress: Callable[[int, int, MergeReport], None] = lambda *_: None,
 ) -> MergeReport:
@@ -118,7 +119,7 @@ def import_store(
 def merge_stores(
     sources: Sequence[str | os.PathLike[str]],
     *,
-    store: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | StoreObject | None = None,
     restore: bool = False,
     on_progress: Callable[[int, int, MergeReport], None] = lambda *_: None,
 ) -> tuple[MergeReport, list[StoreError]]:

@@ -59,7 +59,9 @@ def _reader(
     active: Store | None = None,
     is_network: bool | None = None,
 ) -> Reader:
-    absolute = StoreLocation(where.kind, where.absolute_path)  # bytes are found wherever the process goes
+    absolute = StoreLocation(
+        where.kind, where.absolute_path, where.address
+    )  # bytes are found wherever the process goes
     reader = Reader(
         store,
         notes=notes,

@@ -2,29 +2,98 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_experiments.collect.drain import Drain
+from otel_experiments.collect.journal_place import journal_directory
 from otel_experiments.errors import ArtifactNotFoundError
 from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
+from otel_experiments.model.other_stores import keep_waiting_in
+from otel_experiments.model.store_location import DEFAULT_STORE
 from otel_experiments.model.stored_page import StoredPage
 from otel_experiments.model.unsent import Signal, Unsent
+from otel_experiments.process.file_mode import file_mode_of
+from otel_experiments.process.notice import tell
 from otel_experiments.process.signals_wait import SignalsWait
-from otel_experiments.store import Store
+from otel_experiments.record.base.guard import logger
+from otel_experiments.store import Store, open_store
+from otel_experiments.store.filesystem import is_network_filesystem
 
 if TYPE_CHECKING:
     from otel_experiments.model.metric import Series
     from otel_experiments.model.rank_config import RankConfig
     from otel_experiments.query import Reader
     from otel_experiments.query.artifact_view import ArtifactView
+    from otel_experiments.record.base.settings import Settings
     from otel_experiments.record.otlp.export import OtlpExport
     from otel_experiments.record.pipeline.pipeline import Pipeline
+
+
+_BUSY_TIMEOUT_S: Final = 1.0
+"""How long one transaction of the drain waits for another process; it tries again, and nobody waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StorePlace:
+    """What a recorder keeps runs in.
+
+    Attributes:
+        store: the store; None where none is kept, or its journals are its truth.
+        journals: the folder of the journals.
+        temporary: the same folder, where nobody keeps it.
+        keeps_segments: whether journals stay when they are stored.
+    """
+
+    store: Store | None
+    journals: Path
+    temporary: Path | None = None
+    keeps_segments: bool = False
+
+
+def open_place(settings: Settings) -> StorePlace:
+    """Return the store of these settings, open, and where its journals are.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    path, location = settings.store_path, settings.location
+    keep_waiting_in(location.address, settings.journal_dir)
+    is_shared_disk = path is not None and _is_network(settings, path)
+    is_stored = settings.enabled and settings.is_stored and not is_shared_disk
+    store = _open(settings, path) if is_stored else None
+    beside = location.beside
+    if beside is not None or not settings.enabled:
+        journals = journal_directory(beside or Path(DEFAULT_STORE))
+        return StorePlace(store, journals, keeps_segments=is_shared_disk)
+    temporary = Path(tempfile.mkdtemp(prefix="otel-experiments-"))
+    return StorePlace(store, temporary, temporary)
+
+
+def _open(settings: Settings, path: Path | None) -> Store:
+    return open_store(
+        path or settings.location,
+        busy_timeout_s=_BUSY_TIMEOUT_S,
+        file_mode=file_mode_of(settings.store_mode, path) if settings.store_mode else None,
+    )
+
+
+def _is_network(settings: Settings, path: Path) -> bool:
+    if settings.network_filesystem is not None:
+        return settings.network_filesystem
+    is_network = is_network_filesystem(path.parent)
+    if is_network:
+        text = "%s is on a network filesystem: runs stay in their journals, readers gather them."
+        tell(logger, text, path, level=logging.INFO)
+    return is_network
 
 
 class Wiring:

@@ -17,6 +17,7 @@ from otel_experiments._opening import open_reader, reader_over
 from otel_experiments.errors import ConfigurationError, StoreError
 from otel_experiments.journal.owner import current_owner
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.other_stores import StoreObject
 from otel_experiments.model.run import Run
 from otel_experiments.model.search import RunQuery
 from otel_experiments.model.store_location import StoreLocation
@@ -81,7 +82,7 @@ def push(  # noqa: PLR0913 - what is sent, and where to, each by name
     to: str | None = None,
     otlp: str | Otlp | None = None,
     signals: Iterable[str] | None = None,
-    store: str | PathLike[str] | None = None,
+    store: str | PathLike[str] | StoreObject | None = None,
     timeout_s: float = 60.0,
     on_progress: Callable[[int, int, int], None] | None = None,
 ) -> PushReport:
@@ -127,7 +128,7 @@ def _setting(given: str | Otlp | None) -> bool | Otlp | None:
 
 
 @contextmanager
-def _opened(store: str | PathLike[str] | None) -> Iterator[tuple[Reader, _Book]]:
+def _opened(store: str | PathLike[str] | StoreObject | None) -> Iterator[tuple[Reader, _Book]]:
     """Open what is read and what is written: the store of this process's recording, which stays open, or another one."""
     recorded = active_store() if store is None else None
     with ExitStack() as stack:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from otel_experiments._chosen_store import open_chosen
 from otel_experiments.errors import ModelRunNotFoundError, StoreNotFoundError
+from otel_experiments.model.other_stores import StoreObject
 from otel_experiments.model.run import Experiment
 from otel_experiments.model.search import Expression
 from otel_experiments.query import Reader, RunList, RunView, Table
@@ -25,7 +26,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def open_reader(store: str | os.PathLike[str] | None = None) -> Reader:
+def open_reader(store: str | os.PathLike[str] | StoreObject | None = None) -> Reader:
     """Return a reader over a store, for several questions about one state of it; use it with `with`.
 
     Without `store` it is the store that this process records into, else the one of the environment. What processes
@@ -60,7 +61,7 @@ def runs(
     limit: int | None = None,
     offset: int = 0,
     experiment: str | None = None,
-    store: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | StoreObject | None = None,
 ) -> RunList:
     """Return stored runs, newest first: `ox.runs('metrics["val/acc"].max > 0.9 and params.lr < 1e-3')`.
 
@@ -83,7 +84,7 @@ def runs(
 
 
 def artifact(
-    wanted: str, *, experiment: str | None = None, store: str | os.PathLike[str] | None = None
+    wanted: str, *, experiment: str | None = None, store: str | os.PathLike[str] | StoreObject | None = None
 ) -> ArtifactView:
     """Return what a run kept: `ox.artifact("model:best").read_bytes()`.
 
@@ -110,7 +111,7 @@ def find_artifacts(
     experiment: str | None = None,
     name: str | None = None,
     type: str | None = None,  # noqa: A002 - the user's word
-    store: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | StoreObject | None = None,
 ) -> list[ArtifactView]:
     """Return each version of each artifact, by experiment, name and version.
 
@@ -128,7 +129,10 @@ def find_artifacts(
 
 
 def lineage(
-    of: str | RunView | ArtifactView, *, most: int = 1000, store: str | os.PathLike[str] | None = None
+    of: str | RunView | ArtifactView,
+    *,
+    most: int = 1000,
+    store: str | os.PathLike[str] | StoreObject | None = None,
 ) -> Lineage:
     """Return what a run or an artifact came from and what came of it; `print(ox.lineage("model:best"))` draws it.
 
@@ -146,7 +150,9 @@ def lineage(
     return open_reader(store).lineage(of, most=most)
 
 
-def run_of(model: str | os.PathLike[str], *, store: str | os.PathLike[str] | None = None) -> RunView:
+def run_of(
+    model: str | os.PathLike[str], *, store: str | os.PathLike[str] | StoreObject | None = None
+) -> RunView:
     """Return the run that made a saved model: `ox.run_of("model.pt").params["lr"]`.
 
     It is found by the file that `run.link_model(path)` wrote beside the model, else by the digest of the model's bytes.
@@ -173,7 +179,7 @@ def run_of(model: str | os.PathLike[str], *, store: str | os.PathLike[str] | Non
         return run_of_model(open_reader(elsewhere.store), model)
 
 
-def experiments(*, store: str | os.PathLike[str] | None = None) -> list[Experiment]:
+def experiments(*, store: str | os.PathLike[str] | StoreObject | None = None) -> list[Experiment]:
     """Return all experiments with their number of runs.
 
     Raises:
@@ -186,7 +192,7 @@ def sql(
     statement: str,
     parameters: Sequence[object] | Mapping[str, object] = (),
     *,
-    store: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | StoreObject | None = None,
 ) -> Table:
     """Return the answer to a read-only SQL statement over the documented schema.
 
@@ -204,7 +210,7 @@ def sql(
 
 
 @overload
-def run(target: str, /, *, store: str | os.PathLike[str] | None = None) -> RunView: ...
+def run(target: str, /, *, store: str | os.PathLike[str] | StoreObject | None = None) -> RunView: ...
 @overload
 def run(target: Callable[P, R], /) -> Callable[P, R]: ...
 @overload

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal, Never, Self, Unpack
+from typing import TYPE_CHECKING, Literal, Never, Self, Unpack
 
-from otel_experiments._pipeline_storage import Discard, RecordedStore, StoredPipeline, StoreOfSending, Wiring
+from otel_experiments._pipeline_storage import (
+    Discard,
+    RecordedStore,
+    StoredPipeline,
+    StoreOfSending,
+    Wiring,
+    open_place,
+)
 from otel_experiments._related import Relations, membership_here
 from otel_experiments.collect.drain import Drain
 from otel_experiments.collect.gather import gather_journals
 from otel_experiments.collect.journal_place import journal_directory
 from otel_experiments.importers.otlp import unpack_for
-from otel_experiments.model.store_location import DEFAULT_STORE, StoreLocation
+from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.process.file_mode import file_mode_of
 from otel_experiments.process.fork import need_in_children
-from otel_experiments.process.notice import tell
 from otel_experiments.process.paths import is_folder
 from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.record.base.current import active_runs, silent_runs
-from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.offered_run import take_offered
 from otel_experiments.record.base.other_trackers import start_words
 from otel_experiments.record.base.propagation import Membership
@@ -40,8 +42,7 @@ from otel_experiments.record.run.run import Run, make_current
 from otel_experiments.record.run.spec import RunSpec, given_facts
 from otel_experiments.record.run.start import Before, base_resource, create_run, system_clock, unknown_run
 from otel_experiments.record.spans.threads import thread_id_processors
-from otel_experiments.store import Store, open_store
-from otel_experiments.store.filesystem import is_network_filesystem
+from otel_experiments.store import Store
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
@@ -49,9 +50,6 @@ if TYPE_CHECKING:
 
     from otel_experiments.artifacts.protocol import BlobStore
     from otel_experiments.query import Reader, RunView
-
-_BUSY_TIMEOUT_S: Final = 1.0
-"""How long one transaction of the drain waits for another process; it tries again, and nobody waits for it."""
 
 
 def resolve_settings(**settings: Unpack[GivenSettings]) -> Settings:
@@ -229,14 +227,8 @@ class RecorderParts:
         path = self._store_path = settings.store_path
         self._made_blobs: BlobStore | None = None
         self._look_at_place()
-        is_shared_disk = path is not None and _is_network(settings, path)
-        is_stored = settings.enabled and settings.is_stored and not is_shared_disk
-        self.store = _open(settings, path) if is_stored else None
-        temporary: Path | None = None
-        if path is not None or not settings.enabled:
-            directory = journal_directory(path or Path(DEFAULT_STORE))
-        else:
-            directory = temporary = Path(tempfile.mkdtemp(prefix="otel-experiments-"))
+        place = open_place(settings)
+        self.store, directory, temporary = place.store, place.journals, place.temporary
         wiring = Wiring()
         drain = Drain(
             Discard() if self.store is None else RecordedStore(self.store, wiring),
@@ -245,7 +237,7 @@ class RecorderParts:
             on_batch=wiring.after_stored,
             on_taken_over=wiring.taken_over,
             before_round=wiring.before_round,
-            keeps_segments=is_shared_disk,
+            keeps_segments=place.keeps_segments,
             unpack=unpack_for(path),
         )
         self.pipeline = Pipeline(
@@ -262,7 +254,7 @@ class RecorderParts:
                 settings,
                 self.pipeline.guard,
                 self.pipeline.known_runs,
-                is_stored=is_stored,
+                is_stored=place.store is not None,
                 store=None if self.store is None else StoreOfSending(self.store),
                 clock=self.pipeline.clock,
             )
@@ -378,21 +370,3 @@ class RecorderParts:
         if self._made_blobs is not None:
             self._made_blobs.close()
         return export
-
-
-def _open(settings: Settings, path: Path | None) -> Store:
-    return open_store(
-        path or settings.location,
-        busy_timeout_s=_BUSY_TIMEOUT_S,
-        file_mode=file_mode_of(settings.store_mode, path) if settings.store_mode else None,
-    )
-
-
-def _is_network(settings: Settings, path: Path) -> bool:
-    if settings.network_filesystem is not None:
-        return settings.network_filesystem
-    is_network = is_network_filesystem(path.parent)
-    if is_network:
-        text = "%s is on a network filesystem: runs stay in their journals, readers gather them."
-        tell(logger, text, path, level=logging.INFO)
-    return is_network

@@ -22,6 +22,7 @@ from otel_experiments.errors import (
 from otel_experiments.importers.otlp import unpack
 from otel_experiments.importers.otlp.files import FilePart, Unreadable, parts_of
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.other_stores import StoreObject
 from otel_experiments.model.received import ReceivedRequest
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query.chosen import chosen_runs
@@ -79,7 +80,7 @@ def export_otlp(
     experiment: str | None = None,
     form: OtlpForm = "json",
     unattached: bool | None = None,
-    store: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | StoreObject | None = None,
     on_progress: Callable[[ExportReport], None] = lambda _: None,
 ) -> ExportReport:
     """Write runs as OTLP into a file: all that is stored of them, so that `import_otlp` makes them again elsewhere.
@@ -119,7 +120,7 @@ def export_otlp(
 
 def import_otlp(
     *files: str | os.PathLike[str] | IO[bytes],
-    store: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | StoreObject | None = None,
     on_progress: Callable[[int, int | None, ImportReport], None] = lambda *_: None,
 ) -> ImportReport:
     """Store what files of OTLP hold: of `export_otlp`, of the Collector's file exporter, of any program that writes OTLP.
@@ -150,7 +151,7 @@ def import_otlp(
 def read_otlp(
     files: Sequence[str | os.PathLike[str] | IO[bytes]],
     *,
-    store: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | StoreObject | None = None,
     on_progress: Callable[[int, int | None, ImportReport], None] = lambda *_: None,
 ) -> tuple[ImportReport, list[OtelExperimentsError]]:
     """Do what `import_otlp` does, and return the errors of files that cannot be read instead of raising one.

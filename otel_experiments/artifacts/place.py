@@ -32,7 +32,7 @@ def blobs_for(
     """Return the place of a store's artifacts; nothing is made before something is put.
 
     Args:
-        location: the store. One in memory has a temporary folder that goes with the process; a child that is forked
+        location: the store. One elsewhere has a folder of this machine. One in memory has a temporary folder that goes with the process; a child that is forked
             after this was called has the same one.
         address: a folder or an URL that is used instead.
         file_mode: who may read local files, as the store's own.
@@ -58,6 +58,9 @@ def blobs_for(
     location.require_store()
     if store is not None:
         return LocalBlobStore(artifacts_directory(store), file_mode=file_mode, sync=sync, store=store)
+    beside = location.beside
+    if beside is not None:  # of a store elsewhere: beside its journals on this machine
+        return LocalBlobStore(artifacts_directory(beside), file_mode=file_mode, sync=sync)
     if not _temporary:
         _temporary.append(TemporaryFolder())
     return LocalBlobStore(_temporary[0].path / "artifacts", file_mode=file_mode, sync=sync)

@@ -77,6 +77,25 @@ def merge_journals(path: Path, *, unpack: Unpack = refuse_received) -> list[str]
     return report.damages
 
 
+def merge_waiting(store: Store, directory: Path, *, unpack: Unpack = refuse_received) -> list[str]:
+    """Bring into a store elsewhere what processes of this machine have recorded for it; return what is to be said.
+
+    A store that takes nothing now is read as it is.
+    """
+    try:
+        return _merge(JournalMerger(store, directory, unpack=unpack), store.location).damages
+    except (StoreError, OSError) as error:
+        if is_interruption(error):
+            raise
+        try:
+            backlog = measure_backlog(directory, store.journal_offset)
+        except StoreError:
+            first = str(error).partition("\n")[0]
+            lack = f"What is read from {store.location!r} is not whole: journals in {str(directory)!r} were not merged. {first}"
+            return [f"{lack}\n  Nothing is lost: read again when that has changed."]
+        return [_lacks(store.location, backlog, error, error), *_unreadable(backlog, store.location)]
+
+
 def settle_store(path: Path) -> None:
     """Bring what a process that is gone left in the write-ahead log into the store's one file, if that can be done."""
     try:

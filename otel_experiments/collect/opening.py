@@ -48,6 +48,8 @@ def open_collected(
         StoreError: it cannot be read: not ours, newer than this release, locked.
     """
     path = where.path
+    if where.kind == "other":
+        return with_waiting(open_store(where), where, unpack)
     if path is None:
         return open_store(where, read_only=True), []
     if is_bundle(path):
@@ -80,7 +82,10 @@ def collected(store: Store, *, unpack: Unpack) -> tuple[Store, list[str]]:
 
     `unpack`: as for `open_collected`.
     """
-    path = StoreLocation.parse(store.location).path
+    where = StoreLocation.parse(store.location)
+    path = where.path
+    if where.kind == "other":
+        return with_waiting(store, where, unpack)
     if path is None or not is_regular(path) or not has_segments(journal_directory(path)):
         return store, []
     from otel_experiments.collect.gather import read_whole  # noqa: PLC0415 - as below
@@ -88,13 +93,23 @@ def collected(store: Store, *, unpack: Unpack) -> tuple[Store, list[str]]:
     return read_whole(store, unpack=unpack)
 
 
+def with_waiting(store: Store, where: StoreLocation, unpack: Unpack) -> tuple[Store, list[str]]:
+    """Return a store elsewhere with what processes of this machine have recorded for it, and what it lacks."""
+    beside = where.beside
+    if beside is None or not has_segments(journal_directory(beside)):
+        return store, []
+    from otel_experiments.collect.gather import merge_waiting  # noqa: PLC0415 - as below
+
+    return store, merge_waiting(store, journal_directory(beside), unpack=unpack)
+
+
 def earlier_damages(where: StoreLocation, *, noted: Sequence[str] = ()) -> list[str]:
     """Return what earlier merges could not read of the journals beside a store, one text each.
 
     `noted`: texts about the merge of this reader; the journals that they name are left out.
     """
-    path = where.path
-    if path is None or not is_regular(path):
+    path = where.beside
+    if path is None or not (where.address or is_regular(path)):
         return []
     names = [name for name in damaged_journals(journal_directory(path)) if not _is_named(name, noted)]
     if not names:

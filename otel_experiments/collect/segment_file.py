@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from otel_experiments.errors import JournalError
 from otel_experiments.journal.decode import SegmentDecoder
 from otel_experiments.journal.format import (
     DAMAGED_MARK,
@@ -46,7 +47,7 @@ class SegmentFile:
 
         Raises:
             OSError: the file cannot be read, or is gone.
-            JournalError: it is no segment, or of a newer release.
+            JournalError: it is no segment, or of a newer release, or the store cannot hold so much of it.
         """
         self.path = path
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -54,7 +55,13 @@ class SegmentFile:
             raw = os.pread(self._descriptor, HEADER_SIZE_BYTES, 0)
             self.header: SegmentHeader = unpack_header(raw, path=str(path))
             self.size = os.fstat(self._descriptor).st_size
-            self.offset = max(stored_bytes(self.header.segment_id), HEADER_SIZE_BYTES)
+            stored = stored_bytes(self.header.segment_id)
+            if stored > max(self.size, self.header.size_bytes):
+                raise JournalError(  # noqa: TRY301 - the file is closed below
+                    f"The store says that it holds {stored} bytes of the journal {path.name}, which has {self.size}.\n"
+                    "  The journal stays as it is: look at the store, or tell its author."
+                )
+            self.offset = max(stored, HEADER_SIZE_BYTES)
             self.is_damaged = raw[DAMAGED_MARK_OFFSET:].startswith(DAMAGED_MARK)
             self.decoder = SegmentDecoder()
             if self.offset > HEADER_SIZE_BYTES:

@@ -27,6 +27,7 @@
     │   ├── NotAStoreError (ValueError)
     │   ├── NewerSchemaError
     │   ├── StoreLockedError (TimeoutError)
+    │   ├── StoreFailedError
     │   ├── StoreFullError
     │   ├── StoreDamagedError
     │   ├── StoreClosedError (ValueError)
@@ -437,6 +438,17 @@ class StoreFullError(StoreError):
         super().__init__(
             f"Store {path!r} takes nothing now: {why}. Nothing of the batch was written, nothing older is harmed.\n"
             f"  {fix}, and try again; what waits in the journals beside the store is written then."
+        )
+
+
+class StoreFailedError(StoreError):
+    """A store of another package raised, did not answer, or answered what cannot be."""
+
+    def __init__(self, *, path: str, why: str) -> None:
+        self.path, self.why = path, why
+        super().__init__(
+            f"Store {path!r} takes nothing now: {why}.\n"
+            "  Nothing is lost: what is recorded waits in the journals, and is stored when the store takes it again."
         )
 
 

@@ -1,7 +1,7 @@
 """Where a store is: every address that a user can type, read in one way by all that record, read and export.
 
 An address is a path, `sqlite://PATH`, a `file:` URI, `memory://`, `:memory:` or `sqlite://:memory:` (SQLite in
-memory), or `none`. A scheme is one only at the start: `runs/http://host/x.db` is a path like any other.
+memory), `none`, or one whose scheme another package adds. Where one is expected a store that is open may be given. A scheme is one only at the start: `runs/http://host/x.db` is a path like any other.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from otel_experiments.errors import StorePathError
+from otel_experiments.model.other_stores import give_store, is_known, waiting_place, without_password
 
 STORE_VARIABLE: Final = "OTEL_EXPERIMENTS_STORE"
 DEFAULT_STORE: Final = "experiments.db"
@@ -23,7 +24,7 @@ MEMORY: Final = "memory://"
 SQLITE_MEMORY: Final = ":memory:"
 NOTHING: Final = "none"
 
-Kind = Literal["file", "memory", "sqlite memory", "nothing"]
+Kind = Literal["file", "memory", "sqlite memory", "nothing", "other"]
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 SQLITE_START: Final = b"SQLite format 3\x00"
@@ -60,20 +61,26 @@ _PLACES: Final = "Give a path, sqlite://PATH, file:PATH, sqlite://:memory: or me
 
 @dataclass(frozen=True, slots=True)
 class StoreLocation:
-    """Where a store is. `path` is its file, from the working directory where it was given so; None without a file."""
+    """Where a store is. `path` is its file, from the working directory where it was given so; None without a file.
+
+    `address` is that of a store of another package (the kind `other`), and empty for our own.
+    """
 
     kind: Kind
     path: Path | None = None
+    address: str = ""
 
     @classmethod
-    def parse(cls, address: str | PathLike[str]) -> StoreLocation:
-        """Return the location that an address names; `~` is the home, in a URI as well.
+    def parse(cls, address: str | PathLike[str] | object) -> StoreLocation:
+        """Return the location that an address names, or a store that is open; `~` is the home, in a URI as well.
 
         Raises:
             StorePathError: it is empty, a word that is meant for something else (`memory`, `None`, `sqlite`), of an
                 unknown scheme or of a store that this release has not, or in a home that there is not.
         """
-        text = os.fspath(address)
+        if not isinstance(address, (str, os.PathLike)):
+            return cls("other", address=give_store(address))
+        text: str = os.fspath(address)
         if text == NOTHING:
             return cls("nothing")
         scheme, rest = _split(text)
@@ -85,6 +92,8 @@ class StoreLocation:
         if scheme == "file":
             rest = _path_of_uri(text, rest)
         elif scheme not in {"", "sqlite"}:
+            if is_known(text, scheme):
+                return cls("other", address=text)
             raise _unknown_scheme(text, scheme)
         if rest == SQLITE_MEMORY and scheme != "file":
             return cls("sqlite memory")
@@ -107,6 +116,8 @@ class StoreLocation:
         """Return an address that `parse` reads as this location."""
         if self.path is not None:
             return str(self.path)
+        if self.address:
+            return self.address
         return {"memory": MEMORY, "sqlite memory": SQLITE_MEMORY}.get(self.kind, NOTHING)
 
     @property
@@ -122,6 +133,15 @@ class StoreLocation:
             StorePathError: the path starts from a working directory that is gone.
         """
         return None if self.path is None else _absolute(self.path)
+
+    @property
+    def beside(self) -> Path | None:
+        """The path beside which this machine keeps the store's journals and artifacts; None for a store in memory.
+
+        Raises:
+            StorePathError: the path starts from a working directory that is gone.
+        """
+        return waiting_place(self.address) if self.address else self.absolute_path
 
     @property
     def is_bundle(self) -> bool:
@@ -228,7 +248,7 @@ def _unknown_scheme(text: str, scheme: str) -> StorePathError:
         if later is None
         else f"this release has no {later} store"
     )
-    return StorePathError(path=text, why=why, fix=_PLACES)
+    return StorePathError(path=without_password(text), why=why, fix=_PLACES)
 
 
 def _absolute(path: Path) -> Path:

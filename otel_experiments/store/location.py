@@ -28,7 +28,8 @@ def open_store(
 
     Args:
         location: a path, `sqlite://PATH`, `file:PATH`, `:memory:` or `sqlite://:memory:` (SQLite in memory), or
-            `memory://` (plain Python).
+            `memory://` (plain Python); or `SCHEME://...` of a package that adds the scheme. What follows
+            is for our own.
         read_only: open for reading; works while another process writes, and makes no file. A store that an older
             release wrote is brought up to this release's schema, as it is when it is opened for writing.
         create: make the store (and its folders) when it is missing.
@@ -50,6 +51,10 @@ def open_store(
         from otel_experiments.store.memory.store import MemoryStore  # noqa: PLC0415 - 20 ms that few need
 
         return MemoryStore(read_only=read_only)
+    if where.kind == "other":
+        from otel_experiments.store.other import open_other_store  # noqa: PLC0415 - few have one
+
+        return open_other_store(where.address)
     if where.path is None:
         return SqliteStore(None, busy_timeout_s=busy_timeout_s)
     return SqliteStore(

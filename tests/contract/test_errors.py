@@ -199,6 +199,13 @@ TEXTS = {
             "  Nothing is lost: recorded data waits in the journals beside it. Find the holder: fuser runs.db"
         ),
     ),
+    "StoreFailedError": (
+        {"path": "mine://box", "why": "its apply() raised ConnectionResetError: gone"},
+        (
+            "Store 'mine://box' takes nothing now: its apply() raised ConnectionResetError: gone.\n"
+            "  Nothing is lost: what is recorded waits in the journals, and is stored when the store takes it again."
+        ),
+    ),
     "StoreFullError": (
         {"path": "runs.db", "why": "no space left on device"},
         (

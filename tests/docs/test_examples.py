@@ -114,3 +114,16 @@ def test_the_ten_lines_of_the_readme_run_twice_in_one_folder(tmp_path, user_envi
     assert answers[0].stdout == answers[1].stdout
     newest, before, latest = (json.loads(answer.stdout)["run_id"] for answer in answers[2:5])
     assert (newest == latest, newest == before) == (True, False)
+
+
+def test_the_example_of_a_store_passes_the_contract(tmp_path, user_environment):
+    """The package that shows how to write a store runs the tests of all stores, as its author would."""
+    package = FOLDER / "folder_store"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(package / "test_folder_store.py")],
+        cwd=tmp_path, env=user_environment | {"PYTHONPATH": str(package), "PYTHONDONTWRITEBYTECODE": "1"},
+        check=False, capture_output=True, text=True, timeout=110,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert re.search(r"\b\d{3,} passed\b", done.stdout)

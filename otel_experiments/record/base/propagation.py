@@ -16,6 +16,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanContext
 
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.model.other_stores import ENTRY_POINTS, JOURNAL_DIR_VARIABLE, is_reachable
 from otel_experiments.model.store_location import STORE_VARIABLE
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import values
@@ -57,6 +58,12 @@ class Membership:
     rank: int | None = None
 
 
+_FIXES: Final = (
+    "Keep it in a file: configure(store=PATH).",
+    f"Let an entry point of the group {ENTRY_POINTS!r} open the store by its address.",
+)
+
+
 def traceparent(context: SpanContext) -> str:
     """Return the W3C header of a span. Source: W3C Trace Context, traceparent."""
     flags = int(context.trace_flags)
@@ -70,10 +77,12 @@ def environment_of(run: RunPort, *, joins: bool = True) -> dict[str, str]:
         ConfigurationError: the run is kept in memory, where no other process finds it.
     """
     settings = run.pipeline.settings
-    if settings.store_path is None and settings.is_stored:
+    location = settings.location
+    is_found_elsewhere = location.path is not None or is_reachable(location.address)
+    if settings.is_stored and not is_found_elsewhere:
         raise ConfigurationError(
             f"Run {run.name!r} is kept in {settings.store!r}, where no other process finds it.\n"
-            "  Keep it in a file: configure(store=PATH)."
+            f"  {_FIXES[location.kind == 'other']}"
         )
     context = trace.get_current_span(run.context_here()).get_span_context()
     if not joins:
@@ -85,6 +94,7 @@ def environment_of(run: RunPort, *, joins: bool = True) -> dict[str, str]:
         PROJECT_VARIABLE: settings.project or "",
         STORE_VARIABLE: str(run.pipeline.store_path or settings.store),
         ARTIFACTS_VARIABLE: settings.artifacts or "",
+        JOURNAL_DIR_VARIABLE: settings.journal_dir or "",
         TRACEPARENT_VARIABLE: traceparent(context) if context.is_valid else "",
         ENABLED_VARIABLE: "" if settings.enabled else "false",
         RANK_VARIABLE: str(run.providers.resource.attributes.get(attr.ML_DISTRIBUTED_RANK, "")),
@@ -104,6 +114,7 @@ def _environment_of_parts(run: RunPort, context: SpanContext) -> dict[str, str]:
         PROJECT_VARIABLE: settings.project or "",
         STORE_VARIABLE: str(run.pipeline.store_path or settings.store),
         ARTIFACTS_VARIABLE: settings.artifacts or "",
+        JOURNAL_DIR_VARIABLE: settings.journal_dir or "",
         TRACEPARENT_VARIABLE: traceparent(context) if context.is_valid else "",
         TRACESTATE_VARIABLE: context.trace_state.to_header(),
         ENABLED_VARIABLE: "" if settings.enabled else "false",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, TypeVar, cast
 
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.model.other_stores import JOURNAL_DIR_VARIABLE, StoreObject
 from otel_experiments.model.store_location import DEFAULT_STORE, STORE_VARIABLE, StoreLocation
 from otel_experiments.model.trace_link import parse_trace_url
 from otel_experiments.process.file_mode import parse_file_mode
@@ -49,7 +50,14 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         STORE_VARIABLE,
         str,
         DEFAULT_STORE,
-        "Where runs are kept: a path, sqlite://PATH, file:PATH, memory://, or none to keep nothing locally.",
+        "Where runs are kept: a path, sqlite://PATH, file:PATH, memory://, the address of a store that a package adds, or none to "
+        "keep nothing locally. In code also a store that is open.",
+    ),
+    "journal_dir": Setting(
+        JOURNAL_DIR_VARIABLE,
+        place,
+        None,
+        "The folder for what waits for a store that is no local file; by default $XDG_STATE_HOME/otel-experiments.",
     ),
     "store_mode": Setting(
         "OTEL_EXPERIMENTS_STORE_MODE",
@@ -179,7 +187,8 @@ SETTINGS: Final[Mapping[str, Setting]] = {
 class GivenSettings(TypedDict, total=False):
     """The settings as arguments of `configure` and `Recorder`: each may be left out, or None; see `SETTINGS`."""
 
-    store: str | os.PathLike[str] | None
+    store: str | os.PathLike[str] | StoreObject | None
+    journal_dir: str | os.PathLike[str] | None
     store_mode: str | int | None
     artifacts: str | os.PathLike[str] | None
     project: str | None
@@ -222,6 +231,7 @@ class Settings:
     """Resolved settings of one process; see `SETTINGS` for what each means."""
 
     store: str
+    journal_dir: str | None
     store_mode: str | None
     artifacts: str | None
     project: str | None
@@ -310,6 +320,8 @@ def _parsed(setting: Setting, text: str) -> object:
 
 def _as_text(name: str, value: object) -> object:
     """Return what a variable would hold, of a value in code that is no text there; else the value itself."""
+    if name == "store" and not isinstance(value, (str, os.PathLike)):
+        return str(StoreLocation.parse(value))
     if isinstance(value, os.PathLike):
         return os.fspath(cast("os.PathLike[str]", value))
     if name == "store_mode" and isinstance(value, int) and not isinstance(value, bool):
