@@ -16,6 +16,7 @@ ELSEWHERE = {
     "record/run/decorators.py": "hands what is raised on to a generator, or raises it again",
     "artifacts/hashing.py": "one runs in a thread of its own and is raised again; the other handler looks",
     "journal/segment.py": "BaseException is raised again; the other handler looks",
+    "store/other.py": "one runs in a thread of its own and is handed on; the other handlers look",
 }
 
 
