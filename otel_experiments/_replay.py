@@ -16,14 +16,17 @@ from otel_experiments.codec.incoming.check import check_request
 from otel_experiments.errors import (
     MissingPackageError,
     OtelExperimentsError,
+    QueryError,
     StoreLockedError,
     TelemetryDecodeError,
 )
 from otel_experiments.importers.otlp import unpack
 from otel_experiments.importers.otlp.files import FilePart, Unreadable, parts_of
+from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.other_stores import StoreObject
 from otel_experiments.model.received import ReceivedRequest
+from otel_experiments.model.search import RunQuery, SpanQuery
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query.chosen import chosen_runs
 from otel_experiments.query.export.otlp import ExportReport, OtlpForm
@@ -200,7 +203,19 @@ def _counts(store: Store) -> Counter[str]:
     """Return how many items a store holds, by what they are called."""
     if store.location == "memory://":  # which has no SQL, and is gone after the import
         return Counter()
-    return Counter({noun: store.sql(statement)[1][0][0] or 0 for noun, statement in _COUNTS.items()})
+    try:
+        return Counter({noun: store.sql(statement)[1][0][0] or 0 for noun, statement in _COUNTS.items()})
+    except QueryError:  # another package's, which has no SQL
+        series = store.series([run.run_id for run in store.find_runs(RunQuery(visibility="all"))])
+        return Counter(
+            {
+                "spans": len(store.spans(SpanQuery())),
+                "log records": len(store.log_records()),
+                "metric points": sum(one.summary.count for found in series.values() for one in found),
+                "data points of instruments": len(store.instrument_points()),
+                "artifacts": len(store.artifacts(ArtifactQuery(role=None))),
+            }
+        )
 
 
 def _total_bytes(files: Iterable[str | os.PathLike[str] | IO[bytes]]) -> int | None:

@@ -8,13 +8,13 @@ a batch is in it once. Questions are answered from memory, which follows the log
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 from otel_experiments.codec.batch_text import MadePoints, dump_batch, load_batch
-from otel_experiments.errors import StoreClosedError, StoreDamagedError
+from otel_experiments.errors import QueryError, StoreClosedError, StoreDamagedError
 from otel_experiments.model.batch import SharedTrace, WriteBatch
 from otel_experiments.model.metric import PointBlock
 from otel_experiments.model.run import Run
@@ -22,6 +22,7 @@ from otel_experiments.model.span import Span
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.memory.contents import Contents, advanced
 from otel_experiments.store.memory.store import MemoryStore, take_batch
+from otel_experiments.store.protocol import Row
 from otel_experiments.store.semantics.edits import without_wanted
 
 _FIX: Final = "Mend the store, or tell its author; what is recorded waits in the journals"
@@ -82,6 +83,23 @@ class StoreBase(MemoryStore, ABC):
                     raise self._damaged(
                         f"add_entry says that there is an entry {number}, and read_entries gives none"
                     )
+
+    def sql(
+        self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()
+    ) -> tuple[list[str], list[Row]]:
+        """Refuse: entries have no tables.
+
+        Args:
+            statement: the SQL statement.
+            parameters: what its placeholders stand for.
+
+        Raises:
+            QueryError: always.
+        """
+        raise QueryError(
+            f"The store {self.location!r} knows no SQL, so {statement[:60]!r} (with {len(parameters)} parameters) cannot be run.\n"
+            "  Search it (runs, params, metrics), or bundle its runs and ask the file: otel-experiments bundle."
+        )
 
     def close(self, *, settles: bool = True) -> None:
         """Let go of all resources; safe to call twice. `settles` changes nothing: there is no file."""
