@@ -24,7 +24,7 @@ from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.process.file_mode import file_mode_of
 from otel_experiments.process.fork import need_in_children
-from otel_experiments.process.paths import is_folder
+from otel_experiments.process.paths import is_folder, is_there
 from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.record.base.current import active_runs, silent_runs
 from otel_experiments.record.base.offered_run import take_offered
@@ -276,10 +276,11 @@ class RecorderParts:
     def current_store(self) -> Store | None:
         """Return the store that is recorded into, up to date; None when there is none."""
         path = self.settings.store_path
-        if self.pipeline.is_inherited:  # a forked child reads what its parent records
-            from otel_experiments._opening import open_reader  # noqa: PLC0415 - only in children that read
+        is_child = self.pipeline.is_inherited
+        if is_child or not self.settings.enabled:  # what its parent records, or what has been recorded before
+            from otel_experiments._opening import open_reader  # noqa: PLC0415 - only where others record
 
-            return None if path is None else open_reader(path).store
+            return None if path is None or not (is_child or is_there(path)) else open_reader(path).store
         self.pipeline.store_now(timeout_s=self.settings.exit_timeout_s)
         if self.store is None and path is not None and is_folder(journal_directory(path)):
             return gather_journals(path, unpack=unpack_for(path))[0]

@@ -14,6 +14,7 @@ import otel_experiments as ox
 from otel_experiments._configure import active_store
 from otel_experiments.artifacts import lock
 from otel_experiments.errors import (
+    ArtifactNotFoundError,
     ArtifactError,
     NoActiveRunError,
     RecordingError,
@@ -260,6 +261,34 @@ def test_without_recording_nothing_is_kept(configure, tmp_path):
     with ox.start_run("r") as run:
         assert run.log_artifact(b"1", "a") == ""
         assert run.log_artifact(b"1", "a", wait=False).result() == ""
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_by_mode", [False, True])
+def test_without_recording_what_is_stored_is_read_as_ever(configure, tmp_path, is_by_mode):
+    """A program that is switched off still gets its data, and `ox.runs` the runs; that it used them is not recorded."""
+    store = tmp_path / "kept.db"
+    configure(store=store)
+    with ox.start_run("maker", experiment="e") as run:
+        run.log_artifact(b"1", "data")
+    if not is_by_mode:
+        configure(store=store, enabled=False)
+    with ox.init("e", mode="disabled" if is_by_mode else None) as run:
+        assert run.use_artifact("data:latest").read_text() == "1"
+        assert [one.name for one in ox.runs()] == ["maker"]
+        with pytest.raises(ArtifactNotFoundError):
+            run.use_artifact("nothing")
+
+    assert [one.name for one in ox.runs(store=store)] == ["maker"]
+    assert ox.artifact("e/data", store=store).used_by == []
+
+
+def test_without_recording_and_without_a_store_no_file_is_made_for_reading(configure, tmp_path):
+    """There is nothing to read, and looking for it makes nothing."""
+    configure(store=tmp_path / "none.db", enabled=False)
+    with ox.start_run("r") as run, pytest.raises(ArtifactNotFoundError):
+        run.use_artifact("data")
 
     assert list(tmp_path.iterdir()) == []
 
