@@ -18,7 +18,7 @@ from otel_experiments.query.series_view import SeriesView
 
 RUN_COLUMNS: Final = (
     "run_id", "experiment", "name", "state", "reason", "error_type", "created", "started", "ended",
-    "duration_s", *(one.name for one in fields(RunFacts)), "parent_run_id", "attempt",
+    "duration_s", *(one.name for one in fields(RunFacts)), "parent_run_id", "attempt", "note", "pinned", "archived", "removed",
 )  # fmt: skip
 SeriesStat = Literal[
     "last", "last_step", "min", "min_step", "max", "max_step", "mean", "best", "best_step", "count", "nan_count"
@@ -28,6 +28,7 @@ SERIES_STATS: Final[tuple[SeriesStat, ...]] = get_args(SeriesStat)
 
 _KINDS: Final[dict[str, Kind]] = {
     "created": "time", "started": "time", "ended": "time", "duration_s": "float", "attempt": "int",
+    "pinned": "time", "archived": "time", "removed": "time",
 }  # fmt: skip
 _STAT_KINDS: Final[dict[str, Kind]] = {"count": "int", "nan_count": "int"}
 _NAMESPACES: Final = ("tags", "params", "metrics")
@@ -50,6 +51,10 @@ def cells_of(run: RunView, stats: Sequence[SeriesStat] = SERIES_STATS) -> Iterat
         yield one.name, getattr(record, one.name)
     yield "parent_run_id", record.parent_run_id
     yield "attempt", record.attempt
+    yield "note", record.note
+    yield "pinned", record.pinned_ns
+    yield "archived", record.archived_ns
+    yield "removed", record.removed_ns
     for key, tag in run.tags.items():
         yield f"tags.{key}", tag
     for key, value in run.params.flat.items():

@@ -1,5 +1,7 @@
 """Runs, series, metrics and SQL as tables of pandas, polars and Arrow: right types, every digit."""
 
+import csv
+import io
 import math
 import sys
 from array import array
@@ -7,6 +9,7 @@ from array import array
 import pytest
 
 from otel_experiments._opening import open_reader
+from otel_experiments.edit.runs import RunEditor
 from otel_experiments.errors import MissingPackageError, QueryError
 from otel_experiments.model.batch import ParamSet, WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
@@ -14,6 +17,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, Points, SeriesKey
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.query import Reader, RunList
+from otel_experiments.query.export.text import runs_to_csv
 from otel_experiments.query.frames.columns import step_column
 from otel_experiments.store import open_store
 
@@ -153,6 +157,27 @@ def test_a_slice_of_runs_is_a_table_too(jobs_reader):
     assert repr(runs).startswith("RunList(5: live-e (")
     assert repr(runs).endswith("and 2 more)")
     assert repr(runs[:0]) == "RunList(0)"
+
+
+def test_what_was_edited_of_a_run_has_columns(store):
+    """The note and the marks of a run are in the table and the CSV, the marks as the time at which they were set."""
+    reader = reader_over(store, runs=2)
+    editor = RunEditor(store, clock=lambda: NOW_NS)
+    editor.note(["0" * 32], "**best**")
+    editor.mark(["0" * 32], "pinned", is_set=True)
+
+    rows = reader.runs(order="name").to_polars().select("note", "pinned", "archived", "removed").rows()
+    assert [(row[0], row[1] is not None, *row[2:]) for row in rows] == [
+        ("**best**", True, None, None),
+        (None, False, None, None),
+    ]
+    table = io.StringIO()
+    runs_to_csv(reader, reader.runs(order="name"), table)
+    header, first, second = csv.reader(io.StringIO(table.getvalue()))
+    of_first, of_second = dict(zip(header, first, strict=True)), dict(zip(header, second, strict=True))
+    assert of_first["note"] == "**best**"
+    assert of_first["pinned"].startswith("2023-11-14T")
+    assert [of_second[key] for key in ("note", "pinned", "archived", "removed")] == ["", "", "", ""]
 
 
 def test_no_runs_are_an_empty_table(store):
