@@ -22,8 +22,8 @@ class MediaKeeper(Protocol):
         """Tell whether it keeps such a value."""
         ...
 
-    def keep(self, name: str, value: object, step: float, phase: str | None) -> None:
-        """Keep a value at a step; whatever goes wrong is counted and told."""
+    def keep(self, name: str, value: object, step: float, phase: str | None, time_ns: int | None) -> None:
+        """Keep a value at a step, of a time (None: now); whatever goes wrong is counted and told."""
         ...
 
 
@@ -43,7 +43,9 @@ class OtherValues:
         """Tell whether a value that is no number is kept."""
         return self.keeper is not None and self.keeper.takes(value)
 
-    def keep(self, values: Mapping[Any, Any], step: float | None, phase: str | None) -> None:
+    def keep(
+        self, values: Mapping[Any, Any], step: float | None, phase: str | None, time_ns: int | None
+    ) -> None:
         """Keep values at a step, else each at the next step of its name, which steps of numbers and media count up."""
         if self.keeper is None:
             return
@@ -55,4 +57,5 @@ class OtherValues:
                 continue
             if step is not None:
                 self._keysets.reach_step(key, step)
-            self.keeper.keep(key.name, value, self._keysets.take_step(key) if step is None else step, phase)
+            at = self._keysets.take_step(key) if step is None else step
+            self.keeper.keep(key.name, value, at, phase, time_ns)

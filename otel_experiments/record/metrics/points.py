@@ -236,7 +236,7 @@ class PointRecorder:
                 self._defer(deferred, usable_step, phase, time_ns)
             if others:
                 at = step_of_numbers if usable_step is None else usable_step
-                self.others.keep(others, at, self._given.usable_phase(phase))
+                self.others.keep(others, at, self._given.usable_phase(phase), time_ns)
         except Exception as error:  # recording never raises into training code
             if is_interruption(error):
                 raise

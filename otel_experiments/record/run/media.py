@@ -6,6 +6,7 @@ be kept is told once for its name and counted, kind `media`; what is kept otherw
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -31,6 +32,16 @@ KIND: Final = "media"
 CHANGED: Final = "media value"
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a medium belongs: step, place in a list, phase, and when it was made (None: now)."""
+
+    step: float
+    index: int
+    phase: str | None
+    time_ns: int | None
+
+
 class MediaRecorder:
     """The part of a run that keeps media."""
 
@@ -44,8 +55,10 @@ class MediaRecorder:
 
         return listed_media(value) is not None
 
-    def keep(self, name: str, value: object, step: float, phase: str | None) -> None:
-        """Keep a value at a step, or each one of a list."""
+    def keep(
+        self, name: str, value: object, step: float, phase: str | None, time_ns: int | None = None
+    ) -> None:
+        """Keep a value at a step, or each one of a list; `time_ns` is when it was made, by default now."""
         with SignalsWait("otel_experiments.codec.media.encode", "otel_experiments.codec.media.media"):
             from otel_experiments.codec.media.encode import listed_media  # noqa: PLC0415 - as above
             from otel_experiments.codec.media.media import Media  # noqa: PLC0415 - as above
@@ -54,7 +67,7 @@ class MediaRecorder:
         with guard:
             for index, item in enumerate(listed_media(value) or ()):
                 if isinstance(item, Media):
-                    self._keep_one(name, item, (step, index), phase)
+                    self._keep_one(name, item, _Place(step, index, phase, time_ns))
                     continue
                 what = (
                     f"Item {index} of the list {shown(name)} is not kept: {type(item).__name__} is no medium"
@@ -65,7 +78,7 @@ class MediaRecorder:
                     name=name,
                 )
 
-    def _keep_one(self, name: str, media: Media, place: tuple[float, int], phase: str | None) -> None:
+    def _keep_one(self, name: str, media: Media, place: _Place) -> None:
         with SignalsWait("otel_experiments.codec.media.encode"):
             from otel_experiments.codec.media.encode import encode_media  # noqa: PLC0415 - as above
 
@@ -79,7 +92,7 @@ class MediaRecorder:
         try:
             encoded = encode_media(media, tell)
             if encoded is not None:
-                self._write(name, encoded, place, phase)
+                self._write(name, encoded, place)
         except MediaRefusedError as error:
             self._lost(name, media, error.why)
         except (ArtifactError, OSError, MemoryError) as error:
@@ -87,11 +100,10 @@ class MediaRecorder:
             why = str(reason_of(error)) if isinstance(error, OSError) and error.errno else text_of(error)
             self._lost(name, media, why)
 
-    def _write(self, name: str, encoded: Encoded, place: tuple[float, int], phase: str | None) -> None:
+    def _write(self, name: str, encoded: Encoded, place: _Place) -> None:
         core = self._core
-        step, index = place
         redactor = core.pipeline.redactor
-        metadata = {**encoded.metadata, MEDIA_PHASE: phase} if phase else encoded.metadata
+        metadata = {**encoded.metadata, MEDIA_PHASE: place.phase} if place.phase else encoded.metadata
         span = trace.get_current_span(core.context_here()).get_span_context()
 
         def describe(put: Put) -> ArtifactLogged:
@@ -100,14 +112,14 @@ class MediaRecorder:
                 experiment=core.experiment,
                 name=name,
                 digest=put.digest,
-                time_ns=core.stamp_ns(),
+                time_ns=core.stamp_ns() if place.time_ns is None else place.time_ns,
                 type=encoded.type,
                 role="media",
                 size_bytes=put.size_bytes,
                 file_name=encoded.data.name if isinstance(encoded.data, Path) else f"{name}{encoded.ending}",
                 media_type=encoded.media_type,
-                step=step,
-                index=index,
+                step=place.step,
+                index=place.index,
                 caption=redactor.text(encoded.caption),
                 metadata=metadata,
                 place=core.pipeline.settings.artifacts or "",

@@ -14,8 +14,8 @@ import otel_experiments as ox
 from otel_experiments._configure import active_store
 from otel_experiments.artifacts import lock
 from otel_experiments.errors import (
-    ArtifactNotFoundError,
     ArtifactError,
+    ArtifactNotFoundError,
     NoActiveRunError,
     RecordingError,
 )

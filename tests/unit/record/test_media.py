@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -55,6 +56,19 @@ def test_a_picture_is_read_back_by_its_step(recording):
     assert series.last.read().tolist() == (PIXELS + 1).tolist()
     assert [one.step for one in series] == [3, 7.5]
     assert item.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_picture_with_a_time_is_of_that_time(recording):
+    """`time=` says when a picture was made, as it does for the numbers of the call; without it that is now."""
+    made = datetime(2020, 1, 1, tzinfo=UTC)
+    with ox.start_run("r", experiment="e") as run:
+        run.log({"img": [ox.Image(PIXELS), ox.Image(PIXELS)], "loss": 1.0}, time=made)
+        run.log({"later": ox.Image(PIXELS)})
+
+    stored = ox.run("r")
+    assert [item.logged_ns for item in stored.media["img"]] == [1577836800 * 10**9] * 2
+    assert next(iter(stored.metrics["loss"].points())).time == made
+    assert stored.media["later"].last.logged_ns >= stored.created_ns
 
 
 def test_each_kind_of_media_is_kept(recording):
