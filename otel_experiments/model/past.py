@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_experiments.semconv import attributes as attr
@@ -33,13 +33,27 @@ class Past:
     """The attempts of a run and where they begin.
 
     `starts_ns` are when the latest attempts started, by time, the last of them attempt `attempt`; it is empty for a run that
-    has one. `rewinds` has, by attempt, the last step of earlier attempts that counts.
+    has one. `rewinds` has, by attempt, the last step of earlier attempts that counts. `before_ns` is when the first attempt
+    started that is left out of it; None where none is.
     """
 
     attempt: int = 1
     starts_ns: tuple[int, ...] = ()
     rewinds: Mapping[int, float] = field(default_factory=dict)
     fork: ForkPoint | None = None
+    before_ns: int | None = None
+
+    def until(self, time_ns: int) -> Past:
+        """Return the past as it was at a time: without the attempts that started later."""
+        count = max(1, bisect_right(self.starts_ns, time_ns))
+        later = self.starts_ns[count:]
+        if not later:
+            return self
+        attempt = self.attempt - len(later)
+        rewinds = {number: step for number, step in self.rewinds.items() if number <= attempt}
+        return replace(
+            self, attempt=attempt, starts_ns=self.starts_ns[:count], rewinds=rewinds, before_ns=later[0]
+        )
 
     def attempt_at(self, time_ns: int) -> int:
         """Return the attempt in which something was recorded."""

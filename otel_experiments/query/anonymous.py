@@ -74,9 +74,8 @@ class AnonymousStore:
             anonymizer.learn(run.record)
         self._real = {anonymizer.id(run.id): run.id for run in readable}
         # The state is computed from the owner, who is left out.
-        made = [replace(anonymizer.run(run.record), state=run.state) for run in readable]
-        self._by_id = {one.run_id: one for one in made}
-        self._runs = made[: len(runs)]
+        self._readable = [replace(anonymizer.run(run.record), state=run.state) for run in readable]
+        self._runs = self._readable[: len(runs)]
         self.liveness: Liveness = _AsStored(time.time_ns())
 
     @property
@@ -85,13 +84,9 @@ class AnonymousStore:
         return "<path>"
 
     def find_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> list[Run]:
-        """Return all runs that are shown, whatever is asked for: they were chosen before."""
-        del query, live_run_ids
-        return list(self._runs)
-
-    def get_run(self, run_id: str) -> Run | None:
-        """Return a run that is shown, or that one of them goes on from."""
-        return self._by_id.get(run_id)
+        """Return all runs that are shown, whatever is asked for: they were chosen before; for `present`, with their sources."""
+        del live_run_ids
+        return list(self._readable if query.visibility == "present" else self._runs)
 
     def params(self, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
         """Return the params of each run, without what says who and where."""

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from otel_experiments.model.metric import Band, Points, Series, Summary
 from otel_experiments.model.past import Past
@@ -29,22 +29,13 @@ if TYPE_CHECKING:
 _NOTHING = Points(array("d"), array("q"), array("d"))
 
 
-class HasMetrics(Protocol):
-    """A run that was read."""
-
-    @property
-    def metrics(self) -> MetricsView:
-        """Its series by name."""
-        ...
-
-
 def continued_metrics(
-    store: Store, label: str, own: Sequence[Series], past: Past, source: HasMetrics | None
+    store: Store, label: str, own: Sequence[Series], past: Past, source: MetricsView | None
 ) -> MetricsView:
-    """Return the series of a run that has a past; `source` is the run that it is a fork of, if that is there."""
+    """Return the series of a run that has a past; `source` has those of the run that it is a fork of, if that is there."""
     inherited: dict[SeriesKey, SeriesView] = {}
     if source is not None:
-        inherited = {_series_of(view).key: view for view in source.metrics.all(rank="all")}
+        inherited = {_series_of(view).key: view for view in source.all(rank="all")}
     views: dict[SeriesKey, ContinuedSeries] = {}
     for one in own:
         views[one.key] = ContinuedSeries(store, one, past, inherited.get(one.key), views)
@@ -110,7 +101,11 @@ class ContinuedSeries(SeriesView):
 
     @cached_property
     def _recorded(self) -> Points:
-        return self._store.points(self._series.run_id, self._series.key) if self._has_own else _NOTHING
+        if not self._has_own:
+            return _NOTHING
+        points = self._store.points(self._series.run_id, self._series.key)
+        before_ns = self._past.before_ns
+        return points if before_ns is None else _chosen(points, [ns < before_ns for ns in points.times_ns])
 
     @cached_property
     def _inherited(self) -> Points:

@@ -80,9 +80,9 @@ class RelatedRuns:
         return attempts_of(self._page.store, self._run, self.state)
 
     def _other(self, run_id: str) -> Self | None:
-        found = self._page.store.get_run(run_id)
-        return (
-            None
-            if found is None or run_id == self._run.run_id
-            else self._view(found, self._page.of([run_id]))
-        )
+        if run_id == self._run.run_id:
+            return None
+        # What is left of a purged run is no run to read: it has no points.
+        query = RunQuery(Comparison(RunField("run_id"), "==", run_id), visibility="present")
+        found = next((one for one in self._page.store.find_runs(query) if one.run_id == run_id), None)
+        return None if found is None else self._view(found, self._page.of([run_id]))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from otel_experiments._short_repr import short
 from otel_experiments.model.artifact import ArtifactQuery
-from otel_experiments.model.past import past_of
+from otel_experiments.model.past import Past, past_of
 from otel_experiments.model.run import ParamValue, Run, RunFacts, RunState
 from otel_experiments.model.search import (
     MetricField,
@@ -279,13 +279,19 @@ class RunView(OneRunEdits, GivenFacts, RelatedRuns):
     @cached_property
     def metrics(self) -> MetricsView:
         """The series by metric name, with their summaries; points are read when asked for."""
+        return self._metrics_of(past_of(self._run))
+
+    def _metrics_of(self, past: Past) -> MetricsView:
+        """Return the series with what counts of them in a past of the run: that of now, or an earlier one."""
         store, own = self._page.store, self._page.series.get(self.id, [])
-        past = past_of(self._run)
         if not past.starts_ns and past.fork is None:
             return MetricsView(store, self.short_id, own)
         from otel_experiments.query.continued import continued_metrics  # noqa: PLC0415 - few runs were resumed
 
-        return continued_metrics(store, self.short_id, own, past, self.forked_from)
+        source = self.forked_from
+        then = None if source is None else past_of(source.record).until(self.created_ns)
+        inherited = None if source is None or then is None else source._metrics_of(then)  # noqa: SLF001 - of this class
+        return continued_metrics(store, self.short_id, own, past, inherited)
 
     @property
     def spans(self) -> SpansView:

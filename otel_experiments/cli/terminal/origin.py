@@ -51,7 +51,12 @@ def origin_lines(run: RunView) -> Iterator[str]:
     if fork is not None:
         forked_from = run.forked_from
         name = "not in this store" if forked_from is None else clean(forked_from.name)
-        yield f"fork of run {fork.run_id} ({name}) at step {fork.step:g}"
+        lacks = (
+            "; the curves begin after it: the points up to there are that run's"
+            if forked_from is None
+            else ""
+        )
+        yield f"fork of run {fork.run_id} ({name}) at step {fork.step:g}{lacks}"
     for attempt in run.attempts[:-1][-_MOST_ATTEMPTS:]:
         reason = f": {clean(attempt.reason)}" if attempt.reason else ""
         yield f"attempt {attempt.number} {attempt.state}{reason}"

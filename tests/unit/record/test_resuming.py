@@ -5,6 +5,7 @@ import math
 import pytest
 
 import otel_experiments as ox
+from otel_experiments.cli.terminal.origin import origin_lines
 from otel_experiments.errors import (
     ConfigurationError,
     MetricNotFoundError,
@@ -404,3 +405,48 @@ def test_a_removed_run_of_a_key_is_named_by_the_key(recording):
         RunRemovedError, match=r"The run 'job' with key='job-17' .*\n.*restore .* another key"
     ):
         ox.start_run("job", key="job-17")
+
+
+def test_a_fork_keeps_what_it_began_with_when_its_source_goes_on(recording):
+    """A source that is resumed, rewound and logs other values later changes nothing in the curves of an earlier fork."""
+    base = a_run("base", steps=range(6))
+    with ox.fork("base", step=4, name="forked") as fork:
+        fork.log({"loss": 50.0}, step=5)
+    ox.fork("forked", step=5, name="of fork").finish()
+    with ox.start_run(resume=base.id, rewind_to=1) as again:
+        again.log({"loss": 900.0, "late": 1.0}, step=2)
+        again.log({"loss": 901.0}, step=3)
+
+    expected = [0, 1, 2, 3, 4, 50]
+    assert list(ox.run("forked").metrics["loss"].values) == expected
+    assert list(ox.run("of fork").metrics["loss"].values) == expected
+    assert ox.run("of fork").metrics["loss"].count == 6
+    assert list(ox.run("forked").metrics) == ["loss"]
+    assert list(ox.run("base").metrics["loss"].values) == [0, 1, 900, 901]
+
+
+def test_a_fork_of_a_later_attempt_has_that_attempt(recording):
+    """A fork made after its source was rewound begins with what counted then, and only what came later is left out."""
+    base = a_run("base", steps=range(4))
+    with ox.start_run(resume=base.id, rewind_to=1) as again:
+        again.log({"loss": 20.0}, step=2)
+    ox.fork("base", step=2, name="forked").finish()
+    ox.start_run(resume=base.id, rewind_to=0).finish()
+
+    assert list(ox.run("forked").metrics["loss"].values) == [0, 1, 20]
+    assert list(ox.run("base").metrics["loss"].values) == [0]
+
+
+def test_a_fork_of_a_purged_run_says_that_its_beginning_is_gone(recording):
+    """What is left of a purged run is no source: `forked_from` is None, and the fork has its own points."""
+    a_run("base")
+    with ox.fork("base", step=2, name="forked") as fork:
+        fork.log({"loss": 30.0}, step=3)
+    ox.run("base").delete(now=True)
+
+    forked = ox.run("forked")
+    assert (forked.forked_from, forked.fork_step) == (None, 2)
+    assert list(forked.metrics["loss"].values) == [30]
+    source = forked.record.resource["ml.run.fork.run.id"]
+    lacks = "the curves begin after it: the points up to there are that run's"
+    assert f"fork of run {source} (not in this store) at step 2; {lacks}" in list(origin_lines(forked))
