@@ -8,8 +8,10 @@ from otel_experiments.model.past import past_of
 from otel_experiments.model.search import Comparison, Order, RunField, RunQuery
 
 if TYPE_CHECKING:
+    from otel_experiments.model.past import Past
     from otel_experiments.model.run import Run, RunState
     from otel_experiments.query.attempts import Attempt
+    from otel_experiments.query.metrics_view import MetricsView
     from otel_experiments.query.run_page import RunPage
 
 _MOST_FORKS = 100
@@ -36,6 +38,18 @@ class RelatedRuns:
 
     def _view(self, run: Run, page: RunPage) -> Self:
         raise NotImplementedError
+
+    def _metrics_of(self, past: Past) -> MetricsView:
+        """Return the series with what counts of them in a past of the run: that of now, or an earlier one."""
+        raise NotImplementedError
+
+    @property
+    def _inherited(self) -> MetricsView | None:
+        """The series of the run that this one is a fork of, as they were when the fork was made."""
+        source = self.forked_from
+        if source is None:
+            return None
+        return source._metrics_of(past_of(source._run).until(self._run.created_ns))  # noqa: SLF001 - of this class
 
     @property
     def parent_id(self) -> str | None:

@@ -282,16 +282,12 @@ class RunView(OneRunEdits, GivenFacts, RelatedRuns):
         return self._metrics_of(past_of(self._run))
 
     def _metrics_of(self, past: Past) -> MetricsView:
-        """Return the series with what counts of them in a past of the run: that of now, or an earlier one."""
         store, own = self._page.store, self._page.series.get(self.id, [])
         if not past.starts_ns and past.fork is None:
             return MetricsView(store, self.short_id, own)
         from otel_experiments.query.continued import continued_metrics  # noqa: PLC0415 - few runs were resumed
 
-        source = self.forked_from
-        then = None if source is None else past_of(source.record).until(self.created_ns)
-        inherited = None if source is None or then is None else source._metrics_of(then)  # noqa: SLF001 - of this class
-        return continued_metrics(store, self.short_id, own, past, inherited)
+        return continued_metrics(store, self.short_id, own, past, self._inherited)
 
     @property
     def spans(self) -> SpansView:
@@ -348,8 +344,7 @@ class RunView(OneRunEdits, GivenFacts, RelatedRuns):
         """What the run logged that is no number, by name: pictures, tables, sounds; bytes are read when they are asked for."""
         from otel_experiments.query.media_view import MediaView  # noqa: PLC0415 - as above
 
-        past = past_of(self._run)
-        return MediaView(self._page.artifacts, self.id, past if past.starts_ns else None)
+        return MediaView(self._page.artifacts, self.id, past_of(self._run))
 
     @cached_property
     def used_artifacts(self) -> list[ArtifactView]:
