@@ -32,6 +32,7 @@ from otel_experiments.record.run.spec import ForkSource, ParentRun, RunSpec
 from otel_experiments.record.run.start import Before
 
 if TYPE_CHECKING:
+    from otel_experiments.model.batch import MetricDefinition
     from otel_experiments.query import Reader, RunView
     from otel_experiments.store import Store
 
@@ -149,7 +150,7 @@ class Relations:
             RunNotFoundError: there is none.
             AmbiguousRunError: there are several.
         """
-        return _before(self._reader(wanted, "resumed").only_run(wanted))
+        return self._before(self._reader(wanted, "resumed").only_run(wanted))
 
     def _forked(self, spec: RunSpec, fork_from: object) -> RunSpec:
         """Return what is given of a run with the run and step that it is a fork of: `NAME?step=200`.
@@ -170,7 +171,8 @@ class Relations:
         source = self._reader(wanted, "forked").run(wanted)
         if step is None:
             step = max((one.last_step for one in source.metrics.all(rank="all")), default=-1.0)
-        return replace(spec, fork=ForkSource(source.record, dict(source.params.flat), step))
+        fork = ForkSource(source.record, dict(source.params.flat), step, self._definitions_of(source))
+        return replace(spec, fork=fork)
 
     def _check_fork(self, known: model.Run, spec: RunSpec, fork_from: object) -> None:
         """Refuse to fork a run that goes on, unless it is that fork: the same program was started again.
@@ -290,7 +292,7 @@ class Relations:
         reader = Reader(store)
         if known.removed_ns is not None:
             raise RunRemovedError(run=known.name, run_id=run_id, store=reader.location, key=key)
-        return _before(reader.run(run_id))
+        return self._before(reader.run(run_id))
 
     def _crashed(self, experiment: str | None, name: str | None) -> Before | None:
         """Return the newest run of the experiment (and of that name), if it did not end well; None otherwise."""
@@ -303,7 +305,14 @@ class Relations:
         where = None if name is None else Comparison(RunField("name"), "==", name)
         found = Reader(store).runs(where, experiment=wanted, limit=1)
         is_meant = bool(found) and (found[0].state in _UNWELL or self._is_of_this_job(found[0].record))
-        return _before(found[0]) if is_meant else None
+        return self._before(found[0]) if is_meant else None
+
+    def _before(self, run: RunView) -> Before:
+        return Before(run.record, dict(run.params.flat), run.duration_s or 0.0, self._definitions_of(run))
+
+    def _definitions_of(self, run: RunView) -> list[MetricDefinition]:
+        store = self._find_store()
+        return [] if store is None else store.metric_definitions(run.id)
 
     def _is_of_this_job(self, known: model.Run) -> bool:
         return self._rank is not None and self._rank.has_begun(known)
@@ -333,10 +342,6 @@ def _rewound(spec: RunSpec, before: Before | None, rewind_to: object) -> RunSpec
             f"rewind_to={rewind_to!r} needs a run that goes on, and none does.\n  Pass resume=ID as well."
         )
     return replace(spec, rewind_to=step)
-
-
-def _before(run: RunView) -> Before:
-    return Before(run.record, dict(run.params.flat), run.duration_s or 0.0)
 
 
 def _number(given: object) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
@@ -38,6 +38,12 @@ class Definitions:
         self._run_id = run_id
         self._guard = guard
         self._known: dict[str, MetricDefinition] = {}
+
+    def know(self, stored: Iterable[MetricDefinition]) -> list[MetricDefinition]:
+        """Take in what was said before, of this run or of the one that it is a fork of; return it, as of this run."""
+        known = [replace(one, run_id=self._run_id) for one in stored]
+        self._known |= {one.pattern: one for one in known}
+        return known
 
     def make(self, pattern: Any, given: GivenDefinition) -> MetricDefinition:
         """Return how the metrics are to be read that `pattern` fits; what cannot be used is told.

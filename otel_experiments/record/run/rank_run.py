@@ -7,7 +7,7 @@ told; where it differs, rank 0 says so when the run ends, and readers show it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from functools import partial
 from typing import cast
@@ -16,6 +16,7 @@ from opentelemetry import trace
 
 from otel_experiments.journal import encode
 from otel_experiments.model import run as model
+from otel_experiments.model.batch import MetricDefinition
 from otel_experiments.model.rank_config import find_differences
 from otel_experiments.model.run import ParamValue, RunState
 from otel_experiments.process import lanes
@@ -147,12 +148,17 @@ def _facts_of(identity: RunIdentity) -> dict[str, ParamValue]:
 
 
 def join_as_rank(
-    pipeline: Pipeline, rank: Rank, identity: RunIdentity, *, known: Mapping[str, ParamValue]
+    pipeline: Pipeline,
+    rank: Rank,
+    identity: RunIdentity,
+    *,
+    known: Mapping[str, ParamValue],
+    definitions: Sequence[MetricDefinition],
 ) -> Run:
     """Return the run that rank 0 of this process's job starts, with a span of this rank's own under its root.
 
     `identity` is what this rank was given; it is kept where it differs from what rank 0 was given. `known` are the params
-    of a run that goes on.
+    of a run that goes on, `definitions` what it, or the run that this one is a fork of, has declared of metrics.
     """
     lanes.set_rank(rank.number)
     first_trace = trace.format_trace_id(pipeline.id_generator.generate_trace_id())
@@ -162,4 +168,5 @@ def join_as_rank(
     with core.guard:
         given.write_start()
     parts_of(core).recording.config.merge({**known, **identity.params})
+    parts_of(core).recording.go_on_with(definitions)
     return run

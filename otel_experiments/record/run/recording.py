@@ -10,6 +10,7 @@ from otel_experiments.codec.plain import plain_value
 from otel_experiments.codec.text import shown, text_of
 from otel_experiments.errors import ConfigurationError, InvalidNameError
 from otel_experiments.journal import encode
+from otel_experiments.model.batch import MetricDefinition
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.base.names import clean_name
 from otel_experiments.record.base.other_trackers import tell_unknown, tell_without_effect
@@ -78,8 +79,22 @@ class Recording:
             except InvalidNameError as error:
                 self._refuse_name(error)
                 return
-            core.keep(encode.encode_metric_definition(definition), "Metric definitions")
-            core.pipeline.run_events.write_definition(definition, core.stamp_ns())
+            self._write_definition(definition)
+
+    def _write_definition(self, definition: MetricDefinition) -> None:
+        core = self._core
+        core.keep(encode.encode_metric_definition(definition), "Metric definitions")
+        core.pipeline.run_events.write_definition(definition, core.stamp_ns())
+
+    def go_on_with(self, definitions: Iterable[MetricDefinition]) -> None:
+        """Add what this process declares to what earlier attempts have declared."""
+        self._definitions.know(definitions)
+
+    def inherit(self, definitions: Iterable[MetricDefinition]) -> None:
+        """Declare what the run has declared that this one is a fork of."""
+        with self._core.guard:
+            for definition in self._definitions.know(definitions):
+                self._write_definition(definition)
 
     def log_params(self, params: object) -> None:
         """Record params."""

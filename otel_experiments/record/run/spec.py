@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Final, get_args
 
 from otel_experiments.codec.plain import TEXT_CHANGED
 from otel_experiments.codec.text import clean_text, shown
 from otel_experiments.errors import ConfigurationError
+from otel_experiments.model.batch import MetricDefinition
 from otel_experiments.model.run import FACT_ATTRIBUTES, ParamValue, RunFacts
 from otel_experiments.model.run import Run as RunRecord
 from otel_experiments.record.base.settings import StepAxis
@@ -28,11 +29,15 @@ class ParentRun:
 
 @dataclass(frozen=True, slots=True)
 class ForkSource:
-    """The run that a new one goes on from, as it is stored, its params, and the last step of it that counts."""
+    """The run that a new one goes on from, as it is stored, its params, and the last step of it that counts.
+
+    `definitions` is how its metrics are to be read, and so those of the new run.
+    """
 
     record: RunRecord
     params: Mapping[str, ParamValue]
     step: float
+    definitions: Sequence[MetricDefinition] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

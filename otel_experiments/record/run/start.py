@@ -16,6 +16,7 @@ from otel_experiments.codec.text import clean_text, shown
 from otel_experiments.errors import ConfigurationError, RunInUseError
 from otel_experiments.journal.owner import FOREIGN_TIMEOUT_NS, current_owner, is_alive
 from otel_experiments.model import run as model
+from otel_experiments.model.batch import MetricDefinition
 from otel_experiments.model.past import ForkPoint, Past, past_of
 from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
@@ -104,11 +105,12 @@ def base_resource(settings: Settings) -> Resource:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """A run that is to go on, and its params, as they are stored."""
+    """A run that is to go on, its params and how its metrics are to be read, as they are stored."""
 
     record: model.Run
     params: Mapping[str, ParamValue]
     duration_s: float = 0.0
+    definitions: Sequence[MetricDefinition] = ()
 
 
 _NO_PAST: Final = Past()
@@ -159,7 +161,8 @@ def create_run(
     if rank is not None and rank.number:
         from otel_experiments.record.run.rank_run import join_as_rank  # noqa: PLC0415 - only in distributed jobs
 
-        run = join_as_rank(pipeline, rank, identity, known={} if before is None else before.params)
+        params, declared = {} if before is None else before.params, _declared(spec, before)
+        run = join_as_rank(pipeline, rank, identity, known=params, definitions=declared)
         _tell(pipeline, identity, changes)
         return run
     attributes = run_attributes(identity) | (rank.attributes if rank is not None else {})
@@ -176,21 +179,35 @@ def create_run(
     _tell(pipeline, identity, changes)
     if before is not None:
         parts.recording.config.merge({**before.params, **identity.params})
+        parts.recording.go_on_with(before.definitions)
     if pipeline.has_telemetry:
         adopt_global_providers()
     if rank is not None:
         lanes.set_rank(rank.number)
     exits.watch_process()
+    _begin(run, parts, cycle, spec, offered)
+    return run
+
+
+def _begin(run: Run, parts: RunParts, cycle: OwnLife, spec: RunSpec, offered: OfferedRun | None) -> None:
+    """Start a run, or only write it down; one that is a fork says of its metrics what its source said."""
     try:
         if spec.pending:
             cycle.announce()
-            return run
-        run.start(links=_links_of(offered))
-        parts.labels.give_note(spec.note)
+        else:
+            run.start(links=_links_of(offered))
+            parts.labels.give_note(spec.note)
+        parts.recording.inherit(() if spec.fork is None else spec.fork.definitions)
     except BaseException as error:
         parts.life.abandon(error)
         raise
-    return run
+
+
+def _declared(spec: RunSpec, before: Before | None) -> Sequence[MetricDefinition]:
+    """Return how the metrics were to be read of the run that goes on, or that the new one is a fork of."""
+    if before is not None and before.definitions:
+        return before.definitions
+    return () if spec.fork is None else spec.fork.definitions
 
 
 def _links_of(offered: OfferedRun | None) -> Sequence[trace.Link]:

@@ -33,6 +33,47 @@ def test_a_key_finds_the_run_that_was_started_with_it(recording):
     assert len(ox.runs()) == 1
 
 
+def test_a_later_attempt_adds_to_what_was_declared_of_a_metric(recording):
+    """What attempt 1 said of the direction and the x axis holds where attempt 2 declares something else."""
+    with ox.start_run("r") as run:
+        run.define_metric("score", direction="max", step_metric="epoch")
+        run.log({"score": 1.0, "epoch": 0})
+    with ox.start_run(resume="r") as run:
+        run.define_metric("score", summary="best")
+        run.log({"score": 0.2})
+
+    series = ox.run("r").metrics["score"]
+    assert (series.direction, series.step_metric, ox.run("r").summary["score"]) == (
+        "max",
+        "epoch",
+        {"best": 1.0},
+    )
+
+    with ox.start_run(resume="r") as run:
+        run.define_metric("score", hidden=True, overwrite=True)
+    series = ox.run("r").metrics["score"]
+    assert (series.direction, series.step_metric, series.is_hidden) == (None, "", True)
+
+
+def test_a_fork_reads_its_metrics_as_its_source_does(recording):
+    """Its metrics have the direction that was declared there, and it may declare more, also a fork of a fork."""
+    with ox.start_run("source") as run:
+        run.define_metric("a*", direction="max")
+        for step in range(5):
+            run.log({"acc": step / 10}, step=step)
+    with ox.fork("source", step=2, name="fork") as run:
+        run.log({"acc": 0.1})
+    with ox.fork("fork", step=1, name="second") as run:
+        run.define_metric("a*", summary="best")
+        run.log({"acc": 0.05}, step=2)
+
+    assert (ox.run("fork").metrics["acc"].direction, ox.run("fork").metrics["acc"].best) == ("max", 0.2)
+    assert (ox.run("second").metrics["acc"].direction, ox.run("second").summary["acc"]) == (
+        "max",
+        {"best": 0.1},
+    )
+
+
 def test_a_key_is_of_one_experiment(recording):
     """The same key in another experiment is another run; the id follows from both, on any host."""
     ids = [ox.start_run(experiment=name, key="job-17", parent=False).id for name in ("a", "b")]
