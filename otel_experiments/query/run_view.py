@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from functools import cached_property
 from itertools import groupby
@@ -30,6 +30,7 @@ from otel_experiments.query.record_lists import InstrumentPointList, LogRecordLi
 from otel_experiments.query.related_runs import RelatedRuns
 from otel_experiments.query.run_edits import OneRunEdits
 from otel_experiments.query.run_page import PAGE_SIZE, RunPage
+from otel_experiments.query.run_row import RunRow
 from otel_experiments.query.series_view import SeriesView
 from otel_experiments.semconv import attributes
 
@@ -47,31 +48,13 @@ if TYPE_CHECKING:
     from otel_experiments.query.spans_view import SpansView
     from otel_experiments.query.summary_view import SummaryView
 
-_ENVIRONMENT = (
-    attributes.SERVICE_NAME,
-    attributes.VCS_REPOSITORY_URL_FULL,
-    attributes.VCS_REF_HEAD_NAME,
-    attributes.VCS_REF_HEAD_REVISION,
-    attributes.PROCESS_RUNTIME_NAME,
-    attributes.PROCESS_RUNTIME_VERSION,
-    attributes.PROCESS_COMMAND,
-    attributes.PROCESS_COMMAND_ARGS,
-    attributes.PROCESS_WORKING_DIRECTORY,
-    attributes.PROCESS_PID,
-    attributes.HOST_NAME,
-    attributes.HOST_ARCH,
-    attributes.OS_TYPE,
-    attributes.OS_DESCRIPTION,
-)
-"""What of the resource tells where a run ran, in the order in which a person reads it."""
-
 
 def _number(series: SeriesView, stat: MetricStat) -> float | None:
     found: float | None = getattr(series, stat)
     return found
 
 
-class RunView(OneRunEdits, GivenFacts, RelatedRuns):
+class RunView(OneRunEdits, GivenFacts, RunRow, RelatedRuns):
     """One run, as it was when it was listed; ask the reader again for news. What edits it shows what holds afterwards."""
 
     def __init__(self, run: Run, page: RunPage) -> None:
@@ -111,55 +94,10 @@ class RunView(OneRunEdits, GivenFacts, RelatedRuns):
         page = self._page
         return RunView(self._run, page.of([self.id]))
 
-    @property
-    def id(self) -> str:
-        """The run id, which is the trace id of its root trace: 32 hex digits."""
-        return self._run.run_id
-
-    @property
-    def short_id(self) -> str:
-        """The first 8 digits of the id."""
-        return self._run.run_id[:8]
-
-    @property
-    def name(self) -> str:
-        """The run's name."""
-        return self._run.name
-
-    @property
-    def experiment(self) -> str:
-        """The name of the experiment."""
-        return self._run.experiment
-
     @cached_property
     def state(self) -> RunState:
         """The state as it was when the run was listed; LOST when its process is gone."""
         return self._page.liveness.state(self._run)
-
-    @property
-    def reason(self) -> str:
-        """Why it has this state: an exception's message, a signal's name; empty when there is nothing to say."""
-        return self._run.reason
-
-    @property
-    def error_type(self) -> str:
-        """The type of the exception that ended the run; empty when none did."""
-        return self._run.error_type
-
-    @property
-    def created_ns(self) -> int:
-        """When the run was made, in nanoseconds since the Unix epoch."""
-        return self._run.created_ns
-
-    @property
-    def started_ns(self) -> int | None:
-        """When it started to work; None before."""
-        return self._run.started_ns
-
-    @property
-    def ended_ns(self) -> int | None:
-        """When it ended; None before."""
-        return self._run.ended_ns
 
     @cached_property
     def duration_s(self) -> float | None:
@@ -221,16 +159,6 @@ class RunView(OneRunEdits, GivenFacts, RelatedRuns):
     def lost_count(self) -> int:
         """How many items were not recorded as they were given."""
         return sum(loss.count for loss in self.losses)
-
-    @property
-    def resource(self) -> Mapping[str, object]:
-        """Who made the telemetry, as OpenTelemetry's resource attributes."""
-        return self._run.resource
-
-    @property
-    def environment(self) -> dict[str, object]:
-        """Where it ran: what the resource tells of git, Python, the command, the host."""
-        return {key: self._run.resource[key] for key in _ENVIRONMENT if key in self._run.resource}
 
     @cached_property
     def snapshot(self) -> SnapshotView:
@@ -344,7 +272,8 @@ class RunView(OneRunEdits, GivenFacts, RelatedRuns):
         """What the run logged that is no number, by name: pictures, tables, sounds; bytes are read when they are asked for."""
         from otel_experiments.query.media_view import MediaView  # noqa: PLC0415 - as above
 
-        return MediaView(self._page.artifacts, self.id, past_of(self._run))
+        past = past_of(self._run)
+        return MediaView(self._page.artifacts, self.id, past if past.starts_ns else None)
 
     @cached_property
     def used_artifacts(self) -> list[ArtifactView]:
