@@ -20,7 +20,7 @@ from otel_experiments.model.search import SearchField, Visibility
 from otel_experiments.query import Reader, RunView
 from otel_experiments.query.json_values import json_line
 from otel_experiments.query.plain import plain_run
-from otel_experiments.query.search import parse_fields
+from otel_experiments.query.search.parser import parse_fields
 from otel_experiments.query.unsent import unsent_texts
 from otel_experiments.record.base.settings import Settings
 

@@ -11,7 +11,7 @@ from otel_experiments.query.point_order import NumpyPoints
 from otel_experiments.query.reader import Reader
 from otel_experiments.query.run_list import RunList
 from otel_experiments.query.run_view import RunView
-from otel_experiments.query.search import parse_order, parse_search
+from otel_experiments.query.search.parser import parse_order, parse_search
 from otel_experiments.query.series_view import SeriesView
 from otel_experiments.query.table import Table
 

@@ -29,13 +29,13 @@ from otel_experiments.query.artifact_source import ArtifactSource
 from otel_experiments.query.closest import closest
 from otel_experiments.query.edited import OpenForEdits, lender_of
 from otel_experiments.query.liveness import Liveness
-from otel_experiments.query.parent_search import with_parent_ids
 from otel_experiments.query.run_list import RunList
 from otel_experiments.query.run_page import PAGE_SIZE, RunPage
 from otel_experiments.query.run_search import as_typed, find_only_run, find_run
 from otel_experiments.query.run_view import RunView
-from otel_experiments.query.search import parse_order, parse_search
-from otel_experiments.query.search_text import fields_of
+from otel_experiments.query.search.parents import with_parent_ids
+from otel_experiments.query.search.parser import parse_order, parse_search
+from otel_experiments.query.search.text import fields_of
 from otel_experiments.query.table import Table
 from otel_experiments.store import Store
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.attachment import TelemetryGroup
     from otel_experiments.query.artifact_view import ArtifactView
     from otel_experiments.query.lineage import Lineage
-    from otel_experiments.query.search_told import SearchTeller
+    from otel_experiments.query.search.told import SearchTeller
     from otel_experiments.query.spans_view import SpansView
 
 _OF_BEST = frozenset({"best", "best_step"})
@@ -310,7 +310,7 @@ class Reader:
     @property
     def _teller(self) -> SearchTeller:
         """Return who tells of one search."""
-        from otel_experiments.query.search_told import SearchTeller  # noqa: PLC0415 - 2 ms that few need
+        from otel_experiments.query.search.told import SearchTeller  # noqa: PLC0415 - 2 ms that few need
 
         return SearchTeller(self._store)
 

@@ -13,7 +13,7 @@ from otel_experiments.model.run import RunState
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.query.closest import closest
 from otel_experiments.query.run_list import RunList
-from otel_experiments.query.search_told import guessed_direction
+from otel_experiments.query.search.told import guessed_direction
 from otel_experiments.sweeps.trial import describe
 
 if TYPE_CHECKING:

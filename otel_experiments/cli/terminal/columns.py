@@ -10,7 +10,7 @@ from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.model.search import MetricField, ParamField, RunField, SearchField, TagField
 from otel_experiments.query import RunView
 from otel_experiments.query.natural import natural_key
-from otel_experiments.query.search_value import TIME_FIELDS
+from otel_experiments.query.search.value import TIME_FIELDS
 
 MAX_CELL = 16
 """Characters of a chosen column; longer values are cut."""

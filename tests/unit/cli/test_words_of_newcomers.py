@@ -14,7 +14,7 @@ from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.query import Reader, parse_search
 from otel_experiments.query.natural import natural_key
-from otel_experiments.query.search_told import guessed_direction
+from otel_experiments.query.search.told import guessed_direction
 from otel_experiments.store import open_store
 
 

@@ -21,8 +21,14 @@ from otel_experiments.model.search import (
     RunField,
     TagField,
 )
-from otel_experiments.query.search import METRIC_STATS, RUN_FIELDS, parse_field, parse_order, parse_search
-from otel_experiments.query.search_text import fields_of, format_field, format_search
+from otel_experiments.query.search.parser import (
+    METRIC_STATS,
+    RUN_FIELDS,
+    parse_field,
+    parse_order,
+    parse_search,
+)
+from otel_experiments.query.search.text import fields_of, format_field, format_search
 
 LR = ParamField("lr")
 LOSS = MetricField("loss")

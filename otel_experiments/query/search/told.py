@@ -34,7 +34,7 @@ from otel_experiments.model.search import (
     TagField,
 )
 from otel_experiments.query.closest import closest
-from otel_experiments.query.search_text import fields_of, format_field
+from otel_experiments.query.search.text import fields_of, format_field
 from otel_experiments.store import Store
 from otel_experiments.store.reader_warning import warn_reader
 

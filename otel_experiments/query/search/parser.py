@@ -39,9 +39,9 @@ from otel_experiments.model.search import (
     TagField,
 )
 from otel_experiments.query.closest import closest
-from otel_experiments.query.search_source import Source
-from otel_experiments.query.search_text import format_field
-from otel_experiments.query.search_value import UnfitValueError, field_kind, fit_value
+from otel_experiments.query.search.source import Source
+from otel_experiments.query.search.text import format_field
+from otel_experiments.query.search.value import UnfitValueError, field_kind, fit_value
 
 RUN_FIELDS: tuple[str, ...] = get_args(RunFieldName)
 METRIC_STATS: tuple[str, ...] = get_args(MetricStat)
