@@ -23,8 +23,15 @@ MetricStat = Literal[
     "last", "min", "max", "mean", "best", "count", "nan_count",
     "first_step", "last_step", "min_step", "max_step", "best_step",
 ]  # fmt: skip
-ComparisonOperator = Literal["==", "!=", "<", "<=", ">", ">=", "in", "not in", "contains", "matches"]
-"""`contains`: substring of a string or element of a list. `matches`: Python regular expression, searched."""
+OrderingOperator = Literal["==", "!=", "<", "<=", ">", ">="]
+ComparisonOperator = Literal[
+    "==", "!=", "<", "<=", ">", ">=", "in", "not in", "contains", "startswith", "endswith", "matches",
+]  # fmt: skip
+"""`contains`: substring of a string or element of a list. `matches`: Python regular expression, searched.
+
+A tuple is the values of `in` and `not in`; with `==` and `!=` it is a list that is compared as a whole.
+"""
+ArithmeticOperator = Literal["+", "-", "*", "/"]
 
 Literal_ = str | bool | int | float | None
 SearchValue = Literal_ | tuple[Literal_, ...]
@@ -69,12 +76,33 @@ SearchField = RunField | ParamField | TagField | MetricField
 
 
 @dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """A number that is calculated of fields and numbers, as a float. Without one of its fields there is none; nor by zero."""
+
+    operator: ArithmeticOperator
+    left: Operand
+    right: Operand
+
+
+Operand = SearchField | Arithmetic | int | float
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """`field operator value`. Integers and floats compare as numbers; other type pairs never match."""
 
     field: SearchField
     operator: ComparisonOperator
     value: SearchValue
+
+
+@dataclass(frozen=True, slots=True)
+class Calculated:
+    """`left operator right`, numbers that are calculated. A run without one of the fields, and NaN, never match."""
+
+    left: Operand
+    operator: OrderingOperator
+    right: Operand
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +140,7 @@ class Not:
     operand: Expression
 
 
-Expression = Comparison | IsNan | Exists | And | Or | Not
+Expression = Comparison | Calculated | IsNan | Exists | And | Or | Not
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,15 @@ from otel_experiments.process.interruption import pass_on
 
 MAX_LENGTH = 100_000
 """Characters of an expression; a list of a thousand run ids fits several times."""
+MAX_DEPTH = 100
+"""Levels of nesting, far below where Python's own recursion would end."""
 
 _HABITS: tuple[tuple[str, str], ...] = (
     (r"&&", "Write and instead of &&."),
     (r"\|\|", "Write or instead of ||."),
     (r"<>", "Write != instead of <>."),
     (r"\b(AND|OR|NOT|IN|IS)\b", "Write and, or, not, in and is in lower case."),
-    (r"(?i)\blike\b", 'Write name.contains("text") or name.matches("regular expression") instead of LIKE.'),
+    (r"(?i)\blike\b", 'Write name.contains("text") or name.startswith("text") instead of LIKE.'),
     (r"(?<![=!<>:])=(?!=)", "Compare with == (two equals signs)."),
     (r"!(?!=)", "Write not instead of !."),
 )
@@ -73,6 +75,17 @@ class Source:
         return SearchSyntaxError(
             expression=self._shown, column=min(column, len(self._shown)), why=why, fix=fix
         )
+
+    def check_depth(self, node: ast.expr, depth: int) -> None:
+        """Let a node pass that is not nested too deep.
+
+        Raises:
+            SearchSyntaxError: it is.
+        """
+        if depth > MAX_DEPTH:
+            raise self.error(
+                f"The expression is nested deeper than {MAX_DEPTH} levels.", "Make it simpler.", node
+            )
 
     def _check_characters(self) -> None:
         if len(self._shown) > MAX_LENGTH:

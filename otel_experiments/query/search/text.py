@@ -10,12 +10,15 @@ from collections.abc import Iterator
 
 from otel_experiments.model.search import (
     And,
+    Arithmetic,
+    Calculated,
     Comparison,
     Exists,
     Expression,
     IsNan,
     MetricField,
     Not,
+    Operand,
     Or,
     ParamField,
     RunField,
@@ -45,10 +48,12 @@ def format_field(field: SearchField) -> str:
 def format_search(expression: Expression) -> str:  # noqa: PLR0911 (one return a shape)
     """Return the expression as the parser reads it."""
     match expression:
-        case Comparison(field, ("contains" | "matches") as operator, value):
+        case Comparison(field, ("contains" | "startswith" | "endswith" | "matches") as operator, value):
             return f"{format_field(field)}.{operator}({_literal(value)})"
         case Comparison(field, operator, value):
             return f"{format_field(field)} {operator} {_literal(value)}"
+        case Calculated(left, operator, right):
+            return f"{_operand(left)} {operator} {_operand(right)}"
         case IsNan(field):
             return f"isnan({format_field(field)})"
         case Exists(field):
@@ -72,6 +77,36 @@ def fields_of(expression: Expression | None) -> Iterator[SearchField]:
                 waiting.append(operand)
             case Comparison(field) | IsNan(field) | Exists(field):
                 yield field
+            case Calculated(left, _, right):
+                yield from operand_fields(left)
+                yield from operand_fields(right)
+
+
+def operand_fields(operand: Operand) -> Iterator[SearchField]:
+    """Yield every field of a calculation, repeated ones too."""
+    waiting = [operand]
+    while waiting:
+        match waiting.pop():
+            case Arithmetic(_, left, right):
+                waiting += [left, right]
+            case int() | float():
+                pass
+            case field:
+                yield field
+
+
+def _operand(operand: Operand) -> str:
+    match operand:
+        case Arithmetic(operator, left, right):
+            sides = [
+                f"({_operand(side)})" if isinstance(side, Arithmetic) else _operand(side)
+                for side in (left, right)
+            ]
+            return f"{sides[0]} {operator} {sides[1]}"
+        case int() | float():
+            return repr(operand)
+        case _:
+            return format_field(operand)
 
 
 def _inside(expression: Expression) -> str:

@@ -16,6 +16,8 @@ from otel_experiments.model.metric import Direction
 from otel_experiments.model.run import Run
 from otel_experiments.model.search import (
     And,
+    Arithmetic,
+    Calculated,
     Comparison,
     Exists,
     Expression,
@@ -23,6 +25,7 @@ from otel_experiments.model.search import (
     MetricField,
     MetricStat,
     Not,
+    Operand,
     Or,
     Order,
     ParamField,
@@ -82,8 +85,19 @@ class SearchTeller:
                 return type(expression)(tuple(map(self.expression, operands)))
             case Not(operand):
                 return Not(self.expression(operand))
+            case Calculated(left, operator, right):
+                return Calculated(self._operand(left), operator, self._operand(right))
             case _:
                 return expression
+
+    def _operand(self, operand: Operand) -> Operand:
+        match operand:
+            case Arithmetic(operator, left, right):
+                return Arithmetic(operator, self._operand(left), self._operand(right))
+            case int() | float():
+                return operand
+            case _:
+                return self.field(operand)
 
     def orders(self, orders: Sequence[Order]) -> tuple[Order, ...]:
         """Return the sort keys with a guess for each best value of a metric without a direction."""

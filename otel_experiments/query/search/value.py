@@ -28,6 +28,7 @@ from otel_experiments.query.closest import closest
 TIME_FIELDS = frozenset({"created", "started", "ended", "pinned", "archived", "removed"})
 NUMBER_FIELDS = TIME_FIELDS | {"duration", "attempt", "artifacts"}
 _ORDERING = frozenset({"<", "<=", ">", ">="})
+_OF_TEXT = frozenset({"contains", "startswith", "endswith", "matches"})
 _STATE_WORDS = {
     word: state
     for state, words in {
@@ -81,7 +82,8 @@ def fit_value(
         UnfitValueError: the comparison could never hold.
     """
     if isinstance(value, tuple):
-        if operator not in {"in", "not in"}:
+        is_list = operator in {"==", "!="} and field_kind(field) == "any"
+        if operator not in {"in", "not in"} and not is_list:
             raise UnfitValueError(
                 f"{shown} {operator} (...) compares with a list.",
                 f"Ask for one of several: {shown} in (1, 2)",
@@ -94,7 +96,7 @@ def _fit_one(field: SearchField, operator: ComparisonOperator, value: Literal_, 
     if isinstance(value, float) and math.isnan(value):
         raise UnfitValueError("Nothing compares with nan, not even nan.", f"Write isnan({shown})")
     kind = field_kind(field)
-    if operator in {"contains", "matches"}:
+    if operator in _OF_TEXT:
         return _fit_text_search(kind, operator, value, shown)
     if value is None and not (kind == "any" and operator in {"==", "!="}):
         raise UnfitValueError(f"{shown} never is None.", f"Ask whether it is there: exists({shown})")
@@ -139,6 +141,10 @@ def _fit_text_search(kind: FieldKind, operator: str, value: Literal_, shown: str
     if operator == "contains":
         if value is None or (kind == "text" and not isinstance(value, str)):
             raise UnfitValueError(f"{shown}.contains() looks for text, not {value!r}.", "Put it in quotes.")
+        return value
+    if operator != "matches":
+        if not isinstance(value, str):
+            raise UnfitValueError(f"{shown}.{operator}() looks for text, not {value!r}.", "Put it in quotes.")
         return value
     if not isinstance(value, str):
         raise UnfitValueError(f"{shown}.matches() takes a regular expression, not {value!r}.", "Quote it.")

@@ -12,6 +12,7 @@ contract suite compares the two on random expressions.
 from __future__ import annotations
 
 import math
+import operator as operator_of
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -23,6 +24,9 @@ from otel_experiments.model.metric import Summary
 from otel_experiments.model.run import ParamValue, Run
 from otel_experiments.model.search import (
     And,
+    Arithmetic,
+    ArithmeticOperator,
+    Calculated,
     Comparison,
     Exists,
     Expression,
@@ -30,6 +34,7 @@ from otel_experiments.model.search import (
     Literal_,
     MetricStat,
     Not,
+    Operand,
     Or,
     RunField,
     RunFieldName,
@@ -49,9 +54,13 @@ MISSING: Final = Missing()
 Lookup = Callable[[SearchField], FoundValue | Missing]
 _Ordered = TypeVar("_Ordered", str, float)
 _INT64: Final = 2**63
+_ARITHMETIC: Final[Mapping[ArithmeticOperator, Callable[[float, float], float]]] = {
+    "+": operator_of.add, "-": operator_of.sub, "*": operator_of.mul, "/": operator_of.truediv,
+}  # fmt: skip
+_WITH_LISTS: Final = frozenset({"in", "not in", "==", "!="})
 
 
-def matches(expression: Expression, lookup: Lookup) -> bool:
+def matches(expression: Expression, lookup: Lookup) -> bool:  # noqa: PLR0911 - one return a shape
     """Return whether the run whose fields `lookup` finds satisfies the expression."""
     match expression:
         case And(operands):
@@ -69,6 +78,34 @@ def matches(expression: Expression, lookup: Lookup) -> bool:
             return isinstance(found, float) and math.isnan(found)
         case Comparison():
             return _compare(expression, lookup(expression.field))
+        case Calculated(left, operator, right):
+            return _holds(calculate(left, lookup), operator, calculate(right, lookup))
+
+
+def _holds(left: float | None, operator: str, right: float | None) -> bool:
+    if left is None or right is None:
+        return False
+    if operator in {"==", "!="}:
+        return (left == right) == (operator == "==")
+    return _is_ordered(operator, left, right)
+
+
+def calculate(operand: Operand, lookup: Lookup) -> float | None:
+    """Return the number, as a float; None where a field has none, for NaN, and for a division by zero."""
+    match operand:
+        case Arithmetic(operator, left, right):
+            sides = [calculate(side, lookup) for side in (left, right)]
+            if sides[0] is None or sides[1] is None or (operator == "/" and sides[1] == 0):
+                return None
+            found = _ARITHMETIC[operator](sides[0], sides[1])
+            return None if math.isnan(found) else found
+        case int() | float():
+            return float(comparable(operand))
+        case field:
+            value = lookup(field)
+            if isinstance(value, Missing) or kind_of(value) != "number" or _is_nan(value):
+                return None
+            return float(comparable(value)) if isinstance(value, int | float) else None
 
 
 def check(expression: Expression) -> None:
@@ -84,13 +121,16 @@ def check(expression: Expression) -> None:
         case Not(operand):
             check(operand)
         case Comparison(operator=operator, value=value):
-            if isinstance(value, tuple) != (operator in {"in", "not in"}):
+            is_wrong = (
+                operator not in _WITH_LISTS if isinstance(value, tuple) else operator in {"in", "not in"}
+            )
+            if is_wrong:
                 raise QueryError(
-                    f"{operator!r} cannot compare with {value!r}.\n  Lists go with 'in' and 'not in', single values with the others."
+                    f"{operator!r} cannot compare with {value!r}.\n  Lists go with 'in', 'not in', '==' and '!=', single values with all but the first two."
                 )
             if operator == "matches":
                 _check_pattern(value)
-        case Exists() | IsNan():
+        case Exists() | IsNan() | Calculated():
             return
 
 
@@ -143,11 +183,13 @@ def _compare(comparison: Comparison, found: FoundValue | Missing) -> bool:  # no
     if isinstance(found, Missing) or _is_nan(found):
         return False
     if isinstance(wanted, tuple):
+        if operator in {"==", "!="}:
+            return isinstance(found, list | tuple) and _is_same_list(found, wanted) == (operator == "==")
         return _is_among(found, wanted, is_negated=operator == "not in")
     if operator == "contains":
         return _contains(found, wanted)
-    if operator == "matches":
-        return isinstance(found, str) and isinstance(wanted, str) and search_pattern(wanted, found)
+    if operator in {"startswith", "endswith", "matches"}:
+        return isinstance(found, str) and isinstance(wanted, str) and _fits(found, operator, wanted)
     if kind_of(found) != kind_of(wanted) or _is_nan(wanted) or kind_of(found) == "list":
         return False
     if operator in {"==", "!="}:
@@ -171,6 +213,16 @@ def _is_among(found: FoundValue, wanted: Sequence[Literal_], *, is_negated: bool
     alike = [one for one in wanted if kind_of(one) == kind_of(found) and not _is_nan(one)]
     is_found = any(_is_equal(found, one) for one in alike)
     return bool(alike) and not is_found if is_negated else is_found
+
+
+def _is_same_list(found: Sequence[object], wanted: Sequence[object]) -> bool:
+    return len(found) == len(wanted) and all(map(_is_equal, found, wanted))
+
+
+def _fits(found: str, operator: str, wanted: str) -> bool:
+    if operator == "startswith":
+        return found.startswith(wanted)
+    return found.endswith(wanted) if operator == "endswith" else search_pattern(wanted, found)
 
 
 def _contains(found: FoundValue, wanted: Literal_) -> bool:
@@ -207,6 +259,16 @@ def json_list_contains(value_json: bytes, wanted_json: str) -> bool:
         return False  # reading the row itself warns
     wanted = load_value(wanted_json)
     return isinstance(elements, list) and any(_is_equal(element, wanted) for element in elements)
+
+
+def json_list_is(value_json: bytes, wanted_json: str) -> bool | None:
+    """Return whether the stored list equals the stored value. SQLite calls it as `ox_list_is`; NULL: neither can be said."""
+    try:
+        elements = load_value(value_json.decode())
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None  # reading the row itself warns
+    wanted = load_value(wanted_json)
+    return isinstance(elements, list) and isinstance(wanted, list) and _is_same_list(elements, wanted)
 
 
 def json_attribute_is(attributes_json: bytes, key: str, wanted_json: str) -> bool:

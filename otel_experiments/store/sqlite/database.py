@@ -27,7 +27,12 @@ from otel_experiments.errors import (
 from otel_experiments.process import held_files
 from otel_experiments.process.paths import is_there
 from otel_experiments.store.filesystem import file_id, file_is_gone
-from otel_experiments.store.semantics.search import json_attribute_is, json_list_contains, search_pattern
+from otel_experiments.store.semantics.search import (
+    json_attribute_is,
+    json_list_contains,
+    json_list_is,
+    search_pattern,
+)
 from otel_experiments.store.sqlite.application import read_owner
 from otel_experiments.store.sqlite.bundle_format import BUNDLE_APPLICATION_ID
 from otel_experiments.store.sqlite.fork import close_inherited, survive_forks
@@ -295,6 +300,7 @@ class Database:
         )
         connection.create_function("regexp", 2, search_pattern, deterministic=True)
         connection.create_function("ox_list_contains", 2, json_list_contains, deterministic=True)
+        connection.create_function("ox_list_is", 2, json_list_is, deterministic=True)
         connection.create_function("ox_attribute_is", 3, json_attribute_is, deterministic=True)
         return connection
 

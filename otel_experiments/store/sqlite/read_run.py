@@ -15,6 +15,7 @@ from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.semantics.run import StoredRun
 from otel_experiments.store.semantics.search import check
 from otel_experiments.store.sqlite.run_columns import RUN_COLUMNS, mended, run_of
+from otel_experiments.store.sqlite.run_places import RunPlaces
 from otel_experiments.store.sqlite.schema import LARGEST_INTEGER
 from otel_experiments.store.sqlite.search import Bound, Statement
 from otel_experiments.store.sqlite.unreadable import (
@@ -279,4 +280,4 @@ def _statement(query: RunQuery, live_run_ids: frozenset[str] | None) -> Statemen
     if query.where is not None:
         check(query.where)
     live = None if live_run_ids is None else json.dumps(sorted(live_run_ids))
-    return Statement(live_run_ids=live)
+    return Statement(RunPlaces(live))

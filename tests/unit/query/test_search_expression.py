@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from otel_experiments.errors import SearchSyntaxError
 from otel_experiments.model.search import (
     And,
+    Arithmetic,
+    Calculated,
     Comparison,
     Exists,
     IsNan,
@@ -21,13 +23,8 @@ from otel_experiments.model.search import (
     RunField,
     TagField,
 )
-from otel_experiments.query.search.parser import (
-    METRIC_STATS,
-    RUN_FIELDS,
-    parse_field,
-    parse_order,
-    parse_search,
-)
+from otel_experiments.query.search.parser import parse_field, parse_order, parse_search
+from otel_experiments.query.search.runs import METRIC_STATS, RUN_FIELDS
 from otel_experiments.query.search.text import fields_of, format_field, format_search
 
 LR = ParamField("lr")
@@ -74,6 +71,25 @@ NAME = RunField("name")
         ('"x" in name', Comparison(NAME, "contains", "x")),
         ('"x" not in name', And((Exists(NAME), Not(Comparison(NAME, "contains", "x"))))),
         ("64 in params.layers", Comparison(ParamField("layers"), "contains", 64)),
+        ('name.startswith("mlp")', Comparison(NAME, "startswith", "mlp")),
+        ('params.opt.endswith("w")', Comparison(ParamField("opt"), "endswith", "w")),
+        ('tags.contains("prod")', Exists(TagField("prod"))),
+        ("params.layers == [64, 64]", Comparison(ParamField("layers"), "==", (64, 64))),
+        ("params.layers != ()", Comparison(ParamField("layers"), "!=", ())),
+        (
+            "metrics.val_loss.last - metrics.loss.last > 0.1",
+            Calculated(Arithmetic("-", MetricField("val_loss"), LOSS), ">", 0.1),
+        ),
+        ("duration / 60 < 5", Calculated(Arithmetic("/", RunField("duration"), 60), "<", 5)),
+        ("5 > duration / 60", Calculated(5, ">", Arithmetic("/", RunField("duration"), 60))),
+        ("-metrics.loss > +params.lr", Calculated(Arithmetic("*", -1, LOSS), ">", LR)),
+        ("metrics.loss < metrics.val_loss", Calculated(LOSS, "<", MetricField("val_loss"))),
+        (
+            "params.lr * (2 + params.k) == 1e-3 * 2",
+            Calculated(Arithmetic("*", LR, Arithmetic("+", 2, ParamField("k"))), "==", 2e-3),
+        ),
+        ("duration < 2 * 60 * 60", Comparison(RunField("duration"), "<", 7200)),
+        ("params.n == 9223372036854775807 + 1", Comparison(ParamField("n"), "==", float(2**63))),
         (r'name.matches(r"^a\d+$")', Comparison(NAME, "matches", r"^a\d+$")),
         (r'name.matches("^a\d+$")', Comparison(NAME, "matches", r"^a\d+$")),
         ('state in ("failed", "lost")', Comparison(STATE, "in", ("failed", "lost"))),
@@ -133,8 +149,27 @@ def test_dates_become_seconds_and_are_local_without_an_offset(text, seconds):
         ("metrics.val/acc.max > 1", 0, 'metrics["val/acc"].max'),
         ("val/acc > 1", 0, 'metrics["val/acc"] or params["val/acc"]'),
         ("params.a/b.max > 1", 0, 'params["a/b.max"]'),
-        ("params.lr * 2 > 1", 0, "no calculations"),
-        ("1 + lr > 2", 0, "no calculations"),
+        ("1 + lr > 2", 4, "params.lr"),
+        ("metrics.a % 2 == 1", 0, "There are: + - * and /"),
+        ("metrics.a - 'x' > 1", 12, "no number"),
+        ("metrics.a - nan > 1", 12, "isnan"),
+        ("metrics.a - (1, 2) > 1", 12, "A list"),
+        ("metrics.a - name > 1", 12, "is text"),
+        ("metrics.a - 1", 0, "alone is not a condition"),
+        ("exists(metrics.a - 1)", 7, "A calculation is not a field"),
+        ("metrics.a < 1 / 0", 12, "no number"),
+        ("metrics.a < 'x' * 2", 12, "Only numbers"),
+        (" + ".join(f"metrics.m{i}" for i in range(17)) + " > 1", 0, "more than 16 fields"),
+        ("metrics.a" + " + 1" * 150 + " > 1", 0, "nested deeper"),
+        ("metrics.a > " + "1 + " * 150 + "1", 12, "nested deeper"),
+        ("params.a < [1, 2]", 11, "compares with a list"),
+        ("params.a == [[1]]", 13, "a value is expected"),
+        ("tags.a == ['x']", 10, "compares with a list"),
+        ("name.startswith(1)", 16, "looks for text"),
+        ("metrics.a.startswith('x')", 21, "has no .startswith()"),
+        ("name.startwith('x')", 0, "Did you mean startswith?"),
+        ("tags.contains(prod)", 14, "Put it in quotes"),
+        ("tags.contains('')", 0, "not empty"),
         ("params.lambda > 1", 7, 'params["lambda"]'),
         ("params.lr = 1", 10, "=="),
         ("params.lr = 'a=b'", 10, "=="),
@@ -147,7 +182,7 @@ def test_dates_become_seconds_and_are_local_without_an_offset(text, seconds):
         ("(params.a == 1) & (params.b == 2)", 1, "and"),
         ("params.lr", 0, "exists(params.lr)"),
         ("0.5", 0, "not a condition"),
-        ("params.a < params.b", 11, "Two fields"),
+        ("tags.a == tags.b", 0, "is text"),
         ("1 < 2", 0, "Two values"),
         ("metrics.loss == nan", 16, "isnan(metrics.loss)"),
         ("metrics.loss > 'x'", 15, "is a number"),
@@ -261,13 +296,23 @@ fields = number_fields | text_fields | param_fields
 orderings = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
 memberships = st.sampled_from(["in", "not in"])
 scalars = numbers | texts
+signs = st.sampled_from(["+", "-", "*", "/"])
+calculations = st.recursive(
+    st.builds(Arithmetic, signs, number_fields | param_fields, number_fields | numbers),
+    lambda inner: st.builds(Arithmetic, signs, inner | numbers, inner),
+    max_leaves=4,
+)
 conditions = (
     st.builds(Comparison, number_fields, orderings, numbers)
     | st.builds(Comparison, text_fields, orderings, texts)
     | st.builds(Comparison, param_fields, orderings, scalars)
     | st.builds(Comparison, param_fields, st.sampled_from(["==", "!="]), st.booleans() | st.none())
     | st.builds(Comparison, param_fields, memberships, st.lists(scalars, max_size=3).map(tuple))
-    | st.builds(Comparison, text_fields, st.just("contains"), texts)
+    | st.builds(
+        Comparison, param_fields, st.sampled_from(["==", "!="]), st.lists(scalars, max_size=3).map(tuple)
+    )
+    | st.builds(Comparison, text_fields, st.sampled_from(["contains", "startswith", "endswith"]), texts)
+    | st.builds(Calculated, calculations, orderings, calculations | numbers)
     | st.builds(Comparison, text_fields, st.just("matches"), st.sampled_from(["^a.*", r"\bx\b", "[ü]"]))
     | st.builds(IsNan, number_fields)
     | st.builds(Exists, fields)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_experiments.query.search.parser import METRIC_STATS, RUN_FIELDS, parse_order, parse_search
+from otel_experiments.query.search.parser import parse_order, parse_search
+from otel_experiments.query.search.runs import METRIC_STATS, RUN_FIELDS
 
 TEXT = (Path(__file__).parents[3] / "docs" / "reference" / "search.md").read_text(encoding="utf-8")
 TABLE = TEXT.split("## What can be asked")[1].split("Numbers of a metric")[0]

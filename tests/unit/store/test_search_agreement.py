@@ -22,6 +22,8 @@ from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.search import (
     And,
+    Arithmetic,
+    Calculated,
     Comparison,
     Exists,
     Expression,
@@ -53,7 +55,7 @@ SPECIAL_NUMBERS = [0, 1, -1, 2**53 + 1, 2**63, -(2**70), 0.5, 1.0, -0.0, 1e-9, m
 numbers = st.sampled_from(SPECIAL_NUMBERS) | st.integers(-3, 3) | st.floats(-3, 3, width=16)
 texts = st.sampled_from(["", "a", "b", "ab", "A", "1", "lost", "running", "ä", "\U0001f9ea", "a\0b"])
 scalars = st.one_of(numbers, texts, st.booleans(), st.none())
-values = scalars | st.lists(scalars, max_size=3)
+values = scalars | st.lists(scalars, max_size=2)
 keys = st.sampled_from(["p", "q.r", "missing"])
 names = st.sampled_from(["loss", "val/acc", "missing"])
 phases = st.sampled_from([None, "", "train", "val"])
@@ -66,13 +68,27 @@ fields: st.SearchStrategy[SearchField] = st.one_of(
     st.builds(MetricField, names, st.sampled_from(STATS), phases),
 )
 comparisons = st.one_of(
-    st.builds(Comparison, fields, st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "contains"]), scalars),
     st.builds(
-        Comparison, fields, st.sampled_from(["in", "not in"]), st.lists(scalars, max_size=3).map(tuple)
+        Comparison,
+        fields,
+        st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "contains", "startswith", "endswith"]),
+        scalars,
+    ),
+    st.builds(
+        Comparison,
+        fields,
+        st.sampled_from(["in", "not in", "==", "!="]),
+        st.lists(scalars, max_size=3).map(tuple),
     ),
     st.builds(Comparison, fields, st.just("matches"), st.sampled_from(["", "^a", "[ab]$", "."])),
 )
-leaves = comparisons | st.builds(IsNan, fields) | st.builds(Exists, fields)
+operands = st.recursive(
+    fields | numbers.filter(lambda number: not math.isnan(number)),
+    lambda inner: st.builds(Arithmetic, st.sampled_from(["+", "-", "*", "/"]), inner, inner),
+    max_leaves=4,
+)
+calculated = st.builds(Calculated, operands, st.sampled_from(["==", "!=", "<", "<=", ">", ">="]), operands)
+leaves = comparisons | calculated | st.builds(IsNan, fields) | st.builds(Exists, fields)
 expressions: st.SearchStrategy[Expression] = st.recursive(
     leaves,
     lambda inner: st.one_of(

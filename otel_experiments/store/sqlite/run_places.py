@@ -1,0 +1,211 @@
+"""Where the fields of runs are in the documented schema.
+
+A condition on a param, tag or metric becomes `run_id in (select ...)` over an index that leads with the key, so
+that SQLite reads one narrow stretch of it, however many params and metrics the runs have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from otel_experiments.model.search import (
+    MetricField,
+    MetricStat,
+    ParamField,
+    RunField,
+    SearchField,
+    SummaryField,
+    TagField,
+)
+from otel_experiments.store.sqlite.run_columns import COLUMNS
+from otel_experiments.store.sqlite.search import TRUE, Binder, Place
+
+_DURATION: Final = "max(0, coalesce(ended_ns, paused_ns, heartbeat_ns) - started_ns - paused_total_ns) / 1e9"
+_TEXT_COLUMNS: Final = {
+    column.field: f"runs.{column.name}"
+    for column in COLUMNS
+    if column.kind == "text" and "." not in column.field
+}
+# Index: artifacts_by_run.
+_ARTIFACTS: Final = """
+    select count(distinct experiment || char(0) || name || char(0) || digest) from artifacts
+    where artifacts.run_id = runs.run_id and role = 'artifact'
+"""
+_NUMBER_COLUMNS: Final = {
+    "created": "runs.created_ns / 1e9", "started": "runs.started_ns / 1e9", "ended": "runs.ended_ns / 1e9",
+    "duration": _DURATION, "attempt": "runs.attempt", "artifacts": _ARTIFACTS, "pinned": "runs.pinned_ns / 1e9",
+    "archived": "runs.archived_ns / 1e9", "removed": "runs.removed_ns / 1e9",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Stat:
+    """How a metric's number is read: `exists` tells the missing from the NaN, which is NULL."""
+
+    expression: str
+    exists: str = TRUE
+
+
+_PLACE: Final = "case rank when 0 then phase else phase || char(0) || printf('%010d', rank) end"
+"""Sorts the series of one name as their keys do: by phase, and in a phase by rank."""
+_HAS_BEST: Final = "direction is not null"
+_BEST: Final = "(case direction when 'min' then minimum when 'max' then maximum end)"
+_STATS: Final[dict[MetricStat, _Stat]] = {
+    "last": _Stat("last"),
+    "min": _Stat("minimum"),
+    "max": _Stat("maximum"),
+    "mean": _Stat("(case when finite_count > 0 then finite_sum / finite_count end)"),
+    "best": _Stat(_BEST, _HAS_BEST),
+    "count": _Stat("count"),
+    "nan_count": _Stat("nan_count"),
+    "first_step": _Stat("first_step"),
+    "last_step": _Stat("last_step"),
+    "min_step": _Stat("minimum_step", "minimum is not null"),
+    "max_step": _Stat("maximum_step", "maximum is not null"),
+    "best_step": _Stat(
+        "(case direction when 'min' then minimum_step when 'max' then maximum_step end)",
+        f"{_HAS_BEST} and {_BEST} is not null",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlaces:
+    """The fields of runs.
+
+    Attributes:
+        live_run_ids: JSON array of the runs known to be alive; None: no run is known to be gone.
+    """
+
+    live_run_ids: str | None = None
+    table: str = "runs"
+    key: str = "runs.run_id"
+
+    def of(self, wanted: SearchField, binder: Binder) -> Place:
+        """Return where a field of runs is."""
+        match wanted:
+            case RunField(name) if name in _NUMBER_COLUMNS:
+                column = f"({_NUMBER_COLUMNS[name]})"
+                return Place(f"{column} is not null", number=column)
+            case RunField(name):
+                column = self._text_column(name, binder)
+                is_there = TRUE if name == "state" else f"ifnull({column} <> '', 0)"
+                return Place(is_there, text=column)
+            case TagField(key):
+                within = _within(f"tags where key = {binder.bind(key)}")
+                return Place(within("value is not null"), within, text="value")  # a removed tag is NULL
+            case ParamField():
+                return _param(wanted, binder)
+            case MetricField():
+                return _metric(wanted, binder)
+
+    def sorted_by(self, wanted: SearchField, alias: str, binder: Binder) -> tuple[list[str], str]:
+        """Return the columns that a field sorts by, and the join that they need."""
+        match wanted:
+            case RunField(name):
+                if name in _NUMBER_COLUMNS:
+                    return [f"({_NUMBER_COLUMNS[name]})"], ""
+                return [f"nullif({self._text_column(name, binder)}, '')"], ""
+            case TagField(key):
+                bound = binder.bind(key)
+                return [f"nullif({alias}.value, '')"], (
+                    f"left join tags {alias} on {alias}.run_id = runs.run_id and {alias}.key = {bound}"
+                )
+            case ParamField(key):
+                bound = binder.bind(key)
+                kind = (
+                    f"(case when {alias}.value_bool is not null then 0 when {alias}.value_number is not null then 1 "
+                    f"when {alias}.value_text <> '' then 2 end)"
+                )
+                value = f"coalesce({alias}.value_bool, {alias}.value_number, nullif({alias}.value_text, ''))"
+                return [kind, value], (
+                    f"left join {_table(wanted)} {alias} on {alias}.run_id = runs.run_id and {alias}.key = {bound}"
+                )
+            case MetricField(stat=stat):
+                source = _series(wanted, f"{_STATS[stat].expression} as found", binder)
+                return [f"{alias}.found"], f"left join ({source}) {alias} on {alias}.run_id = runs.run_id"
+
+    def ties(self) -> tuple[str, ...]:
+        """Return that of equal runs the newest comes first."""
+        return ("runs.created_ns desc", "runs.run_id")
+
+    def _text_column(self, name: str, binder: Binder) -> str:
+        if name != "state":
+            return _TEXT_COLUMNS[name]
+        if self.live_run_ids is None:
+            return "runs.state"
+        live = binder.bind(self.live_run_ids)
+        return (
+            "(case when runs.state in ('pending', 'running', 'paused') "
+            f"and runs.run_id not in (select value from json_each({live})) then 'lost' else runs.state end)"
+        )
+
+
+def _within(rows: str) -> Callable[[str], str]:
+    """Return what makes, of a condition on rows, the condition that one of them is the run's."""
+
+    def condition_on_runs(condition: str) -> str:
+        return f"runs.run_id in (select run_id from {rows} and {condition})"
+
+    return condition_on_runs
+
+
+def _param(wanted: ParamField, binder: Binder) -> Place:
+    """Indexes: params_by_number, params_by_text, params_by_other, and those of summaries."""
+    rows = f"{_table(wanted)} where key = {binder.bind(wanted.key)}"
+    within = _within(rows)
+    return Place(
+        within(TRUE),
+        within,
+        within("type = 'float' and value_number is null and value_text is null and value_bool is null"),
+        number="value_number",
+        text="value_text",
+        truth="value_bool",
+        lists="value_json",
+        of_type=_other_type,
+        found=f"select run_id as of, value_number as found from {rows} and value_number is not null",
+    )
+
+
+def _other_type(kind: str) -> str:
+    return f"value_number is null and value_text is null and type = '{kind}'"
+
+
+def _metric(wanted: MetricField, binder: Binder) -> Place:
+    stat = _STATS[wanted.stat]
+    source = _series(wanted, f"{stat.expression} as found, {stat.exists} as is_there", binder)
+    within = _within(f"({source}) where is_there")
+    if stat.exists == TRUE:
+        # Each series of that name has the number: no need to find the one that is meant. Index: series_by_name.
+        in_phase = "" if wanted.phase is None else f" and phase = {binder.bind(wanted.phase)}"
+        there = (
+            f"runs.run_id in (select run_id from series where name = {binder.bind(wanted.name)}{in_phase})"
+        )
+    else:
+        there = within(TRUE)
+    return Place(
+        there,
+        within,
+        within("found is null"),
+        number="found",
+        found=f"select run_id as of, found from ({source}) where is_there and found is not null",
+    )
+
+
+def _series(wanted: MetricField, columns: str, binder: Binder) -> str:
+    """Select `columns` of the series meant by the field, one row a run. Index: series_by_name."""
+    name = binder.bind(wanted.name)
+    if wanted.phase is None:
+        # SQLite takes the bare columns from the row that holds the minimum: no phase first, else the first.
+        return f"select run_id, {columns}, min({_PLACE}) from series where name = {name} group by run_id"
+    return (
+        f"select run_id, {columns}, min(rank) from series "
+        f"where name = {name} and phase = {binder.bind(wanted.phase)} group by run_id"
+    )
+
+
+def _table(wanted: ParamField) -> str:
+    """Return the table of a field with the columns of params."""
+    return "summaries" if isinstance(wanted, SummaryField) else "params"
