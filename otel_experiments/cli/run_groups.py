@@ -19,8 +19,8 @@ from otel_experiments.query import Reader
 from otel_experiments.query.json_values import json_line, plain
 from otel_experiments.query.run_groups import RunGroup, group_runs
 from otel_experiments.query.run_list import RunList
-from otel_experiments.query.search import parse_fields, parse_order
-from otel_experiments.query.search_told import short
+from otel_experiments.query.search.parser import parse_fields, parse_order
+from otel_experiments.query.search.told import short
 
 
 def show_groups(
