@@ -47,8 +47,8 @@ def is_on_a_device(value: Any) -> bool:
 
 
 def clone(value: Any) -> Any:
-    """Return a copy that nothing writes to, made where the value is; JAX's arrays never change."""
-    return value.detach().clone() if "torch" in _libraries(value) else value
+    """Return a copy that nothing writes to, made where the value is; a step of JAX may take over the memory of its arrays."""
+    return value.detach().clone() if "torch" in _libraries(value) else value.copy()
 
 
 def _libraries(value: object) -> set[str]:
