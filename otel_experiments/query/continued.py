@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Literal
 from otel_experiments.model.metric import Band, Points, Series, Summary
 from otel_experiments.model.past import Past
 from otel_experiments.query.counting import counting
+from otel_experiments.query.metric_rules import MetricRules
 from otel_experiments.query.metrics_view import MetricsView
 from otel_experiments.query.series_view import SeriesView
 from otel_experiments.store.semantics.band import band_of
 from otel_experiments.store.semantics.summary import Axis, summarize
 
 if TYPE_CHECKING:
-    from otel_experiments.model.batch import MetricDefinition
     from otel_experiments.model.metric import SeriesKey
     from otel_experiments.store import Store
 
@@ -30,22 +30,26 @@ _NOTHING = Points(array("d"), array("q"), array("d"))
 
 
 def continued_metrics(
-    store: Store, label: str, own: Sequence[Series], past: Past, source: MetricsView | None
+    store: Store, run_id: str, own: Sequence[Series], past: Past, source: MetricsView | None
 ) -> MetricsView:
     """Return the series of a run that has a past; `source` has those of the run that it is a fork of, if that is there."""
     inherited: dict[SeriesKey, SeriesView] = {}
     if source is not None:
         inherited = {_series_of(view).key: view for view in source.all(rank="all")}
+    above = next((view._rules for view in inherited.values()), None)  # noqa: SLF001 - of this package
+    rules = MetricRules(
+        lambda: [*(() if above is None else above.definitions), *store.metric_definitions(run_id)]
+    )
     views: dict[SeriesKey, ContinuedSeries] = {}
     for one in own:
-        views[one.key] = ContinuedSeries(store, one, past, inherited.get(one.key), views)
+        views[one.key] = ContinuedSeries(store, one, rules, past, inherited.get(one.key), views)
     for key, view in inherited.items():
         if key not in views:
-            only = ContinuedSeries(store, _series_of(view), past, view, views, has_own=False)
+            only = ContinuedSeries(store, _series_of(view), rules, past, view, views, has_own=False)
             if only.count:
                 views[key] = only
     return MetricsView(
-        store, label, [_series_of(view) for view in views.values()], view_of=lambda one: views[one.key]
+        store, run_id[:8], [_series_of(view) for view in views.values()], view_of=lambda one: views[one.key]
     )
 
 
@@ -56,13 +60,14 @@ class ContinuedSeries(SeriesView):
         self,
         store: Store,
         series: Series,
+        rules: MetricRules,
         past: Past,
         source: SeriesView | None,
         views: Mapping[SeriesKey, ContinuedSeries],
         *,
         has_own: bool = True,
     ) -> None:
-        super().__init__(store, series)
+        super().__init__(store, series, rules)
         self._past = past
         self._source = source
         self._views = views
@@ -88,12 +93,6 @@ class ContinuedSeries(SeriesView):
             found = summarize(Axis.of(points.steps, points.times_ns), array("d", points.values))
             return replace(found, direction=self._series.summary.direction)
         return self._series.summary
-
-    @property
-    def _definitions(self) -> Sequence[MetricDefinition]:
-        own = self._store.metric_definitions(self._series.run_id) if self._has_own else ()
-        source = () if self._source is None else self._source._definitions  # noqa: SLF001 - of this package
-        return [*source, *own]
 
     @property
     def _beside(self) -> Mapping[SeriesKey, Callable[[], Points]]:

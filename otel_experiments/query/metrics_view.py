@@ -11,6 +11,7 @@ from otel_experiments.errors import MetricNotFoundError
 from otel_experiments.model.metric import Series
 from otel_experiments.query.closest import closest
 from otel_experiments.query.frames.framed_metrics import FramedMetrics
+from otel_experiments.query.metric_rules import MetricRules
 from otel_experiments.query.natural import natural_key
 from otel_experiments.query.series_view import SeriesView
 from otel_experiments.query.shown.plotted import PlottedMetrics
@@ -40,8 +41,9 @@ class MetricsView(FramedMetrics, PlottedMetrics, Mapping[str, SeriesView]):
     ) -> None:
         self._run_label = run_label
         self._views: dict[tuple[str, str], SeriesView] = {}
+        rules = MetricRules(lambda: store.metric_definitions(series[0].run_id))
         for one in sorted(series, key=_place_of):
-            view = SeriesView(store, one) if view_of is None else view_of(one)
+            view = SeriesView(store, one, rules) if view_of is None else view_of(one)
             first = self._views.setdefault((view.name, view.phase), view)
             if first is not view:
                 first._add_rank(view)  # noqa: SLF001 - of this module

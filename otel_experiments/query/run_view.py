@@ -215,7 +215,7 @@ class RunView(OneRunEdits, GivenFacts, RunRow, RelatedRuns):
             return MetricsView(store, self.short_id, own)
         from otel_experiments.query.continued import continued_metrics  # noqa: PLC0415 - few runs were resumed
 
-        return continued_metrics(store, self.short_id, own, past, self._inherited)
+        return continued_metrics(store, self.id, own, past, self._inherited)
 
     @property
     def spans(self) -> SpansView:

@@ -11,14 +11,13 @@ from otel_experiments.errors import MetricNotFoundError, MissingPackageError
 from otel_experiments.model.metric import Band, Direction, Points, Series, SeriesKey, Summary
 from otel_experiments.query.frames.framed import Framed
 from otel_experiments.query.metric_axis import points_against, stored_series
-from otel_experiments.query.metric_rules import rule_of
+from otel_experiments.query.metric_rules import MetricRules
 from otel_experiments.query.point_order import NumpyPoints, merged_by_time, numbered_by_time
 from otel_experiments.query.shown.plotted import PlottedSeries
 from otel_experiments.store import Store
 from otel_experiments.store.semantics.band import band_of
 
 if TYPE_CHECKING:
-    from otel_experiments.model.batch import MetricDefinition
     from otel_experiments.query.frames.columns import Columns
 
 
@@ -33,10 +32,18 @@ class SeriesView(Framed, PlottedSeries):
     Where several ranks recorded the metric, it is the series of one of them; `of_rank` has those of the others.
     """
 
-    __slots__ = ("_held", "_is_numbered", "_series", "_several", "_store")  # a page of runs makes thousands
+    __slots__ = (
+        "_held",
+        "_is_numbered",
+        "_rules",
+        "_series",
+        "_several",
+        "_store",
+    )  # a page of runs makes thousands
 
-    def __init__(self, store: Store, series: Series) -> None:
+    def __init__(self, store: Store, series: Series, rules: MetricRules) -> None:
         self._store = store
+        self._rules = rules
         self._series = series
         self._several: dict[int, SeriesView] | None = None
         self._held: Points | None = None
@@ -241,20 +248,12 @@ class SeriesView(Framed, PlottedSeries):
     @property
     def step_metric(self) -> str:
         """The metric that the run declared as the x axis of this one; empty where it declared none."""
-        return self._rule.step_metric
+        return self._rules.of(self.name).step_metric
 
     @property
     def is_hidden(self) -> bool:
         """Whether the run declared that tables of all metrics leave this one out."""
-        return self._rule.is_hidden
-
-    @property
-    def _rule(self) -> MetricDefinition:
-        return rule_of(self.name, self._definitions)
-
-    @property
-    def _definitions(self) -> Sequence[MetricDefinition]:
-        return self._store.metric_definitions(self._series.run_id)
+        return self._rules.of(self.name).is_hidden
 
     @property
     def _beside(self) -> Mapping[SeriesKey, Callable[[], Points]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from otel_experiments._short_repr import mapping_repr
-from otel_experiments.query.metric_rules import rule_of
+from otel_experiments.query.metric_rules import MetricRules
 from otel_experiments.query.params_view import nest
 
 if TYPE_CHECKING:
@@ -48,8 +48,9 @@ def summary_of(
 ) -> SummaryView:
     """Return the summary of a run that has these series, rules and values."""
     found: dict[str, Any] = {}
+    rules = MetricRules(lambda: definitions)
     for name, one in series.items():
-        words = rule_of(name, definitions).summary.split(",")
+        words = rules.of(name).summary.split(",")
         if "none" in words:
             continue
         named = [word for word in words if word not in {"", "copy"}]
