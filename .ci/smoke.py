@@ -109,6 +109,17 @@ def missing_frames() -> str:
     return "a table"
 
 
+def missing_postgres() -> str:
+    """Runs in PostgreSQL without psycopg."""
+    import otel_experiments as ox  # noqa: PLC0415 - what is tested
+
+    try:
+        ox.runs(store="postgresql:///runs")
+    except ImportError as error:
+        return str(error)
+    return "runs"
+
+
 def missing_remote() -> str:
     """Artifacts at an URL without fsspec."""
     from otel_experiments.artifacts.place import blobs_for  # noqa: PLC0415 - what is tested
@@ -140,6 +151,7 @@ MISSING: dict[str, Callable[[], str]] = {
     "demo": missing_demo,
     "frames": missing_frames,
     "media": missing_media,
+    "postgres": missing_postgres,
     "receiver": missing_receiver,
     "remote": missing_remote,
 }

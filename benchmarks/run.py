@@ -40,6 +40,7 @@ SCRIPTS = (
     "media",
     "artifacts",
     "output",
+    "postgres",
 )
 PACKAGES = ("otel-experiments", "opentelemetry-sdk", "protobuf", "grpcio", "psutil")
 PEER_PACKAGES = ("trackio", "wandb", "mlflow", "tensorboardX", "aim")

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from otel_experiments.errors import StorePathError
+from otel_experiments.errors import OtelExperimentsError, StorePathError
 from otel_experiments.process.interruption import is_interruption
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def open_other(address: str) -> tuple[object, bool]:
         store: object = point.load()(address)
         missing = [name for name in _METHODS if not callable(getattr(type(store), name, None))]
     except Exception as error:
-        if is_interruption(error):
+        if is_interruption(error) or isinstance(error, OtelExperimentsError):
             raise
         raise StorePathError(
             path=shown,

@@ -32,8 +32,6 @@ SQLITE_START: Final = b"SQLite format 3\x00"
 BUNDLE_SUFFIX: Final = ".oxb"
 """How the name of a bundle ends: one file with runs and their artifacts, which is only read."""
 _LATER: Final = {
-    "postgres": "PostgreSQL",
-    "postgresql": "PostgreSQL",
     "clickhouse": "ClickHouse",
     "clickhouses": "ClickHouse",
 }
@@ -54,9 +52,11 @@ _MEMORY_WORDS: Final = frozenset(
     }
 )
 _NOTHING_WORDS: Final = frozenset({"none", "null", "nil", "false", "off", "no", "disabled", "nothing"})
-_SCHEME_WORDS: Final = frozenset({"file", "sqlite", "sqlite3", *_LATER})
+_SCHEME_WORDS: Final = frozenset({"file", "sqlite", "sqlite3", "postgres", "postgresql", *_LATER})
 _HALF_SCHEME: Final = re.compile(rf"({'|'.join(sorted(_SCHEME_WORDS - {'file'}))}):(?!//)", re.IGNORECASE)
-_PLACES: Final = "Give a path, sqlite://PATH, file:PATH, sqlite://:memory: or memory://."
+_PLACES: Final = (
+    "Give a path, sqlite://PATH, file:PATH, sqlite://:memory:, memory:// or postgresql://HOST/DATABASE."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,6 @@ REFUSED = {
     "sqlite": "sqlite://PATH",
     "sqlite:runs.db": "sqlite://PATH",
     "postgres": "sqlite://PATH",
-    "postgres://host/runs": "no PostgreSQL store",
-    "postgresql://host/runs": "no PostgreSQL store",
     "clickhouse://host:8123/runs": "no ClickHouse store",
     "s3://bucket/runs.db": "no kind of store that is known",
     "file://host/runs.db": "another machine",

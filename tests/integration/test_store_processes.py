@@ -295,7 +295,7 @@ def test_an_empty_file_becomes_a_store_only_for_a_writer(tmp_path):
 @pytest.mark.parametrize(
     ("location", "why"),
     [
-        ("postgres://host/db", "this release has no PostgreSQL store"),
+        ("clickhouse://host/db", "this release has no ClickHouse store"),
         ("", "it is empty"),
         ("{folder}", "it is a directory"),
         ("{folder}/file/under", "its folder cannot be made"),
