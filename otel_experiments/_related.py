@@ -10,6 +10,7 @@ What resuming means stands here, once for `start_run` and `init`:
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import re
@@ -23,6 +24,7 @@ from otel_experiments.model import run as model
 from otel_experiments.model.past import past_of
 from otel_experiments.model.run import RunState, is_run_id
 from otel_experiments.model.search import Comparison, RunField
+from otel_experiments.process.notice import tell
 from otel_experiments.record.base import other_trackers as other
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.propagation import Membership, read_membership
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 _AT_STEP: Final = re.compile(r"(?s)(?P<run>.+)\?_?step=(?P<step>[^?&]*)")
 LAST_STEP: Final = "last"
 """In the place of a step: the last one that the run has recorded."""
+_logger: Final = logging.getLogger("otel_experiments")
 _UNWELL: Final = frozenset({RunState.LOST, RunState.FAILED, RunState.CANCELLED})
 
 
@@ -96,6 +99,8 @@ class Relations:
             self._check_parent(before.record, spec.parent)
         if rewind_to is not None:
             spec = _rewound(spec, before, rewind_to)
+            if before is not None and spec.rewind_to is not None:
+                self._tell_beyond(before.record, spec.rewind_to, "rewind_to=")
         if fork_from is not None:
             if before is None:
                 spec = self._forked(spec, fork_from)
@@ -171,6 +176,8 @@ class Relations:
         source = self._reader(wanted, "forked").run(wanted)
         if step is None:
             step = max((one.last_step for one in source.metrics.all(rank="all")), default=-1.0)
+        else:
+            self._tell_beyond(source.record, step, "The fork at step ")
         fork = ForkSource(source.record, dict(source.params.flat), step, self._definitions_of(source))
         return replace(spec, fork=fork)
 
@@ -309,6 +316,23 @@ class Relations:
 
     def _before(self, run: RunView) -> Before:
         return Before(run.record, dict(run.params.flat), run.duration_s or 0.0, self._definitions_of(run))
+
+    def _tell_beyond(self, run: model.Run, step: float, what: str) -> None:
+        """Say that a step at which a run is to go on is after all that it recorded."""
+        if self._rank is not None and self._rank.number:
+            return
+        views = self._reader(run.run_id, "read").run(run.run_id).metrics.all(rank="all")
+        if any(view.last_step >= step for view in views):
+            return
+        steps = [view.points().steps for view in views]
+        last = max((max(some) for some in steps if some), default=None)
+        if last is not None and step > last:
+            tell(
+                _logger,
+                "%s%g is after the last step of run %s (%s), which is %g: all of its points count. "
+                "Pass a step up to that one if fewer are to.",
+                what, step, run.run_id[:8], shown(run.name), last,
+            )  # fmt: skip
 
     def _definitions_of(self, run: RunView) -> list[MetricDefinition]:
         store = self._find_store()

@@ -491,3 +491,20 @@ def test_a_fork_of_a_purged_run_says_that_its_beginning_is_gone(recording):
     source = forked.record.resource["ml.run.fork.run.id"]
     lacks = "the curves begin after it: the points up to there are that run's"
     assert f"fork of run {source} (not in this store) at step 2; {lacks}" in list(origin_lines(forked))
+
+
+def test_a_step_after_the_end_is_said(recording, caplog):
+    """A fork or a rewind at a step that the run never reached keeps all points, and one line says which step was the last."""
+    run = a_run("base")
+    ox.fork("base", step=4, name="in it").finish()
+    assert "after the last step" not in caplog.text
+
+    ox.fork("base", step=100, name="forked").finish()
+    assert (
+        f"The fork at step 100 is after the last step of run {run.id[:8]} ('base'), which is 4" in caplog.text
+    )
+    ox.start_run(resume=run.id, rewind_to=500).finish()
+    assert "rewind_to=500 is after the last step of run" in caplog.text
+
+    assert ox.run("forked").metrics["loss"].count == 5
+    assert ox.run(run.id).metrics["loss"].count == 5
