@@ -11,12 +11,15 @@ _MOST_ANCESTORS = 100
 
 
 def in_tree_order(runs: Sequence[RunView]) -> list[tuple[int, RunView]]:
-    """Return the runs and the runs that they are part of, each with its depth, parents first and else in their order."""
+    """Return the runs and those that they are part of, each with its depth, parents first and else in their order.
+
+    A run that was removed is left out with what is above it.
+    """
     known = {run.id: run for run in runs}
     for run in runs:
         parent = run.parent if run.parent_id not in known else None
         for _ in range(_MOST_ANCESTORS):
-            if parent is None or parent.id in known:
+            if parent is None or parent.is_removed or parent.id in known:
                 break
             known[parent.id] = parent
             parent = parent.parent

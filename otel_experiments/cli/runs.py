@@ -111,7 +111,15 @@ def command(  # noqa: PLR0913 - one argument an option
     is_cut = not is_all and offset + len(found) < total
     ordered = in_tree_order(found) if is_tree else [(0, run) for run in found]
     depths, runs = [depth for depth, _ in ordered], [run for _, run in ordered]
-    print_runs(runs, total=total, columns=chosen, is_cut=is_cut, depths=depths)
+    above_count = len(runs) - len(found)
+    print_runs(
+        runs,
+        total=total,
+        columns=chosen,
+        is_cut=is_cut,
+        depths=depths if is_tree else None,
+        above_count=above_count,
+    )
     for text in unsent_texts(reader.store.unsent()):
         make_console().print(
             Text(f"{fmt.clean(text)} {SENT_BY}{typed_store()}", style="yellow"), soft_wrap=True
@@ -139,8 +147,12 @@ def print_runs(
     columns: list[SearchField] | None = None,
     is_cut: bool = False,
     depths: list[int] | None = None,
+    above_count: int = 0,
 ) -> None:
-    """Print the table of runs; without `columns`, those that tell the runs apart; `is_cut`: by a limit."""
+    """Print the table of runs; without `columns`, those that tell the runs apart; `is_cut`: by a limit.
+
+    `above_count`: so many of the runs are there because others are part of them.
+    """
     console, settings = make_console(), Settings.resolve()
     names = [
         f"{'  ' * depth}{fmt.clean(run.name) or '-'}"
@@ -179,7 +191,10 @@ def print_runs(
     ]
     print_table(console, layout, rows)
     rest = "; --all lists every one" if is_cut else ""
-    console.print(Text(f"{len(runs)} of {total} runs{rest}" if total != 1 else "1 of 1 run", style="dim"))
+    if above_count:
+        rest = f", and {above_count} that they are part of{rest}"
+    counted = "1 of 1 run" if total == 1 else f"{len(runs) - above_count} of {total} runs"
+    console.print(Text(f"{counted}{rest}", style="dim"))
 
 
 def _linked_id(run: RunView, settings: Settings) -> Text:

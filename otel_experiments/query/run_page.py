@@ -50,7 +50,7 @@ class RunPage:
     def records(self) -> dict[str, Run]:
         """The rows of the runs of the page as they are now."""
         where = Comparison(RunField("run_id"), "in", tuple(self._run_ids))
-        found = self.store.find_runs(RunQuery(where, visibility="all"))
+        found = self.store.find_runs(RunQuery(where, visibility="present"))
         return {run.run_id: run for run in found}
 
     @cached_property

@@ -127,11 +127,11 @@ class ReadingStore(OpenStore, Protocol):
         ...
 
     def get_run(self, run_id: str) -> Run | None:
-        """Return the run with exactly this id; None when there is none."""
+        """Return the run with exactly this id; None when there is none, or when it was purged."""
         ...
 
     def resolve_run_ids(self, prefix_or_name: str, *, limit: int = 10) -> list[str]:
-        """Return the ids of runs whose id starts with the text or whose name is the text, newest first.
+        """Return the ids of runs whose id starts with the text or whose name is the text, newest first, no purged ones.
 
         Args:
             prefix_or_name: the beginning of an id, or a name.

@@ -110,7 +110,7 @@ class MemoryStore:
         """Return the run with exactly this id; None when there is none."""
         with self._open() as contents:
             stored = contents.runs.get(run_id)
-            return None if stored is None else stored.run
+            return None if stored is None or run_id in contents.purged else stored.run
 
     def resolve_run_ids(self, prefix_or_name: str, *, limit: int = 10) -> list[str]:
         """Return the ids of runs whose id starts with `prefix_or_name` or whose name it is, newest first."""
@@ -118,7 +118,10 @@ class MemoryStore:
             found = [
                 stored.run
                 for stored in contents.runs.values()
-                if stored.run.run_id.startswith(prefix_or_name.lower()) or stored.run.name == prefix_or_name
+                if stored.run.run_id not in contents.purged
+                and (
+                    stored.run.run_id.startswith(prefix_or_name.lower()) or stored.run.name == prefix_or_name
+                )
             ]
             return [run.run_id for run in sorted(found, key=newest_first)][:limit]
 

@@ -28,12 +28,16 @@ from otel_experiments.store.sqlite.unreadable import (
     tell,
 )
 
+# Index: unique (run_id) of purged_runs.
+_PRESENT: Final = "runs.run_id not in (select run_id from purged_runs where not is_back)"
 # Index: the primary key of runs, once a run of the page.
 _RUNS_BY_ID: Final = f"""
     select {RUN_COLUMNS} from json_each(?1) page
     join runs on runs.run_id = page.value left join resources using (resource_id)
     order by page.key
 """
+# Index: unique (run_id) of purged_runs.
+_IS_PURGED: Final = "select exists (select 1 from purged_runs where run_id = ? and not is_back)"
 # Index: runs_by_experiment (covering).
 _EXPERIMENTS: Final = """
     select experiments.name, experiments.created_ns,
@@ -42,11 +46,11 @@ _EXPERIMENTS: Final = """
     group by experiments.name order by experiments.name
 """
 # Indexes: the primary key of runs for the id, runs_by_name for the name.
-_RESOLVE: Final = """
+_RESOLVE: Final = f"""
     select run_id from (
-      select run_id, created_ns from runs where run_id >= ?1 and run_id < ?2
+      select run_id, created_ns from runs where run_id >= ?1 and run_id < ?2 and {_PRESENT}
       union
-      select run_id, created_ns from runs where name = ?3
+      select run_id, created_ns from runs where name = ?3 and {_PRESENT}
     ) order by created_ns desc, run_id limit ?4
 """
 # Index: the primary key of params, one stretch a run.
@@ -69,7 +73,6 @@ _TAGS: Final = """
 """
 
 
-_PRESENT: Final = "runs.run_id not in (select run_id from purged_runs where not is_back)"
 _VISIBLE: Final[dict[Visibility, str]] = {
     "listed": "runs.removed_ns is null and runs.archived_ns is null",
     "kept": "runs.removed_ns is null",
@@ -150,12 +153,14 @@ def runs_by_id(connection: sqlite3.Connection, run_ids: Sequence[str]) -> list[R
 
 
 def run_by_id(connection: sqlite3.Connection, run_id: str) -> Run | None:
-    """Return the run with exactly this id; None when there is none.
+    """Return the run with exactly this id; None when there is none, or no more than the rest of a purged one.
 
     Raises:
         StoreDamagedError: its row cannot be read.
     """
     row = connection.execute(_RUNS_BY_ID, (json.dumps([run_id]),)).fetchone()
+    if row is not None and connection.execute(_IS_PURGED, (run_id,)).fetchone()[0]:
+        return None
     try:
         return None if row is None else run_of(row)
     except ABOUT_CONTENT as error:

@@ -5,9 +5,11 @@ import json
 import pytest
 
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.log import LogRecord
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.span import Span
 from otel_experiments.semconv import attributes as attr
+from otel_experiments.semconv.events import ML_RUN_ENVIRONMENT, ML_RUN_START
 from otel_experiments.store import open_store
 
 
@@ -222,3 +224,32 @@ def test_rm_now_names_the_forks_that_lose_their_beginning(own, tmp_path):
         "Forks of what is removed lose the beginning of their curves: fork (77777777).",
     )
     assert "base" in listed(own)
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_purged_run_is_in_no_list_and_cannot_be_named(own, is_shared):
+    """Also where its environment stays for another run: commands say that there is no such run, and trees leave it out."""
+    if is_shared:
+        start = {attr.ML_ENVIRONMENT_RUN_ID: "4" * 32}
+        records = [
+            LogRecord(1, 1, event_name=ML_RUN_ENVIRONMENT.name, body={"packages": "x"}, run_id="4" * 32),
+            LogRecord(2, 2, event_name=ML_RUN_START.name, attributes=start, run_id="5" * 32),
+        ]
+        with open_store(own.store) as store:
+            store.apply(WriteBatch(log_records=records))
+    own.text("rm", "parent", "--now", "--no-children", "--yes")
+    for command in (["restore"], ["rm", "--now", "--yes"], ["show"], ["tag"]):
+        for wanted in ("parent", "4" * 32, "44444"):
+            answer = own.run(*command[:1], wanted, *command[1:], *(["x"] if command == ["tag"] else []))
+            assert (answer.exit_code, "Bring it back" in answer.output) == (4, False), (command, wanted)
+    tree = own.text("runs", "--tree")
+    assert ("parent" in tree, "4 of 4 runs" in tree) == (False, True)
+
+
+def test_a_tree_counts_what_was_asked_for(own):
+    """Runs that are listed because others are part of them are counted apart, and removed ones are not listed."""
+    assert own.text("runs", "--tree", "--where", 'name == "child"').endswith(
+        "1 of 1 run, and 1 that they are part of\n"
+    )
+    own.text("rm", "parent", "--no-children", "--yes")
+    assert own.text("runs", "--tree", "--where", 'name == "child"').endswith("\n1 of 1 run\n")

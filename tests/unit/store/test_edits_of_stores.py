@@ -368,6 +368,8 @@ def test_what_runs_share_stays_until_the_last_of_them_is_purged(store):
         set(),
         {"b"},
     ]
+    assert store.get_run(RUN) is None
+    assert store.resolve_run_ids(RUN[:4]) == store.resolve_run_ids("x") == []
     store.apply(with_environment(RUN))
     assert len(store.log_records(run_id=RUN)) == 1
 
