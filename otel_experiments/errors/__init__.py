@@ -201,10 +201,19 @@ class RunError(OtelExperimentsError):
 
 
 class RunNotFoundError(RunError, LookupError):
-    """No run answers to the given id, prefix or name (empty: to nothing in particular); `suggestions` may be meant."""
+    """No run answers to the given id, prefix or name (empty: to nothing in particular); `suggestions` may be meant.
+
+    `least_digits`: the id of a run begins so, and more of its digits are needed where a run is changed.
+    """
 
     def __init__(
-        self, *, wanted: str, store: str, known: Sequence[str], suggestions: Sequence[str] = ()
+        self,
+        *,
+        wanted: str,
+        store: str,
+        known: Sequence[str],
+        suggestions: Sequence[str] = (),
+        least_digits: int = 0,
     ) -> None:
         self.wanted, self.store, self.known, self.suggestions = (
             wanted,
@@ -212,12 +221,15 @@ class RunNotFoundError(RunError, LookupError):
             tuple(known),
             tuple(suggestions),
         )
+        self.least_digits = least_digits
         found = (
             f"{_counted(len(known), 'run')}: {', '.join(known[:3])}{', ...' if len(known) > 3 else ''}"
             if known
             else "it is empty"
         )
         hint = f"Did you mean {' or '.join(map(repr, suggestions))}? " if suggestions else ""
+        if least_digits:
+            hint = f"What changes a run takes {least_digits} digits of its id, or more. {hint}"
         fix = f"{hint}List them with: otel-experiments runs --store {store}"
         if not wanted and not known:
             fix = "Record a run first (otel-experiments demo makes some), or name another store: --store PATH"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
 from otel_experiments.codec.anonymize import Anonymizer, is_output
@@ -19,7 +20,7 @@ from otel_experiments.query.reader import Reader
 from otel_experiments.query.run_list import RunList
 from otel_experiments.query.run_page import PAGE_SIZE, RunPage
 from otel_experiments.query.run_view import RunView
-from otel_experiments.store import Store
+from otel_experiments.store import Store, open_store
 
 if TYPE_CHECKING:
     from otel_experiments.model.artifact import ArtifactQuery, ArtifactUsed, StoredArtifact
@@ -84,9 +85,19 @@ class AnonymousStore:
         return "<path>"
 
     def find_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> list[Run]:
-        """Return all runs that are shown, whatever is asked for: they were chosen before; for `present`, with their sources."""
-        del live_run_ids
-        return list(self._readable if query.visibility == "present" else self._runs)
+        """Return the runs that are shown and match, in the order in which they were chosen where none is asked for.
+
+        For `present`, the runs that they are forks of as well.
+        """
+        del live_run_ids  # states were computed before
+        shown = self._readable if query.visibility == "present" else self._runs
+        if query.where is None:
+            return list(shown)
+        place = {run.run_id: index for index, run in enumerate(shown)}
+        found = [shown[place[run.run_id]] for run in self._rows.find_runs(query) if run.run_id in place]
+        if not query.order and query.limit is None and not query.offset:
+            found.sort(key=lambda run: place[run.run_id])
+        return found
 
     def params(self, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
         """Return the params of each run, without what says who and where."""
@@ -219,6 +230,13 @@ class AnonymousStore:
                 pass_on(error)
                 continue
             self._made.learn_attributes(found)
+
+    @cached_property
+    def _rows(self) -> Store:
+        """What searches the runs."""
+        rows = open_store("memory://")
+        rows.apply(WriteBatch(runs=self._readable))
+        return rows
 
     @property
     def _shown(self) -> list[str]:

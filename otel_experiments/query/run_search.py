@@ -18,6 +18,8 @@ _KEPT: Final = "kept"
 _REMOVED: Final = "removed"
 LATEST: Final = "latest"
 """Names the newest run of a store."""
+_LEAST_DIGITS: Final = 4
+"""Of an id where a run is changed: fewer are soon those of another run, or a word that was meant as a name."""
 _BACK: Final = re.compile(r"~[0-9]{1,18}\Z")
 
 
@@ -69,10 +71,10 @@ def _found(
 
 
 def find_only_run(store: Store, wanted: str, *, location: str, with_removed: bool = False) -> Run:
-    """Return the run as `find_run` does, but by a name only when no other run has it.
+    """Return the run as `find_run` does, but by a name only when no other run has it, and by an id with some digits of it.
 
     Raises:
-        RunNotFoundError: there is none.
+        RunNotFoundError: there is none, or only one whose id begins with fewer digits.
         AmbiguousRunError: several runs have the name, or ids that begin so.
     """
     wanted = as_typed(wanted)
@@ -80,6 +82,15 @@ def find_only_run(store: Store, wanted: str, *, location: str, with_removed: boo
     if wanted not in {found.run_id, ""} and found.name == wanted:
         seen: Visibility = _KEPT if found.removed_ns is None else _REMOVED
         _only(wanted, _named(store, wanted, seen, limit=2), location)
+    elif len(wanted) < _LEAST_DIGITS and found.run_id.startswith(wanted.lower()):
+        names = [run.name for run in store.find_runs(RunQuery())]
+        raise RunNotFoundError(
+            wanted=wanted,
+            store=location,
+            known=names,
+            suggestions=[found.run_id[:12]],
+            least_digits=_LEAST_DIGITS,
+        )
     return found
 
 

@@ -452,8 +452,12 @@ EMPTY = {
         ),
     ),
     "RunNotFoundError": (
-        {"wanted": "a", "store": "runs.db", "known": []},
-        "No run 'a' in store 'runs.db' (it is empty).\n  List them with: otel-experiments runs --store runs.db",
+        {"wanted": "a", "store": "runs.db", "known": [], "suggestions": ["a1b2"], "least_digits": 4},
+        (
+            "No run 'a' in store 'runs.db' (it is empty).\n"
+            "  What changes a run takes 4 digits of its id, or more. Did you mean 'a1b2'? "
+            "List them with: otel-experiments runs --store runs.db"
+        ),
     ),
     "ModelRunNotFoundError": (
         {"model": "m.pt", "store": "runs.db", "why": "it has no run 3f2a", "elsewhere": "/data/runs.db"},

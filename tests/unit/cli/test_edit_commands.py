@@ -46,7 +46,9 @@ def listed(terminal, *options):
 def test_tags_are_set_and_removed_by_name_id_and_search(own):
     """A tag without a value is one; a search of several asks, and is refused where nobody can answer."""
     assert own.text("tag", "base", "paper") == "Set paper on 1 run: base (11111111).\n"
-    assert own.text("tag", "base", "222", "team=vision", "-t", "x").startswith("Set team=vision, x on 2 runs")
+    assert own.text("tag", "base", "2222", "team=vision", "-t", "x").startswith(
+        "Set team=vision, x on 2 runs"
+    )
     refused = own.run("tag", "--where", 'name == "try"', "old")
     assert (refused.exit_code, "Add --yes" in refused.stderr) == (2, True)
     shown = own.json("tag", "--where", 'name == "try"', "old=yes", "--yes")
@@ -167,13 +169,13 @@ def test_rm_of_a_parent_asks_about_its_children(own):
 
 def test_rm_now_purges(own):
     """What is purged is gone, also from the list of what was removed."""
-    own.text("rm", "222", "--yes")
-    assert own.text("rm", "222", "base", "--now", "--yes").startswith(
+    own.text("rm", "2222", "--yes")
+    assert own.text("rm", "2222", "base", "--now", "--yes").startswith(
         "Removed 2 runs for good, with 1 span: try"
     )
     assert listed(own, "--removed") == []
     assert listed(own) == ["child", "parent", "try"]
-    assert own.run("restore", "222").exit_code == 4
+    assert own.run("restore", "2222").exit_code == 4
 
 
 def test_rm_of_a_run_that_is_recorded_is_refused(own):
@@ -204,7 +206,7 @@ def test_gc_purges_by_age_number_and_size(own):
     ):
         assert own.run("gc", option, amount).exit_code == 2
     assert own.run("gc", "--where", "duration > 1").exit_code == 2
-    own.text("rm", "222", "--yes")
+    own.text("rm", "2222", "--yes")
     shown = own.json("gc", "--removed-for", "0s", "--yes")["runs"]
     assert (shown["count"], shown["run_ids"]) == (1, ["2" * 32])
     shown = json.loads(own.run("gc", "--keep-last", "0", "--yes", "--json").stdout)["runs"]
@@ -244,6 +246,22 @@ def test_a_purged_run_is_in_no_list_and_cannot_be_named(own, is_shared):
             assert (answer.exit_code, "Bring it back" in answer.output) == (4, False), (command, wanted)
     tree = own.text("runs", "--tree")
     assert ("parent" in tree, "4 of 4 runs" in tree) == (False, True)
+
+
+def test_a_digit_is_no_id_where_a_run_is_changed(own):
+    """What changes a run takes four digits of its id; a run that is called so is changed by its name."""
+    for command in (["rm", "3", "--yes"], ["tag", "333", "x"], ["restore", "3"], ["note", "3", "x"]):
+        answer = own.run(*command)
+        assert (
+            answer.exit_code,
+            "takes 4 digits of its id, or more. Did you mean '3333" in answer.stderr,
+        ) == (
+            4,
+            True,
+        ), command
+    assert own.json("show", "3")["name"] == "try"
+    own.text("rename", "base", "7")
+    assert own.text("rm", "7", "--yes").startswith("Removed 1 run: 7 (11111111).")
 
 
 def test_a_tree_counts_what_was_asked_for(own):

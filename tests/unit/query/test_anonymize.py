@@ -438,3 +438,14 @@ def test_a_fork_is_exported_with_what_it_inherits(store_path, shows_source):
     assert [0.0, 1.0, 2.0, 9.0] in [one["loss"] for one in curves]
     assert len(text.getvalue().splitlines()) == len(chosen)
     assert {one.id for one in found}.isdisjoint(one.id for one in ox.runs())
+
+
+def test_anonymous_runs_are_related_as_they_are(reader):
+    """A run has its children and no others, and a search among anonymous runs finds what matches."""
+    made, runs = anonymous(reader, None, salt="s")
+    (parent,) = [run for run in runs if run.parent_id is None]
+    (child,) = [run for run in runs if run.parent_id is not None]
+    assert [run.id for run in parent.children] == [child.id]
+    assert child.children == []
+    assert [run.id for run in made.runs(f"name == {json.dumps(child.name)}")] == [child.id]
+    assert len(made.runs()) == 2

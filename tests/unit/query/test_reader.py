@@ -212,7 +212,7 @@ def test_only_the_beginning_of_ids_is_ambiguous():
         with pytest.raises(AmbiguousRunError, match="names 2 runs") as caught:
             reader.only_run("twin")
         assert set(caught.value.matches) == {"abababababab (twin)", "cdcdcdcdcdcd (twin)"}
-        assert reader.only_run("cd").id == "cd" * 16
+        assert reader.only_run("cdcd").id == "cd" * 16
         assert reader.only_run("cd" * 16).name == "twin"
         assert reader.only_run("other").id == "ab" + "00" * 15
 
