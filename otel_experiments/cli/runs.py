@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 from rich.cells import cell_len
 from rich.style import Style
@@ -109,17 +111,7 @@ def command(  # noqa: PLR0913 - one argument an option
         _say_nothing_found(reader, where=where, experiment=experiment, seen=seen, offset=offset)
         return
     is_cut = not is_all and offset + len(found) < total
-    ordered = in_tree_order(found) if is_tree else [(0, run) for run in found]
-    depths, runs = [depth for depth, _ in ordered], [run for _, run in ordered]
-    above_count = len(runs) - len(found)
-    print_runs(
-        runs,
-        total=total,
-        columns=chosen,
-        is_cut=is_cut,
-        depths=depths if is_tree else None,
-        above_count=above_count,
-    )
+    _print_found(found, total=total, columns=chosen, is_cut=is_cut, is_tree=is_tree)
     for text in unsent_texts(reader.store.unsent()):
         make_console().print(
             Text(f"{fmt.clean(text)} {SENT_BY}{typed_store()}", style="yellow"), soft_wrap=True
@@ -134,6 +126,21 @@ def _seen(*, is_archived: bool, is_removed: bool) -> Visibility:
             "--archived and --removed are two lists; --where 'exists(removed)' searches both."
         )
     return "archived" if is_archived else "removed" if is_removed else "listed"
+
+
+def _print_found(
+    found: Sequence[RunView],
+    *,
+    total: int,
+    columns: list[SearchField] | None,
+    is_cut: bool,
+    is_tree: bool,
+) -> None:
+    """Print the runs that a search found, as a tree with those that they are part of."""
+    ordered = in_tree_order(found) if is_tree else [(0, run) for run in found]
+    depths, runs = [depth for depth, _ in ordered], [run for _, run in ordered]
+    above_count = len(runs) - len(found)
+    print_runs(runs, total=total, columns=columns, is_cut=is_cut, depths=depths, above_count=above_count)
 
 
 def _unattached() -> str:
