@@ -215,13 +215,8 @@ class RunNotFoundError(RunError, LookupError):
         suggestions: Sequence[str] = (),
         least_digits: int = 0,
     ) -> None:
-        self.wanted, self.store, self.known, self.suggestions = (
-            wanted,
-            store,
-            tuple(known),
-            tuple(suggestions),
-        )
-        self.least_digits = least_digits
+        self.wanted, self.store, self.least_digits = wanted, store, least_digits
+        self.known, self.suggestions = tuple(known), tuple(suggestions)
         found = (
             f"{_counted(len(known), 'run')}: {', '.join(known[:3])}{', ...' if len(known) > 3 else ''}"
             if known
