@@ -23,6 +23,10 @@ MetricStat = Literal[
     "last", "min", "max", "mean", "best", "count", "nan_count",
     "first_step", "last_step", "min_step", "max_step", "best_step",
 ]  # fmt: skip
+FactName = Literal["git.commit", "git.branch", "git.repository", "environment.python", "host", "command"]
+"""What the resource of a run tells of where it ran. `environment.python` is ordered as versions are, 3.9 before 3.11."""
+ArtifactPart = Literal["digest", "type", "size", "aliases"]
+"""Of the artifact that a run logged last under a name; `size` in bytes, `aliases` as they point now."""
 OrderingOperator = Literal["==", "!=", "<", "<=", ">", ">="]
 ComparisonOperator = Literal[
     "==", "!=", "<", "<=", ">", ">=", "in", "not in", "contains", "startswith", "endswith", "matches",
@@ -72,7 +76,22 @@ class MetricField:
     phase: str | None = None
 
 
-SearchField = RunField | ParamField | TagField | MetricField
+@dataclass(frozen=True, slots=True)
+class FactField:
+    """Where a run ran: a text, which a run has unless it is empty."""
+
+    name: FactName
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactField:
+    """A part of the artifact that the run logged last under a name, media left out."""
+
+    name: str
+    part: ArtifactPart = "digest"
+
+
+SearchField = RunField | ParamField | TagField | MetricField | FactField | ArtifactField
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.past import Past, past_of
 from otel_experiments.model.run import ParamValue, Run, RunFacts, RunState
 from otel_experiments.model.search import (
+    ArtifactField,
+    FactField,
     MetricField,
     MetricStat,
     ParamField,
@@ -33,6 +35,8 @@ from otel_experiments.query.run_page import PAGE_SIZE, RunPage
 from otel_experiments.query.run_row import RunRow
 from otel_experiments.query.series_view import SeriesView
 from otel_experiments.semconv import attributes
+from otel_experiments.store.semantics.artifacts import artifact_value, last_logged
+from otel_experiments.store.semantics.run_facts import fact_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -113,7 +117,7 @@ class RunView(OneRunEdits, GivenFacts, RunRow, RelatedRuns):
         """Seconds since the run was made."""
         return (self._page.liveness.now_ns - self._run.created_ns) / 1e9
 
-    def value(self, field: SearchField) -> ParamValue:
+    def value(self, field: SearchField) -> ParamValue:  # noqa: PLR0911 - one return a kind of field
         """Return what a field of a search expression is for this run; None where the run has no such field.
 
         Args:
@@ -121,6 +125,12 @@ class RunView(OneRunEdits, GivenFacts, RunRow, RelatedRuns):
             field: what a search expression names, parsed by `parse_order`.
         """
         match field:
+            case FactField(fact):
+                return fact_of(self._run.resource, fact) or None
+            case ArtifactField(name, part):
+                logged = self._page.store.artifacts(ArtifactQuery(run_ids=(self.id,), name=name))
+                newest = max(logged, key=last_logged, default=None)
+                return None if newest is None else artifact_value(newest, part)
             case SummaryField(key):
                 sets = self._page.store.summary_sets(self.id)
                 return next((one.value for one in sets if one.key == key), None)

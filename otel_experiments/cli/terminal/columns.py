@@ -7,7 +7,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 from otel_experiments.cli.terminal import format as fmt
-from otel_experiments.model.search import MetricField, ParamField, RunField, SearchField, TagField
+from otel_experiments.model.search import (
+    ArtifactField,
+    FactField,
+    MetricField,
+    ParamField,
+    RunField,
+    SearchField,
+    TagField,
+)
 from otel_experiments.query import RunView
 from otel_experiments.query.natural import natural_key
 from otel_experiments.query.search.value import TIME_FIELDS
@@ -19,8 +27,10 @@ MAX_CELL = 16
 def label(field: SearchField) -> str:
     """Return the column's heading: the name alone, the statistic only where it is not the last value."""
     match field:
-        case RunField(name):
+        case RunField(name) | FactField(name):
             return name
+        case ArtifactField(name, part):
+            return f"{fmt.clean(name)} {part}"
         case ParamField(key) | TagField(key):
             return fmt.clean(key)
         case MetricField(name, stat, phase):

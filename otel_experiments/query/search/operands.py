@@ -56,7 +56,7 @@ class OperandReader:
             case ast.UnaryOp(ast.USub(), operand):
                 return Arithmetic("*", -1, self.read(operand, depth + 1))
         field = self._fields.read(node)
-        if field_kind(field) == "text":
+        if field_kind(field) in {"text", "texts"}:
             shown = self._source.slice(node)
             raise self._source.error(
                 f"{shown} is text, and only numbers are calculated with or compared with other fields.",

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import Final, get_args
 
 from otel_experiments.model.search import (
+    ArtifactField,
+    ArtifactPart,
+    FactField,
+    FactName,
     MetricField,
     MetricStat,
     ParamField,
     RunField,
     RunFieldName,
+    SearchField,
     SummaryField,
     TagField,
 )
@@ -19,6 +25,8 @@ from otel_experiments.query.search.source import Source
 from otel_experiments.query.search.subject import Keyed, Subject, needs_name, suggest
 
 RUN_FIELDS: Final[tuple[RunFieldName, ...]] = get_args(RunFieldName)
+FACTS: Final[tuple[FactName, ...]] = get_args(FactName)
+ARTIFACT_PARTS: Final[tuple[ArtifactPart, ...]] = get_args(ArtifactPart)
 METRIC_STATS: Final[tuple[MetricStat, ...]] = get_args(MetricStat)
 
 
@@ -51,24 +59,80 @@ class _Metrics:
         return MetricField(key)
 
 
+class _Artifacts:
+    """`artifacts["model"].size`, `artifacts.count`, `exists(artifacts["model"])`."""
+
+    def field(self, source: Source, path: Path) -> SearchField:
+        """Return the part of an artifact that the path names, its digest where it names none."""
+        *names, last = path.parts
+        if not names and last.is_attribute and last.name == "count":
+            return RunField("artifacts")
+        for part in ARTIFACT_PARTS:
+            if names and last.is_attribute and last.name == part:
+                name = ".".join(one.plain(source) for one in names)
+                return replace(self.keyed(source, name, path.root), part=part)
+        if names and last.is_attribute and not names[-1].is_attribute:
+            raise source.error(
+                f"An artifact has no {last.name!r}.",
+                f"{suggest(last.name, ARTIFACT_PARTS)}There are: {', '.join(ARTIFACT_PARTS)}.",
+                last.node,
+            )
+        return self.keyed(source, ".".join(one.plain(source) for one in path.parts), path.root)
+
+    def keyed(self, source: Source, key: str, node: ast.expr) -> ArtifactField:
+        """Return the digest of the artifact."""
+        if not key:
+            raise source.error("artifacts needs a name that is not empty.", 'Write artifacts["model"]', node)
+        return ArtifactField(key)
+
+
+class _Facts:
+    """`git.commit`, `environment.python`."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._facts = {fact.partition(".")[2]: fact for fact in FACTS if fact.startswith(f"{name}.")}
+
+    def field(self, source: Source, path: Path) -> FactField:
+        """Return what the path names."""
+        if len(path.parts) != 1:
+            there = " or ".join(self._facts.values())
+            raise source.error(f"{self._name} needs one name after it.", f"Write {there}.", path.root)
+        return self.keyed(source, path.parts[0].plain(source), path.parts[0].node)
+
+    def keyed(self, source: Source, key: str, node: ast.expr) -> FactField:
+        """Return the fact of this name."""
+        if key not in self._facts:
+            there = ", ".join(self._facts.values())
+            hint = suggest(key, list(self._facts))
+            raise source.error(f"{self._name} has no {key!r}.", f"{hint}There are: {there}.", node)
+        return FactField(self._facts[key])
+
+
 def _suggested(word: str) -> str:
     return f"Write params.{word}, metrics.{word} or tags.{word}"
 
 
 RUNS: Final = Subject(
     noun="run",
-    fields={name: RunField(name) for name in RUN_FIELDS},
+    fields={
+        **{name: RunField(name) for name in RUN_FIELDS},
+        **{fact: FactField(fact) for fact in FACTS if "." not in fact},
+    },
     namespaces={
         "params": Keyed("params", ParamField),
         "metrics": _Metrics(),
         "tags": Keyed("tags", TagField),
+        "git": _Facts("git"),
+        "environment": _Facts("environment"),
+        "artifacts": _Artifacts(),
         "summary": Keyed("summary", SummaryField),
     },
-    aliases={"id": "run_id", "config": "params", "parent": "parent_run_id"},
+    aliases={"id": "run_id", "config": "params", "parent": "parent_run_id", "time": "created"},
     elsewhere={
         "param": "params", "parameters": "params", "hparams": "params", "hyperparameters": "params",
         "hyperparams": "params", "args": "params", "cfg": "params", "metric": "metrics", "history": "metrics",
-        "tag": "tags", "status": "state", "time": "duration", "runtime": "duration", "start_time": "started",
+        "tag": "tags", "status": "state", "runtime": "duration", "start_time": "started",
         "end_time": "ended", "title": "name", "project": "experiment", "error": "error_type",
     },
     stats={"metrics": METRIC_STATS},

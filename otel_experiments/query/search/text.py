@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from otel_experiments.model.search import (
     And,
     Arithmetic,
+    ArtifactField,
     Calculated,
     Comparison,
     Exists,
     Expression,
+    FactField,
     IsNan,
     MetricField,
     Not,
@@ -29,11 +31,15 @@ from otel_experiments.model.search import (
 )
 
 
-def format_field(field: SearchField) -> str:
+def format_field(field: SearchField) -> str:  # noqa: PLR0911 - one return a kind of field
     """Return the field as the parser reads it."""
     match field:
         case RunField(name):
             return name
+        case FactField(name):
+            return name
+        case ArtifactField(name, part):
+            return f"artifacts[{_quote(name)}].{part}"
         case SummaryField(key):
             return f"summary[{_quote(key)}]"
         case ParamField(key):

@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 import re
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from otel_experiments.model.run import RunState
 from otel_experiments.model.search import (
+    ArtifactField,
+    ArtifactPart,
     ComparisonOperator,
+    FactField,
     Literal_,
     MetricField,
     ParamField,
@@ -27,6 +30,8 @@ from otel_experiments.query.closest import closest
 
 TIME_FIELDS = frozenset({"created", "started", "ended", "pinned", "archived", "removed"})
 NUMBER_FIELDS = TIME_FIELDS | {"duration", "attempt", "artifacts"}
+_EARLY: Final = 1e8
+"""Seconds since 1970: somebody who compares with fewer means how long something took."""
 _ORDERING = frozenset({"<", "<=", ">", ">="})
 _OF_TEXT = frozenset({"contains", "startswith", "endswith", "matches"})
 _STATE_WORDS = {
@@ -43,7 +48,10 @@ _STATE_WORDS = {
     for word in words.split()
 }
 """What other programs call a state, and what it is here."""
-FieldKind = Literal["text", "number", "any"]
+FieldKind = Literal["text", "number", "any", "texts"]
+_ARTIFACT_KINDS: Final[dict[ArtifactPart, FieldKind]] = {
+    "digest": "text", "type": "text", "size": "number", "aliases": "texts",
+}  # fmt: skip
 
 
 class UnfitValueError(Exception):
@@ -63,6 +71,10 @@ def field_kind(field: SearchField) -> FieldKind:
             return "text"
         case MetricField():
             return "number"
+        case FactField():
+            return "text"
+        case ArtifactField(part=part):
+            return _ARTIFACT_KINDS[part]
         case RunField(name):
             return "number" if name in NUMBER_FIELDS else "text"
 
@@ -98,6 +110,8 @@ def _fit_one(field: SearchField, operator: ComparisonOperator, value: Literal_, 
     kind = field_kind(field)
     if operator in _OF_TEXT:
         return _fit_text_search(kind, operator, value, shown)
+    if kind == "texts":
+        raise UnfitValueError(f"{shown} are several.", f'Ask for one of them: {shown}.contains("best")')
     if value is None and not (kind == "any" and operator in {"==", "!="}):
         raise UnfitValueError(f"{shown} never is None.", f"Ask whether it is there: exists({shown})")
     if kind == "text":
@@ -126,6 +140,11 @@ def _fit_text(field: SearchField, value: Literal_, shown: str) -> str:
 def _fit_number(field: SearchField, value: Literal_, shown: str) -> int | float:
     if isinstance(field, RunField) and field.name in TIME_FIELDS and isinstance(value, str):
         return _seconds(value)
+    if shown == "time" and isinstance(value, int | float) and abs(value) < _EARLY:
+        raise UnfitValueError(
+            "time is when a run was created.",
+            'Write a date, as in time > "2026-01-31"; how long a run worked is duration.',
+        )
     if isinstance(value, bool):
         raise UnfitValueError(f"{shown} is a number, {value} is not.", f"Write {int(value)}")
     if not isinstance(value, int | float):
@@ -138,8 +157,12 @@ def _fit_text_search(kind: FieldKind, operator: str, value: Literal_, shown: str
         raise UnfitValueError(
             f"{shown} is a number and has no .{operator}().", f"Compare it: {shown} > 0.5, or 0 < {shown} < 1"
         )
+    if kind == "texts" and operator != "contains":
+        raise UnfitValueError(
+            f"{shown} are several texts and have no .{operator}().", f'Write {shown}.contains("best")'
+        )
     if operator == "contains":
-        if value is None or (kind == "text" and not isinstance(value, str)):
+        if value is None or (kind in {"text", "texts"} and not isinstance(value, str)):
             raise UnfitValueError(f"{shown}.contains() looks for text, not {value!r}.", "Put it in quotes.")
         return value
     if operator != "matches":

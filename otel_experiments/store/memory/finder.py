@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from functools import cmp_to_key
 
+from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.run import Run
 from otel_experiments.model.search import (
+    ArtifactField,
+    FactField,
     MetricField,
     Order,
     ParamField,
@@ -15,10 +18,12 @@ from otel_experiments.model.search import (
     SummaryField,
     TagField,
 )
-from otel_experiments.store.memory.artifacts import artifact_count
+from otel_experiments.store.memory.artifacts import artifact_count, find
 from otel_experiments.store.memory.contents import Contents
+from otel_experiments.store.semantics.artifacts import artifact_value, last_logged
 from otel_experiments.store.semantics.edits import is_visible
 from otel_experiments.store.semantics.run import StoredRun
+from otel_experiments.store.semantics.run_facts import fact_of, is_version, version_key
 from otel_experiments.store.semantics.search import (
     MISSING,
     FoundValue,
@@ -59,13 +64,25 @@ class Finder:
         return found
 
     def _compare(self, left: StoredRun, right: StoredRun, order: Order) -> int:
-        first, second = (sort_key(self._value(stored, order.field)) for stored in (left, right))
+        first, second = (self._sort_key(stored, order.field) for stored in (left, right))
         if first is None or second is None:
             return (first is None) - (second is None)
         sign = -1 if order.is_descending else 1
         return sign * ((first > second) - (first < second))
 
-    def _value(self, stored: StoredRun, wanted: SearchField) -> FoundValue | Missing:
+    def _sort_key(self, stored: StoredRun, field: SearchField) -> tuple[int, float | str] | None:
+        found = self._value(stored, field)
+        if is_version(field) and isinstance(found, str) and found:
+            return sort_key(version_key(found) or "")
+        return sort_key(found)
+
+    def _artifact(self, run_id: str, wanted: ArtifactField) -> FoundValue | Missing:
+        query = ArtifactQuery(run_ids=(run_id,), name=wanted.name)
+        removed = {one for one, stored in self._contents.runs.items() if stored.run.removed_ns is not None}
+        newest = max(find(self._contents.artifacts, query, removed), key=last_logged, default=None)
+        return MISSING if newest is None else artifact_value(newest, wanted.part)
+
+    def _value(self, stored: StoredRun, wanted: SearchField) -> FoundValue | Missing:  # noqa: PLR0911 - one return a kind of field
         run_id = stored.run.run_id
         match wanted:
             case RunField(name):
@@ -74,6 +91,10 @@ class Finder:
                 return run_value(
                     stored.run, name, state=state, is_placeholder=stored.is_placeholder, artifact_count=count
                 )
+            case FactField(name):
+                return fact_of(stored.run.resource, name)
+            case ArtifactField():
+                return self._artifact(run_id, wanted)
             case SummaryField(key):
                 one = self._contents.labels.summaries.get((run_id, key))
                 return MISSING if one is None else one.value

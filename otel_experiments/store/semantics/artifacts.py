@@ -22,6 +22,7 @@ from otel_experiments.model.artifact import (
     ArtifactUsed,
     StoredArtifact,
 )
+from otel_experiments.model.search import ArtifactPart
 
 MOST_VERSIONS: Final = 10**9
 """Numbers from here on are given by no store."""
@@ -161,3 +162,21 @@ def artifact_order(logged: ArtifactLogged) -> tuple[object, ...]:
         -1 if logged.rank is None else logged.rank,
         -math.inf if logged.step is None else logged.step,
     )
+
+
+def last_logged(stored: StoredArtifact) -> tuple[int, str, str]:
+    """Return by what the artifact that a run logged last under a name is the largest."""
+    return (stored.logged.time_ns, stored.logged.digest, stored.logged.experiment)
+
+
+def artifact_value(stored: StoredArtifact, part: ArtifactPart) -> str | int | list[str]:
+    """Return what a search finds as a part of an artifact."""
+    match part:
+        case "size":
+            return stored.logged.size_bytes
+        case "aliases":
+            return list(stored.aliases)
+        case "digest":
+            return stored.logged.digest
+        case "type":
+            return stored.logged.type

@@ -30,6 +30,7 @@ from otel_experiments.model.search import (
     Comparison,
     Exists,
     Expression,
+    FactField,
     IsNan,
     Literal_,
     MetricStat,
@@ -40,6 +41,7 @@ from otel_experiments.model.search import (
     RunFieldName,
     SearchField,
 )
+from otel_experiments.store.semantics.run_facts import is_version, version_key
 
 FoundValue = ParamValue
 """What a field of a run is found to be; `MISSING` where the run has no such field."""
@@ -72,7 +74,9 @@ def matches(expression: Expression, lookup: Lookup) -> bool:  # noqa: PLR0911 - 
         case Exists(field):
             found = lookup(field)
             # A text of the run itself is empty where none was given; a tag or a param may be set to "".
-            return not isinstance(found, Missing) and not (isinstance(field, RunField) and found == "")
+            return not isinstance(found, Missing) and not (
+                isinstance(field, RunField | FactField) and found == ""
+            )
         case IsNan(field):
             found = lookup(field)
             return isinstance(found, float) and math.isnan(found)
@@ -195,10 +199,15 @@ def _compare(comparison: Comparison, found: FoundValue | Missing) -> bool:  # no
     if operator in {"==", "!="}:
         return _is_equal(found, wanted) == (operator == "==")
     if isinstance(found, str) and isinstance(wanted, str):
-        return _is_ordered(operator, found, wanted)
+        return _is_ordered(operator, *_as_ordered(comparison, found, wanted))
     if kind_of(found) == "number" and isinstance(found, (int, float)) and isinstance(wanted, (int, float)):
         return _is_ordered(operator, comparable(found), comparable(wanted))
     return False
+
+
+def _as_ordered(comparison: Comparison, *texts: str) -> tuple[str, ...]:
+    """Return texts as their order goes: as versions where the field is one."""
+    return tuple(version_key(text) or "" for text in texts) if is_version(comparison.field) else texts
 
 
 def _is_ordered(operator: str, found: _Ordered, wanted: _Ordered) -> bool:

@@ -27,6 +27,7 @@ from otel_experiments.errors import (
 from otel_experiments.process import held_files
 from otel_experiments.process.paths import is_there
 from otel_experiments.store.filesystem import file_id, file_is_gone
+from otel_experiments.store.semantics.run_facts import version_key
 from otel_experiments.store.semantics.search import (
     json_attribute_is,
     json_list_contains,
@@ -300,6 +301,7 @@ class Database:
         )
         connection.create_function("regexp", 2, search_pattern, deterministic=True)
         connection.create_function("ox_list_contains", 2, json_list_contains, deterministic=True)
+        connection.create_function("ox_version", 1, version_key, deterministic=True)
         connection.create_function("ox_list_is", 2, json_list_is, deterministic=True)
         connection.create_function("ox_attribute_is", 3, json_attribute_is, deterministic=True)
         return connection

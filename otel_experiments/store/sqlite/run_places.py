@@ -10,7 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from otel_experiments.model.artifact import LATEST
 from otel_experiments.model.search import (
+    ArtifactField,
+    FactField,
+    FactName,
     MetricField,
     MetricStat,
     ParamField,
@@ -19,6 +23,8 @@ from otel_experiments.model.search import (
     SummaryField,
     TagField,
 )
+from otel_experiments.semconv.attributes import PROCESS_COMMAND_ARGS
+from otel_experiments.store.semantics.run_facts import FACT_ATTRIBUTES, is_version
 from otel_experiments.store.sqlite.run_columns import COLUMNS
 from otel_experiments.store.sqlite.search import TRUE, Binder, Place
 
@@ -83,7 +89,7 @@ class RunPlaces:
     table: str = "runs"
     key: str = "runs.run_id"
 
-    def of(self, wanted: SearchField, binder: Binder) -> Place:
+    def of(self, wanted: SearchField, binder: Binder) -> Place:  # noqa: PLR0911 - one return a kind of field
         """Return where a field of runs is."""
         match wanted:
             case RunField(name) if name in _NUMBER_COLUMNS:
@@ -93,6 +99,11 @@ class RunPlaces:
                 column = self._text_column(name, binder)
                 is_there = TRUE if name == "state" else f"ifnull({column} <> '', 0)"
                 return Place(is_there, text=column)
+            case FactField(name):
+                column = _fact(name)
+                return Place(f"ifnull({column} <> '', 0)", text=column, is_version=is_version(wanted))
+            case ArtifactField():
+                return _artifact(wanted, binder)
             case TagField(key):
                 within = _within(f"tags where key = {binder.bind(key)}")
                 return Place(within("value is not null"), within, text="value")  # a removed tag is NULL
@@ -101,13 +112,22 @@ class RunPlaces:
             case MetricField():
                 return _metric(wanted, binder)
 
-    def sorted_by(self, wanted: SearchField, alias: str, binder: Binder) -> tuple[list[str], str]:
+    def sorted_by(  # noqa: PLR0911 - one return a kind of field
+        self, wanted: SearchField, alias: str, binder: Binder
+    ) -> tuple[list[str], str]:
         """Return the columns that a field sorts by, and the join that they need."""
         match wanted:
             case RunField(name):
                 if name in _NUMBER_COLUMNS:
                     return [f"({_NUMBER_COLUMNS[name]})"], ""
                 return [f"nullif({self._text_column(name, binder)}, '')"], ""
+            case FactField(name):
+                column = f"nullif({_fact(name)}, '')"
+                return [f"ox_version({column})" if is_version(wanted) else column], ""
+            case ArtifactField(part=part):
+                source = _newest_artifact(wanted, binder)
+                column = "null" if part == "aliases" else f"nullif({alias}.{_ARTIFACT_COLUMNS[part]}, '')"
+                return [column], f"left join ({source}) {alias} on {alias}.run_id = runs.run_id"
             case TagField(key):
                 bound = binder.bind(key)
                 return [f"nullif({alias}.value, '')"], (
@@ -141,6 +161,62 @@ class RunPlaces:
             "(case when runs.state in ('pending', 'running', 'paused') "
             f"and runs.run_id not in (select value from json_each({live})) then 'lost' else runs.state end)"
         )
+
+
+_ARTIFACT_COLUMNS: Final = {"digest": "digest", "type": "type", "size": "size_bytes"}
+# Indexes: artifacts_by_name, runs_removed.
+_LATEST: Final = """
+    (select digest from artifacts last where last.role = 'artifact' and last.experiment = newest.experiment
+     and last.name = newest.name and last.run_id not in (select run_id from runs where removed_ns is not null)
+     order by time_ns desc, digest desc limit 1)
+"""
+
+
+def _fact(name: FactName) -> str:
+    """Return what the resource tells, a text or an empty one. Index: the primary key of resources."""
+    path = f"'$.\"{FACT_ATTRIBUTES[name]}\"'"
+    found = (
+        f"case json_type(attributes, {path}) when 'text' then json_extract(attributes, {path}) else '' end"
+    )
+    if name == "command":
+        arguments = f"'$.\"{PROCESS_COMMAND_ARGS}\"'"
+        joined = (
+            f"select group_concat(value, ' ') from json_each(attributes, {arguments}) where type = 'text'"
+        )
+        is_list = f"json_type(attributes, {arguments}) = 'array'"
+        found = f"coalesce(nullif(case when {is_list} then ({joined}) end, ''), {found})"
+    readable = f"case when json_valid(attributes) then {found} else '' end"
+    return f"ifnull((select {readable} from resources where resources.resource_id = runs.resource_id), '')"
+
+
+def _artifact(wanted: ArtifactField, binder: Binder) -> Place:
+    source = _newest_artifact(wanted, binder)
+    within = _within(f"({source}) newest where true")
+
+    def contains(alias: str) -> str:
+        if alias == LATEST:
+            return f"digest = {_LATEST}"
+        return (
+            "exists (select 1 from artifact_aliases named where named.experiment = newest.experiment "
+            f"and named.name = newest.name and named.digest = newest.digest and named.alias = {binder.bind(alias)})"
+        )
+
+    if wanted.part == "aliases":
+        return Place(within(TRUE), within, contains=contains)
+    column = _ARTIFACT_COLUMNS[wanted.part]
+    if wanted.part == "size":
+        found = f"select run_id as of, size_bytes as found from ({source})"
+        return Place(within(TRUE), within, number=column, found=found)
+    return Place(within(TRUE), within, text=column)
+
+
+def _newest_artifact(wanted: ArtifactField, binder: Binder) -> str:
+    """Select what each run logged last under a name; SQLite takes the bare columns from that row. Index: artifacts_by_name."""
+    return (
+        "select run_id, experiment, name, digest, type, size_bytes, "
+        "max(printf('%020d', time_ns) || digest || char(0) || experiment) from artifacts "
+        f"where role = 'artifact' and name = {binder.bind(wanted.name)} group by run_id"
+    )
 
 
 def _within(rows: str) -> Callable[[str], str]:

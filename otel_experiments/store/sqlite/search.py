@@ -59,6 +59,8 @@ class Place:
         truth: the column of truth values, for rows of which `of_type("bool")` holds.
         lists: the column of JSON, for rows of which `of_type("list")` holds.
         of_type: makes the condition that the value is a truth value, a null or a list.
+        is_version: whether texts are ordered as versions are.
+        contains: makes the condition on a value that the field, which is several texts, has one of them; the text is bound.
         found: `select KEY as of, NUMBER as found from ...`, one row for each that has a number; empty where the value is
             of the row itself.
     """
@@ -71,6 +73,8 @@ class Place:
     truth: str = ""
     lists: str = ""
     of_type: Callable[[str], str] | None = None
+    is_version: bool = False
+    contains: Callable[[str], str] | None = None
     found: str = ""
 
 
@@ -159,7 +163,8 @@ class Statement:
         place = self.places.of(comparison.field, self)
         conditions = [
             self._numeric(place.number, comparison),
-            self._textual(place.text, comparison),
+            self._textual(place, comparison),
+            self._contained(place, comparison),
             self._other(place, comparison),
             self._listed(place, comparison),
         ]
@@ -183,8 +188,14 @@ class Statement:
             return FALSE
         return f"{column} {_SQL_OPERATORS[operator]} {self.bind(number)}"
 
-    def _textual(self, column: str, comparison: Comparison) -> str:  # noqa: PLR0911 - one return an operator
-        operator, wanted = comparison.operator, comparison.value
+    def _contained(self, place: Place, comparison: Comparison) -> str:
+        wanted = comparison.value
+        if place.contains is None or comparison.operator != "contains" or not isinstance(wanted, str):
+            return FALSE
+        return place.contains(wanted)
+
+    def _textual(self, place: Place, comparison: Comparison) -> str:  # noqa: PLR0911 - one return an operator
+        column, operator, wanted = place.text, comparison.operator, comparison.value
         if not column:
             return FALSE
         if isinstance(wanted, tuple):
@@ -197,7 +208,10 @@ class Statement:
             return f"{column} is not null and cast({column} as blob) regexp {self.bind(wanted)}"
         if operator in {"startswith", "endswith"}:
             return self._end(column, wanted, is_start=operator == "startswith")
-        return f"{column} {_SQL_OPERATORS[operator]} {self.bind(wanted)}"
+        bound = self.bind(wanted)
+        if place.is_version and operator not in {"==", "!="}:
+            column, bound = f"ox_version({column})", f"ox_version({bound})"
+        return f"{column} {_SQL_OPERATORS[operator]} {bound}"
 
     def _end(self, column: str, wanted: str, *, is_start: bool) -> str:
         """Compare the first or last bytes: functions of texts stop at a NUL."""

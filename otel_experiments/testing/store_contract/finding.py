@@ -15,6 +15,8 @@ from otel_experiments.model.batch import (
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import ParamValue, RunState
 from otel_experiments.model.search import (
+    Arithmetic,
+    Calculated,
     Comparison,
     ComparisonOperator,
     Exists,
@@ -143,6 +145,50 @@ class FindingContract:
         assert matching("not in", (2, "x")) == ["1", "2"]
         assert matching("<", True) == []
 
+    def test_lists_compare_as_a_whole_and_texts_by_their_ends(self, store: Store) -> None:
+        """A list equals one of the same elements in the same order; texts are found by how they begin and end."""
+        values: dict[str, ParamValue] = {"1": [64, 64], "2": [64], "3": "adamw", "4": []}
+        store.apply(
+            WriteBatch(params=[ParamSet(digit * 32, "p", value, 1) for digit, value in values.items()])
+        )
+
+        def matching(operator: ComparisonOperator, value: SearchValue) -> list[str]:
+            found = store.find_runs(RunQuery(where=Comparison(ParamField("p"), operator, value)))
+            return sorted(run.run_id[0] for run in found)
+
+        assert matching("==", (64.0, 64)) == ["1"]
+        assert matching("==", ()) == ["4"]
+        assert matching("!=", (64,)) == ["1", "4"]
+        assert matching("startswith", "ad") == matching("endswith", "mw") == matching("endswith", "") == ["3"]
+        assert matching("startswith", "AD") == []
+
+    def test_fields_are_calculated_with(self, store: Store) -> None:
+        """A calculation is made of floats; without one of its numbers, and by zero, it matches nothing."""
+        params: dict[str, tuple[ParamValue, ParamValue]] = {
+            "1": (7, 2),
+            "2": (1, 0),
+            "3": (1, "2"),
+            "4": (1, None),
+        }
+        store.apply(
+            WriteBatch(
+                params=[
+                    ParamSet(digit * 32, key, value, 1)
+                    for digit, both in params.items()
+                    for key, value in zip("ab", both, strict=True)
+                ]
+            )
+        )
+
+        def matching(where: Expression) -> list[str]:
+            return sorted(run.run_id[0] for run in store.find_runs(RunQuery(where=where)))
+
+        quotient = Arithmetic("/", ParamField("a"), ParamField("b"))
+        assert matching(Calculated(quotient, "==", 3.5)) == ["1"]
+        assert matching(Calculated(quotient, "!=", 0)) == ["1"]
+        assert matching(Not(Calculated(quotient, "!=", 0))) == ["2", "3", "4"]
+        assert matching(Calculated(ParamField("a"), ">", ParamField("b"))) == ["1", "2"]
+
     def test_a_missing_field_matches_nothing_but_a_negation(self, store: Store) -> None:
         """A run without the field matches neither == nor !=, but not (...)."""
         store.apply(WriteBatch(runs=[a_run()]))
@@ -168,7 +214,8 @@ class FindingContract:
         [
             Comparison(RunField("name"), "matches", "(unclosed"),
             Comparison(RunField("name"), "matches", 3),
-            Comparison(RunField("name"), "==", ("a", "b")),
+            Comparison(RunField("name"), "<", ("a", "b")),
+            Comparison(RunField("name"), "contains", ("a", "b")),
             Comparison(RunField("name"), "in", "a"),
         ],
     )

@@ -11,9 +11,11 @@ from otel_experiments.errors import SearchSyntaxError
 from otel_experiments.model.search import (
     And,
     Arithmetic,
+    ArtifactField,
     Calculated,
     Comparison,
     Exists,
+    FactField,
     IsNan,
     MetricField,
     Not,
@@ -24,7 +26,7 @@ from otel_experiments.model.search import (
     TagField,
 )
 from otel_experiments.query.search.parser import parse_field, parse_order, parse_search
-from otel_experiments.query.search.runs import METRIC_STATS, RUN_FIELDS
+from otel_experiments.query.search.runs import FACTS, METRIC_STATS, RUN_FIELDS
 from otel_experiments.query.search.text import fields_of, format_field, format_search
 
 LR = ParamField("lr")
@@ -61,6 +63,17 @@ NAME = RunField("name")
         ("'failed' == state", Comparison(STATE, "==", "failed")),
         ("id == 'ab'", Comparison(RunField("run_id"), "==", "ab")),
         ("duration > 60", Comparison(RunField("duration"), ">", 60)),
+        ('git.commit.startswith("ab")', Comparison(FactField("git.commit"), "startswith", "ab")),
+        ('environment.python >= "3.11"', Comparison(FactField("environment.python"), ">=", "3.11")),
+        ('host == "gpu-1"', Comparison(FactField("host"), "==", "gpu-1")),
+        ('command.contains("--lr")', Comparison(FactField("command"), "contains", "--lr")),
+        ('artifacts["model"].size > 1e6', Comparison(ArtifactField("model", "size"), ">", 1e6)),
+        ('artifacts.best.pt.type == "file"', Comparison(ArtifactField("best.pt", "type"), "==", "file")),
+        ('"best" in artifacts["m"].aliases', Comparison(ArtifactField("m", "aliases"), "contains", "best")),
+        ('exists(artifacts["model"])', Exists(ArtifactField("model"))),
+        ('artifacts.contains("model")', Exists(ArtifactField("model"))),
+        ("artifacts.count > 1", Comparison(RunField("artifacts"), ">", 1)),
+        ('time > "2026-01-01T00:00:00Z"', Comparison(RunField("created"), ">", 1767225600.0)),
         ("isnan(metrics.loss)", IsNan(LOSS)),
         ("metrics.loss is nan", IsNan(LOSS)),
         ("metrics.loss is not nan", Not(IsNan(LOSS))),
@@ -170,6 +183,15 @@ def test_dates_become_seconds_and_are_local_without_an_offset(text, seconds):
         ("name.startwith('x')", 0, "Did you mean startswith?"),
         ("tags.contains(prod)", 14, "Put it in quotes"),
         ("tags.contains('')", 0, "not empty"),
+        ("time > 3600", 7, "duration"),
+        ("git.comit == 'a'", 0, "Did you mean commit?"),
+        ("git == 'a'", 0, "git.commit or git.branch"),
+        ('artifacts["m"].sise > 1', 0, "Did you mean size?"),
+        ("artifacts[''].size > 1", 0, "not empty"),
+        ("artifacts.m.aliases == 'best'", 23, ".contains"),
+        ("artifacts.m.aliases.matches('best')", 28, ".contains"),
+        ("artifacts.m.aliases", 0, ".contains"),
+        ("isnan(host)", 6, "never is nan"),
         ("params.lambda > 1", 7, 'params["lambda"]'),
         ("params.lr = 1", 10, "=="),
         ("params.lr = 'a=b'", 10, "=="),
@@ -289,8 +311,16 @@ def test_an_order_that_is_no_field_is_refused(text):
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
 numbers = st.integers(-(10**20), 10**20) | st.floats(allow_nan=False)
 metric_fields = st.builds(MetricField, texts, st.sampled_from(METRIC_STATS), st.none() | st.just("") | texts)
-number_fields = metric_fields | st.sampled_from([RunField("duration"), RunField("attempt")])
-text_fields = st.builds(TagField, texts) | st.sampled_from([RunField("name"), RunField("group")])
+number_fields = (
+    metric_fields
+    | st.builds(ArtifactField, texts, st.just("size"))
+    | st.sampled_from([RunField("duration"), RunField("attempt")])
+)
+text_fields = (
+    st.builds(TagField, texts)
+    | st.builds(FactField, st.sampled_from(FACTS))
+    | st.sampled_from([RunField("name"), RunField("group")])
+)
 param_fields = st.builds(ParamField, texts)
 fields = number_fields | text_fields | param_fields
 orderings = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import string
 from dataclasses import replace
+from typing import get_args
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_experiments.model.artifact import ArtifactLogged
+from otel_experiments.model.artifact import AliasSet, ArtifactLogged
 from otel_experiments.model.batch import (
     MetricDefinition,
     ParamSet,
@@ -23,10 +24,14 @@ from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.search import (
     And,
     Arithmetic,
+    ArtifactField,
+    ArtifactPart,
     Calculated,
     Comparison,
     Exists,
     Expression,
+    FactField,
+    FactName,
     IsNan,
     MetricField,
     Not,
@@ -39,7 +44,9 @@ from otel_experiments.model.search import (
     SummaryField,
     TagField,
 )
+from otel_experiments.semconv.attributes import PROCESS_COMMAND_ARGS
 from otel_experiments.store import Store, open_store
+from otel_experiments.store.semantics.run_facts import FACT_ATTRIBUTES
 
 RUN_IDS = [digit * 32 for digit in "0123456789ab"]
 RUN_FIELDS = [
@@ -53,9 +60,14 @@ STATS = [
 SPECIAL_NUMBERS = [0, 1, -1, 2**53 + 1, 2**63, -(2**70), 0.5, 1.0, -0.0, 1e-9, math.inf, -math.inf, math.nan]
 
 numbers = st.sampled_from(SPECIAL_NUMBERS) | st.integers(-3, 3) | st.floats(-3, 3, width=16)
-texts = st.sampled_from(["", "a", "b", "ab", "A", "1", "lost", "running", "ä", "\U0001f9ea", "a\0b"])
+texts = st.sampled_from(
+    ["", "a", "b", "ab", "A", "1", "lost", "running", "ä", "\U0001f9ea", "a\0b", "3.9.1", "3.11", "latest"]
+)
 scalars = st.one_of(numbers, texts, st.booleans(), st.none())
 values = scalars | st.lists(scalars, max_size=2)
+resources = st.dictionaries(
+    st.sampled_from([*FACT_ATTRIBUTES.values(), "service.name"]), texts | st.integers(0, 1), max_size=3
+) | st.builds(lambda arguments: {PROCESS_COMMAND_ARGS: arguments}, st.lists(texts, max_size=3))
 keys = st.sampled_from(["p", "q.r", "missing"])
 names = st.sampled_from(["loss", "val/acc", "missing"])
 phases = st.sampled_from([None, "", "train", "val"])
@@ -65,6 +77,8 @@ fields: st.SearchStrategy[SearchField] = st.one_of(
     st.builds(ParamField, keys),
     st.builds(SummaryField, st.sampled_from(["p.r", "q.r.r", "missing"])),
     st.builds(TagField, keys),
+    st.builds(FactField, st.sampled_from(get_args(FactName))),
+    st.builds(ArtifactField, names, st.sampled_from(get_args(ArtifactPart))),
     st.builds(MetricField, names, st.sampled_from(STATS), phases),
 )
 comparisons = st.one_of(
@@ -124,6 +138,7 @@ def batches(draw: st.DrawFn) -> WriteBatch:
                 condition=draw(texts),
                 parent_run_id=draw(st.none() | run_ids),
                 attempt=draw(st.integers(1, 3)),
+                resource=draw(resources),
             )
         )
     for run_id in draw(st.lists(run_ids, max_size=2)):
@@ -139,7 +154,14 @@ def batches(draw: st.DrawFn) -> WriteBatch:
             max_size=4,
         )
     ):
-        batch.artifacts.append(ArtifactLogged(run_id, "e", name, f"sha256:{digit * 64}", 1, role=role))
+        batch.artifacts.append(
+            ArtifactLogged(run_id, "e", name, f"sha256:{digit * 64}", 1, role=role, size_bytes=int(digit))
+        )
+    for name, alias, digit in draw(
+        st.lists(st.tuples(names, texts, st.sampled_from([None, "0", "1"])), max_size=4)
+    ):
+        digest = None if digit is None else f"sha256:{digit * 64}"
+        batch.artifact_aliases.append(AliasSet("e", name, alias, digest, 1))
     for run_id, name, phase, rank, column in draw(
         st.lists(
             st.tuples(
