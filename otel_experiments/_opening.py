@@ -9,6 +9,7 @@ from os import PathLike
 from otel_experiments.collect.opening import WHOLE_TEXT, collected, earlier_damages, open_collected
 from otel_experiments.errors import ConfigurationError, IncompleteReadWarning
 from otel_experiments.importers.otlp import unpack_for
+from otel_experiments.model.other_stores import without_password
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query import Reader
 from otel_experiments.store import Store, open_store
@@ -65,7 +66,7 @@ def _reader(
     reader = Reader(
         store,
         notes=notes,
-        location=str(where),
+        location=without_password(str(where)),
         find_problems=lambda: earlier_damages(where, noted=notes),
         open_place=lambda address: open_blobs(absolute, address),
         is_shared=is_shared,

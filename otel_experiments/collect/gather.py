@@ -16,6 +16,7 @@ from otel_experiments.collect.journal_place import has_segments, journal_directo
 from otel_experiments.collect.merge import JournalMerger, MergeReport, refuse_received
 from otel_experiments.errors import StoreError, StoreNotFoundError, StoreReadOnlyError
 from otel_experiments.model.batch import Unpack
+from otel_experiments.model.other_stores import without_password
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
 from otel_experiments.process.paths import is_folder, is_there
@@ -82,8 +83,9 @@ def merge_waiting(store: Store, directory: Path, *, unpack: Unpack = refuse_rece
 
     A store that takes nothing now is read as it is.
     """
+    shown = without_password(store.location)
     try:
-        return _merge(JournalMerger(store, directory, unpack=unpack), store.location).damages
+        return _merge(JournalMerger(store, directory, unpack=unpack), shown).damages
     except (StoreError, OSError) as error:
         if is_interruption(error):
             raise
@@ -91,9 +93,9 @@ def merge_waiting(store: Store, directory: Path, *, unpack: Unpack = refuse_rece
             backlog = measure_backlog(directory, store.journal_offset)
         except StoreError:
             first = str(error).partition("\n")[0]
-            lack = f"What is read from {store.location!r} is not whole: journals in {str(directory)!r} were not merged. {first}"
+            lack = f"What is read from {shown!r} is not whole: journals in {str(directory)!r} were not merged. {first}"
             return [f"{lack}\n  Nothing is lost: read again when that has changed."]
-        return [_lacks(store.location, backlog, error, error), *_unreadable(backlog, store.location)]
+        return [_lacks(shown, backlog, error, error), *_unreadable(backlog, shown)]
 
 
 def settle_store(path: Path) -> None:

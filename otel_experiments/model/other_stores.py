@@ -149,5 +149,6 @@ def waiting_place(address: str) -> Path:
         chosen = os.environ.get(JOURNAL_DIR_VARIABLE)
         state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
         folder = Path(chosen or f"{state}/otel-experiments").expanduser().absolute()
-    readable = re.sub(r"[^A-Za-z0-9.-]+", "-", re.sub(r"(?<=://)[^/@]*@", "", address)).strip("-.")[:60]
-    return folder / f"{readable}-{sha256(address.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+    known = _PASSWORD.sub(r"\1@", address)  # a password may be changed, and left out
+    readable = re.sub(r"[^A-Za-z0-9.-]+", "-", re.sub(r"(?<=://)[^/@]*@", "", known)).strip("-.")[:60]
+    return folder / f"{readable}-{sha256(known.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"

@@ -17,6 +17,7 @@ from otel_experiments.codec.batch_text import MadePoints, dump_batch, load_batch
 from otel_experiments.errors import QueryError, StoreClosedError, StoreDamagedError
 from otel_experiments.model.batch import SharedTrace, WriteBatch
 from otel_experiments.model.metric import PointBlock
+from otel_experiments.model.other_stores import without_password
 from otel_experiments.model.run import Run
 from otel_experiments.model.span import Span
 from otel_experiments.process.interruption import is_interruption
@@ -97,7 +98,7 @@ class StoreBase(MemoryStore, ABC):
             QueryError: always.
         """
         raise QueryError(
-            f"The store {self.location!r} knows no SQL, so {statement[:60]!r} (with {len(parameters)} parameters) cannot be run.\n"
+            f"The store {without_password(self.location)!r} knows no SQL, so {statement[:60]!r} (with {len(parameters)} parameters) cannot be run.\n"
             "  Search it (runs, params, metrics), or bundle its runs and ask the file: otel-experiments bundle."
         )
 
@@ -117,7 +118,7 @@ class StoreBase(MemoryStore, ABC):
 
     def _up_to_date(self) -> Contents:
         if self._contents is None:
-            raise StoreClosedError(path=self.location)
+            raise StoreClosedError(path=without_password(self.location))
         if self._is_torn:
             self._contents, self._entry_count, self._is_torn = Contents(), 0, False
         entries: object = self.read_entries(self._entry_count)
@@ -197,7 +198,7 @@ class StoreBase(MemoryStore, ABC):
         return answer
 
     def _damaged(self, found: str) -> StoreDamagedError:
-        return StoreDamagedError(path=self.location, found=found, fix=f"{_FIX}.")
+        return StoreDamagedError(path=without_password(self.location), found=found, fix=f"{_FIX}.")
 
 
 def _run_of(contents: Contents, run_id: str) -> Run | None:

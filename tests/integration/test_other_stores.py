@@ -363,3 +363,24 @@ def test_two_machines_write_one_store(installed, tmp_path, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert sorted(view.name for view in ox.runs(store=installed)) == ["one", "two"]
+
+
+def test_a_password_in_the_address_is_shown_to_nobody(monkeypatch, caplog, recwarn, tmp_path):
+    """What is logged, warned of, raised and written of a store has its address without the password; its journals are found with another one."""
+    monkeypatch.setattr(other, "WAIT_S", 0.05)
+    box = BoxStore("box://ann:hunter2@there/runs")
+    box.fails = raise_reset
+    warnings.simplefilter("always")
+    with caplog.at_level(logging.DEBUG, logger="otel_experiments"):
+        ox.configure(store=box, exit_timeout_s=0.2, capture_output="off")
+        with ox.start_run("first") as run:
+            run.log({"loss": 1.0}, step=0)
+            with pytest.raises(ConfigurationError) as refused:
+                run.environment()
+        ox.shutdown()
+        reader = ox.open_reader(box)
+    said = [caplog.text, str(refused.value), reader.location, *(str(one.message) for one in recwarn)]
+
+    assert any("were not merged" in text for text in said)
+    assert [text for text in said if "hunter2" in text] == []
+    assert waiting_place("box://ann:other@there/runs") == waiting_place(box.location)

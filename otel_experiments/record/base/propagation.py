@@ -81,7 +81,7 @@ def environment_of(run: RunPort, *, joins: bool = True) -> dict[str, str]:
     is_found_elsewhere = location.path is not None or is_reachable(location.address)
     if settings.is_stored and not is_found_elsewhere:
         raise ConfigurationError(
-            f"Run {run.name!r} is kept in {settings.store!r}, where no other process finds it.\n"
+            f"Run {run.name!r} is kept in {settings.shown_store!r}, where no other process finds it.\n"
             f"  {_FIXES[location.kind == 'other']}"
         )
     context = trace.get_current_span(run.context_here()).get_span_context()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, TypeVar, cast
 
 from otel_experiments.errors import ConfigurationError
-from otel_experiments.model.other_stores import JOURNAL_DIR_VARIABLE, StoreObject
+from otel_experiments.model.other_stores import JOURNAL_DIR_VARIABLE, StoreObject, without_password
 from otel_experiments.model.store_location import DEFAULT_STORE, STORE_VARIABLE, StoreLocation
 from otel_experiments.model.trace_link import parse_trace_url
 from otel_experiments.process.file_mode import parse_file_mode
@@ -289,6 +289,11 @@ class Settings:
             StorePathError: the setting names no place for a store.
         """
         return StoreLocation.parse(self.store)
+
+    @property
+    def shown_store(self) -> str:
+        """Where runs are kept, as it may be shown and kept: without a password."""
+        return without_password(self.store)
 
     @property
     def is_stored(self) -> bool:

@@ -106,4 +106,4 @@ def _store_option(settings: Settings) -> str:
         is_found = Settings.resolve().store == settings.store
     except ConfigurationError:
         is_found = False
-    return "" if is_found else f" --store {shlex.quote(str(settings.store))}"
+    return "" if is_found else f" --store {shlex.quote(settings.shown_store)}"

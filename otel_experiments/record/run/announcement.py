@@ -86,7 +86,7 @@ class Announcement:
         again = f", attempt {core.identity.attempt}" if core.identity.attempt > 1 else ""
         lines = [f"run {shown(core.name)}{again} is recorded {self._where()}"]
         if settings.store_path is not None:
-            lines.append(f"look at it: {self._command(settings.store)}")
+            lines.append(f"look at it: {self._command(settings.shown_store)}")
         _say(stream, *lines)
 
     def end(self, duration_s: float | None) -> None:
@@ -105,7 +105,7 @@ class Announcement:
 
     def _where(self) -> str:
         settings = self._core.pipeline.settings
-        places = [f"in {_plain(settings.store)}"] if settings.is_stored else []
+        places = [f"in {_plain(settings.shown_store)}"] if settings.is_stored else []
         if self._core.pipeline.otlp is not None:
             places.append("sent over OTLP")
         return " and ".join(places) or "nowhere (store='none')"

@@ -35,7 +35,7 @@ def keep(
     blobs = core.pipeline.blobs()
     if blobs is None:
         raise ArtifactPlaceError(
-            place=core.pipeline.settings.store,
+            place=core.pipeline.settings.shown_store,
             why="there is no folder for them where no store is kept",
             fix="Say where bytes are kept: configure(artifacts=FOLDER), or configure a store.",
         )

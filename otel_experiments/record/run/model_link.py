@@ -50,7 +50,7 @@ def _link_of(core: RunCore, kept: ArtifactDigest) -> ModelLink:
         digest=str(kept),
         size_bytes=kept.size_bytes,
         name=kept.name,
-        store=str(store or core.pipeline.settings.store),
+        store=str(store or core.pipeline.settings.shown_store),
         run=run or {"run_id": core.id, "name": core.name, "experiment": core.experiment},
         used=tuple(used),
     )
