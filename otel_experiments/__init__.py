@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from otel_experiments._push import push
     from otel_experiments._reading import (
         artifact,
+        diff,
         experiments,
         find_artifacts,
         lineage,
@@ -113,6 +114,7 @@ __all__ = [
     "current_run",
     "define_metric",
     "detach",
+    "diff",
     "end_run",
     "experiments",
     "export",
@@ -230,7 +232,7 @@ _APART = {
     "roc_curve": "otel_experiments.codec.media.plots",
 }
 _READING = (
-    "artifact", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "sql",
+    "artifact", "diff", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "sql",
 )  # fmt: skip
 _NOT_STARRED = ("open",)
 """Public names that `from otel_experiments import *` leaves out, since Python has a function of the name."""

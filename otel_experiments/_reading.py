@@ -15,6 +15,7 @@ from otel_experiments.model.search import Expression
 from otel_experiments.query import Reader, RunList, RunView, Table
 
 if TYPE_CHECKING:
+    from otel_experiments.differences import RunDiff
     from otel_experiments.query.artifact_view import ArtifactView
     from otel_experiments.query.lineage import Lineage
 
@@ -22,7 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 __all__ = [
-    "artifact", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "sql",
+    "artifact", "diff", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "sql",
 ]  # fmt: skip
 
 
@@ -148,6 +149,32 @@ def lineage(
         StoreError: the store cannot be read.
     """
     return open_reader(store).lineage(of, most=most)
+
+
+def diff(
+    a: str | RunView, b: str | RunView, *, store: str | os.PathLike[str] | StoreObject | None = None
+) -> RunDiff:
+    """Return why two runs differ, likely causes first: `print(ox.diff("baseline", "latest"))`.
+
+    Compared are code, params, data, packages, environment, machine, state, metrics, span trees, times and artifacts. `print` prints
+    the ten most telling differences, a notebook shows all; `.is_same` says whether there is any.
+
+    Args:
+        a: the first run: an id, the beginning of one, a name, or a run that was read, of whatever store.
+        b: the second run.
+        store: where ids and names are looked up; by default as for `run`.
+
+    Raises:
+        RunNotFoundError: a text names no run.
+        AmbiguousRunError: several runs have an id that begins so.
+        StoreError: the store cannot be read.
+    """
+    from otel_experiments.differences.run_diff import diff_runs  # noqa: PLC0415 - few readers need it
+
+    if isinstance(a, RunView) and isinstance(b, RunView):
+        return diff_runs(a, b)
+    reader = open_reader(store)
+    return diff_runs(*(one if isinstance(one, RunView) else reader.run(one) for one in (a, b)))
 
 
 def run_of(

@@ -166,6 +166,8 @@ HOW_TO: Final = {
     "confusion_matrix": "how-to/media.md",
     "current_run": "how-to/record.md",
     "define_metric": "how-to/record.md",
+    "diff": "how-to/why-is-this-run-different.md",
+    "differences.RunDiff": "how-to/why-is-this-run-different.md",
     "detach": "how-to/attach-foreign-telemetry.md",
     "experiments": "how-to/read-runs-in-python.md",
     "export": "how-to/frames.md",

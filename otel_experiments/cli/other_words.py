@@ -15,7 +15,7 @@ _ELSEWHERE = {
     _REMOVING: "delete del remove prune clean clear drop purge trash",
     "otel-experiments tag RUN KEY[=VALUE], note, rename, group, annotate, pin": "edit update untag label set comment feedback",
     "Several runs side by side: otel-experiments runs --columns 'params.lr, metrics.loss.min'; "
-    "one run with an accepted one: otel-experiments golden compare": "compare diff cmp parallel",
+    "one run with an accepted one: otel-experiments golden compare": "compare cmp parallel",
     "One run, live or not: otel-experiments show RUN; its course: otel-experiments metrics RUN NAME; "
     "again every 2 s: watch otel-experiments runs": "tail watch follow log logs top status stat live",
     "otel-experiments runs": "list ls ps history jobs search find query filter",

@@ -29,6 +29,7 @@ _COMMANDS = {
     "runs": "List runs: filter, sort, choose columns.",
     "show": "Show one run: config, summary, environment, spans.",
     "metrics": "Show a run's metrics, or the chart of one.",
+    "diff": "Say why two runs differ: likely causes first.",
     "spans": "List spans by name, attribute, duration, status; or as a tree.",
     "artifacts": "List artifacts; show, get, verify, alias one; draw lineage.",
     "export": "Write runs, points or spans as CSV or JSON Lines, or all as OTLP.",

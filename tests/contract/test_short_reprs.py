@@ -53,6 +53,9 @@ def objects(tmp_path_factory):
         captured = capture.capture_run(view)
         made = golden.make_golden([captured], name="job")
         series = view.metrics["loss"]
+        with ox.start_run(LONG, config={LONG[:200]: 1}):
+            pass
+        diff = ox.diff("job", "latest")
         yield {
             "run": run, "config": run.config, "run summary": run.summary, "summary": view.summary,
             "param change": view.params.history(LONG[:200])[0], "scope": scope, "checkpoint": saved, "report": report, "runs": ox.runs(),
@@ -65,6 +68,7 @@ def objects(tmp_path_factory):
             "rows": ox.Table(rows=[[1] * 500] * 9), "media": view.media, "media series": view.media["w"], "media item": view.media["w"].last,
             "output": view.output, "output line": OutputLine(time_ns=1, stream="stdout", text=LONG, pid=1),
             "heat map": view.media["w"].heatmap(), "digest": digest, "handle": handle, "artifacts": view.artifacts,
+            "diff": diff, "side": diff.b, "difference": diff.differences[0], "path": next(iter(diff.paths_a.values())),
             "artifact": view.artifacts["a" * 100], "lineage": ox.open_reader().lineage("b"),
             "curves": series.plot().spec, "policy": golden.Policy(), "rules": golden.Rules(),
             "curve settings": golden.CurveSettings(), "clock": testing.SteppingClock(), "ids": testing.SequentialIds(),

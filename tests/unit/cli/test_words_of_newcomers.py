@@ -24,7 +24,6 @@ from otel_experiments.store import open_store
         ("ui", "no view in a browser yet"),
         ("dashboard", "no view in a browser yet"),
         ("compare", "golden compare"),
-        ("diff", "runs --columns"),
         ("tail", "show RUN"),
         ("watch", "watch otel-experiments runs"),
         ("logs", "show RUN"),

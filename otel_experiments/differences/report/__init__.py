@@ -1,0 +1,1 @@
+"""What two runs differ in, as text, Markdown, JSON and HTML."""
