@@ -33,7 +33,9 @@ if TYPE_CHECKING:
         run,
         run_of,
         runs,
+        spans,
         sql,
+        traces,
     )
     from otel_experiments._reading import open as open  # noqa: A004 - read as ox.open
     from otel_experiments._recording import (
@@ -155,6 +157,7 @@ __all__ = [
     "set_tags",
     "shutdown",
     "span",
+    "spans",
     "sql",
     "stage",
     "start_run",
@@ -162,6 +165,7 @@ __all__ = [
     "summary",
     "sweep",
     "trace",
+    "traces",
     "uniform",
     "worker_init",
 ]
@@ -232,7 +236,7 @@ _APART = {
     "roc_curve": "otel_experiments.codec.media.plots",
 }
 _READING = (
-    "artifact", "diff", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "sql",
+    "artifact", "diff", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "spans", "sql", "traces",
 )  # fmt: skip
 _NOT_STARRED = ("open",)
 """Public names that `from otel_experiments import *` leaves out, since Python has a function of the name."""

@@ -16,14 +16,16 @@ from otel_experiments.query import Reader, RunList, RunView, Table
 
 if TYPE_CHECKING:
     from otel_experiments.differences import RunDiff
+    from otel_experiments.model.trace import Trace
     from otel_experiments.query.artifact_view import ArtifactView
     from otel_experiments.query.lineage import Lineage
+    from otel_experiments.query.spans_view import SpansView
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 __all__ = [
-    "artifact", "diff", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "sql",
+    "artifact", "diff", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "spans", "sql", "traces",
 ]  # fmt: skip
 
 
@@ -82,6 +84,57 @@ def runs(
         StoreError: the store cannot be read.
     """
     return open_reader(store).runs(where, order=order, limit=limit, offset=offset, experiment=experiment)
+
+
+def spans(
+    where: str | Expression | None = None,
+    *,
+    order: str | Sequence[str] | None = None,
+    store: str | os.PathLike[str] | None = None,
+) -> SpansView:
+    """Return the spans of all runs: `ox.spans('name == "checkpoint" and duration > 2', order="-duration").first(10)`.
+
+    They are read when they are looked at. Those of one run are `ox.run("brave-otter").spans`.
+
+    Args:
+        where: a search expression over spans, such as `attributes["http.status_code"] >= 400 and duration > 0.5`.
+        order: sort keys such as `-duration, name`; by default the start.
+        store: the address of a store; by default the one that this process records into, else the one of the
+            environment.
+
+    Raises:
+        SearchSyntaxError: `where` or `order` cannot be understood.
+        StoreError: the store cannot be read.
+    """
+    found = open_reader(store).spans
+    found = found if where is None else found.where(where)
+    return found if order is None else found.ordered(order)
+
+
+def traces(
+    where: str | Expression | None = None,
+    *,
+    order: str | Sequence[str] | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+    store: str | os.PathLike[str] | None = None,
+) -> list[Trace]:
+    """Return the traces that are stored, of runs and of none, the one that began last first: `ox.traces("errors > 0", limit=20)`.
+
+    Args:
+        where: a search expression over `name` (of the root), `duration` (in seconds), `spans`, `errors`, `started`, `run_id` and
+            `trace_id`.
+        order: sort keys such as `-duration`; a minus turns the order round.
+        limit: at most so many.
+        offset: leave out so many at the start.
+        store: the address of a store; by default the one that this process records into, else the one of the
+            environment.
+
+    Raises:
+        SearchSyntaxError: `where` or `order` cannot be understood.
+        StoreError: the store cannot be read.
+    """
+    return open_reader(store).traces(where, order=order, limit=limit, offset=offset)
 
 
 def artifact(

@@ -209,6 +209,8 @@ HOW_TO: Final = {
     "set_tag": "how-to/record.md",
     "set_tags": "how-to/record.md",
     "span": "how-to/third-party-spans.md",
+    "spans": "reference/search.md",
+    "traces": "reference/search.md",
     "sql": "how-to/read-runs-in-python.md",
     "stage": "how-to/record.md",
     "start_run": "how-to/record.md",

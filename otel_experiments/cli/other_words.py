@@ -30,7 +30,7 @@ _ELSEWHERE = {
     "otel-experiments artifacts get REF; to keep a file, in Python: run.log_artifact(path, name)": (
         "download pull save upload put artifact log-artifact"
     ),
-    "otel-experiments spans --tree": "traces tree profile timeline",
+    "otel-experiments spans --tree": "tree profile timeline",
     "otel-experiments serve": "receive receiver listen otlp collector ingest",
     "otel-experiments doctor": "check verify validate fsck health debug env version info-env",
     "There is one store, a file, and nothing to set up or to log in to; the first run makes it": (

@@ -31,6 +31,7 @@ _COMMANDS = {
     "metrics": "Show a run's metrics, or the chart of one.",
     "diff": "Say why two runs differ: likely causes first.",
     "spans": "List spans by name, attribute, duration, status; or as a tree.",
+    "traces": "List traces by root, duration, errors.",
     "artifacts": "List artifacts; show, get, verify, alias one; draw lineage.",
     "export": "Write runs, points or spans as CSV or JSON Lines, or all as OTLP.",
     "bundle": "Write runs into one file that opens on any machine, read-only.",

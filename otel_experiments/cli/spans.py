@@ -48,6 +48,10 @@ DEFAULT_LIMIT = 100
     metavar="SECONDS",
     help="Only ended spans at most so long.",
 )
+@click.option(
+    "--where", metavar="EXPRESSION", help="Only spans for which it is true, such as: duration > 0.5"
+)
+@click.option("--order", metavar="FIELDS", help="Sort keys, such as -duration; by default the start.")
 @click.option("--errors", "is_errors", is_flag=True, help="Only spans that failed.")
 @click.option("--tree", "is_tree", is_flag=True, help="As trees, with repeated siblings folded.")
 @page_options(DEFAULT_LIMIT, limit_help="At most so many; the tree takes all.")
@@ -61,6 +65,8 @@ def command(  # noqa: PLR0913 - one argument an option
     attributes: tuple[str, ...],
     min_duration: float | None,
     max_duration: float | None,
+    where: str | None,
+    order: str | None,
     is_errors: bool,
     is_tree: bool,
     limit: int,
@@ -78,6 +84,8 @@ def command(  # noqa: PLR0913 - one argument an option
     found = found.named(name) if name is not None else found
     found = found.slower_than(min_duration) if min_duration is not None else found
     found = found.faster_than(max_duration) if max_duration is not None else found
+    found = found.where(where) if where is not None else found
+    found = found.ordered(order) if order is not None else found
     found = found.errors() if is_errors else found
     for attribute in attributes:
         found = found.with_attribute(*_attribute(attribute))
@@ -121,7 +129,7 @@ def _print_table(console: Console, spans: Sequence[Span], *, state: RunState | N
     if not spans:
         click.echo("No such spans.")
         return
-    first_ns = spans[0].start_ns
+    first_ns = min(span.start_ns for span in spans)
     rows: list[list[str | Text]] = []
     for span in spans:
         length = span.duration_ns

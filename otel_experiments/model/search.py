@@ -27,6 +27,8 @@ FactName = Literal["git.commit", "git.branch", "git.repository", "environment.py
 """What the resource of a run tells of where it ran. `environment.python` is ordered as versions are, 3.9 before 3.11."""
 ArtifactPart = Literal["digest", "type", "size", "aliases"]
 """Of the artifact that a run logged last under a name; `size` in bytes, `aliases` as they point now."""
+SpanStat = Literal["count", "errors", "total", "mean", "min", "max", "p50", "p95", "p99"]
+"""What is known of the ended spans of one name in a run. Times are seconds; percentiles are within 1 %."""
 OrderingOperator = Literal["==", "!=", "<", "<=", ">", ">="]
 ComparisonOperator = Literal[
     "==", "!=", "<", "<=", ">", ">=", "in", "not in", "contains", "startswith", "endswith", "matches",
@@ -91,7 +93,52 @@ class ArtifactField:
     part: ArtifactPart = "digest"
 
 
-SearchField = RunField | ParamField | TagField | MetricField | FactField | ArtifactField
+@dataclass(frozen=True, slots=True)
+class SpanStatField:
+    """A number of the ended spans of one name in a run; a run without such spans does not have it."""
+
+    name: str
+    stat: SpanStat = "count"
+
+
+@dataclass(frozen=True, slots=True)
+class EventCountField:
+    """How many events of one name a run has; a run without any does not have it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogTextField:
+    """The text of each log record of a run, printed lines and events among them; one that fits is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordField:
+    """What a span, a log record or a trace says of itself, in a search for such.
+
+    Attributes:
+        of: what is searched.
+        name: what the field is called in an expression.
+        kind: what it holds; a time is a number of seconds since the Unix epoch.
+    """
+
+    of: Literal["span", "log record", "trace"]
+    name: str
+    kind: Literal["text", "number", "time"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeField:
+    """An attribute of a span or a log record, by key; of any type."""
+
+    key: str
+
+
+SearchField = (
+    RunField | ParamField | TagField | MetricField | SpanStatField | EventCountField | LogTextField
+    | FactField | ArtifactField | RecordField | AttributeField
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +236,8 @@ class SpanQuery:
     """Which spans. All given conditions must hold.
 
     `hides_removed` leaves out those of removed runs. `attributes` compares values exactly; a None asks only whether the span has the attribute.
-    Units: durations are nanoseconds; an open span has no duration and never matches a duration bound.
-    Results are ordered by start time.
+    `where` is a search over the fields of spans. Units: durations are nanoseconds; an open span has no duration and never matches a
+    duration bound. Results are ordered by `order`, then by start time.
     """
 
     run_id: str | None = None
@@ -204,3 +251,15 @@ class SpanQuery:
     limit: int | None = None
     offset: int = 0
     hides_removed: bool = False
+    where: Expression | None = None
+    order: tuple[Order, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TraceQuery:
+    """Which traces, in which order, how many. Those that began last come first, and those of removed runs are left out."""
+
+    where: Expression | None = None
+    order: tuple[Order, ...] = ()
+    limit: int | None = None
+    offset: int = 0

@@ -21,6 +21,7 @@ from otel_experiments.query.series_view import SeriesView
 
 if TYPE_CHECKING:
     from otel_experiments.model.annotation import Annotation
+    from otel_experiments.model.trace import Trace
     from otel_experiments.query.artifact_view import ArtifactView
     from otel_experiments.query.media_view import MediaItem
 
@@ -129,6 +130,20 @@ def plain_media_item(item: MediaItem) -> dict[str, Plain]:
         "index": item.index,
         "caption": item.caption or None,
         "rank": item.rank,
+    }
+
+
+def plain_trace(trace: Trace) -> dict[str, Plain]:
+    """Return a trace; `end_unix_nano` and `duration_s` are null where none of its spans has ended."""
+    return {
+        "trace_id": trace.trace_id,
+        "name": trace.name,
+        "run_id": trace.run_id,
+        "start_unix_nano": trace.start_ns,
+        "end_unix_nano": trace.end_ns,
+        "duration_s": trace.duration_s,
+        "spans": trace.span_count,
+        "errors": trace.error_count,
     }
 
 

@@ -22,7 +22,6 @@ from otel_experiments.model.search import (
     RunField,
     RunQuery,
     SearchField,
-    SpanQuery,
     Visibility,
 )
 from otel_experiments.query.artifact_source import ArtifactSource
@@ -37,15 +36,14 @@ from otel_experiments.query.search.parents import with_parent_ids
 from otel_experiments.query.search.parser import parse_order, parse_search
 from otel_experiments.query.search.text import fields_of
 from otel_experiments.query.table import Table
+from otel_experiments.query.telemetry_reader import TelemetryReader
 from otel_experiments.store import Store
 
 if TYPE_CHECKING:
     from otel_experiments.artifacts.protocol import Blobs
-    from otel_experiments.model.attachment import TelemetryGroup
     from otel_experiments.query.artifact_view import ArtifactView
     from otel_experiments.query.lineage import Lineage
     from otel_experiments.query.search.told import SearchTeller
-    from otel_experiments.query.spans_view import SpansView
 
 _OF_BEST = frozenset({"best", "best_step"})
 _STATE = RunField("state")
@@ -53,7 +51,7 @@ _ARCHIVED, _REMOVED = RunField("archived"), RunField("removed")
 _STORED_LIVE = Comparison(_STATE, "in", tuple(str(state) for state in RunState if state.is_live))
 
 
-class Reader:
+class Reader(TelemetryReader):
     """Answers questions about one store.
 
     Args:
@@ -264,19 +262,6 @@ class Reader:
     def experiments(self) -> list[Experiment]:
         """Return the experiments with their number of runs, by name."""
         return self._store.experiments()
-
-    @property
-    def spans(self) -> SpansView:
-        """The spans of all runs and of none, to be narrowed, listed or made into trees."""
-        from otel_experiments.query.spans_view import SpansView  # noqa: PLC0415 - 4 ms that few need
-
-        return SpansView(self._store, SpanQuery(hides_removed=True))
-
-    def unattached(self, *, by_trace: bool = False, limit: int | None = None) -> list[TelemetryGroup]:
-        """Return what telemetry belongs to no run, by service or by trace, the newest first; `ox.attach` gives it to one."""
-        from otel_experiments.model.attachment import TelemetryQuery  # noqa: PLC0415 - few need it
-
-        return self._store.telemetry_groups(TelemetryQuery(), by_trace=by_trace, limit=limit)
 
     def sql(self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> Table:
         """Return what one read-only statement over the documented schema answers.

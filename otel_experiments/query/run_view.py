@@ -9,21 +9,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from otel_experiments._short_repr import short
-from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.past import Past, past_of
 from otel_experiments.model.run import ParamValue, Run, RunFacts, RunState
 from otel_experiments.model.search import (
-    ArtifactField,
-    FactField,
-    MetricField,
-    MetricStat,
-    ParamField,
-    RunField,
-    RunFieldName,
     SearchField,
     SpanQuery,
-    SummaryField,
-    TagField,
 )
 from otel_experiments.query.given_facts import GivenFacts
 from otel_experiments.query.metrics_view import MetricsView
@@ -33,10 +23,7 @@ from otel_experiments.query.related_runs import RelatedRuns
 from otel_experiments.query.run_edits import OneRunEdits
 from otel_experiments.query.run_page import PAGE_SIZE, RunPage
 from otel_experiments.query.run_row import RunRow
-from otel_experiments.query.series_view import SeriesView
 from otel_experiments.semconv import attributes
-from otel_experiments.store.semantics.artifacts import artifact_value, last_logged
-from otel_experiments.store.semantics.run_facts import fact_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -51,11 +38,6 @@ if TYPE_CHECKING:
     from otel_experiments.query.snapshot_view import SnapshotView
     from otel_experiments.query.spans_view import SpansView
     from otel_experiments.query.summary_view import SummaryView
-
-
-def _number(series: SeriesView, stat: MetricStat) -> float | None:
-    found: float | None = getattr(series, stat)
-    return found
 
 
 class RunView(OneRunEdits, GivenFacts, RunRow, RelatedRuns):
@@ -117,48 +99,16 @@ class RunView(OneRunEdits, GivenFacts, RunRow, RelatedRuns):
         """Seconds since the run was made."""
         return (self._page.liveness.now_ns - self._run.created_ns) / 1e9
 
-    def value(self, field: SearchField) -> ParamValue:  # noqa: PLR0911 - one return a kind of field
+    def value(self, field: SearchField) -> ParamValue:
         """Return what a field of a search expression is for this run; None where the run has no such field.
 
         Args:
             field: what a search expression names, parsed by `parse_order`.
             field: what a search expression names, parsed by `parse_order`.
         """
-        match field:
-            case FactField(fact):
-                return fact_of(self._run.resource, fact) or None
-            case ArtifactField(name, part):
-                logged = self._page.store.artifacts(ArtifactQuery(run_ids=(self.id,), name=name))
-                newest = max(logged, key=last_logged, default=None)
-                return None if newest is None else artifact_value(newest, part)
-            case SummaryField(key):
-                sets = self._page.store.summary_sets(self.id)
-                return next((one.value for one in sets if one.key == key), None)
-            case ParamField(key):
-                return self.params.flat.get(key)
-            case TagField(key):
-                return self.tags.get(key)
-            case MetricField(name, stat, phase):
-                series = self.metrics.get(name) if phase is None else self.metrics.in_phase(name, phase)
-                return None if series is None else _number(series, stat)
-            case RunField(name):
-                return self._own_value(name)
+        from otel_experiments.query.run_value import value_of  # noqa: PLC0415 - few ask
 
-    def _own_value(self, name: RunFieldName) -> ParamValue:
-        match name:
-            case "state":
-                return str(self.state)
-            case "duration":
-                return self.duration_s
-            case "artifacts":
-                logged = self._page.store.artifacts(ArtifactQuery(run_ids=(self.id,)))
-                return len({(one.logged.experiment, one.logged.name, one.logged.digest) for one in logged})
-            case "created" | "started" | "ended" | "pinned" | "archived" | "removed":
-                time_ns: int | None = getattr(self._run, f"{name}_ns")
-                return None if time_ns is None else time_ns / 1e9
-            case _:
-                found: str | int | None = getattr(self._run, name)
-                return found
+        return value_of(self, self._page.store, field)
 
     @property
     def losses(self) -> list[Loss]:

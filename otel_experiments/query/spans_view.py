@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from otel_experiments._short_repr import fields_repr
 from otel_experiments.errors import QueryError
-from otel_experiments.model.search import SpanQuery
+from otel_experiments.model.search import And, Expression, SpanQuery
 from otel_experiments.model.span import Span
+from otel_experiments.model.span_summary import SpanSummary
 from otel_experiments.model.tree import SpanNode, build_forest
 from otel_experiments.query.frames.framed import Framed
 from otel_experiments.store import Store
+from otel_experiments.store.semantics.span_tally import summaries_by_name
 
 if TYPE_CHECKING:
     from otel_experiments.query.frames.columns import Columns
@@ -102,6 +104,37 @@ class SpansView(Framed):
         """
         return self._narrowed(max_duration_ns=_nanoseconds(duration_s))
 
+    def where(self, condition: str | Expression) -> SpansView:
+        """Return the spans of which a search expression is true: `attributes["http.status_code"] >= 400 and duration > 0.5`.
+
+        Args:
+            condition: an expression over `name`, `duration` (in seconds), `status`, `kind`, `started`, `attributes["key"]`, ...;
+                what is not there fulfils no comparison.
+
+        Raises:
+            SearchSyntaxError: it cannot be understood; the error points at the place.
+        """
+        from otel_experiments.query.search.parser import parse_search  # noqa: PLC0415 - few search
+        from otel_experiments.query.search.records import SPANS  # noqa: PLC0415 - as above
+
+        wanted = parse_search(condition, subject=SPANS) if isinstance(condition, str) else condition
+        known = self.query.where
+        return self._narrowed(where=wanted if known is None else And((known, wanted)))
+
+    def ordered(self, order: str | Sequence[str]) -> SpansView:
+        """Return the spans in another order than that of their starts: `spans.ordered("-duration")`.
+
+        Args:
+            order: sort keys such as `-duration, name`; a minus turns the order round. Spans without the field come last.
+
+        Raises:
+            SearchSyntaxError: a key is no field of a span.
+        """
+        from otel_experiments.query.search.parser import parse_order  # noqa: PLC0415 - few search
+        from otel_experiments.query.search.records import SPANS  # noqa: PLC0415 - as above
+
+        return self._narrowed(order=parse_order(order, subject=SPANS))
+
     def errors(self) -> SpansView:
         """Return the spans whose status is an error."""
         return self._narrowed(is_error=True)
@@ -109,6 +142,16 @@ class SpansView(Framed):
     def first(self, count: int, *, offset: int = 0) -> SpansView:
         """Return the first `count` spans from `offset` on."""
         return self._narrowed(limit=count, offset=offset)
+
+    def summaries(self) -> list[SpanSummary]:
+        """Return count, errors, total and percentiles of the ended spans, by name, for each run of theirs together.
+
+        Of a run's spans that nothing narrows, they are kept in the store, and no span is read.
+        """
+        query = self.query
+        if query.run_id is not None and query == SpanQuery(run_id=query.run_id):
+            return self._store.span_summaries([query.run_id])[query.run_id]
+        return summaries_by_name(self._spans)
 
     def tree(self) -> list[SpanNode]:
         """Return the roots of the trees that these spans form; a span without its parent here is a root."""

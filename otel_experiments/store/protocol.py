@@ -22,10 +22,11 @@ if TYPE_CHECKING:  # most readers need few of them, and making dataclasses takes
     from otel_experiments.model.loss import Loss
     from otel_experiments.model.metric import Band, Points, Series, SeriesKey
     from otel_experiments.model.run import Experiment, ParamValue, Run
-    from otel_experiments.model.search import RunQuery, SpanQuery
+    from otel_experiments.model.search import RunQuery, SpanQuery, TraceQuery
     from otel_experiments.model.span import Span
     from otel_experiments.model.span_summary import SpanSummary
     from otel_experiments.model.stored_page import StoredPage
+    from otel_experiments.model.trace import Trace
     from otel_experiments.model.unsent import Unsent
 
 Row = tuple[str | int | float | bytes | None, ...]
@@ -185,6 +186,14 @@ class ReadingStore(OpenStore, Protocol):
 
     def spans(self, query: SpanQuery) -> list[Span]:
         """Return the spans that `query` asks for, ordered by start."""
+        ...
+
+    def traces(self, query: TraceQuery) -> list[Trace]:
+        """Return the traces that `query` asks for, in its order, without the spans of removed runs.
+
+        Raises:
+            QueryError: the expression compares what cannot be compared.
+        """
         ...
 
     def span_summaries(self, run_ids: Sequence[str]) -> dict[str, list[SpanSummary]]:

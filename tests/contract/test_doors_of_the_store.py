@@ -116,7 +116,9 @@ DOORS = {
     "run_of": lambda: (Path("model.bin").write_bytes(b"mine"), ox.run_of("model.bin").name)[1],
     "runs": lambda: [run.name for run in ox.runs()],
     "set_alias": lambda: ox.set_alias("model", "chosen").is_done,
+    "spans": lambda: ox.spans('name == "run e"')[0].run_id == ox.run("mine").id,
     "sql": lambda: ox.sql("select name from runs").rows,
+    "traces": lambda: ox.run("mine").id in [one.run_id for one in ox.traces()],
 }
 """What each function gives here where it works on the store of the recording."""
 GIVES = {
@@ -138,7 +140,9 @@ GIVES = {
     "run_of": "mine",
     "runs": ["mine"],
     "set_alias": True,
+    "spans": True,
     "sql": [("mine",)],
+    "traces": True,
 }
 SET_IT = {"Recorder", "configure", "init"}
 """Those whose `store=` is that of the recording itself."""

@@ -26,6 +26,7 @@ from otel_experiments.query import (
     Reader,
     RunList,
     RunView,
+    SpansView,
 )
 from otel_experiments.record import FlushReport, Scope
 from otel_experiments.store import Store, open_store
@@ -189,6 +190,10 @@ ox.log(
 )
 assert_type(ox.confusion_matrix([0, 1], [1, 1], class_names=["a", "b"]), ox.Plot)
 ox.Audio([0.0], sample_rate="fast")  # error: [arg-type]
+assert_type(ox.spans("duration > 1", order="-duration").first(10), SpansView)
+assert_type(ox.run("3f2a").spans.where("duration > 1").ordered("name"), SpansView)
+assert_type(ox.traces("errors > 0")[0].duration_s, float | None)
+ox.traces(where=3)  # error: [arg-type]
 assert_type(ox.artifact("model:best"), ArtifactView)
 assert_type(ox.find_artifacts(type="model"), list[ArtifactView])
 assert_type(ox.artifact("model").read_bytes(), bytes)

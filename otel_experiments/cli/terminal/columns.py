@@ -9,15 +9,21 @@ from collections.abc import Sequence
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.model.search import (
     ArtifactField,
+    AttributeField,
+    EventCountField,
     FactField,
+    LogTextField,
     MetricField,
     ParamField,
+    RecordField,
     RunField,
     SearchField,
+    SpanStatField,
     TagField,
 )
 from otel_experiments.query import RunView
 from otel_experiments.query.natural import natural_key
+from otel_experiments.query.search.told import short
 from otel_experiments.query.search.value import TIME_FIELDS
 
 MAX_CELL = 16
@@ -33,6 +39,8 @@ def label(field: SearchField) -> str:
             return f"{fmt.clean(name)} {part}"
         case ParamField(key) | TagField(key):
             return fmt.clean(key)
+        case SpanStatField() | EventCountField() | LogTextField() | RecordField() | AttributeField():
+            return fmt.clean(short(field))
         case MetricField(name, stat, phase):
             return (
                 fmt.clean(name)

@@ -9,14 +9,18 @@ from typing import Final, get_args
 from otel_experiments.model.search import (
     ArtifactField,
     ArtifactPart,
+    EventCountField,
     FactField,
     FactName,
+    LogTextField,
     MetricField,
     MetricStat,
     ParamField,
     RunField,
     RunFieldName,
     SearchField,
+    SpanStat,
+    SpanStatField,
     SummaryField,
     TagField,
 )
@@ -28,6 +32,9 @@ RUN_FIELDS: Final[tuple[RunFieldName, ...]] = get_args(RunFieldName)
 FACTS: Final[tuple[FactName, ...]] = get_args(FactName)
 ARTIFACT_PARTS: Final[tuple[ArtifactPart, ...]] = get_args(ArtifactPart)
 METRIC_STATS: Final[tuple[MetricStat, ...]] = get_args(MetricStat)
+
+
+SPAN_STATS: Final[tuple[SpanStat, ...]] = get_args(SpanStat)
 
 
 class _Metrics:
@@ -109,6 +116,54 @@ class _Facts:
         return FactField(self._facts[key])
 
 
+class _Spans:
+    """`spans["checkpoint"].p95`, `spans.checkpoint.errors`."""
+
+    def field(self, source: Source, path: Path) -> SpanStatField:
+        """Return the number of a run's spans that the path names."""
+        if not path.parts:
+            raise needs_name(source, "spans", path.root)
+        first, *rest = path.parts
+        found = self.keyed(source, first.plain(source), first.node)
+        if not rest:
+            return found
+        for known in SPAN_STATS:
+            if known == rest[0].name and rest[0].is_attribute and len(rest) == 1:
+                return SpanStatField(found.name, known)
+        after = ".".join(part.plain(source) for part in rest)
+        raise source.error(
+            f"Spans have no {after!r}.",
+            f"{suggest(after, SPAN_STATS)}There are: {', '.join(SPAN_STATS)}. "
+            f'A name with a dot is quoted: spans["{found.name}.{after}"]',
+            rest[0].node,
+        )
+
+    def keyed(self, source: Source, key: str, node: ast.expr) -> SpanStatField:
+        """Return how many spans of that name there are."""
+        if not key:
+            raise source.error("spans needs a name that is not empty.", 'Write spans["checkpoint"]', node)
+        return SpanStatField(key)
+
+
+class _Events:
+    """`events["lib.event"].count`."""
+
+    def field(self, source: Source, path: Path) -> EventCountField:
+        """Return the number of a run's events that the path names."""
+        if not path.parts:
+            raise needs_name(source, "events", path.root)
+        parts = path.parts
+        if len(parts) > 1 and parts[-1].is_attribute and parts[-1].name == "count":
+            parts = parts[:-1]
+        return self.keyed(source, ".".join(part.plain(source) for part in parts), path.root)
+
+    def keyed(self, source: Source, key: str, node: ast.expr) -> EventCountField:
+        """Return how many events of that name there are."""
+        if not key:
+            raise source.error("events needs a name that is not empty.", 'Write events["x"].count', node)
+        return EventCountField(key)
+
+
 def _suggested(word: str) -> str:
     return f"Write params.{word}, metrics.{word} or tags.{word}"
 
@@ -118,6 +173,7 @@ RUNS: Final = Subject(
     fields={
         **{name: RunField(name) for name in RUN_FIELDS},
         **{fact: FactField(fact) for fact in FACTS if "." not in fact},
+        "logs": LogTextField(),
     },
     namespaces={
         "params": Keyed("params", ParamField),
@@ -127,6 +183,8 @@ RUNS: Final = Subject(
         "environment": _Facts("environment"),
         "artifacts": _Artifacts(),
         "summary": Keyed("summary", SummaryField),
+        "spans": _Spans(),
+        "events": _Events(),
     },
     aliases={"id": "run_id", "config": "params", "parent": "parent_run_id", "time": "created"},
     elsewhere={
@@ -134,7 +192,8 @@ RUNS: Final = Subject(
         "hyperparams": "params", "args": "params", "cfg": "params", "metric": "metrics", "history": "metrics",
         "tag": "tags", "status": "state", "runtime": "duration", "start_time": "started",
         "end_time": "ended", "title": "name", "project": "experiment", "error": "error_type",
+        "span": "spans", "event": "events", "log": "logs", "output": "logs", "stdout": "logs", "stderr": "logs",
     },
-    stats={"metrics": METRIC_STATS},
+    stats={"metrics": METRIC_STATS, "spans": SPAN_STATS, "events": ("count",)},
     suggests=_suggested,
 )  # fmt: skip

@@ -12,20 +12,25 @@ from otel_experiments.model.search import (
     And,
     Arithmetic,
     ArtifactField,
+    AttributeField,
     Calculated,
     Comparison,
+    EventCountField,
     Exists,
     Expression,
     FactField,
     IsNan,
+    LogTextField,
     MetricField,
     Not,
     Operand,
     Or,
     ParamField,
+    RecordField,
     RunField,
     SearchField,
     SearchValue,
+    SpanStatField,
     SummaryField,
     TagField,
 )
@@ -34,9 +39,7 @@ from otel_experiments.model.search import (
 def format_field(field: SearchField) -> str:  # noqa: PLR0911 - one return a kind of field
     """Return the field as the parser reads it."""
     match field:
-        case RunField(name):
-            return name
-        case FactField(name):
+        case RunField(name) | RecordField(name=name) | FactField(name):
             return name
         case ArtifactField(name, part):
             return f"artifacts[{_quote(name)}].{part}"
@@ -49,6 +52,20 @@ def format_field(field: SearchField) -> str:  # noqa: PLR0911 - one return a kin
         case MetricField(name, stat, phase):
             inside = _quote(name) if phase is None else f"{_quote(name)}, {_quote(phase)}"
             return f"metrics[{inside}]" + ("" if stat == "last" else f".{stat}")
+        case SpanStatField() | EventCountField() | LogTextField():
+            return _format_inside(field)
+        case AttributeField(key):
+            return f"attributes[{_quote(key)}]"
+
+
+def _format_inside(field: SpanStatField | EventCountField | LogTextField) -> str:
+    match field:
+        case SpanStatField(name, stat):
+            return f"spans[{_quote(name)}].{stat}"
+        case EventCountField(name):
+            return f"events[{_quote(name)}].count"
+        case LogTextField():
+            return "logs"
 
 
 def format_search(expression: Expression) -> str:  # noqa: PLR0911 (one return a shape)

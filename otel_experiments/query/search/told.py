@@ -17,11 +17,13 @@ from otel_experiments.model.run import Run
 from otel_experiments.model.search import (
     And,
     Arithmetic,
+    AttributeField,
     Calculated,
     Comparison,
     Exists,
     Expression,
     IsNan,
+    LogTextField,
     MetricField,
     MetricStat,
     Not,
@@ -33,6 +35,7 @@ from otel_experiments.model.search import (
     RunFieldName,
     RunQuery,
     SearchField,
+    SpanStatField,
     SummaryField,
     TagField,
 )
@@ -212,6 +215,8 @@ class SearchTeller:
             yield from (SummaryField(one.key) for one in self._store.summary_sets(run_id))
         for tags in self._store.tags(run_ids).values():
             yield from map(TagField, tags)
+        for spans in self._store.span_summaries(run_ids).values():
+            yield from (SpanStatField(one.name) for one in spans)
 
 
 def short(field: SearchField) -> str:
@@ -225,6 +230,8 @@ def short(field: SearchField) -> str:
             return f"tags.{key}"
         case MetricField(name, stat, None) if name.isidentifier() and name.isascii():
             return f"metrics.{name}" + ("" if stat == "last" else f".{stat}")
+        case SpanStatField(name, stat) if name.isidentifier() and name.isascii():
+            return f"spans.{name}.{stat}"
     return format_field(field)
 
 
@@ -234,8 +241,10 @@ def _is_plain(key: str) -> bool:
 
 def _name(field: SearchField) -> str:
     match field:
-        case ParamField(key) | TagField(key):
+        case ParamField(key) | TagField(key) | AttributeField(key):
             return key
+        case LogTextField():
+            return "logs"
         case _:
             return field.name
 
@@ -255,5 +264,7 @@ def _hint(field: SearchField, known: Iterator[SearchField]) -> str:
         return ""
     first = meant[0]
     if isinstance(first, MetricField) and isinstance(field, MetricField):
+        first = replace(first, stat=field.stat)
+    if isinstance(first, SpanStatField) and isinstance(field, SpanStatField):
         first = replace(first, stat=field.stat)
     return f"Did you mean {short(first)}? "

@@ -15,16 +15,22 @@ from otel_experiments.model.run import RunState
 from otel_experiments.model.search import (
     ArtifactField,
     ArtifactPart,
+    AttributeField,
     ComparisonOperator,
+    EventCountField,
     FactField,
     Literal_,
+    LogTextField,
     MetricField,
     ParamField,
+    RecordField,
     RunField,
     SearchField,
     SearchValue,
+    SpanStatField,
     TagField,
 )
+from otel_experiments.model.span import SpanKind, StatusCode
 from otel_experiments.process.interruption import pass_on
 from otel_experiments.query.closest import closest
 
@@ -48,6 +54,11 @@ _STATE_WORDS = {
     for word in words.split()
 }
 """What other programs call a state, and what it is here."""
+WORDS = {
+    ("span", "kind"): tuple(kind.name.lower() for kind in SpanKind),
+    ("span", "status"): tuple(status.name.lower() for status in StatusCode),
+}
+"""The only texts that a field of a span can have."""
 FieldKind = Literal["text", "number", "any", "texts"]
 _ARTIFACT_KINDS: Final[dict[ArtifactPart, FieldKind]] = {
     "digest": "text", "type": "text", "size": "number", "aliases": "texts",
@@ -65,16 +76,16 @@ class UnfitValueError(Exception):
 def field_kind(field: SearchField) -> FieldKind:
     """Return what the field holds; parameters may hold anything."""
     match field:
-        case ParamField():
+        case ParamField() | AttributeField():
             return "any"
-        case TagField():
+        case TagField() | LogTextField() | FactField():
             return "text"
-        case MetricField():
+        case MetricField() | SpanStatField() | EventCountField():
             return "number"
-        case FactField():
-            return "text"
         case ArtifactField(part=part):
             return _ARTIFACT_KINDS[part]
+        case RecordField(kind=kind):
+            return "text" if kind == "text" else "number"
         case RunField(name):
             return "number" if name in NUMBER_FIELDS else "text"
 
@@ -126,6 +137,15 @@ def _fit_one(field: SearchField, operator: ComparisonOperator, value: Literal_, 
 def _fit_text(field: SearchField, value: Literal_, shown: str) -> str:
     if not isinstance(value, str):
         raise UnfitValueError(f"{shown} is text, {value!r} is not.", f'Put it in quotes: "{value}"')
+    if isinstance(field, RecordField):
+        words = WORDS.get((field.of, field.name), (value,))
+        if value not in words:
+            like = closest(value.lower(), words, cutoff=0.5)
+            hint = f"Did you mean {like!r}? " if like else ""
+            raise UnfitValueError(
+                f"There is no {field.name} {value!r}.", f"{hint}There are: {', '.join(words)}"
+            )
+        return value
     if isinstance(field, RunField) and field.name == "state":
         known = [str(state) for state in RunState]
         if value not in known:
@@ -138,7 +158,7 @@ def _fit_text(field: SearchField, value: Literal_, shown: str) -> str:
 
 
 def _fit_number(field: SearchField, value: Literal_, shown: str) -> int | float:
-    if isinstance(field, RunField) and field.name in TIME_FIELDS and isinstance(value, str):
+    if _is_time(field) and isinstance(value, str):
         return _seconds(value)
     if shown == "time" and isinstance(value, int | float) and abs(value) < _EARLY:
         raise UnfitValueError(
@@ -150,6 +170,12 @@ def _fit_number(field: SearchField, value: Literal_, shown: str) -> int | float:
     if not isinstance(value, int | float):
         raise UnfitValueError(f"{shown} is a number, {value!r} is text.", "Write the number without quotes.")
     return value
+
+
+def _is_time(field: SearchField) -> bool:
+    if isinstance(field, RecordField):
+        return field.kind == "time"
+    return isinstance(field, RunField) and field.name in TIME_FIELDS
 
 
 def _fit_text_search(kind: FieldKind, operator: str, value: Literal_, shown: str) -> Literal_:

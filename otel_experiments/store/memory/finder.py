@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from functools import cmp_to_key
+from collections import Counter
+from functools import cached_property, cmp_to_key
 
 from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.run import Run
 from otel_experiments.model.search import (
     ArtifactField,
+    AttributeField,
+    EventCountField,
     FactField,
+    LogTextField,
     MetricField,
     Order,
     ParamField,
+    RecordField,
     RunField,
     RunQuery,
     SearchField,
+    SpanStatField,
     SummaryField,
     TagField,
 )
+from otel_experiments.model.span_summary import SpanSummary
 from otel_experiments.store.memory.artifacts import artifact_count, find
 from otel_experiments.store.memory.contents import Contents
 from otel_experiments.store.semantics.artifacts import artifact_value, last_logged
@@ -28,12 +35,16 @@ from otel_experiments.store.semantics.search import (
     MISSING,
     FoundValue,
     Missing,
+    Several,
     check,
     matches,
+    no_field,
     run_value,
     sort_key,
     summary_value,
+    text_value,
 )
+from otel_experiments.store.semantics.span_tally import span_stat, summaries
 
 
 class Finder:
@@ -104,10 +115,43 @@ class Finder:
             case TagField(key):
                 tag = self._contents.labels.tags.get((run_id, key))
                 return MISSING if tag is None or tag.value is None else tag.value
+            case SpanStatField() | EventCountField() | LogTextField():
+                return self._inside(run_id, wanted)
+            case RecordField() | AttributeField():
+                raise no_field(wanted, "run")
             case MetricField(name, stat, phase):
                 histories = self._contents.histories.get(run_id, {})
                 keys = [key for key in histories if key.name == name and phase in {None, key.phase}]
                 return summary_value(histories[min(keys)].summary, stat) if keys else MISSING
+
+    def _inside(
+        self, run_id: str, wanted: SpanStatField | EventCountField | LogTextField
+    ) -> FoundValue | Missing:
+        match wanted:
+            case SpanStatField(name, stat):
+                spans = self._spans.get(run_id, {}).get(name)
+                return MISSING if spans is None else span_stat(spans, stat)
+            case EventCountField(name):
+                return self._events.get((run_id, name), MISSING)
+            case LogTextField():
+                return Several(self._texts[run_id]) if run_id in self._texts else MISSING
+
+    @cached_property
+    def _spans(self) -> dict[str, dict[str, SpanSummary]]:
+        return summaries(self._contents.spans.values())
+
+    @cached_property
+    def _events(self) -> dict[tuple[str | None, str], int]:
+        return Counter((record.run_id, record.event_name) for record in self._contents.log_records.values())
+
+    @cached_property
+    def _texts(self) -> dict[str | None, list[str]]:
+        found: dict[str | None, list[str]] = {}
+        for record in self._contents.log_records.values():
+            text = text_value(record.body)
+            if text is not None:
+                found.setdefault(record.run_id, []).append(text)
+        return found
 
     def _state(self, run: Run) -> str:
         is_gone = self._live_run_ids is not None and run.run_id not in self._live_run_ids

@@ -21,10 +21,11 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.loss import Loss
 from otel_experiments.model.metric import Band, Points, Series, SeriesKey
 from otel_experiments.model.run import Experiment, ParamValue, Run
-from otel_experiments.model.search import RunQuery, SpanQuery
+from otel_experiments.model.search import RunQuery, SpanQuery, TraceQuery
 from otel_experiments.model.span import Span, StatusCode
 from otel_experiments.model.span_summary import SpanSummary
 from otel_experiments.model.stored_page import StoredPage
+from otel_experiments.model.trace import Trace
 from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal, Unsent
 from otel_experiments.semconv.events import ML_TELEMETRY_LOSS
 from otel_experiments.store.memory import artifacts as _artifacts
@@ -39,7 +40,12 @@ from otel_experiments.store.memory.pages import stored_pages
 from otel_experiments.store.memory.whole import whole_run
 from otel_experiments.store.protocol import Row
 from otel_experiments.store.semantics.band import band_of
-from otel_experiments.store.semantics.search import attribute_is
+from otel_experiments.store.semantics.record_values import (
+    find_traces,
+    ordered,
+    span_values,
+)
+from otel_experiments.store.semantics.search import attribute_is, check, matches
 from otel_experiments.store.semantics.span_tally import summaries
 
 LOCATION = "memory://"
@@ -192,7 +198,13 @@ class MemoryStore:
         return band_of(self.points(run_id, key), buckets=buckets)
 
     def spans(self, query: SpanQuery) -> list[Span]:
-        """Return the spans that `query` asks for, ordered by start."""
+        """Return the spans that `query` asks for, in its order.
+
+        Raises:
+            QueryError: the expression compares what cannot be compared.
+        """
+        if query.where is not None:
+            check(query.where)
         with self._open() as contents:
             removed = _edits.removed_ids(contents)
             found = sorted(
@@ -203,8 +215,20 @@ class MemoryStore:
                 ),
                 key=lambda span: span.start_ns,
             )
+            found = ordered(found, query.order, span_values)
             stop = None if query.limit is None or query.limit < 0 else query.offset + query.limit
             return found[query.offset : stop]
+
+    def traces(self, query: TraceQuery) -> list[Trace]:
+        """Return the traces that `query` asks for, in its order, without the spans of removed runs.
+
+        Raises:
+            QueryError: the expression compares what cannot be compared.
+        """
+        with self._open() as contents:
+            removed = _edits.removed_ids(contents)
+            kept = [span for span in contents.spans.values() if span.run_id not in removed]
+        return find_traces(kept, query)
 
     def span_summaries(self, run_ids: Sequence[str]) -> dict[str, list[SpanSummary]]:
         """Return what is to be said of the ended spans of each run of `run_ids`, by name."""
@@ -358,4 +382,5 @@ def _is_wanted(span: Span, query: SpanQuery) -> bool:
         )
         and (query.is_error is None or (span.status is StatusCode.ERROR) == query.is_error)
         and all(attribute_is(span.attributes, key, value) for key, value in query.attributes)
+        and (query.where is None or matches(query.where, span_values(span)))
     )

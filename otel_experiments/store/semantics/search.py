@@ -15,9 +15,11 @@ import math
 import operator as operator_of
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeVar
 
+from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import load_value
 from otel_experiments.errors import QueryError
 from otel_experiments.model.metric import Summary
@@ -43,7 +45,15 @@ from otel_experiments.model.search import (
 )
 from otel_experiments.store.semantics.run_facts import is_version, version_key
 
-FoundValue = ParamValue
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """The values of a field that has many; a comparison holds where it holds for one of them."""
+
+    values: Sequence[ParamValue]
+
+
+FoundValue = ParamValue | Several
 """What a field of a run is found to be; `MISSING` where the run has no such field."""
 
 
@@ -81,7 +91,10 @@ def matches(expression: Expression, lookup: Lookup) -> bool:  # noqa: PLR0911 - 
             found = lookup(field)
             return isinstance(found, float) and math.isnan(found)
         case Comparison():
-            return _compare(expression, lookup(expression.field))
+            found = lookup(expression.field)
+            if isinstance(found, Several):
+                return any(_compare(expression, one) for one in found.values)
+            return _compare(expression, found)
         case Calculated(left, operator, right):
             return _holds(calculate(left, lookup), operator, calculate(right, lookup))
 
@@ -182,7 +195,7 @@ def _is_nan(value: object) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def _compare(comparison: Comparison, found: FoundValue | Missing) -> bool:  # noqa: PLR0911 - one return a rule
+def _compare(comparison: Comparison, found: ParamValue | Missing) -> bool:  # noqa: PLR0911 - one return a rule
     operator, wanted = comparison.operator, comparison.value
     if isinstance(found, Missing) or _is_nan(found):
         return False
@@ -280,6 +293,19 @@ def json_list_is(value_json: bytes, wanted_json: str) -> bool | None:
     return isinstance(elements, list) and isinstance(wanted, list) and _is_same_list(elements, wanted)
 
 
+def json_text(value_json: bytes) -> str | None:
+    """Return the text that a stored value is; None for any other value. SQLite calls it as `ox_text`."""
+    try:
+        return text_value(load_value(value_json.decode()))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None  # reading the row itself warns
+
+
+def text_value(value: object) -> str | None:
+    """Return the text that the body of a log record is, as it is searched; None for any other body."""
+    return clean_text(value) if isinstance(value, str) else None
+
+
 def json_attribute_is(attributes_json: bytes, key: str, wanted_json: str) -> bool:
     """Return whether the attribute has this value. SQLite calls it as `ox_attribute_is`."""
     try:
@@ -292,6 +318,14 @@ def json_attribute_is(attributes_json: bytes, key: str, wanted_json: str) -> boo
 def attribute_is(attributes: Mapping[str, object], key: str, wanted: object) -> bool:
     """Return whether the attribute is there and equal, numbers as numbers; None as the wanted value means any."""
     return key in attributes and (wanted is None or _is_equal(attributes[key], wanted))
+
+
+def no_field(wanted: SearchField, what: str) -> QueryError:
+    """Return the error for what a run, a span, ... never has."""
+    return QueryError(
+        f"{wanted!r} is no field of a {what}.\n"
+        "  Search for runs with runs(), for spans with spans.where(), for traces with traces()."
+    )
 
 
 def run_value(  # noqa: PLR0911 - one return a field

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from otel_experiments.analysis.quantile_sketch import LARGEST_NS, buckets_of, merged, quantiles
+from otel_experiments.model.search import SpanStat
 from otel_experiments.model.span import Span, StatusCode
 from otel_experiments.model.span_summary import SpanSummary
 
@@ -106,16 +107,40 @@ class SpanTally:
 
 def summaries(spans: Iterable[Span]) -> dict[str, dict[str, SpanSummary]]:
     """Return the summaries of spans by run and name; spans that are open or of no run do not count."""
-    durations: dict[tuple[str, str], list[int]] = defaultdict(list)
-    errors: dict[tuple[str, str], int] = defaultdict(int)
+    of_runs: dict[str, list[Span]] = defaultdict(list)
     for span in spans:
-        if span.run_id is None or span.end_ns is None:
-            continue
-        durations[span.run_id, span.name].append(duration_ns_of(span.start_ns, span.end_ns))
-        errors[span.run_id, span.name] += span.status is StatusCode.ERROR
-    found: dict[str, dict[str, SpanSummary]] = defaultdict(dict)
-    for (run_id, name), durations_ns in sorted(durations.items()):
+        if span.run_id is not None and span.end_ns is not None:
+            of_runs[span.run_id].append(span)
+    return {run_id: {one.name: one for one in summaries_by_name(those)} for run_id, those in of_runs.items()}
+
+
+def summaries_by_name(spans: Iterable[Span]) -> list[SpanSummary]:
+    """Return the summaries of the ended spans, by name."""
+    durations: dict[str, list[int]] = defaultdict(list)
+    errors: dict[str, int] = defaultdict(int)
+    for span in spans:
+        if span.end_ns is not None:
+            durations[span.name].append(duration_ns_of(span.start_ns, span.end_ns))
+            errors[span.name] += span.status is StatusCode.ERROR
+    found = []
+    for name, durations_ns in sorted(durations.items()):
         tally = SpanTally()
-        tally.add(durations_ns, error_count=errors[run_id, name])
-        found[run_id][name] = tally.summary(name)
-    return dict(found)
+        tally.add(durations_ns, error_count=errors[name])
+        found.append(tally.summary(name))
+    return found
+
+
+def span_stat(summary: SpanSummary, stat: SpanStat) -> float:
+    """Return a number of the ended spans of one name; times in seconds."""
+    found: dict[SpanStat, float] = {
+        "count": summary.count,
+        "errors": summary.error_count,
+        "total": summary.total_ns / 1e9,
+        "mean": summary.total_ns / 1e9 / summary.count,
+        "min": summary.minimum_ns / 1e9,
+        "max": summary.maximum_ns / 1e9,
+        "p50": summary.p50_ns / 1e9,
+        "p95": summary.p95_ns / 1e9,
+        "p99": summary.p99_ns / 1e9,
+    }
+    return found[stat]

@@ -27,16 +27,10 @@ from otel_experiments.errors import (
 from otel_experiments.process import held_files
 from otel_experiments.process.paths import is_there
 from otel_experiments.store.filesystem import file_id, file_is_gone
-from otel_experiments.store.semantics.run_facts import version_key
-from otel_experiments.store.semantics.search import (
-    json_attribute_is,
-    json_list_contains,
-    json_list_is,
-    search_pattern,
-)
 from otel_experiments.store.sqlite.application import read_owner
 from otel_experiments.store.sqlite.bundle_format import BUNDLE_APPLICATION_ID
 from otel_experiments.store.sqlite.fork import close_inherited, survive_forks
+from otel_experiments.store.sqlite.functions import register
 from otel_experiments.store.sqlite.place import check_path, nothing_there
 from otel_experiments.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION, SPANS_SUMMARIZED
 from otel_experiments.store.sqlite.settled import checkpoint, settle
@@ -299,11 +293,7 @@ class Database:
             cached_statements=_STATEMENTS,
             uri=is_uri,
         )
-        connection.create_function("regexp", 2, search_pattern, deterministic=True)
-        connection.create_function("ox_list_contains", 2, json_list_contains, deterministic=True)
-        connection.create_function("ox_version", 1, version_key, deterministic=True)
-        connection.create_function("ox_list_is", 2, json_list_is, deterministic=True)
-        connection.create_function("ox_attribute_is", 3, json_attribute_is, deterministic=True)
+        register(connection)
         return connection
 
     def _check_ours(self, connection: sqlite3.Connection) -> int:

@@ -7,7 +7,7 @@ import math
 import re
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import translate
 from typing import Any, Final
 
@@ -18,7 +18,10 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.search import SpanQuery
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.store.semantics.search import check
+from otel_experiments.store.sqlite.record_places import SPAN_PLACES
 from otel_experiments.store.sqlite.schema import LARGEST_INTEGER
+from otel_experiments.store.sqlite.search import Bound, Statement
 from otel_experiments.store.sqlite.unreadable import (
     ABOUT_CONTENT,
     check_numbers,
@@ -58,50 +61,56 @@ _INSTRUMENT_COLUMNS: Final = (
     "flags, attributes, exemplars, run_id, resource_id, scope_id"
 )
 
-Bound = str | int | None
 
-
-def span_statement(query: SpanQuery) -> tuple[str, list[Bound]]:
+def span_statement(query: SpanQuery) -> tuple[str, Mapping[str, Bound]]:
     """Return the SQL of a query over spans with its bound values. Indexes: spans_by_run, by trace, by name."""
+    made = Statement(SPAN_PLACES)
     conditions: list[str] = []
-    parameters: list[Bound] = []
 
     def add(condition: str, *values: Bound) -> None:
         if None not in values:
-            conditions.append(condition)
-            parameters.extend(values)
+            conditions.append(condition.format(*map(made.bind, values)))
 
-    add("run_id = ?", query.run_id)
-    add("trace_id = ?", query.trace_id)
-    add("name = ?", None if query.name is None else clean_text(query.name))
+    add("run_id = {}", query.run_id)
+    add("trace_id = {}", query.trace_id)
+    add("name = {}", query.name)
     if query.name_glob is not None:
         glob = clean_text(query.name_glob)
         prefix = re.split(r"[*?\[]", glob, maxsplit=1)[0]
         if prefix:
-            add("name >= ? and name < ?", prefix, f"{prefix}\U0010ffff")
-        add("cast(name as blob) regexp ?", rf"\A{translate(glob)}")
-    add("end_ns - start_ns >= ?", query.min_duration_ns)
-    add("end_ns - start_ns <= ?", query.max_duration_ns)
+            add("name >= {} and name < {}", prefix, f"{prefix}\U0010ffff")
+        add("cast(name as blob) regexp {}", rf"\A{translate(glob)}")
+    add("end_ns - start_ns >= {}", query.min_duration_ns)
+    add("end_ns - start_ns <= {}", query.max_duration_ns)
     if query.is_error is not None:
         add(f"status {'=' if query.is_error else '<>'} {int(StatusCode.ERROR)}")
     for key, value in query.attributes:
         # The substring test spares the parsing of almost all spans that do not have the key.
         if key.isascii() and not key.startswith("$"):
-            add("instr(attributes, ?) > 0", dump_value(key))
-        add("ox_attribute_is(cast(attributes as blob), ?, ?)", clean_text(key), dump_value(value))
+            add("instr(attributes, {}) > 0", dump_value(key))
+        add("ox_attribute_is(cast(attributes as blob), {}, {})", key, dump_value(value))
     if query.hides_removed:  # index: runs_removed
         conditions.append(
             "(run_id is null or run_id not in (select run_id from runs where removed_ns is not null))"
         )
+    if query.where is not None:
+        conditions.append(made.where(query.where))
     where = " and ".join(conditions) or "1"
-    limit = -1 if query.limit is None else min(query.limit, LARGEST_INTEGER)
-    parameters.extend((limit, min(query.offset, LARGEST_INTEGER)))
-    sql = f"select {_SPAN_COLUMNS} from spans where {where} order by start_ns, span_key limit ? offset ?"
-    return sql, parameters
+    limit = made.bind(-1 if query.limit is None else min(query.limit, LARGEST_INTEGER))
+    offset = made.bind(min(query.offset, LARGEST_INTEGER))
+    _, terms = made.order(query.order)
+    sql = f"select {_SPAN_COLUMNS} from spans where {where} order by {terms} limit {limit} offset {offset}"
+    return sql, made.parameters
 
 
 def spans(connection: sqlite3.Connection, query: SpanQuery) -> list[Span]:
-    """Return the spans that the query asks for, ordered by start."""
+    """Return the spans that the query asks for, in its order.
+
+    Raises:
+        QueryError: the expression compares what cannot be compared.
+    """
+    if query.where is not None:
+        check(query.where)
     return _spans(connection, connection.execute(*span_statement(query)).fetchall())
 
 

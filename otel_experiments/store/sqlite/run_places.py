@@ -13,20 +13,27 @@ from typing import Final
 from otel_experiments.model.artifact import LATEST
 from otel_experiments.model.search import (
     ArtifactField,
+    AttributeField,
+    EventCountField,
     FactField,
     FactName,
+    LogTextField,
     MetricField,
     MetricStat,
     ParamField,
+    RecordField,
     RunField,
     SearchField,
+    SpanStatField,
     SummaryField,
     TagField,
 )
 from otel_experiments.semconv.attributes import PROCESS_COMMAND_ARGS
 from otel_experiments.store.semantics.run_facts import FACT_ATTRIBUTES, is_version
+from otel_experiments.store.semantics.search import no_field
 from otel_experiments.store.sqlite.run_columns import COLUMNS
 from otel_experiments.store.sqlite.search import TRUE, Binder, Place
+from otel_experiments.store.sqlite.trace_places import place_inside, sorted_inside
 
 _DURATION: Final = "max(0, coalesce(ended_ns, paused_ns, heartbeat_ns) - started_ns - paused_total_ns) / 1e9"
 _TEXT_COLUMNS: Final = {
@@ -111,6 +118,10 @@ class RunPlaces:
                 return _param(wanted, binder)
             case MetricField():
                 return _metric(wanted, binder)
+            case SpanStatField() | EventCountField() | LogTextField():
+                return place_inside(wanted, binder)
+            case RecordField() | AttributeField():
+                raise no_field(wanted, "run")
 
     def sorted_by(  # noqa: PLR0911 - one return a kind of field
         self, wanted: SearchField, alias: str, binder: Binder
@@ -146,6 +157,10 @@ class RunPlaces:
             case MetricField(stat=stat):
                 source = _series(wanted, f"{_STATS[stat].expression} as found", binder)
                 return [f"{alias}.found"], f"left join ({source}) {alias} on {alias}.run_id = runs.run_id"
+            case SpanStatField() | EventCountField() | LogTextField():
+                return sorted_inside(wanted, alias, binder)
+            case RecordField() | AttributeField():
+                raise no_field(wanted, "run")
 
     def ties(self) -> tuple[str, ...]:
         """Return that of equal runs the newest comes first."""

@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from otel_experiments.model.loss import Loss
     from otel_experiments.model.metric import Band, Points, Series, SeriesKey
     from otel_experiments.model.run import Experiment, ParamValue, Run
-    from otel_experiments.model.search import RunQuery, SpanQuery
+    from otel_experiments.model.search import RunQuery, SpanQuery, TraceQuery
     from otel_experiments.model.span import Span
     from otel_experiments.model.span_summary import SpanSummary
     from otel_experiments.model.stored_page import StoredPage
+    from otel_experiments.model.trace import Trace
     from otel_experiments.model.unsent import Unsent
     from otel_experiments.store.sqlite.write_batch import BatchWriter
 
@@ -197,6 +198,12 @@ class SqliteStore(FileSpace):
         from otel_experiments.store.sqlite import read_telemetry as _read_telemetry  # noqa: PLC0415 - 4 ms that few need
 
         return read(self._database, _read_telemetry.spans, query)
+
+    def traces(self, query: TraceQuery) -> list[Trace]:
+        """Return the traces that `query` asks for, in its order. See `Store.traces`."""
+        from otel_experiments.store.sqlite import read_traces as _read_traces  # noqa: PLC0415 - few need it
+
+        return read(self._database, _read_traces.traces, query)
 
     def span_summaries(self, run_ids: Sequence[str]) -> dict[str, list[SpanSummary]]:
         """Return what is kept of the ended spans of each run, by name."""

@@ -569,3 +569,43 @@ def test_the_heading_of_short_names_is_whole(tmp_path, empty_terminal, jobs):
         store.apply(batch)
 
     assert empty_terminal.text("runs").splitlines()[0].split()[:3] == ["state", "name", "id"]
+
+
+def test_spans_are_searched_by_an_expression(terminal):
+    """`--where` takes a search expression over spans and `--order` sort keys; a mistake exits with 5."""
+    assert (
+        len(
+            terminal.json(
+                "spans", "mlp-a", "--where", 'name == "epoch" and attributes["ml.epoch.index"] >= 8'
+            )
+        )
+        == 2
+    )
+    ordered = terminal.json(
+        "spans", "mlp-a", "--name", "epoch", "--order", "-attributes.ml.epoch.index", "-n", "2"
+    )
+    assert [span["attributes"]["ml.epoch.index"] for span in ordered] == [9, 8]
+    result = terminal.run("spans", "--where", "metrics.loss > 1")
+    assert (result.exit_code, "There is no field 'metrics'" in result.output) == (5, True)
+
+
+def test_traces_are_listed(terminal):
+    """One line a trace with id, start, time, spans, errors, root and run; as JSON all of it."""
+    traces = terminal.json("traces", "--order", "-spans")
+    assert {
+        "trace_id",
+        "name",
+        "run_id",
+        "start_unix_nano",
+        "end_unix_nano",
+        "duration_s",
+        "spans",
+        "errors",
+    } == set(traces[0])
+    assert traces[0]["spans"] >= traces[-1]["spans"] >= 1
+    lines = terminal.text("traces").splitlines()
+    assert lines[0].split() == ["trace", "started", "time", "spans", "errors", "root", "run"]
+    assert all(len(line) <= 80 for line in lines)
+    assert terminal.text("traces", "--where", "spans > 1000000") == "No such traces.\n"
+    result = terminal.run("traces", "--limit", "1")
+    assert "The first 1 after 0; more: --limit, --offset." in result.output

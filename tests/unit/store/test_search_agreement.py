@@ -19,6 +19,7 @@ from otel_experiments.model.batch import (
     TagSet,
     WriteBatch,
 )
+from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.search import (
@@ -28,11 +29,13 @@ from otel_experiments.model.search import (
     ArtifactPart,
     Calculated,
     Comparison,
+    EventCountField,
     Exists,
     Expression,
     FactField,
     FactName,
     IsNan,
+    LogTextField,
     MetricField,
     Not,
     Or,
@@ -41,9 +44,11 @@ from otel_experiments.model.search import (
     RunField,
     RunQuery,
     SearchField,
+    SpanStatField,
     SummaryField,
     TagField,
 )
+from otel_experiments.model.span import Span, StatusCode
 from otel_experiments.semconv.attributes import PROCESS_COMMAND_ARGS
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.semantics.run_facts import FACT_ATTRIBUTES
@@ -57,6 +62,7 @@ STATS = [
     "last", "min", "max", "mean", "best", "count", "nan_count", "first_step", "last_step", "min_step", "max_step",
     "best_step",
 ]  # fmt: skip
+SPAN_STATS = ["count", "errors", "total", "mean", "min", "max", "p50", "p95", "p99"]
 SPECIAL_NUMBERS = [0, 1, -1, 2**53 + 1, 2**63, -(2**70), 0.5, 1.0, -0.0, 1e-9, math.inf, -math.inf, math.nan]
 
 numbers = st.sampled_from(SPECIAL_NUMBERS) | st.integers(-3, 3) | st.floats(-3, 3, width=16)
@@ -80,6 +86,9 @@ fields: st.SearchStrategy[SearchField] = st.one_of(
     st.builds(FactField, st.sampled_from(get_args(FactName))),
     st.builds(ArtifactField, names, st.sampled_from(get_args(ArtifactPart))),
     st.builds(MetricField, names, st.sampled_from(STATS), phases),
+    st.builds(SpanStatField, names, st.sampled_from(SPAN_STATS)),
+    st.builds(EventCountField, names),
+    st.just(LogTextField()),
 )
 comparisons = st.one_of(
     st.builds(
@@ -181,6 +190,27 @@ def batches(draw: st.DrawFn) -> WriteBatch:
         steps = [float(step) for step in range(len(column))]
         block = PointBlock(run_id, (SeriesKey(name, phase, rank),), steps, range(len(column)), (column,))
         batch.points.append(block)
+    for number, (run_id, name, duration_ns, status) in enumerate(
+        draw(
+            st.lists(
+                st.tuples(
+                    st.none() | run_ids,
+                    names,
+                    st.none() | st.sampled_from([-1, 0, 5 * 10**8, 10**9, 3 * 10**9]),
+                    st.sampled_from(StatusCode),
+                ),
+                max_size=6,
+            )
+        )
+    ):
+        end_ns = None if duration_ns is None else 7 + duration_ns
+        batch.spans.append(
+            Span("f" * 32, f"{number + 1:016x}", name, 7, end_ns, run_id=run_id, status=status)
+        )
+    for number, (run_id, name, body) in enumerate(
+        draw(st.lists(st.tuples(st.none() | run_ids, names | st.just(""), values), max_size=6))
+    ):
+        batch.log_records.append(LogRecord(number, number, name, body=body, run_id=run_id))
     for run_id, direction in draw(st.lists(st.tuples(run_ids, st.sampled_from(["min", "max"])), max_size=4)):
         batch.metric_definitions.append(MetricDefinition(run_id, "loss", direction))
     return batch

@@ -1,0 +1,29 @@
+"""Finding traces by what their spans come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from otel_experiments.model.search import Expression, TraceQuery
+from otel_experiments.model.trace import Trace
+from otel_experiments.query.search.parser import parse_order, parse_search
+from otel_experiments.query.search.records import TRACES
+from otel_experiments.store import Store
+
+
+def find_traces(
+    store: Store,
+    where: str | Expression | None,
+    *,
+    order: str | Sequence[str] | None,
+    limit: int | None,
+    offset: int,
+) -> list[Trace]:
+    """Return the traces of a store for which an expression is true.
+
+    Raises:
+        SearchSyntaxError: `where` or `order` cannot be understood.
+    """
+    expression = parse_search(where, subject=TRACES) if isinstance(where, str) else where
+    orders = () if order is None else parse_order(order, subject=TRACES)
+    return store.traces(TraceQuery(expression, orders, limit, offset))
