@@ -107,6 +107,19 @@ def test_what_is_left_out_is_named(with_model):
     assert (left_out["name"], left_out["why"]) == ("model", "too large")
 
 
+def test_what_a_bundle_left_out_is_not_missing(with_model):
+    """`artifacts verify` of it names what was left out on purpose, and ends well."""
+    terminal, _ = with_model
+    terminal.run("bundle", "mlp-a", "-o", "x.oxb", "--max-artifact-size", "0.5kB")
+    shown = terminal.run("artifacts", "verify", "--store", "x.oxb")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert shown.stdout == (
+        "0 of 0 are as they were logged.\nThe bundle left out 1 on purpose: bundle --check says why.\n"
+    )
+    plain = json.loads(terminal.run("artifacts", "verify", "--store", "x.oxb", "--json").stdout)
+    assert (plain["missing"], len(plain["left_out"])) == ([], 1)
+
+
 def test_bytes_that_are_missing_are_an_exit_code(with_model, jobs_path):
     """A bundle without bytes that should be there is made, and exits with 9."""
     terminal, _ = with_model
