@@ -66,6 +66,7 @@ class RetentionPlan:
         pinned_count: runs that would be among them, and are pinned.
         live_count: runs that would be among them, and are recorded now.
         source_count: runs that would be among them, and that forks which are kept go on from.
+        family_count: runs that would be among them, and are part of a run that is kept, or have such a part.
         changed_count: runs that went on or were edited while others were purged, and are kept.
     """
 
@@ -77,6 +78,7 @@ class RetentionPlan:
     pinned_count: int = 0
     live_count: int = 0
     source_count: int = 0
+    family_count: int = 0
     changed_count: int = 0
 
     @property
@@ -173,10 +175,7 @@ def _plan(reader: Reader, retention: Retention, shown: RetentionPlan | None = No
         agreed = {run.id for run in shown.runs}
         plan.removed = [run for run in plan.removed if run.id in agreed]
         plan.chosen = [run for run in plan.chosen if run.id in agreed]
-    sources = _needed_sources(reader, {run.id for run in plan.runs})
-    plan.removed = [run for run in plan.removed if run.id not in sources]
-    plan.chosen = [run for run in plan.chosen if run.id not in sources]
-    plan.source_count = len(sources)
+    _keep_what_others_need(reader, retention, plan)
     if plan.runs:
         sizes = reader.store.run_bytes() if isinstance(reader.store, SqliteStore) else {}
         plan.contents = contents_of(plan.runs)
@@ -185,17 +184,51 @@ def _plan(reader: Reader, retention: Retention, shown: RetentionPlan | None = No
     return plan
 
 
-def _needed_sources(reader: Reader, purged: set[str]) -> set[str]:
-    """Return which of the runs others are forks of that are not purged: their curves begin there."""
-    if not purged:
-        return set()
+def _keep_what_others_need(reader: Reader, retention: Retention, plan: RetentionPlan) -> None:
+    """Take out of a plan what kept forks go on from, and the rest of families of which a run is kept."""
+    if not plan.runs:
+        return
     stored = reader.store.find_runs(RunQuery(visibility="present"))
     source_of = {run.run_id: fork.run_id for run in stored if (fork := past_of(run).fork) is not None}
-    needed = set[str]()
-    while more := {source for run_id, source in source_of.items() if run_id not in purged} & purged:
-        needed |= more
-        purged = purged - more
-    return needed
+    families = _families(reader, retention, stored)
+    purged, chosen = {run.id for run in plan.runs}, {run.id for run in plan.chosen}
+    sources, relatives = set[str](), set[str]()
+    while True:
+        needed = {source for run_id, source in source_of.items() if run_id not in purged} & purged
+        related = {one for family in families if not family <= purged for one in family & purged & chosen}
+        if not needed and not related:
+            break
+        sources |= needed
+        relatives |= related - needed
+        purged -= needed | related
+    plan.removed = [run for run in plan.removed if run.id in purged]
+    plan.chosen = [run for run in plan.chosen if run.id in purged]
+    plan.source_count, plan.family_count = len(sources), len(relatives)
+
+
+def _families(reader: Reader, retention: Retention, stored: Sequence[Run]) -> list[set[str]]:
+    """Return which runs stay together: a run with all that is part of it, however deep. Removed runs are of none.
+
+    Where a search chooses runs, what it does not find keeps only the runs that it is part of itself.
+    """
+    parent_of = {run.run_id: run.parent_run_id for run in stored if run.removed_ns is None}
+    found = (
+        set(parent_of)
+        if retention.where is None
+        else {run.id for run in reader.runs(retention.where, visibility="kept")}
+    )
+    families = dict[str, set[str]]()
+    for run_id in parent_of:
+        above = [run_id]
+        while (
+            (parent := parent_of.get(above[-1])) is not None and parent in parent_of and parent not in above
+        ):
+            above.append(parent)
+        if run_id in found:
+            families.setdefault(above[-1], set()).add(run_id)
+        else:
+            families[f"only {run_id}"] = set(above)
+    return [family for family in families.values() if len(family) > 1]
 
 
 def _outdated(reader: Reader, retention: Retention, now_ns: int) -> list[RunView]:

@@ -119,6 +119,7 @@ class RunsPurged:
             "kept_pinned": self.plan.pinned_count,
             "kept_live": self.plan.live_count,
             "kept_sources": self.plan.source_count,
+            "kept_families": self.plan.family_count,
             "kept_changed": self.plan.changed_count,
             "file_bytes_freed": self.freed_bytes,
         }
@@ -135,6 +136,7 @@ class RunsPurged:
                 (plan.pinned_count, "pinned"),
                 (plan.live_count, "recorded now"),
                 (plan.source_count, "that forks go on from"),
+                (plan.family_count, "that a run which stays is part of, or that are part of one"),
                 (plan.changed_count, "changed meanwhile"),
             )
             if count

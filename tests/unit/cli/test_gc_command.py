@@ -119,6 +119,7 @@ def test_counts_as_json(kept):
         "kept_pinned": 0,
         "kept_live": 0,
         "kept_sources": 0,
+        "kept_families": 0,
         "kept_changed": 0,
         "file_bytes_freed": 0,
     }

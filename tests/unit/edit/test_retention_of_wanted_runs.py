@@ -138,3 +138,28 @@ def test_a_tag_of_a_clock_that_is_ahead_is_edited_and_removed(path):
     assert ox.run("r1", store=path).tags == {"x": "1"}
     run.set_tags({"team": "again"})
     assert ox.run("r1", store=path).tags == {"team": "again", "x": "1"}
+
+
+def test_a_parent_and_its_children_stay_together(path):
+    """A sweep is not purged in part: what stays of it keeps the rest, and it goes as one."""
+    sweep = [
+        a_run(1, age_days=9),
+        *(a_run(n, age_days=9 - n / 10, parent_run_id=run_id(1)) for n in (2, 3)),
+        a_run(4, age_days=8.5, parent_run_id=run_id(3)),
+    ]
+    where = store_of(path, [*sweep, a_run(5, age_days=5)])
+    for count in (2, 3, 4):
+        plan = plan_retention(where, Retention(keep_last=count))
+        assert (plan.runs, plan.family_count) == ([], 5 - count)
+    assert len(plan_retention(where, Retention(keep_last=1)).runs) == 4
+
+    trials = Retention(keep_last=0, where='parent == "r1"')
+    assert (
+        [run.name for run in plan_retention(where, trials).runs],
+        plan_retention(where, trials).family_count,
+    ) == ([], 2)
+    ox.run("r4", store=path).delete()
+    assert [run.name for run in plan_retention(where, trials).runs] == ["r2", "r3"]
+    assert [
+        run.name for run in plan_retention(where, Retention(keep_last=0, where='name == "r1"')).runs
+    ] == []
