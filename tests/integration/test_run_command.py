@@ -368,6 +368,39 @@ def test_children_that_outlive_the_command_can_go_on_printing(folder, monkeypatc
     assert process.communicate("go on\n", timeout=120)[0] == "early\nlate\n"
 
 
+def test_a_command_that_is_killed_ends_no_program(folder):
+    """A program goes on when the command around it is killed, and what it prints arrives."""
+    script = "print('early', flush=True); input(); print('late', flush=True); open('ended', 'w').close()"
+    process = start(folder, sys.executable, "-c", script, stdin=subprocess.PIPE)
+    assert process.stdout.readline() == "early\n"
+
+    process.kill()
+    process.wait(timeout=120)
+
+    assert process.communicate("go on\n", timeout=120)[0] == "late\n"
+    assert (folder / "ended").exists()
+
+
+def test_a_reader_that_goes_away_is_noticed_after_the_command_was_killed(folder):
+    """Once the command is gone, the end of who reads what the program prints reaches the program as it would without us."""
+    script = (
+        "import sys\nprint('early', flush=True)\ninput()\ntry:\n  while True: print('late', flush=True)\n"
+    )
+    script += "except BrokenPipeError:\n  open('noticed', 'w').close()\n  sys.stderr.close()"
+    process = start(folder, sys.executable, "-c", script, stdin=subprocess.PIPE)
+    assert process.stdout.readline() == "early\n"
+
+    process.kill()
+    process.wait(timeout=120)
+    process.stdout.close()
+    process.stdin.write("go on\n")
+    process.stdin.close()
+    with process.stderr:
+        process.stderr.read()  # until the program has ended
+
+    assert (folder / "noticed").exists()
+
+
 def test_a_program_that_closes_its_output_goes_on(folder):
     """A program that closes both streams is waited for, and its exit code is ours."""
     code, _, _ = finish(folder, "sh", "-c", "exec 1>&- 2>&-; read line; exit 3", given="x\n")

@@ -8,7 +8,6 @@ import os
 import pty
 import selectors
 import struct
-import sys
 import termios
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_experiments.process.interruption import Swallowing, is_interruption
 from otel_experiments.record.output.lines import Lines
+from otel_experiments.record.output.standby import Standby
 
 if TYPE_CHECKING:
     from otel_experiments.record.output.writer import RunOutput
@@ -25,29 +25,20 @@ _LOOK_S: Final = 0.25
 _LAST_LOOK_S: Final = 0.02
 _SIZE_BYTES: Final = struct.calcsize("HHHH")
 _OPOST: Final = termios.OPOST
-_COPY: Final = """
-import os, sys
-outer, target = map(int, sys.argv[1:])
-try:
-    while data := os.read(outer, 1 << 16):
-        while data:
-            data = data[os.write(target, data):]
-except OSError:
-    pass
-"""
 
 
 class Channel:
     """What comes out of a pipe that has taken the place of one descriptor, or of a terminal where that is a terminal.
 
     Attributes:
+        target: where it is handed on to.
         outer: where it is read.
         inner: what the program writes to; negative where it has it already.
     """
 
     def __init__(self, target: int, output: RunOutput, *, ends: tuple[int, int] | None = None) -> None:
         """Hand on to `target`; `ends` are there already where another process has made them."""
-        self._target = target
+        self.target = target
         self._output = output
         self._is_terminal = os.isatty(target)
         self.outer, self.inner = open_ends(target) if ends is None else ends
@@ -91,23 +82,11 @@ class Channel:
         if rest is not None:
             self._output.write(rest)
 
-    def leave_to_another(self) -> None:
-        """Have a process hand on what comes later, without recording it, so that no writer finds a broken pipe."""
-        if not self.is_open:
-            return
-        with Swallowing(OSError):  # no process is allowed here
-            os.set_inheritable(self.outer, True)
-            actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
-            told = [sys.executable, "-I", "-S", "-c", _COPY, str(self.outer), str(self._target)]
-            os.posix_spawn(sys.executable, told, os.environ, file_actions=actions, setpgroup=0)
-        with Swallowing(OSError):
-            os.set_inheritable(self.outer, False)
-
     def take_size(self) -> None:
         """Give the program's terminal the size of the one that is looked at."""
         if self._is_terminal:
             with Swallowing(OSError):
-                size = fcntl.ioctl(self._target, termios.TIOCGWINSZ, bytes(_SIZE_BYTES))
+                size = fcntl.ioctl(self.target, termios.TIOCGWINSZ, bytes(_SIZE_BYTES))
                 if size != self._size:
                     self._size = size
                     fcntl.ioctl(self.outer, termios.TIOCSWINSZ, size)
@@ -122,10 +101,10 @@ class Channel:
         left = memoryview(data)
         while left:
             try:
-                left = left[os.write(self._target, left) :]
+                left = left[os.write(self.target, left) :]
             except BlockingIOError:  # whoever gave us the descriptor wants it so
                 with selectors.DefaultSelector() as selector:
-                    selector.register(self._target, selectors.EVENT_WRITE)
+                    selector.register(self.target, selectors.EVENT_WRITE)
                     selector.select()
             except OSError as error:
                 if is_interruption(error):
@@ -142,18 +121,20 @@ def pump(
     look: Callable[[], object] = lambda: None,
     end_fd: int | None = None,
 ) -> None:
-    """Hand on until the program is over and its channels have ended, or `grace_s` later: then a process goes on with it.
+    """Hand on until the program is over and its channels have ended, or `grace_s` later.
 
+    Another process goes on with it then, and where this one is killed, so that no writer finds a broken pipe.
     `look` is called now and then; that `end_fd` can be read says that the program may be over.
     """
     deadline_s: float | None = None
+    standby = Standby([(channel.outer, channel.target) for channel in channels])
     with selectors.DefaultSelector() as selector:
-        for channel in channels:
-            selector.register(channel.outer, selectors.EVENT_READ, channel)
+        for index, channel in enumerate(channels):
+            selector.register(channel.outer, selectors.EVENT_READ, (index, channel))
         if end_fd is not None:
             selector.register(end_fd, selectors.EVENT_READ, None)
         while deadline_s is None or time.monotonic() < deadline_s:
-            _hand_on_once(selector, _LOOK_S if deadline_s is None else _LAST_LOOK_S)
+            _hand_on_once(selector, standby, _LOOK_S if deadline_s is None else _LAST_LOOK_S)
             look()
             still_open = [channel for channel in channels if channel.is_open]
             for channel in still_open:
@@ -164,18 +145,20 @@ def pump(
             if is_last and deadline_s is None:
                 deadline_s = time.monotonic() + grace_s
     for channel in channels:
-        channel.leave_to_another()
         channel.close()
+    standby.close()
 
 
-def _hand_on_once(selector: selectors.BaseSelector, timeout_s: float) -> None:
+def _hand_on_once(selector: selectors.BaseSelector, standby: Standby, timeout_s: float) -> None:
     for key, _ in selector.select(timeout_s):
         if key.data is None:
             selector.unregister(key.fileobj)
             continue
-        key.data.pass_on()
-        if not key.data.is_open:
+        index, channel = key.data
+        channel.pass_on()
+        if not channel.is_open:
             selector.unregister(key.fileobj)
+            standby.leave(index)
 
 
 def open_ends(target: int) -> tuple[int, int]:

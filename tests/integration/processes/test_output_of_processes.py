@@ -144,6 +144,30 @@ with ox.start_run("a"):
     assert output_of(tmp_path).text == "no child\n"
 
 
+def test_a_reader_that_is_killed_ends_no_program(tmp_path):
+    """When the process that reads the descriptors is killed, the program prints on, its children too, and all arrives."""
+    script = """
+import psutil
+with ox.start_run("a") as run:
+    print("recorded", flush=True)
+    subprocess.run(["sh", "-c", "echo by a child"], check=True)
+    child = subprocess.Popen(["sh", "-c", "read line; echo later by a child"], stdin=subprocess.PIPE)
+    wanted = ["-m", "otel_experiments._output_reader", str(os.getpid())]
+    (reader,) = [one for one in psutil.process_iter(["cmdline"]) if (one.info["cmdline"] or [])[1:4] == wanted]
+    reader.kill()
+    psutil.wait_procs([reader], timeout=60)
+    for n in range(20_000): print(n, flush=True)
+    child.communicate(b"go on\\n")
+    run.log({"loss": 1.0})
+print("end", flush=True)
+"""
+    played = play(tmp_path, script, output="fd")
+
+    expected = {"recorded", "by a child", "later by a child", "end", *map(str, range(20_000))}
+    assert set(played.stdout.splitlines()) == expected
+    assert ox.run("a", store=tmp_path / "o.db").metrics["loss"].last == 1.0
+
+
 def test_a_run_in_memory_copies_the_streams_instead(tmp_path):
     """Where no other process could record, `capture_output="fd"` says so and copies what goes through Python."""
     script = """
