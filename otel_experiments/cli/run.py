@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -16,10 +18,12 @@ from otel_experiments._configure import configure, shutdown, start_run
 from otel_experiments._opening import open_reader
 from otel_experiments.cli.root import named_store, store_option
 from otel_experiments.cli.terminal.format import clean
+from otel_experiments.codec.text import text_of
 from otel_experiments.journal.encode import encode_state
 from otel_experiments.model.batch import RunStateChange
 from otel_experiments.model.run import RunState
 from otel_experiments.process.command import Command, NotStartedError, path_of
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_regular
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.offered_run import Offer, OfferedRun
@@ -38,6 +42,7 @@ from otel_experiments.record.snapshot.git_state import wait_by_id
 
 if TYPE_CHECKING:
     from otel_experiments.journal.output import Stream
+    from otel_experiments.record.base.ports import RunPort
     from otel_experiments.record.pipeline.pipeline import Pipeline
 
 _STOPPED_BY: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
@@ -80,22 +85,15 @@ def command(
     children. Terminal, standard input and signals are COMMAND's, and what it prints appears as it would.
 
     Ends with COMMAND's exit code; 128 and the number of the signal that ended it; 127 where there is no such
-    program, 126 where it cannot be run.
+    program, 126 where it cannot be run. Where it cannot be recorded, that is said and COMMAND runs as it would.
     """
     del ctx.args[:]
     try:
         path_of(command[0], os.environ)
-        _seem(command)
-        _join_nobody()
-        wait_by_id()
-        pipeline = configure(store=named_store(ctx), capture_output="off")
-        given = dict(tag.partition("=")[::2] for tag in tags)
-        if not pipeline.settings.enabled:
-            code = _follow(Command(command, os.environ, ()), (), pipeline)[1]
-        else:
-            run = start_run(name, experiment=experiment, tags=given or None, ranks="separate")
-            with tempfile.TemporaryDirectory(prefix="otel-experiments-run-") as folder:
-                code = _record(pipeline, parts_of(active_runs[run.id]), Path(folder), command, output)
+        run = _begun(ctx, command, name=name, experiment=experiment, tags=tags)
+        code = (
+            _follow(Command(command, os.environ, ()), ())[1] if run is None else _record(run, command, output)
+        )
     except NotStartedError as error:
         click.echo(
             f"{clean(command[0])!r} was not started: {error.why}.\n"
@@ -104,8 +102,47 @@ def command(
         )
         code = error.code
     finally:
-        shutdown()
+        with _SaidOnly("The end of the recording failed"):
+            shutdown()
     ctx.exit(code)
+
+
+class _SaidOnly:
+    """Says what fails of ours in a block, which neither keeps the command from running nor changes its exit code."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> bool:
+        """Say a failure, such as a store that is none or that no descriptor is left; let all else pass."""
+        if not isinstance(error, Exception) or is_interruption(error):
+            return False
+        found = "\n".join(map(clean, text_of(error).splitlines())) or type(error).__name__
+        click.echo(f"{self._what}. The command runs as it would. {found}", err=True)
+        return True
+
+
+def _begun(
+    ctx: click.Context,
+    command: Sequence[str],
+    *,
+    name: str | None,
+    experiment: str | None,
+    tags: Sequence[str],
+) -> RunParts | None:
+    """Start the run of the command; None where recording is off, or fails, which is said."""
+    with _SaidOnly("The command is not recorded"):
+        _seem(command)
+        _join_nobody()
+        wait_by_id()
+        if configure(store=named_store(ctx), capture_output="off").settings.enabled:
+            given = dict(tag.partition("=")[::2] for tag in tags)
+            run = start_run(name, experiment=experiment, tags=given or None, ranks="separate")
+            return parts_of(active_runs[run.id])
+    return None
 
 
 def _seem(command: Sequence[str]) -> None:
@@ -122,50 +159,76 @@ def _join_nobody() -> None:
         os.environ[PARENT_RUN_VARIABLE] = outer
 
 
-def _record(pipeline: Pipeline, run: RunParts, folder: Path, command: Sequence[str], output: str) -> int:
+def _record(run: RunParts, command: Sequence[str], output: str) -> int:
     """Run the command, and end its run; return the exit code."""
     core = run.core
-    face = core.face
+    face, pipeline = core.face, core.pipeline
     if Path(os.environ.get(OFFER_VARIABLE, "")).name == core.id:
         output = os.environ.get(
             SETTINGS["capture_output"].variable, output
         )  # as the command around this one says
-    offer = Offer(folder / core.id, _offered(pipeline, run))
     environ = os.environ | face.environment(joins=False)
     environ |= {
-        OFFER_VARIABLE: str(folder / core.id),
         SETTINGS["capture_output"].variable: "off" if output == "fd" else output,
         SETTINGS["quiet"].variable: "true",
     }
-    is_read = output == "fd" and pipeline.has_telemetry
-    channels = [Channel(number, RunOutput(core, name)) for number, name in _STREAMS] if is_read else []
-    try:
-        child = Command(command, environ, [channel.inner for channel in channels])
-    except NotStartedError as error:
-        face.finish("failed", reason=error.why)
-        raise
-    finally:
-        for channel in channels:
-            channel.close_inner()
+    with contextlib.ExitStack() as left_behind:
+        offer = _offer(run, left_behind)
+        if offer is not None:
+            environ[OFFER_VARIABLE] = str(offer.path)
+        channels = _channels(core) if output == "fd" and pipeline.has_telemetry else []
+        try:
+            child = Command(command, environ, [channel.inner for channel in channels])
+        except NotStartedError as error:
+            with _SaidOnly("The end of the run is not recorded"):
+                face.finish("failed", reason=error.why)
+            raise
+        finally:
+            for channel in channels:
+                channel.close_inner()
 
-    def look() -> None:
-        if offer.is_taken:
-            hand_over(run)
+        def look() -> None:
+            if offer is not None and offer.is_taken:
+                hand_over(run)
 
-    status, code = _follow(child, channels, pipeline, look)
-    ending = _ending_of(status)
-    if offer.withdraw():
-        face.finish(ending.state, reason=ending.reason)
-    else:
-        hand_over(run)
-        _end_taken(pipeline, core.id, ending)
+        status, code = _follow(child, channels, look, grace_s=pipeline.settings.exit_timeout_s)
+        with _SaidOnly("The end of the run is not recorded"):
+            _end(run, offer, _ending_of(status))
     return code
 
 
-def _offered(pipeline: Pipeline, run: RunParts) -> OfferedRun:
+def _offer(run: RunParts, left_behind: contextlib.ExitStack) -> Offer | None:
+    """Offer the run to the command's first one; None where there is no room for the file, which is said."""
+    with _SaidOnly("A run of the command's own will be a child of this one"):
+        folder = tempfile.mkdtemp(prefix="otel-experiments-run-")
+        left_behind.callback(shutil.rmtree, folder, ignore_errors=True)
+        return Offer(Path(folder, run.core.id), _offered(run))
+    return None
+
+
+def _channels(core: RunPort) -> list[Channel]:
+    """Return what reads the command's output; none where no descriptor is left, which is said."""
+    channels: list[Channel] = []
+    with _SaidOnly("The output of the command is not recorded"), contextlib.ExitStack() as undone:
+        for number, name in _STREAMS:
+            channels.append(Channel(number, RunOutput(core, name)))
+            undone.callback(channels[-1].close)
+        undone.pop_all()
+    return [channel for channel in channels if channel.is_open]
+
+
+def _end(run: RunParts, offer: Offer | None, ending: _Ending) -> None:
+    if offer is None or offer.withdraw():
+        run.core.face.finish(ending.state, reason=ending.reason)
+    else:
+        hand_over(run)
+        _end_taken(run.core.pipeline, run.core.id, ending)
+
+
+def _offered(run: RunParts) -> OfferedRun:
     core = run.core
     return OfferedRun(
-        str(pipeline.store_path),
+        str(core.pipeline.store_path),
         core.id,
         f"{core.otel_span.get_span_context().span_id:016x}",
         core.name,
@@ -176,14 +239,18 @@ def _offered(pipeline: Pipeline, run: RunParts) -> OfferedRun:
 
 
 def _follow(
-    child: Command, channels: Sequence[Channel], pipeline: Pipeline, look: Callable[[], object] = lambda: None
+    child: Command,
+    channels: Sequence[Channel],
+    look: Callable[[], object] = lambda: None,
+    *,
+    grace_s: float = 0.0,
 ) -> tuple[int, int]:
     """Hand on what the command writes until it has ended; return how, and the exit code."""
     with child:
         pump(
             channels,
             is_over=lambda: child.poll() is not None,
-            grace_s=pipeline.settings.exit_timeout_s,
+            grace_s=grace_s,
             look=look,
             end_fd=child.end_fd,
         )

@@ -333,6 +333,33 @@ def test_a_command_runs_where_recording_is_off(folder, monkeypatch, variable, va
         assert (str(run.state), str(run.output)) == ("failed", "")
 
 
+@pytest.mark.parametrize("kind", ["a file that is no store", "a folder"])
+def test_a_command_runs_that_cannot_be_recorded(folder, kind):
+    """With a store that cannot be used the command runs, its exit code is ours, and that it is not recorded is said once."""
+    store = folder / "r.db"
+    _ = store.mkdir() if kind == "a folder" else store.write_text("something else")
+
+    code, out, err = finish(folder, "sh", "-c", "cat; exit 3", given="hello")
+
+    assert (code, out) == (3, "hello")
+    assert err.count("The command is not recorded. The command runs as it would.") == 1
+    assert str(store) in err
+
+
+@pytest.mark.parametrize("limit", [7, 10, 15, 20])
+def test_a_command_runs_where_few_descriptors_are_left(folder, limit):
+    """With a low `ulimit -n` the command runs, and no traceback of ours is printed."""
+    told = [*COMMAND, "run", "--store", "r.db", "--", "sh", "-c", "echo ran; exit 3"]
+
+    played = subprocess.run(
+        ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", *told],
+        cwd=folder, check=False, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+    assert (played.returncode, played.stdout) == (3, "ran\n")
+    assert "Traceback" not in played.stderr
+
+
 def test_the_patch_is_in_the_run_beside_child_processes(folder, monkeypatch):
     """What is not committed is recorded, although the command has child processes: the program, and here one of before."""
     git = ["git", "-c", "user.name=n", "-c", "user.email=e@x"]
@@ -366,6 +393,16 @@ def test_children_that_outlive_the_command_can_go_on_printing(folder, monkeypatc
     assert process.wait(timeout=120) == 0
 
     assert process.communicate("go on\n", timeout=120)[0] == "early\nlate\n"
+
+
+def test_bytes_that_are_no_text_arrive_as_they_were_printed(folder):
+    """What a program prints that is not UTF-8 arrives byte by byte, and the run has a replacement character for it."""
+    told = [*COMMAND, "run", "--store", "r.db", "--", "printf", "caf\\351\\n"]
+
+    played = subprocess.run(told, cwd=folder, capture_output=True, check=True, timeout=120)
+
+    assert played.stdout == b"caf\xe9\n"
+    assert only_run(folder).output.stdout == "caf\N{REPLACEMENT CHARACTER}\n"
 
 
 def test_a_command_that_is_killed_ends_no_program(folder):

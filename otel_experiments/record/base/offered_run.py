@@ -39,21 +39,21 @@ class OfferedRun:
 
 
 class Offer:
-    """The offer of a run, as the process that makes it sees it."""
+    """The offer of a run, as the process that makes it sees it; `path` is its file."""
 
     def __init__(self, path: Path, run: OfferedRun) -> None:
-        self._path = path
+        self.path = path
         path.write_text(json.dumps(asdict(run)))
 
     @property
     def is_taken(self) -> bool:
         """Whether a process has taken the run."""
-        return not is_there(self._path)
+        return not is_there(self.path)
 
     def withdraw(self) -> bool:
         """Let nobody take the run any more; False where somebody has."""
         try:
-            self._path.unlink()
+            self.path.unlink()
         except OSError as error:
             if is_interruption(error):
                 raise

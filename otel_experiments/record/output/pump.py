@@ -103,7 +103,7 @@ class Channel:
             try:
                 left = left[os.write(self.target, left) :]
             except BlockingIOError:  # whoever gave us the descriptor wants it so
-                with selectors.DefaultSelector() as selector:
+                with selectors.PollSelector() as selector:
                     selector.register(self.target, selectors.EVENT_WRITE)
                     selector.select()
             except OSError as error:
@@ -128,7 +128,7 @@ def pump(
     """
     deadline_s: float | None = None
     standby = Standby([(channel.outer, channel.target) for channel in channels])
-    with selectors.DefaultSelector() as selector:
+    with selectors.PollSelector() as selector:
         for index, channel in enumerate(channels):
             selector.register(channel.outer, selectors.EVENT_READ, (index, channel))
         if end_fd is not None:
