@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from otel_experiments.codec.media.video import Video
     from otel_experiments.model.run import RunState
     from otel_experiments.record.base.otlp_setting import Otlp
+    from otel_experiments.record.metrics.sinks import JSONLMetrics, MetricsSink
     from otel_experiments.sweeps.space import choice, loguniform, randint, uniform
     from otel_experiments.sweeps.sweep import sweep
 
@@ -97,6 +98,8 @@ __all__ = [
     "Histogram",
     "Html",
     "Image",
+    "JSONLMetrics",
+    "MetricsSink",
     "Otlp",
     "Plot",
     "Recorder",
@@ -215,6 +218,8 @@ _APART = {
     "Histogram": "otel_experiments.codec.media.histogram",
     "Html": "otel_experiments.codec.media.texts",
     "Image": "otel_experiments.codec.media.image",
+    "JSONLMetrics": "otel_experiments.record.metrics.sinks",
+    "MetricsSink": "otel_experiments.record.metrics.sinks",
     "Plot": "otel_experiments.codec.media.plots",
     "Table": "otel_experiments.codec.media.table",
     "Text": "otel_experiments.codec.media.texts",

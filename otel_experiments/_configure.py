@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.id_generator import IdGenerator
 
+    from otel_experiments.record.metrics.sinks import MetricsSink
     from otel_experiments.record.run.spec import RunSpec
     from otel_experiments.record.run.start import Before
 
@@ -44,6 +45,7 @@ def configure(
     id_generator: IdGenerator | None = None,
     clock: Callable[[], int] | None = None,
     span_processors: Sequence[SpanProcessor] = (),
+    sinks: Sequence[MetricsSink] = (),
     **settings: Unpack[GivenSettings],
 ) -> Pipeline:
     """Set up recording for this process; without it the first run does, from environment and defaults.
@@ -56,6 +58,7 @@ def configure(
         id_generator: makes the ids of runs and spans; by default they are drawn without the global `random`.
         clock: nanoseconds since the Unix epoch; by default the system's.
         span_processors: get the spans of all runs as well.
+        sinks: get each point as well, once it is stored.
         **settings: `store`, `experiment`, `otlp` and all others of the table.
 
     Raises:
@@ -64,7 +67,9 @@ def configure(
     """
     resolve_settings(**settings)  # what cannot be used leaves what was set up before
     return _replaced_by(
-        lambda: Recorder(id_generator=id_generator, clock=clock, span_processors=span_processors, **settings)
+        lambda: Recorder(
+            id_generator=id_generator, clock=clock, span_processors=span_processors, sinks=sinks, **settings
+        )
     )
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from otel_experiments.query import Reader
     from otel_experiments.query.artifact_view import ArtifactView
     from otel_experiments.record.base.settings import Settings
+    from otel_experiments.record.metrics.sinks import SinkFeeds
     from otel_experiments.record.otlp.export import OtlpExport
     from otel_experiments.record.pipeline.pipeline import Pipeline
 
@@ -101,10 +102,12 @@ class Wiring:
 
     def __init__(self) -> None:
         self._pipeline: Pipeline | None = None
+        self._sinks: SinkFeeds | None = None
+        self._store: Store | None = None
 
-    def connect(self, pipeline: Pipeline) -> None:
-        """Let `pipeline` hear of the drain from now on."""
-        self._pipeline = pipeline
+    def connect(self, pipeline: Pipeline, sinks: SinkFeeds, store: Store | None) -> None:
+        """Let `pipeline` hear of the drain from now on, and `sinks` of what goes into the store."""
+        self._pipeline, self._sinks, self._store = pipeline, sinks, store
 
     def before_round(self) -> None:
         """Let the pipeline do what is to be done before a round."""
@@ -120,9 +123,13 @@ class Wiring:
         """Show the pipeline what was stored."""
         if self._pipeline is not None:
             self._pipeline.after_stored(batch)
+        if self._sinks is not None and batch.points:
+            self._sinks.feed(batch.points)
 
     def taken_over(self, batch: WriteBatch) -> None:
-        """Let what another process has stored, at least in part, be sent from the store."""
+        """Let what another process has stored, at least in part, be sent from the store, and given to sinks."""
+        if self._sinks is not None and self._store is not None:
+            self._sinks.feed_stored(batch.points, self._store.points)
         self._with_otlp(lambda otlp: otlp.note_taken_over(batch))
 
     def _with_otlp(self, act: Callable[[OtlpExport], None]) -> None:

@@ -32,6 +32,7 @@ from otel_experiments.record.base.other_trackers import start_words
 from otel_experiments.record.base.propagation import Membership
 from otel_experiments.record.base.ranks import Rank, RanksMode, checked_mode, find_rank
 from otel_experiments.record.base.settings import GivenSettings, Settings, StepAxis, takes_settings
+from otel_experiments.record.metrics.sinks import SinkFeeds
 from otel_experiments.record.otlp.start import check_sending, start_otlp
 from otel_experiments.record.pipeline.flush_report import FlushReport
 from otel_experiments.record.pipeline.pipeline import Pipeline
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
     from otel_experiments.artifacts.protocol import BlobStore
     from otel_experiments.query import Reader, RunView
+    from otel_experiments.record.metrics.sinks import MetricsSink
 
 
 def resolve_settings(**settings: Unpack[GivenSettings]) -> Settings:
@@ -73,6 +75,7 @@ class Recorder:
         id_generator: makes the ids of runs and spans; by default they are drawn without the global `random`.
         clock: nanoseconds since the Unix epoch; by default the system's.
         span_processors: get the spans of all runs as well.
+        sinks: get each point as well, once it is stored.
         **settings: as `configure` takes them; the environment and the defaults say what is not given.
 
     Raises:
@@ -87,6 +90,7 @@ class Recorder:
         id_generator: IdGenerator | None = None,
         clock: Callable[[], int] | None = None,
         span_processors: Sequence[SpanProcessor] = (),
+        sinks: Sequence[MetricsSink] = (),
         **settings: Unpack[GivenSettings],
     ) -> None:
         self._parts = RecorderParts(
@@ -94,6 +98,7 @@ class Recorder:
             id_generator=id_generator,
             clock=clock,
             span_processors=span_processors,
+            sinks=sinks,
         )
 
     @property
@@ -222,6 +227,7 @@ class RecorderParts:
         id_generator: IdGenerator | None = None,
         clock: Callable[[], int] | None = None,
         span_processors: Sequence[SpanProcessor] = (),
+        sinks: Sequence[MetricsSink] = (),
     ) -> None:
         self.settings = settings
         path = self._store_path = settings.store_path
@@ -259,7 +265,8 @@ class RecorderParts:
                 clock=self.pipeline.clock,
             )
         self.pipeline.blobs = self._blobs
-        wiring.connect(self.pipeline)
+        self._sinks = SinkFeeds(sinks, self.pipeline.guard)
+        wiring.connect(self.pipeline, self._sinks, self.store)
         need_in_children(*CHILDREN_NEED)
         if settings.enabled:
             drain.start()
@@ -368,6 +375,7 @@ class RecorderParts:
         self.finish_runs()  # another thread may have started one meanwhile
         exits.forget(self.pipeline)
         export = self.pipeline.close_storage()
+        self._sinks.close(timeout_s=self.settings.exit_timeout_s / 4)
         if self._made_blobs is not None:
             self._made_blobs.close()
         return export

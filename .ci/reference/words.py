@@ -17,6 +17,7 @@ RETURNED: Final = frozenset(
         "Golden",
         "LiveCapture",
         "Run",
+        "MetricsSink",
         "ReadingStore",
         "Store",
         "WritingStore",

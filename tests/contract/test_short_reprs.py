@@ -120,7 +120,7 @@ def test_every_public_class_of_data_is_looked_at(objects):
 HOLD_LITTLE = {
     "Advice", "Code", "EquivalenceScore", "ExperimentMetadata", "ExperimentSpan", "Finding", "IgnoreRule", "Level", "LiveCapture",
     "LineageNode", "LiveCheck", "LiveCheckLogProcessor", "LiveCheckMetricExporter", "LiveCheckSpanProcessor", "Recorder", "Plot", "SpanType", "Store",
-    "ReadingStore", "StoreBase", "StoreContract", "WritingStore",
+    "JSONLMetrics", "MetricsSink", "ReadingStore", "StoreBase", "StoreContract", "WritingStore",
     "SystemCall", "CodeFacts",
 }  # fmt: skip
 """Public classes that hold a few fields, or no data of a run."""
