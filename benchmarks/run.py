@@ -30,6 +30,7 @@ SCRIPTS = (
     "share",
     "small_runs",
     "edit",
+    "diff",
     "start_and_end",
     "growth",
     "frames",

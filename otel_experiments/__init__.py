@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from otel_experiments._push import push
     from otel_experiments._reading import (
         artifact,
+        compare,
         diff,
         experiments,
         find_artifacts,
@@ -113,6 +114,7 @@ __all__ = [
     "attach",
     "bundle",
     "choice",
+    "compare",
     "config",
     "configure",
     "confusion_matrix",
@@ -241,7 +243,7 @@ _APART = {
     "roc_curve": "otel_experiments.codec.media.plots",
 }
 _READING = (
-    "artifact", "diff", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "spans", "sql", "traces",
+    "artifact", "compare", "diff", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "spans", "sql", "traces",
 )  # fmt: skip
 _NOT_STARRED = ("open",)
 """Public names that `from otel_experiments import *` leaves out, since Python has a function of the name."""

@@ -15,7 +15,7 @@ from otel_experiments.model.search import Expression
 from otel_experiments.query import Reader, RunList, RunView, Table
 
 if TYPE_CHECKING:
-    from otel_experiments.differences import RunDiff
+    from otel_experiments.differences import RunComparison, RunDiff
     from otel_experiments.model.trace import Trace
     from otel_experiments.query.artifact_view import ArtifactView
     from otel_experiments.query.lineage import Lineage
@@ -25,7 +25,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 __all__ = [
-    "artifact", "diff", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "spans", "sql", "traces",
+    "artifact", "compare", "diff", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "spans", "sql", "traces",
 ]  # fmt: skip
 
 
@@ -228,6 +228,39 @@ def diff(
         return diff_runs(a, b)
     reader = open_reader(store)
     return diff_runs(*(one if isinstance(one, RunView) else reader.run(one) for one in (a, b)))
+
+
+def compare(
+    *runs: str | RunView,
+    where: str | Expression | None = None,
+    baseline: str | RunView | None = None,
+    store: str | os.PathLike[str] | StoreObject | None = None,
+) -> RunComparison:
+    """Return what several runs differ in, side by side: `print(ox.compare("a", "b", "c"))`.
+
+    Only what differs is in the table: params, metrics with percent and direction against the baseline, state, code.
+
+    Args:
+        *runs: ids, beginnings of ids, names, or runs that were read.
+        where: a search expression that finds more runs, the newest first.
+        baseline: what changes are measured by; by default the first run.
+        store: where runs are looked up; by default as for `run`.
+
+    Raises:
+        RunNotFoundError: a text names no run.
+        AmbiguousRunError: several runs have an id that begins so.
+        SearchSyntaxError: `where` cannot be understood.
+        StoreError: the store cannot be read.
+    """
+    from otel_experiments.differences.compared import compare_runs  # noqa: PLC0415 - few readers need it
+
+    wanted = [*([] if baseline is None else [baseline]), *runs]
+    read = [one for one in wanted if isinstance(one, RunView)]
+    if where is not None or len(read) < len(wanted):
+        reader = open_reader(store)
+        read = [one if isinstance(one, RunView) else reader.run(one) for one in wanted]
+        read += [] if where is None else reader.runs(where)
+    return compare_runs(list({run.id: run for run in read}.values()))
 
 
 def run_of(

@@ -167,6 +167,8 @@ HOW_TO: Final = {
     "confusion_matrix": "how-to/media.md",
     "current_run": "how-to/record.md",
     "define_metric": "how-to/record.md",
+    "compare": "how-to/why-is-this-run-different.md",
+    "differences.RunComparison": "how-to/why-is-this-run-different.md",
     "diff": "how-to/why-is-this-run-different.md",
     "differences.RunDiff": "how-to/why-is-this-run-different.md",
     "detach": "how-to/attach-foreign-telemetry.md",

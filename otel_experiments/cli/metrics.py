@@ -1,4 +1,4 @@
-"""`otel-experiments metrics RUN [NAME]`: all metrics of a run as a table, or one as a chart."""
+"""`otel-experiments metrics RUN [NAME]`: all metrics of a run as a table, or one as a chart; `--name`: of several runs."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from otel_experiments.figures.text.sparkline import sparkline
 from otel_experiments.query import RunView, SeriesView
 from otel_experiments.query.json_values import json_line, plain, plain_step
 from otel_experiments.query.plain import plain_series
+from otel_experiments.query.search.parser import parse_field
 from otel_experiments.query.shown.curves import curves_of_band, label_of
 
 CHART_HEIGHT = 14
@@ -37,8 +38,15 @@ def _read_rank(ctx: click.Context, param: click.Parameter, text: str | None) -> 
 
 @click.command("metrics")
 @store_option
-@click.argument("run")
-@click.argument("name", required=False)
+@click.argument("words", nargs=-1, metavar="RUN [NAME] | RUN... --name NAME")
+@click.option("--name", "metric", metavar="NAME", help="This metric of all RUNs, in one chart.")
+@click.option("--where", metavar="EXPRESSION", help="With --name: the runs that a search finds.")
+@click.option(
+    "--group-by",
+    "field",
+    metavar="FIELD",
+    help="With --name: runs with one value of it, such as params.lr, are one curve.",
+)
 @click.option("--phase", metavar="PHASE", help="The series of this phase.")
 @click.option(
     "--rank",
@@ -59,8 +67,10 @@ def _read_rank(ctx: click.Context, param: click.Parameter, text: str | None) -> 
 def command(  # noqa: PLR0913 - an option each
     ctx: click.Context,
     *,
-    run: str,
-    name: str | None,
+    words: tuple[str, ...],
+    metric: str | None,
+    where: str | None,
+    field: str | None,
     phase: str | None,
     rank: int | Literal["all"] | None,
     axis: str | None,
@@ -70,8 +80,21 @@ def command(  # noqa: PLR0913 - an option each
 ) -> None:
     """Show the metrics of RUN as a table; with NAME, its chart.
 
-    NAME may be a glob such as 'val/*': then the table holds the metrics that match.
+    NAME may be a glob such as 'val/*': then the table holds the metrics that match. With --name, several runs are one chart, or, with
+    --group-by, their means and ranges.
     """
+    _refuse_mixtures(
+        words,
+        of_one=[rank, axis, buckets] if metric is not None else [],
+        of_several=[where, field] if metric is None else [],
+        is_one=metric is None,
+    )
+    if metric is not None:
+        _show_several(
+            ctx, words, metric, where=where, field=field, phase=phase, is_log=is_log, as_json=as_json
+        )
+        return
+    run, name = words[0], words[1] if len(words) > 1 else None
     view = open_session(ctx).run(run)
     if name is None or (any(sign in name for sign in "*?[") and name not in view.metrics):
         found = view.metrics.matching(name or "*", rank=rank)
@@ -93,6 +116,42 @@ def command(  # noqa: PLR0913 - an option each
     elif axis != "step":
         view.metrics[axis]  # an error that names what there is
     _show_one(view, series, axis=axis, is_log=is_log, buckets=buckets, as_json=as_json)
+
+
+def _refuse_mixtures(
+    words: Sequence[str], *, of_one: Sequence[object], of_several: Sequence[object], is_one: bool
+) -> None:
+    """Refuse options of the other form: those of one run, or those of several."""
+    if any(one is not None for one in of_one):
+        raise click.UsageError("--rank, --x and --buckets are for one run: leave out --name, or these.")
+    if any(one is not None for one in of_several) or (is_one and len(words) > 2):
+        raise click.UsageError("Several runs are one chart of one metric: name it with --name.")
+    if is_one and not words:
+        raise click.UsageError("Missing argument 'RUN'.")
+
+
+def _show_several(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    metric: str,
+    *,
+    where: str | None,
+    field: str | None,
+    phase: str | None,
+    is_log: bool,
+    as_json: bool,
+) -> None:
+    """Show one metric of the runs that are named, or that a search finds."""
+    if bool(names) == (where is not None):
+        raise click.UsageError("Name the runs, or give --where EXPRESSION.")
+    reader = open_session(ctx)
+    by = None
+    if field is not None:
+        (by,) = reader.check_fields([parse_field(field)])
+    runs = list(reader.runs(where)) if where is not None else [reader.run(one) for one in names]
+    from otel_experiments.cli.curves import show_curves  # noqa: PLC0415 - one run needs nothing of it
+
+    show_curves(runs, metric, phase=phase, by=by, is_log=is_log, as_json=as_json)
 
 
 def _not_hidden(view: RunView, found: Sequence[SeriesView]) -> list[SeriesView]:

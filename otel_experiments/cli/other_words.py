@@ -14,8 +14,8 @@ _ELSEWHERE = {
     _NO_BROWSER: "ui web board dashboard server view open browse gui app tensorboard",
     _REMOVING: "delete del remove prune clean clear drop purge trash",
     "otel-experiments tag RUN KEY[=VALUE], note, rename, group, annotate, pin": "edit update untag label set comment feedback",
-    "Several runs side by side: otel-experiments runs --columns 'params.lr, metrics.loss.min'; "
-    "one run with an accepted one: otel-experiments golden compare": "compare cmp parallel",
+    "Two runs: otel-experiments diff A B; several side by side: otel-experiments compare A B C; "
+    "one run with an accepted one: otel-experiments golden compare": "cmp parallel versus",
     "One run, live or not: otel-experiments show RUN; its course: otel-experiments metrics RUN NAME; "
     "again every 2 s: watch otel-experiments runs": "tail watch follow log logs top status stat live",
     "otel-experiments runs": "list ls ps history jobs search find query filter",

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 from otel_experiments._face import lazy_names
 
 if TYPE_CHECKING:
+    from otel_experiments.differences.compared import ComparedRow, RunComparison
     from otel_experiments.differences.difference import Difference
     from otel_experiments.differences.found import RunSide
     from otel_experiments.differences.run_diff import RunDiff
     from otel_experiments.differences.span_sides import PathTimes
 
-__all__ = ["Difference", "PathTimes", "RunDiff", "RunSide"]
+__all__ = ["ComparedRow", "Difference", "PathTimes", "RunComparison", "RunDiff", "RunSide"]
 
 _MODULES = {
+    "ComparedRow": "compared",
+    "RunComparison": "compared",
     "Difference": "difference",
     "PathTimes": "span_sides",
     "RunDiff": "run_diff",

@@ -69,6 +69,7 @@ def objects(tmp_path_factory):
             "output": view.output, "output line": OutputLine(time_ns=1, stream="stdout", text=LONG, pid=1),
             "heat map": view.media["w"].heatmap(), "digest": digest, "handle": handle, "artifacts": view.artifacts,
             "diff": diff, "side": diff.b, "difference": diff.differences[0], "path": next(iter(diff.paths_a.values())),
+            "table of runs": (table := ox.compare("job", "latest")), "row": table.rows[0],
             "artifact": view.artifacts["a" * 100], "lineage": ox.open_reader().lineage("b"),
             "curves": series.plot().spec, "policy": golden.Policy(), "rules": golden.Rules(),
             "curve settings": golden.CurveSettings(), "clock": testing.SteppingClock(), "ids": testing.SequentialIds(),

@@ -23,7 +23,7 @@ from otel_experiments.store import open_store
     [
         ("ui", "no view in a browser yet"),
         ("dashboard", "no view in a browser yet"),
-        ("compare", "golden compare"),
+        ("cmp", "golden compare"),
         ("tail", "show RUN"),
         ("watch", "watch otel-experiments runs"),
         ("logs", "show RUN"),
