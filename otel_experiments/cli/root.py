@@ -28,7 +28,7 @@ _COMMANDS = {
     "run": "Run a command as a run, with its output and exit code.",
     "runs": "List runs: filter, sort, choose columns.",
     "show": "Show one run: config, summary, environment, spans.",
-    "metrics": "Show a run's metrics, or the chart of one of one run or several.",
+    "metrics": "Show a run's metrics, or the chart of one, also of several runs.",
     "diff": "Say why two runs differ: likely causes first.",
     "compare": "Show what several runs differ in, side by side.",
     "spans": "List spans by name, attribute, duration, status; or as a tree.",
