@@ -1,4 +1,4 @@
-"""`otel-experiments gc`: remove the bytes of artifacts that nothing refers to."""
+"""`otel-experiments gc`: purge runs, and remove the bytes of artifacts that nothing refers to."""
 
 from __future__ import annotations
 
@@ -61,9 +61,12 @@ def command(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Purge runs that were removed 30 days ago, and bytes of artifacts that no run logged or used.
 
-    --runs-older-than, --keep-last and --max-size purge other runs, whole, never pinned or recorded ones. What killed processes
-    left half written goes as well. Runs may be recorded meanwhile. Stores that keep bytes in the same place are noted there and read as well. Nothing is
-    removed where something of a store cannot be read, or where one is gone.
+    --removed-for says how long ago. --runs-older-than, --keep-last and --max-size purge other runs as well. The bytes of artifacts go that no run
+    refers to after that, and files that killed processes left half written.
+
+    Runs are purged whole: never pinned or recorded ones, never a parent without its child runs. Runs may be recorded meanwhile. Stores
+    that keep bytes in the same place are noted there and read as well. No bytes are removed where something of a store cannot be
+    read, or where one is gone.
     """
     location = store_location(ctx)
     retention = Retention(

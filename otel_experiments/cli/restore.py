@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from otel_experiments.cli.run_edits import apply_edit, edit_options
+from otel_experiments.query.edited import removed_with
 
 
 @click.command("restore")
@@ -16,6 +17,7 @@ from otel_experiments.cli.run_edits import apply_edit, edit_options
 def command(ctx: click.Context, /, *, runs: tuple[str, ...], **choice: Any) -> None:
     """Bring back runs that were archived or removed; a purged run is gone.
 
+    Child runs that were removed together with their parent come back with it.
     --where searches archived and removed runs alike: 'exists(removed)' finds what was removed.
     """
     apply_edit(
@@ -24,5 +26,6 @@ def command(ctx: click.Context, /, *, runs: tuple[str, ...], **choice: Any) -> N
         action=("restore", "Restored"),
         change=lambda found: found.restore(),
         visibility="hidden",
+        also=removed_with,
         **choice,
     )

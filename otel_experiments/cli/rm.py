@@ -28,6 +28,7 @@ from otel_experiments.query.edited import (
     contents_of,
     forks_of,
     remove_runs,
+    users_of,
 )
 from otel_experiments.query.json_values import json_line
 
@@ -67,6 +68,8 @@ def command(  # noqa: PLR0913 - one argument an option
     contents = contents_of(found)
     if now and (forks := forks_of(found)):
         click.echo(f"Forks of what is removed lose the beginning of their curves: {named(forks)}.", err=True)
+    if now and (users := users_of(found)):
+        click.echo(f"Other runs use artifacts of what is removed: {named(users)}.", err=True)
     if not dry_run:
         ask(ctx, f"{verb.capitalize()} {counted(found)} with {in_words(contents)}: {named(found)}", yes=yes)
     shown = plain_edit("rm", found, is_dry_run=dry_run)

@@ -99,10 +99,12 @@ def apply_edit(  # noqa: PLR0913 - what all of these commands have
     as_json: bool,
     visibility: Visibility = "listed",
     more: Mapping[str, object] | None = None,
+    also: Callable[[RunList], Sequence[EditedRun]] = lambda _: (),
 ) -> None:
     """Do what a command does to the runs that it names or searches; a search of several is asked about.
 
-    `action` is the verb and what was done, such as `("archive", "Archived")`; `more` joins the JSON.
+    `action` is the verb and what was done, such as `("archive", "Archived")`; `more` joins the JSON; `also` returns the other runs that
+    `change` changes.
     """
     verb, done = action
     reader = open_session(ctx)
@@ -116,14 +118,15 @@ def apply_edit(  # noqa: PLR0913 - what all of these commands have
     )
     if not found:
         none_found(ctx, where, as_json=as_json, action=verb)
-    if not dry_run and (where is not None or experiment is not None) and len(found) > 1:
-        ask(ctx, f"{verb.capitalize()} {counted(found)}: {named(found)}", yes=yes)
+    changed: list[EditedRun] = [*found, *also(found)]
+    if not dry_run and (where is not None or experiment is not None) and len(changed) > 1:
+        ask(ctx, f"{verb.capitalize()} {counted(changed)}: {named(changed)}", yes=yes)
     if not dry_run:
         change(found)
     if as_json:
-        click.echo(json_line({**plain_edit(verb, found, is_dry_run=dry_run), **(more or {})}))
+        click.echo(json_line({**plain_edit(verb, changed, is_dry_run=dry_run), **(more or {})}))
     else:
-        click.echo(f"{f'Would {verb}' if dry_run else done} {counted(found)}: {named(found)}.")
+        click.echo(f"{f'Would {verb}' if dry_run else done} {counted(changed)}: {named(changed)}.")
 
 
 def counted(runs: Sequence[EditedRun]) -> str:

@@ -139,17 +139,14 @@ class RunEditor:
         assert field in MARKS, field
         self._edit(run_ids, field, SET if is_set else None)
 
-    def restore(self, run_ids: Sequence[str]) -> None:
-        """Take back that runs were archived or removed.
+    def restore(self, run_ids: Sequence[str], *, below: Sequence[str] = ()) -> None:
+        """Take back that runs were archived or removed, and of those `below` them that they were removed.
 
         Raises:
             StoreError: the store cannot be written.
         """
-        self._apply(
-            WriteBatch(
-                edits=[*self._edits(run_ids, "archived", None), *self._edits(run_ids, "removed", None)]
-            )
-        )
+        archived = self._edits(run_ids, "archived", None)
+        self._apply(WriteBatch(edits=[*archived, *self._edits([*run_ids, *below], "removed", None)]))
 
     def annotate(self, run: Run, annotation: Annotation, *, trace_id: str = "") -> None:
         """Keep a judgement of a run, or of one of its spans, as an event of the run.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.annotation import Annotation
     from otel_experiments.model.edit import RunContents
     from otel_experiments.model.run import Run, RunState
-    from otel_experiments.model.search import Expression
+    from otel_experiments.model.search import Expression, Visibility
     from otel_experiments.model.span import Span
     from otel_experiments.store import Store
 
@@ -167,7 +167,7 @@ def purge_runs(
         )
 
 
-def children_of(runs: Sequence[EditedRun]) -> list[EditedRun]:
+def children_of(runs: Sequence[EditedRun], *, visibility: Visibility = "kept") -> list[EditedRun]:
     """Return the runs below others, however deep, that are not among them."""
     from otel_experiments.model.search import Comparison, Exists, RunField, RunQuery  # noqa: PLC0415 - few who read ask
 
@@ -178,12 +178,20 @@ def children_of(runs: Sequence[EditedRun]) -> list[EditedRun]:
             where: Expression = Exists(RunField("parent_run_id"))
         else:
             where = Comparison(RunField("parent_run_id"), "in", tuple(above))
-        stored = runs[0]._page.store.find_runs(RunQuery(where))  # noqa: SLF001 - an edit's own
+        stored = runs[0]._page.store.find_runs(RunQuery(where, visibility=visibility))  # noqa: SLF001 - an edit's own
         records = [one for one in stored if one.parent_run_id in wanted and one.run_id not in known]
         found += runs[0]._beside(records)  # noqa: SLF001 - an edit's own
         known.update(one.run_id for one in records)
         above = [one.run_id for one in records]
     return found
+
+
+def removed_with(runs: Sequence[EditedRun]) -> list[EditedRun]:
+    """Return the runs below others, however deep, that were removed together with one of these."""
+    times = {run.record.removed_ns for run in runs} - {None}
+    if not times:
+        return []
+    return [run for run in children_of(runs, visibility="present") if run.record.removed_ns in times]
 
 
 def forks_of(runs: Sequence[EditedRun]) -> list[EditedRun]:
@@ -198,6 +206,21 @@ def forks_of(runs: Sequence[EditedRun]) -> list[EditedRun]:
     forks = [(one, past_of(one).fork) for one in stored if one.run_id not in ids]
     found = [one for one, fork in forks if fork is not None and fork.run_id in ids]
     return list(runs[0]._beside(found))  # noqa: SLF001 - an edit's own
+
+
+def users_of(runs: Sequence[EditedRun]) -> list[EditedRun]:
+    """Return the runs that use artifacts which others logged and are not among them."""
+    from otel_experiments.model.artifact import ArtifactQuery  # noqa: PLC0415 - few who read ask
+    from otel_experiments.model.search import Comparison, RunField, RunQuery  # noqa: PLC0415 - as above
+
+    if not runs:
+        return []
+    ids, store = {run.id for run in runs}, runs[0]._page.store  # noqa: SLF001 - an edit's own
+    logged = store.artifacts(ArtifactQuery(run_ids=tuple(ids)))
+    uses = store.artifact_uses(digests=sorted({one.logged.digest for one in logged}))
+    users = tuple(sorted({use.run_id for use in uses} - ids))
+    found = store.find_runs(RunQuery(Comparison(RunField("run_id"), "in", users), visibility="present"))
+    return list(runs[0]._beside(found)) if users else []  # noqa: SLF001 - an edit's own
 
 
 def check_not_recorded(runs: Sequence[EditedRun]) -> None:

@@ -15,6 +15,7 @@ from otel_experiments.query.edited import (
     editing,
     read_again,
     remove_runs,
+    removed_with,
     score_of,
 )
 
@@ -117,12 +118,13 @@ class RunEdits:
         self._edit(lambda editor, ids: editor.mark(ids, "archived", is_set=True))
 
     def restore(self) -> None:
-        """Take back that the run was archived or removed; its child runs stay as they are: restore each, or a list of runs.
+        """Take back that the run was archived or removed. Child runs that were removed together with it come back as well.
 
         Raises:
             StoreError: the store cannot be written.
         """
-        self._edit(lambda editor, ids: editor.restore(ids))
+        below = [run.id for run in removed_with(self._edited_runs())]
+        self._edit(lambda editor, ids: editor.restore(ids, below=below))
 
     def delete(self, *, children: bool | None = None, now: bool = False) -> None:
         """Hide the run from everything; `gc` purges it 30 days later, and until then `restore` brings it back.

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from otel_experiments.model.artifact import ArtifactLogged, ArtifactUsed
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.run import Run, RunState
@@ -161,10 +162,12 @@ def test_rm_of_a_parent_asks_about_its_children(own):
     refused = own.run("rm", "parent", "--yes")
     assert (refused.exit_code, "1 run is a child" in refused.stderr) == (2, True)
     assert own.json("rm", "parent", "--yes", "--children")["count"] == 2
-    own.text("restore", "parent")
-    assert "child" not in listed(own)
+    both = "2 runs: parent (44444444), child (55555555).\n"
+    assert own.text("restore", "parent", "--dry-run") == f"Would restore {both}"
+    assert own.text("restore", "parent") == f"Restored {both}"
+    assert "child" in listed(own)
     own.text("rm", "parent", "--yes", "--no-children")
-    assert listed(own, "--removed") == ["child", "parent"]
+    assert listed(own, "--removed") == ["parent"]
 
 
 def test_rm_now_purges(own):
@@ -228,6 +231,19 @@ def test_rm_now_names_the_forks_that_lose_their_beginning(own, tmp_path):
         "Forks of what is removed lose the beginning of their curves: fork (77777777).",
     )
     assert "base" in listed(own)
+
+
+def test_rm_now_names_the_runs_that_use_artifacts_of_what_goes(own, tmp_path):
+    """It says so before it asks; what is only hidden stays an artifact, and who is removed as well is not named."""
+    digest = f"sha256:{'d' * 64}"
+    with open_store(tmp_path / "own.db") as store:
+        logged = [ArtifactLogged("1" * 32, "digits", "model", digest, 1)]
+        store.apply(WriteBatch(artifacts=logged, artifact_uses=[ArtifactUsed("2" * 32, digest, 2)]))
+    assert "artifacts of" not in own.run("rm", "base", "--dry-run").stderr
+    refused = own.run("rm", "base", "--now")
+    said = "Other runs use artifacts of what is removed: try (22222222)."
+    assert (refused.exit_code, refused.stderr.splitlines()[0]) == (2, said)
+    assert said not in own.run("rm", "base", "2222", "--now", "--dry-run").stderr
 
 
 @pytest.mark.parametrize("is_shared", [False, True])

@@ -184,6 +184,20 @@ def test_of_a_parent_it_has_to_be_said_what_becomes_of_its_children(path):
     assert names(path) == ["try", "try", "base"]
 
 
+def test_children_come_back_with_the_parent_that_they_were_removed_with(path):
+    """However deep they are; one that was removed by itself before stays removed, and one that was archived stays archived."""
+    with open_store(path) as store:
+        deeper = [a_run(6, "leaf", parent_run_id=run_id(5)), a_run(7, "bad", parent_run_id=run_id(4))]
+        store.apply(WriteBatch(runs=deeper))
+    ox.run("bad", store=path).delete()
+    ox.run("leaf", store=path).archive()
+    parent = ox.run("parent", store=path)
+    parent.delete(children=True)
+    parent.restore()
+    assert sorted(names(path)) == ["base", "child", "parent", "try", "try"]
+    assert (names(path, visibility="removed"), names(path, visibility="archived")) == (["bad"], ["leaf"])
+
+
 def test_names_mean_the_newest_run_and_changes_need_a_unique_one(path):
     """`try` and `try~1` are read; `only_run`, by which changes go, refuses; archived runs come last."""
     assert ox.run("try", store=path).id == run_id(3)
