@@ -16,6 +16,7 @@ from otel_experiments.errors import ConfigurationError, RunNotFoundError
 from otel_experiments.importers.stores.gather import gathered
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.bundle import BundleManifest, LeftOut
+from otel_experiments.model.experiment import experiment_of
 from otel_experiments.model.other_stores import StoreObject
 from otel_experiments.model.store_location import BUNDLE_SUFFIX, StoreLocation
 from otel_experiments.process.paths import is_folder
@@ -23,6 +24,7 @@ from otel_experiments.query import Reader, RunView
 from otel_experiments.query.anonymous import anonymous
 from otel_experiments.query.chosen import chosen_runs
 from otel_experiments.semconv import SCHEMA_URL
+from otel_experiments.semconv.events import ML_EXPERIMENT_DEFINITION
 from otel_experiments.store import open_store
 from otel_experiments.store.shared_environment import whole_run_alone
 from otel_experiments.store.sqlite.bundle_format import is_bundle
@@ -135,6 +137,9 @@ def write_bundle(
                 pages = whole_run_alone(reader.store, run.id, among=run_ids)
                 yield from map(bytes_of.placed, pages)
                 done += 1
+            experiments = {run.experiment for run in chosen}
+            definitions = reader.store.log_records(event_name=ML_EXPERIMENT_DEFINITION.name)
+            yield WriteBatch(log_records=[one for one in definitions if experiment_of(one) in experiments])
 
         for page in gathered(all_pages()):
             writer.apply(page)

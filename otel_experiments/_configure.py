@@ -153,6 +153,7 @@ def _on_default(method: Callable[Concatenate[Recorder, P], R]) -> Callable[P, R]
 
 
 start_run = _on_default(Recorder.start_run)
+experiment = _on_default(Recorder.experiment)
 
 
 def begin_run(before: Before | None, spec: RunSpec) -> Run:

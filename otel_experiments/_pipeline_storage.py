@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_experiments.collect.drain import Drain
 from otel_experiments.collect.journal_place import journal_directory
-from otel_experiments.errors import ArtifactNotFoundError
+from otel_experiments.errors import ArtifactNotFoundError, StoreError
 from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
@@ -22,13 +23,16 @@ from otel_experiments.model.store_location import DEFAULT_STORE
 from otel_experiments.model.stored_page import StoredPage
 from otel_experiments.model.unsent import Signal, Unsent
 from otel_experiments.process.file_mode import file_mode_of
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
 from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.record.base.guard import logger
+from otel_experiments.semconv.events import ML_EXPERIMENT_DEFINITION
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.filesystem import is_network_filesystem
 
 if TYPE_CHECKING:
+    from otel_experiments.model.log import LogRecord
     from otel_experiments.model.metric import Series
     from otel_experiments.model.rank_config import RankConfig
     from otel_experiments.query import Reader
@@ -205,6 +209,9 @@ class StoredPipeline:
         self._store = store
         self._temporary = temporary
         self._is_drained = False
+        self._pid = os.getpid()
+        self._stored_definitions: list[LogRecord] = []
+        self._own_definitions: list[LogRecord] = []
         self.wake = drain.wake
 
     def drain_now(self, *, timeout_s: float) -> bool:
@@ -297,6 +304,29 @@ class StoredPipeline:
         if reader is None:
             raise ArtifactNotFoundError(wanted=ref, store="none", found="no store is kept")
         return reader.artifact(ref, experiment=experiment)
+
+    def experiment_definitions(self) -> list[LogRecord]:
+        """Return the events that define experiments: those that are stored, and those of this process.
+
+        A forked child, which has no connection to the store, knows what its parent knew.
+        """
+        if self._store is not None and self._pid == os.getpid():
+            try:
+                self._stored_definitions = self._store.log_records(event_name=ML_EXPERIMENT_DEFINITION.name)
+            except StoreError as error:
+                if is_interruption(error):
+                    raise
+                what = "What is defined of experiments cannot be read: %s; a run that starts has what was known before."
+                tell(logger, what, error, about=error)
+        stored = {(one.time_ns, str(one.body)) for one in self._stored_definitions}
+        self._own_definitions = [
+            one for one in self._own_definitions if (one.time_ns, str(one.body)) not in stored
+        ]
+        return [*self._stored_definitions, *self._own_definitions]
+
+    def know_definition(self, record: LogRecord) -> None:
+        """Know an event of this process that defines an experiment, before it is stored."""
+        self._own_definitions.append(record)
 
     @property
     def last_error(self) -> Exception | None:

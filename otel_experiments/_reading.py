@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from otel_experiments._chosen_store import open_chosen
 from otel_experiments.errors import ModelRunNotFoundError, StoreNotFoundError
+from otel_experiments.model.experiment import ExperimentList
 from otel_experiments.model.other_stores import StoreObject
-from otel_experiments.model.run import Experiment
 from otel_experiments.model.search import Expression
 from otel_experiments.query import Reader, RunList, RunView, Table
 
@@ -292,8 +292,8 @@ def run_of(
         return run_of_model(open_reader(elsewhere.store), model)
 
 
-def experiments(*, store: str | os.PathLike[str] | StoreObject | None = None) -> list[Experiment]:
-    """Return all experiments with their number of runs.
+def experiments(*, store: str | os.PathLike[str] | StoreObject | None = None) -> ExperimentList:
+    """Return all experiments with their number of runs, and what `experiment` defined of them: `ox.experiments()["digits"].config`.
 
     Raises:
         StoreError: the store cannot be read.

@@ -39,6 +39,7 @@ from otel_experiments.record.pipeline.pipeline import Pipeline
 from otel_experiments.record.run import exits
 from otel_experiments.record.run.children import CHILDREN_NEED
 from otel_experiments.record.run.current import face_of
+from otel_experiments.record.run.experiment import define_experiment
 from otel_experiments.record.run.run import Run, make_current
 from otel_experiments.record.run.spec import RunSpec, given_facts
 from otel_experiments.record.run.start import Before, base_resource, create_run, system_clock, unknown_run
@@ -197,6 +198,31 @@ class Recorder:
         )
         made = self._parts.begin_run(before, given, rank=rank, run_id=run_id)
         return make_current(made) if is_nested and not pending else made
+
+    def experiment(
+        self,
+        name: str,
+        *,
+        config: object = None,
+        tags: Mapping[str, object] | Iterable[str] | None = None,
+        description: str | None = None,
+    ) -> None:
+        """Define what all runs of an experiment share: each run that starts later has the config and the tags.
+
+        What a run is given itself wins. Called again it adds and changes; a run keeps what it started with.
+        `experiments()[name]` reads it.
+
+        Args:
+            name: the name of the experiment.
+            config: params: a mapping (nested as you like), Namespace, dataclass or pydantic model.
+            tags: a mapping, or names whose value is empty; None as a value removes the tag.
+            description: what the experiment is about, as a text.
+
+        Raises:
+            ConfigurationError: a name or config that cannot be used.
+            StoreError: the store can never take it; where it is only locked or full, the journal waits.
+        """
+        define_experiment(self._parts.pipeline, name, config=config, tags=tags, description=description)
 
 
 def recorder_of(settings: Settings) -> Recorder:

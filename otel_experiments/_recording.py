@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Never
 
 from otel_experiments import _configure
-from otel_experiments._configure import configure, join_run, shutdown, start_run, worker_init
+from otel_experiments._configure import configure, experiment, join_run, shutdown, start_run, worker_init
 from otel_experiments._recorder import Recorder, parts_of
 from otel_experiments._related import LAST_STEP
 from otel_experiments.errors import ConfigurationError, InvalidNameError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from otel_experiments.query import RunView
 
 __all__ = [
-    "Recorder", "Run", "active_run", "config", "configure", "current_run", "define_metric", "end_run", "finish", "fork",
+    "Recorder", "Run", "active_run", "config", "configure", "current_run", "define_metric", "end_run", "experiment", "finish", "fork",
     "init", "join_run", "log", "log_artifact", "log_artifacts", "log_dict", "log_figure", "log_image",
     "log_metric", "log_metrics", "log_param", "log_params", "log_table", "log_text", "run_decorator",
     "set_experiment", "set_tag", "set_tags", "shutdown", "span", "stage", "start_run", "step", "summary",

@@ -166,8 +166,14 @@ EDITED_FIELDS: Final = ("note", "pinned_ns", "archived_ns", "removed_ns")
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """What is studied."""
+    """What is studied.
+
+    `config` (by dotted key), `tags` and `description` are what its runs share, as a reader finds it; a store leaves them empty.
+    """
 
     name: str
     created_ns: int
     run_count: int = 0
+    config: Mapping[str, ParamValue] = field(default_factory=dict, hash=False)
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    description: str = ""

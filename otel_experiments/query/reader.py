@@ -12,7 +12,7 @@ from otel_experiments.errors import (
     ExperimentNotFoundError,
     QueryError,
 )
-from otel_experiments.model.run import Experiment, Run, RunState
+from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.search import (
     And,
     Comparison,
@@ -41,6 +41,7 @@ from otel_experiments.store import Store
 
 if TYPE_CHECKING:
     from otel_experiments.artifacts.protocol import Blobs
+    from otel_experiments.model.experiment import ExperimentList
     from otel_experiments.query.artifact_view import ArtifactView
     from otel_experiments.query.lineage import Lineage
     from otel_experiments.query.search.told import SearchTeller
@@ -259,9 +260,14 @@ class Reader(TelemetryReader):
 
         return lineage_of(self._artifacts, self._store, of, location=self.location, most=most)
 
-    def experiments(self) -> list[Experiment]:
-        """Return the experiments with their number of runs, by name."""
-        return self._store.experiments()
+    def experiments(self) -> ExperimentList:
+        """Return the experiments with their number of runs and what all of these share, by name.
+
+        `experiments()["digits"].config` is what `otel_experiments.experiment` defined.
+        """
+        from otel_experiments.query.experiments import find_experiments  # noqa: PLC0415 - few ask
+
+        return find_experiments(self._store)
 
     def sql(self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> Table:
         """Return what one read-only statement over the documented schema answers.

@@ -96,6 +96,13 @@ ML_CHECKPOINT_SAVED: Final = EventDef(
 )
 """A checkpoint has been written completely."""
 
+ML_EXPERIMENT_DEFINITION: Final = EventDef(
+    name="ml.experiment.definition",
+    brief="What all runs of an experiment share.",
+    attributes={},
+)
+"""What all runs of an experiment share."""
+
 ML_METRIC_BATCH: Final = EventDef(
     name="ml.metric.batch",
     brief="Points of metrics that were logged together.",
@@ -238,6 +245,7 @@ ALL: Final[tuple[EventDef, ...]] = (
     ML_ARTIFACT_LOGGED,
     ML_ARTIFACT_USED,
     ML_CHECKPOINT_SAVED,
+    ML_EXPERIMENT_DEFINITION,
     ML_METRIC_BATCH,
     ML_METRIC_DEFINITION,
     ML_RANK_CONFIG,

@@ -13,8 +13,11 @@ from otel_experiments.journal.encode import encode_artifact, encode_log_record
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import AttributeValue
 from otel_experiments.record.base.scope import stored_scope
+from otel_experiments.semconv.events import ML_EXPERIMENT_DEFINITION
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+
     from otel_experiments.journal.writer import JournalWriter
     from otel_experiments.model.artifact import ArtifactLogged
     from otel_experiments.record.base.declared import References
@@ -67,6 +70,30 @@ class OwnEvents:
             encode_log_record(record, resource.number, scope.number),
             (resource.declaration, scope.declaration),
         )
+
+    def write_definition(
+        self, made_of: Resource, body: Mapping[str, object], *, time_ns: int
+    ) -> tuple[LogRecord, bool]:
+        """Write what an experiment's runs share, as an event of no run; return it, and False when no disk takes it."""
+        scope_value = stored_scope()
+        resource = self._references.resource(made_of, lambda: resource_from_sdk(made_of))
+        scope = self._references.scope(scope_value, lambda: scope_value)
+        severity_number, severity_text = INFO
+        record = LogRecord(
+            time_ns=time_ns,
+            observed_time_ns=time_ns,
+            event_name=ML_EXPERIMENT_DEFINITION.name,
+            severity_number=severity_number,
+            severity_text=severity_text,
+            body=cast("AttributeValue", body),
+            resource=resource.value,
+            scope=scope_value,
+        )
+        is_written = self._journal.append(
+            encode_log_record(record, resource.number, scope.number),
+            (resource.declaration, scope.declaration),
+        )
+        return record, is_written
 
     def write_artifact(self, logged: ArtifactLogged, run: KnownRun | None) -> bool:
         """Write the record of an artifact, and with it what its event is made of; False when no disk takes it.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from otel_experiments.model.metric import SeriesKey
 
 if TYPE_CHECKING:
+    from otel_experiments.model.log import LogRecord
     from otel_experiments.model.metric import Series
     from otel_experiments.model.rank_config import RankConfig
     from otel_experiments.record.base.used_artifact import UsedArtifact
@@ -68,6 +69,14 @@ class Storage(Protocol):
         Raises:
             ArtifactNotFoundError: there is none.
         """
+        ...
+
+    def experiment_definitions(self) -> Sequence[LogRecord]:
+        """Return the events that define experiments: those that are stored, and those of this process."""
+        ...
+
+    def know_definition(self, record: LogRecord) -> None:
+        """Know an event of this process that defines an experiment, before it is stored."""
         ...
 
     @property

@@ -17,6 +17,7 @@ from otel_experiments.errors import ConfigurationError, RunInUseError
 from otel_experiments.journal.owner import FOREIGN_TIMEOUT_NS, current_owner, is_alive
 from otel_experiments.model import run as model
 from otel_experiments.model.batch import MetricDefinition
+from otel_experiments.model.experiment import with_defaults
 from otel_experiments.model.past import ForkPoint, Past, past_of
 from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
@@ -36,6 +37,7 @@ from otel_experiments.record.pipeline.pipeline import Pipeline
 from otel_experiments.record.pipeline.providers import RunProviders
 from otel_experiments.record.run import exits
 from otel_experiments.record.run.core import RunCore
+from otel_experiments.record.run.experiment import definition_of
 from otel_experiments.record.run.given_values import GivenValues, RunValues
 from otel_experiments.record.run.identity import RunIdentity, run_attributes
 from otel_experiments.record.run.own_life import OwnLife
@@ -238,6 +240,11 @@ def _identity_of(
         if is_interruption(error):
             raise
         raise ConfigurationError(str(error)) from error.__cause__
+    params = params if spec.fork is None else {**spec.fork.params, **params}
+    tags = clean_tags(spec.tags, tell=tell) if spec.tags is not None else {}
+    if not known.attempt and not (rank is not None and rank.number):
+        shared = definition_of(pipeline, experiment)
+        params, tags = with_defaults(params, shared.config), {**shared.tags, **tags}
     now_ns = pipeline.clock()
     if rank is not None and rank.has_begun(known):
         attempt, past = known.attempt, past_of(known)
@@ -254,8 +261,8 @@ def _identity_of(
         seed=spec.seed,
         attempt=attempt,
         step_axis=checked_axis(spec.step_axis),
-        params=params if spec.fork is None else {**spec.fork.params, **params},
-        tags=clean_tags(spec.tags, tell=tell) if spec.tags is not None else {},
+        params=params,
+        tags=tags,
         first_created_ns=known.created_ns if known.attempt else None,
         first_started_ns=known.started_ns,
         worked_ns=round((before.duration_s if before is not None else 0.0) * 1e9),

@@ -16,6 +16,7 @@ from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.span import Span, service_of
+from otel_experiments.semconv.events import ML_EXPERIMENT_DEFINITION
 from otel_experiments.store.memory.contents import Contents, remove_points
 
 _Kind = Literal["span", "log_record", "data_point"]
@@ -100,6 +101,8 @@ def _all(contents: Contents) -> Iterator[_Found]:
     for span in contents.spans.values():
         yield _Found("span", (span.trace_id, span.span_id), span, span.start_ns)
     for content_hash, record in contents.log_records.items():
+        if record.run_id is None and record.event_name == ML_EXPERIMENT_DEFINITION.name:
+            continue  # it is the experiment's, and of no run
         yield _Found("log_record", content_hash, record, record.time_ns)
     for content_hash, point in contents.instrument_points.items():
         yield _Found("data_point", content_hash, point, point.time_ns)

@@ -21,6 +21,7 @@ from otel_experiments.model.attachment import (
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.span import Attributes, service_of
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.semconv.events import ML_EXPERIMENT_DEFINITION
 from otel_experiments.store.semantics.attached import counts_by_series
 from otel_experiments.store.sqlite import read_telemetry as _read_telemetry
 from otel_experiments.store.sqlite.database import Database
@@ -109,8 +110,9 @@ def telemetry_groups(
 def has_telemetry(connection: sqlite3.Connection) -> bool:
     """Tell whether there is telemetry of no run. Indexes: spans_by_run, log_records_by_run, instrument_points_by_run."""
     return any(
-        connection.execute(f"select 1 from {table.name} where run_id is null limit 1").fetchone()
+        connection.execute(f"select 1 from {table.name} where {where} limit 1", parameters).fetchone()
         for table in _TABLES
+        for where, parameters in [_of_no_run(table)]
     )
 
 
@@ -164,7 +166,8 @@ def _where(
 ) -> tuple[str, list[_Bound]]:
     """Return the SQL of a query with its bound values. Indexes: TABLE_by_run, TABLE_attached."""
     if query.run_id is None:
-        conditions, parameters = ["run_id is null"], list[_Bound]()
+        condition, parameters = _of_no_run(table)
+        conditions = [condition]
     else:
         conditions, parameters = ["run_id = ? and attached_ns > 0"], [query.run_id]
     for condition, value in (
@@ -180,6 +183,13 @@ def _where(
         conditions.append("resource_id in (select value from json_each(?))")
         parameters.append(json.dumps(wanted))
     return " and ".join(conditions), parameters
+
+
+def _of_no_run(table: _Table) -> tuple[str, list[_Bound]]:
+    """Return the SQL of what belongs to no run and may be given to one: what defines an experiment is the experiment's."""
+    if table is _LOGS:
+        return "run_id is null and event_name is not ?", [ML_EXPERIMENT_DEFINITION.name]
+    return "run_id is null", []
 
 
 def _resources(connection: sqlite3.Connection) -> dict[int, Attributes]:
