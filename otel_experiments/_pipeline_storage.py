@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 
 _BUSY_TIMEOUT_S: Final = 1.0
 """How long one transaction of the drain waits for another process; it tries again, and nobody waits for it."""
+
+_MOST_OWN_DEFINITIONS: Final = 1_000
+"""So many definitions of experiments of this process are known before they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +215,7 @@ class StoredPipeline:
         self._is_drained = False
         self._pid = os.getpid()
         self._stored_definitions: list[LogRecord] = []
-        self._own_definitions: list[LogRecord] = []
+        self._own_definitions: deque[LogRecord] = deque(maxlen=_MOST_OWN_DEFINITIONS)
         self.wake = drain.wake
 
     def drain_now(self, *, timeout_s: float) -> bool:
@@ -308,7 +312,7 @@ class StoredPipeline:
     def experiment_definitions(self) -> list[LogRecord]:
         """Return the events that define experiments: those that are stored, and those of this process.
 
-        A forked child, which has no connection to the store, knows what its parent knew.
+        One that is stored meanwhile is there twice, which changes nothing. A forked child, which has no connection to the store, knows what its parent knew.
         """
         if self._store is not None and self._pid == os.getpid():
             try:
@@ -318,10 +322,6 @@ class StoredPipeline:
                     raise
                 what = "What is defined of experiments cannot be read: %s; a run that starts has what was known before."
                 tell(logger, what, error, about=error)
-        stored = {(one.time_ns, str(one.body)) for one in self._stored_definitions}
-        self._own_definitions = [
-            one for one in self._own_definitions if (one.time_ns, str(one.body)) not in stored
-        ]
         return [*self._stored_definitions, *self._own_definitions]
 
     def know_definition(self, record: LogRecord) -> None:
