@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, Unpack
 
 from otel_experiments import _active
-from otel_experiments._recorder import Recorder, RecorderParts, parts_of, recorder_of, resolve_settings
+from otel_experiments._recorder import Recorder, RecorderParts, parts_of, recorder_of
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.process.fork import at_fork
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.propagation import RUN_ID_VARIABLE, read_membership
 from otel_experiments.record.base.settings import GivenSettings, Settings, takes_settings
+from otel_experiments.record.otlp.start import resolve_settings
 from otel_experiments.record.pipeline.flush_report import FlushReport
 from otel_experiments.record.pipeline.pipeline import Pipeline
 from otel_experiments.record.run.run import Run, make_current

@@ -33,7 +33,7 @@ from otel_experiments.record.base.propagation import Membership
 from otel_experiments.record.base.ranks import Rank, RanksMode, checked_mode, find_rank
 from otel_experiments.record.base.settings import GivenSettings, Settings, StepAxis, takes_settings
 from otel_experiments.record.metrics.sinks import SinkFeeds
-from otel_experiments.record.otlp.start import check_sending, start_otlp
+from otel_experiments.record.otlp.start import resolve_settings, start_otlp
 from otel_experiments.record.pipeline.flush_report import FlushReport
 from otel_experiments.record.pipeline.pipeline import Pipeline
 from otel_experiments.record.run import exits
@@ -53,17 +53,6 @@ if TYPE_CHECKING:
     from otel_experiments.artifacts.protocol import BlobStore
     from otel_experiments.query import Reader, RunView
     from otel_experiments.record.metrics.sinks import MetricsSink
-
-
-def resolve_settings(**settings: Unpack[GivenSettings]) -> Settings:
-    """Return the settings that arguments, environment and defaults give, those of sending checked as well.
-
-    Raises:
-        ConfigurationError: a setting that there is not, or that cannot be used.
-    """
-    found = Settings.resolve(**settings)
-    check_sending(found.otlp, os.environ)
-    return found
 
 
 class Recorder:

@@ -6,14 +6,14 @@ import os
 import shlex
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.notices import say_once
 from otel_experiments.record.base.otlp_setting import Otlp, variables_of, without_password
 from otel_experiments.record.base.scope import version
-from otel_experiments.record.base.settings import Settings
+from otel_experiments.record.base.settings import GivenSettings, Settings
 from otel_experiments.record.otlp.certificates import read_certificates
 from otel_experiments.record.otlp.environment import (
     HTTP,
@@ -32,6 +32,17 @@ if TYPE_CHECKING:
     from otel_experiments.record.base.known_runs import KnownRuns
     from otel_experiments.record.otlp.export import OtlpExport
     from otel_experiments.record.otlp.leftovers import SendingStore
+
+
+def resolve_settings(**settings: Unpack[GivenSettings]) -> Settings:
+    """Return the settings that arguments, environment and defaults give, those of sending checked as well.
+
+    Raises:
+        ConfigurationError: a setting that there is not, or that cannot be used.
+    """
+    found = Settings.resolve(**settings)
+    check_sending(found.otlp, os.environ)
+    return found
 
 
 def check_sending(setting: bool | Otlp | None, environ: Mapping[str, str]) -> None:  # noqa: FBT001 - the setting

@@ -3,10 +3,10 @@
 import pytest
 
 import otel_experiments as ox
-from otel_experiments._recorder import resolve_settings
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.record.base.otlp_setting import SIGNALS
 from otel_experiments.record.otlp.environment import read_plan
+from otel_experiments.record.otlp.start import resolve_settings
 
 ENVIRONMENT = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "http://general:1",
