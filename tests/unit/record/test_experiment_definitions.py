@@ -151,6 +151,28 @@ def test_a_bundle_and_its_import_have_what_the_experiment_defines(recording, tmp
     assert ox.experiments(store=tmp_path / "other.db")["digits"].config["lr"] == 0.1
 
 
+def test_an_anonymous_bundle_has_the_definition_without_what_says_who_and_where(recording, tmp_path):
+    """A bundle that is made anonymous has the shared config, without its paths."""
+    ox.experiment("digits", config={"lr": 0.1, "data": "/home/ann/data"}, description="Data of /home/ann.")
+    with ox.start_run("baseline", experiment="digits"):
+        pass
+    ox.bundle("baseline", tmp_path / "one.oxb", anonymize=True)
+    with ox.open(tmp_path / "one.oxb") as reader:
+        (found,) = reader.experiments()
+    assert found.config["lr"] == 0.1
+    assert "ann" not in f"{found.config} {found.description}"
+
+
+def test_an_export_of_all_as_otlp_has_the_definition(recording, tmp_path):
+    """What an experiment defines is in an export of all runs, and in the store that reads it back."""
+    ox.experiment("digits", config=SHARED, tags=["shared"], description="Which rate learns fastest.")
+    with ox.start_run("baseline", experiment="digits"):
+        pass
+    ox.export_otlp(tmp_path / "all.jsonl")
+    ox.import_otlp(tmp_path / "all.jsonl", store=tmp_path / "other.db")
+    assert ox.experiments(store=tmp_path / "other.db") == ox.experiments()
+
+
 def test_a_forked_child_knows_what_its_parent_defined(recording):
     """A run of a forked child has the config that the parent process gave the experiment."""
     ox.experiment("digits", config={"lr": 0.1})
