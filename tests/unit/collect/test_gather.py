@@ -156,5 +156,6 @@ def test_versions_that_only_journals_hold_are_numbered_by_time_after_those_that_
 
     versions = {one.logged.digest[7]: one.version for one in found.artifacts(ArtifactQuery())}
     assert (versions, notes) == ({"a": 0, "b": 1, "c": 2}, [])
-    assert found.sql("select name from sqlite_temp_master")[1] == []
+    left = found.sql("select name from sqlite_temp_master where name not like 'span_change%'")[1]
+    assert left == []
     found.close()

@@ -9,7 +9,7 @@ from otel_experiments.errors import StoreClosedError
 @pytest.mark.parametrize("store", ["experiments.db", "memory://"])
 def test_closing_a_reader_leaves_the_recorders_store_open(configure, store):
     """Whoever reads with `with` goes on to record, to use artifacts and to read as before."""
-    configure(store=store)
+    pipeline = configure(store=store)
     with ox.start_run("data", experiment="e") as run:
         run.log_artifact(b"rows", "data")
     with ox.open_reader() as reader:
@@ -19,9 +19,8 @@ def test_closing_a_reader_leaves_the_recorders_store_open(configure, store):
     with ox.start_run("train", experiment="e") as run:
         assert run.use_artifact("data").read_bytes() == b"rows"
         run.log({"loss": 1.0}, step=0)
-    report = run.finish()
 
-    assert report.is_stored
+    assert pipeline.flush(timeout_s=30).is_stored
     assert [one.name for one in ox.runs()] == ["train", "data"]
     assert ox.run("train").metrics["loss"].last == 1.0
 
@@ -34,7 +33,7 @@ def test_closing_a_reader_during_a_run_leaves_the_run_whole(recording):
             assert reader.run("train").metrics["loss"].last == 2.0
         run.log({"loss": 1.0}, step=1)
 
-    assert run.finish().is_stored
+    assert recording.flush(timeout_s=30).is_stored
     assert len(ox.run("train").metrics["loss"].points()) == 2
 
 
