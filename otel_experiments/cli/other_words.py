@@ -30,11 +30,13 @@ _ELSEWHERE = {
     "otel-experiments artifacts get REF; to keep a file, in Python: run.log_artifact(path, name)": (
         "download pull save upload put artifact log-artifact"
     ),
+    "Each run is in the store already; what OTLP endpoints did not take is sent by otel-experiments push, and the runs of another store "
+    "are taken by otel-experiments import FILE": "sync upload-run",
     "otel-experiments spans --tree": "tree profile timeline",
     "otel-experiments serve": "receive receiver listen otlp collector ingest",
     "otel-experiments doctor": "check verify validate fsck health debug env version info-env",
     "There is one store, a file, and nothing to set up or to log in to; the first run makes it": (
-        "login init setup configure create new sync"
+        "login init setup configure create new"
     ),
     'otel-experiments runs --json | ... or in SQL: otel-experiments sql "select name from experiments"': (
         "experiments experiment projects project groups"

@@ -8,6 +8,7 @@ import click
 
 from otel_experiments.cli.run_edits import apply_edit, edit_options
 from otel_experiments.cli.terminal import format as fmt
+from otel_experiments.errors import RunNotFoundError
 
 
 @click.command("tag")
@@ -31,9 +32,18 @@ def command(
         tags = dict.fromkeys(tags)
     shown = ", ".join(fmt.clean(f"{key}={value}" if value else key) for key, value in tags.items())
     action = ("untag", f"Removed {shown} from") if remove else ("tag", f"Set {shown} on")
-    apply_edit(
-        ctx, runs, action=action, change=lambda found: found.set_tags(tags), more={"tags": tags}, **choice
-    )
+    try:
+        apply_edit(
+            ctx, runs, action=action, change=lambda found: found.set_tags(tags), more={"tags": tags}, **choice
+        )
+    except RunNotFoundError as error:
+        if len(runs) > 1 and error.wanted in runs[1:]:
+            click.echo(
+                f"Only the last word is a tag, and {fmt.clean(error.wanted)!r} is taken for a run. Several tags: -t "
+                f"{fmt.clean(error.wanted)}",
+                err=True,
+            )
+        raise
 
 
 def _pair(text: str) -> tuple[str, str | None]:

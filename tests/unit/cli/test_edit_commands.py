@@ -233,6 +233,15 @@ def test_rm_now_names_the_forks_that_lose_their_beginning(own, tmp_path):
     assert "base" in listed(own)
 
 
+def test_a_tag_that_is_taken_for_a_run_is_explained(own):
+    """Only the last word is a tag; the option for more of them is named, and no run is changed."""
+    refused = own.run("tag", "base", "paper", "team=x")
+    assert refused.exit_code == 4
+    assert "'paper' is taken for a run. Several tags: -t paper" in refused.stderr
+    assert own.json("show", "base")["tags"] == {}
+    assert "Several tags" not in own.run("tag", "nothing", "paper").stderr
+
+
 def test_rm_now_names_the_runs_that_use_artifacts_of_what_goes(own, tmp_path):
     """It says so before it asks; what is only hidden stays an artifact, and who is removed as well is not named."""
     digest = f"sha256:{'d' * 64}"
