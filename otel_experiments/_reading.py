@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from otel_experiments.query.artifact_view import ArtifactView
     from otel_experiments.query.lineage import Lineage
     from otel_experiments.query.spans_view import SpansView
+    from otel_experiments.query.search.build import Condition
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,7 +59,7 @@ def open(store: str | os.PathLike[str]) -> Reader:  # noqa: A001 - read as ox.op
 
 
 def runs(
-    where: str | Expression | None = None,
+    where: str | Expression | Condition | None = None,
     *,
     order: str | Sequence[str] | None = None,
     limit: int | None = None,

@@ -32,6 +32,7 @@ from otel_experiments.query.run_list import RunList
 from otel_experiments.query.run_page import PAGE_SIZE, RunPage
 from otel_experiments.query.run_search import as_typed, find_only_run, find_run
 from otel_experiments.query.run_view import RunView
+from otel_experiments.query.search.build import Condition
 from otel_experiments.query.search.parents import with_parent_ids
 from otel_experiments.query.search.parser import parse_order, parse_search
 from otel_experiments.query.search.text import fields_of
@@ -110,7 +111,7 @@ class Reader(TelemetryReader):
 
     def runs(
         self,
-        where: str | Expression | None = None,
+        where: str | Expression | Condition | None = None,
         *,
         order: str | Sequence[str] | None = None,
         limit: int | None = None,
@@ -163,7 +164,7 @@ class Reader(TelemetryReader):
 
     def count_runs(
         self,
-        where: str | Expression | None = None,
+        where: str | Expression | Condition | None = None,
         *,
         experiment: str | None = None,
         visibility: Visibility = "listed",
@@ -305,8 +306,10 @@ class Reader(TelemetryReader):
 
         return SearchTeller(self._store)
 
-    def _where(self, where: str | Expression | None, experiment: str | None) -> Expression | None:
-        expression = parse_search(where, meant=self.meant) if isinstance(where, str) else where
+    def _where(self, where: str | Expression | Condition | None, experiment: str | None) -> Expression | None:
+        if isinstance(where, str):
+            where = parse_search(where, meant=self.meant)
+        expression = where.expression if isinstance(where, Condition) else where
         expression = with_parent_ids(self._store, expression)
         if any(isinstance(one, MetricField) and one.stat in _OF_BEST for one in fields_of(expression)):
             assert expression is not None

@@ -76,7 +76,7 @@ def format_search(expression: Expression) -> str:  # noqa: PLR0911 (one return a
         case Comparison(field, operator, value):
             return f"{format_field(field)} {operator} {_literal(value)}"
         case Calculated(left, operator, right):
-            return f"{_operand(left)} {operator} {_operand(right)}"
+            return f"{format_operand(left)} {operator} {format_operand(right)}"
         case IsNan(field):
             return f"isnan({format_field(field)})"
         case Exists(field):
@@ -118,11 +118,12 @@ def operand_fields(operand: Operand) -> Iterator[SearchField]:
                 yield field
 
 
-def _operand(operand: Operand) -> str:
+def format_operand(operand: Operand) -> str:
+    """Return a calculation as the parser reads it."""
     match operand:
         case Arithmetic(operator, left, right):
             sides = [
-                f"({_operand(side)})" if isinstance(side, Arithmetic) else _operand(side)
+                f"({format_operand(side)})" if isinstance(side, Arithmetic) else format_operand(side)
                 for side in (left, right)
             ]
             return f"{sides[0]} {operator} {sides[1]}"

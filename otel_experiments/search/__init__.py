@@ -1,0 +1,15 @@
+"""Searches made of objects: `ox.runs((Param("lr") < 1e-3) & (Metric("loss").min < 0.1))`."""
+
+from otel_experiments.query.search.build import (
+    Artifact,
+    Condition,
+    Field,
+    Metric,
+    Number,
+    Param,
+    Run,
+    Summary,
+    Tag,
+)
+
+__all__ = ["Artifact", "Condition", "Field", "Metric", "Number", "Param", "Run", "Summary", "Tag"]
