@@ -32,9 +32,9 @@ from otel_experiments.query.run_list import RunList
 from otel_experiments.query.run_page import PAGE_SIZE, RunPage
 from otel_experiments.query.run_search import as_typed, find_only_run, find_run
 from otel_experiments.query.run_view import RunView
-from otel_experiments.query.search.build import Condition
+from otel_experiments.query.search.build import Condition, expression_of
 from otel_experiments.query.search.parents import with_parent_ids
-from otel_experiments.query.search.parser import parse_order, parse_search
+from otel_experiments.query.search.parser import parse_order
 from otel_experiments.query.search.text import fields_of
 from otel_experiments.query.table import Table
 from otel_experiments.query.telemetry_reader import TelemetryReader
@@ -307,10 +307,7 @@ class Reader(TelemetryReader):
         return SearchTeller(self._store)
 
     def _where(self, where: str | Expression | Condition | None, experiment: str | None) -> Expression | None:
-        if isinstance(where, str):
-            where = parse_search(where, meant=self.meant)
-        expression = where.expression if isinstance(where, Condition) else where
-        expression = with_parent_ids(self._store, expression)
+        expression = with_parent_ids(self._store, expression_of(where, meant=self.meant))
         if any(isinstance(one, MetricField) and one.stat in _OF_BEST for one in fields_of(expression)):
             assert expression is not None
             expression = self._teller.expression(expression)

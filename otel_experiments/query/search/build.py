@@ -37,7 +37,7 @@ from otel_experiments.model.search import (
     SummaryField,
     TagField,
 )
-from otel_experiments.query.search.parser import parse_field
+from otel_experiments.query.search.parser import Meant, parse_field, parse_search
 from otel_experiments.query.search.text import format_operand, format_search
 from otel_experiments.query.search.value import UnfitValueError, field_kind, fit_value
 
@@ -359,6 +359,17 @@ class Artifact(Field):
     def _part(self, part: ArtifactPart) -> Field:
         assert isinstance(self.field, ArtifactField)
         return Field(ArtifactField(self.field.name, part))
+
+
+def expression_of(where: str | Expression | Condition | None, *, meant: Meant) -> Expression | None:
+    """Return a search as the tree, however it was given; `meant` is asked when a name is no field.
+
+    Raises:
+        SearchSyntaxError: it is a text that cannot be understood.
+    """
+    if isinstance(where, str):
+        return parse_search(where, meant=meant)
+    return where.expression if isinstance(where, Condition) else where
 
 
 def _operands(kind: type[And | Or], *sides: Expression) -> tuple[Expression, ...]:
