@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from otel_experiments.model.trace import Trace
     from otel_experiments.query.artifact_view import ArtifactView
     from otel_experiments.query.lineage import Lineage
-    from otel_experiments.query.spans_view import SpansView
     from otel_experiments.query.search.build import Condition
+    from otel_experiments.query.spans_view import SpansView
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -8,8 +8,9 @@ from otel_experiments.query.search.build import (
     Number,
     Param,
     Run,
+    Span,
     Summary,
     Tag,
 )
 
-__all__ = ["Artifact", "Condition", "Field", "Metric", "Number", "Param", "Run", "Summary", "Tag"]
+__all__ = ["Artifact", "Condition", "Field", "Metric", "Number", "Param", "Run", "Span", "Summary", "Tag"]

@@ -14,7 +14,7 @@ from otel_experiments.model.batch import ParamSet, WriteBatch
 from otel_experiments.model.run import Run as Run_
 from otel_experiments.model.run import RunState
 from otel_experiments.query.search.parser import parse_search
-from otel_experiments.search import Artifact, Condition, Field, Metric, Param, Run, Summary, Tag
+from otel_experiments.search import Artifact, Condition, Field, Metric, Param, Run, Span, Summary, Tag
 from otel_experiments.store import open_store
 
 NAN = float("nan")
@@ -25,6 +25,7 @@ metrics = st.builds(Metric, texts, st.none() | texts)
 of_numbers = (
     metrics
     | metrics.map(lambda metric: metric.min)
+    | st.builds(Span, texts).map(lambda span: span.p95)
     | st.sampled_from(["duration", "attempt", "created"]).map(Run)
     | st.builds(Artifact, texts).map(lambda artifact: artifact.size)
 )

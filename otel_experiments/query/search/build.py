@@ -34,6 +34,8 @@ from otel_experiments.model.search import (
     ParamField,
     SearchField,
     SearchValue,
+    SpanStat,
+    SpanStatField,
     SummaryField,
     TagField,
 )
@@ -326,6 +328,39 @@ class Metric(Field):
     def count(self) -> Field:
         """How many points there are."""
         return self.stat("count")
+
+
+class Span(Field):
+    """How many spans of a name a run has, or another number of them: `Span("checkpoint").stat("p95") > 2`.
+
+    Args:
+        name: what the spans are called.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, name: str) -> None:
+        super().__init__(SpanStatField(name))
+
+    def stat(self, stat: SpanStat) -> Field:
+        """Return a number of the spans by its name, such as `"p95"`."""
+        assert isinstance(self.field, SpanStatField)
+        return Field(SpanStatField(self.field.name, stat))
+
+    @property
+    def errors(self) -> Field:
+        """How many of them failed."""
+        return self.stat("errors")
+
+    @property
+    def total(self) -> Field:
+        """The seconds of all of them together."""
+        return self.stat("total")
+
+    @property
+    def p95(self) -> Field:
+        """The seconds that 95 of 100 did not exceed."""
+        return self.stat("p95")
 
 
 class Artifact(Field):
