@@ -164,9 +164,10 @@ def artifact_order(logged: ArtifactLogged) -> tuple[object, ...]:
     )
 
 
-def last_logged(stored: StoredArtifact) -> tuple[int, str, str]:
+def last_logged(stored: StoredArtifact) -> tuple[int, str, str, str]:
     """Return by what the artifact that a run logged last under a name is the largest."""
-    return (stored.logged.time_ns, stored.logged.digest, stored.logged.experiment)
+    logged = stored.logged
+    return (logged.time_ns, logged.digest, logged.experiment, artifact_hash(logged))
 
 
 def artifact_value(stored: StoredArtifact, part: ArtifactPart) -> str | int | list[str]:

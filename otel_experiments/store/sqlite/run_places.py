@@ -136,7 +136,7 @@ class RunPlaces:
                 column = f"nullif({_fact(name)}, '')"
                 return [f"ox_version({column})" if is_version(wanted) else column], ""
             case ArtifactField(part=part):
-                source = _newest_artifact(wanted, binder)
+                source = f"select * from {_newest_artifacts(wanted, binder)}"
                 column = "null" if part == "aliases" else f"nullif({alias}.{_ARTIFACT_COLUMNS[part]}, '')"
                 return [column], f"left join ({source}) {alias} on {alias}.run_id = runs.run_id"
             case TagField(key):
@@ -205,8 +205,8 @@ def _fact(name: FactName) -> str:
 
 
 def _artifact(wanted: ArtifactField, binder: Binder) -> Place:
-    source = _newest_artifact(wanted, binder)
-    within = _within(f"({source}) newest where true")
+    rows = _newest_artifacts(wanted, binder)
+    within = _within(rows)
 
     def contains(alias: str) -> str:
         if alias == LATEST:
@@ -220,17 +220,20 @@ def _artifact(wanted: ArtifactField, binder: Binder) -> Place:
         return Place(within(TRUE), within, contains=contains)
     column = _ARTIFACT_COLUMNS[wanted.part]
     if wanted.part == "size":
-        found = f"select run_id as of, size_bytes as found from ({source})"
-        return Place(within(TRUE), within, number=column, found=found)
+        return Place(
+            within(TRUE), within, number=column, found=f"select run_id as of, size_bytes as found from {rows}"
+        )
     return Place(within(TRUE), within, text=column)
 
 
-def _newest_artifact(wanted: ArtifactField, binder: Binder) -> str:
-    """Select what each run logged last under a name; SQLite takes the bare columns from that row. Index: artifacts_by_name."""
+def _newest_artifacts(wanted: ArtifactField, binder: Binder) -> str:
+    """Return the rows of what each run logged last under a name. Indexes: artifacts_by_name, artifacts_by_run."""
+    order = ("time_ns", "digest", "experiment", "hash")
+    later, newest = (", ".join(f"{table}.{column}" for column in order) for table in ("later", "newest"))
     return (
-        "select run_id, experiment, name, digest, type, size_bytes, "
-        "max(printf('%020d', time_ns) || digest || char(0) || experiment) from artifacts "
-        f"where role = 'artifact' and name = {binder.bind(wanted.name)} group by run_id"
+        f"artifacts newest where role = 'artifact' and name = {binder.bind(wanted.name)} and not exists ("
+        "select 1 from artifacts later where later.run_id = newest.run_id and later.role = 'artifact' "
+        f"and later.name = newest.name and later.time_ns >= newest.time_ns and ({later}) > ({newest}))"
     )
 
 
