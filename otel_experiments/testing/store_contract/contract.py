@@ -6,12 +6,15 @@ from typing import ClassVar
 
 from otel_experiments.testing.store_contract.batches import BatchContract
 from otel_experiments.testing.store_contract.finding import FindingContract
+from otel_experiments.testing.store_contract.inside import InsideContract
 from otel_experiments.testing.store_contract.points import PointContract
 from otel_experiments.testing.store_contract.runs import RunContract
 from otel_experiments.testing.store_contract.telemetry import TelemetryContract
 
 
-class StoreContract(RunContract, PointContract, TelemetryContract, BatchContract, FindingContract):
+class StoreContract(
+    RunContract, PointContract, TelemetryContract, InsideContract, BatchContract, FindingContract
+):
     """The tests that every store passes. Subclass it in a test module, with a fixture `store` that gives an empty store.
 
     Attributes:
