@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from otel_experiments.analysis.statistics import median, percentile_of_sorted
@@ -110,7 +111,7 @@ def _of_finding(finding: Finding, a: Mapping[str, PathTimes], b: Mapping[str, Pa
         else:
             clauses += [describe(finding)]
     else:
-        clauses.append(describe(finding))
+        clauses.append(describe(replace(finding, golden="", candidate="")))  # the values stand before it
     return Difference(
         "spans",
         f"{finding.path or '(the whole run)'}{f' {finding.key}' if finding.key and finding.group == 'span' else ''}",

@@ -174,6 +174,16 @@ def test_a_path_of_one_run_only_is_found(pair):
     assert by_key["run/epoch/augment"].change == "added"
 
 
+def test_a_renamed_stage_says_both_names_once(pair):
+    """A stage that has another name is one difference with both names, which its detail does not repeat."""
+    a = Made(stages={"load": (1, 100, 1), "fit": (1, 500, 490)})
+    b = Made(stages={"fetch": (1, 100, 1), "fit": (1, 500, 490)})
+    (one,) = found(diff_runs(*pair(a, b)), "spans").values()
+
+    assert (one.a, one.b) == ("load", "fetch")
+    assert one.detail == "renamed"
+
+
 @pytest.mark.parametrize(
     ("wall", "cpu", "words"),
     [(140, 1.4, "CPU time the same: it waits longer"), (140, 41, "it computes more")],
