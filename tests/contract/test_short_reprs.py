@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import otel_experiments as ox
-from otel_experiments import capture, figures, golden, testing
+from otel_experiments import capture, figures, golden, search, testing
 from otel_experiments._short_repr import fields_repr, mapping_repr, short
 from otel_experiments.figures import Area, Axis, Bars, Curves, Figure, Heat, Histogram, Line, Mark
 from otel_experiments.model.search import SpanQuery
@@ -72,6 +72,8 @@ def objects(tmp_path_factory):
             "table of runs": (table := ox.compare("job", "latest")), "row": table.rows[0],
             "artifact": view.artifacts["a" * 100], "lineage": ox.open_reader().lineage("b"),
             "curves": series.plot().spec, "policy": golden.Policy(), "rules": golden.Rules(),
+            "condition": search.Param(LONG) < 1, "calculated": search.Metric(LONG) + 1, "searched artifact": search.Artifact(LONG),
+            "searched metric": search.Metric(LONG), "searched param": search.Param(LONG), "tag": search.Tag(LONG), "summary value": search.Summary(LONG), "searched span": search.Span(LONG), "searched run": search.Run("name"),
             "curve settings": golden.CurveSettings(), "clock": testing.SteppingClock(), "ids": testing.SequentialIds(),
         }  # fmt: skip
     finally:

@@ -11,6 +11,7 @@ from datetime import date
 from numbers import Integral, Real
 from typing import Never
 
+from otel_experiments._short_repr import short
 from otel_experiments.errors import SearchSyntaxError
 from otel_experiments.model.search import (
     And,
@@ -82,7 +83,7 @@ class Condition:
         return format_search(self.expression)
 
     def __repr__(self) -> str:
-        return f"Condition({str(self)!r})"
+        return f"Condition({short(str(self))})"
 
 
 class Number:
@@ -143,7 +144,7 @@ class Number:
         return format_operand(self.operand)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self)!r})"
+        return f"{type(self).__name__}({short(str(self))})"
 
     def _calculated(self, operator: ArithmeticOperator, other: object) -> Number:
         return Number(Arithmetic(operator, self.operand, self._operand(operator, other)))
