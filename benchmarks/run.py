@@ -27,6 +27,7 @@ SCRIPTS = (
     "ingest",
     "loss",
     "read",
+    "search",
     "share",
     "small_runs",
     "edit",
