@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, zip_longest
 from typing import Final, get_args
 
 from otel_experiments.errors import SearchWarning
@@ -58,6 +59,9 @@ _BEST: Final[dict[tuple[MetricStat, Direction], MetricStat]] = {
 }  # fmt: skip
 _LOOKED_AT: Final = 500
 """Runs whose names are looked through for one that may be meant."""
+_AT_ONCE: Final = 20
+_MOST_NAMES: Final = 10_000
+"""No more runs are looked through after so many names: a person waits for the hint."""
 
 
 def guessed_direction(metric: str) -> Direction | None:
@@ -204,19 +208,25 @@ class SearchTeller:
         )
 
     def _known(self) -> Iterator[SearchField]:
-        """Yield what the newest runs have."""
+        """Yield what the newest runs have, kind after kind: of fewer runs where each has many names."""
         runs: Sequence[Run] = self._store.find_runs(RunQuery(limit=_LOOKED_AT))
-        run_ids = [run.run_id for run in runs]
-        for params in self._store.params(run_ids).values():
-            yield from map(ParamField, params)
-        for series in self._store.series(run_ids).values():
-            yield from (MetricField(one.key.name) for one in series)
-        for run_id in run_ids:
-            yield from (SummaryField(one.key) for one in self._store.summary_sets(run_id))
-        for tags in self._store.tags(run_ids).values():
-            yield from map(TagField, tags)
-        for spans in self._store.span_summaries(run_ids).values():
-            yield from (SpanStatField(one.name) for one in spans)
+        kinds: list[list[SearchField]] = []
+        for start in range(0, len(runs), _AT_ONCE):
+            of_these = self._fields_of([run.run_id for run in runs[start : start + _AT_ONCE]])
+            kinds = [[*seen, *new] for seen, new in zip_longest(kinds, of_these, fillvalue=())]
+            if sum(map(len, kinds)) >= _MOST_NAMES:
+                break
+        yield from chain.from_iterable(kinds)
+
+    def _fields_of(self, run_ids: Sequence[str]) -> Iterator[Sequence[SearchField]]:
+        """Yield the params, metrics, summary values, tags and spans of runs, a list of each."""
+        yield [ParamField(key) for params in self._store.params(run_ids).values() for key in params]
+        yield [MetricField(one.key.name) for series in self._store.series(run_ids).values() for one in series]
+        yield [SummaryField(one.key) for run_id in run_ids for one in self._store.summary_sets(run_id)]
+        yield [TagField(key) for tags in self._store.tags(run_ids).values() for key in tags]
+        yield [
+            SpanStatField(one.name) for spans in self._store.span_summaries(run_ids).values() for one in spans
+        ]
 
 
 def short(field: SearchField) -> str:
