@@ -186,7 +186,8 @@ def public_names() -> Iterator[Name]:
 
 @cache
 def _classes() -> dict[str, type]:
-    return {one.name: one.value for one in public_names() if one.is_class}
+    # Where two packages have a class of one name, a docstring means the one of the package that comes first.
+    return {one.name: one.value for one in reversed(list(public_names())) if one.is_class}
 
 
 def _borrowed(said: Docstring, package: str, cls: type | None) -> dict[str, str]:

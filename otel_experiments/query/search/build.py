@@ -87,7 +87,11 @@ class Condition:
 
 
 class Number:
-    """A number that is calculated of fields, to be compared."""
+    """A number that is calculated of fields, to be compared.
+
+    Args:
+        operand: the field, or the calculation with fields and numbers.
+    """
 
     __slots__ = ("operand",)
     __hash__ = None  # type: ignore[assignment]  # == makes a condition
@@ -197,7 +201,7 @@ class Field(Number):
         return self._condition("endswith", text)
 
     def matches(self, pattern: str) -> Condition:
-        """Tell whether the regular expression is found in it."""
+        """Tell whether the regular expression `pattern` is found in it."""
         return self._condition("matches", pattern)
 
     def one_of(self, values: Iterable[Value]) -> Condition:

@@ -66,7 +66,11 @@ class Metric(Field):
         super().__init__(MetricField(name, phase=phase))
 
     def stat(self, stat: MetricStat) -> Field:
-        """Return a number of the summary by its name, such as `"best_step"`."""
+        """Return a number of the summary.
+
+        Args:
+            stat: which one, such as `"best_step"`.
+        """
         assert isinstance(self.field, MetricField)
         return Field(MetricField(self.field.name, stat, self.field.phase))
 
@@ -114,7 +118,11 @@ class Span(Field):
         super().__init__(SpanStatField(name))
 
     def stat(self, stat: SpanStat) -> Field:
-        """Return a number of the spans by its name, such as `"p95"`."""
+        """Return a number of the spans.
+
+        Args:
+            stat: which one, such as `"p95"`.
+        """
         assert isinstance(self.field, SpanStatField)
         return Field(SpanStatField(self.field.name, stat))
 
