@@ -321,7 +321,7 @@ class StoredPipeline:
                 if is_interruption(error):
                     raise
                 what = "What is defined of experiments cannot be read: %s; a run that starts has what was known before."
-                tell(logger, what, error, about=error)
+                tell(logger, what, error)
         return [*self._stored_definitions, *self._own_definitions]
 
     def know_definition(self, record: LogRecord) -> None:
