@@ -103,7 +103,8 @@ class MetricDefinition:
     """How a metric is to be read. `pattern` is a name or a glob such as `val/*`; empty texts say nothing.
 
     `direction` is the one that is better, `step_metric` the metric that is the x axis, `summary` what the run's summary
-    has of it: words of `SUMMARY_WORDS`, with commas between. `is_hidden`: tables and charts of all metrics leave it out.
+    has of it: words of `SUMMARY_WORDS`, with commas between. `is_hidden`: tables and charts of all metrics leave it out; None says
+    nothing, False shows what a glob hides.
     """
 
     run_id: str
@@ -111,7 +112,7 @@ class MetricDefinition:
     direction: Direction | None = None
     step_metric: str = ""
     summary: str = ""
-    is_hidden: bool = False
+    is_hidden: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class MetricRules:
                 direction=one.direction or found.direction,
                 step_metric=one.step_metric or found.step_metric,
                 summary=one.summary or found.summary,
-                is_hidden=one.is_hidden,
+                is_hidden=found.is_hidden if one.is_hidden is None else one.is_hidden,
             )
         return replace(found, step_metric="") if found.step_metric == name else found
 

@@ -253,7 +253,7 @@ class SeriesView(Framed, PlottedSeries):
     @property
     def is_hidden(self) -> bool:
         """Whether the run declared that tables of all metrics leave this one out."""
-        return self._rules.of(self.name).is_hidden
+        return bool(self._rules.of(self.name).is_hidden)
 
     @property
     def _beside(self) -> Mapping[SeriesKey, Callable[[], Points]]:

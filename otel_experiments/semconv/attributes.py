@@ -937,6 +937,8 @@ ML_METRIC_HIDDEN: Final = "ml.metric.hidden"
 
 Type: bool
 Stability: development
+
+False shows a metric that a shorter glob hides. Absent where nothing is said.
 """
 
 ML_METRIC_NAME: Final = "ml.metric.name"

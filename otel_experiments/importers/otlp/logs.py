@@ -119,6 +119,7 @@ def _add_edit(batch: WriteBatch, record: LogRecord, identity: Identity) -> None:
 
 def _add_definition(batch: WriteBatch, record: LogRecord, identity: Identity) -> None:
     pattern, direction = _text(record, attr.ML_METRIC_PATTERN), _text(record, attr.ML_METRIC_DIRECTION)
+    is_hidden = record.attributes.get(attr.ML_METRIC_HIDDEN)
     if pattern:
         known = _DIRECTIONS.get(direction)
         batch.metric_definitions.append(
@@ -128,7 +129,7 @@ def _add_definition(batch: WriteBatch, record: LogRecord, identity: Identity) ->
                 known,
                 _text(record, attr.ML_METRIC_STEP_METRIC),
                 _text(record, attr.ML_METRIC_SUMMARY),
-                record.attributes.get(attr.ML_METRIC_HIDDEN) is True,
+                is_hidden if isinstance(is_hidden, bool) else None,
             )
         )
 

@@ -130,8 +130,8 @@ class RunEvents:
             attributes[attr.ML_METRIC_STEP_METRIC] = definition.step_metric[:MAX_EVENT_CHARS]
         if definition.summary:
             attributes[attr.ML_METRIC_SUMMARY] = definition.summary
-        if definition.is_hidden:
-            attributes[attr.ML_METRIC_HIDDEN] = True
+        if definition.is_hidden is not None:
+            attributes[attr.ML_METRIC_HIDDEN] = definition.is_hidden
         self._write(definition.run_id, ML_METRIC_DEFINITION.name, attributes, time_ns)
 
     def write_artifact(self, logged: ArtifactLogged) -> bool:

@@ -318,7 +318,7 @@ class Run:
             pattern: the metric's name, or a glob such as `val/*`; a name counts before globs, a longer glob before a shorter.
             step_metric: the metric that is the x axis where its curve is read and drawn, such as `epoch`.
             step_sync: False does nothing: a point always stands at the axis' latest value before it.
-            hidden: tables of all metrics leave it out.
+            hidden: tables of all metrics leave it out; False shows again what a shorter glob hides.
             summary: what the run's summary has of it: `min`, `max`, `mean`, `last`, `first`, `best`, `none`, or several
                 with commas between; by default the last value.
             goal: `minimize` or `maximize`; the same as `direction`.

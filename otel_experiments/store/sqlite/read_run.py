@@ -66,6 +66,9 @@ _DEFINITIONS: Final = """
     select pattern, direction, step_metric, summary, is_hidden from metric_definitions
     where run_id = ? order by pattern
 """
+HIDDEN: Final[dict[object, bool | None]] = {1: True, -1: False, 0: None}
+"""What the numbers of `is_hidden` say; 0, which rows of older stores have, says nothing."""
+
 # Index: the primary key of tags, one stretch a run.
 _TAGS: Final = """
     select run_id, key, value from tags
@@ -253,7 +256,7 @@ def metric_definitions(connection: sqlite3.Connection, run_id: str) -> list[Metr
     def make(row: tuple[object, ...]) -> MetricDefinition:
         pattern, direction, step_metric, summary, is_hidden = row
         check_texts(pattern, direction or "", step_metric, summary)
-        return MetricDefinition(run_id, pattern, direction, step_metric, summary, is_hidden == 1)  # type: ignore[arg-type] # checked
+        return MetricDefinition(run_id, pattern, direction, step_metric, summary, HIDDEN.get(is_hidden))  # type: ignore[arg-type] # checked
 
     def place(row: tuple[object, ...]) -> str:
         return f"run_id = {sql_literal(run_id)} and pattern = {sql_literal(row[0])}"

@@ -31,7 +31,7 @@ from otel_experiments.store.semantics.run import (
 )
 from otel_experiments.store.semantics.search import comparable
 from otel_experiments.store.semantics.summary import direction_of
-from otel_experiments.store.sqlite.read_run import stored_run_of
+from otel_experiments.store.sqlite.read_run import HIDDEN, stored_run_of
 from otel_experiments.store.sqlite.run_columns import RUN_COLUMNS, STORED, UPSERT_RUN, row_of
 from otel_experiments.store.sqlite.write_origin import OriginWriter
 
@@ -77,6 +77,7 @@ _UPSERT_DEFINITION: Final = """
 _MISSING: Final = """
     select value from json_each(?) where not exists (select 1 from runs where run_id = value)
 """
+_HIDDEN_NUMBERS: Final = {said: number for number, said in HIDDEN.items()}
 _MOST_KNOWN: Final = 10_000
 
 
@@ -202,7 +203,7 @@ class RunWriter:
                     one.direction,
                     clean_text(one.step_metric),
                     one.summary,
-                    one.is_hidden,
+                    _HIDDEN_NUMBERS[one.is_hidden],
                 )
                 for one in definitions
             ],

@@ -40,3 +40,22 @@ def test_definitions_of_a_run_are_read_once_for_all_its_metrics():
     assert [one.step_metric for one in found] == ["epoch"] * 20
     assert not any(one.is_hidden for one in found)
     assert store.reads == 1
+
+
+def test_a_rule_that_says_nothing_of_hiding_leaves_a_metric_hidden(tmp_path):
+    """Only a rule that says so shows again what a glob hides; one for the direction alone does not."""
+    store = open_store(f"sqlite://{tmp_path / 'runs.db'}")
+    names = ["debug/loss", "debug/norm", "debug/shown"]
+    rules = [
+        MetricDefinition(RUN, "debug/*", is_hidden=True),
+        MetricDefinition(RUN, "debug/loss", "min"),
+        MetricDefinition(RUN, "debug/n*", step_metric="epoch"),
+        MetricDefinition(RUN, "debug/shown", is_hidden=False),
+    ]
+    points = [PointBlock(RUN, tuple(map(SeriesKey, names)), [0.0], [1], ([1.0], [1.0], [1.0]))]
+    store.apply(WriteBatch(metric_definitions=rules, points=points))
+
+    found = {one.name: one.is_hidden for one in Reader(store).run(RUN).metrics.all()}
+
+    assert found == {"debug/loss": True, "debug/norm": True, "debug/shown": False}
+    store.close()

@@ -94,7 +94,11 @@ def test_another_store_gets_all_of_it(store):
         runs=[a_run()],
         params=LR,
         summaries=[SummarySet(RUN, "best", 0.9, 10)],
-        metric_definitions=[MetricDefinition(RUN, "val/*", "min", "epoch", "min", is_hidden=True)],
+        metric_definitions=[
+            MetricDefinition(RUN, "val/*", "min", "epoch", "min", is_hidden=True),
+            MetricDefinition(RUN, "val/acc", is_hidden=False),
+            MetricDefinition(RUN, "val/loss", "min"),
+        ],
     )
     store.apply(batch)
     (page,) = store.whole_run(RUN)
