@@ -14,9 +14,9 @@ import logging
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from otel_experiments.codec.text import shown
 from otel_experiments.errors import ConfigurationError, RunNotFoundError, RunRemovedError
@@ -32,6 +32,7 @@ from otel_experiments.record.base.ranks import Rank
 from otel_experiments.record.run.run import Run
 from otel_experiments.record.run.spec import ForkSource, ParentRun, RunSpec
 from otel_experiments.record.run.start import Before
+from otel_experiments.semconv.events import ML_RUN_TAGS
 
 if TYPE_CHECKING:
     from otel_experiments.model.batch import MetricDefinition
@@ -96,7 +97,7 @@ class Relations:
             of = spec.experiment or getattr(spec.parent, "experiment", None)
             before, run_id = self.goes_on_with(resume, key, experiment=of, name=spec.name, what=what)
         if before is not None and isinstance(spec.parent, (Run, ParentRun)):
-            self._check_parent(before.record, spec.parent)
+            _check_parent(self._find_store(), before.record, spec.parent)
         if rewind_to is not None:
             spec = _rewound(spec, before, rewind_to)
             if before is not None and spec.rewind_to is not None:
@@ -252,28 +253,6 @@ class Relations:
             return ParentRun(parent.id, parent.experiment, parent.group)
         return parent  # which `create_run` refuses
 
-    def _check_parent(self, known: model.Run, parent: Run | ParentRun) -> None:
-        """Refuse a parent that is part of the run that goes on.
-
-        Raises:
-            ConfigurationError: each would be part of the other.
-        """
-        store = self._find_store()
-        first_id = above_id = parent.id if isinstance(parent, Run) else parent.run_id
-        seen = {known.run_id}  # which may have been given as its own parent: it has none then
-        while store is not None and above_id not in seen:
-            seen.add(above_id)
-            above = store.get_run(above_id)
-            if above is None or above.parent_run_id is None:
-                return
-            above_id = above.parent_run_id
-            if above_id == known.run_id:
-                raise ConfigurationError(
-                    f"parent={first_id[:8]} cannot be used for run {known.run_id[:8]} ({known.name!r}): that one is itself "
-                    "part of this run.\n"
-                    "  Pass a run that is not below it, or leave parent= out: the run stays part of what it was part of."
-                )
-
     def _reader(self, wanted: str, what: str) -> Reader:
         from otel_experiments.query import Reader  # noqa: PLC0415 - only where a stored run is wanted
 
@@ -315,7 +294,14 @@ class Relations:
         return self._before(found[0]) if is_meant else None
 
     def _before(self, run: RunView) -> Before:
-        return Before(run.record, dict(run.params.flat), run.duration_s or 0.0, self._definitions_of(run))
+        return Before(
+            run.record,
+            dict(run.params.flat),
+            run.duration_s or 0.0,
+            self._definitions_of(run),
+            dict(run.tags),
+            _said_tags(self._find_store(), run.id),
+        )
 
     def _tell_beyond(self, run: model.Run, step: float, what: str) -> None:
         """Say that a step at which a run is to go on is after all that it recorded."""
@@ -340,6 +326,38 @@ class Relations:
 
     def _is_of_this_job(self, known: model.Run) -> bool:
         return self._rank is not None and self._rank.has_begun(known)
+
+
+def _said_tags(store: Store | None, run_id: str) -> dict[str, str | None]:
+    """Return the tags that a run's program has set, the last value of each; edits leave no such event."""
+    said = dict[str, str | None]()
+    if store is not None:
+        for record in store.log_records(run_id=run_id, event_name=ML_RUN_TAGS.name):
+            if isinstance(record.body, Mapping):
+                said |= cast("Mapping[str, str | None]", record.body)
+    return said
+
+
+def _check_parent(store: Store | None, known: model.Run, parent: Run | ParentRun) -> None:
+    """Refuse a parent that is part of the run that goes on.
+
+    Raises:
+        ConfigurationError: each would be part of the other.
+    """
+    first_id = above_id = parent.id if isinstance(parent, Run) else parent.run_id
+    seen = {known.run_id}  # which may have been given as its own parent: it has none then
+    while store is not None and above_id not in seen:
+        seen.add(above_id)
+        above = store.get_run(above_id)
+        if above is None or above.parent_run_id is None:
+            return
+        above_id = above.parent_run_id
+        if above_id == known.run_id:
+            raise ConfigurationError(
+                f"parent={first_id[:8]} cannot be used for run {known.run_id[:8]} ({known.name!r}): that one is itself "
+                "part of this run.\n"
+                "  Pass a run that is not below it, or leave parent= out: the run stays part of what it was part of."
+            )
 
 
 def membership_here() -> Membership | None:

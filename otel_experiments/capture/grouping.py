@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from otel_experiments.model.span import Span
-from otel_experiments.record.run.start import is_made_name
+from otel_experiments.record.run.made_names import is_made_name
 
 _UNNAMED: Final = "run"
 """What a child run with a generated name is called."""

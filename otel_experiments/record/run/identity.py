@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,9 @@ class RunIdentity:
     attempt: int = 1
     params: dict[str, ParamValue] = field(default_factory=dict)
     tags: dict[str, str | None] = field(default_factory=dict)
+    """What this process gives it."""
+    known_tags: Mapping[str, str] = field(default_factory=dict)
+    """Its tags before this attempt, edited ones too."""
     first_created_ns: int | None = None
     """When the first attempt was made; None where this is it."""
     first_started_ns: int | None = None

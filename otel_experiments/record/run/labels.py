@@ -122,9 +122,10 @@ class Labels:
 
     @property
     def tags(self) -> RunTags:
-        """The tags that this process has given the run."""
-        given = self._core.identity.tags
-        return RunTags({key: value for key, value in given.items() if value is not None}, self._recording)
+        """The tags of the run, as this process knows them: those of earlier attempts, and what it has given itself."""
+        identity = self._core.identity
+        whole = {**identity.known_tags, **identity.tags}
+        return RunTags({key: value for key, value in whole.items() if value is not None}, self._recording)
 
     def retag(self, tags: Any) -> None:  # whatever was assigned; `clean_tags` refuses what is none
         """Have the run have these tags and no others; names leave the tags that have a value."""

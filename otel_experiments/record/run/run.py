@@ -147,7 +147,7 @@ class Run:
 
     @property
     def tags(self) -> RunTags:
-        """The tags that this process has given the run. A mapping that is assigned replaces them; names leave those with a value."""
+        """The tags of the run, as this process knows them. A mapping that is assigned replaces them; names leave those with a value."""
         return self._labels.tags
 
     @tags.setter

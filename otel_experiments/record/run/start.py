@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry import trace
@@ -40,6 +39,7 @@ from otel_experiments.record.run.core import RunCore
 from otel_experiments.record.run.experiment import definition_of
 from otel_experiments.record.run.given_values import GivenValues, RunValues
 from otel_experiments.record.run.identity import RunIdentity, run_attributes
+from otel_experiments.record.run.made_names import make_name
 from otel_experiments.record.run.own_life import OwnLife
 from otel_experiments.record.run.parts import RunParts
 from otel_experiments.record.run.recording import clean_tags
@@ -53,34 +53,11 @@ from otel_experiments.semconv import attributes as attr
 if TYPE_CHECKING:
     from otel_experiments.record.base.ports import RunPort
 
-_ADJECTIVES: Final = (
-    "amber", "bold", "brisk", "calm", "clear", "crisp", "deft", "eager", "fair", "fleet", "gentle", "glad",
-    "keen", "kind", "light", "lively", "lucid", "merry", "mild", "neat", "noble", "plain", "proud", "quick",
-    "quiet", "rapid", "ready", "sharp", "sound", "steady", "sunny", "swift", "tidy", "vivid", "warm", "wise",
-)  # fmt: skip
-_NOUNS: Final = (
-    "alder", "aspen", "beech", "birch", "brook", "cedar", "cliff", "coast", "comet", "crane", "delta", "dune",
-    "falcon", "fern", "finch", "fjord", "grove", "harbor", "heron", "island", "lark", "linden", "maple", "meadow",
-    "meteor", "oak", "orchid", "otter", "pine", "plover", "raven", "reef", "ridge", "river", "robin", "willow",
-)  # fmt: skip
-
 _UNKNOWN: Final = model.Run("", "", "", model.RunState.PENDING, created_ns=0, attempt=0)
 """What is known of a run that has not been there before."""
 
 _BETWEEN_BEATS_NS: Final = 20 * 10**9
 """So long after its last sign of life a run may have set params and tags."""
-
-
-def make_name() -> str:
-    """Return a name such as `keen-heron-417`, drawn without the global `random`."""
-    return f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}-{secrets.randbelow(900) + 100}"
-
-
-def is_made_name(name: str) -> bool:
-    """Tell whether a run's name is one that `make_name` draws, so that another run has another."""
-    adjective, _, rest = name.partition("-")
-    noun, _, number = rest.partition("-")
-    return adjective in _ADJECTIVES and noun in _NOUNS and number.isdecimal()
 
 
 def base_resource(settings: Settings) -> Resource:
@@ -107,12 +84,17 @@ def base_resource(settings: Settings) -> Resource:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """A run that is to go on, its params and how its metrics are to be read, as they are stored."""
+    """A run that is to go on, its params, tags and how its metrics are to be read, as they are stored.
+
+    `said_tags` are the tags that its own program has set, None for one that it took away; edits are not among them.
+    """
 
     record: model.Run
     params: Mapping[str, ParamValue]
     duration_s: float = 0.0
     definitions: Sequence[MetricDefinition] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    said_tags: Mapping[str, str | None] = field(default_factory=dict)
 
 
 _NO_PAST: Final = Past()
@@ -245,6 +227,8 @@ def _identity_of(
     if not known.attempt and not (rank is not None and rank.number):
         shared = definition_of(pipeline, experiment)
         params, tags = with_defaults(params, shared.config), {**shared.tags, **tags}
+    if before is not None:
+        tags = _without_edited(tags, before, pipeline)
     now_ns = pipeline.clock()
     if rank is not None and rank.has_begun(known):
         attempt, past = known.attempt, past_of(known)
@@ -263,6 +247,7 @@ def _identity_of(
         step_axis=checked_axis(spec.step_axis),
         params=params,
         tags=tags,
+        known_tags=before.tags if before is not None else {},
         first_created_ns=known.created_ns if known.attempt else None,
         first_started_ns=known.started_ns,
         worked_ns=round((before.duration_s if before is not None else 0.0) * 1e9),
@@ -271,6 +256,22 @@ def _identity_of(
         note=known.note,
         not_before_ns=not_before_ns,
     )
+
+
+def _without_edited(
+    tags: Mapping[str, str | None], before: Before, pipeline: Pipeline
+) -> dict[str, str | None]:
+    """Return the tags that a run goes on with, less those of which the program says what it said before.
+
+    Where such a tag has another value since, somebody has edited it, and the edit stays.
+    """
+    kept = pipeline.redactor.mapping(tags, "tag")
+    missing = object()
+    return {
+        key: value
+        for key, value in tags.items()
+        if before.said_tags.get(key, missing) != kept[key] or before.tags.get(key) == kept[key]
+    }
 
 
 def _past(known: model.Run, spec: RunSpec, now_ns: int) -> Past:

@@ -508,3 +508,43 @@ def test_a_step_after_the_end_is_said(recording, caplog):
 
     assert ox.run("forked").metrics["loss"].count == 5
     assert ox.run(run.id).metrics["loss"].count == 5
+
+
+def test_tags_of_a_run_that_goes_on_are_those_of_the_run(recording):
+    """`run.tags` has what earlier attempts and edits set, and names that are assigned leave out the others."""
+    a_run("r", tags={"team": "vision", "draft": ""})
+    ox.run("r").set_tags({"paper": ""})
+
+    with ox.start_run(resume="r", tags=["again"]) as run:
+        seen = dict(run.tags)
+        run.tags = ["again", "final"]
+
+    assert seen == {"team": "vision", "draft": "", "paper": "", "again": ""}
+    assert ox.run("r").tags == {"team": "vision", "again": "", "final": ""}
+    assert run.tags == ox.run("r").tags
+
+
+def test_a_tag_that_was_edited_stays_where_the_program_says_what_it_said_before(recording):
+    """A script that is started again undoes no edit of its tags; a tag that it says otherwise than before is set."""
+    given = {"status": "draft", "team": "vision", "note": "x", "stage": "one"}
+    a_run("r", key="k", tags=given)
+    ox.run("r").set_tags({"status": "final", "team": "nlp", "note": None})
+
+    with ox.start_run(key="k", tags={**given, "team": "speech", "stage": "two"}) as run:
+        seen = dict(run.tags)
+
+    expected = {"status": "final", "team": "speech", "stage": "two"}
+    assert (seen, ox.run("r").tags) == (expected, expected)
+
+    with ox.start_run(key="k", tags={**given, "team": "speech"}):
+        pass
+    assert ox.run("r").tags == {"status": "final", "team": "speech", "stage": "one"}
+
+
+def test_a_tag_that_the_program_changed_itself_is_set_again_at_its_next_start(recording):
+    """What an earlier attempt set in its end is no edit: the next attempt starts with its own tags."""
+    with ox.start_run("r", key="k", tags={"state": "training"}) as run:
+        run.set_tag("state", "done")
+
+    with ox.start_run("r", key="k", tags={"state": "training"}):
+        assert ox.run("r").tags == {"state": "training"}
