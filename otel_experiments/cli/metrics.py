@@ -18,8 +18,8 @@ from otel_experiments.figures.spec import Axis, Curves
 from otel_experiments.figures.text.paint import paint_text
 from otel_experiments.figures.text.sparkline import sparkline
 from otel_experiments.query import RunView, SeriesView
-from otel_experiments.query.json_values import json_line, plain, plain_step
-from otel_experiments.query.plain import plain_series
+from otel_experiments.query.json_values import json_line
+from otel_experiments.query.plain import plain_curve, plain_series
 from otel_experiments.query.search.parser import parse_field
 from otel_experiments.query.shown.curves import curves_of_band, label_of
 
@@ -183,24 +183,7 @@ def _show_one(
 ) -> None:
     x = None if axis == "step" else axis
     if as_json:
-        shape = {"run_id": view.id, **plain_series(series), "x": axis}
-        if buckets is None:
-            points = series.points() if x is None else series.against(x)
-            shape["points"] = {
-                "steps": [plain_step(step) for step in points.steps],
-                "times_unix_nano": list(points.times_ns),
-                "values": plain(points.values),
-            }
-        else:
-            band = series.band(buckets=buckets, x=x)
-            shape["band"] = {
-                "first_steps": [plain_step(step) for step in band.first_steps],
-                "last_steps": [plain_step(step) for step in band.last_steps],
-                "low": plain(band.low),
-                "high": plain(band.high),
-                "last": plain(band.last),
-                "counts": list(band.counts),
-            }
+        shape = {"run_id": view.id, **plain_curve(series, x=x, buckets=buckets)}
         click.echo(json_line(shape))
         return
     console = make_console()

@@ -12,7 +12,8 @@ from otel_experiments.cli.exit import ExitCode
 from otel_experiments.cli.terminal.console import TerminalText
 from otel_experiments.query import RunView
 from otel_experiments.query.json_values import json_line
-from otel_experiments.query.output_view import OutputLine, Stream, text_of
+from otel_experiments.query.output_view import Stream, text_of
+from otel_experiments.query.plain_page import plain_line
 
 _COLOUR: Final = re.compile(r"(\x1b\[[\d;]{0,40}m)")
 _PLAIN: Final = "\x1b[0m"
@@ -28,7 +29,7 @@ def print_output(view: RunView, *, stream: Stream | None, tail: int | None, as_j
     if tail is not None:
         lines = lines[-tail:]
     if as_json:
-        click.echo(json_line({"id": view.id, "lines": list(map(_plain, lines))}))
+        click.echo(json_line({"id": view.id, "lines": list(map(plain_line, lines))}))
         return
     if not lines:
         which = "" if stream is None else f" to {stream}"
@@ -49,14 +50,3 @@ def _write(text: str) -> None:
         else:
             out.write(part)
     sys.stdout.write(_PLAIN if _COLOUR.search(text) else "")
-
-
-def _plain(line: OutputLine) -> dict[str, str | int]:
-    return {
-        "time_ns": line.time_ns,
-        "stream": line.stream,
-        "text": line.text,
-        "pid": line.pid,
-        "rank": line.rank,
-        "left_out_count": line.left_out_count,
-    }

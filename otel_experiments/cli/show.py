@@ -23,20 +23,19 @@ from otel_experiments.cli.telemetry_groups import print_groups
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.artifact_table import print_artifacts
 from otel_experiments.cli.terminal.console import TerminalText, badge, is_unicode, make_console, state_style
-from otel_experiments.cli.terminal.log_lines import logged, plain_record, print_records
-from otel_experiments.cli.terminal.origin import origin_lines, plain_origin, plain_relations
-from otel_experiments.cli.terminal.span_tree import plain_tree, print_tree
+from otel_experiments.cli.terminal.log_lines import print_records
+from otel_experiments.cli.terminal.origin import origin_lines
+from otel_experiments.cli.terminal.span_tree import print_tree
 from otel_experiments.cli.trace_url import trace_url_of
 from otel_experiments.model.run import RunFacts
 from otel_experiments.model.span import Span
 from otel_experiments.model.unsent import Unsent
 from otel_experiments.query import RunView
 from otel_experiments.query.fold import FoldedNode, fold
-from otel_experiments.query.json_values import Plain, json_line, plain
-from otel_experiments.query.plain import plain_annotation, plain_artifact, plain_group, plain_media, plain_run
-from otel_experiments.query.unsent import rows_left_behind, unsent_texts
+from otel_experiments.query.json_values import json_line
+from otel_experiments.query.plain_page import logged, plain_page, plain_record, traceback_of
+from otel_experiments.query.unsent import unsent_texts
 from otel_experiments.record.base.settings import Settings
-from otel_experiments.semconv import attributes
 
 MAX_ROWS = 40
 """Config lines and metrics shown without `--all`."""
@@ -93,7 +92,7 @@ def command(  # noqa: PLR0913 - one argument an option
     trace_url = trace_url_of(view, Settings.resolve())
     if as_json:
         records = {"log_records": list(map(plain_record, logged(view)))} if has_logs else {}
-        click.echo(json_line({**_plain_page(view, unsent, list(spans), roots, trace_url), **records}))
+        click.echo(json_line({**plain_page(view, unsent, list(spans), roots, trace_url), **records}))
         return
     console = make_console()
     limit = None if is_all else MAX_ROWS
@@ -131,60 +130,6 @@ def _print_plainly(view: RunView, *, is_patch: bool, is_packages: bool, as_json:
     TerminalText(sys.stdout).write(text)
 
 
-def _plain_page(
-    view: RunView,
-    unsent: Sequence[Unsent],
-    spans: Sequence[Span],
-    roots: Sequence[FoldedNode],
-    trace_url: str | None,
-) -> dict[str, Plain]:
-    """Return the page as JSON can hold it."""
-    return {
-        **plain_run(view),
-        "summary": plain(view.summary),
-        "params_changed": dict(view.params.changed),
-        "started_from": plain_origin(view),
-        **plain_relations(view),
-        "trace_url": trace_url,
-        "snapshot": plain(view.snapshot.parts),
-        "paused": {
-            "count": view.record.paused_count,
-            "duration_s": view.record.paused_total_ns / 1e9,
-            "dropped_count": view.record.paused_dropped_count,
-        },
-        "losses": [
-            {"kind": loss.kind, "name": loss.name or None, "count": loss.count} for loss in view.losses
-        ],
-        "unsent": [
-            {
-                "signal": row.signal,
-                "destination": row.destination,
-                "count": row.count,
-                "reason": row.reason,
-            }
-            for row in rows_left_behind(unsent)
-            if not row.is_empty
-        ],
-        "rank_differences": [
-            {
-                "kind": one.kind,
-                "key": one.key,
-                "value": plain(one.value),
-                "others": {str(rank): plain(value) for rank, value in one.others.items()},
-            }
-            for one in view.rank_differences
-        ],
-        "media": [plain_media(series) for series in view.media.values()],
-        "artifacts": [plain_artifact(one) for one in view.artifacts.all()],
-        "used_artifacts": [plain_artifact(one) for one in view.used_artifacts],
-        "attached": [plain_group(one) for one in view.attached],
-        "annotations": [plain_annotation(one) for one in view.annotations],
-        "resource": plain(view.resource),
-        "error": _traceback(spans),
-        "span_tree": plain_tree(roots),
-    }
-
-
 def _print_header(console: Console, run: RunView, spans: Sequence[Span], trace_url: str | None) -> None:
     title = Text.assemble((fmt.clean(run.name) or "-", "bold"), "  ", badge(console, run.state))
     console.print(title)
@@ -220,7 +165,7 @@ def _print_header(console: Console, run: RunView, spans: Sequence[Span], trace_u
         console.print(Text(fmt.clean(reason), style=state_style(run.state)))
     elif str(run.state) == "lost":
         console.print(Text("its process ended and reported no end", style=state_style(run.state)))
-    traceback = _traceback(spans)
+    traceback = traceback_of(spans)
     if traceback:
         # Its last line is the reason, which stands above.
         for line in traceback.rstrip().splitlines()[:-1][-6:]:
@@ -260,16 +205,6 @@ def _print_unsent(console: Console, run: RunView, rows: Sequence[Unsent]) -> Non
 
 def _ago(seconds: float) -> str:
     return "just now" if seconds < 1 else f"{fmt.age(seconds)} ago"
-
-
-def _traceback(spans: Sequence[Span]) -> str | None:
-    """Return the traceback that the outermost failed span recorded; None when there is none."""
-    for span in spans:
-        for event in span.events:
-            found = event.attributes.get(attributes.EXCEPTION_STACKTRACE)
-            if isinstance(found, str):
-                return found
-    return None
 
 
 def _print_config(console: Console, run: RunView, limit: int | None) -> None:

@@ -14,13 +14,14 @@ from otel_experiments.cli.root import json_option, page_options, store_option
 from otel_experiments.cli.session import open_session
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import make_console
-from otel_experiments.cli.terminal.span_tree import plain_tree, print_tree
+from otel_experiments.cli.terminal.span_tree import print_tree
 from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.model.run import RunState
 from otel_experiments.model.span import Span, StatusCode
 from otel_experiments.query.fold import FoldedNode, fold
 from otel_experiments.query.json_values import json_line
 from otel_experiments.query.plain import plain_span
+from otel_experiments.query.plain_page import plain_tree
 
 DEFAULT_LIMIT = 100
 

@@ -51,6 +51,10 @@ class Resource:
     schema_url: str = ""
 
 
+SCOPE_NAME = "otel_experiments"
+"""The instrumentation scope under which this package records."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """The instrumentation scope: which library made the telemetry."""

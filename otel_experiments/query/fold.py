@@ -5,7 +5,7 @@ Pure: it takes the model's tree and knows neither store nor terminal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from otel_experiments.model.span import Span, StatusCode
@@ -69,6 +69,15 @@ def fold(roots: Sequence[SpanNode], *, above: int = FOLD_ABOVE) -> list[FoldedNo
             if below:
                 waiting.append((node.children, below))
     return folded
+
+
+def depth_first(roots: Sequence[FoldedNode]) -> Iterator[tuple[int, FoldedNode]]:
+    """Yield each node with its depth, from 0, parents before children."""
+    waiting = [(0, root) for root in reversed(roots)]
+    while waiting:
+        depth, node = waiting.pop()
+        yield depth, node
+        waiting.extend((depth + 1, child) for child in reversed(node.children))
 
 
 def _groups(siblings: Sequence[SpanNode], above: int) -> list[list[SpanNode]]:

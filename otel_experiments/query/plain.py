@@ -49,6 +49,35 @@ def plain_series(series: SeriesView) -> dict[str, Plain]:
     }
 
 
+def plain_curve(series: SeriesView, *, x: str | None, buckets: int | None) -> dict[str, Plain]:
+    """Return a series' summary, with its `points`, or thinned to a `band` of so many buckets.
+
+    Args:
+        series: the series.
+        x: the metric over which it is drawn; None for the steps.
+        buckets: how many parts it is thinned to, each with its least, greatest and last value; None for all points.
+    """
+    shape: dict[str, Plain] = {**plain_series(series), "x": "step" if x is None else x}
+    if buckets is None:
+        points = series.points() if x is None else series.against(x)
+        shape["points"] = {
+            "steps": [plain_step(step) for step in points.steps],
+            "times_unix_nano": list(points.times_ns),
+            "values": plain(points.values),
+        }
+        return shape
+    band = series.band(buckets=buckets, x=x)
+    shape["band"] = {
+        "first_steps": [plain_step(step) for step in band.first_steps],
+        "last_steps": [plain_step(step) for step in band.last_steps],
+        "low": plain(band.low),
+        "high": plain(band.high),
+        "last": plain(band.last),
+        "counts": list(band.counts),
+    }
+    return shape
+
+
 def run_fields(run: RunView, times: Mapping[str, Plain]) -> dict[str, Plain]:
     """Return what is known of a run itself, with its times in the form of the output."""
     record = run.record

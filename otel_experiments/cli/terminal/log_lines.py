@@ -12,34 +12,11 @@ from rich.text import Text
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.codec.values import dump_value
 from otel_experiments.model.log import LogRecord
-from otel_experiments.query import RunView
-from otel_experiments.query.json_values import plain
-from otel_experiments.record.base.scope import SCOPE_NAME
 from otel_experiments.semconv import attributes
 
 _WARN: Final = 13
 _ERROR: Final = 17
 """SeverityNumber of logs.proto."""
-
-
-def logged(run: RunView) -> list[LogRecord]:
-    """Return the records of the program and its libraries, by time."""
-    return [one for one in run.log_records if one.scope.name != SCOPE_NAME or not one.event_name]
-
-
-def plain_record(record: LogRecord) -> dict[str, object]:
-    """Return a record as JSON has it."""
-    return {
-        "time_ns": record.time_ns,
-        "severity": record.severity_text or None,
-        "severity_number": record.severity_number,
-        "logger": record.scope.name or None,
-        "event_name": record.event_name or None,
-        "body": plain(record.body),
-        "attributes": plain(record.attributes),
-        "trace_id": record.trace_id,
-        "span_id": record.span_id,
-    }
 
 
 def print_records(console: Console, records: Sequence[LogRecord], limit: int | None) -> None:

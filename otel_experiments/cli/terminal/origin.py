@@ -7,40 +7,10 @@ from collections.abc import Iterator
 from otel_experiments.cli.terminal.format import clean
 from otel_experiments.model.past import past_of
 from otel_experiments.query import RunView
-from otel_experiments.query.json_values import Plain
 from otel_experiments.semconv import attributes, values
 
 _MOST_ATTEMPTS = 5
 """Of earlier attempts the latest ones are shown."""
-
-
-def plain_origin(run: RunView) -> dict[str, Plain] | None:
-    """Return as JSON has it where the run was started; None where no span was current and no variable named one."""
-    link = run.started_from
-    if link is None:
-        return None
-    source = str(link.attributes[attributes.ML_RUN_STARTED_FROM])
-    return {"trace_id": link.trace_id, "span_id": link.span_id, "source": source}
-
-
-def plain_relations(run: RunView) -> dict[str, Plain]:
-    """Return as JSON has it which runs a run has to do with, and its attempts."""
-    fork = past_of(run.record).fork
-    return {
-        "children": [child.id for child in run.children],
-        "forked_from": None if fork is None else {"run_id": fork.run_id, "step": fork.step},
-        "attempts": [
-            {
-                "number": one.number,
-                "state": str(one.state),
-                "reason": one.reason,
-                "started_unix_nano": one.started_ns,
-                "ended_unix_nano": one.ended_ns,
-                "rewound_to": one.rewound_to,
-            }
-            for one in run.attempts
-        ],
-    }
 
 
 def origin_lines(run: RunView) -> Iterator[str]:

@@ -16,7 +16,6 @@ from otel_experiments.cli.terminal.console import is_unicode
 from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.model.run import RunState
 from otel_experiments.query.fold import FoldedNode
-from otel_experiments.query.json_values import Plain
 
 MAX_DEPTH = 12
 """Levels shown; below them a line says how much is hidden."""
@@ -72,23 +71,6 @@ def print_tree(console: Console, roots: Sequence[FoldedNode], *, state: RunState
         console.print(Text(f"({hidden} spans deeper than {MAX_DEPTH} levels)", style="dim"))
 
 
-def plain_tree(roots: Sequence[FoldedNode]) -> list[Plain]:
-    """Return the lines as plain values: a flat list with depths, so that no depth of tree is too deep."""
-    return [
-        {
-            "depth": line.depth,
-            "name": line.node.name,
-            "count": line.node.count,
-            "open_count": line.node.open_count,
-            "error_count": line.node.error_count,
-            "total_s": line.node.total_ns / 1e9,
-            "p50_s": _seconds(line.node.quantile_ns(0.5)),
-            "p95_s": _seconds(line.node.quantile_ns(0.95)),
-        }
-        for line in tree_lines(roots)
-    ]
-
-
 def _times(node: FoldedNode) -> str:
     median = node.quantile_ns(0.5)
     if median is None:
@@ -117,7 +99,3 @@ def _note(node: FoldedNode, state: RunState | None, now_ns: int) -> Text:
         else:
             note.append(f"{many}never ended", style="yellow")
     return note
-
-
-def _seconds(duration_ns: float | None) -> float | None:
-    return None if duration_ns is None else duration_ns / 1e9

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib import metadata
-from typing import Final
 
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from otel_experiments.model.span import Scope
+from otel_experiments.model.span import SCOPE_NAME, Scope
 from otel_experiments.semconv import SCHEMA_URL
-
-SCOPE_NAME: Final = "otel_experiments"
 
 
 @lru_cache(maxsize=1)

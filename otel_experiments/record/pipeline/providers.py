@@ -17,9 +17,10 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import INVALID_SPAN, NoOpTracer, Span, Tracer
 
+from otel_experiments.model.span import SCOPE_NAME
 from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.record.base.gate import Gate
-from otel_experiments.record.base.scope import SCOPE_NAME, sdk_scope, version
+from otel_experiments.record.base.scope import sdk_scope, version
 from otel_experiments.record.base.sdk_locks import fork_safe, renew_lock, renew_locks
 from otel_experiments.record.base.sound_environment import sound_environment
 from otel_experiments.record.events.writer import EventWriter
