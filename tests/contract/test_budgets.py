@@ -28,7 +28,6 @@ LARGER_MODULES = {
     "golden/file/lines.py": "one function a line kind of the file format",
     "golden/file/tree.py": "templates out of and into the file, the two directions side by side",
     "store/sqlite/schema.py": "the whole schema, one migration after the other",
-    "errors/__init__.py": "the whole tree of exceptions stands in one place",
     "record/run/run.py": "all that users call on a run, documented in one place; no method does more than hand on",
 }
 
