@@ -1,8 +1,12 @@
-"""Names that a package offers and imports on first use, so that importing one of them costs no other."""
+"""Names that a package offers and imports on first use, so that importing one of them costs no other.
+
+One may be a function and stand for an object as well.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import update_wrapper
 from importlib import import_module
 from typing import Any
 
@@ -25,3 +29,36 @@ def lazy_names(
         return getattr(import_module(path), name)
 
     return find, lambda: sorted(modules)
+
+
+class StandIn:
+    """A function that stands for an object as well: its attributes are those of the object, its truth is whether there is one.
+
+    Args:
+        function: what is called.
+        find: returns the object for an attribute that is read, written or called; it raises where there is none.
+        is_there: whether there is an object.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], find: Callable[[str], object], is_there: Callable[[], bool]
+    ) -> None:
+        self._function, self._find, self._is_there = function, find, is_there
+        update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:  # what the function takes
+        return self._function(*args, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._find(name), name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name.startswith("_"):
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self._find(name), name, value)
+
+    def __bool__(self) -> bool:
+        return self._is_there()

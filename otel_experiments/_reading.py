@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from otel_experiments._chosen_store import open_chosen
+from otel_experiments._face import StandIn
 from otel_experiments.errors import ModelRunNotFoundError, StoreNotFoundError
 from otel_experiments.model.experiment import ExperimentList
 from otel_experiments.model.other_stores import StoreObject
@@ -342,6 +343,7 @@ def run(target: Any = None, /, *, store: Any = None, **options: Any) -> Any:  # 
     `ox.run("3f2a")` returns the stored run with that id, unique prefix of an id, or name. A name means its newest
     run, `name~1` the one before, and `latest` the newest run of all. `@ox.run` and
     `@ox.run(experiment="mnist")` decorate: every call of the function is a run whose params are its arguments.
+    Its attributes are those of the current run, as `wandb.run` has them: `ox.run.name = "best"`, `ox.run.summary["best"] = 1`.
 
     Args:
         target: what names a run; or the function that is decorated.
@@ -360,3 +362,21 @@ def run(target: Any = None, /, *, store: Any = None, **options: Any) -> Any:  # 
     from otel_experiments._recording import run_decorator  # noqa: PLC0415 - reading needs nothing of recording
 
     return run_decorator(target, **options)
+
+
+def _current_run(name: str) -> object:
+    from otel_experiments._recording import run_for_attribute  # noqa: PLC0415 - as above
+
+    return run_for_attribute(name)
+
+
+def _is_run_current() -> bool:
+    from otel_experiments.record.run.current import find_run  # noqa: PLC0415 - as above
+
+    return find_run() is not None
+
+
+if (
+    not TYPE_CHECKING
+):  # a type checker is to have the function: `current_run()` is what it knows the attributes of
+    run = StandIn(run, _current_run, _is_run_current)

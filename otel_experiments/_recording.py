@@ -63,6 +63,29 @@ span = _fluent.span
 run_decorator = make_run_decorator(start_run)
 
 
+def run_for_attribute(name: str) -> object:
+    """Return what has an attribute of the current run, as `ox.run.NAME` uses it.
+
+    Where recording is switched off and no run was started it is what the module has of that name, which records nothing.
+
+    Raises:
+        AttributeError: runs have no such attribute.
+        NoActiveRunError: there is no current run.
+    """
+    found = _fluent.found()
+    if found is None and not hasattr(Run, name):
+        raise AttributeError(f"ox.run has no attribute {name!r}: neither has a run.")
+    parts = _fluent.run_for(f"ox.run.{name}") if found is None else found
+    return _NoRun() if parts is None else parts.core.face
+
+
+class _NoRun:
+    """Stands for the current run where recording is switched off: what it is given is forgotten."""
+
+    def __getattr__(self, name: str) -> Any:
+        return globals().get(name)
+
+
 def init(  # noqa: PLR0913 - the shape people know
     project: str | None = None,
     *,

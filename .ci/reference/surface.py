@@ -103,7 +103,7 @@ class Name:
     @cached_property
     def value(self) -> Any:  # whatever is public
         """What the name stands for."""
-        return getattr(importlib.import_module(self.package), self.name)
+        return inspect.unwrap(getattr(importlib.import_module(self.package), self.name))
 
     @property
     def is_class(self) -> bool:

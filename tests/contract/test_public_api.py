@@ -171,7 +171,7 @@ def callables():
     """Yield the public functions, classes and methods, by name."""
     for face, name in PUBLIC:
         value = getattr(importlib.import_module(face), name)
-        if inspect.isfunction(value):
+        if inspect.isfunction(value := inspect.unwrap(value)):
             yield name, value
         elif inspect.isclass(value):
             if not issubclass(value, BaseException | enum.Enum):
