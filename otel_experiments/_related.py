@@ -91,6 +91,8 @@ class Relations:
             has_part = parent is None or isinstance(parent, (Run, ParentRun))
             return None, replace(spec, parent=parent if has_part else False), ""
         before, run_id = None, ""
+        if isinstance(key, str):
+            spec = replace(spec, key=key)
         if parent is not None:
             spec = replace(spec, parent=self._parent(parent))
         if resume is not None or key is not None:

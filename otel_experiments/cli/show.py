@@ -154,6 +154,7 @@ def _print_header(console: Console, run: RunView, spans: Sequence[Span], trace_u
         )
         console.print(Text(f"{dropped:,} {what} not recorded because of it", style="dim"))
     for heading, text in (
+        ("key", run.key),
         *((one.name, getattr(record, one.name)) for one in fields(RunFacts)),
         ("tags", ", ".join(f"{key}={text}" if text else key for key, text in sorted(run.tags.items()))),
     ):

@@ -23,8 +23,10 @@ MetricStat = Literal[
     "last", "min", "max", "mean", "best", "count", "nan_count",
     "first_step", "last_step", "min_step", "max_step", "best_step",
 ]  # fmt: skip
-FactName = Literal["git.commit", "git.branch", "git.repository", "environment.python", "host", "command"]
-"""What the resource of a run tells of where it ran. `environment.python` is ordered as versions are, 3.9 before 3.11."""
+FactName = Literal[
+    "git.commit", "git.branch", "git.repository", "environment.python", "host", "command", "key"
+]
+"""What the resource of a run tells of where it ran, and the key it was started with. `environment.python` is ordered as versions are, 3.9 before 3.11."""
 ArtifactPart = Literal["digest", "type", "size", "aliases"]
 """Of the artifact that a run logged last under a name; `size` in bytes, `aliases` as they point now."""
 SpanStat = Literal["count", "errors", "total", "mean", "min", "max", "p50", "p95", "p99"]

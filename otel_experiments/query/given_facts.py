@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from otel_experiments.store.semantics.run_facts import fact_of
+
 if TYPE_CHECKING:
     from otel_experiments.model.run import Run
 
@@ -44,6 +46,11 @@ class GivenFacts:
             raise AttributeError(
                 f"{type(self).__name__!r} object has no attribute {name!r}{here}", name=name, obj=self
             )
+
+    @property
+    def key(self) -> str:
+        """The caller's own id, as `start_run(key=...)` or `init(id=...)` was given it; empty where there is none."""
+        return fact_of(self.record.resource, "key")
 
     @property
     def group(self) -> str:

@@ -85,6 +85,7 @@ def run_fields(run: RunView, times: Mapping[str, Plain]) -> dict[str, Plain]:
         "run_id": run.id,
         "experiment": run.experiment,
         "name": run.name,
+        "key": run.key,
         "state": str(run.state),
         "reason": run.reason,
         "error_type": run.error_type,

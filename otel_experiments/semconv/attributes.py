@@ -1167,6 +1167,17 @@ Stability: development
 Never an attribute of a metric.
 """
 
+ML_RUN_KEY: Final = "ml.run.key"
+"""The caller's own id of the run, such as the number of a job; unique in its experiment.
+
+Type: str
+Examples: "job-17"
+Stability: development
+Never an attribute of a metric.
+
+A run that is started again with it goes on. At most 1,000 characters.
+"""
+
 ML_RUN_NAME: Final = "ml.run.name"
 """Name of the run for people; need not be unique.
 

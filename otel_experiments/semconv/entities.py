@@ -26,6 +26,7 @@ ML_RUN: Final = EntityDef(
     identity=("ml.run.id",),
     description=(
         "ml.run.name",
+        "ml.run.key",
         "ml.run.parent.id",
         "ml.run.attempt",
         "ml.run.start_times",

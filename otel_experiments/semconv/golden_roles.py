@@ -57,6 +57,7 @@ VOLATILE: Final[tuple[str, ...]] = (
     "ml.run.fork.run.id",
     "ml.run.host_load.cpu.utilization",
     "ml.run.id",
+    "ml.run.key",
     "ml.run.name",
     "ml.run.pause.dropped",
     "ml.run.paused_time",

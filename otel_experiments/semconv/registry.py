@@ -1068,6 +1068,14 @@ _DEFINITIONS: Final[tuple[AttributeDef, ...]] = (
         is_unbounded=True,
     ),
     AttributeDef(
+        name="ml.run.key",
+        type="string",
+        brief="The caller's own id of the run, such as the number of a job; unique in its experiment.",
+        stability="development",
+        examples=("job-17",),
+        is_unbounded=True,
+    ),
+    AttributeDef(
         name="ml.run.name",
         type="string",
         brief="Name of the run for people; need not be unique.",

@@ -9,7 +9,7 @@ from typing import Any
 from otel_experiments.model import run as model
 from otel_experiments.model.past import Past
 from otel_experiments.model.run import ParamValue
-from otel_experiments.record.run.spec import fact_attributes
+from otel_experiments.record.run.spec import MAX_ATTRIBUTE_CHARS, fact_attributes
 from otel_experiments.semconv import attributes as attr
 
 
@@ -40,6 +40,8 @@ class RunIdentity:
     """Its earlier attempts, and the run that it is a fork of."""
     continues: str = ""
     """The run whose steps it goes on from: itself, or the one that it is a fork of; empty where it is new."""
+    key: str = ""
+    """The caller's own id of it; empty where there is none."""
     note: str = ""
     """Its note, as this process knows it."""
     not_before_ns: int = 0
@@ -54,6 +56,8 @@ def run_attributes(identity: RunIdentity) -> dict[str, Any]:
         attr.ML_RUN_NAME: identity.name,
         attr.ML_RUN_ATTEMPT: identity.attempt,
     }
+    if identity.key:
+        attributes[attr.ML_RUN_KEY] = identity.key[:MAX_ATTRIBUTE_CHARS]
     if identity.parent_run_id:
         attributes[attr.ML_RUN_PARENT_ID] = identity.parent_run_id
     return attributes | identity.past.attributes() | fact_attributes(identity.facts)

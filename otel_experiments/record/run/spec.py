@@ -15,7 +15,7 @@ from otel_experiments.model.run import Run as RunRecord
 from otel_experiments.record.base.settings import StepAxis
 from otel_experiments.record.base.value_loss import Tell
 
-_MAX_ATTRIBUTE_CHARS: Final = 1_000
+MAX_ATTRIBUTE_CHARS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class RunSpec:
     experiment: str | None = None
     config: object = None
     tags: Mapping[str, object] | Iterable[str] | None = None
+    key: str = ""
     facts: RunFacts = field(default_factory=RunFacts)
     seed: int | None = None
     parent: object = None  # a `Run`, a `ParentRun`, or False for none, which `create_run` checks
@@ -103,4 +104,4 @@ def merged_facts(given: RunFacts, known: RunRecord, tell: Tell) -> RunFacts:
 def fact_attributes(facts: RunFacts) -> dict[str, str]:
     """Return the facts as attributes of the run's resource."""
     found = {key: getattr(facts, name) for name, key in FACT_ATTRIBUTES.items()}
-    return {key: text[:_MAX_ATTRIBUTE_CHARS] for key, text in found.items() if text}
+    return {key: text[:MAX_ATTRIBUTE_CHARS] for key, text in found.items() if text}

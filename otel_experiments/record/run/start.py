@@ -253,6 +253,7 @@ def _identity_of(
         worked_ns=round((before.duration_s if before is not None else 0.0) * 1e9),
         past=past,
         continues=known.run_id if known.attempt else "" if spec.fork is None else spec.fork.record.run_id,
+        key=clean_text(spec.key) or str(known.resource.get(attr.ML_RUN_KEY, "")),
         note=known.note,
         not_before_ns=not_before_ns,
     )

@@ -1,4 +1,4 @@
-"""Where a run ran, as a search asks for it, and which of two versions is the later one."""
+"""Where a run ran and the key it has, as a search asks for it, and which of two versions is the later one."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ FACT_ATTRIBUTES: Final[Mapping[FactName, str]] = {
     "environment.python": attributes.PROCESS_RUNTIME_VERSION,
     "host": attributes.HOST_NAME,
     "command": attributes.PROCESS_COMMAND,
+    "key": attributes.ML_RUN_KEY,
 }
 """The attribute of the resource; `command` is the arguments where they are known."""
 _VERSIONS: Final = frozenset({"environment.python"})

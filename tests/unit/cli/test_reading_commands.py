@@ -65,7 +65,7 @@ def test_runs_as_json_have_the_documented_shape(terminal, jobs):
     assert found["total"] == 1
     (run,) = found["runs"]
     assert list(run) == [
-        "run_id", "experiment", "name", "state", "reason", "error_type", "created_unix_nano", "started_unix_nano",
+        "run_id", "experiment", "name", "key", "state", "reason", "error_type", "created_unix_nano", "started_unix_nano",
         "ended_unix_nano", "duration_s", "group", "condition", "hypothesis", "description", "parent_run_id", "attempt", "note",
         "pinned_unix_nano", "archived_unix_nano", "removed_unix_nano", "params", "tags", "lost_count", "metrics", "trace_url",
     ]  # fmt: skip

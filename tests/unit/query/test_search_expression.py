@@ -66,6 +66,7 @@ NAME = RunField("name")
         ('git.commit.startswith("ab")', Comparison(FactField("git.commit"), "startswith", "ab")),
         ('environment.python >= "3.11"', Comparison(FactField("environment.python"), ">=", "3.11")),
         ('host == "gpu-1"', Comparison(FactField("host"), "==", "gpu-1")),
+        ('key == "job-17"', Comparison(FactField("key"), "==", "job-17")),
         ('command.contains("--lr")', Comparison(FactField("command"), "contains", "--lr")),
         ('artifacts["model"].size > 1e6', Comparison(ArtifactField("model", "size"), ">", 1e6)),
         ('artifacts.best.pt.type == "file"', Comparison(ArtifactField("best.pt", "type"), "==", "file")),

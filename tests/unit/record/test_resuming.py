@@ -548,3 +548,27 @@ def test_a_tag_that_the_program_changed_itself_is_set_again_at_its_next_start(re
 
     with ox.start_run("r", key="k", tags={"state": "training"}):
         assert ox.run("r").tags == {"state": "training"}
+
+
+def test_a_run_is_found_by_its_key(recording):
+    """The key is a field of searches and of the run, and stays whoever goes on with it; without one it is empty."""
+    run = a_run("first", key="job-17")
+    a_run("other")
+    ox.init("e", id="mine").finish()
+    with ox.start_run(resume=run.id):
+        pass
+
+    (found,) = ox.runs('key == "job-17"')
+    assert (found.id, found.key, found.record.attempt) == (run.id, "job-17", 2)
+    assert {one.name: one.key for one in ox.runs()} == {"first": "job-17", "other": "", "mine": "mine"}
+    assert [one.name for one in ox.runs("exists(key)", order="key")] == ["first", "mine"]
+    assert ox.run("mine").record.resource["ml.run.key"] == "mine"
+
+
+def test_a_fork_and_a_child_have_no_key_of_the_run_they_come_from(recording):
+    """A key names one run."""
+    source = a_run("source", key="job-17")
+    with ox.fork("source", step=2, name="fork"), ox.start_run("child", parent=source):
+        pass
+
+    assert [ox.run(name).key for name in ("fork", "child")] == ["", ""]
