@@ -81,7 +81,7 @@ class Descriptors:
     @property
     def is_read(self) -> bool:
         """Whether the other process is still there."""
-        return not select.select([self._answer], [], [], 0)[0]
+        return not _has_said(self._answer, timeout_s=0)
 
     def give_back(self, *, timeout_s: float) -> None:
         """Have the descriptors as before, and wait until what was written has been handed on."""
@@ -89,7 +89,7 @@ class Descriptors:
         for before, number in zip(self._before, _NUMBERS, strict=True):
             os.dup2(before, number)
             os.close(before)
-        select.select([self._answer], [], [], timeout_s)
+        _has_said(self._answer, timeout_s=timeout_s)
         os.close(self._answer)
 
 
@@ -136,4 +136,11 @@ def _start_reader(
 
 
 def _is_ready(answer: int) -> bool:
-    return bool(select.select([answer], [], [], _START_S)[0]) and os.read(answer, 1) == _READY
+    return _has_said(answer, timeout_s=_START_S) and os.read(answer, 1) == _READY
+
+
+def _has_said(answer: int, *, timeout_s: float) -> bool:
+    """Wait until the other process has said something, or has ended; False when it has done neither in time."""
+    waiting = select.poll()  # `select.select` takes no descriptor above 1023
+    waiting.register(answer, select.POLLIN)
+    return bool(waiting.poll(timeout_s * 1000))

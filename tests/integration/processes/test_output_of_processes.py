@@ -1,6 +1,7 @@
 """What processes of a run print is in it, however they end, and what they print elsewhere arrives as without us."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -211,3 +212,23 @@ def test_the_hundred_thousandth_line_blows_up_nothing(tmp_path):
     assert found.lines()[-1].text.startswith("line 199999 ")
     assert found.left_out_count == 200_000 - len(found) > 0
     assert (tmp_path / "o.db").stat().st_size < 16 << 20
+
+
+def test_descriptors_are_taken_where_a_thousand_files_are_open(tmp_path):
+    """A program with many open files has its output in the run, however high the numbers of new descriptors are."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = 4096 if hard == resource.RLIM_INFINITY else min(hard, 4096)
+    if most < 1200:
+        pytest.skip(f"a process may have {most} open files here")
+    script = f"""
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, ({most}, {hard}))
+opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+with ox.start_run("a") as run:
+    os.system("echo by a child")
+print("after")
+"""
+    played = play(tmp_path, script, output="fd")
+
+    assert (played.stdout, played.stderr) == ("by a child\nafter\n", "")
+    assert output_of(tmp_path).text == "by a child\n"
