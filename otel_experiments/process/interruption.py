@@ -24,7 +24,7 @@ _RAISING: Final = frozenset(
 _CO_VARARGS: Final = 0x04
 _CO_VARKEYWORDS: Final = 0x08
 """As `inspect` has them, whose import takes milliseconds."""
-_BARE: Final = (AssertionError, MemoryError, StopIteration, StopAsyncIteration, EOFError)
+_BARE: Final = (AssertionError, MemoryError, StopIteration, StopAsyncIteration, EOFError, SystemExit)
 """What the interpreter and C code raise without arguments."""
 
 
@@ -34,8 +34,11 @@ def is_interruption(error: BaseException) -> bool:
     True for what a signal handler or a trace function raised, for what another thread threw into this one, and for
     KeyboardInterrupt, SystemExit and whatever else is no Exception.
     """
-    if not isinstance(error, Exception):
-        return True
+    return not isinstance(error, Exception) or came_from_outside(error)
+
+
+def came_from_outside(error: BaseException) -> bool:
+    """Tell whether no code that was called raised it, but a signal handler, a trace function or another thread."""
     trace = error.__traceback__
     if trace is None:
         return False
@@ -104,7 +107,7 @@ def _handler_codes() -> set[CodeType]:
     return codes
 
 
-def _came_from_nowhere(error: Exception, last: TracebackType) -> bool:
+def _came_from_nowhere(error: BaseException, last: TracebackType) -> bool:
     """Tell whether no instruction of the innermost frame raised the error.
 
     That is how an exception looks that another thread has thrown (`PyThreadState_SetAsyncExc`): it has no frame of

@@ -46,7 +46,8 @@ def sweep(  # noqa: PLR0913 - each argument is one fact about the sweep
     """Call a function with many configs, each call a run of its own, and return how they came out.
 
     The runs of the trials are children of one run, the sweep's, and their params are the configs. A trial that raises is
-    failed, and the sweep goes on. Ctrl-C cancels the trials that are on and those that were to come.
+    failed, and the sweep goes on; `sys.exit` ends its trial alone, with 0 or nothing as a success. Ctrl-C cancels the trials
+    that are on and those that were to come. Workers end with this process, also where it is killed.
 
     Args:
         fn: is called as `fn(config)`, or as `fn(run, config)` where it takes two arguments; `fn(run)` where its one argument

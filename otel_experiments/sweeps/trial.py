@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from otel_experiments import _configure
 from otel_experiments.codec.text import text_of
 from otel_experiments.model.run import RunState
-from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.interruption import came_from_outside, is_interruption
 from otel_experiments.record.run.spec import ParentRun, RunSpec
 
 if TYPE_CHECKING:
@@ -56,11 +56,13 @@ def trial_name(sweep: str, number: int) -> str:
 def run_trial(task: Task, number: int, config: Config) -> Outcome:
     """Call the function with one config, in a run of its own; an exception that it raises fails the run and is returned.
 
-    What stops the program, Ctrl-C say, passes, and so do exceptions of signal handlers.
+    `sys.exit` in the function ends its trial, as it would end a script of its own. What stops the program passes: Ctrl-C,
+    exceptions of signal handlers, and a `sys.exit` after a SIGTERM, which has cancelled the run.
     """
     name = trial_name(task.name, number)
     run = _configure.begin_run(None, RunSpec(name=name, parent=task.parent, config=config))
-    returned, error = None, None
+    returned: Any = None
+    error: BaseException | None = None
     try:
         with run:
             returned = _call(task.fn, run, config)
@@ -68,6 +70,10 @@ def run_trial(task: Task, number: int, config: Config) -> Outcome:
         if is_interruption(raised):
             raise
         error = raised
+    except SystemExit as left:
+        if came_from_outside(left) or run.state is RunState.CANCELLED:
+            raise
+        error = left if run.state is RunState.FAILED else None
     trace = "" if error is None else "".join(traceback.format_exception(error))
     return Outcome(number, run.id, run.name, run.state, returned, error, trace)
 

@@ -7,7 +7,6 @@ with it; another worker goes on with the next.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import pickle
 import time
@@ -22,6 +21,7 @@ from otel_experiments.codec.text import text_of
 from otel_experiments.errors import TrialError
 from otel_experiments.model.run import RunState
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.sweeps.parent import END_S, Parent
 from otel_experiments.sweeps.trial import Outcome, Task, run_trial, trial_name
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     from otel_experiments.sweeps.plan import Config
 
-_END_S: Final = 5.0
-"""How long a worker that is to stop is waited for, before it is killed."""
 _ASK_S: Final = 0.5
 """How often busy workers are asked whether they have ended without a word."""
 _LOOK_S: Final = 0.05
@@ -82,7 +80,8 @@ def run_in_workers(
 
 def _start(task: Task, environment: Mapping[str, str], context: BaseContext) -> _Worker:
     here, there = context.Pipe()
-    process = context.Process(target=_work, args=(there, task, dict(environment)))  # type: ignore[attr-defined] # each context has it
+    is_direct = context.get_start_method() != "forkserver"
+    process = context.Process(target=_work, args=(there, task, dict(environment), is_direct))  # type: ignore[attr-defined] # each context has it
     process.start()
     there.close()
     return _Worker(process, here, -1)
@@ -160,7 +159,7 @@ def _stop(idle: list[_Worker], busy: list[_Worker]) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             worker.connection.send(None)
     for worker in (*idle, *busy):
-        _wait_for(worker.process, _END_S)
+        _wait_for(worker.process, END_S)
         if worker.process.exitcode is None:
             worker.process.kill()
             worker.process.join()
@@ -174,19 +173,25 @@ def _wait_for(process: BaseProcess, timeout_s: float) -> None:
         process.join(_LOOK_S)
 
 
-def _work(connection: Connection[Any, Any], task: Task, environment: Mapping[str, str]) -> None:
+def _work(
+    connection: Connection[Any, Any],
+    task: Task,
+    environment: Mapping[str, str],
+    is_direct: bool,  # noqa: FBT001 - as `Process` hands it on
+) -> None:
     """Do one trial after another, until the parent says that there is none, or is gone."""
     if not _is_forked():
         os.environ.update(environment)
-    parent = multiprocessing.parent_process()
-    watched: list[Any] = [connection] if parent is None else [connection, parent.sentinel]
+    parent = Parent(is_direct=is_direct)
     try:
-        while connection in wait(watched):
+        while parent.has_given(connection):
             trial = connection.recv()
             if trial is None:
                 return
             number, packed = trial
-            connection.send_bytes(_packed(_done(task, number, packed)))
+            with parent.watched():
+                outcome = _done(task, number, packed)
+            connection.send_bytes(_packed(outcome))
     except (EOFError, BrokenPipeError, ConnectionResetError) as error:
         if is_interruption(error):
             raise

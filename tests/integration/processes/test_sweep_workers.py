@@ -188,3 +188,76 @@ def test_ctrl_c_ends_workers_and_cancels_their_trials(tmp_path):
     assert {(run.name, str(run.state)) for run in runs} == {
         ("search", "cancelled"), ("search-000", "cancelled"), ("search-001", "cancelled"),
     }  # fmt: skip
+
+
+ORPHANS = """
+import os, signal, sys, threading
+import otel_experiments as ox
+
+def train(run, config):
+    if config["deaf"]:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if config["leaves"] and os.fork() == 0:
+        os.close(1)
+        os.read(int(sys.argv[3]), 1)
+        os._exit(0)
+    run.log({"loss": 0.5}, step=0)
+    print("on", os.getpid(), flush=True)
+    threading.Event().wait()
+
+if __name__ == "__main__":
+    ox.configure(store="runs.db", system_metrics_s=0.0)
+    space = {"a": list(range(9)), "deaf": sys.argv[2] == "deaf", "leaves": sys.argv[2] == "leaves"}
+    ox.sweep(train, space, workers=2, start_method=sys.argv[1], name="search")
+"""
+
+
+def orphaned(folder, method, kind, manner):
+    """End the process of a sweep whose two workers are in a trial; return when they have ended as well."""
+    (folder / "search.py").write_text(ORPHANS)
+    over, stays_open = os.pipe()
+    command = [sys.executable, "search.py", method, manner, str(over)]
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, pass_fds=[over]
+    ) as program:
+        os.close(over)
+        for _ in range(2):
+            assert program.stdout.readline().startswith("on ")
+        program.send_signal(kind)
+        program.stdout.read()  # until the last worker has closed it
+    os.close(stays_open)
+    assert program.returncode == -kind
+
+
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("method", [*METHODS, "forkserver"])
+def test_workers_end_when_the_process_of_the_sweep_does(tmp_path, method, kind):
+    """No trial goes on for nobody: its run is cancelled, with the signal that ended it, and has all its points."""
+    orphaned(tmp_path, method, kind, "hears")
+
+    runs = {run.name: run for run in ox.runs(store=tmp_path / "runs.db")}
+    assert sorted(runs) == ["search", "search-000", "search-001"]
+    assert runs["search"].state == ("cancelled" if kind == signal.SIGTERM else "lost")
+    for name in ("search-000", "search-001"):
+        assert (runs[name].state, runs[name].reason) == ("cancelled", "SIGTERM")
+        assert runs[name].metrics["loss"].last == 0.5
+
+
+def test_a_worker_that_does_not_hear_is_killed_when_the_process_of_the_sweep_has_gone(tmp_path):
+    """A trial that ignores SIGTERM has some seconds, as one has that is stopped with its sweep; its run is lost, its points are not."""
+    orphaned(tmp_path, "fork", signal.SIGKILL, "deaf")
+
+    runs = {run.name: run for run in ox.runs(store=tmp_path / "runs.db")}
+    assert {str(run.state) for run in runs.values()} == {"lost"}
+    assert [runs[f"search-00{number}"].metrics["loss"].last for number in range(2)] == [0.5, 0.5]
+
+
+def test_workers_end_while_what_they_forked_lives(tmp_path):
+    """A process that a trial leaves behind keeps the pipes of other workers open; none of them waits for it."""
+    orphaned(tmp_path, "fork", signal.SIGKILL, "leaves")
+
+    assert sorted(str(run.state) for run in ox.runs(store=tmp_path / "runs.db")) == [
+        "cancelled",
+        "cancelled",
+        "lost",
+    ]

@@ -4,11 +4,12 @@ import asyncio
 import ctypes
 import functools
 import signal
+import sys
 import threading
 
 import pytest
 
-from otel_experiments.process.interruption import Swallowing, is_interruption
+from otel_experiments.process.interruption import Swallowing, came_from_outside, is_interruption
 
 
 def _raise_timeout(number, frame):
@@ -154,6 +155,22 @@ def test_what_another_thread_throws_is_the_programs_own():
 def test_what_is_no_exception_of_an_error_is_never_swallowed(error):
     """Ctrl-C, sys.exit and cancellation pass."""
     assert is_interruption(error)
+
+
+@pytest.mark.parametrize("code", [(), (0,), ("no data",)])
+def test_an_exit_comes_from_the_code_that_calls_it_or_from_a_handler(code):
+    """A function that exits is told apart from a signal's handler that does, with and without a code."""
+    with pytest.raises(SystemExit) as called:
+        sys.exit(*code)
+    assert not came_from_outside(called.value)
+
+    before = signal.signal(signal.SIGALRM, lambda number, frame: sys.exit(*code))
+    try:
+        with pytest.raises(SystemExit) as handled:
+            _busy_until(0.001)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert came_from_outside(handled.value)
 
 
 def test_errors_of_the_kinds_are_swallowed_and_interruptions_are_not():

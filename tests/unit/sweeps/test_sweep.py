@@ -1,6 +1,9 @@
 """Sweeps in this process: which configs are tried, what becomes of trials, and which was best."""
 
+import os
 import random
+import signal
+import sys
 import threading
 
 import pytest
@@ -227,21 +230,73 @@ def test_the_first_exception_can_end_the_sweep():
     assert ox.run("search").state == "failed"
 
 
-@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-def test_ctrl_c_cancels_the_rest(kind):
+def test_ctrl_c_cancels_the_rest():
     """What stops the program leaves the sweep as the same object; trial and sweep are cancelled."""
-    raised, seen = kind(), []
+    raised, seen = KeyboardInterrupt(), []
 
     def train(config):
         seen.append(config["a"])
         raise raised
 
-    with pytest.raises(kind) as caught:
+    with pytest.raises(KeyboardInterrupt) as caught:
         ox.sweep(train, {"a": [1, 2, 3]}, name="search")
     assert (caught.value, seen) == (raised, [1])
-    if kind is KeyboardInterrupt:
-        assert (ox.run("search").state, ox.run("search-000").state) == ("cancelled", "cancelled")
+    assert (ox.run("search").state, ox.run("search-000").state) == ("cancelled", "cancelled")
     assert len(ox.runs()) == 2
+
+
+def exit_with(config):
+    """Exit as the config says."""
+    if config["code"] == "bare":
+        sys.exit()
+    sys.exit(config["code"])
+
+
+@pytest.mark.parametrize("given", [{}, {"workers": 2, "start_method": "fork"}])
+def test_a_trial_that_exits_ends_itself_alone(given):
+    """As with a script of its own, 0 and nothing are a success, and anything else fails the trial."""
+    result = ox.sweep(exit_with, {"code": [0, "bare", None, 3, "no data"]}, name="search", **given)
+
+    assert [str(trial.state) for trial in result] == ["succeeded"] * 3 + ["failed"] * 2
+    assert [type(trial.error) for trial in result] == [type(None)] * 3 + [SystemExit] * 2
+    assert [trial.error.code for trial in result.failed] == [3, "no data"]
+    assert [str(run.state) for run in result.runs] == [str(trial.state) for trial in result]
+    assert ox.run("search").state == "succeeded"
+
+
+def test_the_exit_of_a_trial_can_end_the_sweep():
+    """With raise_on_error a failed exit is raised, as any exception is."""
+    with pytest.raises(SystemExit) as caught:
+        ox.sweep(exit_with, {"code": [0, 3, 0]}, name="search", raise_on_error=True)
+    assert caught.value.code == 3
+    assert (ox.run("search").state, len(ox.run("search").children)) == ("failed", 2)
+
+
+@pytest.mark.parametrize("is_raised_at_once", [True, False])
+def test_an_exit_that_sigterm_asks_for_ends_the_sweep(is_raised_at_once):
+    """A handler of SIGTERM that exits, or has the function exit, means the program and not one trial."""
+    asked, seen = [], []
+
+    def stop(number, frame):
+        asked.append(number)
+        before(number, frame)
+        if is_raised_at_once:
+            sys.exit(0)
+
+    def train(config):
+        seen.append(config["a"])
+        os.kill(os.getpid(), signal.SIGTERM)
+        if asked:
+            sys.exit(0)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        with pytest.raises(SystemExit):
+            ox.sweep(train, {"a": [1, 2, 3]}, name="search")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert seen == [1]
+    assert (ox.run("search").state, ox.run("search-000").state) == ("cancelled", "cancelled")
 
 
 def test_the_best_trial_is_found_by_a_metric():
