@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from otel_experiments.store import Store
-
 if TYPE_CHECKING:
     from otel_experiments.record.base.settings import Settings
+    from otel_experiments.store import Store
 
 _find: Callable[[], Store | None] | None = None
 _find_settings: Callable[[], Settings | None] | None = None

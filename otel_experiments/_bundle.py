@@ -27,7 +27,7 @@ from otel_experiments.semconv import SCHEMA_URL
 from otel_experiments.semconv.events import ML_EXPERIMENT_DEFINITION
 from otel_experiments.store import open_store
 from otel_experiments.store.shared_environment import whole_run_alone
-from otel_experiments.store.sqlite.bundle_format import is_bundle
+from otel_experiments.store.sqlite.bundle_header import is_bundle
 from otel_experiments.store.sqlite.bundle_read import find_damage, read_manifest
 from otel_experiments.store.sqlite.bundle_write import BundleWriter, writing_bundle
 

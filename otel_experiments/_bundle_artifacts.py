@@ -13,7 +13,7 @@ from otel_experiments.model.bundle import LeftOut, WhyLeftOut
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.store import Store
 from otel_experiments.store.location import open_blobs
-from otel_experiments.store.sqlite.bundle_format import is_bundle
+from otel_experiments.store.sqlite.bundle_header import is_bundle
 from otel_experiments.store.sqlite.bundle_read import left_out_of
 from otel_experiments.store.sqlite.bundle_write import BundleWriter
 

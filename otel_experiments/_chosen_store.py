@@ -6,16 +6,21 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from otel_experiments import _opening
 from otel_experiments._active import active_settings, active_store
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.model.other_stores import StoreObject
+from otel_experiments.model.setting import NETWORK_FILESYSTEM
 from otel_experiments.model.store_location import StoreLocation
-from otel_experiments.query import Reader
-from otel_experiments.record.base.settings import Settings
-from otel_experiments.store import Store, open_store
+from otel_experiments.store import open_store
 from otel_experiments.store.filesystem import is_network_filesystem
+
+if TYPE_CHECKING:
+    from otel_experiments.query import Reader
+    from otel_experiments.record.base.settings import Settings
+    from otel_experiments.store import Store
 
 Named = str | os.PathLike[str] | StoreObject | None
 """What a call gives as `store=`."""
@@ -31,9 +36,9 @@ def open_chosen(store: Named) -> Reader:
         active = active_store()
         if active is not None:
             return _opening.reader_over(active)
-    settings = Settings.resolve()
-    where = settings.location if store is None else StoreLocation.parse(store)
-    return _opening.open_reader(where, is_network=settings.network_filesystem)
+    where = StoreLocation.named(None) if store is None else StoreLocation.parse(store)
+    is_network = NETWORK_FILESYSTEM.read(os.environ)
+    return _opening.open_reader(where, is_network=None if is_network is None else bool(is_network))
 
 
 def chosen_settings(store: Named) -> Settings:
@@ -43,6 +48,8 @@ def chosen_settings(store: Named) -> Settings:
         ConfigurationError: a setting cannot be used.
         StorePathError: `store` names no place for a store.
     """
+    from otel_experiments.record.base.settings import Settings  # noqa: PLC0415 - 5 ms that readers do without
+
     recording = active_settings()
     if recording is None:
         return Settings.resolve(store=store)
@@ -89,6 +96,8 @@ def editing(store: Named, *, refused: str, done_there: str) -> Iterator[tuple[Re
     if active is not None:
         yield _opening.reader_over(active), active
         return
+    from otel_experiments.record.base.settings import Settings  # noqa: PLC0415 - as above
+
     settings = Settings.resolve(store=store)
     where = settings.location.require_store()
     is_network = settings.network_filesystem

@@ -37,7 +37,7 @@ from otel_experiments.record.base.settings import Settings
 from otel_experiments.store import Store
 from otel_experiments.store.location import open_blobs
 from otel_experiments.store.reader_warning import collect_incomplete
-from otel_experiments.store.sqlite.bundle_format import GET_IT_AGAIN, is_bundle
+from otel_experiments.store.sqlite.bundle_header import GET_IT_AGAIN, is_bundle
 from otel_experiments.store.sqlite.bundle_read import find_damaged_rows, left_out_of
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from os import PathLike
+from typing import TYPE_CHECKING
 
 from otel_experiments.collect.opening import WHOLE_TEXT, collected, earlier_damages, open_collected
 from otel_experiments.errors import ConfigurationError, IncompleteReadWarning
@@ -12,11 +13,14 @@ from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.model.other_stores import without_password
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query import Reader
-from otel_experiments.store import Store, open_store
+from otel_experiments.store import open_store
 from otel_experiments.store.filesystem import is_network_filesystem
 from otel_experiments.store.location import open_blobs
 from otel_experiments.store.reader_warning import warn_reader
-from otel_experiments.store.sqlite.bundle_format import is_bundle
+from otel_experiments.store.sqlite.bundle_header import is_bundle
+
+if TYPE_CHECKING:
+    from otel_experiments.store import Store
 
 _KEPT = "What is readable around it is there; the file is kept: otel-experiments doctor"
 

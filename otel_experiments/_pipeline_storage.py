@@ -20,9 +20,10 @@ from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.model.other_stores import keep_waiting_in
+from otel_experiments.model.signal import Signal
 from otel_experiments.model.store_location import DEFAULT_STORE
 from otel_experiments.model.stored_page import StoredPage
-from otel_experiments.model.unsent import Signal, Unsent
+from otel_experiments.model.unsent import Unsent
 from otel_experiments.process.file_mode import file_mode_of
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell

@@ -20,8 +20,9 @@ from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.other_stores import StoreObject
 from otel_experiments.model.run import Run
 from otel_experiments.model.search import RunQuery
+from otel_experiments.model.signal import LEAST_NS, SIGNALS, Signal
 from otel_experiments.model.store_location import StoreLocation
-from otel_experiments.model.unsent import LEAST_NS, SIGNALS, Signal, Unsent
+from otel_experiments.model.unsent import Unsent
 from otel_experiments.process.notice import tell
 from otel_experiments.query import Reader, RunView
 from otel_experiments.query.unsent import rows_left_behind

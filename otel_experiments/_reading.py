@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from otel_experiments._chosen_store import open_chosen
 from otel_experiments._face import StandIn
 from otel_experiments.errors import ModelRunNotFoundError, StoreNotFoundError
-from otel_experiments.model.experiment import ExperimentList
-from otel_experiments.model.other_stores import StoreObject
-from otel_experiments.model.search import Expression
-from otel_experiments.query import Reader, RunList, RunView, Table
+from otel_experiments.query import RunView
 
 if TYPE_CHECKING:
     from otel_experiments.differences import RunComparison, RunDiff
+    from otel_experiments.model.experiment import ExperimentList
+    from otel_experiments.model.other_stores import StoreObject
+    from otel_experiments.model.search import Expression
     from otel_experiments.model.trace import Trace
+    from otel_experiments.query import Reader, RunList, Table
     from otel_experiments.query.artifact_view import ArtifactView
     from otel_experiments.query.lineage import Lineage
     from otel_experiments.query.search.build import Condition

@@ -25,7 +25,7 @@ from otel_experiments.errors import (
 from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.store.reader_warning import collect_incomplete
-from otel_experiments.store.sqlite.bundle_format import is_bundle
+from otel_experiments.store.sqlite.bundle_header import is_bundle
 
 if TYPE_CHECKING:
     from otel_experiments.artifacts.protocol import Blobs, BlobStore, Swept, UsingStore

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from otel_experiments.journal.format import DAMAGED_MARK, DAMAGED_MARK_OFFSET
 from otel_experiments.journal.names import DAMAGED_SUFFIX, SEGMENT_SUFFIX
 from otel_experiments.process.interruption import Swallowing, is_interruption
 
@@ -44,6 +43,8 @@ def damaged_journals(directory: Path) -> list[str]:
 def _is_damaged(path: Path) -> bool:
     if path.suffix != SEGMENT_SUFFIX:
         return path.suffix == DAMAGED_SUFFIX
+    from otel_experiments.journal.format import DAMAGED_MARK, DAMAGED_MARK_OFFSET  # noqa: PLC0415 - few have a journal left
+
     with Swallowing(OSError), path.open("rb") as file:  # merged and deleted meanwhile, or not ours to read
         file.seek(DAMAGED_MARK_OFFSET)
         return file.read(len(DAMAGED_MARK)) == DAMAGED_MARK

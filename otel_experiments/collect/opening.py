@@ -13,12 +13,13 @@ from otel_experiments.journal.names import DAMAGED_SUFFIX, SEGMENT_SUFFIX
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_regular
-from otel_experiments.store import Store, open_store
+from otel_experiments.store import open_store
 from otel_experiments.store.filesystem import is_network_filesystem
-from otel_experiments.store.sqlite.bundle_format import is_bundle
+from otel_experiments.store.sqlite.bundle_header import is_bundle
 
 if TYPE_CHECKING:
     from otel_experiments.model.batch import Unpack
+    from otel_experiments.store import Store
 
 WHOLE_TEXT = "What is read from "
 """What a note begins with that needs nothing before it to be understood."""

@@ -37,8 +37,9 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.received import ReceivedRequest
 from otel_experiments.model.run import Owner, Run, RunState
+from otel_experiments.model.signal import NOTHING_NS
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
-from otel_experiments.model.unsent import NOTHING_NS, Unsent
+from otel_experiments.model.unsent import Unsent
 from otel_experiments.process.interruption import is_interruption
 
 _UNREADABLE: Final = (

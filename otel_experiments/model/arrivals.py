@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.unsent import Signal, Unsent
+from otel_experiments.model.signal import Signal
+from otel_experiments.model.unsent import Unsent
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.events import ML_RUN_OUTPUT
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
-from otel_experiments.model.run import ParamValue
+if TYPE_CHECKING:
+    from otel_experiments.model.run import ParamValue
 
 ArtifactRole = Literal["artifact", "media"]
 """`media` are values that are shown over steps, as images; they have no versions and no aliases."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from otel_experiments.model.metric import PointBlock
-from otel_experiments.model.span import Attributes, AttributeValue, service_of
+from otel_experiments.model.span import service_of
 from otel_experiments.semconv import attributes as attr
+
+if TYPE_CHECKING:
+    from otel_experiments.model.metric import PointBlock
+    from otel_experiments.model.span import Attributes, AttributeValue
 
 
 @dataclass(frozen=True, slots=True)

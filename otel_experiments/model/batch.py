@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed
-from otel_experiments.model.attachment import Attachment, Detachment
-from otel_experiments.model.edit import RunEdit, RunPurge
-from otel_experiments.model.instrument import InstrumentPoint
-from otel_experiments.model.log import LogRecord
-from otel_experiments.model.metric import Direction, PointBlock
-from otel_experiments.model.received import ReceivedRequest
-from otel_experiments.model.run import Owner, ParamValue, Run, RunState
-from otel_experiments.model.span import Span
-from otel_experiments.model.unsent import Unsent
+if TYPE_CHECKING:
+    from otel_experiments.model.artifact import AliasSet, ArtifactLogged, ArtifactUsed
+    from otel_experiments.model.attachment import Attachment, Detachment
+    from otel_experiments.model.edit import RunEdit, RunPurge
+    from otel_experiments.model.instrument import InstrumentPoint
+    from otel_experiments.model.log import LogRecord
+    from otel_experiments.model.metric import Direction, PointBlock
+    from otel_experiments.model.received import ReceivedRequest
+    from otel_experiments.model.run import Owner, ParamValue, Run, RunState
+    from otel_experiments.model.span import Span
+    from otel_experiments.model.unsent import Unsent
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from otel_experiments.model.run import Run
+if TYPE_CHECKING:
+    from otel_experiments.model.run import Run
 
 EditField = Literal["name", "group", "note", "pinned", "archived", "removed"]
 """What of a run can be edited beside its tags. The last three are marks: there or not."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from otel_experiments.model.span import Attributes, Resource, Scope
+from otel_experiments.model.span import Resource, Scope
+
+if TYPE_CHECKING:
+    from otel_experiments.model.span import Attributes
 
 InstrumentKind = Literal["gauge", "sum", "histogram", "exponential_histogram", "summary"]
 TEMPORALITIES: Final = {1: "delta", 2: "cumulative"}

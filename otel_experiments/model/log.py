@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from otel_experiments._short_repr import repr_pretty
-from otel_experiments.model.span import Attributes, AttributeValue, Resource, Scope
+from otel_experiments.model.span import Resource, Scope
+
+if TYPE_CHECKING:
+    from otel_experiments.model.span import Attributes, AttributeValue
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from otel_experiments.model.unsent import Signal
+if TYPE_CHECKING:
+    from otel_experiments.model.signal import Signal
 
 Encoding = Literal["protobuf", "json"]
 """The two encodings of OTLP."""

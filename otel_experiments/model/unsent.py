@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING
 
-from otel_experiments.model.run import Owner
+from otel_experiments.model.signal import NOTHING_NS
 
-Signal = Literal["traces", "metrics", "logs"]
-SIGNALS: Final[tuple[Signal, ...]] = ("traces", "logs", "metrics")
-"""In the order in which they are sent where one has to wait for another: a trace is worth most when it is whole."""
-LEAST_NS: Final = -(2**63)
-"""A time before every item."""
-NOTHING_NS: Final = 2**63 - 1
-"""`Unsent.since_ns` where the destination has taken everything that is stored."""
+if TYPE_CHECKING:
+    from otel_experiments.model.run import Owner
+    from otel_experiments.model.signal import Signal
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from otel_experiments._face import lazy_names
-from otel_experiments.query.metrics_view import MetricsView
-from otel_experiments.query.params_view import ParamChange, ParamsView
-from otel_experiments.query.point_order import NumpyPoints
-from otel_experiments.query.reader import Reader
-from otel_experiments.query.run_list import RunList
-from otel_experiments.query.run_view import RunView
-from otel_experiments.query.search.parser import parse_order, parse_search
-from otel_experiments.query.series_view import SeriesView
-from otel_experiments.query.table import Table
 
 if TYPE_CHECKING:
     from otel_experiments.query.artifact_view import ArtifactsView, ArtifactView
     from otel_experiments.query.lineage import Lineage, LineageNode
     from otel_experiments.query.media_view import Heatmap, MediaItem, MediaSeries, MediaView
+    from otel_experiments.query.metrics_view import MetricsView
     from otel_experiments.query.output_view import OutputLine, OutputView
+    from otel_experiments.query.params_view import ParamChange, ParamsView
+    from otel_experiments.query.point_order import NumpyPoints
+    from otel_experiments.query.reader import Reader
+    from otel_experiments.query.run_list import RunList
+    from otel_experiments.query.run_view import RunView
+    from otel_experiments.query.search.parser import parse_order, parse_search
+    from otel_experiments.query.series_view import SeriesView
     from otel_experiments.query.spans_view import SpansView
     from otel_experiments.query.summary_view import SummaryView
+    from otel_experiments.query.table import Table
 
 __all__ = [
     "ArtifactView",
@@ -50,22 +50,33 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt name for granted
-    # With the model of spans 4 ms, which few readers need; artifacts are as rare.
+    # A cold process that lists runs needs few of them, and each is some milliseconds.
     __getattr__, _ = lazy_names(
         __name__,
         {
-            "ArtifactView": "artifact_view",
             "ArtifactsView": "artifact_view",
+            "ArtifactView": "artifact_view",
             "Heatmap": "media_view",
             "Lineage": "lineage",
             "LineageNode": "lineage",
             "MediaItem": "media_view",
             "MediaSeries": "media_view",
             "MediaView": "media_view",
+            "MetricsView": "metrics_view",
+            "NumpyPoints": "point_order",
             "OutputLine": "output_view",
             "OutputView": "output_view",
+            "ParamChange": "params_view",
+            "ParamsView": "params_view",
+            "parse_order": "search.parser",
+            "parse_search": "search.parser",
+            "Reader": "reader",
+            "RunList": "run_list",
+            "RunView": "run_view",
+            "SeriesView": "series_view",
             "SpansView": "spans_view",
             "SummaryView": "summary_view",
+            "Table": "table",
         },
     )
 

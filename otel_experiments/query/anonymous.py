@@ -13,7 +13,8 @@ from otel_experiments.codec.values import load_attributes
 from otel_experiments.errors import QueryError
 from otel_experiments.model.batch import MetricDefinition, ParamSet, SummarySet, WriteBatch
 from otel_experiments.model.search import RunQuery, SpanQuery
-from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal, Unsent
+from otel_experiments.model.signal import LEAST_NS, NOTHING_NS, Signal
+from otel_experiments.model.unsent import Unsent
 from otel_experiments.process.interruption import pass_on
 from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.reader import Reader

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from otel_experiments.model.run import RunState
 from otel_experiments.model.store_location import StoreLocation
-from otel_experiments.store import Store
 from otel_experiments.store.location import open_blobs
 
 if TYPE_CHECKING:
     from otel_experiments.artifacts.protocol import Blobs
+    from otel_experiments.model.run import RunState
+    from otel_experiments.store import Store
 
 
 class LinkedRun(Protocol):

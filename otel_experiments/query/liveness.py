@@ -8,10 +8,13 @@ The store keeps only what was written; this is the one place where a reader adds
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from otel_experiments.journal.owner import FOREIGN_TIMEOUT_NS, is_alive
-from otel_experiments.model.run import Owner, Run, RunState
+from otel_experiments.model.run import RunState
+
+if TYPE_CHECKING:
+    from otel_experiments.model.run import Owner, Run
 
 RECEIVED_TIMEOUT_NS: Final = 5 * 60 * 10**9
 """A run that came in over OTLP counts as gone after so long without a request. SDKs send their metrics each minute, and

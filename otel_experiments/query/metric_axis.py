@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from otel_experiments.errors import MetricNotFoundError
-from otel_experiments.model.metric import Points, SeriesKey
+from otel_experiments.model.metric import Points
 from otel_experiments.query.closest import closest
 
 if TYPE_CHECKING:
+    from otel_experiments.model.metric import SeriesKey
     from otel_experiments.store import Store
 
 

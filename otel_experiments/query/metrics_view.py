@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from otel_experiments._short_repr import cut
 from otel_experiments.errors import MetricNotFoundError
-from otel_experiments.model.metric import Series
 from otel_experiments.query.closest import closest
 from otel_experiments.query.frames.framed_metrics import FramedMetrics
 from otel_experiments.query.metric_rules import MetricRules
 from otel_experiments.query.natural import natural_key
 from otel_experiments.query.series_view import SeriesView
 from otel_experiments.query.shown.plotted import PlottedMetrics
-from otel_experiments.store import Store
+
+if TYPE_CHECKING:
+    from otel_experiments.model.metric import Series
+    from otel_experiments.store import Store
 
 _NAMES_IN_REPR = 8
 

@@ -8,44 +8,34 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from otel_experiments._short_repr import cut
-from otel_experiments.errors import (
-    ExperimentNotFoundError,
-    QueryError,
-)
-from otel_experiments.model.run import Run, RunState
-from otel_experiments.model.search import (
-    And,
-    Comparison,
-    Expression,
-    MetricField,
-    Order,
-    RunField,
-    RunQuery,
-    SearchField,
-    Visibility,
-)
+from otel_experiments.errors import ExperimentNotFoundError, QueryError
+from otel_experiments.model.run import RunState
+from otel_experiments.model.search import And, Comparison, MetricField, RunField, RunQuery
 from otel_experiments.query.artifact_source import ArtifactSource
 from otel_experiments.query.closest import closest
-from otel_experiments.query.edited import OpenForEdits, lender_of
+from otel_experiments.query.edited import lender_of
 from otel_experiments.query.liveness import Liveness
 from otel_experiments.query.run_list import RunList
 from otel_experiments.query.run_page import PAGE_SIZE, RunPage
-from otel_experiments.query.run_search import as_typed, find_only_run, find_run
 from otel_experiments.query.run_view import RunView
-from otel_experiments.query.search.build import Condition, expression_of
+from otel_experiments.query.search.build import expression_of
 from otel_experiments.query.search.parents import with_parent_ids
 from otel_experiments.query.search.parser import parse_order
 from otel_experiments.query.search.text import fields_of
-from otel_experiments.query.table import Table
 from otel_experiments.query.telemetry_reader import TelemetryReader
-from otel_experiments.store import Store
 
 if TYPE_CHECKING:
     from otel_experiments.artifacts.protocol import Blobs
     from otel_experiments.model.experiment import ExperimentList
+    from otel_experiments.model.run import Run
+    from otel_experiments.model.search import Expression, Order, SearchField, Visibility
     from otel_experiments.query.artifact_view import ArtifactView
+    from otel_experiments.query.edited import OpenForEdits
     from otel_experiments.query.lineage import Lineage
+    from otel_experiments.query.search.build import Condition
     from otel_experiments.query.search.told import SearchTeller
+    from otel_experiments.query.table import Table
+    from otel_experiments.store import Store
 
 _OF_BEST = frozenset({"best", "best_step"})
 _STATE = RunField("state")
@@ -192,6 +182,8 @@ class Reader(TelemetryReader):
             AmbiguousRunError: the ids of several runs begin so; the error lists them.
             StoreDamagedError: its row cannot be read.
         """
+        from otel_experiments.query.run_search import find_run  # noqa: PLC0415 - as others below
+
         return self._views([find_run(self._store, wanted, location=self.location)], Liveness(self._clock()))[
             0
         ]
@@ -203,6 +195,8 @@ class Reader(TelemetryReader):
             RunNotFoundError: there is none.
             AmbiguousRunError: several runs have the name, or ids that begin so.
         """
+        from otel_experiments.query.run_search import find_only_run  # noqa: PLC0415 - as others below
+
         found = find_only_run(self._store, wanted, location=self.location, with_removed=with_removed)
         return self._views([found], Liveness(self._clock()))[0]
 
@@ -230,6 +224,7 @@ class Reader(TelemetryReader):
             AmbiguousArtifactError: the name is in several experiments, or several digests begin so.
         """
         from otel_experiments.query.artifact_search import find_artifact  # noqa: PLC0415 - few ask
+        from otel_experiments.query.run_search import as_typed  # noqa: PLC0415 - as above
 
         return find_artifact(self._artifacts, as_typed(wanted), experiment=experiment)
 
@@ -276,6 +271,8 @@ class Reader(TelemetryReader):
         Raises:
             QueryError: the statement is wrong, would write, or the store speaks no SQL.
         """
+        from otel_experiments.query.table import Table  # noqa: PLC0415 - few ask
+
         columns, rows = self._store.sql(statement, parameters)
         return Table(tuple(columns), rows)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from otel_experiments.model.past import past_of
 from otel_experiments.model.search import Comparison, Order, RunField, RunQuery
 
 if TYPE_CHECKING:
@@ -36,6 +35,13 @@ class RelatedRuns:
             """The state as it is computed."""
             ...
 
+    @property
+    def _past(self) -> Past:
+        """What the run goes on from: its own earlier attempts, and the run that it is a fork of."""
+        from otel_experiments.model.past import past_of  # noqa: PLC0415 - 1 ms that few need
+
+        return past_of(self._run)
+
     def _view(self, run: Run, page: RunPage) -> Self:
         raise NotImplementedError
 
@@ -49,7 +55,7 @@ class RelatedRuns:
         source = self.forked_from
         if source is None:
             return None
-        return source._metrics_of(past_of(source._run).until(self._run.created_ns))  # noqa: SLF001 - of this class
+        return source._metrics_of(source._past.until(self._run.created_ns))  # noqa: SLF001 - of this class
 
     @property
     def parent_id(self) -> str | None:
@@ -72,7 +78,7 @@ class RelatedRuns:
     @property
     def forked_from(self) -> Self | None:
         """The run that this one is a fork of; None for no fork, or where that run is not in the store."""
-        fork = past_of(self._run).fork
+        fork = self._past.fork
         if fork is None or self._fork_depth >= _MOST_FORKS:
             return None
         found = self._other(fork.run_id)
@@ -83,7 +89,7 @@ class RelatedRuns:
     @property
     def fork_step(self) -> float | None:
         """The last step of the other run that counts for this one, which is a fork of it; None for no fork."""
-        fork = past_of(self._run).fork
+        fork = self._past.fork
         return None if fork is None else fork.step
 
     @property

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from otel_experiments.errors import RunEditError
 from otel_experiments.query.edited import (
-    EditedRun,
     annotate,
     annotations_of,
     check_span,
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.annotation import Annotation
     from otel_experiments.model.run import Run
     from otel_experiments.model.span import Span
+    from otel_experiments.query.edited import EditedRun
 
 
 class RunEdits:

@@ -6,16 +6,17 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from otel_experiments.model.metric import Series
-from otel_experiments.model.run import ParamValue, Run
 from otel_experiments.model.search import Comparison, RunField, RunQuery
 from otel_experiments.query.artifact_source import ArtifactSource
-from otel_experiments.query.edited import OpenForEdits, lender_of
-from otel_experiments.query.liveness import Liveness
-from otel_experiments.store import Store
+from otel_experiments.query.edited import lender_of
 
 if TYPE_CHECKING:
     from otel_experiments.model.loss import Loss
+    from otel_experiments.model.metric import Series
+    from otel_experiments.model.run import ParamValue, Run
+    from otel_experiments.query.edited import OpenForEdits
+    from otel_experiments.query.liveness import Liveness
+    from otel_experiments.store import Store
 
 PAGE_SIZE = 500
 """Runs whose params, tags and series are fetched together: three queries for so many runs."""

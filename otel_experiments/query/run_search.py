@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from otel_experiments.errors import AmbiguousRunError, RunNotFoundError, RunRemovedError
-from otel_experiments.model.run import Run
-from otel_experiments.model.search import Comparison, RunField, RunQuery, Visibility
+from otel_experiments.model.search import Comparison, RunField, RunQuery
 from otel_experiments.query.closest import beginning_so, closest
-from otel_experiments.store import Store
+
+if TYPE_CHECKING:
+    from otel_experiments.model.run import Run
+    from otel_experiments.model.search import Visibility
+    from otel_experiments.store import Store
 
 _LISTED: Final = "listed"
 _KEPT: Final = "kept"

@@ -9,19 +9,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from otel_experiments._short_repr import short
-from otel_experiments.model.past import Past, past_of
-from otel_experiments.model.run import ParamValue, Run, RunFacts, RunState
-from otel_experiments.model.search import (
-    SearchField,
-    SpanQuery,
-)
+from otel_experiments.model.run import RunFacts, RunState
+from otel_experiments.model.search import SpanQuery
 from otel_experiments.query.given_facts import GivenFacts
-from otel_experiments.query.metrics_view import MetricsView
-from otel_experiments.query.params_view import ParamsView, params_of
-from otel_experiments.query.record_lists import InstrumentPointList, LogRecordList
 from otel_experiments.query.related_runs import RelatedRuns
 from otel_experiments.query.run_edits import OneRunEdits
-from otel_experiments.query.run_page import PAGE_SIZE, RunPage
+from otel_experiments.query.run_page import PAGE_SIZE
 from otel_experiments.query.run_row import RunRow
 from otel_experiments.semconv import attributes
 
@@ -30,11 +23,18 @@ if TYPE_CHECKING:
 
     from otel_experiments.model.attachment import TelemetryGroup
     from otel_experiments.model.loss import Loss
+    from otel_experiments.model.past import Past
     from otel_experiments.model.rank_config import RankDifference
+    from otel_experiments.model.run import ParamValue, Run
+    from otel_experiments.model.search import SearchField
     from otel_experiments.model.span import Link
     from otel_experiments.query.artifact_view import ArtifactsView, ArtifactView
     from otel_experiments.query.media_view import MediaView
+    from otel_experiments.query.metrics_view import MetricsView
     from otel_experiments.query.output_view import OutputView
+    from otel_experiments.query.params_view import ParamsView
+    from otel_experiments.query.record_lists import InstrumentPointList, LogRecordList
+    from otel_experiments.query.run_page import RunPage
     from otel_experiments.query.snapshot_view import SnapshotView
     from otel_experiments.query.spans_view import SpansView
     from otel_experiments.query.summary_view import SummaryView
@@ -131,6 +131,8 @@ class RunView(OneRunEdits, GivenFacts, RunRow, RelatedRuns):
     @cached_property
     def params(self) -> ParamsView:
         """The parameters, nested as they were given; `.flat` has dotted keys."""
+        from otel_experiments.query.params_view import params_of  # noqa: PLC0415 - as others below
+
         return params_of(self._page.params.get(self.id, {}), self._page.store, self._run)
 
     @cached_property
@@ -167,11 +169,13 @@ class RunView(OneRunEdits, GivenFacts, RunRow, RelatedRuns):
     @cached_property
     def metrics(self) -> MetricsView:
         """The series by metric name, with their summaries; points are read when asked for."""
-        return self._metrics_of(past_of(self._run))
+        return self._metrics_of(self._past)
 
     def _metrics_of(self, past: Past) -> MetricsView:
         store, own = self._page.store, self._page.series.get(self.id, [])
         if not past.starts_ns and past.fork is None:
+            from otel_experiments.query.metrics_view import MetricsView  # noqa: PLC0415 - as others below
+
             return MetricsView(store, self.short_id, own)
         from otel_experiments.query.continued import continued_metrics  # noqa: PLC0415 - few runs were resumed
 
@@ -204,6 +208,8 @@ class RunView(OneRunEdits, GivenFacts, RunRow, RelatedRuns):
     @property
     def log_records(self) -> LogRecordList:
         """The run's log records and events, by time."""
+        from otel_experiments.query.record_lists import LogRecordList  # noqa: PLC0415 - as above
+
         return LogRecordList(self._page.store.log_records(run_id=self.id))
 
     def events(self, name: str) -> LogRecordList:
@@ -213,11 +219,15 @@ class RunView(OneRunEdits, GivenFacts, RunRow, RelatedRuns):
             name: the name of the event; without it all.
             name: the name of the event; without it all.
         """
+        from otel_experiments.query.record_lists import LogRecordList  # noqa: PLC0415 - as above
+
         return LogRecordList(self._page.store.log_records(run_id=self.id, event_name=name))
 
     @property
     def instrument_points(self) -> InstrumentPointList:
         """The data points of OpenTelemetry instruments that the run brought, by time."""
+        from otel_experiments.query.record_lists import InstrumentPointList  # noqa: PLC0415 - as above
+
         return InstrumentPointList(self._page.store.instrument_points(run_id=self.id))
 
     @cached_property
@@ -232,7 +242,7 @@ class RunView(OneRunEdits, GivenFacts, RunRow, RelatedRuns):
         """What the run logged that is no number, by name: pictures, tables, sounds; bytes are read when they are asked for."""
         from otel_experiments.query.media_view import MediaView  # noqa: PLC0415 - as above
 
-        past = past_of(self._run)
+        past = self._past
         return MediaView(self._page.artifacts, self.id, past if past.starts_ns else None)
 
     @cached_property

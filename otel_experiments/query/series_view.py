@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Literal
 
 from otel_experiments._short_repr import short
 from otel_experiments.errors import MetricNotFoundError, MissingPackageError
-from otel_experiments.model.metric import Band, Direction, Points, Series, SeriesKey, Summary
+from otel_experiments.model.metric import Points
 from otel_experiments.query.frames.framed import Framed
 from otel_experiments.query.metric_axis import points_against, stored_series
-from otel_experiments.query.metric_rules import MetricRules
 from otel_experiments.query.point_order import NumpyPoints, merged_by_time, numbered_by_time
 from otel_experiments.query.shown.plotted import PlottedSeries
-from otel_experiments.store import Store
 from otel_experiments.store.semantics.band import band_of
 
 if TYPE_CHECKING:
+    from otel_experiments.model.metric import Band, Direction, Series, SeriesKey, Summary
     from otel_experiments.query.frames.columns import Columns
+    from otel_experiments.query.metric_rules import MetricRules
+    from otel_experiments.store import Store
 
 
 def _whole(step: float | None) -> float | None:

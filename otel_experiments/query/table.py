@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from otel_experiments._short_repr import cut
 from otel_experiments.query.frames.framed import Framed
-from otel_experiments.store import Row
 
 if TYPE_CHECKING:
     from otel_experiments.query.frames.columns import Columns
+    from otel_experiments.store import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from otel_experiments.model.received import Encoding
-from otel_experiments.model.unsent import Signal
+from otel_experiments.model.signal import Signal
 from otel_experiments.receiver.refusal import Refusal
 
 # The three classes share no base with partial_success.

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-from otel_experiments.model.unsent import SIGNALS, Signal
+from otel_experiments.model.signal import SIGNALS, Signal
 from otel_experiments.process.notice import tell
 from otel_experiments.receiver.refusal import Reason, Refusal
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import grpc
 
-from otel_experiments.model.unsent import Signal
+from otel_experiments.model.signal import Signal
 from otel_experiments.process.thread_signals import leave_signals_to_the_program
 from otel_experiments.receiver.address import Address, cannot_listen, check_free
 from otel_experiments.receiver.answer import failure, success

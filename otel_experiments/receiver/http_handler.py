@@ -13,7 +13,7 @@ from io import BufferedReader
 from typing import Final, Protocol, cast
 
 from otel_experiments.model.received import Encoding
-from otel_experiments.model.unsent import Signal
+from otel_experiments.model.signal import Signal
 from otel_experiments.receiver.answer import failure, success
 from otel_experiments.receiver.body import too_large, whole_body
 from otel_experiments.receiver.connections import Connections

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from otel_experiments.codec.incoming.check import Checked, check_request
 from otel_experiments.errors import StoreError, TelemetryDecodeError
 from otel_experiments.model.received import Encoding, ReceivedRequest
-from otel_experiments.model.unsent import Signal
+from otel_experiments.model.signal import Signal
 from otel_experiments.process.interruption import pass_on
 from otel_experiments.process.notice import tell
 from otel_experiments.receiver.counts import Tally

@@ -6,12 +6,12 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from otel_experiments.model.store_location import StoreLocation
-from otel_experiments.store.protocol import Store
-from otel_experiments.store.sqlite.bundle_format import is_bundle
+from otel_experiments.store.sqlite.bundle_header import is_bundle
 from otel_experiments.store.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     from otel_experiments.artifacts.protocol import Blobs
+    from otel_experiments.store.protocol import Store
 
 
 def open_store(

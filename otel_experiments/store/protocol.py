@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal
+from otel_experiments.model.signal import LEAST_NS, NOTHING_NS
 
 if TYPE_CHECKING:  # most readers need few of them, and making dataclasses takes a third of a millisecond each
     from otel_experiments.model.artifact import ArtifactQuery, ArtifactUsed, StoredArtifact
@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # most readers need few of them, and making dataclasses takes
     from otel_experiments.model.metric import Band, Points, Series, SeriesKey
     from otel_experiments.model.run import Experiment, ParamValue, Run
     from otel_experiments.model.search import RunQuery, SpanQuery, TraceQuery
+    from otel_experiments.model.signal import Signal
     from otel_experiments.model.span import Span
     from otel_experiments.model.span_summary import SpanSummary
     from otel_experiments.model.stored_page import StoredPage

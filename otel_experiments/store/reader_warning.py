@@ -7,8 +7,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
-from otel_experiments.errors import IncompleteReadWarning, OtelExperimentsWarning
+from otel_experiments.errors import IncompleteReadWarning
+
+if TYPE_CHECKING:
+    from otel_experiments.errors import OtelExperimentsWarning
 
 _OURS = __name__.partition(".")[0]
 _collected: ContextVar[tuple[list[str], ...]] = ContextVar("collected", default=())

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 import otel_experiments as ox
-from otel_experiments.model.unsent import SIGNALS
+from otel_experiments.model.signal import SIGNALS
 from otel_experiments.store import open_store
 
 TRAINING = """

@@ -7,7 +7,7 @@ import pytest
 
 import otel_experiments as ox
 from otel_experiments._opening import open_reader
-from otel_experiments.errors import StoreNotFoundError
+from otel_experiments.errors import ConfigurationError, StoreNotFoundError
 from otel_experiments.store.filesystem import filesystem_of, is_network_filesystem
 
 TRAIN = """
@@ -117,6 +117,22 @@ def test_the_command_line_gathers_where_the_setting_says_so(tmp_path):
     )
 
     assert (done.returncode, "1 of 1 run" in done.stdout) == (0, True), done.stderr
+
+
+def test_reading_judges_the_settings_that_it_uses(tmp_path, monkeypatch):
+    """A wrong value of a variable that only recording uses keeps nobody from reading; one that readers use is told."""
+    with ox.Recorder(store=tmp_path / "x.db") as recorder, recorder.start_run("first"):
+        pass
+
+    monkeypatch.setenv("OTEL_EXPERIMENTS_DRAIN", "often")
+    found = ox.runs(store=tmp_path / "x.db")
+    monkeypatch.setenv("OTEL_EXPERIMENTS_NETWORK_FILESYSTEM", "perhaps")
+    with pytest.raises(
+        ConfigurationError, match="OTEL_EXPERIMENTS_NETWORK_FILESYSTEM='perhaps' cannot be used"
+    ):
+        ox.runs(store=tmp_path / "x.db")
+
+    assert [run.name for run in found] == ["first"]
 
 
 def test_without_journals_there_is_no_store(tmp_path):

@@ -13,7 +13,7 @@ from otel_experiments.artifacts.digest import digest_of
 from otel_experiments.process import held_files
 from otel_experiments.store import open_store
 from otel_experiments.store.filesystem import file_id
-from otel_experiments.store.sqlite.bundle_format import is_bundle
+from otel_experiments.store.sqlite.bundle_header import is_bundle
 
 WATCHDOG_S = 60
 LEAVES = """

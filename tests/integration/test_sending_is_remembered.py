@@ -13,7 +13,7 @@ import otel_experiments as ox
 from otel_experiments._opening import open_reader
 from otel_experiments.journal.owner import is_alive
 from otel_experiments.model.search import SpanQuery
-from otel_experiments.model.unsent import NOTHING_NS
+from otel_experiments.model.signal import NOTHING_NS
 from otel_experiments.record.otlp import export as sizes
 from otel_experiments.store import open_store
 

@@ -31,8 +31,9 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import SeriesKey
 from otel_experiments.model.received import ReceivedRequest
 from otel_experiments.model.run import Owner, Run, RunState
+from otel_experiments.model.signal import NOTHING_NS, SIGNALS
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
-from otel_experiments.model.unsent import NOTHING_NS, SIGNALS, Unsent
+from otel_experiments.model.unsent import Unsent
 
 TEXTS = st.one_of(
     st.text(max_size=12),

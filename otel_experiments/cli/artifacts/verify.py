@@ -15,7 +15,7 @@ from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.query import Reader
 from otel_experiments.query.artifact_view import ArtifactView
 from otel_experiments.query.json_values import json_line
-from otel_experiments.store.sqlite.bundle_format import is_bundle
+from otel_experiments.store.sqlite.bundle_header import is_bundle
 from otel_experiments.store.sqlite.bundle_read import left_out_of
 
 

@@ -14,7 +14,7 @@ from otel_experiments.errors import ArtifactDamagedError, ArtifactError, Missing
 from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.store import Store
-from otel_experiments.store.sqlite.bundle_format import is_bundle
+from otel_experiments.store.sqlite.bundle_header import is_bundle
 
 _SHOWN = 3
 

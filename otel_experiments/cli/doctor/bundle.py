@@ -9,7 +9,7 @@ from otel_experiments._bundle import check_bundle_file
 from otel_experiments.cli.doctor.diagnosis import Diagnosis
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.errors import StoreError
-from otel_experiments.store.sqlite.bundle_format import GET_IT_AGAIN
+from otel_experiments.store.sqlite.bundle_header import GET_IT_AGAIN
 
 
 def check_bundle(path: Path) -> Iterator[Diagnosis]:

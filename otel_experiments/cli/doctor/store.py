@@ -34,7 +34,7 @@ from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query.unsent import unsent_texts
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.filesystem import NETWORK_FILESYSTEMS, filesystem_of
-from otel_experiments.store.sqlite.bundle_format import is_bundle
+from otel_experiments.store.sqlite.bundle_header import is_bundle
 
 _LITTLE_ROOM_BYTES = 1_000_000_000
 _LARGE_STORE_BYTES = 500_000_000

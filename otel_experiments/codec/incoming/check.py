@@ -20,7 +20,7 @@ from otel_experiments.codec.incoming.read import Encoding
 from otel_experiments.codec.incoming.refusals import Refusals, named
 from otel_experiments.codec.incoming.series import split_histories
 from otel_experiments.model.instrument import InstrumentPoint
-from otel_experiments.model.unsent import Signal
+from otel_experiments.model.signal import Signal
 
 _ITEMS: Final[dict[Signal, str]] = {"traces": "spans", "logs": "log records", "metrics": "data points"}
 _NO_RECORDED_VALUE: Final = 1

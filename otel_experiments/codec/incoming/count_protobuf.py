@@ -24,8 +24,8 @@ from otel_experiments.codec.incoming.history_walk import Piece, walk
 from otel_experiments.codec.incoming.metrics_from_protobuf import DataPoint, data_points, point_refusal
 from otel_experiments.codec.incoming.protobuf_values import parse, value_from_otlp
 from otel_experiments.codec.incoming.refusals import LATEST_NS, Refusals
+from otel_experiments.model.signal import Signal
 from otel_experiments.model.span import AttributeValue
-from otel_experiments.model.unsent import Signal
 from otel_experiments.semconv import attributes as attr
 
 _RUN_ID_KEY: Final = attr.ML_RUN_ID.encode()

@@ -18,8 +18,8 @@ from otel_experiments.codec.incoming.json_values import (
 )
 from otel_experiments.codec.incoming.refusals import Refusals, RefusedItem, named, refuse
 from otel_experiments.errors import TelemetryDecodeError
+from otel_experiments.model.signal import Signal
 from otel_experiments.model.span import Resource, Scope
-from otel_experiments.model.unsent import Signal
 from otel_experiments.process.interruption import pass_on
 
 _Made = TypeVar("_Made")

@@ -21,7 +21,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData, NumberDataPoint
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-from otel_experiments.model.unsent import Signal
+from otel_experiments.model.signal import Signal
 from otel_experiments.semconv import attributes as attr
 
 _MESSAGES: Final[dict[Signal, type[Message]]] = {

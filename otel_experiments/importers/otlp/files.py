@@ -21,8 +21,8 @@ from typing import IO, Any, Final, cast
 from otel_experiments.errors import MissingPackageError, TelemetryDecodeError
 from otel_experiments.importers.otlp.protobuf_signal import signal_of
 from otel_experiments.model.received import Encoding
+from otel_experiments.model.signal import Signal
 from otel_experiments.model.store_location import SQLITE_START
-from otel_experiments.model.unsent import Signal
 
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"

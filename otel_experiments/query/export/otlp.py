@@ -29,8 +29,8 @@ from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock
 from otel_experiments.model.run import Run
+from otel_experiments.model.signal import Signal
 from otel_experiments.model.span import Resource, Scope, Span
-from otel_experiments.model.unsent import Signal
 from otel_experiments.process.interruption import pass_on
 from otel_experiments.semconv import SCHEMA_URL
 from otel_experiments.semconv.events import ML_RUN_RECORD

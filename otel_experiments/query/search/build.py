@@ -9,31 +9,36 @@ import math
 from collections.abc import Iterable
 from datetime import date
 from numbers import Integral, Real
-from typing import Never
+from typing import TYPE_CHECKING, Never
 
 from otel_experiments._short_repr import short
 from otel_experiments.errors import SearchSyntaxError
 from otel_experiments.model.search import (
     And,
     Arithmetic,
-    ArithmeticOperator,
     Calculated,
     Comparison,
-    ComparisonOperator,
     Exists,
-    Expression,
     IsNan,
     Literal_,
     Not,
-    Operand,
     Or,
-    OrderingOperator,
-    SearchField,
-    SearchValue,
 )
-from otel_experiments.query.search.parser import Meant, parse_field, parse_search
+from otel_experiments.query.search.parser import parse_field, parse_search
 from otel_experiments.query.search.text import format_operand, format_search
 from otel_experiments.query.search.value import UnfitValueError, field_kind, fit_value
+
+if TYPE_CHECKING:
+    from otel_experiments.model.search import (
+        ArithmeticOperator,
+        ComparisonOperator,
+        Expression,
+        Operand,
+        OrderingOperator,
+        SearchField,
+        SearchValue,
+    )
+    from otel_experiments.query.search.parser import Meant
 
 Value = Literal_ | date | Real
 """What a field is compared with; a date or time as the text of it."""

@@ -8,10 +8,10 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeGuard
 
-from otel_experiments.model.search import ArithmeticOperator, Literal_, SearchValue
 from otel_experiments.process.interruption import pass_on
 
 if TYPE_CHECKING:
+    from otel_experiments.model.search import ArithmeticOperator, Literal_, SearchValue
     from otel_experiments.query.search.source import Source
 
 _CONSTANTS: Final = {"inf": math.inf, "nan": math.nan}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
-from otel_experiments.model.search import Arithmetic, Calculated, Operand
+from otel_experiments.model.search import Arithmetic
 from otel_experiments.query.search.literals import arithmetic_of, is_literal, read_scalar
 from otel_experiments.query.search.text import operand_fields
 from otel_experiments.query.search.value import field_kind
 
 if TYPE_CHECKING:
+    from otel_experiments.model.search import Calculated, Operand
     from otel_experiments.query.search.fields import FieldReader
     from otel_experiments.query.search.source import Source
 

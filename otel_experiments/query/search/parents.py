@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from otel_experiments.model.run import is_run_id
-from otel_experiments.model.search import And, Comparison, Exists, Expression, Not, Or, RunField
+from otel_experiments.model.search import And, Comparison, Exists, Not, Or, RunField
 
 if TYPE_CHECKING:
+    from otel_experiments.model.search import Expression
     from otel_experiments.store import Store
 
 _MOST_PARENTS: Final = 1000

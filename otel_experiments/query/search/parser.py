@@ -13,30 +13,21 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from otel_experiments.errors import SearchSyntaxError
-from otel_experiments.model.search import (
-    And,
-    Calculated,
-    Comparison,
-    ComparisonOperator,
-    Exists,
-    Expression,
-    IsNan,
-    Not,
-    Or,
-    Order,
-    OrderingOperator,
-    SearchField,
-)
+from otel_experiments.model.search import And, Calculated, Comparison, Exists, IsNan, Not, Or, Order
 from otel_experiments.query.search.fields import FieldReader
 from otel_experiments.query.search.literals import is_literal, read_value
 from otel_experiments.query.search.operands import OperandReader
 from otel_experiments.query.search.runs import RUNS
 from otel_experiments.query.search.source import Source
-from otel_experiments.query.search.subject import FUNCTIONS, METHODS, Subject, suggest
+from otel_experiments.query.search.subject import FUNCTIONS, METHODS, suggest
 from otel_experiments.query.search.value import UnfitValueError, field_kind, fit_value
+
+if TYPE_CHECKING:
+    from otel_experiments.errors import SearchSyntaxError
+    from otel_experiments.model.search import ComparisonOperator, Expression, OrderingOperator, SearchField
+    from otel_experiments.query.search.subject import Subject
 
 _OPERATORS: Final[dict[type[ast.cmpop], OrderingOperator]] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",

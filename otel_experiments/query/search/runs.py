@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
-from typing import Final, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 from otel_experiments.model.search import (
     ArtifactField,
@@ -18,15 +18,17 @@ from otel_experiments.model.search import (
     ParamField,
     RunField,
     RunFieldName,
-    SearchField,
     SpanStat,
     SpanStatField,
     SummaryField,
     TagField,
 )
-from otel_experiments.query.search.path import Path
-from otel_experiments.query.search.source import Source
 from otel_experiments.query.search.subject import Keyed, Subject, needs_name, suggest
+
+if TYPE_CHECKING:
+    from otel_experiments.model.search import SearchField
+    from otel_experiments.query.search.path import Path
+    from otel_experiments.query.search.source import Source
 
 RUN_FIELDS: Final[tuple[RunFieldName, ...]] = get_args(RunFieldName)
 FACTS: Final[tuple[FactName, ...]] = get_args(FactName)

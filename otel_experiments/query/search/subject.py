@@ -10,13 +10,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from otel_experiments.errors import SearchSyntaxError
-from otel_experiments.model.search import SearchField
 from otel_experiments.query.closest import closest
-from otel_experiments.query.search.path import Path
-from otel_experiments.query.search.source import Source
+
+if TYPE_CHECKING:
+    from otel_experiments.errors import SearchSyntaxError
+    from otel_experiments.model.search import SearchField
+    from otel_experiments.query.search.path import Path
+    from otel_experiments.query.search.source import Source
 
 FUNCTIONS: Final = ("isnan", "exists")
 METHODS: Final = ("contains", "startswith", "endswith", "matches")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from otel_experiments.model.search import (
     And,
@@ -17,23 +18,22 @@ from otel_experiments.model.search import (
     Comparison,
     EventCountField,
     Exists,
-    Expression,
     FactField,
     IsNan,
     LogTextField,
     MetricField,
     Not,
-    Operand,
     Or,
     ParamField,
     RecordField,
     RunField,
-    SearchField,
-    SearchValue,
     SpanStatField,
     SummaryField,
     TagField,
 )
+
+if TYPE_CHECKING:
+    from otel_experiments.model.search import Expression, Operand, SearchField, SearchValue
 
 
 def format_field(field: SearchField) -> str:  # noqa: PLR0911 - one return a kind of field

@@ -9,30 +9,33 @@ from __future__ import annotations
 import math
 import re
 from datetime import datetime
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from otel_experiments.model.run import RunState
 from otel_experiments.model.search import (
     ArtifactField,
-    ArtifactPart,
     AttributeField,
-    ComparisonOperator,
     EventCountField,
     FactField,
-    Literal_,
     LogTextField,
     MetricField,
     ParamField,
     RecordField,
     RunField,
-    SearchField,
-    SearchValue,
     SpanStatField,
     TagField,
 )
-from otel_experiments.model.span import SpanKind, StatusCode
 from otel_experiments.process.interruption import pass_on
 from otel_experiments.query.closest import closest
+
+if TYPE_CHECKING:
+    from otel_experiments.model.search import (
+        ArtifactPart,
+        ComparisonOperator,
+        Literal_,
+        SearchField,
+        SearchValue,
+    )
 
 TIME_FIELDS = frozenset({"created", "started", "ended", "pinned", "archived", "removed"})
 NUMBER_FIELDS = TIME_FIELDS | {"duration", "attempt", "artifacts"}
@@ -54,11 +57,6 @@ _STATE_WORDS = {
     for word in words.split()
 }
 """What other programs call a state, and what it is here."""
-WORDS = {
-    ("span", "kind"): tuple(kind.name.lower() for kind in SpanKind),
-    ("span", "status"): tuple(status.name.lower() for status in StatusCode),
-}
-"""The only texts that a field of a span can have."""
 FieldKind = Literal["text", "number", "any", "texts"]
 _ARTIFACT_KINDS: Final[dict[ArtifactPart, FieldKind]] = {
     "digest": "text", "type": "text", "size": "number", "aliases": "texts",
@@ -138,7 +136,7 @@ def _fit_text(field: SearchField, value: Literal_, shown: str) -> str:
     if not isinstance(value, str):
         raise UnfitValueError(f"{shown} is text, {value!r} is not.", f'Put it in quotes: "{value}"')
     if isinstance(field, RecordField):
-        words = WORDS.get((field.of, field.name), (value,))
+        words = _words_of(field) or (value,)
         if value not in words:
             like = closest(value.lower(), words, cutoff=0.5)
             hint = f"Did you mean {like!r}? " if like else ""
@@ -155,6 +153,14 @@ def _fit_text(field: SearchField, value: Literal_, shown: str) -> str:
                 f"There is no state {value!r}.", f"{hint}The states are: {', '.join(known)}"
             )
     return value
+
+
+def _words_of(field: RecordField) -> tuple[str, ...]:
+    """Return the only texts that a field can have; none where it may be any text."""
+    from otel_experiments.model.span import SpanKind, StatusCode  # noqa: PLC0415 - 4 ms that few searches need
+
+    kinds = {"kind": SpanKind, "status": StatusCode}
+    return tuple(one.name.lower() for one in kinds.get(field.name, ())) if field.of == "span" else ()
 
 
 def _fit_number(field: SearchField, value: Literal_, shown: str) -> int | float:

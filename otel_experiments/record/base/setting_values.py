@@ -5,20 +5,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from typing import Final
 
 from otel_experiments.process.interruption import pass_on
-
-_TRUE: Final = frozenset({"1", "true", "yes", "on"})
-_FALSE: Final = frozenset({"0", "false", "no", "off"})
-
-
-def boolean(text: str) -> bool:
-    """Return what a word for true or false means."""
-    lowered = text.strip().lower()
-    if lowered in _TRUE | _FALSE:
-        return lowered in _TRUE
-    raise ValueError("it is neither true nor false")
 
 
 def choice(*allowed: str) -> Callable[[str], str]:

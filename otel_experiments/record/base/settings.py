@@ -16,15 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, TypeVar, cast
 
 from otel_experiments.errors import ConfigurationError
-from otel_experiments.model.other_stores import JOURNAL_DIR_VARIABLE, StoreObject, without_password
+from otel_experiments.model.other_stores import JOURNAL_DIR_VARIABLE, without_password
+from otel_experiments.model.setting import NETWORK_FILESYSTEM, Setting, boolean
 from otel_experiments.model.store_location import DEFAULT_STORE, STORE_VARIABLE, StoreLocation
 from otel_experiments.model.trace_link import parse_trace_url
 from otel_experiments.process.file_mode import parse_file_mode
 from otel_experiments.record.base.otlp_setting import Otlp
-from otel_experiments.record.base.setting_values import boolean, choice, level, not_negative, place, positive
+from otel_experiments.record.base.setting_values import choice, level, not_negative, place, positive
 
 if TYPE_CHECKING:
     from otel_experiments.journal.writer import Durability
+    from otel_experiments.model.other_stores import StoreObject
     from otel_experiments.record.base.ranks import RanksMode
 
 TRACE_URL_VARIABLE: Final = "OTEL_EXPERIMENTS_TRACE_URL"
@@ -33,16 +35,6 @@ OnError = Literal["log", "raise"]
 CaptureOutput = Literal["python", "fd", "off"]
 StepAxis = Literal["name", "call"]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One row of the table: the environment variable, how its text is read, the default, a sentence."""
-
-    variable: str
-    parse: Callable[[str], object]
-    default: object
-    brief: str
 
 
 SETTINGS: Final[Mapping[str, Setting]] = {
@@ -121,12 +113,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "drain_s": Setting(
         "OTEL_EXPERIMENTS_DRAIN", positive, 0.25, "Seconds between two moves of the journal to the store."
     ),
-    "network_filesystem": Setting(
-        "OTEL_EXPERIMENTS_NETWORK_FILESYSTEM",
-        boolean,
-        None,
-        "Whether the store lies on a network filesystem, where only journals are written; found out by default.",
-    ),
+    "network_filesystem": NETWORK_FILESYSTEM,
     "capture_git": Setting(
         "OTEL_EXPERIMENTS_CAPTURE_GIT", boolean, True, "Record the revision and state of the git checkout."
     ),
@@ -275,10 +262,8 @@ class Settings:
             given = arguments.get(name)
             if given is not None:
                 values[name] = _checked(name, setting, given)
-            elif environ.get(setting.variable):
-                values[name] = _parsed(setting, environ[setting.variable])
             else:
-                values[name] = setting.default
+                values[name] = setting.read(environ)
         return cls(**values)
 
     @property
@@ -312,15 +297,6 @@ class Settings:
             StorePathError: the setting names no place for a store, or starts from a working directory that is gone.
         """
         return self.location.absolute_path
-
-
-def _parsed(setting: Setting, text: str) -> object:
-    try:
-        return setting.parse(text)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"{setting.variable}={text!r} cannot be used: {error}.\n  {setting.brief}"
-        ) from None
 
 
 def _as_text(name: str, value: object) -> object:

@@ -27,8 +27,9 @@ from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock
+from otel_experiments.model.signal import Signal
 from otel_experiments.model.span import Span
-from otel_experiments.model.unsent import Signal, Unsent
+from otel_experiments.model.unsent import Unsent
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.record.base.guard import Guard
 from otel_experiments.record.base.known_runs import KnownRuns

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.signal import NOTHING_NS, Signal
 from otel_experiments.model.stored_page import StoredPage
-from otel_experiments.model.unsent import NOTHING_NS, Signal, Unsent
+from otel_experiments.model.unsent import Unsent
 from otel_experiments.record.otlp.queue import Queue
 
 MAX_STRETCHES: Final = 64

@@ -14,7 +14,8 @@ from typing import Final, cast
 from otel_experiments.journal.owner import current_owner
 from otel_experiments.model.arrivals import arrivals
 from otel_experiments.model.batch import WriteBatch
-from otel_experiments.model.unsent import NOTHING_NS, Signal, Unsent
+from otel_experiments.model.signal import NOTHING_NS, Signal
+from otel_experiments.model.unsent import Unsent
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
 from otel_experiments.record.base.guard import logger

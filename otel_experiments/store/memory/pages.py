@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import PointBlock, SeriesKey
+from otel_experiments.model.signal import Signal
 from otel_experiments.model.stored_page import StoredPage
-from otel_experiments.model.unsent import Signal
 from otel_experiments.store.memory.contents import Contents, History
 from otel_experiments.store.semantics.pages import boundaries, slices
 

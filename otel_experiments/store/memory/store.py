@@ -22,11 +22,12 @@ from otel_experiments.model.loss import Loss
 from otel_experiments.model.metric import Band, Points, Series, SeriesKey
 from otel_experiments.model.run import Experiment, ParamValue, Run
 from otel_experiments.model.search import RunQuery, SpanQuery, TraceQuery
+from otel_experiments.model.signal import LEAST_NS, NOTHING_NS, Signal
 from otel_experiments.model.span import Span, StatusCode
 from otel_experiments.model.span_summary import SpanSummary
 from otel_experiments.model.stored_page import StoredPage
 from otel_experiments.model.trace import Trace
-from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal, Unsent
+from otel_experiments.model.unsent import Unsent
 from otel_experiments.semconv.events import ML_TELEMETRY_LOSS
 from otel_experiments.store.memory import artifacts as _artifacts
 from otel_experiments.store.memory import attached as _attached

@@ -14,9 +14,13 @@ from dataclasses import dataclass
 from itertools import islice
 from math import ceil
 from operator import le
+from typing import TYPE_CHECKING
 
-from otel_experiments.model.metric import Band, Points
+from otel_experiments.model.metric import Band
 from otel_experiments.store.semantics.summary import extremes
+
+if TYPE_CHECKING:
+    from otel_experiments.model.metric import Points
 
 _EXACT = 2**53
 """Below it every integer is a float64 of its own."""

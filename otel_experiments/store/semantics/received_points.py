@@ -11,11 +11,14 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, repeat
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from otel_experiments.model.metric import PointBlock, Points
+from otel_experiments.model.metric import Points
 from otel_experiments.store.semantics.band import finite_steps
 from otel_experiments.store.semantics.summary import Axis
+
+if TYPE_CHECKING:
+    from otel_experiments.model.metric import PointBlock
 
 Columns: TypeAlias = "tuple[Axis, array[float]]"
 """Points of one series that come together."""

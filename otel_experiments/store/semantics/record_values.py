@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from functools import cmp_to_key, lru_cache
-from typing import TypeVar
+from functools import cmp_to_key
+from typing import TYPE_CHECKING, TypeVar
 
 from otel_experiments.codec.text import clean_text
-from otel_experiments.codec.values import dump_value, load_value
-from otel_experiments.model.log import LogRecord
-from otel_experiments.model.search import AttributeField, Order, RecordField, SearchField, TraceQuery
-from otel_experiments.model.span import Attributes, Span, StatusCode
+from otel_experiments.model.search import AttributeField, RecordField
+from otel_experiments.model.span import StatusCode
 from otel_experiments.model.trace import Trace
 from otel_experiments.store.semantics.search import (
     MISSING,
-    FoundValue,
-    Lookup,
     Missing,
     Several,
     check,
-    comparable,
-    kind_of,
     matches,
     no_field,
     sort_key,
     text_value,
 )
+
+if TYPE_CHECKING:
+    from otel_experiments.model.log import LogRecord
+    from otel_experiments.model.search import Order, SearchField, TraceQuery
+    from otel_experiments.model.span import Attributes, Span
+    from otel_experiments.store.semantics.search import FoundValue, Lookup
 
 _Item = TypeVar("_Item")
 
@@ -148,28 +148,6 @@ def attribute_value(attributes: Attributes, key: str) -> FoundValue | Missing:
     return Several(())
 
 
-def json_attribute(attributes_json: bytes, key: str, kind: str) -> str | float | None:
-    """Return a stored attribute where it is of this kind, else None. SQLite calls it as `ox_attribute`.
-
-    Kinds are those of `kind_of`, `nan`, and `any` for one that is there. Lists come as JSON.
-    """
-    attributes = _loaded(attributes_json)
-    if attributes is None or key not in attributes:
-        return None
-    found = attributes[key]
-    if kind == "any":
-        return 1
-    is_nan = isinstance(found, float) and found != found  # noqa: PLR0124 - NaN alone differs from itself
-    of_kind = "nan" if is_nan else kind_of(found)
-    if of_kind != kind or (kind == "list" and not isinstance(found, list)):
-        return None
-    if isinstance(found, bool) or found is None or is_nan:
-        return int(bool(found)) if isinstance(found, bool) else 1
-    if isinstance(found, int | float):
-        return comparable(found)
-    return clean_text(found) if isinstance(found, str) else dump_value(found)
-
-
 def ordered(
     items: Iterable[_Item], orders: Sequence[Order], values: Callable[[_Item], Lookup]
 ) -> list[_Item]:
@@ -189,13 +167,3 @@ def ordered(
 
 def _there(found: FoundValue | None) -> FoundValue | Missing:
     return MISSING if found is None or found == "" else found
-
-
-@lru_cache(maxsize=64)
-def _loaded(attributes_json: bytes) -> dict[str, object] | None:
-    """Return stored attributes; the same ones are asked for several times in one statement."""
-    try:
-        found: object = load_value(attributes_json.decode())
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None  # reading the row itself warns
-    return found if isinstance(found, dict) else None

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from otel_experiments.model.search import FactField, FactName, SearchField
+from otel_experiments.model.search import FactField
 from otel_experiments.semconv import attributes
+
+if TYPE_CHECKING:
+    from otel_experiments.model.search import FactName, SearchField
 
 FACT_ATTRIBUTES: Final[Mapping[FactName, str]] = {
     "git.commit": attributes.VCS_REF_HEAD_REVISION,

@@ -17,33 +17,38 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import load_value
 from otel_experiments.errors import QueryError
-from otel_experiments.model.metric import Summary
-from otel_experiments.model.run import ParamValue, Run
+from otel_experiments.model.run import ParamValue
 from otel_experiments.model.search import (
     And,
     Arithmetic,
-    ArithmeticOperator,
     Calculated,
     Comparison,
     Exists,
-    Expression,
     FactField,
     IsNan,
-    Literal_,
-    MetricStat,
     Not,
-    Operand,
     Or,
     RunField,
-    RunFieldName,
     SearchField,
 )
 from otel_experiments.store.semantics.run_facts import is_version, version_key
+
+if TYPE_CHECKING:
+    from otel_experiments.model.metric import Summary
+    from otel_experiments.model.run import Run
+    from otel_experiments.model.search import (
+        ArithmeticOperator,
+        Expression,
+        Literal_,
+        MetricStat,
+        Operand,
+        RunFieldName,
+    )
 
 
 @dataclass(frozen=True, slots=True)

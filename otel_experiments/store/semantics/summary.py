@@ -10,8 +10,12 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
-from otel_experiments.model.metric import Direction, Summary
+from otel_experiments.model.metric import Summary
+
+if TYPE_CHECKING:
+    from otel_experiments.model.metric import Direction
 
 NAN = math.nan
 

@@ -16,13 +16,13 @@ from otel_experiments.model.run import is_run_id
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.sqlite.bundle_format import (
     FORMAT_VERSION,
-    GET_IT_AGAIN,
     MANIFEST_DIGEST,
     TABLES,
     connect,
     manifest_digest,
     rows_digest,
 )
+from otel_experiments.store.sqlite.bundle_header import GET_IT_AGAIN
 from otel_experiments.store.sqlite.schema import MIGRATIONS
 
 _NOT_READABLE: Final = (sqlite3.DatabaseError, ValueError, TypeError, KeyError)

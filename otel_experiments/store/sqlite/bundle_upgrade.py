@@ -12,7 +12,8 @@ from typing import Final
 from otel_experiments.errors import StoreDamagedError, StoreError, StoreFullError, StorePathError
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.temporary import TemporaryFolder
-from otel_experiments.store.sqlite.bundle_format import GET_IT_AGAIN, bundle_uri
+from otel_experiments.store.sqlite.bundle_format import bundle_uri
+from otel_experiments.store.sqlite.bundle_header import GET_IT_AGAIN
 from otel_experiments.store.sqlite.database import Database
 from otel_experiments.store.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from otel_experiments.store.sqlite.store import SqliteStore

@@ -17,13 +17,13 @@ from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.bundle import BundleManifest, LeftOut
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.sqlite.bundle_format import (
-    BUNDLE_APPLICATION_ID,
     CHUNK_BYTES,
     FORMAT_VERSION,
     TABLES,
     rows_digest,
     seal_manifest,
 )
+from otel_experiments.store.sqlite.bundle_header import BUNDLE_APPLICATION_ID
 from otel_experiments.store.sqlite.bundle_part import end_part, make_part
 from otel_experiments.store.sqlite.schema import MIGRATIONS, SCHEMA_VERSION
 from otel_experiments.store.sqlite.write_batch import BatchWriter

@@ -28,7 +28,7 @@ from otel_experiments.process import held_files
 from otel_experiments.process.paths import is_there
 from otel_experiments.store.filesystem import file_id, file_is_gone
 from otel_experiments.store.sqlite.application import read_owner
-from otel_experiments.store.sqlite.bundle_format import BUNDLE_APPLICATION_ID
+from otel_experiments.store.sqlite.bundle_header import BUNDLE_APPLICATION_ID
 from otel_experiments.store.sqlite.fork import close_inherited, survive_forks
 from otel_experiments.store.sqlite.functions import register
 from otel_experiments.store.sqlite.place import check_path, nothing_there

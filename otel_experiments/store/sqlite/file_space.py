@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from otel_experiments.store.sqlite.database import Database
+from typing import TYPE_CHECKING
+
 from otel_experiments.store.sqlite.reading import read
+
+if TYPE_CHECKING:
+    from otel_experiments.store.sqlite.database import Database
 
 
 class FileSpace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from otel_experiments.store.semantics.record_values import json_attribute
+from otel_experiments.store.semantics.attributes_json import json_attribute
 from otel_experiments.store.semantics.run_facts import version_key
 from otel_experiments.store.semantics.search import (
     json_attribute_is,

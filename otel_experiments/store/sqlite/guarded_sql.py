@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from otel_experiments.errors import QueryError
-from otel_experiments.store.protocol import Row
 from otel_experiments.store.sqlite.reading import is_not_utf8
+
+if TYPE_CHECKING:
+    from otel_experiments.store.protocol import Row
 
 _ALLOWED: Final = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}

@@ -16,8 +16,8 @@ from typing import Final
 
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import PointBlock, SeriesKey
+from otel_experiments.model.signal import Signal
 from otel_experiments.model.stored_page import StoredPage
-from otel_experiments.model.unsent import Signal
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.semantics.pages import boundaries, slices
 from otel_experiments.store.sqlite import read_telemetry as _read_telemetry

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from otel_experiments.errors import (
     NotAStoreError,
     StoreDamagedError,
-    StoreError,
     StoreIncompleteError,
     StoreNotFoundError,
     StorePathError,
@@ -18,13 +17,16 @@ from otel_experiments.errors import (
 from otel_experiments.model.store_location import BUNDLE_SUFFIX, SQLITE_START
 from otel_experiments.process.file_mode import create_file, file_mode_of
 from otel_experiments.process.interruption import Swallowing, is_interruption
-from otel_experiments.store.sqlite.bundle_format import (
+from otel_experiments.store.sqlite.bundle_header import (
     GET_IT_AGAIN,
     HEADER_BYTES,
     expected_size_bytes,
     is_bundle_header,
     is_in_use_here,
 )
+
+if TYPE_CHECKING:
+    from otel_experiments.errors import StoreError
 
 _MOST_PATH_BYTES: Final = 504
 """SQLite takes 512, the ending of its rollback journal among them."""

@@ -7,12 +7,11 @@ import math
 import sqlite3
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from otel_experiments.model.metric import Band, Points, Series, SeriesKey, Summary
+from otel_experiments.model.metric import Points, Series, SeriesKey, Summary
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.semantics.band import BandBuilder, Stretch
-from otel_experiments.store.semantics.received_points import StepRange
 from otel_experiments.store.sqlite.chunk import decode_floats, decode_times
 from otel_experiments.store.sqlite.unreadable import (
     ABOUT_CONTENT,
@@ -21,6 +20,10 @@ from otel_experiments.store.sqlite.unreadable import (
     sql_literal,
     tell,
 )
+
+if TYPE_CHECKING:
+    from otel_experiments.model.metric import Band
+    from otel_experiments.store.semantics.received_points import StepRange
 
 SUMMARY_COLUMNS: Final = (
     "count, nan_count, finite_count, finite_sum, first_step, last, last_step, last_time_ns, minimum, "

@@ -1,23 +1,19 @@
-"""Reading runs, experiments, params and tags from SQLite."""
+"""Reading runs and experiments from SQLite."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from otel_experiments.codec.values import load_value
-from otel_experiments.model.batch import MetricDefinition, ParamSet, SummarySet
-from otel_experiments.model.run import Experiment, ParamValue, Run
-from otel_experiments.model.search import RunQuery, Visibility
+from otel_experiments.model.run import Experiment
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.store.semantics.run import StoredRun
 from otel_experiments.store.semantics.search import check
-from otel_experiments.store.sqlite.run_columns import RUN_COLUMNS, mended, run_of
+from otel_experiments.store.sqlite.run_columns import RUN_COLUMNS, run_of
 from otel_experiments.store.sqlite.run_places import RunPlaces
 from otel_experiments.store.sqlite.schema import LARGEST_INTEGER
-from otel_experiments.store.sqlite.search import Bound, Statement
+from otel_experiments.store.sqlite.search import Statement
 from otel_experiments.store.sqlite.unreadable import (
     ABOUT_CONTENT,
     check_numbers,
@@ -25,8 +21,12 @@ from otel_experiments.store.sqlite.unreadable import (
     damaged,
     readable,
     sql_literal,
-    tell,
 )
+
+if TYPE_CHECKING:
+    from otel_experiments.model.run import Run
+    from otel_experiments.model.search import RunQuery, Visibility
+    from otel_experiments.store.sqlite.search import Bound
 
 # Index: unique (run_id) of purged_runs.
 _PRESENT: Final = "runs.run_id not in (select run_id from purged_runs where not is_back)"
@@ -53,28 +53,6 @@ _RESOLVE: Final = f"""
       select run_id, created_ns from runs where name = ?3 and {_PRESENT}
     ) order by created_ns desc, run_id limit ?4
 """
-# Index: the primary key of params, one stretch a run.
-_PARAMS: Final = """
-    select run_id, key, value_json from params
-    where run_id in (select value from json_each(?)) order by run_id, key
-"""
-# Indexes: the primary keys, one stretch a run.
-_PARAMS_OF_RUN: Final = "select key, value_json, time_ns from params where run_id = ?"
-_FORMER_PARAMS: Final = "select key, value_json, time_ns from param_history where run_id = ?"
-_SUMMARIES: Final = "select key, value_json, time_ns from summaries where run_id = ? order by key"
-_DEFINITIONS: Final = """
-    select pattern, direction, step_metric, summary, is_hidden from metric_definitions
-    where run_id = ? order by pattern
-"""
-HIDDEN: Final[dict[object, bool | None]] = {1: True, -1: False, 0: None}
-"""What the numbers of `is_hidden` say; 0, which rows of older stores have, says nothing."""
-
-# Index: the primary key of tags, one stretch a run.
-_TAGS: Final = """
-    select run_id, key, value from tags
-    where run_id in (select value from json_each(?)) and value is not null order by run_id, key
-"""
-
 
 _VISIBLE: Final[dict[Visibility, str]] = {
     "listed": "runs.removed_ns is null and runs.archived_ns is null",
@@ -86,21 +64,6 @@ _VISIBLE: Final[dict[Visibility, str]] = {
     "present": _PRESENT,
     "all": "1",
 }
-
-
-def stored_run_of(row: Sequence[object]) -> StoredRun:
-    """Return the run of a row of RUN_COLUMNS, state_ns, record_ns; what cannot be read of it is mended.
-
-    Who writes has news of the run, and a row that somebody else spoilt is no reason to lose them.
-    """
-    state_ns, record_ns = (number if isinstance(number, int) else -1 for number in row[-2:])
-    try:
-        run = run_of(row[:-2])
-    except ABOUT_CONTENT as error:
-        if is_interruption(error):
-            raise
-        run = run_of(mended(row[:-2]))
-    return StoredRun(run, state_ns, record_ns)
 
 
 def find_run_ids(
@@ -203,80 +166,6 @@ def experiments(connection: sqlite3.Connection) -> list[Experiment]:
     return readable(
         connection, rows, make, table="experiments", key=lambda row: f"name = {sql_literal(row[0])}"
     )
-
-
-def params(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
-    """Return the params of each run, by key."""
-    found: dict[str, dict[str, ParamValue]] = {run_id: {} for run_id in run_ids}
-    for run_id, key, value_json in connection.execute(_PARAMS, (json.dumps(list(found)),)).fetchall():
-        try:
-            check_texts(key)
-            found[run_id][key] = load_value(value_json)
-        except ABOUT_CONTENT as error:
-            if is_interruption(error):
-                raise
-            tell(connection, "params", f"run_id = {run_id!r} and key = {sql_literal(key)}", error)
-    return found
-
-
-def param_sets(connection: sqlite3.Connection, run_id: str) -> list[ParamSet]:
-    """Return every value that the run's params were given, by key and time."""
-    found = _values_of(connection, _PARAMS_OF_RUN, run_id, "params", ParamSet)
-    found += _values_of(connection, _FORMER_PARAMS, run_id, "param_history", ParamSet)
-    return sorted(found, key=lambda one: (one.key, one.time_ns))
-
-
-def summary_sets(connection: sqlite3.Connection, run_id: str) -> list[SummarySet]:
-    """Return what the program set in the summary of the run, by key."""
-    return _values_of(connection, _SUMMARIES, run_id, "summaries", SummarySet)
-
-
-_Set = TypeVar("_Set", ParamSet, SummarySet)
-
-
-def _values_of(
-    connection: sqlite3.Connection, sql: str, run_id: str, table: str, kind: type[_Set]
-) -> list[_Set]:
-    def make(row: tuple[object, ...]) -> _Set:
-        key, value, time_ns = row
-        check_texts(key)
-        check_numbers(time_ns)
-        return kind(run_id, key, load_value(value), time_ns)  # type: ignore[arg-type] # checked
-
-    def place(row: tuple[object, ...]) -> str:
-        return f"run_id = {sql_literal(run_id)} and key = {sql_literal(row[0])}"
-
-    rows = connection.execute(sql, (run_id,)).fetchall()
-    return readable(connection, rows, make, table=table, key=place)  # type: ignore[arg-type] # rows are tuples
-
-
-def metric_definitions(connection: sqlite3.Connection, run_id: str) -> list[MetricDefinition]:
-    """Return how the run's metrics are to be read, by pattern."""
-
-    def make(row: tuple[object, ...]) -> MetricDefinition:
-        pattern, direction, step_metric, summary, is_hidden = row
-        check_texts(pattern, direction or "", step_metric, summary)
-        return MetricDefinition(run_id, pattern, direction, step_metric, summary, HIDDEN.get(is_hidden))  # type: ignore[arg-type] # checked
-
-    def place(row: tuple[object, ...]) -> str:
-        return f"run_id = {sql_literal(run_id)} and pattern = {sql_literal(row[0])}"
-
-    rows = connection.execute(_DEFINITIONS, (run_id,)).fetchall()
-    return readable(connection, rows, make, table="metric_definitions", key=place)  # type: ignore[arg-type] # as above
-
-
-def tags(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return the tags of each run, by key."""
-    found: dict[str, dict[str, str]] = {run_id: {} for run_id in run_ids}
-    for run_id, key, value in connection.execute(_TAGS, (json.dumps(list(found)),)).fetchall():
-        try:
-            check_texts(key, value)
-            found[run_id][key] = value
-        except ABOUT_CONTENT as error:
-            if is_interruption(error):
-                raise
-            tell(connection, "tags", f"run_id = {run_id!r} and key = {sql_literal(key)}", error)
-    return found
 
 
 def _condition(statement: Statement, query: RunQuery) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.store.sqlite.database import Database
+
+if TYPE_CHECKING:
+    from otel_experiments.store.sqlite.database import Database
 
 _NOT_UTF8: Final = "Could not decode to UTF-8"
 _Asked = ParamSpec("_Asked")

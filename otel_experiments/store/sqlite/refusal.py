@@ -6,10 +6,13 @@ import errno
 import os
 import threading
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from otel_experiments.journal.limits import Reason, reason_of
+from otel_experiments.journal.limits import reason_of
 from otel_experiments.process.interruption import is_interruption
+
+if TYPE_CHECKING:
+    from otel_experiments.journal.limits import Reason
 
 _PROBE_BYTES: Final = 64 << 10
 

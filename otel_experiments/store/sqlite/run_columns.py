@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from operator import itemgetter
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import load_attributes
 from otel_experiments.model.run import EDITED_FIELDS, Owner, Run, RunState
-from otel_experiments.store.semantics.run import StoredRun
 from otel_experiments.store.sqlite.unreadable import check_numbers, check_texts
+
+if TYPE_CHECKING:
+    from otel_experiments.store.semantics.run import StoredRun
 
 
 @dataclass(frozen=True, slots=True)

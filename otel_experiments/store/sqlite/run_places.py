@@ -8,22 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from otel_experiments.model.artifact import LATEST
 from otel_experiments.model.search import (
     ArtifactField,
     AttributeField,
     EventCountField,
     FactField,
-    FactName,
     LogTextField,
     MetricField,
-    MetricStat,
     ParamField,
     RecordField,
     RunField,
-    SearchField,
     SpanStatField,
     SummaryField,
     TagField,
@@ -32,8 +28,12 @@ from otel_experiments.semconv.attributes import PROCESS_COMMAND_ARGS
 from otel_experiments.store.semantics.run_facts import FACT_ATTRIBUTES, is_version
 from otel_experiments.store.semantics.search import no_field
 from otel_experiments.store.sqlite.run_columns import COLUMNS
-from otel_experiments.store.sqlite.search import TRUE, Binder, Place
+from otel_experiments.store.sqlite.search import TRUE, Place
 from otel_experiments.store.sqlite.trace_places import place_inside, sorted_inside
+
+if TYPE_CHECKING:
+    from otel_experiments.model.search import FactName, MetricStat, SearchField
+    from otel_experiments.store.sqlite.search import Binder
 
 _DURATION: Final = "max(0, coalesce(ended_ns, paused_ns, heartbeat_ns) - started_ns - paused_total_ns) / 1e9"
 _TEXT_COLUMNS: Final = {
@@ -205,6 +205,8 @@ def _fact(name: FactName) -> str:
 
 
 def _artifact(wanted: ArtifactField, binder: Binder) -> Place:
+    from otel_experiments.model.artifact import LATEST  # noqa: PLC0415 - few ask for artifacts
+
     rows = _newest_artifacts(wanted, binder)
     within = _within(rows)
 

@@ -10,26 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import dump_value
-from otel_experiments.model.search import (
-    And,
-    Arithmetic,
-    Calculated,
-    Comparison,
-    Exists,
-    Expression,
-    IsNan,
-    Not,
-    Operand,
-    Or,
-    Order,
-    SearchField,
-    SearchValue,
-)
+from otel_experiments.model.search import And, Arithmetic, Calculated, Comparison, Exists, IsNan, Not, Or
 from otel_experiments.store.semantics.search import comparable, kind_of
+
+if TYPE_CHECKING:
+    from otel_experiments.model.search import Expression, Operand, Order, SearchField, SearchValue
 
 FALSE: Final = "0"
 TRUE: Final = "1"

@@ -12,36 +12,36 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from otel_experiments.model.unsent import LEAST_NS, NOTHING_NS, Signal
-from otel_experiments.store.protocol import Row
-from otel_experiments.store.sqlite import read_point as _read_point
+from otel_experiments.model.signal import LEAST_NS, NOTHING_NS
 from otel_experiments.store.sqlite import read_run as _read_run
 from otel_experiments.store.sqlite.database import Database
 from otel_experiments.store.sqlite.file_space import FileSpace
-from otel_experiments.store.sqlite.guarded_sql import run_guarded
 from otel_experiments.store.sqlite.reading import read
+from otel_experiments.store.sqlite.run_values import RunValues
 from otel_experiments.store.sqlite.settled import UNSETTLED, has_log, mark, segment_offset
 
 if TYPE_CHECKING:
     from otel_experiments.model.artifact import ArtifactQuery, ArtifactUsed, StoredArtifact
     from otel_experiments.model.attachment import TelemetryGroup, TelemetryQuery
-    from otel_experiments.model.batch import MetricDefinition, ParamSet, SummarySet, WriteBatch
+    from otel_experiments.model.batch import WriteBatch
     from otel_experiments.model.edit import RunContents, RunEdit
     from otel_experiments.model.instrument import InstrumentPoint
     from otel_experiments.model.log import LogRecord
     from otel_experiments.model.loss import Loss
     from otel_experiments.model.metric import Band, Points, Series, SeriesKey
-    from otel_experiments.model.run import Experiment, ParamValue, Run
+    from otel_experiments.model.run import Experiment, Run
     from otel_experiments.model.search import RunQuery, SpanQuery, TraceQuery
+    from otel_experiments.model.signal import Signal
     from otel_experiments.model.span import Span
     from otel_experiments.model.span_summary import SpanSummary
     from otel_experiments.model.stored_page import StoredPage
     from otel_experiments.model.trace import Trace
     from otel_experiments.model.unsent import Unsent
+    from otel_experiments.store.protocol import Row
     from otel_experiments.store.sqlite.write_batch import BatchWriter
 
 
-class SqliteStore(FileSpace):
+class SqliteStore(FileSpace, RunValues):
     """A `Store` over SQLite. `path` None keeps the database in memory.
 
     Raises:
@@ -143,26 +143,6 @@ class SqliteStore(FileSpace):
         """Return the ids of runs whose id starts with the text or whose name is the text, newest first."""
         return read(self._database, _read_run.resolve_run_ids, prefix_or_name, limit)
 
-    def params(self, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
-        """Return the flat params (dotted keys) of each run; runs without any map to an empty dict."""
-        return read(self._database, _read_run.params, run_ids)
-
-    def param_sets(self, run_id: str) -> list[ParamSet]:
-        """Return every value that the run's params were given, by key and time."""
-        return read(self._database, _read_run.param_sets, run_id)
-
-    def summary_sets(self, run_id: str) -> list[SummarySet]:
-        """Return what the program set in the summary of the run itself, by key."""
-        return read(self._database, _read_run.summary_sets, run_id)
-
-    def metric_definitions(self, run_id: str) -> list[MetricDefinition]:
-        """Return how the run's metrics are to be read, by pattern."""
-        return read(self._database, _read_run.metric_definitions, run_id)
-
-    def tags(self, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
-        """Return the tags of each run."""
-        return read(self._database, _read_run.tags, run_ids)
-
     def edits(self, run_ids: Sequence[str]) -> dict[str, list[RunEdit]]:
         """Return the latest edit of each field of each run."""
         from otel_experiments.store.sqlite import edits as _edits  # noqa: PLC0415 - few need it
@@ -183,14 +163,20 @@ class SqliteStore(FileSpace):
 
     def series(self, run_ids: Sequence[str], *, name: str | None = None) -> dict[str, list[Series]]:
         """Return the series of each run with their summaries, by (name, phase, rank)."""
+        from otel_experiments.store.sqlite import read_point as _read_point  # noqa: PLC0415 - as above
+
         return read(self._database, _read_point.series, run_ids, name)
 
     def points(self, run_id: str, key: SeriesKey) -> Points:
         """Return the whole history of a series in recording order; empty when there is none."""
+        from otel_experiments.store.sqlite import read_point as _read_point  # noqa: PLC0415 - as above
+
         return read(self._database, _read_point.points, run_id, key)
 
     def band(self, run_id: str, key: SeriesKey, *, buckets: int) -> Band:
         """Return the series thinned to at most `buckets` buckets of the step axis."""
+        from otel_experiments.store.sqlite import read_point as _read_point  # noqa: PLC0415 - as above
+
         return read(self._database, _read_point.band, run_id, key, buckets)
 
     def spans(self, query: SpanQuery) -> list[Span]:
@@ -295,6 +281,8 @@ class SqliteStore(FileSpace):
         Raises:
             QueryError: the statement is wrong or writes.
         """
+        from otel_experiments.store.sqlite.guarded_sql import run_guarded  # noqa: PLC0415 - few need it
+
         return read(self._database, run_guarded, statement, parameters)
 
     def copied_to_memory(self) -> SqliteStore:

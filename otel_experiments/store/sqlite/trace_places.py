@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from otel_experiments.model.search import EventCountField, LogTextField, SpanStat, SpanStatField
-from otel_experiments.store.sqlite.search import Binder, Place
+from otel_experiments.model.search import EventCountField, LogTextField, SpanStatField
+from otel_experiments.store.sqlite.search import Place
+
+if TYPE_CHECKING:
+    from otel_experiments.model.search import SpanStat
+    from otel_experiments.store.sqlite.search import Binder
 
 _STATS: Final[dict[SpanStat, str]] = {
     "count": "count",

@@ -17,7 +17,7 @@ from otel_experiments.errors import (
 )
 from otel_experiments.journal.limits import reason_of
 from otel_experiments.process.interruption import is_interruption
-from otel_experiments.store.sqlite.bundle_format import GET_IT_AGAIN
+from otel_experiments.store.sqlite.bundle_header import GET_IT_AGAIN
 from otel_experiments.store.sqlite.place import not_writable
 from otel_experiments.store.sqlite.refusal import find_reason
 

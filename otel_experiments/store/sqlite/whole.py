@@ -23,8 +23,8 @@ from otel_experiments.store.semantics.news import news_of
 from otel_experiments.store.semantics.pages import WHOLE_ITEMS, WHOLE_POINTS
 from otel_experiments.store.semantics.run import StoredRun
 from otel_experiments.store.sqlite import read_artifacts as _read_artifacts
-from otel_experiments.store.sqlite import read_run as _read_run
 from otel_experiments.store.sqlite import read_telemetry as _read_telemetry
+from otel_experiments.store.sqlite import read_values as _read_values
 from otel_experiments.store.sqlite.chunk import decode_floats, decode_times
 from otel_experiments.store.sqlite.database import Database
 from otel_experiments.store.sqlite.edits import edits
@@ -206,9 +206,9 @@ def _run_itself(connection: sqlite3.Connection, run_id: str) -> WriteBatch:
     def ask(sql: str) -> list[tuple[object, ...]]:
         return connection.execute(sql, (run_id,)).fetchall()
 
-    batch.params += _read_run.param_sets(connection, run_id)
-    batch.summaries += _read_run.summary_sets(connection, run_id)
+    batch.params += _read_values.param_sets(connection, run_id)
+    batch.summaries += _read_values.summary_sets(connection, run_id)
     batch.tags += readable(connection, ask(_TAGS), tag, table="tags", key=place)  # type: ignore[arg-type] # rows are tuples
-    batch.metric_definitions += _read_run.metric_definitions(connection, run_id)
+    batch.metric_definitions += _read_values.metric_definitions(connection, run_id)
     batch.edits += edits(connection, [run_id])[run_id]
     return batch

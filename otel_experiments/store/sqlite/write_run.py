@@ -21,6 +21,7 @@ from otel_experiments.model.batch import (
 from otel_experiments.model.metric import Direction
 from otel_experiments.model.run import ParamValue, Run
 from otel_experiments.model.span import Resource
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.semantics.run import (
     StoredRun,
     apply_change,
@@ -31,8 +32,9 @@ from otel_experiments.store.semantics.run import (
 )
 from otel_experiments.store.semantics.search import comparable
 from otel_experiments.store.semantics.summary import direction_of
-from otel_experiments.store.sqlite.read_run import HIDDEN, stored_run_of
-from otel_experiments.store.sqlite.run_columns import RUN_COLUMNS, STORED, UPSERT_RUN, row_of
+from otel_experiments.store.sqlite.read_values import HIDDEN
+from otel_experiments.store.sqlite.run_columns import RUN_COLUMNS, STORED, UPSERT_RUN, mended, row_of, run_of
+from otel_experiments.store.sqlite.unreadable import ABOUT_CONTENT
 from otel_experiments.store.sqlite.write_origin import OriginWriter
 
 _SELECT_RUN: Final = f"select {RUN_COLUMNS}, {', '.join(STORED)} from runs left join resources using (resource_id) where run_id = ?"
@@ -222,7 +224,7 @@ class RunWriter:
 
     def _load(self, connection: sqlite3.Connection, run_id: str) -> StoredRun | None:
         row = connection.execute(_SELECT_RUN, (run_id,)).fetchone()
-        return None if row is None else stored_run_of(row)
+        return None if row is None else _stored_run_of(row)
 
     def _save(self, connection: sqlite3.Connection, stored: StoredRun) -> None:
         run = stored.run
@@ -232,6 +234,21 @@ class RunWriter:
         if run.resource:
             resource_id, _ = self._origins.resource(connection, Resource(run.resource))  # type: ignore[arg-type]
         connection.execute(UPSERT_RUN, row_of(stored, resource_id))
+
+
+def _stored_run_of(row: Sequence[object]) -> StoredRun:
+    """Return the run of a row of RUN_COLUMNS, state_ns, record_ns; what cannot be read of it is mended.
+
+    Who writes has news of the run, and a row that somebody else spoilt is no reason to lose them.
+    """
+    state_ns, record_ns = (number if isinstance(number, int) else -1 for number in row[-2:])
+    try:
+        run = run_of(row[:-2])
+    except ABOUT_CONTENT as error:
+        if is_interruption(error):
+            raise
+        run = run_of(mended(row[:-2]))
+    return StoredRun(run, state_ns, record_ns)
 
 
 def definitions_of(connection: sqlite3.Connection, run_id: str) -> list[tuple[str, Direction | None]]:

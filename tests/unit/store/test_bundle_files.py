@@ -31,12 +31,8 @@ from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.semconv import SCHEMA_URL
 from otel_experiments.store import open_store
-from otel_experiments.store.sqlite.bundle_format import (
-    BUNDLE_APPLICATION_ID,
-    TABLES,
-    rows_digest,
-    seal_manifest,
-)
+from otel_experiments.store.sqlite.bundle_format import TABLES, rows_digest, seal_manifest
+from otel_experiments.store.sqlite.bundle_header import BUNDLE_APPLICATION_ID
 from otel_experiments.store.sqlite.bundle_write import writing_bundle
 
 DATA = Path(__file__).parents[2] / "data"

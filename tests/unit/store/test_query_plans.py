@@ -28,6 +28,7 @@ from otel_experiments.store.sqlite import read_loss as _read_loss
 from otel_experiments.store.sqlite import read_point as _read_point
 from otel_experiments.store.sqlite import read_run as _read_run
 from otel_experiments.store.sqlite import read_telemetry as _read_telemetry
+from otel_experiments.store.sqlite import read_values as _read_values
 from otel_experiments.store.sqlite import unsent as _unsent
 from otel_experiments.store.sqlite import write_artifacts as _write_artifacts
 from otel_experiments.store.sqlite import write_axis as _write_axis
@@ -150,8 +151,8 @@ def test_artifacts_are_found_by_index(store, query, index):
         (_read_artifacts._ALIASES, (RUN,), ["artifact_aliases_by_run (run_id=?)", "artifacts_by_run (run_id=? AND role=?)", "set_here USING PRIMARY KEY (experiment=? AND name=?)"]),
         (_write_artifacts._KNOWN, ("x",), ["(hash=?)"]),
         (_write_artifacts._LARGEST, ("e", "n"), ["artifact_versions USING PRIMARY KEY (experiment=? AND name=?)"]),
-        (_read_run._PARAMS, ("[]",), ["SEARCH params USING PRIMARY KEY (run_id=?)"]),
-        (_read_run._TAGS, ("[]",), ["SEARCH tags USING PRIMARY KEY (run_id=?)"]),
+        (_read_values._PARAMS, ("[]",), ["SEARCH params USING PRIMARY KEY (run_id=?)"]),
+        (_read_values._TAGS, ("[]",), ["SEARCH tags USING PRIMARY KEY (run_id=?)"]),
         (_read_run._RESOLVE, ("a", "b", "c", 1), ["(run_id>? AND run_id<?)", "runs_by_name (name=?)"]),
         (_read_run._EXPERIMENTS, (), ["COVERING INDEX runs_by_experiment (experiment=?)"]),
         (_read_point._SERIES, ("[]", None), ["SEARCH series USING INDEX sqlite_autoindex_series_1 (run_id=?"]),

@@ -16,7 +16,8 @@ from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.edit import RunEdit, RunPurge
 from otel_experiments.model.run import Owner
 from otel_experiments.model.search import SpanQuery
-from otel_experiments.model.unsent import SIGNALS, Unsent
+from otel_experiments.model.signal import SIGNALS
+from otel_experiments.model.unsent import Unsent
 from otel_experiments.store import open_store
 
 TABLES = (

@@ -17,8 +17,9 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Owner
 from otel_experiments.model.search import RunQuery
+from otel_experiments.model.signal import NOTHING_NS, SIGNALS
 from otel_experiments.model.span import Event, Resource, Span
-from otel_experiments.model.unsent import NOTHING_NS, SIGNALS, Unsent
+from otel_experiments.model.unsent import Unsent
 from otel_experiments.store import open_store
 from otel_experiments.store.semantics import pages as page_sizes
 
