@@ -26,6 +26,7 @@ from otel_experiments.process.file_mode import file_mode_of
 from otel_experiments.process.fork import need_in_children
 from otel_experiments.process.paths import is_folder, is_there
 from otel_experiments.process.signals_wait import SignalsWait
+from otel_experiments.record.base.claims import Claims
 from otel_experiments.record.base.current import active_runs, silent_runs
 from otel_experiments.record.base.offered_run import take_offered
 from otel_experiments.record.base.other_trackers import start_words
@@ -182,10 +183,11 @@ class Recorder:
             step_axis=step_axis,
         )  # fmt: skip
         rank = self._parts.rank_of(given, ranks)
-        before, given, run_id = self._parts.relations(rank).relate(
-            given, parent=parent, resume=resume, key=key, rewind_to=rewind_to, fork_from=fork_from
-        )
-        made = self._parts.begin_run(before, given, rank=rank, run_id=run_id)
+        with self._parts.relations(rank) as relations:
+            before, given, run_id = relations.relate(
+                given, parent=parent, resume=resume, key=key, rewind_to=rewind_to, fork_from=fork_from
+            )
+            made = self._parts.begin_run(before, given, rank=rank, run_id=run_id)
         return make_current(made) if is_nested and not pending else made
 
     def experiment(
@@ -375,7 +377,9 @@ class RecorderParts:
 
     def relations(self, rank: Rank | None) -> Relations:
         """Return what finds the stored runs that a new one of this rank has to do with."""
-        return Relations(self.current_store, self.settings.experiment, rank, is_on=self.settings.enabled)
+        claims = Claims(self.pipeline.journal.directory, self.settings)
+        is_on = self.settings.enabled
+        return Relations(self.current_store, self.settings.experiment, claims, rank, is_on=is_on)
 
     def finish_runs(self) -> None:
         """Finish the open runs, unless they are those of the parent of this process."""

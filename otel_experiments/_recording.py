@@ -156,21 +156,21 @@ def init(  # noqa: PLR0913 - the shape people know
     )
     parts = parts_of(_configure.recorder())
     rank = parts.rank_of(given, ranks)
-    relations = parts.relations(rank)
     rewind_to: str | None = None
-    if resume_from is not None:
-        if fork_from is not None:
-            raise ConfigurationError(
-                "init() was given resume_from= and fork_from=, and a run cannot be both.\n  Pass one of them."
-            )
-        resume, rewind_to = relations.resumed_from(resume_from, given, resume, id)
-        id = None  # noqa: A001 - as above
-    before, given, run_id = relations.relate(
-        given, parent=None, resume=resume, key=id, rewind_to=rewind_to, fork_from=fork_from, what="id"
-    )
-    if name is None and before is None:
-        given = replace(given, name=id)
-    return make_current(parts.begin_run(before, given, rank=rank, run_id=run_id))
+    with parts.relations(rank) as relations:
+        if resume_from is not None:
+            if fork_from is not None:
+                raise ConfigurationError(
+                    "init() was given resume_from= and fork_from=, and a run cannot be both.\n  Pass one of them."
+                )
+            resume, rewind_to = relations.resumed_from(resume_from, given, resume, id)
+            id = None  # noqa: A001 - as above
+        before, given, run_id = relations.relate(
+            given, parent=None, resume=resume, key=id, rewind_to=rewind_to, fork_from=fork_from, what="id"
+        )
+        if name is None and before is None:
+            given = replace(given, name=id)
+        return make_current(parts.begin_run(before, given, rank=rank, run_id=run_id))
 
 
 class Experiment(NamedTuple):

@@ -14,29 +14,29 @@ import logging
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Literal, cast
+from typing import TYPE_CHECKING, Final, Literal, Self
 
+from otel_experiments._stored_run import before_of, check_parent, definitions_of, reader_over
 from otel_experiments.codec.text import shown
-from otel_experiments.errors import ConfigurationError, RunNotFoundError, RunRemovedError
+from otel_experiments.errors import ConfigurationError, RunInUseError, RunNotFoundError, RunRemovedError
 from otel_experiments.model import run as model
 from otel_experiments.model.past import past_of
 from otel_experiments.model.run import RunState, is_run_id
 from otel_experiments.model.search import Comparison, RunField
 from otel_experiments.process.notice import tell
 from otel_experiments.record.base import other_trackers as other
+from otel_experiments.record.base.claims import Claims, Holder
 from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.propagation import Membership, read_membership
 from otel_experiments.record.base.ranks import Rank
 from otel_experiments.record.run.run import Run
 from otel_experiments.record.run.spec import ForkSource, ParentRun, RunSpec
 from otel_experiments.record.run.start import Before
-from otel_experiments.semconv.events import ML_RUN_TAGS
 
 if TYPE_CHECKING:
-    from otel_experiments.model.batch import MetricDefinition
-    from otel_experiments.query import Reader, RunView
+    from otel_experiments.query import RunView
     from otel_experiments.store import Store
 
 _AT_STEP: Final = re.compile(r"(?s)(?P<run>.+)\?_?step=(?P<step>[^?&]*)")
@@ -51,21 +51,30 @@ class Relations:
 
     `find_store` gives the store as it is now, None where none is kept. `rank` is the place of this process among those
     that record the run: where rank 0 has begun it already, the others mean that run. Where recording is switched off
-    (`is_on` is False) there are none: the same program runs, and its run is a new one.
+    (`is_on` is False) there are none: the same program runs, and its run is a new one. A run that is to start or go on is claimed
+    for this process alone; use it with `with`, so that what was not started is given back.
     """
 
     def __init__(
         self,
         find_store: Callable[[], Store | None],
         default_experiment: str,
+        claims: Claims,
         rank: Rank | None = None,
         *,
         is_on: bool = True,
     ) -> None:
         self._is_on = is_on
+        self._claims = claims
         self._find_store = find_store
         self._default_experiment = default_experiment
         self._rank = rank
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._claims.give_back_unstarted()
 
     def relate(
         self,
@@ -99,7 +108,7 @@ class Relations:
             of = spec.experiment or getattr(spec.parent, "experiment", None)
             before, run_id = self.goes_on_with(resume, key, experiment=of, name=spec.name, what=what)
         if before is not None and isinstance(spec.parent, (Run, ParentRun)):
-            _check_parent(self._find_store(), before.record, spec.parent)
+            check_parent(self._find_store(), before.record, spec.parent)
         if rewind_to is not None:
             spec = _rewound(spec, before, rewind_to)
             if before is not None and spec.rewind_to is not None:
@@ -141,6 +150,7 @@ class Relations:
                 )
             return (self._crashed(experiment, name) if word == "auto" else None), ""
         run_id = other.run_id_of(key, experiment or self._default_experiment, what)
+        self._claim(run_id, str(key))
         before = self._stored(run_id, f"{what}={key!r}")
         if before is not None and word == "never" and not self._is_of_this_job(before.record):
             raise ConfigurationError(
@@ -158,7 +168,29 @@ class Relations:
             RunNotFoundError: there is none.
             AmbiguousRunError: there are several.
         """
-        return self._before(self._reader(wanted, "resumed").only_run(wanted))
+        found = reader_over(self._find_store(), wanted, "resumed").only_run(wanted)
+        self._claim(found.id, found.name)
+        return before_of(self._find_store(), reader_over(self._find_store(), wanted, "resumed").run(found.id))
+
+    def _claim(self, run_id: str, name: str) -> None:
+        """Have a run for this process alone.
+
+        Raises:
+            RunInUseError: another process has it, or is about to start it.
+        """
+        holder = self._holder_of(run_id)
+        if holder is not None:
+            store = self._find_store()
+            known = None if store is None else store.get_run(run_id)
+            name = name if known is None else known.name
+            raise RunInUseError(run_id=run_id, name=name, pid=holder.pid, host=holder.host)
+
+    def _holder_of(self, run_id: str) -> Holder | None:
+        """Claim a run; return who has it, where another process does. One that joins it claims nothing."""
+        joined = membership_here()
+        joins = joined is not None and joined.run_id == run_id
+        is_follower = self._rank is not None and self._rank.number > 0
+        return None if joins or is_follower else self._claims.take(run_id)
 
     def _forked(self, spec: RunSpec, fork_from: object) -> RunSpec:
         """Return what is given of a run with the run and step that it is a fork of: `NAME?step=200`.
@@ -176,12 +208,14 @@ class Relations:
                 '  Pass fork_from="RUN?step=200", with the id or name of a run.'
             )
         wanted = self.id_of(found["run"], spec.experiment)
-        source = self._reader(wanted, "forked").run(wanted)
+        source = reader_over(self._find_store(), wanted, "forked").run(wanted)
         if step is None:
             step = max((one.last_step for one in source.metrics.all(rank="all")), default=-1.0)
         else:
             self._tell_beyond(source.record, step, "The fork at step ")
-        fork = ForkSource(source.record, dict(source.params.flat), step, self._definitions_of(source))
+        fork = ForkSource(
+            source.record, dict(source.params.flat), step, definitions_of(self._find_store(), source.id)
+        )
         return replace(spec, fork=fork)
 
     def _check_fork(self, known: model.Run, spec: RunSpec, fork_from: object) -> None:
@@ -250,20 +284,10 @@ class Relations:
             store = self._find_store() if is_run_id(parent) else None
             if is_run_id(parent) and (store is None or store.get_run(parent) is None):
                 return ParentRun(parent)  # it is recorded elsewhere
-            parent = self._reader(parent, "the parent of a run").run(parent)
+            parent = reader_over(self._find_store(), parent, "the parent of a run").run(parent)
         if isinstance(parent, RunView):
             return ParentRun(parent.id, parent.experiment, parent.group)
         return parent  # which `create_run` refuses
-
-    def _reader(self, wanted: str, what: str) -> Reader:
-        from otel_experiments.query import Reader  # noqa: PLC0415 - only where a stored run is wanted
-
-        store = self._find_store()
-        if store is None:
-            raise ConfigurationError(
-                f"Run {wanted!r} cannot be {what}: this process keeps no store.\n  Configure one: configure(store=PATH)."
-            )
-        return Reader(store)
 
     def _stored(self, run_id: str, key: str) -> Before | None:
         """Return the run with exactly this id; None where there is none. `key` is what the caller named it by.
@@ -280,7 +304,7 @@ class Relations:
         reader = Reader(store)
         if known.removed_ns is not None:
             raise RunRemovedError(run=known.name, run_id=run_id, store=reader.location, key=key)
-        return self._before(reader.run(run_id))
+        return before_of(self._find_store(), reader.run(run_id))
 
     def _crashed(self, experiment: str | None, name: str | None) -> Before | None:
         """Return the newest run of the experiment (and of that name), if it did not end well; None otherwise."""
@@ -292,24 +316,21 @@ class Relations:
             return None
         where = None if name is None else Comparison(RunField("name"), "==", name)
         found = Reader(store).runs(where, experiment=wanted, limit=1)
-        is_meant = bool(found) and (found[0].state in _UNWELL or self._is_of_this_job(found[0].record))
-        return self._before(found[0]) if is_meant else None
+        if not found or not self._is_unwell(found[0]):
+            return None
+        if self._holder_of(found[0].id) is not None:
+            return None  # another process goes on with it
+        again = reader_over(self._find_store(), found[0].id, "resumed").run(found[0].id)
+        return before_of(self._find_store(), again) if self._is_unwell(again) else None
 
-    def _before(self, run: RunView) -> Before:
-        return Before(
-            run.record,
-            dict(run.params.flat),
-            run.duration_s or 0.0,
-            self._definitions_of(run),
-            dict(run.tags),
-            _said_tags(self._find_store(), run.id),
-        )
+    def _is_unwell(self, run: RunView) -> bool:
+        return run.state in _UNWELL or self._is_of_this_job(run.record)
 
     def _tell_beyond(self, run: model.Run, step: float, what: str) -> None:
         """Say that a step at which a run is to go on is after all that it recorded."""
         if self._rank is not None and self._rank.number:
             return
-        views = self._reader(run.run_id, "read").run(run.run_id).metrics.all(rank="all")
+        views = reader_over(self._find_store(), run.run_id, "read").run(run.run_id).metrics.all(rank="all")
         if any(view.last_step >= step for view in views):
             return
         steps = [view.points().steps for view in views]
@@ -322,44 +343,8 @@ class Relations:
                 what, step, run.run_id[:8], shown(run.name), last,
             )  # fmt: skip
 
-    def _definitions_of(self, run: RunView) -> list[MetricDefinition]:
-        store = self._find_store()
-        return [] if store is None else store.metric_definitions(run.id)
-
     def _is_of_this_job(self, known: model.Run) -> bool:
         return self._rank is not None and self._rank.has_begun(known)
-
-
-def _said_tags(store: Store | None, run_id: str) -> dict[str, str | None]:
-    """Return the tags that a run's program has set, the last value of each; edits leave no such event."""
-    said = dict[str, str | None]()
-    if store is not None:
-        for record in store.log_records(run_id=run_id, event_name=ML_RUN_TAGS.name):
-            if isinstance(record.body, Mapping):
-                said |= cast("Mapping[str, str | None]", record.body)
-    return said
-
-
-def _check_parent(store: Store | None, known: model.Run, parent: Run | ParentRun) -> None:
-    """Refuse a parent that is part of the run that goes on.
-
-    Raises:
-        ConfigurationError: each would be part of the other.
-    """
-    first_id = above_id = parent.id if isinstance(parent, Run) else parent.run_id
-    seen = {known.run_id}  # which may have been given as its own parent: it has none then
-    while store is not None and above_id not in seen:
-        seen.add(above_id)
-        above = store.get_run(above_id)
-        if above is None or above.parent_run_id is None:
-            return
-        above_id = above.parent_run_id
-        if above_id == known.run_id:
-            raise ConfigurationError(
-                f"parent={first_id[:8]} cannot be used for run {known.run_id[:8]} ({known.name!r}): that one is itself "
-                "part of this run.\n"
-                "  Pass a run that is not below it, or leave parent= out: the run stays part of what it was part of."
-            )
 
 
 def membership_here() -> Membership | None:

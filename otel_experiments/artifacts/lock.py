@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from otel_experiments.errors import ArtifactsLockedError
+from otel_experiments.process.file_lock import hold, is_held, let_go
 from otel_experiments.process.file_mode import create_file
-from otel_experiments.process.fork import at_fork
 
 if sys.platform != "win32":
     import fcntl
@@ -31,22 +31,6 @@ SWEEP_PATIENCE_S: Final = 10.0
 _POLL_S: Final = 0.005
 Pair = tuple[int, int]
 """The descriptors of a gate and of a lock."""
-_held: Final[set[int]] = set()
-"""Descriptors of locks that this process holds: a forked child closes its copies, which would hold the lock as well."""
-
-
-def _close_in_child() -> None:
-    for descriptor in list(_held):
-        os.close(descriptor)
-    _held.clear()
-
-
-at_fork(after_in_child=_close_in_child)
-
-
-def can_lock() -> bool:
-    """Whether this system has locks that end with their process."""
-    return sys.platform != "win32"
 
 
 class Shared:
@@ -157,29 +141,6 @@ def exclusive(folder: Path, file_mode: int, *, patience_s: float = SWEEP_PATIENC
             _release(gate)
 
 
-def try_lock(descriptor: int) -> bool:
-    """Lock a file for as long as its descriptor is open; False where another process has locked it."""
-    if sys.platform == "win32":
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def hold(descriptor: int) -> None:
-    """Have a forked child close its copy of a descriptor that holds a lock."""
-    _held.add(descriptor)
-
-
-def let_go(descriptor: int) -> None:
-    """Close a descriptor of `hold`; nothing happens in a child, where it is closed."""
-    if descriptor in _held:
-        _held.discard(descriptor)
-        os.close(descriptor)
-
-
 @contextmanager
 def _opened(path: Path, file_mode: int) -> Iterator[int]:
     descriptor = _open(path, file_mode)
@@ -213,5 +174,5 @@ def _take(descriptor: int, kind: int, until: float, folder: Path, patience_s: fl
 
 
 def _release(descriptor: int) -> None:
-    if descriptor in _held:  # not in a child that was forked inside the block
+    if is_held(descriptor):  # not in a child that was forked inside the block
         fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from otel_experiments.artifacts.lock import can_lock, hold, let_go, try_lock
 from otel_experiments.artifacts.protocol import Partial
+from otel_experiments.process.file_lock import can_lock, hold, let_go, try_lock
 from otel_experiments.process.file_mode import create_file, make_directory
 from otel_experiments.process.interruption import Swallowing
 

@@ -14,6 +14,7 @@ from otel_experiments.codec.text import text_of
 from otel_experiments.errors import IllegalTransitionError
 from otel_experiments.model.batch import RunStateChange
 from otel_experiments.model.run import RunState, check_transition
+from otel_experiments.record.base import claims
 from otel_experiments.record.base.current import active_runs, ended_inside, silent_runs
 from otel_experiments.record.base.gate import FINISHED, PAUSED
 from otel_experiments.record.base.other_trackers import end_of, tell_unknown
@@ -180,6 +181,7 @@ class RunLife:
         begun_s = core.pipeline.waited.begin()
         report = core.pipeline.flush_ended_run(core.id, is_awaited=is_awaited)
         core.pipeline.waited.end(begun_s, is_done=report.is_exported)
+        claims.release(core.id)
         with core.guard:
             self._cycle.after_end()
         return report

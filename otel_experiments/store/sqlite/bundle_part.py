@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from otel_experiments.artifacts.lock import can_lock, hold, let_go, try_lock
+from otel_experiments.process.file_lock import can_lock, hold, let_go, try_lock
 from otel_experiments.process.interruption import Swallowing
 
 _SUFFIX: Final = ".part"

@@ -10,6 +10,7 @@ import pytest
 from otel_experiments.artifacts import lock
 from otel_experiments.artifacts.local_store import LocalBlobStore
 from otel_experiments.artifacts.prepared import HELD_BYTES
+from otel_experiments.process.file_lock import try_lock
 
 WATCHDOG_S = 60
 
@@ -129,7 +130,7 @@ def wait_until_a_sweep_waits(place):
     while is_free:
         assert time.monotonic() < until
         descriptor = os.open(place / lock.GATE_NAME, os.O_RDWR)
-        is_free = lock.try_lock(descriptor)
+        is_free = try_lock(descriptor)
         os.close(descriptor)
 
 
