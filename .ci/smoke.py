@@ -120,6 +120,13 @@ def missing_postgres() -> str:
     return "runs"
 
 
+def missing_mcp() -> str:
+    """A server for agents without the SDK of its protocol."""
+    answer = run_command("mcp")
+    require(answer.returncode == 6, f"mcp without the SDK exits {answer.returncode}: {answer.stderr}")
+    return answer.stderr
+
+
 def missing_remote() -> str:
     """Artifacts at an URL without fsspec."""
     from otel_experiments.artifacts.place import blobs_for  # noqa: PLC0415 - what is tested
@@ -150,6 +157,7 @@ def missing_media() -> str:
 MISSING: dict[str, Callable[[], str]] = {
     "demo": missing_demo,
     "frames": missing_frames,
+    "mcp": missing_mcp,
     "media": missing_media,
     "postgres": missing_postgres,
     "receiver": missing_receiver,

@@ -49,6 +49,7 @@ _COMMANDS = {
     "restore": "Bring back runs that were archived or removed.",
     "attach": "Give telemetry without a run to a run, or list it.",
     "serve": "Receive OTLP from any program, over gRPC and HTTP.",
+    "mcp": "Let agents search, read and compare runs: a server for them.",
     "sql": "Ask the store in SQL, read-only.",
     "gc": "Remove bytes of artifacts that nothing refers to.",
     "doctor": "Check store, journals, settings and versions; say what to do.",

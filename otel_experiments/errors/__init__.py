@@ -51,6 +51,11 @@
     │   ├── MediaRefusedError (ValueError)         a picture, table or the like that is none
     │   ├── MediaUnreadableError (ValueError)      the bytes are not of the media type that was said
     │   └── ArtifactsUnknownError                  what is in use cannot be known, so nothing is removed
+    ├── AgentToolError                         a tool of `otel-experiments mcp` cannot answer
+    │   ├── AgentToolNotFoundError (LookupError)
+    │   ├── AgentArgumentError (ValueError)
+    │   ├── AgentToolStoppedError (TimeoutError)
+    │   └── AgentAnswerTooLargeError (ValueError)
     ├── QueryError (ValueError)
     │   └── SearchSyntaxError
     ├── FigureError (ValueError)               a text is no figure, or a file none can be saved to
@@ -79,6 +84,13 @@ The classes stand in a module for each subject. All are offered here, and users 
 
 from __future__ import annotations  # noqa: I001 - names that are imported for others stay together
 
+from otel_experiments.errors.agents import (
+    AgentAnswerTooLargeError as AgentAnswerTooLargeError,
+    AgentArgumentError as AgentArgumentError,
+    AgentToolError as AgentToolError,
+    AgentToolNotFoundError as AgentToolNotFoundError,
+    AgentToolStoppedError as AgentToolStoppedError,
+)
 from otel_experiments.errors.artifact import (
     AmbiguousArtifactError as AmbiguousArtifactError,
     ArtifactAliasError as ArtifactAliasError,

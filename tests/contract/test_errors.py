@@ -19,6 +19,28 @@ CLASSES = {
 }
 
 TEXTS = {
+    "AgentToolNotFoundError": (
+        {"kind": "tool", "wanted": "delete", "known": ["search_runs", "show_run"]},
+        "There is no tool 'delete' in this server of otel-experiments.\n  It has search_runs, show_run.",
+    ),
+    "AgentArgumentError": (
+        {"tool": "show_run", "argument": "run", "found": "is missing", "fix": "Give run as a text: its id."},
+        "The tool show_run cannot be called so: 'run' is missing.\n  Give run as a text: its id.",
+    ),
+    "AgentToolStoppedError": (
+        {"tool": "query_sql", "why": "it took longer than the 30 s that a call may take"},
+        (
+            "The tool query_sql was stopped without an answer: it took longer than the 30 s that a call may take.\n"
+            "  Ask for less: fewer runs, a where that an index answers, an SQL statement with conditions, a simpler pattern."
+        ),
+    ),
+    "AgentAnswerTooLargeError": (
+        {"tool": "query_sql", "size_chars": 50_000, "most_chars": 40_000},
+        (
+            "The answer of query_sql is too large: 50,000 characters in JSON, of which 40,000 are allowed.\n"
+            "  Ask for less: a smaller limit, fewer columns, one part."
+        ),
+    ),
     "RunEditError": (
         {"run": "base", "action": "removed", "why": "it is running", "fix": "Wait for its end."},
         "The run 'base' cannot be removed: it is running.\n  Wait for its end.",

@@ -160,11 +160,11 @@ def test_the_installed_command_knows_its_version_and_its_commands(store_path):
         for line in listed.split("Commands:\n")[1].split("\n\n")[0].splitlines()
         if line.startswith("  ")
     ]
-    assert names[:28] == [
+    assert names[:29] == [
         "demo", "run", "runs", "show", "metrics", "diff", "compare", "spans", "traces", "artifacts", "export", "bundle",
         "import", "push",
         "tag", "note", "annotate", "rename", "group", "pin", "archive", "rm", "restore",
-        "attach", "serve", "sql", "gc", "doctor",
+        "attach", "serve", "mcp", "sql", "gc", "doctor",
     ]  # fmt: skip
     assert names[-1] == "semconv"
 
@@ -181,6 +181,7 @@ def test_the_installed_command_knows_its_version_and_its_commands(store_path):
         "import",
         "attach",
         "serve",
+        "mcp",
         "sql",
         "doctor",
         "semconv",
