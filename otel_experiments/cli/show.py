@@ -33,6 +33,7 @@ from otel_experiments.model.unsent import Unsent
 from otel_experiments.query import RunView
 from otel_experiments.query.fold import FoldedNode, fold
 from otel_experiments.query.json_values import json_line
+from otel_experiments.query.judged_spans import by_span
 from otel_experiments.query.plain_page import logged, plain_page, plain_record, traceback_of
 from otel_experiments.query.unsent import unsent_texts
 from otel_experiments.record.base.settings import Settings
@@ -308,7 +309,8 @@ def _print_spans(console: Console, run: RunView, roots: Sequence[FoldedNode], co
         console.print(Text("(no spans)", style="dim"))
         return
     now_ns = run.created_ns + int(run.age_s * 1e9)
-    print_tree(console, roots, state=run.state, now_ns=now_ns)
+    judged = by_span(run.annotations, run.record.root_span_id)
+    print_tree(console, roots, state=run.state, now_ns=now_ns, annotations=judged)
     if count == MAX_SPANS:
         console.print(Text(f"(the first {MAX_SPANS} spans only)", style="dim"))
 

@@ -14,14 +14,16 @@ from otel_experiments.cli.root import json_option, page_options, store_option
 from otel_experiments.cli.session import open_session
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import make_console
-from otel_experiments.cli.terminal.span_tree import print_tree
+from otel_experiments.cli.terminal.span_tree import judgements, print_tree
 from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.model.run import RunState
 from otel_experiments.model.span import Span, StatusCode
-from otel_experiments.query.fold import FoldedNode, fold
+from otel_experiments.query.fold import FoldedNode, depth_first, fold
 from otel_experiments.query.json_values import json_line
-from otel_experiments.query.plain import plain_span
+from otel_experiments.query.judged_spans import SpanAnnotations, annotations_of_spans
+from otel_experiments.query.plain import plain_annotation, plain_span
 from otel_experiments.query.plain_page import plain_tree
+from otel_experiments.store import Store
 
 DEFAULT_LIMIT = 100
 
@@ -92,23 +94,28 @@ def command(  # noqa: PLR0913 - one argument an option
         found = found.with_attribute(*_attribute(attribute))
     state = None if view is None else view.state
     if is_tree:
-        _show_tree(fold(found.tree()), state=state, as_json=as_json)
+        _show_tree(reader.store, fold(found.tree()), state=state, as_json=as_json)
         return
     page = list(found.first(limit, offset=offset))
+    judged = annotations_of_spans(reader.store, page)
     if as_json:
-        click.echo(json_line([plain_span(span) for span in page]))
+        found_of = {span_id: [plain_annotation(one) for one in those] for span_id, those in judged.items()}
+        click.echo(
+            json_line([{**plain_span(span), "annotations": found_of.get(span.span_id, [])} for span in page])
+        )
         return
-    _print_table(make_console(), page, state=state)
+    _print_table(make_console(), page, judged, state=state)
     if page and len(page) == limit:
         click.echo(f"The first {limit} after {offset}; more: --limit, --offset, --tree.", err=True)
 
 
-def _show_tree(roots: Sequence[FoldedNode], *, state: RunState | None, as_json: bool) -> None:
+def _show_tree(store: Store, roots: Sequence[FoldedNode], *, state: RunState | None, as_json: bool) -> None:
+    judged = annotations_of_spans(store, (span for _, node in depth_first(roots) for span in node.spans))
     if as_json:
-        click.echo(json_line(plain_tree(roots)))
+        click.echo(json_line(plain_tree(roots, judged)))
     elif roots:
         console = make_console()
-        print_tree(console, roots, state=state, now_ns=time.time_ns())
+        print_tree(console, roots, state=state, now_ns=time.time_ns(), annotations=judged)
     else:
         click.echo("No such spans.")
 
@@ -126,7 +133,9 @@ def _attribute(text: str) -> tuple[str, str | bool | int | float | None]:
     return key, read if isinstance(read, str | bool | int | float) else value
 
 
-def _print_table(console: Console, spans: Sequence[Span], *, state: RunState | None) -> None:
+def _print_table(
+    console: Console, spans: Sequence[Span], judged: SpanAnnotations, *, state: RunState | None
+) -> None:
     if not spans:
         click.echo("No such spans.")
         return
@@ -142,6 +151,7 @@ def _print_table(console: Console, spans: Sequence[Span], *, state: RunState | N
                 _status(span, state),
                 fmt.clean(span.name),
                 " ".join(f"{fmt.clean(key)}={fmt.value(value)}" for key, value in shown.items()),
+                *([judgements([span], judged)] if judged else []),
             ]
         )
     layout = [
@@ -150,6 +160,7 @@ def _print_table(console: Console, spans: Sequence[Span], *, state: RunState | N
         Column("status"),
         Column("name", is_elastic=True, max_width=32),
         Column("attributes", is_elastic=True, style="dim"),
+        *([Column("judged", style="yellow")] if judged else []),
     ]
     print_table(console, layout, rows)
 

@@ -6,6 +6,7 @@ These shapes are documented in docs/reference/cli.md; keys are only ever added.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.past import past_of
@@ -13,6 +14,7 @@ from otel_experiments.model.span import SCOPE_NAME, Span
 from otel_experiments.model.unsent import Unsent
 from otel_experiments.query.fold import FoldedNode, depth_first
 from otel_experiments.query.json_values import Plain, plain
+from otel_experiments.query.judged_spans import SpanAnnotations, by_span
 from otel_experiments.query.output_view import OutputLine
 from otel_experiments.query.plain import plain_annotation, plain_artifact, plain_group, plain_media, plain_run
 from otel_experiments.query.run_view import RunView
@@ -78,7 +80,7 @@ def plain_page(
         "annotations": [plain_annotation(one) for one in view.annotations],
         "resource": plain(view.resource),
         "error": traceback_of(spans),
-        "span_tree": plain_tree(roots),
+        "span_tree": plain_tree(roots, by_span(view.annotations, view.record.root_span_id)),
     }
 
 
@@ -121,7 +123,9 @@ def plain_relations(run: RunView) -> dict[str, Plain]:
     }
 
 
-def plain_tree(roots: Sequence[FoldedNode]) -> list[Plain]:
+def plain_tree(
+    roots: Sequence[FoldedNode], annotations: SpanAnnotations = MappingProxyType({})
+) -> list[Plain]:
     """Return the lines as plain values: a flat list with depths, so that no depth of tree is too deep."""
     return [
         {
@@ -133,6 +137,9 @@ def plain_tree(roots: Sequence[FoldedNode]) -> list[Plain]:
             "total_s": node.total_ns / 1e9,
             "p50_s": _in_seconds(node.quantile_ns(0.5)),
             "p95_s": _in_seconds(node.quantile_ns(0.95)),
+            "annotations": [
+                plain_annotation(one) for span in node.spans for one in annotations.get(span.span_id, ())
+            ],
         }
         for depth, node in depth_first(roots)
     ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from rich.console import Console
 from rich.text import Text
@@ -15,10 +16,14 @@ from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import is_unicode
 from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.model.run import RunState
+from otel_experiments.model.span import Span
 from otel_experiments.query.fold import FoldedNode
+from otel_experiments.query.judged_spans import SpanAnnotations
 
 MAX_DEPTH = 12
 """Levels shown; below them a line says how much is hidden."""
+MOST_JUDGEMENTS = 3
+"""So many judgements stand in a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +50,22 @@ def tree_lines(roots: Sequence[FoldedNode], *, is_unicode: bool = True) -> Itera
         )
 
 
-def print_tree(console: Console, roots: Sequence[FoldedNode], *, state: RunState | None, now_ns: int) -> None:
-    """Print the tree: span, count, times, what is wrong with it.
+def print_tree(
+    console: Console,
+    roots: Sequence[FoldedNode],
+    *,
+    state: RunState | None,
+    now_ns: int,
+    annotations: SpanAnnotations = MappingProxyType({}),
+) -> None:
+    """Print the tree: span, count, times, what is wrong with it and what was judged of it.
 
     Args:
         console: where to; decides between lines and ASCII signs.
         roots: the folded forest.
         state: the run's state; an open span of a lost run is lost, of a live one it still runs.
         now_ns: for how long an open span has run.
+        annotations: what was judged of the spans.
     """
     rows: list[list[str | Text]] = []
     hidden = 0
@@ -62,13 +75,29 @@ def print_tree(console: Console, roots: Sequence[FoldedNode], *, state: RunState
             continue
         node = line.node
         name = Text.assemble((line.prefix, "dim"), fmt.clean(node.name))
-        rows.append(
-            [name, f"x{node.count}" if node.count > 1 else "", _times(node), _note(node, state, now_ns)]
-        )
+        note = _note(node, state, now_ns)
+        judged = judgements(node.spans, annotations)
+        if judged:
+            note.append(" " if note else "").append(judged, style="yellow")
+        rows.append([name, f"x{node.count}" if node.count > 1 else "", _times(node), note])
     layout = [Column(is_elastic=True), Column(is_right=True), Column(), Column()]
     print_table(console, layout, rows, has_header=False)
     if hidden:
         console.print(Text(f"({hidden} spans deeper than {MAX_DEPTH} levels)", style="dim"))
+
+
+def judgements(spans: Sequence[Span], annotations: SpanAnnotations) -> str:
+    """Return what was judged of spans in one line: `quality 0.8, correct yes`."""
+    if not annotations:
+        return ""
+    found = [one for span in spans for one in annotations.get(span.span_id, ())]
+    texts = []
+    for one in found[:MOST_JUDGEMENTS]:
+        score = "" if one.score is None else fmt.value(one.score)
+        said = " ".join(text for text in (score, fmt.clean(one.label)) if text) or fmt.clean(one.comment)
+        texts.append(f"{fmt.clean(one.name)} {said}")
+    rest = len(found) - len(texts)
+    return ", ".join([*texts, f"{rest} more"] if rest else texts)
 
 
 def _times(node: FoldedNode) -> str:

@@ -104,6 +104,16 @@ def test_runs_and_spans_are_judged(own):
     page = own.text("show", "base")
     assert "quality" in page
     assert "of answer" in page
+    for listed_by in (["show", "base"], ["spans", "base"], ["spans"], ["spans", "base", "--tree"]):
+        (line,) = (
+            one for one in own.text(*listed_by).splitlines() if "answer" in one and "of answer" not in one
+        )
+        assert line.rstrip().endswith("correct yes")
+    (span,) = (one for one in own.json("spans") if one["annotations"])
+    assert (span["span_id"], span["annotations"][0]["name"]) == ("a" * 16, "correct")
+    lines = {one["name"]: one["annotations"] for one in own.json("spans", "base", "--tree")}
+    assert [one["label"] for one in lines["answer"]] == ["yes"]
+    assert own.json("show", "base")["span_tree"] == own.json("spans", "base", "--tree")
     wrong = own.run("annotate", "base", "x", "1", "--span", "b")
     assert (wrong.exit_code, "0 of its spans" in wrong.stderr) == (2, True)
     assert own.text("annotate", "base", "quality", "--author", "ada").startswith("Took back quality")
