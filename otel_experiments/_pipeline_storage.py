@@ -9,12 +9,14 @@ import shutil
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_experiments.collect.drain import Drain
 from otel_experiments.collect.journal_place import journal_directory
+from otel_experiments.collect.journal_reports import JournalReporter
 from otel_experiments.errors import ArtifactNotFoundError, StoreError
 from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.batch import WriteBatch
@@ -28,6 +30,7 @@ from otel_experiments.process.file_mode import file_mode_of
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
 from otel_experiments.process.signals_wait import SignalsWait
+from otel_experiments.record.base.current import active_runs
 from otel_experiments.record.base.guard import logger
 from otel_experiments.semconv.events import ML_EXPERIMENT_DEFINITION
 from otel_experiments.store import Store, open_store
@@ -96,6 +99,19 @@ def _open(settings: Settings, path: Path | None) -> Store:
     )
 
 
+def _make_reporter(place: StorePlace, pipeline: Pipeline, settings: Settings) -> JournalReporter | None:
+    """Return what says in a store elsewhere what this process holds for it; None where readers look into the journals."""
+    if place.store is None or settings.location.kind != "other":
+        return None
+    return JournalReporter(
+        place.store,
+        place.journals,
+        journal_id=pipeline.journal.writer_id,
+        interval_s=settings.drain_s,
+        is_recording=lambda: any(run.pipeline is pipeline for run in list(active_runs.values())),
+    )
+
+
 def _is_network(settings: Settings, path: Path) -> bool:
     if settings.network_filesystem is not None:
         return settings.network_filesystem
@@ -113,16 +129,33 @@ class Wiring:
         self._pipeline: Pipeline | None = None
         self._sinks: SinkFeeds | None = None
         self._store: Store | None = None
+        self._reporter: JournalReporter | None = None
 
-    def connect(self, pipeline: Pipeline, sinks: SinkFeeds, store: Store | None) -> None:
-        """Let `pipeline` hear of the drain from now on, and `sinks` of what goes into the store."""
-        self._pipeline, self._sinks, self._store = pipeline, sinks, store
+    def connect(self, pipeline: Pipeline, sinks: SinkFeeds, place: StorePlace, settings: Settings) -> None:
+        """Let `pipeline` hear of the drain from now on, `sinks` of what goes into the store, and other hosts of what waits."""
+        self._pipeline, self._sinks, self._store = pipeline, sinks, place.store
+        self._reporter = _make_reporter(place, pipeline, settings)
 
     def before_round(self) -> None:
         """Let the pipeline do what is to be done before a round."""
         if self._pipeline is not None:
             self._pipeline.before_drain()
             self._with_otlp(lambda otlp: otlp.note_progress())
+        if self._reporter is not None:
+            self._reporter.before_round()
+
+    def after_last_round(self) -> None:
+        """Say where others can read it that all of this process is stored; where that fails, a reader of this host says it."""
+        if self._reporter is not None:
+            with suppress(StoreError):
+                self._reporter.close()
+
+    def store(self, store: Store, batch: WriteBatch) -> None:
+        """Store a batch, with a report of what waits where others are to read it."""
+        if self._reporter is not None:
+            self._reporter.store(batch)
+        else:
+            store.apply(batch)
 
     def before_stored(self, batch: WriteBatch) -> None:
         """Add to a batch what sending wants to be stored with it."""
@@ -158,7 +191,7 @@ class RecordedStore:
     def apply(self, batch: WriteBatch) -> None:
         """Store the batch with what the pipeline adds."""
         self._wiring.before_stored(batch)
-        self._store.apply(batch)
+        self._wiring.store(self._store, batch)
 
     def journal_offset(self, segment_id: str) -> int:
         """Return how many bytes of the segment are in the store."""
@@ -199,7 +232,7 @@ class StoredPipeline:
     """The pipeline's view of store and drain: its `Storage`.
 
     `temporary` is the folder of a journal that nobody keeps; it goes when the pipeline closes. `reader` gives one over what
-    is recorded so far, None where no store is kept.
+    is recorded so far, None where no store is kept. `after_last_round` is called when all is stored, and nothing more comes.
     """
 
     def __init__(
@@ -208,8 +241,10 @@ class StoredPipeline:
         store: Store | None,
         temporary: Path | None,
         reader: Callable[[], Reader | None],
+        after_last_round: Callable[[], None],
     ) -> None:
         self._reader = reader
+        self._after_last_round = after_last_round
         self._drain = drain
         self._store = store
         self._temporary = temporary
@@ -226,6 +261,8 @@ class StoredPipeline:
     def close(self, *, timeout_s: float) -> bool:
         """Store what is left and stop the drain; True when all of it was stored in time."""
         self._is_drained = self._drain.close(timeout_s=timeout_s)
+        if self._is_drained:
+            self._after_last_round()
         return self._is_drained
 
     def release(self) -> None:

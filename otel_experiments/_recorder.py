@@ -267,7 +267,7 @@ class RecorderParts:
             settings,
             directory,
             base_resource=base_resource(settings),
-            storage=StoredPipeline(drain, self.store, temporary, self._reader),
+            storage=StoredPipeline(drain, self.store, temporary, self._reader, wiring.after_last_round),
             id_generator=id_generator,
             clock=clock or system_clock,
             span_processors=[*thread_id_processors(os.environ), *span_processors],
@@ -283,7 +283,7 @@ class RecorderParts:
             )
         self.pipeline.blobs = self._blobs
         self._sinks = SinkFeeds(sinks, self.pipeline.guard)
-        wiring.connect(self.pipeline, self._sinks, self.store)
+        wiring.connect(self.pipeline, self._sinks, place, settings)
         need_in_children(*CHILDREN_NEED)
         if settings.enabled:
             drain.start()

@@ -39,6 +39,7 @@ from otel_experiments.model.batch import (
 )
 from otel_experiments.model.edit import RunEdit, RunPurge
 from otel_experiments.model.instrument import InstrumentPoint
+from otel_experiments.model.journal_report import JournalReport
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Owner, Run, RunState
@@ -63,7 +64,7 @@ _OBJECTS: Final[dict[str, type[Any]]] = {
     one.__name__: one
     for one in (
         AliasSet, ArtifactLogged, ArtifactUsed, Attachment, Detachment, Event, Heartbeat, InstrumentPoint, JournalAdvance,
-        Link, LogRecord, MadePoints, MetricDefinition, Owner, ParamSet, PointBlock, Resource, Run, RunEdit, RunPurge, RunSighting,
+        JournalReport, Link, LogRecord, MadePoints, MetricDefinition, Owner, ParamSet, PointBlock, Resource, Run, RunEdit, RunPurge, RunSighting,
         RunState, RunStateChange, Scope, SeriesKey, SharedTrace, Span, SpanKind, StatusCode, SummarySet, TagSet,
         TelemetryQuery, Unsent, WriteBatch,
     )

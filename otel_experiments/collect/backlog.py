@@ -12,6 +12,7 @@ from otel_experiments.journal.format import HEADER_SIZE_BYTES, unpack_header
 from otel_experiments.journal.names import SEGMENT_SUFFIX
 from otel_experiments.journal.owner import is_alive
 from otel_experiments.journal.scan import scan
+from otel_experiments.model.run import Owner
 from otel_experiments.process.interruption import is_interruption
 
 
@@ -40,12 +41,15 @@ class Backlog:
         )
 
 
-def measure_backlog(directory: Path, stored_bytes: Callable[[str], int]) -> Backlog:
+def measure_backlog(
+    directory: Path, stored_bytes: Callable[[str], int], *, of: Owner | None = None
+) -> Backlog:
     """Return what the journals of a directory hold beyond what is stored.
 
     Args:
         directory: of the journals; it need not exist.
         stored_bytes: how many bytes of a segment, named by its id, the store holds.
+        of: only the journals that this process writes, or is to store.
     """
     backlog = Backlog()
     try:
@@ -59,7 +63,7 @@ def measure_backlog(directory: Path, stored_bytes: Callable[[str], int]) -> Back
         return backlog
     for name in names:
         try:
-            _measure(directory / name, stored_bytes, backlog)
+            _measure(directory / name, stored_bytes, backlog, of)
         except FileNotFoundError:
             continue  # stored and deleted while we looked
         except OSError as error:
@@ -71,9 +75,11 @@ def measure_backlog(directory: Path, stored_bytes: Callable[[str], int]) -> Back
     return backlog
 
 
-def _measure(path: Path, stored_bytes: Callable[[str], int], backlog: Backlog) -> None:
+def _measure(path: Path, stored_bytes: Callable[[str], int], backlog: Backlog, of: Owner | None) -> None:
     with path.open("rb") as file:
         header = unpack_header(file.read(HEADER_SIZE_BYTES), path=str(path))
+        if of is not None and of not in {header.owner, header.drainer}:
+            return
         start = max(stored_bytes(header.segment_id), HEADER_SIZE_BYTES)
         file.seek(start)
         found = scan(file.read(), start, is_final=False, base_offset=start)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otel_experiments.collect.journal_place import damaged_journals, has_segments, journal_directory
 from otel_experiments.errors import StoreError, StoreIncompleteError, StoreNotFoundError, StoreReadOnlyError
 from otel_experiments.journal.names import DAMAGED_SUFFIX, SEGMENT_SUFFIX
+from otel_experiments.model.other_stores import without_password
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_regular
@@ -97,11 +99,20 @@ def collected(store: Store, *, unpack: Unpack) -> tuple[Store, list[str]]:
 def with_waiting(store: Store, where: StoreLocation, unpack: Unpack) -> tuple[Store, list[str]]:
     """Return a store elsewhere with what processes of this machine have recorded for it, and what it lacks."""
     beside = where.beside
-    if beside is None or not has_segments(journal_directory(beside)):
+    if beside is None:
         return store, []
-    from otel_experiments.collect.gather import merge_waiting  # noqa: PLC0415 - as below
+    directory, notes = journal_directory(beside), []
+    if has_segments(directory):
+        from otel_experiments.collect.gather import merge_waiting  # noqa: PLC0415 - as below
 
-    return store, merge_waiting(store, journal_directory(beside), unpack=unpack)
+        notes = merge_waiting(store, directory, unpack=unpack)
+    if any(report.is_open for report in store.journal_reports()):
+        from otel_experiments.collect.journal_reports import held_elsewhere, settle_reports  # noqa: PLC0415 - as below
+
+        with suppress(StoreError):  # it takes nothing now: a later reader says it
+            settle_reports(store, directory)
+        notes += held_elsewhere(store, directory, shown=without_password(store.location), begin=WHOLE_TEXT)
+    return store, notes
 
 
 def earlier_damages(where: StoreLocation, *, noted: Sequence[str] = ()) -> list[str]:

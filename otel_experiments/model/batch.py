@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.attachment import Attachment, Detachment
     from otel_experiments.model.edit import RunEdit, RunPurge
     from otel_experiments.model.instrument import InstrumentPoint
+    from otel_experiments.model.journal_report import JournalReport
     from otel_experiments.model.log import LogRecord
     from otel_experiments.model.metric import Direction, PointBlock
     from otel_experiments.model.received import ReceivedRequest
@@ -156,6 +157,9 @@ class WriteBatch:
 
     `received` are requests of other programs that a journal held. Whoever merges turns them into the other fields and
     empties it; no store takes it.
+
+    `journal_reports` say what the journals of the recording host still hold; of each journal the latest one counts. Only
+    stores that other hosts reach are given any.
     """
 
     runs: list[Run] = field(default_factory=list)
@@ -183,6 +187,7 @@ class WriteBatch:
     edits: list[RunEdit] = field(default_factory=list)
     purges: list[RunPurge] = field(default_factory=list)
     revivals: list[str] = field(default_factory=list)
+    journal_reports: list[JournalReport] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__slots__)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # most readers need few of them, and making dataclasses takes
     from otel_experiments.model.batch import MetricDefinition, ParamSet, SummarySet, WriteBatch
     from otel_experiments.model.edit import RunContents, RunEdit
     from otel_experiments.model.instrument import InstrumentPoint
+    from otel_experiments.model.journal_report import JournalReport
     from otel_experiments.model.log import LogRecord
     from otel_experiments.model.loss import Loss
     from otel_experiments.model.metric import Band, Points, Series, SeriesKey
@@ -258,6 +259,13 @@ class ReadingStore(OpenStore, Protocol):
         """Return what destinations have not taken of these runs (None: all), by run and signal.
 
         Rows whose `since_ns` is `NOTHING_NS` are of processes that have sent everything so far.
+        """
+        ...
+
+    def journal_reports(self) -> list[JournalReport]:
+        """Return the latest report of each journal that feeds this store from any host, by host and time.
+
+        A store beside whose file all journals lie has none.
         """
         ...
 

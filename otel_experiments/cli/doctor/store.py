@@ -15,7 +15,8 @@ from otel_experiments.cli.doctor.rows import check_rows
 from otel_experiments.cli.root import typed_store
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.collect.journal_place import damaged_journals, journal_directory
-from otel_experiments.collect.opening import lacks_its_rest
+from otel_experiments.collect.journal_reports import held_elsewhere
+from otel_experiments.collect.opening import WHOLE_TEXT, lacks_its_rest
 from otel_experiments.errors import (
     JournalError,
     MappingFileError,
@@ -29,6 +30,7 @@ from otel_experiments.journal.names import SEGMENT_SUFFIX
 from otel_experiments.journal.owner import is_alive
 from otel_experiments.journal.scan import scan
 from otel_experiments.model.attachment import TelemetryQuery
+from otel_experiments.model.other_stores import without_password
 from otel_experiments.model.search import RunQuery
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.query.unsent import unsent_texts
@@ -50,12 +52,7 @@ def check_store(
     `artifacts` is where the bytes of its artifacts are, if not beside it.
     """
     if path is None:
-        try:
-            open_store(location).close()  # in memory, or of a kind there is not
-        except StoreError as error:
-            yield _problem("store", error)
-            return
-        yield Diagnosis("note", "store", f"{str(location)!r} has no file; nothing of it can be checked.")
+        yield from _check_without_file(location, artifacts, is_deep=is_deep)
         return
     if location.is_bundle or is_bundle(path):
         yield from check_bundle(path)
@@ -91,6 +88,37 @@ def check_store(
             return
         yield _check_writing(location, path)
         yield from check_journals(path, store)
+
+
+def _check_without_file(
+    location: StoreLocation, artifacts: str | None, *, is_deep: bool
+) -> Iterator[Diagnosis]:
+    shown = without_password(str(location))
+    try:
+        store = open_store(location)  # in memory, or of a kind there is not
+    except StoreError as error:
+        yield _problem("store", error)
+        return
+    with store:
+        if location.beside is None:
+            yield Diagnosis("note", "store", f"{shown!r} has no file; nothing of it can be checked.")
+            return
+        try:
+            runs = store.count_runs(RunQuery())
+            yield Diagnosis("ok", "store", f"{shown!r}: {runs} run{'s' * (runs != 1)}.")
+            yield from _check_losses(store)
+            yield from _check_unsent(store)
+            yield from _check_unattached(store)
+            yield from check_artifacts(location, store, artifacts, is_deep=is_deep)
+            for text in held_elsewhere(
+                store, journal_directory(location.beside), shown=shown, begin=WHOLE_TEXT
+            ):
+                lack, _, fix = text.partition("\n")
+                yield Diagnosis("warning", "other hosts", lack, fix.strip())
+        except StoreError as error:
+            yield _problem("store", error)
+            return
+        yield from check_journals(location.beside, store)
 
 
 def _check_unsent(store: Store) -> Iterator[Diagnosis]:

@@ -14,6 +14,7 @@ from otel_experiments.model.arrivals import arrivals, joined, key_of
 from otel_experiments.model.batch import JournalAdvance, ParamSet, SummarySet, TagSet, WriteBatch
 from otel_experiments.model.edit import EditField, RunEdit
 from otel_experiments.model.instrument import InstrumentPoint
+from otel_experiments.model.journal_report import JournalReport
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, Points, SeriesKey, Summary
 from otel_experiments.model.run import Run
@@ -75,6 +76,7 @@ class Contents:
     artifacts: Artifacts = field(default_factory=Artifacts)
     edits: dict[str, dict[EditField, RunEdit]] = field(default_factory=dict)
     purged: dict[str, int] = field(default_factory=dict)
+    journal_reports: dict[str, JournalReport] = field(default_factory=dict)
 
     def given_ns(self, place: object) -> int | None:
         """Return what marks an item that has its run from elsewhere than its attributes, as `Span.given_ns`."""
@@ -135,6 +137,10 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
             history.values.extend(added.values)
             history.summary = added.summary
     contents.segments = segments
+    for report in batch.journal_reports:
+        known = contents.journal_reports.get(report.journal_id)
+        if known is None or known.time_ns <= report.time_ns:
+            contents.journal_reports[report.journal_id] = report
     _note_unsent(contents, batch)
 
 

@@ -17,6 +17,7 @@ from otel_experiments.model.attachment import TelemetryGroup, TelemetryQuery
 from otel_experiments.model.batch import MetricDefinition, ParamSet, SummarySet, WriteBatch
 from otel_experiments.model.edit import RunContents, RunEdit
 from otel_experiments.model.instrument import InstrumentPoint
+from otel_experiments.model.journal_report import JournalReport
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.loss import Loss
 from otel_experiments.model.metric import Band, Points, Series, SeriesKey
@@ -240,12 +241,9 @@ class MemoryStore:
     def log_records(self, *, run_id: str | None = None, event_name: str | None = None) -> list[LogRecord]:
         """Return log records by time."""
         with self._open() as contents:
-            found = [
-                record
-                for record in contents.log_records.values()
-                if run_id in {None, record.run_id} and event_name in {None, record.event_name}
-            ]
-            return sorted(found, key=lambda record: record.time_ns)
+            found = contents.log_records.values()
+            kept = (r for r in found if run_id in {None, r.run_id} and event_name in {None, r.event_name})
+            return sorted(kept, key=lambda record: record.time_ns)
 
     def losses(self, run_ids: Sequence[str] | None = None) -> dict[str, list[Loss]]:
         """Return what these runs (None: all) lost, added up."""
@@ -256,12 +254,9 @@ class MemoryStore:
     ) -> list[InstrumentPoint]:
         """Return data points of OTel instruments by time."""
         with self._open() as contents:
-            found = [
-                point
-                for point in contents.instrument_points.values()
-                if run_id in {None, point.run_id} and name in {None, point.name}
-            ]
-            return sorted(found, key=lambda point: point.time_ns)
+            found = contents.instrument_points.values()
+            kept = (p for p in found if run_id in {None, p.run_id} and name in {None, p.name})
+            return sorted(kept, key=lambda point: point.time_ns)
 
     def has_telemetry(self) -> bool:
         """Tell whether there are spans, log records or data points of no run."""
@@ -298,6 +293,11 @@ class MemoryStore:
             wanted = None if run_ids is None else set(run_ids)
             found = [row for row in contents.unsent.values() if wanted is None or row.run_id in wanted]
             return sorted(found, key=lambda row: (row.run_id, row.signal, row.destination))
+
+    def journal_reports(self) -> list[JournalReport]:
+        """Return the latest report of each journal that feeds this store, by host and time."""
+        with self._open() as contents:
+            return sorted(contents.journal_reports.values(), key=lambda one: (one.owner.host, one.time_ns))
 
     def stored_pages(
         self, run_id: str, signal: Signal, *, since_ns: int = LEAST_NS, until_ns: int = NOTHING_NS

@@ -16,8 +16,10 @@ _OF_RUNS: Final = tuple(
     one.name
     for one in fields(WriteBatch)
     if one.name
-    not in {"shared_traces", "journal", "received", "detach", "artifact_aliases", "purges", "revivals"}
-)
+    not in {
+        "shared_traces", "journal", "journal_reports", "received", "detach", "artifact_aliases", "purges", "revivals",
+    }
+)  # fmt: skip
 """The fields of a batch whose items are each of one run, or of none."""
 UNEDITED: Final[Mapping[str, Any]] = {
     one.name: one.default for one in fields(Run) if one.name in EDITED_FIELDS

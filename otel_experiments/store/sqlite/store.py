@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.batch import WriteBatch
     from otel_experiments.model.edit import RunContents, RunEdit
     from otel_experiments.model.instrument import InstrumentPoint
+    from otel_experiments.model.journal_report import JournalReport
     from otel_experiments.model.log import LogRecord
     from otel_experiments.model.loss import Loss
     from otel_experiments.model.metric import Band, Points, Series, SeriesKey
@@ -256,6 +257,10 @@ class SqliteStore(FileSpace, RunValues):
         from otel_experiments.store.sqlite import unsent as _unsent  # noqa: PLC0415 - as above
 
         return read(self._database, _unsent.unsent, run_ids)
+
+    def journal_reports(self) -> list[JournalReport]:
+        """Return none: journals lie beside the file."""
+        return []
 
     def stored_pages(
         self, run_id: str, signal: Signal, *, since_ns: int = LEAST_NS, until_ns: int = NOTHING_NS

@@ -18,8 +18,9 @@ from otel_experiments.model.batch import (
     WriteBatch,
 )
 from otel_experiments.model.instrument import InstrumentPoint
+from otel_experiments.model.journal_report import JournalReport
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.run import RunState
+from otel_experiments.model.run import Owner, RunState
 from otel_experiments.model.search import (
     RunQuery,
     SpanQuery,
@@ -34,6 +35,7 @@ class BatchContract:
 
     has_sql: ClassVar[bool] = False
     is_one_file: ClassVar[bool] = False
+    hears_other_hosts: ClassVar[bool] = True
 
     def test_an_empty_store_answers_every_question(self, store: Store) -> None:
         """A store without data gives empty answers, not errors."""
@@ -51,6 +53,7 @@ class BatchContract:
         assert store.log_records() == []
         assert store.instrument_points() == []
         assert store.journal_offset("segment") == 0
+        assert store.journal_reports() == []
 
     def test_applying_a_batch_twice_is_applying_it_once(self, store: Store) -> None:
         """Everything but points is an idempotent upsert."""
@@ -127,6 +130,20 @@ class BatchContract:
         store.forget_segments(["a", "never seen"])
 
         assert (store.journal_offset("a"), store.journal_offset("b")) == (0, 5)
+
+    def test_the_latest_report_of_each_journal_is_kept(self, store: Store) -> None:
+        """Readers on other hosts read who records into the store, what waits, and that nothing more comes, in any order."""
+        first = JournalReport("one", Owner("host-1", "boot", 7, 1), "/journals", 10, 70, 3, 400)
+        last = replace(first, time_ns=20, next_ns=0, waiting_records=0, waiting_bytes=0)
+        other = replace(first, journal_id="two", owner=Owner("host-0", "boot", 8, 1))
+
+        store.apply(WriteBatch(journal_reports=[first, other], points=[a_block([1.0])]))
+        at_first = store.journal_reports()
+        store.apply(WriteBatch(journal_reports=[last]))
+        store.apply(WriteBatch(journal_reports=[first]))
+
+        assert at_first == ([other, first] if self.hears_other_hosts else [])
+        assert store.journal_reports() == ([other, last] if self.hears_other_hosts else [])
 
     def test_sql_reads_or_is_refused(self, store: Store) -> None:
         """SQL stores answer with names and rows; a store without SQL says so."""

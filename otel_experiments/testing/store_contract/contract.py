@@ -20,7 +20,9 @@ class StoreContract(
     Attributes:
         has_sql: whether the store reads its documented schema with SQL; the others refuse a statement.
         is_one_file: whether the store is one file that has to be settled before it is copied.
+        hears_other_hosts: whether the store keeps what processes of any host say of their journals; a local file need not.
     """
 
     has_sql: ClassVar[bool] = False
     is_one_file: ClassVar[bool] = False
+    hears_other_hosts: ClassVar[bool] = True

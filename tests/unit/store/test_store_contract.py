@@ -11,6 +11,7 @@ from otel_experiments.testing import StoreContract
 class TestSqliteFile(StoreContract):
     has_sql = True
     is_one_file = True
+    hears_other_hosts = False
 
     @pytest.fixture
     def store(self, tmp_path):
@@ -21,6 +22,7 @@ class TestSqliteFile(StoreContract):
 
 class TestSqliteInMemory(StoreContract):
     has_sql = True
+    hears_other_hosts = False
 
     @pytest.fixture
     def store(self):
