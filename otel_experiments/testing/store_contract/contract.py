@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from otel_experiments.testing.store_contract.artifacts import ArtifactContract
+from otel_experiments.testing.store_contract.attachments import AttachmentContract
 from otel_experiments.testing.store_contract.batches import BatchContract
+from otel_experiments.testing.store_contract.edits import EditContract
 from otel_experiments.testing.store_contract.finding import FindingContract
 from otel_experiments.testing.store_contract.inside import InsideContract
 from otel_experiments.testing.store_contract.points import PointContract
@@ -13,7 +16,15 @@ from otel_experiments.testing.store_contract.telemetry import TelemetryContract
 
 
 class StoreContract(
-    RunContract, PointContract, TelemetryContract, InsideContract, BatchContract, FindingContract
+    RunContract,
+    PointContract,
+    TelemetryContract,
+    InsideContract,
+    BatchContract,
+    FindingContract,
+    ArtifactContract,
+    EditContract,
+    AttachmentContract,
 ):
     """The tests that every store passes. Subclass it in a test module, with a fixture `store` that gives an empty store.
 

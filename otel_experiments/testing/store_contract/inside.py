@@ -45,6 +45,28 @@ class InsideContract:
         store.apply(WriteBatch(purges=[RunPurge(RUN, 10**18)]))
         assert store.span_summaries([RUN]) == {RUN: []}
 
+    def test_a_span_that_comes_in_another_form_is_counted_in_that_form(self, store: Store) -> None:
+        """The later form of a span takes the place of the former one, also where that was the longest of all."""
+        store.apply(WriteBatch(spans=[a_span(end_ns=1_010), a_span("4" * 16, end_ns=110)]))
+        store.apply(WriteBatch(spans=[a_span(end_ns=60, status=StatusCode.OK)]))
+
+        ((one,),) = store.span_summaries([RUN]).values()
+        assert (one.count, one.error_count, one.total_ns, one.maximum_ns) == (2, 1, 150, 100)
+
+    def test_spans_of_a_refused_batch_are_in_no_summary(self, store: Store) -> None:
+        """Spans of a batch that was not stored are not counted, those of the next one are; open ones and others' runs are apart."""
+        bad = a_span("8" * 16, attributes={"what": object()})
+        with pytest.raises(TypeError):
+            store.apply(WriteBatch(spans=[a_span(), bad]))
+        before = store.span_summaries([RUN])
+        store.apply(
+            WriteBatch(spans=[a_span(), a_span("5" * 16, end_ns=None), a_span("6" * 16, run_id=None)])
+        )
+
+        ((one,),) = store.span_summaries([RUN]).values()
+        assert before == {RUN: []}
+        assert (one.name, one.count, one.total_ns) == ("train", 1, 20)
+
     @pytest.mark.parametrize(
         "where",
         [
