@@ -162,7 +162,7 @@ def test_ctrl_c_ends_workers_and_cancels_their_trials(tmp_path):
         import otel_experiments as ox
 
         def train(config):
-            print("on", os.getpid(), flush=True)
+            os.write(1, f"on {os.getpid()}\\n".encode())
             threading.Event().wait()
 
         if __name__ == "__main__":
@@ -202,7 +202,7 @@ def train(run, config):
         os.read(int(sys.argv[3]), 1)
         os._exit(0)
     run.log({"loss": 0.5}, step=0)
-    print("on", os.getpid(), flush=True)
+    os.write(1, f"on {os.getpid()}\\n".encode())
     threading.Event().wait()
 
 if __name__ == "__main__":
