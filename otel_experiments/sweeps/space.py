@@ -93,12 +93,7 @@ def loguniform(low: float, high: float) -> LogUniform:
     Raises:
         ConfigurationError: these are no two finite numbers above 0, the lower one first.
     """
-    first, last = _interval("loguniform", low, high)
-    if first <= 0:
-        raise ConfigurationError(
-            f"loguniform({low!r}, {high!r}) cannot be drawn from: {low!r} has no logarithm.\n  Begin above 0."
-        )
-    return LogUniform(first, last)
+    return LogUniform(*_interval("loguniform", low, high, above_zero=True))
 
 
 def randint(low: int, high: int) -> RandInt:
@@ -133,12 +128,23 @@ def choice(values: Iterable[Any]) -> Choice:  # whatever a config may hold
     return Choice(found)
 
 
-def _interval(name: str, low: Any, high: Any) -> tuple[float, float]:  # whatever was passed
+def _interval(
+    name: str,
+    low: Any,  # whatever was passed
+    high: Any,
+    *,
+    above_zero: bool = False,
+) -> tuple[float, float]:
     for number in (low, high):
         if not isinstance(number, (int, float)) or isinstance(number, bool) or not _is_finite(number):
             raise ConfigurationError(
                 f"{name}({shown(low)}, {shown(high)}) cannot be drawn from: {shown(number)} is no finite number"
                 f"{_too_large(number)}.\n  Give two numbers, the lower one first."
+            )
+        if above_zero and number <= 0:
+            raise ConfigurationError(
+                f"{name}({shown(low)}, {shown(high)}) cannot be drawn from: {number!r} has no logarithm.\n"
+                "  Begin above 0."
             )
     if low > high:
         raise ConfigurationError(

@@ -11,7 +11,9 @@ from otel_experiments import _configure
 from otel_experiments.codec.text import shown, text_of
 from otel_experiments.errors import ConfigurationError, QueryError
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.process.notice import tell
 from otel_experiments.query import Reader
+from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.propagation import environment_of
 from otel_experiments.record.run.spec import ParentRun, RunSpec, given_facts
 from otel_experiments.sweeps.plan import copied, make_plan
@@ -56,7 +58,8 @@ def sweep(  # noqa: PLR0913 - each argument is one fact about the sweep
         space: a mapping whose values are lists is a grid: each combination is tried. Where one is drawn (`ox.uniform`,
             `ox.loguniform`, `ox.randint`, `ox.choice`), `n` configs are drawn; a list is one to choose from then.
             Mappings may be nested; a value that is no list is the same in all. A list of configs is tried as it is.
-        n: how many trials: needed where values are drawn; of a grid so many different ones, of a list the first.
+        n: how many trials: needed where values are drawn; of a grid so many different ones, of a list the first. Where there are
+            fewer, each is tried once, and the log says so.
         seed: for what is drawn; recorded, and drawn itself where it is not given. The program's `random` is not touched.
         workers: so many trials at a time, each in a process; with 1 they are in this one.
         name: what the sweep's run is called; those of the trials are called so with a number.
@@ -78,12 +81,29 @@ def sweep(  # noqa: PLR0913 - each argument is one fact about the sweep
         name=name, experiment=experiment, tags=tags, facts=facts, seed=plan.seed, config=_config(plan, fn)
     )
     sweep_run = _configure.begin_run(None, spec)
+    if n is not None and len(plan.configs) < n:
+        _tell_fewer(sweep_run, plan, n)
     with sweep_run:
         trials = _trials(sweep_run, fn, plan, workers, context, raise_on_error=raise_on_error)
         failed = sum(one.is_failed for one in trials)
         if failed == len(trials):
             sweep_run.finish("failed", reason=f"all {failed} trials failed")
     return SweepResult(sweep_run.id, sweep_run.name, plan.seed, trials, _runs_of)
+
+
+def _tell_fewer(sweep_run: Run, plan: Plan, n: int) -> None:
+    """Say that there are not as many configs as trials are wanted."""
+    count = len(plan.configs)
+    tell(
+        logger,
+        "Sweep %r tries fewer configs than n=%d: the %s has %d config%s, and each is tried once. "
+        "For more, add values, or draw them: ox.uniform, ox.loguniform, ox.randint",
+        sweep_run.name,
+        n,
+        plan.method,
+        count,
+        "" if count == 1 else "s",
+    )
 
 
 def _config(plan: Plan, fn: Callable[..., Any]) -> dict[str, object]:

@@ -107,6 +107,26 @@ def test_so_many_of_a_grid_are_different():
     assert len(tried(space, n=1000)) == 100
 
 
+@pytest.mark.parametrize(
+    ("space", "found"),
+    [
+        ({"a": [1, 2], "b": (1, 2)}, "the grid has 4 configs"),
+        ([{"a": 1}], "the list has 1 config"),
+    ],
+)
+def test_more_trials_than_there_are_configs_are_said(space, found, caplog):
+    """Each config is tried once, and the log says that there are no more."""
+    assert len(tried(space, n=9, name="search")) == len(tried(space))
+    assert [record.message for record in caplog.records] == [
+        f"Sweep 'search' tries fewer configs than n=9: {found}, and each is tried once. "
+        "For more, add values, or draw them: ox.uniform, ox.loguniform, ox.randint"
+    ]
+    caplog.clear()
+    tried({"a": ox.uniform(0, 1)}, n=9)
+    tried({"a": [1, 2]}, n=2)
+    assert caplog.records == []
+
+
 def test_values_are_drawn_from_what_is_given():
     """Each kind of distribution keeps to its interval, a list is one to choose from, and a seed repeats all."""
     space = {
@@ -422,6 +442,12 @@ def test_a_space_that_is_nested_without_end_is_refused():
         (lambda: ox.randint(-(10**400), 0), "is no finite number: it is larger than any float"),
         (lambda: ox.uniform(-1.7e308, 1.7e308), "no float is as large as the interval is wide"),
         (lambda: ox.loguniform(0, 1), "0 has no logarithm"),
+        (
+            lambda: ox.loguniform(1, 0),
+            r"loguniform\(1, 0\) cannot be drawn from: 0 has no logarithm.\n  Begin above 0",
+        ),
+        (lambda: ox.loguniform(1, -2), "-2 has no logarithm"),
+        (lambda: ox.loguniform(1, 0.1), r"Turn it round: loguniform\(0.1, 1\)"),
         (lambda: ox.randint(0, 1.5), "1.5 is no integer"),
         (lambda: ox.randint(3, 1), r"Turn it round: randint\(1, 3\)"),
         (lambda: ox.choice([]), "it is empty"),
