@@ -199,7 +199,8 @@ def _config(chosen: Iterable[_Leaf]) -> Config:
 
 def _described(value: Any) -> object:
     if isinstance(value, Choice):
-        return f"choice({list(value.values)!r})"
+        weights = f", weights={list(value.weights)!r}" if value.weights else ""
+        return f"choice({list(value.values)!r}{weights})"
     if isinstance(value, (Uniform, LogUniform, RandInt)):
         return f"{type(value).__name__.lower()}({value.low!r}, {value.high!r})"
     if isinstance(value, _Empty):

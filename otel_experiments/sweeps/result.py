@@ -71,7 +71,10 @@ class SweepResult(Sequence[Trial]):
         seed: int,
         trials: Sequence[Trial],
         find_runs: Callable[[str], list[RunView]],
+        *,
+        goal: tuple[str, Direction | None] | None = None,
     ) -> None:
+        self._goal = goal
         self.id, self.name, self.seed = run_id, name, seed
         self._trials = tuple(trials)
         self._find_runs = find_runs
@@ -109,7 +112,8 @@ class SweepResult(Sequence[Trial]):
     ) -> Trial:
         """Return the trial that did best among those that succeeded; of equals the first.
 
-        With a metric, its best point in each run counts; without one, the numbers that the function returned.
+        With a metric, its best point in each run counts; without one, the numbers that the function returned, or the
+        metric that a sweep configuration of wandb names.
 
         Args:
             metric: the name of a metric that the trials logged.
@@ -123,6 +127,9 @@ class SweepResult(Sequence[Trial]):
         """
         if direction not in {None, "min", "max"}:
             raise QueryError(f"There is no direction {direction!r}.\n  Pass 'min' or 'max'.")
+        if metric is None and self._goal is not None:
+            metric = self._goal[0]
+            direction = direction or self._goal[1]
         done = [one for one in self._trials if one.state is RunState.SUCCEEDED]
         scored = self._returned(done) if metric is None else []
         way = direction or "min"

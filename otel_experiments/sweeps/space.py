@@ -54,12 +54,15 @@ class LogUniform:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of several values, each as likely."""
+    """One of several values, each as likely, or as `weights` say."""
 
     values: tuple[Any, ...]  # whatever a config may hold
+    weights: tuple[float, ...] = ()
 
     def draw(self, random: Random) -> Any:  # as above
         """Return one of them."""
+        if self.weights:
+            return random.choices(self.values, self.weights)[0]
         return self.values[int(random.random() * len(self.values))]
 
 

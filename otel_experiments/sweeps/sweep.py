@@ -19,6 +19,7 @@ from otel_experiments.record.run.spec import ParentRun, RunSpec, given_facts
 from otel_experiments.sweeps.plan import copied, make_plan
 from otel_experiments.sweeps.result import SweepResult, Trial
 from otel_experiments.sweeps.trial import Outcome, Task, run_trial, takes
+from otel_experiments.sweeps.wandb_config import Asked, read_asked
 from otel_experiments.sweeps.workers import QUIET_VARIABLE, run_in_workers
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def sweep(  # noqa: PLR0913 - each argument is one fact about the sweep
             with the trial.
         space: a mapping whose values are lists is a grid: each combination is tried. Where one is drawn (`ox.uniform`,
             `ox.loguniform`, `ox.randint`, `ox.choice`), `n` configs are drawn; a list is one to choose from then.
-            Mappings may be nested; a value that is no list is the same in all. A list of configs is tried as it is.
+            Mappings may be nested; a value that is no list is the same in all. A list of configs is tried as it is. A sweep
+            configuration of wandb is taken as the space that it means.
         n: how many trials: needed where values are drawn; of a grid so many different ones, of a list the first. Where there are
             fewer, each is tried once, and the log says so.
         seed: for what is drawn; recorded, and drawn itself where it is not given. The program's `random` is not touched.
@@ -73,37 +75,55 @@ def sweep(  # noqa: PLR0913 - each argument is one fact about the sweep
     Raises:
         ConfigurationError: there is nothing to try, or an argument cannot be used; nothing has run then.
     """
-    plan = make_plan(space, n, seed)
+    asked = read_asked(space, n, name, experiment)
+    plan = make_plan(asked.space, asked.n, seed)
     _check_function(fn)
     context = _checked_workers(fn, workers, start_method)
-    facts = given_facts(group=group)
-    spec = RunSpec(
-        name=name, experiment=experiment, tags=tags, facts=facts, seed=plan.seed, config=_config(plan, fn)
-    )
-    sweep_run = _configure.begin_run(None, spec)
-    if n is not None and len(plan.configs) < n:
-        _tell_fewer(sweep_run, plan, n)
+    sweep_run = _begin(asked, plan, fn, group=group, tags=tags)
+    _tell_differences(sweep_run, plan, asked)
     with sweep_run:
         trials = _trials(sweep_run, fn, plan, workers, context, raise_on_error=raise_on_error)
         failed = sum(one.is_failed for one in trials)
         if failed == len(trials):
             sweep_run.finish("failed", reason=f"all {failed} trials failed")
-    return SweepResult(sweep_run.id, sweep_run.name, plan.seed, trials, _runs_of)
+    return SweepResult(sweep_run.id, sweep_run.name, plan.seed, trials, _runs_of, goal=asked.goal)
 
 
-def _tell_fewer(sweep_run: Run, plan: Plan, n: int) -> None:
-    """Say that there are not as many configs as trials are wanted."""
-    count = len(plan.configs)
-    tell(
-        logger,
-        "Sweep %r tries fewer configs than n=%d: the %s has %d config%s, and each is tried once. "
-        "For more, add values, or draw them: ox.uniform, ox.loguniform, ox.randint",
-        sweep_run.name,
-        n,
-        plan.method,
-        count,
-        "" if count == 1 else "s",
+def _begin(
+    asked: Asked,
+    plan: Plan,
+    fn: Callable[..., Any],
+    *,
+    group: str | None,
+    tags: Mapping[str, object] | Iterable[str] | None,
+) -> Run:
+    spec = RunSpec(
+        name=asked.name,
+        experiment=asked.experiment,
+        tags=tags,
+        facts=given_facts(group=group),
+        seed=plan.seed,
+        config=_config(plan, fn),
     )
+    return _configure.begin_run(None, spec)
+
+
+def _tell_differences(sweep_run: Run, plan: Plan, asked: Asked) -> None:
+    """Say where the sweep does something else than it was asked for."""
+    count = len(plan.configs)
+    if asked.n is not None and count < asked.n:
+        tell(
+            logger,
+            "Sweep %r tries fewer configs than n=%d: the %s has %d config%s, and each is tried once. "
+            "For more, add values, or draw them: ox.uniform, ox.loguniform, ox.randint",
+            sweep_run.name,
+            asked.n,
+            plan.method,
+            count,
+            "" if count == 1 else "s",
+        )
+    if asked.left_out:
+        tell(logger, "Of the configuration of sweep %r: %s", sweep_run.name, "; ".join(asked.left_out))
 
 
 def _config(plan: Plan, fn: Callable[..., Any]) -> dict[str, object]:

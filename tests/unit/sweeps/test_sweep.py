@@ -118,8 +118,10 @@ def test_more_trials_than_there_are_configs_are_said(space, found, caplog):
     """Each config is tried once, and the log says that there are no more."""
     assert len(tried(space, n=9, name="search")) == len(tried(space))
     assert [record.message for record in caplog.records] == [
-        f"Sweep 'search' tries fewer configs than n=9: {found}, and each is tried once. "
-        "For more, add values, or draw them: ox.uniform, ox.loguniform, ox.randint"
+        (
+            f"Sweep 'search' tries fewer configs than n=9: {found}, and each is tried once. "
+            "For more, add values, or draw them: ox.uniform, ox.loguniform, ox.randint"
+        )
     ]
     caplog.clear()
     tried({"a": ox.uniform(0, 1)}, n=9)
