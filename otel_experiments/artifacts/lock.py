@@ -7,6 +7,7 @@ that waits, so that writers which overlap without end cannot keep it out.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -29,6 +30,8 @@ GATE_NAME: Final = "gate"
 WRITER_PATIENCE_S: Final = 30.0
 SWEEP_PATIENCE_S: Final = 10.0
 _POLL_S: Final = 0.005
+_GATE_S: Final = 0.02
+"""How long a process that has passed the gate need not do so again: a sweep that waits is let in after this time at most."""
 Pair = tuple[int, int]
 """The descriptors of a gate and of a lock."""
 
@@ -45,6 +48,7 @@ class Shared:
         self._idle: list[Pair] = []
         self._is_closed = False
         self._pid = os.getpid()
+        self._passed_s = -math.inf
 
     def take(self, taken: list[Pair], *, patience_s: float = WRITER_PATIENCE_S) -> None:
         """Take the lock.
@@ -62,15 +66,14 @@ class Shared:
             return
         gate, lock = pair = self._pair()
         taken.append(pair)
+        now_s = time.monotonic()
         try:
-            try:
-                fcntl.flock(gate, _SHARED_NOW)
-                fcntl.flock(lock, _SHARED_NOW)
-            except BlockingIOError:
-                until, holder = time.monotonic() + patience_s, "a process that removes unused ones"
+            if now_s - self._passed_s > _GATE_S or not _share_now(lock):
+                until, holder = now_s + patience_s, "a process that removes unused ones"
                 _take(gate, fcntl.LOCK_SH, until, self._folder, patience_s, holder)
                 _take(lock, fcntl.LOCK_SH, until, self._folder, patience_s, holder)
-            fcntl.flock(gate, fcntl.LOCK_UN)
+                fcntl.flock(gate, fcntl.LOCK_UN)
+                self._passed_s = now_s
         except BaseException:
             taken.clear()
             _drop(pair)
@@ -159,6 +162,16 @@ def _open(path: Path, file_mode: int) -> int:
             return create_file(path, file_mode)
         except FileExistsError:  # made by another process just now
             return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+
+
+def _share_now(descriptor: int) -> bool:
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(descriptor, _SHARED_NOW)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _take(descriptor: int, kind: int, until: float, folder: Path, patience_s: float, holder: str) -> None:

@@ -18,7 +18,7 @@ from otel_experiments.artifacts.protocol import FolderEntry, Link, Put, Readable
 from otel_experiments.artifacts.source import OPENING, changed, opened, source_error, version_of
 from otel_experiments.errors import ArtifactSourceError
 from otel_experiments.model.artifact import DIGEST_START
-from otel_experiments.process.held_files import is_held
+from otel_experiments.process import held_files
 from otel_experiments.process.interruption import pass_on
 from otel_experiments.process.paths import real_path
 
@@ -113,23 +113,30 @@ class Preparing:
         It does as `_read`, without its layers, which took as long as the system.
         """
         size = seen.st_size
-        if size > HELD_BYTES or not stat.S_ISREG(seen.st_mode) or is_held((seen.st_dev, seen.st_ino)):
+        if (
+            size > HELD_BYTES
+            or not stat.S_ISREG(seen.st_mode)
+            or held_files.is_held((seen.st_dev, seen.st_ino))
+        ):
             return None
         try:
             descriptor = os.open(path, OPENING)
         except OSError as error:
             pass_on(error)
             return None
+        is_unchanged = False
         try:
-            before = version_of(os.fstat(descriptor))
             data = os.read(descriptor, size + 1)
-            if before != version_of(seen) or before != version_of(os.fstat(descriptor)) or len(data) != size:
-                return None
+            is_unchanged = version_of(os.fstat(descriptor)) == version_of(seen)
         except OSError as error:
             pass_on(error)
-            return None
         finally:
-            os.close(descriptor)
+            if is_unchanged:
+                os.close(descriptor)
+            else:  # another file may have come to its place, that of the store itself
+                held_files.close(descriptor, os.fstat(descriptor))
+        if not is_unchanged or len(data) != size:
+            return None
         return Piece(DIGEST_START + hashing.hash_bytes(data), size, data)
 
     def _read(

@@ -16,7 +16,7 @@ MAX_NAME_BYTES: Final = 1000
 _HALF_PAIR: Final = re.compile(r"[\ud800-\udfff]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _OTHER_SIGNS: Final = re.compile(r"[\x00-\x1f\x7f:\\]")
-_COMMON: Final = re.compile(r"(?![sS][hH][aA]256)[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
+_COMMON: Final = re.compile(r"(?![sS][hH][aA]256)[A-Za-z0-9_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 _MAX_COMMON: Final = 60
 """Most names are of letters and digits, with an ending, and shorter than a digest; they have no fault."""
 

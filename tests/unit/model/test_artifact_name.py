@@ -40,7 +40,19 @@ def test_a_name_that_would_lead_astray_is_refused_with_the_reason(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["model", "best.pt", "plots/loss curve.png", "données", "x" * MAX_NAME_BYTES, "..a", "a b", "v3"]
+    "name",
+    [
+        "model",
+        "best.pt",
+        "plots/loss curve.png",
+        "données",
+        "x" * MAX_NAME_BYTES,
+        "..a",
+        "a b",
+        "v3",
+        "12",
+        "0.5.pt",
+    ],
 )
 def test_a_name_that_people_give_is_taken(name):
     """Spaces, dots, slashes between parts and letters of any language are part of names."""
