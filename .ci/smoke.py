@@ -127,6 +127,17 @@ def missing_mcp() -> str:
     return answer.stderr
 
 
+def missing_stats() -> str:
+    """A test by ranks without SciPy."""
+    from otel_experiments.analysis.samples import compare_samples  # noqa: PLC0415 - what is tested
+
+    try:
+        compare_samples([1.0, 2.0], {"b": [3.0, 4.0]}, method="mann-whitney")
+    except ImportError as error:
+        return str(error)
+    return "a test"
+
+
 def missing_remote() -> str:
     """Artifacts at an URL without fsspec."""
     from otel_experiments.artifacts.place import blobs_for  # noqa: PLC0415 - what is tested
@@ -162,6 +173,7 @@ MISSING: dict[str, Callable[[], str]] = {
     "postgres": missing_postgres,
     "receiver": missing_receiver,
     "remote": missing_remote,
+    "stats": missing_stats,
 }
 """For each extra a way to run into its absence; answers with the text that the user then sees."""
 

@@ -20,6 +20,8 @@
     │   ├── TrialError (RuntimeError)              a trial of a sweep has no exception of its own to show
     │   └── IllegalTransitionError (ValueError)
     ├── RunEditError (ValueError)              a stored run that cannot be edited so
+    ├── AnalysisError (ValueError)             a number that cannot be computed of what was given
+    │   └── PriceTableError
     ├── StoreError
     │   ├── StoreNotFoundError (LookupError)
     │   ├── StoreIncompleteError (LookupError)
@@ -90,6 +92,10 @@ from otel_experiments.errors.agents import (
     AgentToolError as AgentToolError,
     AgentToolNotFoundError as AgentToolNotFoundError,
     AgentToolStoppedError as AgentToolStoppedError,
+)
+from otel_experiments.errors.analysis import (
+    AnalysisError as AnalysisError,
+    PriceTableError as PriceTableError,
 )
 from otel_experiments.errors.artifact import (
     AmbiguousArtifactError as AmbiguousArtifactError,

@@ -41,6 +41,21 @@ TEXTS = {
             "  Ask for less: a smaller limit, fewer columns, one part."
         ),
     ),
+    "AnalysisError": (
+        {
+            "what": "Values that are not finite cannot be tested",
+            "found": "1 of 2 are NaN",
+            "fix": "Leave them out.",
+        },
+        "Values that are not finite cannot be tested: 1 of 2 are NaN.\n  Leave them out.",
+    ),
+    "PriceTableError": (
+        {"source": "model gpt-4", "found": "no price of output tokens"},
+        (
+            "The price table cannot be used, for model gpt-4: no price of output tokens.\n"
+            '  Give what a million tokens cost: {"gpt-4": {"input": 30, "output": 60}}.'
+        ),
+    ),
     "RunEditError": (
         {"run": "base", "action": "removed", "why": "it is running", "fix": "Wait for its end."},
         "The run 'base' cannot be removed: it is running.\n  Wait for its end.",
