@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from otel_experiments._aliases import remove_alias, set_alias
     from otel_experiments._attach import attach, detach
     from otel_experiments._bundle import bundle
+    from otel_experiments._comparing import ab_test, compare, diff
     from otel_experiments._export import export
     from otel_experiments._merge import import_store
     from otel_experiments._push import push
     from otel_experiments._reading import (
         artifact,
-        compare,
-        diff,
         experiments,
         find_artifacts,
         lineage,
@@ -110,6 +109,7 @@ __all__ = [
     "Table",
     "Text",
     "Video",
+    "ab_test",
     "active_run",
     "artifact",
     "attach",
@@ -240,12 +240,13 @@ _APART = {
     "push": "otel_experiments._push",
     "remove_alias": "otel_experiments._aliases",
     "set_alias": "otel_experiments._aliases",
+    **dict.fromkeys(("ab_test", "compare", "diff"), "otel_experiments._comparing"),
     **dict.fromkeys(("choice", "loguniform", "randint", "uniform"), "otel_experiments.sweeps.space"),
     "sweep": "otel_experiments.sweeps.sweep",
     "roc_curve": "otel_experiments.codec.media.plots",
 }
 _READING = (
-    "artifact", "compare", "diff", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "spans", "sql", "traces",
+    "artifact", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "spans", "sql", "traces",
 )  # fmt: skip
 _NOT_STARRED = ("open",)
 """Public names that `from otel_experiments import *` leaves out, since Python has a function of the name."""

@@ -13,7 +13,6 @@ from otel_experiments.errors import ModelRunNotFoundError, StoreNotFoundError
 from otel_experiments.query import RunView
 
 if TYPE_CHECKING:
-    from otel_experiments.differences import RunComparison, RunDiff
     from otel_experiments.model.experiment import ExperimentList
     from otel_experiments.model.other_stores import StoreObject
     from otel_experiments.model.search import Expression
@@ -28,7 +27,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 __all__ = [
-    "artifact", "compare", "diff", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "spans", "sql", "traces",
+    "artifact", "experiments", "find_artifacts", "lineage", "open", "open_reader", "run", "run_of", "runs", "spans", "sql", "traces",
 ]  # fmt: skip
 
 
@@ -205,65 +204,6 @@ def lineage(
         StoreError: the store cannot be read.
     """
     return open_reader(store).lineage(of, most=most)
-
-
-def diff(
-    a: str | RunView, b: str | RunView, *, store: str | os.PathLike[str] | StoreObject | None = None
-) -> RunDiff:
-    """Return why two runs differ, likely causes first: `print(ox.diff("baseline", "latest"))`.
-
-    Compared are code, params, data, packages, environment, machine, state, metrics, span trees, times and artifacts. `print` prints
-    the ten most telling differences, a notebook shows all; `.is_same` says whether there is any.
-
-    Args:
-        a: the first run: an id, the beginning of one, a name, or a run that was read, of whatever store.
-        b: the second run.
-        store: where ids and names are looked up; by default as for `run`.
-
-    Raises:
-        RunNotFoundError: a text names no run.
-        AmbiguousRunError: several runs have an id that begins so.
-        StoreError: the store cannot be read.
-    """
-    from otel_experiments.differences.run_diff import diff_runs  # noqa: PLC0415 - few readers need it
-
-    if isinstance(a, RunView) and isinstance(b, RunView):
-        return diff_runs(a, b)
-    reader = open_reader(store)
-    return diff_runs(*(one if isinstance(one, RunView) else reader.run(one) for one in (a, b)))
-
-
-def compare(
-    *runs: str | RunView,
-    where: str | Expression | None = None,
-    baseline: str | RunView | None = None,
-    store: str | os.PathLike[str] | StoreObject | None = None,
-) -> RunComparison:
-    """Return what several runs differ in, side by side: `print(ox.compare("a", "b", "c"))`.
-
-    Only what differs is in the table: params, metrics with percent and direction against the baseline, state, code.
-
-    Args:
-        *runs: ids, beginnings of ids, names, or runs that were read.
-        where: a search expression that finds more runs, the newest first.
-        baseline: what changes are measured by; by default the first run.
-        store: where runs are looked up; by default as for `run`.
-
-    Raises:
-        RunNotFoundError: a text names no run.
-        AmbiguousRunError: several runs have an id that begins so.
-        SearchSyntaxError: `where` cannot be understood.
-        StoreError: the store cannot be read.
-    """
-    from otel_experiments.differences.compared import compare_runs  # noqa: PLC0415 - few readers need it
-
-    wanted = [*([] if baseline is None else [baseline]), *runs]
-    read = [one for one in wanted if isinstance(one, RunView)]
-    if where is not None or len(read) < len(wanted):
-        reader = open_reader(store)
-        read = [one if isinstance(one, RunView) else reader.run(one) for one in wanted]
-        read += [] if where is None else reader.runs(where)
-    return compare_runs(list({run.id: run for run in read}.values()))
 
 
 def run_of(

@@ -38,7 +38,7 @@ RESAMPLES: Final = 10_000
 _MOST_NEEDED: Final = 10_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SampleTest:
     """What a test says of one sample beside a baseline.
 
@@ -110,8 +110,34 @@ def compare_samples(
         AnalysisError: a value is not finite, alpha is no probability, or a paired sample has another length than the baseline.
         MissingPackageError: the method needs SciPy, and it is not installed.
     """
-    _check(baseline, samples, method, alpha)
-    tests = {name: _one(baseline, values, method, alpha, seed) for name, values in samples.items()}
+    sides = {name: (baseline, values) for name, values in samples.items()}
+    return compare_sides(sides, method=method, goal=goal, alpha=alpha, seed=seed)
+
+
+def compare_sides(
+    sides: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    method: Method = "welch",
+    goal: Goal | None = None,
+    alpha: float = 0.05,
+    seed: int = 0,
+) -> dict[str, SampleTest]:
+    """Return the same where each sample has a baseline of its own, as those have whose partners are not the same.
+
+    Args:
+        sides: for each sample, by name, the values of its baseline and its own.
+        method: how they are tested.
+        goal: which direction is better.
+        alpha: below which adjusted p a difference counts as shown.
+        seed: what the resampling of `bootstrap` starts from.
+
+    Raises:
+        AnalysisError: as above.
+        MissingPackageError: as above.
+    """
+    for name, (baseline, values) in sides.items():
+        _check(name, baseline, values, method, alpha)
+    tests = {name: _one(baseline, values, method, alpha, seed) for name, (baseline, values) in sides.items()}
     known = [name for name, test in tests.items() if not math.isnan(test.p)]
     for name, adjusted in zip(known, holm_adjust([tests[name].p for name in known]), strict=True):
         tests[name] = _judged(replace(tests[name], adjusted_p=adjusted), goal)
@@ -210,7 +236,7 @@ def _drawn_means(values: Sequence[float], resamples: int, seed: int) -> list[flo
 
 
 def _check(
-    baseline: Sequence[float], samples: Mapping[str, Sequence[float]], method: Method, alpha: float
+    name: str, baseline: Sequence[float], values: Sequence[float], method: Method, alpha: float
 ) -> None:
     if not 0.0 < alpha < 1.0:
         raise AnalysisError(
@@ -218,20 +244,20 @@ def _check(
             found=f"{alpha:g} was given",
             fix="Give one between 0 and 1; 0.05 is usual.",
         )
-    for name, values in (("the baseline", baseline), *samples.items()):
-        count = sum(not math.isfinite(value) for value in values)
+    for whose, side in (("the baseline", baseline), (name, values)):
+        count = sum(not math.isfinite(value) for value in side)
         if count:
             raise AnalysisError(
-                what=f"Values that are not finite cannot be tested ({name!r})",
-                found=f"{count} of {len(values)} are NaN or infinite",
+                what=f"Values that are not finite cannot be tested ({whose!r})",
+                found=f"{count} of {len(side)} are NaN or infinite",
                 fix="Leave them out first, and say how many they were.",
             )
-        if method in PAIRED and len(values) != len(baseline):
-            raise AnalysisError(
-                what=f"A paired test needs a partner for each value ({name!r})",
-                found=f"it has {len(values)} values and the baseline has {len(baseline)}",
-                fix="Give both in one order, or take a test that is not paired.",
-            )
+    if method in PAIRED and len(values) != len(baseline):
+        raise AnalysisError(
+            what=f"A paired test needs a partner for each value ({name!r})",
+            found=f"it has {len(values)} values and the baseline has {len(baseline)}",
+            fix="Give both in one order, or take a test that is not paired.",
+        )
 
 
 def _one(

@@ -30,6 +30,7 @@ _COMMANDS = {
     "show": "Show one run: config, summary, environment, spans.",
     "metrics": "Show a run's metrics, or the chart of one, also of several runs.",
     "diff": "Say why two runs differ: likely causes first.",
+    "ab": "Say whether a number differs between groups of runs by more than chance.",
     "compare": "Show what several runs differ in, side by side.",
     "spans": "List spans by name, attribute, duration, status; or as a tree.",
     "traces": "List traces by root, duration, errors.",

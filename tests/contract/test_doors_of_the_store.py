@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import otel_experiments as ox
-from otel_experiments.errors import QueryError
+from otel_experiments.errors import AnalysisError, QueryError
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.span import Resource, Span
 from otel_experiments.store import StoreBase, open_store
@@ -97,7 +97,15 @@ def imported_from_otlp():
     return sorted(run.name for run in ox.runs())
 
 
+def ab_tested():
+    """Compare groups of runs: the one run that is here makes no two."""
+    with pytest.raises(AnalysisError, match=r"runs that were found \(1\)"):
+        ox.ab_test("duration", by="name")
+    return True
+
+
 DOORS = {
+    "ab_test": ab_tested,
     "artifact": lambda: ox.artifact("model").read_text(),
     "attach": lambda: ox.attach("mine", service="server").span_count,
     "bundle": bundled,
@@ -124,6 +132,7 @@ DOORS = {
 }
 """What each function gives here where it works on the store of the recording."""
 GIVES = {
+    "ab_test": True,
     "artifact": "mine",
     "attach": 1,
     "bundle": ["mine"],

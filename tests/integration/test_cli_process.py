@@ -160,8 +160,8 @@ def test_the_installed_command_knows_its_version_and_its_commands(store_path):
         for line in listed.split("Commands:\n")[1].split("\n\n")[0].splitlines()
         if line.startswith("  ")
     ]
-    assert names[:29] == [
-        "demo", "run", "runs", "show", "metrics", "diff", "compare", "spans", "traces", "artifacts", "export", "bundle",
+    assert names[:30] == [
+        "demo", "run", "runs", "show", "metrics", "diff", "ab", "compare", "spans", "traces", "artifacts", "export", "bundle",
         "import", "push",
         "tag", "note", "annotate", "rename", "group", "pin", "archive", "rm", "restore",
         "attach", "serve", "mcp", "sql", "gc", "doctor",
