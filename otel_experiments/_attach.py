@@ -189,4 +189,4 @@ def _editing(store: str | PathLike[str] | StoreObject | None) -> Iterator[tuple[
     from otel_experiments.importers.otlp.attached import points_of_store  # noqa: PLC0415 - 20 ms that few need
 
     with editing(store, refused="Nothing can be attached", done_there="attach") as (reader, opened):
-        yield reader, opened, points_of_store(StoreLocation.parse(opened.location).path)
+        yield reader, opened, points_of_store(StoreLocation.parse(opened.location).beside)

@@ -41,7 +41,9 @@ def open_reader(location: str | PathLike[str] | StoreLocation, *, is_network: bo
         StoreError: it cannot be read: not ours, newer than this release, locked.
     """
     where = location if isinstance(location, StoreLocation) else StoreLocation.parse(location)
-    store, notes = open_collected(where.require_store(), unpack=unpack_for(where.path), is_network=is_network)
+    store, notes = open_collected(
+        where.require_store(), unpack=unpack_for(where.beside), is_network=is_network
+    )
     return _reader(store, notes, where, is_network=is_network)
 
 
@@ -51,7 +53,7 @@ def reader_over(store: Store) -> Reader:
     Closing the reader leaves that store open.
     """
     where = StoreLocation.parse(store.location)
-    whole, notes = collected(store, unpack=unpack_for(where.path))
+    whole, notes = collected(store, unpack=unpack_for(where.beside))
     return _reader(whole, notes, where, is_shared=whole is store, active=store)
 
 
@@ -88,7 +90,7 @@ def _lent(opened: AbstractContextManager[Store], *, collects: bool) -> Iterator[
     """Lend a store for edits, with what processes have recorded for it up to now."""
     with opened as store:
         if collects:
-            whole, _ = collected(store, unpack=unpack_for(StoreLocation.parse(store.location).path))
+            whole, _ = collected(store, unpack=unpack_for(StoreLocation.parse(store.location).beside))
             if whole is not store:  # it takes nothing now
                 whole.close()
         yield store

@@ -153,7 +153,7 @@ class Wiring:
     def store(self, store: Store, batch: WriteBatch) -> None:
         """Store a batch, with a report of what waits where others are to read it."""
         if self._reporter is not None:
-            self._reporter.store(batch)
+            self._reporter.apply(batch)
         else:
             store.apply(batch)
 

@@ -247,7 +247,7 @@ class RecorderParts:
         sinks: Sequence[MetricsSink] = (),
     ) -> None:
         self.settings = settings
-        path = self._store_path = settings.store_path
+        self._store_path = settings.store_path
         self._made_blobs: BlobStore | None = None
         self._look_at_place()
         place = open_place(settings)
@@ -261,7 +261,7 @@ class RecorderParts:
             on_taken_over=wiring.taken_over,
             before_round=wiring.before_round,
             keeps_segments=place.keeps_segments,
-            unpack=unpack_for(path),
+            unpack=unpack_for(settings.location.beside),
         )
         self.pipeline = Pipeline(
             settings,

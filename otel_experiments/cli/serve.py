@@ -17,6 +17,7 @@ from otel_experiments.cli.session import store_location
 from otel_experiments.cli.terminal.format import clean
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.importers.otlp.emitters import use_mapping
+from otel_experiments.model.other_stores import without_password
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.process.bell import Bell
 from otel_experiments.receiver.limits import MIB, Limits
@@ -106,7 +107,7 @@ def command(  # noqa: PLR0913 - each argument is one option
             limits=Limits(max_request_mib * MIB, max_in_flight_mib * MIB, max_backlog_mib * MIB),
         )
         try:
-            _greet(receiver)
+            _greet(receiver, store_location(ctx))
             while not stopped.wait(_LONG_S):
                 pass
         finally:
@@ -143,15 +144,16 @@ def _rest(*, is_stored: bool, damage_count: int) -> str:
 
 def _use_mapping(location: StoreLocation, file: str) -> None:
     """Let a mapping decide whose the telemetry of other programs is; a store without a file has no place for one."""
-    if location.path is not None:
-        where = use_mapping(location.path, file)
+    if location.beside is not None:
+        where = use_mapping(location.beside, file)
         click.echo(f"The mapping is {where}.", err=True)
 
 
-def _greet(receiver: Receiver) -> None:
+def _greet(receiver: Receiver, location: StoreLocation) -> None:
     endpoints = (("gRPC", receiver.grpc_endpoint), ("HTTP", receiver.http_endpoint))
     where = " and ".join(f"{name} at {endpoint}" for name, endpoint in endpoints if endpoint is not None)
-    click.echo(f"Receiving OTLP into {clean(str(receiver.store_path))}: {where}. Stop with Ctrl-C.")
+    shown = without_password(str(receiver.store_path or location))
+    click.echo(f"Receiving OTLP into {clean(shown)}: {where}. Stop with Ctrl-C.")
     if receiver.takes_token_in_clear:
         click.echo(
             "warning: the token crosses the network in clear. Pass --tls-cert and --tls-key.", err=True

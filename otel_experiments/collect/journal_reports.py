@@ -64,7 +64,7 @@ class JournalReporter:
         self._was_quiet = False
         self._measured_s = 0.0
 
-    def store(self, batch: WriteBatch) -> None:
+    def apply(self, batch: WriteBatch) -> None:
         """Store a batch with a report.
 
         Raises:
@@ -85,6 +85,10 @@ class JournalReporter:
         batch.journal_reports[:] = [report]  # the batch may be tried again
         self._store.apply(batch)
         self._said, self._is_writing, self._has_stored = report, False, True
+
+    def journal_offset(self, segment_id: str) -> int:
+        """Return how many bytes of the segment are in the store."""
+        return self._store.journal_offset(segment_id)
 
     def before_round(self) -> None:
         """Say that nothing waits once a whole round found nothing and nothing is recorded; else renew what was said.
@@ -136,6 +140,13 @@ class JournalReporter:
         left_bytes = max(0, backlog.size_bytes - covered)
         share = left_bytes / backlog.size_bytes if backlog.size_bytes else 0.0
         return round(backlog.record_count * share), left_bytes
+
+
+def reporter_for(store: BatchSink, directory: Path, *, journal_id: str, interval_s: float) -> JournalReporter:
+    """Return what reports for a process that takes telemetry of others: nothing waits once a whole round found nothing."""
+    return JournalReporter(
+        store, directory, journal_id=journal_id, interval_s=interval_s, is_recording=lambda: False
+    )
 
 
 def settle_reports(store: Store, directory: Path) -> None:

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from typing import Generic, TypeVar
 
 from otel_experiments.exporters.journaled import JournaledStore, shared_store
+from otel_experiments.model.other_stores import StoreObject
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.notice import tell
 from otel_experiments.record.base.guard import logger
@@ -18,13 +19,14 @@ class StoreExporter(Generic[Batch]):
     """The part of an exporter that does not depend on its signal.
 
     Args:
-        path: the store's file; by default `OTEL_EXPERIMENTS_STORE`, else `experiments.db`.
+        path: the store's file, or a store elsewhere: its address, or one that is open; by default
+            `OTEL_EXPERIMENTS_STORE`, else `experiments.db`.
 
     Raises:
         StoreError: the store cannot be used.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str] | StoreObject | None = None) -> None:
         super().__init__()
         self._target = shared_store(path)
         self._is_shut_down = False

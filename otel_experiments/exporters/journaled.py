@@ -10,6 +10,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -17,7 +18,8 @@ from typing import Final, TypeVar
 from otel_experiments.codec.values import dump_canonical
 from otel_experiments.collect.drain import Drain
 from otel_experiments.collect.journal_place import journal_directory
-from otel_experiments.errors import ConfigurationError
+from otel_experiments.collect.journal_reports import reporter_for
+from otel_experiments.errors import ConfigurationError, StoreError
 from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.journal.encode import (
     encode_instrument_points,
@@ -29,6 +31,7 @@ from otel_experiments.journal.encode import (
 from otel_experiments.journal.writer import Declaration, JournalWriter
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
+from otel_experiments.model.other_stores import StoreObject
 from otel_experiments.model.span import Resource, Scope, Span
 from otel_experiments.model.store_location import STORE_VARIABLE, StoreLocation
 from otel_experiments.process.file_mode import file_mode_of, parse_file_mode
@@ -44,24 +47,24 @@ _lock = threading.RLock()
 _shared: dict[Path, JournaledStore] = {}
 
 
-def shared_store(location: str | os.PathLike[str] | None) -> JournaledStore:
+def shared_store(location: str | os.PathLike[str] | StoreObject | None) -> JournaledStore:
     """Return this process's way into the store at `location` (by default that of the environment).
 
     Raises:
-        ConfigurationError: the location is no file; exporters keep what outlives them.
+        ConfigurationError: the store is in memory, or there is none; exporters keep what outlives them.
         StoreError: the store cannot be used.
     """
     where = StoreLocation.named(location)
-    path = where.absolute_path
-    if path is None:
+    beside = where.beside
+    if beside is None:
         raise ConfigurationError(
-            f"An exporter cannot keep telemetry in {str(where)!r}: it is no file.\n"
-            f"  Name one: path=... or {STORE_VARIABLE}=PATH."
+            f"An exporter cannot keep telemetry in {str(where)!r}: nothing of it would outlive this process.\n"
+            f"  Name a file, or a store that others reach: path=... or {STORE_VARIABLE}=PATH."
         )
     with _lock:
-        found = _shared.get(path)
+        found = _shared.get(beside)
         if found is None:
-            found = _shared[path] = JournaledStore(path)
+            found = _shared[beside] = JournaledStore(where, beside)
         found.users += 1
         return found
 
@@ -77,17 +80,36 @@ def _file_mode(path: Path) -> int:
 
 
 class JournaledStore:
-    """One store, its journal of this process, and the drain between them."""
+    """One store, its journal of this process, and the drain between them.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Args:
+        where: the store.
+        beside: the path beside which its journals lie.
+    """
+
+    def __init__(self, where: StoreLocation, beside: Path) -> None:
+        self._beside = beside
         self.users = 0
         self._pid = os.getpid()
-        file_mode = _file_mode(path)
-        self._store: Store = open_store(path, file_mode=file_mode)
-        directory = journal_directory(path)
-        self._drain = Drain(self._store, directory, interval_s=_DRAIN_INTERVAL_S, unpack=unpack_for(path))
-        self._journal = JournalWriter(directory, file_mode=file_mode, on_roll=self._drain.wake)
+        file_mode = _file_mode(beside)
+        self._store: Store = open_store(where.absolute_path or where, file_mode=file_mode)
+        directory = journal_directory(beside)
+        self._journal = JournalWriter(directory, file_mode=file_mode)
+        self._reporter = (
+            reporter_for(
+                self._store, directory, journal_id=self._journal.writer_id, interval_s=_DRAIN_INTERVAL_S
+            )
+            if where.kind == "other"
+            else None
+        )
+        self._drain = Drain(
+            self._reporter or self._store,
+            directory,
+            interval_s=_DRAIN_INTERVAL_S,
+            before_round=None if self._reporter is None else self._reporter.before_round,
+            unpack=unpack_for(beside),
+        )
+        self._journal.call_on_roll(self._drain.wake)
         self._numbers: dict[str, int] = {}
         self._next_number = itertools.count().__next__
         self._drain.start()
@@ -130,9 +152,12 @@ class JournaledStore:
             self.users -= 1
             if self.users > 0:
                 return
-            _shared.pop(self.path, None)
+            _shared.pop(self._beside, None)
         self._journal.close()
         if self._drain.close(timeout_s=5.0):
+            if self._reporter is not None:
+                with suppress(StoreError):  # a reader of this host says it
+                    self._reporter.close()
             self._store.close()
 
     def _write(self, encode: Callable[[int, int], bytes], resource: Resource, scope: Scope) -> bool:

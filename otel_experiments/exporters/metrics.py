@@ -15,7 +15,8 @@ class StoreMetricExporter(StoreExporter[MetricsData], MetricExporter):
     """Keeps the data points of instruments. Entry point `otel_experiments` of `opentelemetry_metrics_exporter`.
 
     Args:
-        path: the store's file; by default `OTEL_EXPERIMENTS_STORE`, else `experiments.db`.
+        path: the store's file, or a store elsewhere: its address, or one that is open; by default
+            `OTEL_EXPERIMENTS_STORE`, else `experiments.db`.
 
     Raises:
         StoreError: the store cannot be used.

@@ -16,7 +16,8 @@ class StoreSpanExporter(StoreExporter[Sequence[ReadableSpan]], SpanExporter):
     """Keeps spans in a store. Entry point `otel_experiments` of `opentelemetry_traces_exporter`.
 
     Args:
-        path: the store's file; by default `OTEL_EXPERIMENTS_STORE`, else `experiments.db`.
+        path: the store's file, or a store elsewhere: its address, or one that is open; by default
+            `OTEL_EXPERIMENTS_STORE`, else `experiments.db`.
 
     Raises:
         StoreError: the store cannot be used.

@@ -101,7 +101,7 @@ class StoreLocation:
 
     @classmethod
     def named(
-        cls, address: str | PathLike[str] | None, environ: Mapping[str, str] | None = None
+        cls, address: str | PathLike[str] | object | None, environ: Mapping[str, str] | None = None
     ) -> StoreLocation:
         """Return the location that `address` names; where it is None, that of the environment or the default one.
 

@@ -113,8 +113,8 @@ class Receiver:
             server.start()
 
     @property
-    def store_path(self) -> Path:
-        """The file of the store."""
+    def store_path(self) -> Path | None:
+        """The file of the store; None for a store elsewhere, such as PostgreSQL."""
         return self._storage.path
 
     @property

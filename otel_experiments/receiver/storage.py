@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from otel_experiments.collect.drain import Drain
 from otel_experiments.collect.journal_place import journal_directory
+from otel_experiments.collect.journal_reports import reporter_for
 from otel_experiments.collect.recorders import journal_owners
-from otel_experiments.errors import ConfigurationError
+from otel_experiments.errors import ConfigurationError, StoreError
 from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.importers.otlp.emitters import Emitters
 from otel_experiments.journal.encode import request_pieces
 from otel_experiments.journal.owner import current_owner
 from otel_experiments.journal.segment import frame_size_bytes
 from otel_experiments.journal.writer import JournalWriter
+from otel_experiments.model.other_stores import keep_waiting_in
 from otel_experiments.model.received import ReceivedRequest
 from otel_experiments.process.file_mode import file_mode_of
 from otel_experiments.receiver.backlog import Backlog
@@ -36,39 +39,51 @@ class ReceiverStorage:
     """Journal, drain and store of one receiver.
 
     Attributes:
-        path: the store's file.
+        path: the store's file; None for a store elsewhere.
         hint_names: headers of requests that say which run they belong to, in lower case.
 
     Raises:
-        ConfigurationError: the store is no file of a local disk.
+        ConfigurationError: the store is in memory, or on a network filesystem.
         StoreError: the store cannot be used.
     """
 
     def __init__(self, settings: Settings, *, backlog_bytes: int) -> None:
-        path = _local_path(settings)
-        file_mode = file_mode_of(settings.store_mode, path)
-        self.path = path
-        self.hint_names = Emitters.of_store(path).header_names
+        beside = _kept_beside(settings)
+        file_mode = file_mode_of(settings.store_mode, beside)
+        self.path = settings.store_path
+        self.hint_names = Emitters.of_store(beside).header_names
         self._store = open_store(
-            path,
+            self.path or settings.location,
             busy_timeout_s=_BUSY_TIMEOUT_S,
             file_mode=file_mode if settings.store_mode else None,
         )
-        self._directory = directory = journal_directory(path)
+        self._directory = directory = journal_directory(beside)
+        self._writer = JournalWriter(directory, durability=settings.durability, file_mode=file_mode)
+        self._reporter = (
+            reporter_for(
+                self._store, directory, journal_id=self._writer.writer_id, interval_s=settings.drain_s
+            )
+            if self.path is None
+            else None
+        )
         self._backlog = Backlog(backlog_bytes, self._store.journal_offset)
         self._drain = Drain(
-            self._store,
+            self._reporter or self._store,
             directory,
             interval_s=settings.drain_s,
-            before_round=self._backlog.measure,
-            unpack=unpack_for(path),
+            before_round=self._before_round,
+            unpack=unpack_for(beside),
         )
-        self._writer = JournalWriter(directory, durability=settings.durability, file_mode=file_mode)
-        self._host = current_owner().host
+        self._me = current_owner()
         self._unwoken_bytes = 0
         self._lock = threading.Lock()
         self._drain.drain_now(timeout_s=_CATCH_UP_S)
         self._drain.start()
+
+    def _before_round(self) -> None:
+        self._backlog.measure()
+        if self._reporter is not None:
+            self._reporter.before_round()
 
     @property
     def is_full(self) -> bool:
@@ -115,10 +130,12 @@ class ReceiverStorage:
         Raises:
             StoreError: the store cannot be read.
         """
+        if self.path is None and not journal_owners(self._directory) - {self._me}:
+            return frozenset()  # a store elsewhere, which may be away, need not be asked
         owners = {}
         for run_id in run_ids:
             run = self._store.get_run(run_id)
-            if run is not None and run.owner is not None and run.owner.host == self._host:
+            if run is not None and run.owner is not None and run.owner.host == self._me.host:
                 owners[run_id] = run.owner
         if not owners:
             return frozenset()
@@ -133,19 +150,30 @@ class ReceiverStorage:
         self._writer.close()
         is_stored = self._drain.close(timeout_s=timeout_s)
         if is_stored:
+            if self._reporter is not None:
+                with suppress(StoreError):  # a reader of this host says it
+                    self._reporter.close()
             if self._drain.has_met_own_journal:
                 self._store.settle()
             self._store.close()
         return is_stored
 
 
-def _local_path(settings: Settings) -> Path:
-    path = settings.store_path
-    if path is None:
+def _kept_beside(settings: Settings) -> Path:
+    """Return the path beside which the journal lies.
+
+    Raises:
+        ConfigurationError: the store is in memory, or on a network filesystem.
+    """
+    path, beside = settings.store_path, settings.location.beside
+    if beside is None:
         raise ConfigurationError(
-            f"A receiver cannot store into {settings.store!r}: it is no file.\n"
-            "  Name one: otel-experiments serve --store experiments.db"
+            f"A receiver cannot store into {settings.store!r}: nothing of it would outlive this process.\n"
+            "  Name a file, or a store that others reach: otel-experiments serve --store experiments.db"
         )
+    if path is None:
+        keep_waiting_in(settings.location.address, settings.journal_dir)
+        return settings.location.beside or beside  # where the setting says
     is_network = settings.network_filesystem
     if is_network_filesystem(path.parent) if is_network is None else is_network:
         raise ConfigurationError(

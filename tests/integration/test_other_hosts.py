@@ -4,20 +4,31 @@ A second host is a process whose journals lie in another folder for state.
 """
 
 import contextlib
+import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
+import urllib.request
 import warnings
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 import otel_experiments as ox
 from otel_experiments.cli.root import root
 from otel_experiments.errors import IncompleteReadWarning
+from otel_experiments.exporters import StoreSpanExporter
+from otel_experiments.importers.otlp.emitters import use_mapping
+from otel_experiments.model.other_stores import waiting_place
+from otel_experiments.model.search import SpanQuery
+from otel_experiments.receiver import Receiver
 from otel_experiments.store import open_store
 
 sys.path.append(str(Path(__file__).parent))
@@ -194,3 +205,110 @@ def test_a_server_that_went_away_first_is_told_by_other_hosts_later(address, oth
 
     with pytest.warns(IncompleteReadWarning, match=f"process {process.pid} on host"):
         assert losses_of(address) == [0.0]
+
+
+SPAN = {
+    "resourceSpans": [
+        {
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "web"}}]},
+            "scopeSpans": [
+                {
+                    "spans": [
+                        {"traceId": "1" * 32, "spanId": "2" * 16, "name": "GET /", "startTimeUnixNano": "1",
+                         "endTimeUnixNano": "5"}
+                    ]
+                }
+            ],
+        }
+    ]
+}  # fmt: skip
+
+
+def send(endpoint):
+    """Send a span of another program to a receiver; return what it answers."""
+    request = urllib.request.Request(
+        f"{endpoint}/v1/traces", json.dumps(SPAN).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return answer.status
+
+
+def spans_of(address):
+    """The names of the spans of no run."""
+    with ox.open_reader(address) as reader:
+        return [span.name for span in reader.store.spans(SpanQuery())]
+
+
+def test_a_receiver_takes_telemetry_into_a_store_elsewhere(address):
+    """What is sent over OTLP is in the store, and no host has anything left to be said."""
+    with Receiver(address, grpc=None, http="127.0.0.1:0") as receiver:
+        assert send(receiver.http_endpoint) == 200
+        assert receiver.store_path is None
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert spans_of(address) == ["GET /"]
+    with open_store(address) as store:
+        assert [report.is_open for report in store.journal_reports()] == [False]
+
+
+def test_a_mapping_is_beside_the_journals_of_a_store_elsewhere(address, tmp_path):
+    """Telemetry that names no run becomes a run by the mapping, whoever merges the journal on this host."""
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text('[[emitter]]\nname = "web"\nrun_id = ["resource:service.name"]\n')
+    waiting = waiting_place(address)
+    use_mapping(waiting, mapping)
+
+    with Receiver(address, grpc=None, http="127.0.0.1:0") as receiver:
+        send(receiver.http_endpoint)
+
+    assert [view.name for view in ox.runs(store=address)] == ["web"]
+
+
+def test_a_receiver_takes_telemetry_while_its_store_is_away(address, server):
+    """The journal has what was acknowledged, and the store gets it once it is back."""
+    if not address.startswith("postgresql"):
+        pytest.skip("a folder does not go away")
+    receiver = Receiver(address, grpc=None, http="127.0.0.1:0")
+    server.stop()
+    try:
+        assert send(receiver.http_endpoint) == 200
+        receiver.close()
+    finally:
+        server.start()
+
+    assert spans_of(address) == ["GET /"]
+
+
+def test_serve_says_where_it_stores_without_a_file(address, other_host):
+    """The command of the receiver takes any store that programs are recorded into."""
+    process = other_host(
+        address,
+        """
+        from otel_experiments.cli import main
+        import sys
+        sys.argv = ["otel-experiments", "serve", "--grpc", "none", "--http", "127.0.0.1:0"]
+        main()
+        """,
+    )
+    line = process.stdout.readline()
+    assert f"Receiving OTLP into {address}: HTTP at http://127.0.0.1:" in line
+    send(re.search(r"http://127.0.0.1:\d+", line)[0])
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+
+    assert spans_of(address) == ["GET /"]
+
+
+def test_exporters_keep_spans_in_a_store_elsewhere(address):
+    """What the SDK exports is in the store, through one journal for all exporters of the process."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    for _ in range(2):
+        provider.add_span_processor(SimpleSpanProcessor(StoreSpanExporter(address)))
+    with provider.get_tracer("test").start_as_current_span("work"):
+        pass
+    provider.shutdown()
+
+    assert spans_of(address) == ["work"]
+    with open_store(address) as store:
+        assert [report.is_open for report in store.journal_reports()] == [False]

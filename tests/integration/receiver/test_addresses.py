@@ -79,9 +79,9 @@ def test_a_token_that_no_header_can_have_is_refused(tmp_path, token):
 
 
 @pytest.mark.parametrize("store", ["memory://", "none"])
-def test_a_store_that_is_no_file_is_refused(store):
-    """What a receiver keeps is read by other processes, so its store is a file."""
-    with pytest.raises(ConfigurationError, match="it is no file"):
+def test_a_store_of_this_process_alone_is_refused(store):
+    """What a receiver keeps is read by other processes, so its store outlives it."""
+    with pytest.raises(ConfigurationError, match="would outlive this process"):
         Receiver(store, grpc=None, http="127.0.0.1:0")
 
 

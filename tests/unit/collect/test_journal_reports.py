@@ -114,7 +114,7 @@ class Recording:
     def drain(self, start, end):
         """Store a part of the journal."""
         batch = WriteBatch(journal=[JournalAdvance(f"{self.writer.writer_id}.000000", start, end)])
-        self.reporter.store(batch)
+        self.reporter.apply(batch)
 
     @property
     def last(self):
