@@ -1,11 +1,13 @@
-"""PostgreSQL: points into the store beside psycopg's own COPY of the same points as rows, and reading them whole.
+"""PostgreSQL: points into the store beside psycopg's own COPY of the same points as rows, and what a reader pays.
 
 It starts a server of its own on a Unix socket, as the tests do, and stops it. Without PostgreSQL there are no figures.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
+import subprocess
 import sys
 from array import array
 from collections.abc import Iterator
@@ -13,8 +15,9 @@ from collections.abc import Iterator
 import psycopg
 from measure import HERE, Figure, Options, alternate, main, seconds
 
-from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.batch import ParamSet, WriteBatch
 from otel_experiments.model.metric import PointBlock, SeriesKey
+from otel_experiments.model.run import Run, RunState
 from otel_experiments.store import open_store
 
 sys.path.append(str(HERE.parent / "tests" / "integration"))
@@ -54,9 +57,50 @@ def figures(options: Options) -> Iterator[Figure]:
         yield from _measured(
             server.address, 200_000 if options.is_quick else 1_000_000, 3 if options.is_quick else 5
         )
+        yield from _of_many_runs(server.address, 1_000 if options.is_quick else 10_000)
         server.stop()
     finally:
         server.remove()
+
+
+READER = """
+import json, resource, sys, time
+import otel_experiments as ox
+before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+start = time.process_time()
+with ox.open_reader(sys.argv[1]) as reader:
+    opened_s = time.process_time() - start
+    page_s = []
+    for _ in range(5):
+        start = time.process_time()
+        list(reader.runs("params.p3 > 50 and metrics.m7.last < 20", limit=20))
+        page_s.append(time.process_time() - start)
+kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
+print(json.dumps({"opened_s": opened_s, "page_s": page_s, "mb": kib * 1024 / 1e6}))
+"""
+
+
+def _of_many_runs(address: str, count: int) -> Iterator[Figure]:
+    """Yield what a process pays that reads a store of many runs of 150 params and 100 metrics."""
+    keys = tuple(SeriesKey(f"m{number}") for number in range(100))
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("drop schema if exists otel_experiments cascade")
+    with open_store(address) as store:
+        for number in range(count):
+            run_id, now_ns = f"{number:032x}", 1_700_000_000_000_000_000 + number * 1_000_000_000
+            run = Run(run_id, "e", f"run-{number}", RunState.SUCCEEDED, now_ns, now_ns, now_ns + 1)
+            params = [
+                ParamSet(run_id, f"p{one}", (number * 7 + one) % 1000 / 10, now_ns) for one in range(150)
+            ]
+            values = tuple(array("d", [float((number + one) % 97)]) for one in range(100))
+            block = PointBlock(run_id, keys, array("d", [0.0]), array("q", [now_ns]), values)
+            store.apply(WriteBatch(runs=[run], params=params, points=[block]))
+    done = subprocess.run([sys.executable, "-c", READER, address], check=True, capture_output=True, text=True)
+    found = json.loads(done.stdout)
+    what = f"PostgreSQL: {count:,} runs of 150 params and 100 metrics: "
+    yield Figure(f"{what}a reader opens it, CPU", "s", [found["opened_s"]])
+    yield Figure(f"{what}a filtered page, CPU", "s", found["page_s"])
+    yield Figure(f"{what}memory of the reader", "MB", [found["mb"]])
 
 
 def _measured(address: str, count: int, rounds: int) -> Iterator[Figure]:
