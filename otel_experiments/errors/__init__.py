@@ -59,6 +59,7 @@
     │   ├── AgentToolStoppedError (TimeoutError)
     │   └── AgentAnswerTooLargeError (ValueError)
     ├── QueryError (ValueError)
+    │   ├── CursorError                        of another run or store, or none at all
     │   └── SearchSyntaxError
     ├── FigureError (ValueError)               a text is no figure, or a file none can be saved to
     ├── TelemetryDecodeError (ValueError)      bytes or JSON that are no OTLP
@@ -138,6 +139,7 @@ from otel_experiments.errors.media import (
     MediaUnreadableError as MediaUnreadableError,
 )
 from otel_experiments.errors.read import (
+    CursorError as CursorError,
     FigureError as FigureError,
     IncompleteReadWarning as IncompleteReadWarning,
     QueryError as QueryError,

@@ -33,6 +33,17 @@ class SearchSyntaxError(QueryError):
         super().__init__(f"{why}\n  {shown}\n  {' ' * mark}^\n  {fix}")
 
 
+class CursorError(QueryError):
+    """A cursor cannot be followed: it is none, or one of another run or store."""
+
+    def __init__(self, *, cursor: str, why: str) -> None:
+        self.cursor, self.why = cursor, why
+        shown = cursor if len(cursor) <= 24 else f"{cursor[:24]}..."
+        super().__init__(
+            f"The cursor {shown!r} cannot be followed: {why}.\n  Ask without one: changes(run) begins at the start of the run."
+        )
+
+
 class FigureError(OtelExperimentsError, ValueError):
     """A figure cannot be read from a text, or saved under a name."""
 

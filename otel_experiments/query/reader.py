@@ -12,6 +12,7 @@ from otel_experiments.errors import ExperimentNotFoundError, QueryError
 from otel_experiments.model.run import RunState
 from otel_experiments.model.search import And, Comparison, MetricField, RunField, RunQuery
 from otel_experiments.query.artifact_source import ArtifactSource
+from otel_experiments.query.changes_reader import ChangesReader
 from otel_experiments.query.closest import closest
 from otel_experiments.query.edited import lender_of
 from otel_experiments.query.liveness import Liveness
@@ -43,7 +44,7 @@ _ARCHIVED, _REMOVED = RunField("archived"), RunField("removed")
 _STORED_LIVE = Comparison(_STATE, "in", tuple(str(state) for state in RunState if state.is_live))
 
 
-class Reader(TelemetryReader):
+class Reader(TelemetryReader, ChangesReader):
     """Answers questions about one store.
 
     Args:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from otel_experiments.model.attachment import TelemetryGroup
+    from otel_experiments.model.changes import Changes
     from otel_experiments.model.loss import Loss
     from otel_experiments.model.past import Past
     from otel_experiments.model.rank_config import RankDifference
@@ -211,6 +212,23 @@ class RunView(OneRunEdits, GivenFacts, RunRow, RelatedRuns):
         from otel_experiments.query.record_lists import LogRecordList  # noqa: PLC0415 - as above
 
         return LogRecordList(self._page.store.log_records(run_id=self.id))
+
+    def follow(self, *, since: str | None = None, poll_s: float = 1.0) -> Iterator[Changes]:
+        """Yield what comes to the run as it comes, until the run has ended or is lost: what is stored already comes first.
+
+        What a process recorded comes a quarter of a second later, mostly. The last item says the state in which the run ended.
+
+        Args:
+            since: the `cursor` of an item that was yielded before; None: from the start; `now`: only what comes from now on.
+            poll_s: how long to wait at most, in seconds, before the store is looked at again; less after news.
+
+        Raises:
+            CursorError: `since` is no cursor, or one of another run or store.
+        """
+        from otel_experiments.query.follow import follow  # noqa: PLC0415 - few ask
+
+        page = self._page
+        return follow(page.store, self.id, since=since, poll_s=poll_s, open_for_edits=page.open_for_edits)
 
     def events(self, name: str) -> LogRecordList:
         """Return the run's events of this name, by time.

@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from otel_experiments.model.cursor import LIMIT
 from otel_experiments.model.signal import LEAST_NS, NOTHING_NS
 
 if TYPE_CHECKING:  # most readers need few of them, and making dataclasses takes a third of a millisecond each
     from otel_experiments.model.artifact import ArtifactQuery, ArtifactUsed, StoredArtifact
     from otel_experiments.model.attachment import TelemetryGroup, TelemetryQuery
     from otel_experiments.model.batch import MetricDefinition, ParamSet, SummarySet, WriteBatch
+    from otel_experiments.model.changes import Changes
     from otel_experiments.model.edit import RunContents, RunEdit
     from otel_experiments.model.instrument import InstrumentPoint
     from otel_experiments.model.journal_report import JournalReport
@@ -184,6 +186,19 @@ class ReadingStore(OpenStore, Protocol):
 
     def band(self, run_id: str, key: SeriesKey, *, buckets: int) -> Band:
         """Return the series thinned to at most `buckets` buckets of the step axis."""
+        ...
+
+    def changes(self, run_id: str, *, since: str | None = None, limit: int = LIMIT) -> Changes:
+        """Return what came to a run since a cursor, at a cost of what is new; the oldest of it where it is more than `limit`.
+
+        Args:
+            run_id: the id of the run.
+            since: the `cursor` of an earlier answer; None: everything that is stored; `now`: nothing but a cursor.
+            limit: at most so many points, spans and log records together.
+
+        Raises:
+            CursorError: `since` is no cursor, or one of another run or store.
+        """
         ...
 
     def spans(self, query: SpanQuery) -> list[Span]:

@@ -379,6 +379,13 @@ TEXTS = {
             "  Upgrade: pip install --upgrade otel-experiments"
         ),
     ),
+    "CursorError": (
+        {"cursor": "eJyLNjTUMTQ", "why": "it is of another store"},
+        (
+            "The cursor 'eJyLNjTUMTQ' cannot be followed: it is of another store.\n"
+            "  Ask without one: changes(run) begins at the start of the run."
+        ),
+    ),
     "SearchSyntaxError": (
         {
             "expression": "params.lr =< 1",

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, TypeVar
 
-from otel_experiments.codec.text import clean_text
-from otel_experiments.codec.values import dump_value, load_attributes, load_value
+from otel_experiments.codec.values import dump_value, load_value
 from otel_experiments.errors import JournalMovedError
 from otel_experiments.model.arrivals import arrivals, joined, key_of
 from otel_experiments.model.batch import JournalAdvance, ParamSet, SummarySet, TagSet, WriteBatch
@@ -17,13 +16,13 @@ from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.journal_report import JournalReport
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.metric import PointBlock, Points, SeriesKey, Summary
-from otel_experiments.model.run import Run
-from otel_experiments.model.span import Attributes, Resource, Scope, Span
+from otel_experiments.model.span import Span
 from otel_experiments.model.unsent import Unsent
 from otel_experiments.store.memory.artifacts import Artifacts, plain_batch
 from otel_experiments.store.memory.artifacts import take as take_artifacts
 from otel_experiments.store.memory.labels import Labels
 from otel_experiments.store.memory.output import trim_output
+from otel_experiments.store.memory.plain import plain, plain_resource, plain_run, plain_scope, plain_span
 from otel_experiments.store.semantics.attached import counts_by_series, without
 from otel_experiments.store.semantics.identity import (
     instrument_point_hash,
@@ -77,6 +76,16 @@ class Contents:
     edits: dict[str, dict[EditField, RunEdit]] = field(default_factory=dict)
     purged: dict[str, int] = field(default_factory=dict)
     journal_reports: dict[str, JournalReport] = field(default_factory=dict)
+    purge_counts: dict[str, int] = field(default_factory=dict)
+    """How often each run was purged."""
+    arrived_spans: list[tuple[SpanKey | None, bool]] = field(default_factory=list)
+    """Which spans opened or ended (True), in the order of arrival; no place is ever another's, None where the item was purged."""
+    arrived_records: list[str | None] = field(default_factory=list)
+
+    def forget_purged(self) -> None:
+        """Take what was purged out of the order of arrival: it may arrive again."""
+        self.arrived_spans = [(key if key in self.spans else None, ends) for key, ends in self.arrived_spans]
+        self.arrived_records = [key if key in self.log_records else None for key in self.arrived_records]
 
     def given_ns(self, place: object) -> int | None:
         """Return what marks an item that has its run from elsewhere than its attributes, as `Span.given_ns`."""
@@ -108,7 +117,11 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
 
     contents.runs.update(news.runs)
     contents.labels.update(news.labels)
+    contents.arrived_spans.extend(
+        (key, span.end_ns is not None) for key, span in news.spans.items() if _is_news(contents, key, span)
+    )
     contents.spans.update(news.spans)
+    contents.arrived_records.extend(key for key in news.log_records if key not in contents.log_records)
     contents.attached.difference_update(own)
     contents.joined.difference_update(own)
     for content_hash, record in news.log_records.items():
@@ -142,6 +155,12 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
         if known is None or known.time_ns <= report.time_ns:
             contents.journal_reports[report.journal_id] = report
     _note_unsent(contents, batch)
+
+
+def _is_news(contents: Contents, key: SpanKey, span: Span) -> bool:
+    """Tell whether a span opens here, or ends."""
+    known = contents.spans.get(key)
+    return known is None or (known.end_ns is None and span.end_ns is not None)
 
 
 def _take_named_runs(contents: Contents, news: Contents, batch: WriteBatch) -> None:
@@ -211,10 +230,10 @@ def _take_runs(contents: Contents, news: Contents, batch: WriteBatch) -> None:
 
     for record in batch.runs:
         news.runs[record.run_id] = apply_record(
-            known(record.run_id), _plain_run(record), is_journalled=bool(batch.journal)
+            known(record.run_id), plain_run(record), is_journalled=bool(batch.journal)
         )
     for sighting in batch.sightings:
-        run = _plain_run(sighting.run)
+        run = plain_run(sighting.run)
         news.runs[run.run_id] = apply_sighting(known(run.run_id), replace(sighting, run=run))
     for change in batch.state_changes:
         stored = known(change.run_id) or placeholder(change.run_id, change.time_ns)
@@ -256,7 +275,7 @@ def _take_spans(contents: Contents, news: Contents, batch: WriteBatch) -> set[Sp
         key = (span.trace_id, span.span_id)
         known = news.spans.get(key) or contents.spans.get(key)
         run_id = span.run_id if span.run_id is not None or known is None else known.run_id
-        news.spans[key] = _plain_span(replace(span, run_id=run_id, given_ns=None, is_received=False))
+        news.spans[key] = plain_span(replace(span, run_id=run_id, given_ns=None, is_received=False))
         if span.run_id is not None:
             note_run(key, span.run_id, span.start_ns, span.given_ns)
 
@@ -292,9 +311,9 @@ def _take_telemetry(contents: Contents, news: Contents, batch: WriteBatch) -> No
             replace(
                 record,
                 body=load_value(dump_value(record.body)),
-                attributes=_plain(record.attributes),
-                resource=_plain_resource(record.resource),
-                scope=_plain_scope(record.scope),
+                attributes=plain(record.attributes),
+                resource=plain_resource(record.resource),
+                scope=plain_scope(record.scope),
             ),
         )
     for point in batch.instrument_points:
@@ -306,11 +325,11 @@ def _take_telemetry(contents: Contents, news: Contents, batch: WriteBatch) -> No
             content_hash,
             replace(
                 point,
-                attributes=_plain(point.attributes),
-                histogram=None if point.histogram is None else _plain(point.histogram),
-                exemplars=tuple(_plain(exemplar) for exemplar in point.exemplars),
-                resource=_plain_resource(point.resource),
-                scope=_plain_scope(point.scope),
+                attributes=plain(point.attributes),
+                histogram=None if point.histogram is None else plain(point.histogram),
+                exemplars=tuple(plain(exemplar) for exemplar in point.exemplars),
+                resource=plain_resource(point.resource),
+                scope=plain_scope(point.scope),
             ),
         )
 
@@ -365,31 +384,3 @@ def _added(history: History | None, parts: Iterable[tuple[Axis, array[float], Po
         found = summarize(axis, column)
         summary = found if summary is None else merge(summary, found)
     return None if summary is None or not values else History(steps, times_ns, values, summary)
-
-
-def _plain(attributes: Attributes) -> Attributes:
-    """Return the attributes as a file would give them back: copied, sequences as lists."""
-    return load_attributes(dump_value(attributes))
-
-
-def _plain_resource(resource: Resource) -> Resource:
-    return replace(resource, attributes=_plain(resource.attributes))
-
-
-def _plain_scope(scope: Scope) -> Scope:
-    return replace(scope, attributes=_plain(scope.attributes))
-
-
-def _plain_run(run: Run) -> Run:
-    return replace(run, name=clean_text(run.name), resource=load_attributes(dump_value(run.resource)))
-
-
-def _plain_span(span: Span) -> Span:
-    return replace(
-        span,
-        attributes=_plain(span.attributes),
-        events=tuple(replace(event, attributes=_plain(event.attributes)) for event in span.events),
-        links=tuple(replace(link, attributes=_plain(link.attributes)) for link in span.links),
-        resource=_plain_resource(span.resource),
-        scope=_plain_scope(span.scope),
-    )

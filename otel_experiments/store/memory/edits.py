@@ -80,6 +80,7 @@ def _purge(contents: Contents, purges: Sequence[RunPurge]) -> None:
     touched = {stored.run.experiment for run_id, stored in contents.runs.items() if run_id in ids}
     for one in purges:
         contents.purged[one.run_id] = max(one.time_ns, contents.purged.get(one.run_id, one.time_ns))
+        contents.purge_counts[one.run_id] = contents.purge_counts.get(one.run_id, 0) + 1
         _give_back(contents, one.run_id)
         _empty(contents, one.run_id)
     rests = contents.purged.keys() & contents.runs.keys()
@@ -97,6 +98,7 @@ def _purge(contents: Contents, purges: Sequence[RunPurge]) -> None:
     used = {stored.run.experiment for stored in contents.runs.values()}
     for name in touched - used:
         contents.experiments.pop(name, None)
+    contents.forget_purged()
 
 
 def _give_back(contents: Contents, run_id: str) -> None:

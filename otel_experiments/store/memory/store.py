@@ -36,6 +36,7 @@ from otel_experiments.store.memory import contents as _memory_contents
 from otel_experiments.store.memory import edits as _edits
 from otel_experiments.store.memory.contents import Contents, remove_points
 from otel_experiments.store.memory.finder import Finder, newest_first
+from otel_experiments.store.memory.followed import Followed
 from otel_experiments.store.memory.join_traces import join_traces, points_left
 from otel_experiments.store.memory.losses import add_up
 from otel_experiments.store.memory.pages import stored_pages
@@ -53,10 +54,11 @@ from otel_experiments.store.semantics.span_tally import summaries
 LOCATION = "memory://"
 
 
-class MemoryStore:
+class MemoryStore(Followed):
     """A `Store` that forgets everything when it is closed."""
 
     def __init__(self, *, read_only: bool = False) -> None:
+        super().__init__()
         self._lock = threading.RLock()
         self._contents: Contents | None = Contents()
         self._read_only = read_only

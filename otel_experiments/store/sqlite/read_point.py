@@ -45,6 +45,13 @@ _POINTS: Final = """
 _POINTS_WITH: Final = _POINTS.replace(
     "order by seq", "and ((min_step <= ? and max_step >= ?) or (? and unplaced_count > 0)) order by seq"
 )
+# Index: unique (series_id, seq), from the end on.
+_CHUNKS_FROM_END: Final = """
+    select seq, chunks.count from series join chunks using (series_id)
+    where series.run_id = ? and name = ? and phase = ? and rank = ? order by seq desc
+"""
+_COUNT: Final = "select count from series where run_id = ? and name = ? and phase = ? and rank = ?"
+_POINTS_OF_CHUNKS: Final = _POINTS.replace("order by seq", "and seq >= ? and seq <= ? order by seq")
 _STRETCHES: Final = """
     select series_id, seq, chunks.count, unplaced_count, min_step, max_step, chunks.minimum, chunks.maximum,
       chunks.last
@@ -111,6 +118,25 @@ def points(connection: sqlite3.Connection, run_id: str, key: SeriesKey) -> Point
     """Return the whole history of a series, in recording order."""
     rows = connection.execute(_POINTS, (run_id, key.name, key.phase, key.rank)).fetchall()
     return _joined(connection, run_id, key, rows)
+
+
+def points_between(
+    connection: sqlite3.Connection, run_id: str, key: SeriesKey, start: int, stop: int
+) -> Points:
+    """Return the points of a series from number `start` to before `stop`; no chunk before them is looked at."""
+    place = (run_id, key.name, key.phase, key.rank)
+    (end,) = connection.execute(_COUNT, place).fetchone()
+    first = last = None
+    for seq, count in connection.execute(_CHUNKS_FROM_END, place):
+        if end - count < stop and last is None:
+            last = seq
+        first, end = seq, end - count
+        if end <= start:
+            break
+    rows = connection.execute(_POINTS_OF_CHUNKS, (*place, first, last)).fetchall()
+    found = _joined(connection, run_id, key, rows)
+    cut = slice(start - end, stop - end)
+    return Points(found.steps[cut], found.times_ns[cut], found.values[cut])
 
 
 def points_with(connection: sqlite3.Connection, run_id: str, key: SeriesKey, steps: StepRange) -> Points:

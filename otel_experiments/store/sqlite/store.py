@@ -16,6 +16,7 @@ from otel_experiments.model.signal import LEAST_NS, NOTHING_NS
 from otel_experiments.store.sqlite import read_run as _read_run
 from otel_experiments.store.sqlite.database import Database
 from otel_experiments.store.sqlite.file_space import FileSpace
+from otel_experiments.store.sqlite.followed import Followed
 from otel_experiments.store.sqlite.reading import read
 from otel_experiments.store.sqlite.run_values import RunValues
 from otel_experiments.store.sqlite.settled import UNSETTLED, has_log, mark, segment_offset
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from otel_experiments.store.sqlite.write_batch import BatchWriter
 
 
-class SqliteStore(FileSpace, RunValues):
+class SqliteStore(Followed, FileSpace, RunValues):
     """A `Store` over SQLite. `path` None keeps the database in memory.
 
     Raises:
@@ -66,6 +67,7 @@ class SqliteStore(FileSpace, RunValues):
         self._database = Database(
             path, read_only=read_only, create=create, busy_timeout_s=busy_timeout_s, file_mode=file_mode
         )
+        self._note_file(path)
         self._has_file = path is not None
         self._has_written = False
         # Before the first write, which may come while the interpreter ends: dataclasses that are made then are

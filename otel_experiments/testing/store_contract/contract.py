@@ -7,6 +7,7 @@ from typing import ClassVar
 from otel_experiments.testing.store_contract.artifacts import ArtifactContract
 from otel_experiments.testing.store_contract.attachments import AttachmentContract
 from otel_experiments.testing.store_contract.batches import BatchContract
+from otel_experiments.testing.store_contract.changes import ChangesContract
 from otel_experiments.testing.store_contract.edits import EditContract
 from otel_experiments.testing.store_contract.finding import FindingContract
 from otel_experiments.testing.store_contract.inside import InsideContract
@@ -25,6 +26,7 @@ class StoreContract(
     ArtifactContract,
     EditContract,
     AttachmentContract,
+    ChangesContract,
 ):
     """The tests that every store passes. Subclass it in a test module, with a fixture `store` that gives an empty store.
 
