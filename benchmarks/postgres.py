@@ -64,9 +64,11 @@ def figures(options: Options) -> Iterator[Figure]:
 
 
 READER = """
-import json, resource, sys, time
+import json, sys, time
 import otel_experiments as ox
-before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def resident_bytes():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+before_bytes = resident_bytes()
 start = time.process_time()
 with ox.open_reader(sys.argv[1]) as reader:
     opened_s = time.process_time() - start
@@ -75,8 +77,8 @@ with ox.open_reader(sys.argv[1]) as reader:
         start = time.process_time()
         list(reader.runs("params.p3 > 50 and metrics.m7.last < 20", limit=20))
         page_s.append(time.process_time() - start)
-kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
-print(json.dumps({"opened_s": opened_s, "page_s": page_s, "mb": kib * 1024 / 1e6}))
+    held_bytes = resident_bytes() - before_bytes
+print(json.dumps({"opened_s": opened_s, "page_s": page_s, "mb": held_bytes / 1e6}))
 """
 
 

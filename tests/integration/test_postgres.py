@@ -2,9 +2,12 @@
 
 import contextlib
 import logging
+import random
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from otel_experiments.cli.root import root
 from otel_experiments.errors import IncompleteReadWarning, NewerSchemaError, StoreFailedError
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.metric import PointBlock, SeriesKey
+from otel_experiments.model.run import Run, RunState
 from otel_experiments.store import open_store, other
 from otel_experiments.testing import StoreContract
 
@@ -156,6 +160,104 @@ def test_a_server_without_room_keeps_the_journal_waiting(server, caplog):
         ask(server, "drop function public.no_room() cascade")
 
     assert losses_of(server.address) == [1.0]
+
+
+@pytest.fixture
+def little_room(server, tmp_path):
+    """A disk of two megabytes with a tablespace of the server on it, where this machine lets us mount one."""
+    folder = Path(tempfile.mkdtemp(prefix="oxts-", dir="/tmp"))
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=False, capture_output=True
+    )
+    if mounted.returncode != 0 or server.user is None:
+        folder.rmdir()
+        pytest.skip("a small disk is mounted by root only, where the system allows it")
+    shutil.chown(folder, server.user)
+    ask(server, f"create tablespace small location '{folder}'")
+    yield folder
+    ask(server, "drop schema if exists otel_experiments cascade")
+    ask(server, "drop tablespace if exists small")
+    subprocess.run(["umount", folder], check=True)
+    folder.rmdir()
+
+
+def test_a_server_whose_disk_is_full_gets_the_rest_once_there_is_room(server, little_room, caplog):
+    """What fits is stored, what does not waits and is told with the server's words, and nothing comes twice."""
+    with open_store(server.address):
+        pass
+    ask(server, "alter table otel_experiments.entries set tablespace small")
+    expected = [random.Random(step).random() for step in range(200_000)]
+    with caplog.at_level(logging.WARNING, logger="otel_experiments"):
+        ox.configure(store=server.address, capture_output="off", exit_timeout_s=0.5)
+        with ox.start_run("first") as run:
+            for step, value in enumerate(expected):
+                run.log({"loss": value}, step=step)
+        ox.shutdown()
+    assert "No space left on device" in caplog.text
+
+    with pytest.warns(IncompleteReadWarning, match="No space left on device"):
+        ox.runs(store=server.address)
+    ask(server, "alter table otel_experiments.entries set tablespace pg_default")
+    assert losses_of(server.address) == expected
+
+
+def test_a_role_that_may_only_read_reads_and_records_later(server, caplog):
+    """Reading needs no right to write; what is recorded without it waits, is told, and is stored once it is granted."""
+    with open_store(server.address) as store:
+        store.apply(WriteBatch(runs=[Run(RUN, "e", "there", RunState.SUCCEEDED, 1)]))
+    ask(server, "drop role if exists reader")
+    ask(server, "create role reader login")
+    ask(server, "grant usage on schema otel_experiments to reader")
+    ask(server, "grant select on all tables in schema otel_experiments to reader")
+    address = server.address.replace("ox@", "reader@")
+    try:
+        assert [view.name for view in ox.runs(store=address)] == ["there"]
+        with caplog.at_level(logging.WARNING, logger="otel_experiments"):
+            ox.configure(store=address, capture_output="off", exit_timeout_s=0.5)
+            with ox.start_run("first") as run:
+                run.log({"loss": 1.0}, step=0)
+            ox.shutdown()
+        assert "permission denied for table entries" in caplog.text
+        with pytest.warns(IncompleteReadWarning, match="permission denied"):
+            assert len(ox.runs(store=address)) == 1
+
+        ask(server, "grant insert on otel_experiments.entries to reader")
+        assert losses_of(address) == [1.0]
+    finally:
+        ask(server, "drop owned by reader")
+        ask(server, "drop role reader")
+
+
+def test_a_role_without_any_right_is_told_what_the_server_says(server):
+    """Who may make no schema in a database without a store gets the server's words, and nothing is made."""
+    ask(server, "drop role if exists stranger")
+    ask(server, "create role stranger login")
+    try:
+        with pytest.raises(StoreFailedError, match="permission denied for database"):
+            ox.configure(store=server.address.replace("ox@", "stranger@"), capture_output="off")
+    finally:
+        ask(server, "drop role stranger")
+    assert ask(server, "select to_regclass('otel_experiments.layout')") == [(None,)]
+
+
+def test_a_newer_release_that_comes_in_mid_run_takes_nothing_from_this_one(server, caplog):
+    """A database that is brought to a newer layout while a program records keeps it out from its next connection on."""
+    ox.configure(store=server.address, capture_output="off", exit_timeout_s=0.5)
+    with caplog.at_level(logging.WARNING, logger="otel_experiments"), ox.start_run("first") as run:
+        run.log({"loss": 0.0}, step=0)
+        run.flush()
+        ask(server, "update otel_experiments.layout set version = 99")
+        ask(
+            server,
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'otel-experiments'",
+        )
+        run.log({"loss": 1.0}, step=1)
+        run.flush()
+    ox.shutdown()
+    assert "schema version 99" in caplog.text
+
+    ask(server, "update otel_experiments.layout set version = 1")
+    assert losses_of(server.address) == [0.0, 1.0]
 
 
 def test_a_newer_release_is_refused_and_left_as_it_is(server):
