@@ -35,6 +35,7 @@ from otel_experiments.record.base.guard import logger
 from otel_experiments.semconv.events import ML_EXPERIMENT_DEFINITION
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.filesystem import is_network_filesystem
+from otel_experiments.store.other import in_time
 
 if TYPE_CHECKING:
     from otel_experiments.model.log import LogRecord
@@ -303,11 +304,11 @@ class StoredPipeline:
 
     def series_of(self, run_id: str) -> list[Series]:
         """Return the series that the store holds of a run, with their summaries."""
-        return [] if self._store is None else self._store.series([run_id])[run_id]
+        return [] if self._store is None else in_time(self._store).series([run_id])[run_id]
 
     def lost_count_of(self, run_id: str) -> int:
         """Return how many items the store says were not recorded as they were given."""
-        losses = {} if self._store is None else self._store.losses([run_id])
+        losses = {} if self._store is None else in_time(self._store).losses([run_id])
         return sum(loss.count for loss in losses.get(run_id, ()))
 
     def told_by_ranks(self, run_id: str) -> list[RankConfig]:
@@ -315,7 +316,7 @@ class StoredPipeline:
         with SignalsWait("otel_experiments.query.rank_configs"):
             from otel_experiments.query.rank_configs import told_by_ranks  # noqa: PLC0415 - only in distributed jobs
 
-        return [] if self._store is None else told_by_ranks(self._store, run_id)
+        return [] if self._store is None else told_by_ranks(in_time(self._store), run_id)
 
     def describe_run(self, run_id: str) -> tuple[dict[str, Any], list[dict[str, str]]]:
         """Return what is recorded of a run so far, as JSON can hold it, and the artifacts that it used."""
@@ -354,7 +355,9 @@ class StoredPipeline:
         """
         if self._store is not None and self._pid == os.getpid():
             try:
-                self._stored_definitions = self._store.log_records(event_name=ML_EXPERIMENT_DEFINITION.name)
+                self._stored_definitions = in_time(self._store).log_records(
+                    event_name=ML_EXPERIMENT_DEFINITION.name
+                )
             except StoreError as error:
                 if is_interruption(error):
                     raise

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 WAIT_S: Final = 2.0
 """How long the store is waited for at once; who calls tries again. It is less than the end of a process may take."""
 
+READ_WAIT_S: Final = 5.0
+"""How long a question of recording is waited for: a program that starts a run is not held up for more."""
+
 _Answer = TypeVar("_Answer")
 
 
@@ -34,6 +37,14 @@ def open_other_store(address: str) -> Store:
     """
     found, is_opened_here = open_other(address)
     return cast("Store", OtherStore(cast("Store", found), address, is_opened_here=is_opened_here))
+
+
+def in_time(store: Store) -> Store:
+    """Return the store for questions that recording asks: one that does not answer in time has failed.
+
+    Questions that a reader asks are waited for.
+    """
+    return cast("Store", _InTime(store)) if isinstance(store, OtherStore) else store
 
 
 class OtherStore:
@@ -103,19 +114,35 @@ class OtherStore:
     ) -> None:
         self.close()
 
-    def _answer(self, method: str, ask: Callable[[], _Answer]) -> _Answer:
+    def question(self, method: str, ask: Callable[[], _Answer]) -> _Answer:
+        """Return what the store answers to a question of recording; while it owes another answer it is not asked.
+
+        Raises:
+            StoreFailedError: it raised, or did not answer in time.
+        """
+        return self._answer(method, ask, wait_s=READ_WAIT_S, waits_for_another=False)
+
+    def _answer(
+        self,
+        method: str,
+        ask: Callable[[], _Answer],
+        *,
+        wait_s: float | None = None,
+        waits_for_another: bool = True,
+    ) -> _Answer:
         """Return what the store answers in time.
 
         Raises:
             StoreFailedError: it raised what says nothing of the batch, or did not answer.
         """
+        wait_s = WAIT_S if wait_s is None else wait_s
         with self._lock:
             before = self._waiting
-            if before is not None and not before.is_done(WAIT_S):
+            if before is not None and not before.is_done(WAIT_S if waits_for_another else 0.0):
                 raise self._failed(f"its {before.method}() has not answered yet")
             call = self._waiting = _Call(method, ask)
-            if not call.is_done(WAIT_S):
-                raise self._failed(f"its {method}() did not answer within {WAIT_S:g} s")
+            if not call.is_done(wait_s):
+                raise self._failed(f"its {method}() did not answer within {wait_s:g} s")
             self._waiting = None
         error = call.error
         if error is None:
@@ -128,6 +155,19 @@ class OtherStore:
 
     def _failed(self, why: str) -> StoreFailedError:
         return StoreFailedError(path=without_password(self._address), why=why)
+
+
+class _InTime:
+    """A store of another package, as recording asks it."""
+
+    def __init__(self, store: OtherStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:  # whatever the store has
+        asked = getattr(self._store, name)
+        if not callable(asked):
+            return asked
+        return lambda *given, **named: self._store.question(name, lambda: asked(*given, **named))
 
 
 class _Call(Generic[_Answer]):

@@ -229,6 +229,34 @@ def test_a_store_that_hangs_holds_up_no_exit(box, monkeypatch):
     assert list(ox.run("first", store=box).metrics["loss"].points().values) == [1.0]
 
 
+@pytest.mark.parametrize("hangs", ["add_entry", "read_entries"])
+def test_a_store_that_hangs_holds_up_no_run_that_starts(box, monkeypatch, hangs, caplog):
+    """Runs start and end while an earlier call has not answered, each is told, and all of them are stored in the end."""
+    monkeypatch.setattr(other, "WAIT_S", 0.05)
+    monkeypatch.setattr(other, "READ_WAIT_S", 0.05)
+    answers = threading.Event()
+    ox.configure(store=box, exit_timeout_s=0.2, capture_output="off")
+    with ox.start_run("first"):
+        pass
+    was = getattr(box, hangs)
+
+    def hang(*given):
+        answers.wait()
+        return was(*given)
+
+    monkeypatch.setattr(box, hangs, hang)
+    with caplog.at_level(logging.WARNING, logger="otel_experiments"):
+        for name in ("second", "third"):
+            with ox.start_run(name) as run:
+                run.log({"loss": 1.0}, step=0)
+        ox.shutdown()
+    assert "What is defined of experiments cannot be read" in caplog.text
+
+    answers.set()
+    monkeypatch.setattr(other, "WAIT_S", 60.0)
+    assert sorted(view.name for view in ox.runs(store=box)) == ["first", "second", "third"]
+
+
 @pytest.mark.parametrize("offset", [None, "many", -1, 2.5, 10**9], ids=repr)
 def test_a_store_that_gives_no_offset_deletes_no_journal(box, monkeypatch, offset):
     """A number of bytes that cannot be is not believed: the journal stays, and is stored when the store says the truth."""
