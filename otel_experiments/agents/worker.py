@@ -22,6 +22,7 @@ MODULE: Final = "otel_experiments.agents.worker"
 GRACE_S: Final = 5.0
 """So much later than the server would a worker end itself."""
 _MOST_MEMORY_BYTES: Final = 4 << 30
+_LEAST_MEMORY_BYTES: Final = 1 << 30
 
 
 def main() -> None:
@@ -58,8 +59,11 @@ def _bound_memory() -> None:
         import resource  # noqa: PLC0415 - Windows has none
 
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        most = _MOST_MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(_MOST_MEMORY_BYTES, hard)
-        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+        half = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+        most = max(_LEAST_MEMORY_BYTES, min(_MOST_MEMORY_BYTES, half))
+        resource.setrlimit(
+            resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
+        )
 
 
 if __name__ == "__main__":

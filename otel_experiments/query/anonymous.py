@@ -202,13 +202,19 @@ class AnonymousStore:
         for batch in self._store.whole_run(self._optional(run_id)):
             yield self._made.batch(batch)
 
-    def sql(self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> NoReturn:
+    def sql(
+        self,
+        statement: str,
+        parameters: Sequence[object] | Mapping[str, object] = (),
+        *,
+        limit: int | None = None,
+    ) -> NoReturn:
         """Refuse.
 
         Raises:
             QueryError: always: the tables say who and where.
         """
-        del statement, parameters
+        del statement, parameters, limit
         raise QueryError("Anonymous runs answer no SQL.\n  Export them, and ask the file.")
 
     def close(self, *, settles: bool = True) -> None:

@@ -317,9 +317,18 @@ class ReadingStore(OpenStore, Protocol):
         ...
 
     def sql(
-        self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()
+        self,
+        statement: str,
+        parameters: Sequence[object] | Mapping[str, object] = (),
+        *,
+        limit: int | None = None,
     ) -> tuple[list[str], list[Row]]:
         """Run one read-only SQL statement over the documented schema; returns column names and rows.
+
+        Args:
+            statement: the SQL statement.
+            parameters: what its placeholders stand for.
+            limit: read no more rows than so many.
 
         Raises:
             QueryError: the statement is wrong, writes, or the store has no SQL.

@@ -87,17 +87,23 @@ class StoreBase(MemoryStore, ABC):
                     )
 
     def sql(
-        self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()
+        self,
+        statement: str,
+        parameters: Sequence[object] | Mapping[str, object] = (),
+        *,
+        limit: int | None = None,
     ) -> tuple[list[str], list[Row]]:
         """Refuse: entries have no tables.
 
         Args:
             statement: the SQL statement.
             parameters: what its placeholders stand for.
+            limit: how many rows would be read at most.
 
         Raises:
             QueryError: always.
         """
+        del limit
         raise QueryError(
             f"The store {without_password(self.location)!r} knows no SQL, so {statement[:60]!r} (with {len(parameters)} parameters) cannot be run.\n"
             "  Search it (runs, params, metrics), or bundle its runs and ask the file: otel-experiments bundle."

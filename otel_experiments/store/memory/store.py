@@ -53,6 +53,8 @@ from otel_experiments.store.semantics.span_tally import summaries
 
 LOCATION = "memory://"
 
+_Parameters = Sequence[object] | Mapping[str, object]
+
 
 class MemoryStore(Followed):
     """A `Store` that forgets everything when it is closed."""
@@ -314,13 +316,14 @@ class MemoryStore(Followed):
             return iter(list(whole_run(contents, run_id)))
 
     def sql(
-        self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()
+        self, statement: str, parameters: _Parameters = (), *, limit: int | None = None
     ) -> tuple[list[str], list[Row]]:
         """Refuse: there is no SQL in plain memory.
 
         Raises:
             QueryError: always.
         """
+        del limit
         raise QueryError(
             f"A {self.location} store knows no SQL, so {statement[:60]!r} (with {len(parameters)} parameters) cannot be run.\n"
             "  Use sqlite://:memory: for a store in memory that does."

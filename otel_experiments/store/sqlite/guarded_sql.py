@@ -53,9 +53,12 @@ _FUNCTIONS_REFUSED: Final = frozenset({"load_extension", "fts3_tokenizer"})
 
 
 def run_guarded(
-    connection: sqlite3.Connection, statement: str, parameters: Sequence[object] | Mapping[str, object]
+    connection: sqlite3.Connection,
+    statement: str,
+    parameters: Sequence[object] | Mapping[str, object],
+    limit: int | None = None,
 ) -> tuple[list[str], list[Row]]:
-    """Run one reading statement and return (column names, rows).
+    """Run one reading statement and return (column names, rows); no more than `limit` rows are read.
 
     Raises:
         QueryError: the statement is wrong or is refused; the text says what it would have done.
@@ -63,7 +66,7 @@ def run_guarded(
     with _only_reading(connection) as refused:
         try:
             cursor = connection.execute(statement, parameters)
-            rows: list[Row] = cursor.fetchall()
+            rows: list[Row] = cursor.fetchall() if limit is None else cursor.fetchmany(limit)
         except (sqlite3.Error, sqlite3.Warning, OverflowError, ValueError, TypeError) as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CORRUPT}:
                 raise

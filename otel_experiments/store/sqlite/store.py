@@ -279,18 +279,22 @@ class SqliteStore(Followed, FileSpace, RunValues):
         return whole_run(self._database, run_id)
 
     def sql(
-        self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()
+        self,
+        statement: str,
+        parameters: Sequence[object] | Mapping[str, object] = (),
+        *,
+        limit: int | None = None,
     ) -> tuple[list[str], list[Row]]:
         """Run one read-only SQL statement over the documented schema; returns column names and rows.
 
-        A text that is not UTF-8 comes as bytes.
+        A text that is not UTF-8 comes as bytes. No more than `limit` rows are read.
 
         Raises:
             QueryError: the statement is wrong or writes.
         """
         from otel_experiments.store.sqlite.guarded_sql import run_guarded  # noqa: PLC0415 - few need it
 
-        return read(self._database, run_guarded, statement, parameters)
+        return read(self._database, run_guarded, statement, parameters, limit)
 
     def copied_to_memory(self) -> SqliteStore:
         """Return a store in memory that holds what this one holds now."""

@@ -157,6 +157,14 @@ class BatchContract:
 
         assert (names, rows) == (["run_id", "name"], [(RUN, "brave-otter")])
 
+    def test_sql_reads_no_more_rows_than_asked_for(self, store: Store) -> None:
+        """A limit ends a statement that would answer without end."""
+        if not self.has_sql:
+            return
+        endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select i from n"
+
+        assert store.sql(endless, limit=3)[1] == [(1,), (2,), (3,)]
+
     def test_a_closed_store_says_so(self, store: Store) -> None:
         """Closing twice is safe, using the store afterwards is not."""
         store.close()

@@ -1,6 +1,7 @@
 """A real client of the official SDK, over stdio, to the real command."""
 
 import json
+import logging
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,7 +61,7 @@ def connected(folder, *options, mode="auto", environment=None):
 
 def record(store):
     """Record three runs: two that differ in a param and in what came of it, and a failed one."""
-    ox.configure(store=store)
+    ox.configure(store=store, logging="WARNING")
     for number, rate in enumerate((0.1, 0.3)):
         with ox.start_run(
             f"digits-{number}", experiment="digits", config={"lr": rate}, tags={"team": "vision"}
@@ -70,6 +71,7 @@ def record(store):
                     for step in range(epoch * 100, epoch * 100 + 100):
                         run.log({"loss": rate / (1 + step)}, step=step)
             run.log({"spike": float("nan")}, step=0)
+            logging.getLogger("trainer").warning("rate %s is high", rate)
     with pytest.raises(ValueError, match="no data"), ox.start_run("broken", experiment="digits"):
         raise ValueError("no data")
     ox.shutdown()

@@ -6,7 +6,7 @@ import pytest
 
 from otel_experiments.agents.pages import PAGES, read_page
 
-DOCUMENTATION = Path(__file__).parents[3] / "docs" / "reference"
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "reference"
 
 
 @pytest.mark.parametrize("name", ["search", "schema"])
