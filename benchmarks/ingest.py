@@ -42,6 +42,7 @@ def figures(options: Options) -> Iterator[Figure]:
         )  # fmt: skip
     yield from _bytes(points)
     yield from _spans(rounds, 5_000 if options.is_quick else 30_000)
+    yield from _span_summaries(rounds, 5_000 if options.is_quick else 30_000)
 
 
 class _Taken:
@@ -145,16 +146,60 @@ def _spans(rounds: int, count: int) -> Iterator[Figure]:
     )
 
 
+def _span_summaries(rounds: int, count: int) -> Iterator[Figure]:
+    """Yield what part of the way of spans from the journal into the store goes into counting them by run and name."""
+    for names in (1, 8):
+        shares, each_us = [], []
+        for _ in range(rounds):
+            with folder() as path:
+                child(_LEAVE_SPANS, str(count), str(names), cwd=path)
+                share, us = json.loads(child(_SHARE_OF_SUMMARIES, cwd=path))
+                shares.append(share * 100)
+                each_us.append(us)
+        yield Figure(
+            f"summaries of spans of {names} name{'s' * (names > 1)}, CPU of the drain", "%", shares,
+            target="<= 5 %", is_reached=statistics.median(shares) <= 5,
+            note=f"{statistics.median(each_us):.2f} us a span, in batches of some 700 spans",
+        )  # fmt: skip
+
+
 # A process that ends at once leaves its spans in the journal; the next one to open the store moves them.
 _LEAVE_SPANS = """
 import os, sys
 import otel_experiments as ox
 ox.configure(store="y.db", drain_s=1e6, system_metrics_s=0)
-traced = ox.trace(lambda: None)
+traced = [ox.trace(name=f"work {one}")(lambda: None) for one in range(int((sys.argv[2:] or "1")[0]))]
 ox.start_run("s").__enter__()
-for _ in range(int(sys.argv[1])):
-    traced()
+for number in range(int(sys.argv[1])):
+    traced[number % len(traced)]()
 os._exit(0)
+"""
+_SHARE_OF_SUMMARIES = """
+import json, time
+from pathlib import Path
+from otel_experiments.collect import merge
+from otel_experiments.collect.gather import merge_journals
+from otel_experiments.store import open_store
+from otel_experiments.store.sqlite.span_summaries import SpanCounter
+merge.BATCH_BYTES = 160 << 10
+spent_s = 0.0
+def timed(method):
+    def call(*given, **named):
+        global spent_s
+        start_s = time.process_time()
+        try:
+            return method(*given, **named)
+        finally:
+            spent_s += time.process_time() - start_s
+    return call
+for name in ("start", "count", "finish"):
+    setattr(SpanCounter, name, timed(getattr(SpanCounter, name)))
+start_s = time.process_time()
+merge_journals(Path("y.db"))
+whole_s = time.process_time() - start_s
+with open_store("y.db") as store:
+    count = store.sql("select count(*) from spans")[1][0][0]
+print(json.dumps([spent_s / whole_s, spent_s / count * 1e6]))
 """
 _MOVE_SPANS = """
 import time
