@@ -206,7 +206,7 @@ def _counts(store: Store) -> Counter[str]:
     try:
         return Counter({noun: store.sql(statement)[1][0][0] or 0 for noun, statement in _COUNTS.items()})
     except QueryError:  # another package's, which has no SQL
-        series = store.series([run.run_id for run in store.find_runs(RunQuery(visibility="all"))])
+        series = store.series(store.find_run_ids(RunQuery(visibility="all")))
         return Counter(
             {
                 "spans": len(store.spans(SpanQuery())),

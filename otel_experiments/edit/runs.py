@@ -18,7 +18,18 @@ from otel_experiments.model.annotation import Annotation, attributes_of
 from otel_experiments.model.batch import TagSet, WriteBatch
 from otel_experiments.model.edit import MARKS, MOST_NOTE_BYTES, SET, EditField, RunEdit, RunPurge
 from otel_experiments.model.log import LogRecord
-from otel_experiments.model.run import Run
+from otel_experiments.model.run import Run, RunState
+from otel_experiments.model.search import (
+    And,
+    Comparison,
+    Exists,
+    Expression,
+    Not,
+    Or,
+    RunField,
+    RunQuery,
+    TagField,
+)
 from otel_experiments.model.span import Resource, Scope
 from otel_experiments.process.user import user_name
 from otel_experiments.semconv.events import GEN_AI_EVALUATION_RESULT
@@ -29,6 +40,7 @@ MOST_NAME_BYTES: Final = 1000
 REMOVED_DAYS: Final = 30
 """So long a removed run can be restored, if nobody says otherwise."""
 _INFO: Final = 9
+_LIVE: Final = Comparison(RunField("state"), "in", tuple(str(state) for state in RunState if state.is_live))
 _FIRST_PURGE: Final = 64
 _LARGEST_PURGE: Final = 4096
 _LONG_S: Final = 0.5
@@ -68,15 +80,19 @@ class RunEditor:
         ids, now_ns = list(run_ids), self._clock()
         given = [TagSet(run_id, key, value, now_ns) for run_id in ids for key, value in changes.items()]
         self._apply(WriteBatch(tags=given))
-        stored = self._stores[0].tags(ids)
-        late = [
-            one
-            for one in given
-            if stored[one.run_id].get(clean_text(one.key))
-            != (None if one.value is None else clean_text(one.value))
+        if late := set(self._without(ids, changes)):  # a clock that is ahead has set them
+            self._apply(WriteBatch(tags=list(self._later([one for one in given if one.run_id in late]))))
+
+    def _without(self, run_ids: Sequence[str], tags: Mapping[str, str | None]) -> list[str]:
+        """Return which of these runs do not have one of the tags as it is wanted."""
+        wrong: list[Expression] = [
+            Exists(TagField(clean_text(key)))
+            if value is None
+            else Not(Comparison(TagField(clean_text(key)), "==", clean_text(value)))
+            for key, value in tags.items()
         ]
-        if late:  # a clock that is ahead has set them
-            self._apply(WriteBatch(tags=list(self._later(late))))
+        where = And((Comparison(RunField("run_id"), "in", tuple(run_ids)), Or(tuple(wrong))))
+        return self._stores[0].find_run_ids(RunQuery(where, visibility="all"))
 
     def _later(self, tags: Sequence[TagSet]) -> Iterable[TagSet]:
         """Return tags with times after those of what they replace."""
@@ -216,6 +232,16 @@ class RunEditor:
             is_long = time.monotonic() - began_s > _LONG_S
             size = max(1, size // 2) if is_long else min(_LARGEST_PURGE, size * 2)
         return kept
+
+    def live_records(self, run_ids: Iterable[str]) -> list[Run]:
+        """Return the rows of those runs that have not ended, as the store says now, hidden ones too.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        wanted = set(run_ids)
+        found = self._stores[0].find_runs(RunQuery(_LIVE, visibility="present"))
+        return [run for run in found if run.run_id in wanted]
 
     def records(self, run_ids: Sequence[str]) -> list[Run]:
         """Return the rows of runs as they are stored now, hidden ones too.

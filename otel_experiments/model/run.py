@@ -40,20 +40,21 @@ class RunState(StrEnum):
     @property
     def is_terminal(self) -> bool:
         """Whether the run has ended by its own word."""
-        return self in {RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED}
+        return self in _TERMINAL
 
     @property
     def is_live(self) -> bool:
         """Whether the run's process should exist."""
-        return self in {RunState.PENDING, RunState.RUNNING, RunState.PAUSED}
+        return self in _LIVE
 
 
-_TERMINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
+_TERMINAL = (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED)
+_LIVE = (RunState.PENDING, RunState.RUNNING, RunState.PAUSED)
 LEGAL_TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     RunState.PENDING: frozenset({RunState.RUNNING, RunState.FAILED, RunState.CANCELLED}),
-    RunState.RUNNING: frozenset({RunState.PAUSED}) | _TERMINAL,
-    RunState.PAUSED: frozenset({RunState.RUNNING}) | _TERMINAL,
-    RunState.LOST: frozenset({RunState.RUNNING}) | _TERMINAL,
+    RunState.RUNNING: frozenset({RunState.PAUSED, *_TERMINAL}),
+    RunState.PAUSED: frozenset({RunState.RUNNING, *_TERMINAL}),
+    RunState.LOST: frozenset({RunState.RUNNING, *_TERMINAL}),
     RunState.SUCCEEDED: frozenset({RunState.RUNNING}),
     RunState.FAILED: frozenset({RunState.RUNNING}),
     RunState.CANCELLED: frozenset({RunState.RUNNING}),

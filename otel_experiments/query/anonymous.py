@@ -100,6 +100,10 @@ class AnonymousStore:
             found.sort(key=lambda run: place[run.run_id])
         return found
 
+    def find_run_ids(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> list[str]:
+        """Return the ids of the runs that are shown and match, as `find_runs` does."""
+        return [run.run_id for run in self.find_runs(query, live_run_ids=live_run_ids)]
+
     def params(self, run_ids: Sequence[str]) -> dict[str, dict[str, ParamValue]]:
         """Return the params of each run, without what says who and where."""
         found = self._store.params(self._reals(run_ids))

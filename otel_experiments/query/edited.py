@@ -133,7 +133,7 @@ def remove_runs(runs: Sequence[EditedRun], *, now: bool) -> None:
         return
     ids = [run.id for run in runs]
     with editing(runs[0]._page, collects=True) as editor:  # noqa: SLF001 - an edit's own
-        for record in editor.records(ids):
+        for record in editor.live_records(ids):
             if is_recorded(record):
                 raise _recorded(record)
         if not now:
@@ -230,7 +230,7 @@ def check_not_recorded(runs: Sequence[EditedRun]) -> None:
         RunEditError: a process records one of them.
     """
     for run in runs:
-        if run.state.is_live:
+        if run.record.state.is_live and run.state.is_live:
             raise _recorded(run.record, run.state)
 
 

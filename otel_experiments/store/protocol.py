@@ -122,6 +122,15 @@ class ReadingStore(OpenStore, Protocol):
         """
         ...
 
+    def find_run_ids(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> list[str]:
+        """Return the ids of the runs that `find_runs` returns, in the same order, without reading the runs themselves.
+
+        Args:
+            query: which runs.
+            live_run_ids: as for `find_runs`.
+        """
+        ...
+
     def count_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> int:
         """Return how many runs match, `limit` and `offset` disregarded.
 

@@ -191,7 +191,7 @@ class SearchTeller:
     def _has(self, where: Expression | None, field: SearchField) -> bool:
         there: Expression = Exists(field)
         query = RunQuery(there if where is None else And((where, there)), limit=1)
-        return bool(self._store.find_runs(query))
+        return bool(self._store.find_run_ids(query))
 
     def _tell(self, where: Expression | None, field: SearchField, so: str) -> None:
         if field in self._told:

@@ -55,7 +55,7 @@ class Finder:
         self._live_run_ids = live_run_ids
 
     def find(self, query: RunQuery) -> list[StoredRun]:
-        """Return the runs that the query asks for, in its order; limit and offset are the caller's.
+        """Return the runs that the query asks for, in its order; limit and offset are those of `page`.
 
         Raises:
             QueryError: the expression compares what cannot be compared.
@@ -73,6 +73,16 @@ class Finder:
         for order in reversed(query.order):
             found.sort(key=cmp_to_key(lambda left, right, order=order: self._compare(left, right, order)))  # type: ignore[misc]
         return found
+
+    def page(self, query: RunQuery) -> list[Run]:
+        """Return the runs that the query asks for, so many as it asks for.
+
+        Raises:
+            QueryError: the expression compares what cannot be compared.
+        """
+        found = self.find(query)
+        stop = None if query.limit is None or query.limit < 0 else query.offset + query.limit
+        return [stored.run for stored in found[query.offset : stop]]
 
     def _compare(self, left: StoredRun, right: StoredRun, order: Order) -> int:
         first, second = (self._sort_key(stored, order.field) for stored in (left, right))

@@ -105,16 +105,14 @@ class MemoryStore(Followed):
             QueryError: the expression compares what cannot be compared.
         """
         with self._open() as contents:
-            found = Finder(contents, live_run_ids).find(query)
-            stop = None if query.limit is None or query.limit < 0 else query.offset + query.limit
-            return [stored.run for stored in found[query.offset : stop]]
+            return Finder(contents, live_run_ids).page(query)
+
+    def find_run_ids(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> list[str]:
+        """Return the ids of the runs that `query` asks for, in its order; `live_run_ids` as for `find_runs`."""
+        return [run.run_id for run in self.find_runs(query, live_run_ids=live_run_ids)]
 
     def count_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> int:
-        """Return how many runs match `query`, `limit` and `offset` disregarded; `live_run_ids` as for `find_runs`.
-
-        Raises:
-            QueryError: the expression compares what cannot be compared.
-        """
+        """Return how many runs match `query`, `limit` and `offset` disregarded; `live_run_ids`, and errors, as for `find_runs`."""
         with self._open() as contents:
             return len(Finder(contents, live_run_ids).find(replace(query, order=())))
 

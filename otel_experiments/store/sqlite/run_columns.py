@@ -99,7 +99,7 @@ _FIRST_OF_OWNER: Final = next(i for i, column in enumerate(COLUMNS) if column.fi
 _OWNER: Final = slice(_FIRST_OF_OWNER, _FIRST_OF_OWNER + len(fields(Owner)))
 _EXPERIMENT: Final = _NAMES_OF_ALL.index("experiment")
 _STATE: Final = _NAMES_OF_ALL.index("state")
-_STATES: Final = frozenset(map(str, RunState))
+_STATES: Final[dict[object, RunState]] = {str(state): state for state in RunState}
 _EMPTY: Final[dict[str, object]] = {
     "text": "", "integer": 0, "state": str(RunState.RUNNING), "resource": None
 }  # fmt: skip
@@ -122,10 +122,10 @@ def run_of(row: Sequence[object]) -> Run:
         TypeError: a column holds something else than the schema says; other errors of contents as well.
     """
     check_numbers(*_numbers(row))
-    check_texts(*_texts(row), *(text or "" for text in _optional_texts(row)))
+    check_texts(*_texts(row), *filter(None, _optional_texts(row)))
     values: list[Any] = list(row)
     values[_EXPERIMENT] = values[_EXPERIMENT] or ""
-    values[_STATE] = RunState(values[_STATE])
+    values[_STATE] = _STATES.get(values[_STATE]) or RunState(values[_STATE])
     values[-1] = {} if values[-1] is None else load_attributes(values[-1])
     owner = values[_OWNER]
     values[_OWNER] = [None if owner[0] is None else Owner(*owner)]

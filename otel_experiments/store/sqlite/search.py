@@ -7,6 +7,7 @@ what it says.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 FALSE: Final = "0"
 TRUE: Final = "1"
 _SQL_OPERATORS: Final = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+
+_MOST_BOUND: Final = 100
+"""Values of a list that are bound one by one; of more, most are one text of JSON, which holds as many as there are."""
 
 Bound = str | int | float | None
 
@@ -242,6 +246,13 @@ class Statement:
     def _among(self, column: str, operator: str, values: Sequence[str | float]) -> str:
         if not values or operator not in {"in", "not in"}:
             return FALSE
+        if len(values) > _MOST_BOUND:
+            exact = [
+                clean_text(value) if isinstance(value, str) else value for value in values if _is_exact(value)
+            ]
+            rest = ", ".join(f"({self.bind(value)})" for value in values if not _is_exact(value))
+            one_by_one = f" union all values {rest}" if rest else ""
+            return f"{column} {operator} (select value from json_each({self.bind(json.dumps(exact))}){one_by_one})"
         bound = ", ".join(self.bind(value) for value in values)
         return f"{column} {operator} ({bound})"
 
@@ -288,6 +299,11 @@ def _number(value: SearchValue) -> float | None:
     if isinstance(value, tuple) or kind_of(value) != "number" or not isinstance(value, int | float):
         return None
     return None if math.isnan(value) else comparable(value)
+
+
+def _is_exact(value: str | float) -> bool:
+    """Tell whether SQLite reads the value out of JSON as it is: its functions of texts stop at a NUL, and floats it rounds."""
+    return isinstance(value, int) or (isinstance(value, str) and "\0" not in value)
 
 
 def _joined(operator: str, conditions: Sequence[str], *, empty: str) -> str:

@@ -129,6 +129,14 @@ class SqliteStore(Followed, FileSpace, RunValues):
         """
         return read(self._database, _read_run.find_runs, query, live_run_ids)
 
+    def find_run_ids(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> list[str]:
+        """Return the ids of the runs that `find_runs` returns, in the same order. See `Store.find_run_ids`.
+
+        Raises:
+            QueryError: the expression compares what cannot be compared.
+        """
+        return read(self._database, _read_run.find_run_ids, query, live_run_ids)
+
     def count_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> int:
         """Return how many runs match, `limit` and `offset` disregarded.
 

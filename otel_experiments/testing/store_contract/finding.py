@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import pytest
 
@@ -29,6 +30,7 @@ from otel_experiments.model.search import (
     ParamField,
     RunField,
     RunQuery,
+    SearchField,
     SearchValue,
     TagField,
 )
@@ -75,6 +77,54 @@ class FindingContract:
 
         assert [run_id[0] for run_id in ascending] == ["5", "3", "1", "4", "2"]
         assert [run_id[0] for run_id in descending] == ["5", "3", "4"]
+
+    def test_ids_are_found_without_the_runs(self, store: Store) -> None:
+        """Ids come as the runs would: the same ones, in the same order, so many of them, lost ones by who is alive."""
+        for digit in "1234":
+            store.apply(WriteBatch(runs=[a_run(digit * 32, created_ns=int(digit))]))
+        lost = Comparison(RunField("state"), "==", "lost")
+        wanted = [
+            RunQuery(),
+            RunQuery(order=(Order(RunField("created")),), limit=2, offset=1),
+            RunQuery(lost),
+        ]
+
+        found = [store.find_run_ids(one, live_run_ids=frozenset({"1" * 32})) for one in wanted]
+
+        assert found == [ids(store.find_runs(one, live_run_ids=frozenset({"1" * 32}))) for one in wanted]
+        assert [run_id[0] for run_id in found[1]] == ["2", "3"]
+        assert [run_id[0] for run_id in found[2]] == ["4", "3", "2"]
+
+    def test_a_list_of_values_is_as_long_as_it_has_to_be(self, store: Store) -> None:
+        """Runs are found by tens of thousands of ids, names or params, whatever the texts hold."""
+        odd = 'a"b\\c\N{SNOWMAN}'
+        store.apply(
+            WriteBatch(
+                runs=[a_run(name=odd), a_run(OTHER, name="b", created_ns=2_000)],
+                params=[
+                    ParamSet(RUN, "p", odd, 1),
+                    ParamSet(OTHER, "p", "a\0b", 1),
+                    ParamSet(RUN, "q", 0.1, 1),
+                    ParamSet(OTHER, "q", 2**53 + 1, 1),
+                ],
+            )
+        )
+        others = tuple(one for number in range(20_000) for one in (f"{number:032x}", -number))
+
+        def found(
+            field: SearchField, *values: str | float, operator: Literal["in", "not in"] = "in"
+        ) -> list[str]:
+            where = Comparison(field, operator, (*others, *values))
+            return sorted(store.find_run_ids(RunQuery(where)))
+
+        assert found(RunField("run_id"), RUN) == [RUN]
+        assert found(RunField("name"), odd) == [RUN]
+        assert found(RunField("name"), odd, operator="not in") == [OTHER]
+        assert found(ParamField("p"), odd) == [RUN]
+        assert found(ParamField("p"), odd, operator="not in") == [OTHER]
+        assert found(ParamField("p"), "a\0b") == [OTHER]
+        assert found(ParamField("q"), 0.1, 2**53 + 1) == [RUN, OTHER]
+        assert found(ParamField("q"), 0.1, operator="not in") == [OTHER]
 
     def test_a_metric_without_a_phase_asked_takes_the_series_without_one_first(self, store: Store) -> None:
         """No phase asks for the plain series, else for one that has a phase."""
