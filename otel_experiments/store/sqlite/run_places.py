@@ -252,8 +252,15 @@ def _param(wanted: ParamField, binder: Binder) -> Place:
     """Indexes: params_by_number, params_by_text, params_by_other, and those of summaries."""
     rows = f"{_table(wanted)} where key = {binder.bind(wanted.key)}"
     within = _within(rows)
+    # Each value is in one of the three indexes, and no index has all of a key: without them the whole table is looked through.
+    indexed = (
+        "value_number is not null",
+        "value_text is not null",
+        "value_number is null and value_text is null",
+    )
+    anywhere = " union all ".join(f"select run_id from {rows} and {condition}" for condition in indexed)
     return Place(
-        within(TRUE),
+        f"runs.run_id in ({anywhere})",
         within,
         within("type = 'float' and value_number is null and value_text is null and value_bool is null"),
         number="value_number",

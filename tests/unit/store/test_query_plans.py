@@ -13,12 +13,15 @@ from otel_experiments.model.metric import PointBlock, SeriesKey
 from otel_experiments.model.run import Run, RunState
 from otel_experiments.model.search import (
     Comparison,
+    Exists,
     MetricField,
+    Not,
     Order,
     ParamField,
     RunField,
     RunQuery,
     SpanQuery,
+    SummaryField,
     TagField,
 )
 from otel_experiments.store.sqlite import attached as _attached
@@ -71,6 +74,9 @@ def find_plan(store: SqliteStore, query: RunQuery) -> str:
         (Comparison(ParamField("lr"), "<", 0.5), "COVERING INDEX params_by_number (key=? AND value_number<?)"),
         (Comparison(ParamField("lr"), "==", "x"), "COVERING INDEX params_by_text (key=? AND value_text=?)"),
         (Comparison(ParamField("lr"), "==", True), "INDEX params_by_other (key=? AND type=? AND value_bool=?)"),
+        (Exists(ParamField("lr")), "COVERING INDEX params_by_number (key=? AND value_number>?)"),
+        (Exists(SummaryField("lr")), "COVERING INDEX summaries_by_number (key=? AND value_number>?)"),
+        (Not(Exists(ParamField("lr"))), "INDEX params_by_other (key=?)"),
         (Comparison(TagField("team"), "==", "x"), "COVERING INDEX tags_by_value (key=? AND value=?)"),
         (Comparison(MetricField("loss"), "<", 0.5), "COVERING INDEX series_by_name (name=?)"),
         (Comparison(MetricField("loss", "max", "val"), "<", 0.5), "COVERING INDEX series_by_name (name=?)"),
@@ -86,6 +92,7 @@ def test_a_filter_reads_one_stretch_of_its_index(store, where, index):
     assert index in found
     assert "SCAN series" not in found
     assert "SCAN params" not in found
+    assert "SCAN summaries" not in found
 
 
 def test_the_newest_runs_are_read_without_sorting(store):
