@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -151,7 +151,7 @@ class Pipeline:
         self.is_exiting = False
         _pipelines.add(self)
 
-    @property
+    @cached_property  # asked for by each run, and asks for the working directory
     def store_path(self) -> Path | None:
         """The store's file, however the working directory has changed since; None for stores without one."""
         if self.settings.store_path is None or not self.settings.enabled:
