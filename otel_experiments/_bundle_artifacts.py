@@ -13,8 +13,6 @@ from otel_experiments.model.bundle import LeftOut, WhyLeftOut
 from otel_experiments.model.store_location import StoreLocation
 from otel_experiments.store import Store
 from otel_experiments.store.location import open_blobs
-from otel_experiments.store.sqlite.bundle_header import is_bundle
-from otel_experiments.store.sqlite.bundle_read import left_out_of
 from otel_experiments.store.sqlite.bundle_write import BundleWriter
 
 if TYPE_CHECKING:
@@ -39,9 +37,6 @@ class ArtifactBytes:
         self._places: dict[str, Blobs] = {}
         self._has: dict[str, bool] = {}
         """Whether the bytes of an artifact that was met are in the bundle."""
-        path = location.absolute_path
-        self._left_out = left_out_of(path) if path is not None and is_bundle(path) else {}
-        """What the bundle that is read was made without."""
 
     def take(self, run_id: str) -> None:
         """Take what a run logged, artifacts and media."""
@@ -80,8 +75,7 @@ class ArtifactBytes:
             try:
                 self._add(logged, self._place_of(logged))
             except ArtifactMissingError:
-                before = self._left_out.get(logged.digest)
-                why = "missing" if before is None else before.why
+                why = self._place_of(logged).why_left_out(logged.digest) or "missing"
             except ArtifactError:
                 why = "damaged"
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,8 +25,8 @@ from otel_experiments.importers.otlp import unpack_for
 from otel_experiments.importers.stores.gather import gathered
 from otel_experiments.importers.stores.lock import importing
 from otel_experiments.importers.stores.merge import pages_of_run
+from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.batch import WriteBatch
-from otel_experiments.model.bundle import LeftOut
 from otel_experiments.model.other_stores import StoreObject
 from otel_experiments.model.run import is_run_id
 from otel_experiments.model.search import RunQuery
@@ -38,7 +38,7 @@ from otel_experiments.store import Store
 from otel_experiments.store.location import open_blobs
 from otel_experiments.store.reader_warning import collect_incomplete
 from otel_experiments.store.sqlite.bundle_header import GET_IT_AGAIN, is_bundle
-from otel_experiments.store.sqlite.bundle_read import find_damaged_rows, left_out_of
+from otel_experiments.store.sqlite.bundle_read import find_damaged_rows
 
 if TYPE_CHECKING:
     from otel_experiments.artifacts.protocol import BlobStore
@@ -176,6 +176,10 @@ class _Target(NamedTuple):
     blobs: BlobStore
     place: str
 
+    def knows(self, digest: str) -> bool:
+        """Tell whether the store has an artifact of these bytes."""
+        return bool(self.store.artifacts(ArtifactQuery(role=None, digest=digest)))
+
 
 def _blobs_of(settings: Settings, path: Path | None) -> BlobStore:
     from otel_experiments.artifacts.place import blobs_for  # noqa: PLC0415 - only where something is imported
@@ -197,8 +201,12 @@ def _import_one(
             f"{str(where)!r} cannot be imported into itself.\n  Name the store that is to take it: --store PATH"
         )
     with _telling(report), open_reader(where) as reader:
-        left_out = _check(path) if path is not None and is_bundle(path) else None
-        brings = ArtifactBytes(open_blobs(where), into.blobs, into.place, left_out)
+        is_one_file = path is not None and is_bundle(path)
+        if path is not None and is_one_file:
+            _check(path)
+        brings = ArtifactBytes(
+            open_blobs(where), into.blobs, into.place, is_bundle=is_one_file, is_known=into.knows
+        )
         aliases = AliasMoves(into.store)
         one = _Import(reader.store, into.store, report, restore=restore)
         for page in gathered(one.pages()):
@@ -210,7 +218,7 @@ def _import_one(
         for run in one.runs:
             report.renumbered += renumbered(reader.store, into.store, run.run_id)
         report.moved_aliases += aliases.moved()
-        report.left_out += _without_bytes(where, brings.not_wanted)
+        report.left_out += _without_bytes(where, len(brings.not_wanted), is_bundle=is_one_file)
         report.problems += [*brings.problems, *reader.read_problems()]
 
 
@@ -225,8 +233,8 @@ def _telling(report: MergeReport) -> Iterator[None]:
             report.problems += dict.fromkeys(map(first_line, told))
 
 
-def _check(path: Path) -> dict[str, LeftOut]:
-    """Let a bundle pass whose rows are those that it was made with, and return which bytes it names and does not hold.
+def _check(path: Path) -> None:
+    """Let a bundle pass whose rows are those that it was made with.
 
     Its files are checked as they are read.
 
@@ -236,15 +244,16 @@ def _check(path: Path) -> dict[str, LeftOut]:
     damage = find_damaged_rows(path)
     if damage:
         raise StoreDamagedError(path=str(path), found=damage, fix=GET_IT_AGAIN)
-    return left_out_of(path)
 
 
-def _without_bytes(where: StoreLocation, left_out: Mapping[str, LeftOut]) -> list[str]:
-    """Return a text for a bundle that was made without bytes on purpose; none for another."""
-    if not left_out:
+def _without_bytes(where: StoreLocation, count: int, *, is_bundle: bool) -> list[str]:
+    """Return a text where bytes of so many artifacts were left out on purpose."""
+    if not count:
         return []
-    count = len(left_out)
-    return [f"{where} was made without the bytes of {count} artifact{'s' * (count != 1)}, as asked"]
+    what = f"the bytes of {count} artifact{'s' * (count != 1)}"
+    if is_bundle:
+        return [f"{where} was made without {what}, as asked"]
+    return [f"{where} has imported bundles that were made without {what}, as asked"]
 
 
 def _no_id(run: Run) -> str:

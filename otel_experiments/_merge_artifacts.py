@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +11,7 @@ from otel_experiments.artifacts.prepared import HELD_BYTES
 from otel_experiments.errors import ArtifactDamagedError, ArtifactError
 from otel_experiments.model.artifact import ArtifactLogged, ArtifactQuery, StoredArtifact
 from otel_experiments.model.batch import WriteBatch
-from otel_experiments.model.bundle import LeftOut
+from otel_experiments.model.bundle import ON_PURPOSE, WhyLeftOut
 from otel_experiments.store import Store
 
 if TYPE_CHECKING:
@@ -31,17 +31,25 @@ class ArtifactBytes:
         source: the bytes of the store that is read.
         target: where those of the store that takes them are kept.
         place: the address of `target` where it is not the store's own folder.
-        left_out: the bytes that the bundle which is read names and does not hold; None for another store.
+        is_bundle: whether a bundle is read.
+        is_known: whether the store that takes them has an artifact of a digest already. What it has lost stays lost, though a
+            bundle was made without it.
     """
 
     def __init__(
-        self, source: Blobs, target: BlobStore, place: str, left_out: Mapping[str, LeftOut] | None = None
+        self,
+        source: Blobs,
+        target: BlobStore,
+        place: str,
+        *,
+        is_bundle: bool = False,
+        is_known: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._source, self._target, self._place = source, target, place
-        self._left_out = left_out
+        self._is_bundle, self._is_known = is_bundle, is_known
         self.problems: list[str] = []
-        self.not_wanted: dict[str, LeftOut] = {}
-        """The bytes that the bundle was made without on purpose, and that are not here either."""
+        self.not_wanted: dict[str, WhyLeftOut] = {}
+        """The bytes that a bundle was made without on purpose, and that are not here either."""
         self._lacking: set[str] = set()
         self._waiting: dict[str, Prepared] = {}
 
@@ -62,7 +70,7 @@ class ArtifactBytes:
 
     def _wanted(self, logged: ArtifactLogged) -> _Wanted:
         """Read what an artifact has and this place has not."""
-        if self._left_out is not None and logged.place:
+        if self._is_bundle and logged.place:
             logged = replace(logged, place="")
         if not self._source.has(logged.digest):
             if not logged.place and not self._target.has(logged.digest):
@@ -110,6 +118,9 @@ class ArtifactBytes:
         if not wanted.is_here:
             for digest in wanted.digests:
                 adding.hold(digest)
+            why = self.not_wanted.get(logged.digest)
+            if why is not None and not self._is_known(logged.digest):
+                self._target.note_left_out(logged.digest, why)
             return logged
         try:
             for digest in wanted.digests:
@@ -124,9 +135,9 @@ class ArtifactBytes:
         return replace(logged, place=self._place)
 
     def _note_missing(self, logged: ArtifactLogged) -> None:
-        left_out = (self._left_out or {}).get(logged.digest)
-        if left_out is not None and left_out.is_on_purpose:
-            self.not_wanted[logged.digest] = left_out
+        why = self._source.why_left_out(logged.digest)
+        if why in ON_PURPOSE:
+            self.not_wanted[logged.digest] = why
         else:
             self._lack(logged, "they are not in the store that was read")
 

@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from otel_experiments.artifacts.copy_out import copy_out
 from otel_experiments.artifacts.folder_list import NoListError, decode_list
 from otel_experiments.artifacts.hashing import Read, read_hashed, reader_of
+from otel_experiments.artifacts.left_out import FIX, FOUND, LeftOutNotes
 from otel_experiments.artifacts.protocol import FolderEntry
 from otel_experiments.artifacts.source import odd_kind
 from otel_experiments.artifacts.verified import open_verified
 from otel_experiments.errors import ArtifactDamagedError, ArtifactMissingError
 from otel_experiments.model.artifact import DIGEST_START
+from otel_experiments.model.bundle import WhyLeftOut
 from otel_experiments.process.interruption import Swallowing, pass_on
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class LocalBlobs:
         """Refer to a folder, which need not be there. `address` is what the user calls it; else its path."""
         self.place, self.address = place, address or str(place)
         self._start = f"{place}/{BLOBS_FOLDER}/"
+        self._left_out = LeftOutNotes(place)
 
     def is_there(self) -> bool:
         """Whether the folder is there."""
@@ -51,6 +54,10 @@ class LocalBlobs:
     def has(self, digest: str) -> bool:
         """Whether the blob is there."""
         return self._size(digest) is not None
+
+    def why_left_out(self, digest: str) -> WhyLeftOut | None:
+        """Return why a bundle was made without the blob, which is not here."""
+        return None if self.has(digest) else self._left_out.why(digest)
 
     def size_bytes(self, digest: str) -> int:
         """Return the size of a blob."""
@@ -148,6 +155,8 @@ class LocalBlobs:
                 fix=f"Remove {path}, and put back a copy of the file, or log the same bytes again.",
             )
         if error is None or isinstance(error, FileNotFoundError):
+            if self._left_out.why(digest) is not None:
+                return ArtifactMissingError(digest=digest, place=self.address, found=FOUND, fix=FIX)
             return ArtifactMissingError(digest=digest, place=self.address)
         return ArtifactMissingError(
             digest=digest, place=self.address, found=f"it cannot be read ({error.strerror})"

@@ -29,6 +29,7 @@ from otel_experiments.artifacts.protocol import (
 from otel_experiments.artifacts.source import changed
 from otel_experiments.artifacts.sweeping import look, sweep_folder
 from otel_experiments.artifacts.using_stores import StoreNotes
+from otel_experiments.model.bundle import WhyLeftOut
 from otel_experiments.process.file_mode import make_directory
 from otel_experiments.process.interruption import is_interruption, pass_on
 
@@ -122,7 +123,13 @@ class LocalBlobStore(LocalBlobs):
             piece.partial = None
             if self._sync:
                 _sync_folder(Path(target).parent)
+            self._left_out.forget(piece.digest)
         return False
+
+    def note_left_out(self, digest: str, why: WhyLeftOut) -> None:
+        """Note that a bundle was made without a blob; under the shared lock."""
+        with place_errors(self.address):
+            self._left_out.write(digest, why, self._file_mode)
 
     def digests(self) -> Iterator[BlobInfo]:
         """Yield the blobs, in the order of their digests."""
@@ -136,7 +143,7 @@ class LocalBlobStore(LocalBlobs):
     def sweep(self, keep: Callable[[], Iterable[str]], *, dry_run: bool = False) -> Swept:
         """Remove every blob that `keep` does not name, and what dead writers left."""
         return sweep_folder(
-            self.place, self.place / BLOBS_FOLDER, self._partials, keep,
+            self.place, self.place / BLOBS_FOLDER, self._partials, self._left_out, keep,
             address=self.address, file_mode=self._file_mode, dry_run=dry_run,
         )  # fmt: skip
 

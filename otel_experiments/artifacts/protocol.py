@@ -13,6 +13,8 @@ from os import PathLike, stat_result
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
+from otel_experiments.model.bundle import WhyLeftOut
+
 Link = Literal["auto", "copy", "hardlink"]
 """How a file's bytes are kept: `auto` shares blocks with the source where the filesystem can (a reflink), else copies.
 
@@ -214,6 +216,10 @@ class Blobs(Protocol):
         """
         ...
 
+    def why_left_out(self, digest: str) -> WhyLeftOut | None:
+        """Return why a bundle was made without this blob; None where it is here, and where it is lost."""
+        ...
+
     def path_of(self, digest: str) -> Path | None:
         """Return the local file that has the blob, unread; None where there is no such file."""
         ...
@@ -258,6 +264,14 @@ class BlobStore(Blobs, Protocol):
 
     def prepare_folder(self, path: str | PathLike[str], *, link: Link = "auto") -> Prepared:
         """Hash and copy a folder; raises as `prepare_file`."""
+        ...
+
+    def note_left_out(self, digest: str, why: WhyLeftOut) -> None:
+        """Note that a bundle was made without this blob, until it is put; inside the block of `adding`.
+
+        Raises:
+            ArtifactPlaceError: it cannot be written.
+        """
         ...
 
     def digests(self) -> Iterator[BlobInfo]:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, cast
 from otel_experiments.artifacts import hashing
 from otel_experiments.artifacts.copy_out import copy_read
 from otel_experiments.artifacts.folder_list import NoListError, Walk, decode_list, encode_list
+from otel_experiments.artifacts.left_out import FIX, FOUND
 from otel_experiments.artifacts.protocol import (
     BlobInfo,
     FolderEntry,
@@ -33,6 +34,7 @@ from otel_experiments.artifacts.protocol import (
     Swept,
     UsingStore,
 )
+from otel_experiments.artifacts.remote_left_out import RemoteLeftOutNotes
 from otel_experiments.artifacts.remote_prepared import (
     RemotePiece,
     RemotePrepared,
@@ -55,6 +57,7 @@ from otel_experiments.errors import (
     ArtifactPlaceError,
 )
 from otel_experiments.model.artifact import DIGEST_START, parse_digest
+from otel_experiments.model.bundle import WhyLeftOut
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -92,6 +95,7 @@ class RemoteBlobs:
         self._store, self._is_noted = store, False
         self._files, self._root = file_system(address)
         self._pid = os.getpid()
+        self._left_out = RemoteLeftOutNotes(lambda: self._fs, self._root)
 
     def is_there(self) -> bool:
         """Whether anything is there."""
@@ -105,6 +109,15 @@ class RemoteBlobs:
     def has(self, digest: str) -> bool:
         """Whether the blob is there."""
         return self._info(digest) is not None
+
+    def why_left_out(self, digest: str) -> WhyLeftOut | None:
+        """Return why a bundle was made without the blob, which is not here."""
+        return None if self.has(digest) else self._left_out.why(digest)
+
+    def note_left_out(self, digest: str, why: WhyLeftOut) -> None:
+        """Note that a bundle was made without a blob."""
+        with url_errors(self.address):
+            self._left_out.write(digest, why)
 
     def size_bytes(self, digest: str) -> int:
         """Return the size of a blob."""
@@ -236,6 +249,7 @@ class RemoteBlobs:
                     digits, _ = hashing.copy_hashed(hashing.reading_of(source), upload.write)
                 check_same(digits, piece)
                 self._fs.mv(partial_path, target)
+                self._left_out.forget(piece.digest)
             except BaseException:
                 if self._fs.exists(partial_path):
                     self._fs.rm_file(partial_path)
@@ -267,6 +281,7 @@ class RemoteBlobs:
             with url_errors(self.address):
                 for path in [*(self._path(blob.digest) for blob in gone), *(rest.path for rest in rests)]:
                     self._fs.rm_file(path)
+                self._left_out.sweep(kept, before_ns)
         went = {blob.digest for blob in gone}
         stay = [blob for blob in blobs if blob.digest not in went]
         return Swept(
@@ -310,6 +325,9 @@ class RemoteBlobs:
         return sorted(found.items())
 
     def _missing(self, digest: str) -> ArtifactMissingError:
+        with url_errors(self.address):
+            if self._left_out.why(digest) is not None:
+                return ArtifactMissingError(digest=digest, place=self.address, found=FOUND, fix=FIX)
         return ArtifactMissingError(digest=digest, place=self.address)
 
 

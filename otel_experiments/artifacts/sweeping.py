@@ -17,10 +17,12 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from otel_experiments.artifacts import lock
+from otel_experiments.artifacts.left_out import LeftOutNotes, Note
 from otel_experiments.artifacts.partial import Partials
 from otel_experiments.artifacts.place_error import place_errors
 from otel_experiments.artifacts.protocol import Swept
@@ -63,6 +65,7 @@ def sweep_folder(
     place: Path,
     blobs_folder: Path,
     partials: Partials,
+    left_out: LeftOutNotes,
     keep: Callable[[], Iterable[str]],
     *,
     address: str,
@@ -72,8 +75,9 @@ def sweep_folder(
     """Remove every blob that `keep` does not name, and what dead writers left. What `keep` raises passes."""
     with place_errors(address):
         first = list(look(blobs_folder))
-        if first and not dry_run:
-            _let_clock_tick(first)
+        notes = list(left_out.listed())
+        if (first or notes) and not dry_run:
+            _let_clock_tick([*(blob.changed_ns for blob in first), *(note.changed_ns for note in notes)])
             with lock.exclusive(place, file_mode):
                 pass
     kept = set(keep())
@@ -85,6 +89,7 @@ def sweep_folder(
             for rest in rests:
                 Path(rest.path).unlink(missing_ok=True)
             partials.sweep_writers()
+            _remove_notes(notes, kept, left_out, place, file_mode)
     went = {blob.digest for blob in gone}
     stay = [blob for blob in first if blob.digest not in went]
     return Swept(
@@ -98,9 +103,9 @@ def sweep_folder(
     )
 
 
-def _let_clock_tick(blobs: Sequence[SeenBlob]) -> None:
-    """Wait until a change gets another time than the blobs have, whatever their clock says now."""
-    is_coarse = not any(blob.changed_ns % 1_000_000_000 for blob in blobs)
+def _let_clock_tick(changed_ns: Sequence[int]) -> None:
+    """Wait until a change gets another time than these, whatever their clock says now."""
+    is_coarse = not any(one % 1_000_000_000 for one in changed_ns)
     time.sleep(_COARSE_TICK_S if is_coarse else _TICK_S)
 
 
@@ -112,6 +117,17 @@ def _remove(blobs: Sequence[SeenBlob], place: Path, file_mode: int) -> Iterator[
                 if _now(blob) == blob:
                     os.unlink(blob.path)  # noqa: PTH108 - a text
                     yield blob
+
+
+def _remove_notes(
+    notes: Sequence[Note], kept: AbstractSet[str], left_out: LeftOutNotes, place: Path, file_mode: int
+) -> None:
+    """Remove the notes on bytes that nothing refers to, as far as they are as they were seen."""
+    gone = {note for note in notes if note.digest not in kept}
+    if gone:
+        with lock.exclusive(place, file_mode):
+            for note in gone.intersection(left_out.listed()):
+                os.unlink(note.path)  # noqa: PTH108 - a text
 
 
 def _now(blob: SeenBlob) -> SeenBlob | None:

@@ -6,10 +6,12 @@ A bundle is a store in one file that is only read, with the bytes of its artifac
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 WhyLeftOut = Literal["not asked for", "too large", "missing", "damaged", "outside"]
 """Why the bytes of an artifact are not in a bundle. `outside`: a run that is not in it made them, and one that is used them."""
+ON_PURPOSE: Final[tuple[WhyLeftOut, ...]] = ("not asked for", "too large")
+"""The reasons of who made a bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class LeftOut:
     @property
     def is_on_purpose(self) -> bool:
         """Whether who made the bundle wanted it without these bytes."""
-        return self.why in {"not asked for", "too large"}
+        return self.why in ON_PURPOSE
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,6 +198,7 @@ class ArtifactView:
             ArtifactSourceError: what is there cannot be read, so it is not known whether it is the same.
         """
         from otel_experiments.artifacts.in_the_way import refuse_other_file, refuse_other_files  # noqa: PLC0415 - few write
+        from otel_experiments.artifacts.place_error import place_errors  # noqa: PLC0415 - as above
 
         to = root if to is None else to
         target = self._place_here if to is None else Path(to).expanduser()
@@ -205,7 +206,8 @@ class ArtifactView:
             target = target / self._own_name if to is None or is_folder(target) else target
             if not overwrite:
                 refuse_other_file(target, self.digest)
-            self._make(target.parent)
+            with place_errors(target.parent):
+                target.parent.mkdir(parents=True, exist_ok=True)
             self._blobs.copy_to(self.digest, target)
             return target
         from otel_experiments.artifacts.copy_folder import copy_folder  # noqa: PLC0415 - few write
@@ -269,6 +271,11 @@ class ArtifactView:
         return f"ArtifactView({short(name)}, {short(self.type)}, {self.digest[:_SHORT_DIGITS]!r}, {self.size_bytes} bytes)"
 
     @property
+    def why_left_out(self) -> str | None:
+        """Why a bundle was made without the bytes, which are not here, such as `too large`; None for all others."""
+        return self._blobs.why_left_out(self.digest)
+
+    @property
     def _blobs(self) -> Blobs:
         return self._source.blobs(self.digest, self.record.place)
 
@@ -307,13 +314,6 @@ class ArtifactView:
                 is_file=True,
             )
         return found
-
-    @staticmethod
-    def _make(folder: Path) -> None:
-        from otel_experiments.artifacts.place_error import place_errors  # noqa: PLC0415 - few write
-
-        with place_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
 
 
 class ArtifactsView(Mapping[str, ArtifactView]):

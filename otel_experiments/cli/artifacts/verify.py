@@ -8,15 +8,15 @@ import click
 
 from otel_experiments.cli.exit import ExitCode
 from otel_experiments.cli.root import json_option, store_option
-from otel_experiments.cli.session import open_session, store_location
+from otel_experiments.cli.session import open_session
 from otel_experiments.cli.terminal.format import clean, clean_lines
 from otel_experiments.errors import ArtifactDamagedError, ArtifactError
 from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.query import Reader
 from otel_experiments.query.artifact_view import ArtifactView
 from otel_experiments.query.json_values import json_line
-from otel_experiments.store.sqlite.bundle_header import is_bundle
-from otel_experiments.store.sqlite.bundle_read import left_out_of
+
+_SHOWN = 3
 
 
 @click.command("verify")
@@ -27,11 +27,11 @@ from otel_experiments.store.sqlite.bundle_read import left_out_of
 def verify(ctx: click.Context, *, ref: str | None, as_json: bool) -> None:
     """Read the bytes of REF, or of all artifacts and media, and compare them with their digests.
 
-    Exits with 3 when some are damaged or missing. What a bundle left out on purpose is neither.
+    Exits with 3 when some are damaged or missing. What was left out of a bundle is neither.
     """
     reader = open_session(ctx)
     views = list(_all(reader)) if ref is None else [reader.artifact(ref)]
-    left_out = _left_out(ctx)
+    left_out = {view.digest for view in views if view.why_left_out is not None}
     apart = [view.ref for view in views if view.digest in left_out]
     views = [view for view in views if view.digest not in left_out]
     faults: list[tuple[ArtifactView, ArtifactError]] = []
@@ -56,15 +56,10 @@ def verify(ctx: click.Context, *, ref: str | None, as_json: bool) -> None:
         found = f", {len(damaged):,} damaged, {len(missing):,} missing" if faults else ""
         click.echo(f"{len(views) - len(faults):,} of {len(views):,} are as they were logged{found}.")
         if apart:
-            click.echo(f"The bundle left out {len(apart):,} on purpose: bundle --check says why.")
+            first = ", ".join(map(clean, apart[:_SHOWN])) + ", ..." * (len(apart) > _SHOWN)
+            click.echo(f"The bytes of {len(apart):,} were left out of a bundle: {first}.")
     if faults:
         ctx.exit(ExitCode.STORE)
-
-
-def _left_out(ctx: click.Context) -> frozenset[str]:
-    """Return the digests of what the bundle that is read left out; none of a store."""
-    path = store_location(ctx).path
-    return frozenset(left_out_of(path)) if path is not None and is_bundle(path) else frozenset()
 
 
 def _all(reader: Reader) -> Iterator[ArtifactView]:

@@ -64,12 +64,21 @@ def _check_place(
                 damaged.append(error.path)
     if is_deep:
         damaged += _damaged(blobs, [digest for digest in there if digest in used])
-    missing = sorted(used - set(there))
+    absent = sorted(used - set(there))
+    left_out = {digest for digest in absent if blobs.why_left_out(digest) is not None}
+    missing = [digest for digest in absent if digest not in left_out]
     size = fmt.size(sum(there.values()))
     is_well = not missing and not damaged
     yield Diagnosis(
         "ok" if is_well else "note", "artifacts", f"{_files(len(there))}, {size}, in {blobs.address!r}."
     )
+    if left_out:
+        yield Diagnosis(
+            "note",
+            "artifacts",
+            f"The bytes of {len(left_out):,} were left out of bundles that were imported: {_listed(sorted(left_out))}.",
+            "Import a bundle that has them, if they are wanted.",
+        )
     if missing:
         yield Diagnosis(
             "problem",

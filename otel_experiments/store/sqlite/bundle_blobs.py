@@ -19,6 +19,7 @@ from otel_experiments.artifacts.protocol import FolderEntry
 from otel_experiments.artifacts.verified import open_verified
 from otel_experiments.errors import ArtifactDamagedError, ArtifactMissingError
 from otel_experiments.model.artifact import parse_digest
+from otel_experiments.model.bundle import WhyLeftOut
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.process.paths import is_regular
 from otel_experiments.process.temporary import TemporaryFolder
@@ -63,6 +64,13 @@ class BundleBlobs:
         """Whether the blob is there."""
         with self._connected(digest) as connection:
             return _find(connection, digest) is not None
+
+    def why_left_out(self, digest: str) -> WhyLeftOut | None:
+        """Return why the bundle was made without the blob, as its manifest says; None where it is in it."""
+        with self._connected(digest) as connection:
+            query = "select why from bundle_left_out where digest = ?"
+            found: tuple[WhyLeftOut] | None = connection.execute(query, (digest,)).fetchone()
+        return None if found is None else found[0]
 
     def size_bytes(self, digest: str) -> int:
         """Return the size of a blob."""

@@ -228,3 +228,22 @@ def test_s3_keeps_them_as_a_folder_does(bucket, blobs, tmp_path, put):
     assert RemoteBlobs(bucket, grace_s=0).sweep(lambda: in_use).blob_count == 1
     assert not remote.has(unused)
     assert remote.partials() == []
+
+
+def test_what_a_bundle_left_out_is_noted_until_it_comes(address, put):
+    """At an URL it is a note as in a local folder: the bytes remove it when they come, a sweep when nothing names them."""
+    remote = RemoteBlobs(address, grace_s=0.0)
+    digest = put(RemoteBlobs(f"{address}-elsewhere"), b"weights").digest
+    other = put(RemoteBlobs(f"{address}-elsewhere"), b"other").digest
+    with remote.adding():
+        remote.note_left_out(digest, "too large")
+        remote.note_left_out(other, "not asked for")
+
+    assert (remote.why_left_out(digest), remote.why_left_out(other)) == ("too large", "not asked for")
+    with pytest.raises(ArtifactMissingError, match="left out of the bundle"):
+        remote.open(digest)
+    put(RemoteBlobs(address), b"weights")
+    remote.sweep(lambda: [digest])
+    assert (remote.has(digest), remote.why_left_out(digest), remote.why_left_out(other)) == (True, None, None)
+    fsspec.filesystem("memory").rm_file(remote._path(digest))
+    assert RemoteBlobs(address).why_left_out(digest) is None

@@ -114,7 +114,7 @@ def test_what_a_bundle_left_out_is_not_missing(with_model):
     shown = terminal.run("artifacts", "verify", "--store", "x.oxb")
     assert (shown.exit_code, shown.stderr) == (0, "")
     assert shown.stdout == (
-        "0 of 0 are as they were logged.\nThe bundle left out 1 on purpose: bundle --check says why.\n"
+        "0 of 0 are as they were logged.\nThe bytes of 1 were left out of a bundle: digits/model:v0.\n"
     )
     plain = json.loads(terminal.run("artifacts", "verify", "--store", "x.oxb", "--json").stdout)
     assert (plain["missing"], len(plain["left_out"])) == ([], 1)
