@@ -15,6 +15,9 @@ class Page(NamedTuple):
     file: str
 
 
+SKILL_NAME: Final = "otel-experiments"
+SKILL_URI: Final = "otel-experiments://skill"
+
 PAGES: Final[Mapping[str, Page]] = {
     "otel-experiments://search": Page(
         "search",
@@ -22,6 +25,11 @@ PAGES: Final[Mapping[str, Page]] = {
         "pages/search.md",
     ),
     "otel-experiments://schema": Page("schema", "The tables of the store, for query_sql.", "pages/schema.md"),
+    SKILL_URI: Page(
+        "skill",
+        "How to record, search, compare and check runs, by commands and from Python.",
+        "skill/SKILL.md",
+    ),
 }
 """The pages by the URIs of their resources."""
 

@@ -51,6 +51,7 @@ _COMMANDS = {
     "attach": "Give telemetry without a run to a run, or list it.",
     "serve": "Receive OTLP from any program, over gRPC and HTTP.",
     "mcp": "Let agents search, read and compare runs: a server for them.",
+    "skill": "Print or install how a coding agent uses this: a skill file.",
     "sql": "Ask the store in SQL, read-only.",
     "gc": "Remove bytes of artifacts that nothing refers to.",
     "doctor": "Check store, journals, settings and versions; say what to do.",

@@ -24,6 +24,7 @@ from otel_experiments.store import open_store
 ROOT = Path(otel_experiments.__file__).parent.parent
 PAGES = [
     *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")),
+    ROOT / "otel_experiments" / "agents" / "skill" / "SKILL.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]

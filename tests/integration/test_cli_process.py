@@ -160,11 +160,11 @@ def test_the_installed_command_knows_its_version_and_its_commands(store_path):
         for line in listed.split("Commands:\n")[1].split("\n\n")[0].splitlines()
         if line.startswith("  ")
     ]
-    assert names[:30] == [
+    assert names[:31] == [
         "demo", "run", "runs", "show", "metrics", "diff", "ab", "compare", "spans", "traces", "artifacts", "export", "bundle",
         "import", "push",
         "tag", "note", "annotate", "rename", "group", "pin", "archive", "rm", "restore",
-        "attach", "serve", "mcp", "sql", "gc", "doctor",
+        "attach", "serve", "mcp", "skill", "sql", "gc", "doctor",
     ]  # fmt: skip
     assert names[-1] == "semconv"
 
@@ -182,6 +182,7 @@ def test_the_installed_command_knows_its_version_and_its_commands(store_path):
         "attach",
         "serve",
         "mcp",
+        "skill",
         "sql",
         "doctor",
         "semconv",

@@ -12,7 +12,7 @@ from otel_experiments.agents.tools.shapes import OBJECT, OBJECTS, TEXT, WHERE, c
 from otel_experiments.capture import capture_run
 from otel_experiments.differences.compared import compare_runs
 from otel_experiments.differences.run_diff import diff_runs
-from otel_experiments.errors import AgentArgumentError, GoldenMissingError
+from otel_experiments.errors import AgentArgumentError
 from otel_experiments.golden.comparison import compare
 from otel_experiments.golden.report.json import to_plain
 from otel_experiments.goldens.files import load_golden
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from otel_experiments.query.json_values import Plain
 
 _MOST_RUNS: Final = 20
+_MOST_GOLDENS: Final = 20
+"""Named in an error."""
 
 
 def _diff(place: Place, given: Mapping[str, Any]) -> Answer:  # arguments by name, each of its kind
@@ -89,7 +91,7 @@ def _golden_path(folder: Path, name: str) -> Path:
     """Return the golden of that name in the folder, and no other file, whatever the name is.
 
     Raises:
-        GoldenMissingError: there is none; the text lists those that there are.
+        AgentArgumentError: there is none; the text lists those that there are.
     """
     there = {
         path.relative_to(folder).as_posix().removesuffix(SUFFIX): path
@@ -97,11 +99,17 @@ def _golden_path(folder: Path, name: str) -> Path:
     }
     found = there.get(name.removesuffix(SUFFIX))
     if found is None:
-        update = f"otel-experiments golden capture {name} -- COMMAND"
         listed = (
-            f"; {folder} has {', '.join(sorted(there)[:20])}" if there else f"; there are none in {folder}"
+            f"{folder} has {', '.join(sorted(there)[:_MOST_GOLDENS])}."
+            if there
+            else f"There are none in {folder}."
         )
-        raise GoldenMissingError(path=f"{name}{listed}", update=update)
+        raise AgentArgumentError(
+            tool="compare_golden",
+            argument="golden",
+            found=f"is {name!r:.80}, and no golden is called so",
+            fix=f"{listed} To make one: otel-experiments golden capture NAME -- COMMAND",
+        )
     return found
 
 

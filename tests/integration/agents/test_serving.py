@@ -106,7 +106,7 @@ def test_the_pages_that_explain_are_resources(agent):
     listed = {str(one.uri) for one in agent.portal.call(agent.client.list_resources).resources}
     page = agent.portal.call(agent.client.read_resource, "otel-experiments://search").contents[0].text
 
-    assert {"otel-experiments://search", "otel-experiments://schema"} <= listed
+    assert listed == {f"otel-experiments://{name}" for name in ("search", "schema", "skill")}
     assert page.startswith("# Search expressions")
 
 
