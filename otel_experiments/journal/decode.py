@@ -52,10 +52,11 @@ Content = Any
 
 
 class _Keyset:
-    __slots__ = ("is_shared", "keys", "layout", "rows", "run_id")
+    __slots__ = ("attempt", "is_shared", "keys", "layout", "rows", "run_id")
 
-    def __init__(self, run_id: str, keys: tuple[SeriesKey, ...]) -> None:
+    def __init__(self, run_id: str, keys: tuple[SeriesKey, ...], attempt: int) -> None:
         self.run_id = run_id
+        self.attempt = attempt
         self.keys = keys
         self.layout: struct.Struct = points_struct(len(keys))
         self.rows: list[bytes] = []
@@ -174,6 +175,7 @@ class SegmentDecoder:
                 steps=numbers[1::width],
                 times_ns=times_ns,
                 values=tuple(numbers[3 + index :: width] for index in range(len(keyset.keys))),
+                attempt=keyset.attempt,
             )
         )
         return problems
@@ -182,8 +184,8 @@ class SegmentDecoder:
         keyset_id, run_id, keys, *rest = cast("Content", load_value(payload[1:].decode()))
         if keyset_id in self._keysets:
             return
-        rank = rest[0] if rest else 0
-        keyset = _Keyset(run_id, tuple(SeriesKey(name, phase, rank) for name, phase in keys))
+        rank, attempt = (*rest, 0, 0)[:2]
+        keyset = _Keyset(run_id, tuple(SeriesKey(name, phase, rank) for name, phase in keys), attempt)
         for key in keyset.keys:
             if (run_id, key) in self._series:
                 self._mark_shared(run_id, key)

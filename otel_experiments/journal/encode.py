@@ -57,11 +57,15 @@ def _json_record(kind: RecordType, content: object) -> bytes:
     return bytes((kind,)) + dump_value(content).encode()
 
 
-def encode_keyset(keyset_id: int, run_id: str, keys: Sequence[SeriesKey]) -> bytes:
-    """Return the declaration that POINTS records refer to by `keyset_id`; its keys are all of one rank."""
+def encode_keyset(keyset_id: int, run_id: str, keys: Sequence[SeriesKey], *, attempt: int = 0) -> bytes:
+    """Return the declaration that POINTS records refer to by `keyset_id`; its keys are all of one rank.
+
+    `attempt` is the one that this process records; 0 where it does not know.
+    """
     content: list[object] = [keyset_id, run_id, [[key.name, key.phase] for key in keys]]
     rank = keys[0].rank if keys else 0
-    return _json_record(RecordType.KEYSET, [*content, rank] if rank else content)
+    more = [rank, attempt] if attempt else [rank] if rank else []
+    return _json_record(RecordType.KEYSET, [*content, *more])
 
 
 def encode_resource(reference: int, resource: Resource) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from otel_experiments._short_repr import fields_repr
@@ -44,6 +44,8 @@ class PointBlock:
 
     `is_repeating`: it is of a gauge whose step is an attribute. Such a gauge is sent again at each collection, with the time
     of the collection, so of each step and value a store takes only the first point.
+
+    `attempt` is that of the process that recorded them; 0 where it is not known: then their times say it.
     """
 
     run_id: str
@@ -53,6 +55,7 @@ class PointBlock:
     values: tuple[Sequence[float], ...]
     is_received: bool = False
     is_repeating: bool = False
+    attempt: int = 0
 
 
 class Point(NamedTuple):
@@ -67,12 +70,15 @@ class Point(NamedTuple):
 class Points:
     """The history of one series, as columns in recording order.
 
-    Shape: `steps`, `times_ns` and `values` have the same length.
+    Shape: `steps`, `times_ns` and `values` have the same length, and `attempts`, unless it is empty.
+
+    `attempts` are those of the processes that recorded the points, 0 where one is not known; empty where none is.
     """
 
     steps: Sequence[float]
     times_ns: Sequence[int]
     values: Sequence[float]
+    attempts: Sequence[int] = field(default=(), compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from otel_experiments.model.metric import Band, Points, Series, Summary
 from otel_experiments.model.past import Past
-from otel_experiments.query.counting import counting
+from otel_experiments.query.counting import attempts_of_points, counting
 from otel_experiments.query.metric_rules import MetricRules
 from otel_experiments.query.metrics_view import MetricsView
 from otel_experiments.query.series_view import SeriesView
@@ -76,7 +76,7 @@ class ContinuedSeries(SeriesView):
     @property
     def attempts(self) -> list[int]:
         """The attempts of the run that recorded points of it."""
-        return sorted(set(map(self._past.attempt_at, self._recorded.times_ns)))
+        return sorted(set(attempts_of_points(self._recorded, self._past)))
 
     @property
     def inherited_until(self) -> float | None:
@@ -103,8 +103,17 @@ class ContinuedSeries(SeriesView):
         if not self._has_own:
             return _NOTHING
         points = self._store.points(self._series.run_id, self._series.key)
-        before_ns = self._past.before_ns
-        return points if before_ns is None else _chosen(points, [ns < before_ns for ns in points.times_ns])
+        before_ns, latest = self._past.before_ns, self._past.attempt
+        if before_ns is None:
+            return points
+        known = points.attempts or [0] * len(points)
+        return _chosen(
+            points,
+            [
+                attempt <= latest if attempt else ns < before_ns
+                for attempt, ns in zip(known, points.times_ns, strict=True)
+            ],
+        )
 
     @cached_property
     def _inherited(self) -> Points:
@@ -118,7 +127,9 @@ class ContinuedSeries(SeriesView):
 
     @cached_property
     def _joined(self) -> Points:
-        own = _chosen(self._recorded, counting(self._recorded.steps, self._recorded.times_ns, self._past))
+        recorded = self._recorded
+        attempts = attempts_of_points(recorded, self._past)
+        own = _chosen(recorded, counting(recorded.steps, attempts, self._past))
         first = self._inherited
         if not first:
             return own
@@ -137,7 +148,7 @@ class ContinuedSeries(SeriesView):
         points = self._recorded
         if attempt == "all":
             return points
-        return _chosen(points, [self._past.attempt_at(ns) == attempt for ns in points.times_ns])
+        return _chosen(points, [one == attempt for one in attempts_of_points(points, self._past)])
 
     def _read(self) -> Points:
         return self._joined
@@ -161,4 +172,5 @@ def _chosen(points: Points, keep: Sequence[bool]) -> Points:
         array("d", [points.steps[index] for index in kept]),
         array("q", [points.times_ns[index] for index in kept]),
         array("d", [points.values[index] for index in kept]),
+        array("q", [points.attempts[index] for index in kept]) if points.attempts else (),
     )

@@ -314,7 +314,7 @@ def _counting(items: Sequence[MediaItem], past: Past) -> list[MediaItem]:
             curves.setdefault((item.phase, item.rank), []).append(item)
     for curve in curves.values():
         steps = [item.step for item in curve if item.step is not None]
-        keep = counting(steps, [item.logged_ns for item in curve], past)
+        keep = counting(steps, [past.attempt_at(item.logged_ns) for item in curve], past)
         kept += [item for item, is_kept in zip(curve, keep, strict=True) if is_kept]
     return kept
 

@@ -16,7 +16,7 @@ IN_THE_ROOT = {
 MAY_COME = {".github", ".gitattributes", "collector-config"}
 """What may be added without a change of this test."""
 
-DATABASES = {f"tests/data/store_v{version}.db" for version in (1, 2, 3, 4, 5, 6)}
+DATABASES = {f"tests/data/store_v{version}.db" for version in (1, 2, 3, 4, 5, 6, 7)}
 """Test data that is a database on purpose: a store of each former schema."""
 
 

@@ -39,10 +39,15 @@ def gathered(pages: Iterable[WriteBatch]) -> Iterator[WriteBatch]:
 def joined(blocks: Sequence[PointBlock]) -> list[PointBlock]:
     """Return blocks of one series each as blocks of several; the points of each series stay in their order."""
     groups: list[list[PointBlock]] = []
-    places: dict[tuple[str, bytes, bytes], int] = {}
+    places: dict[tuple[str, int, bytes, bytes], int] = {}
     latest: dict[tuple[str, SeriesKey], int] = {}
     for block in blocks:
-        axis = block.run_id, array("d", block.steps).tobytes(), array("q", block.times_ns).tobytes()
+        axis = (
+            block.run_id,
+            block.attempt,
+            array("d", block.steps).tobytes(),
+            array("q", block.times_ns).tobytes(),
+        )
         series = block.run_id, block.keys[0]
         place = places.get(axis, -1)
         if place <= latest.get(
@@ -61,4 +66,4 @@ def _one(group: list[PointBlock]) -> PointBlock:
         return first
     keys = tuple(block.keys[0] for block in group)
     values = tuple(block.values[0] for block in group)
-    return PointBlock(first.run_id, keys, first.steps, first.times_ns, values)
+    return PointBlock(first.run_id, keys, first.steps, first.times_ns, values, attempt=first.attempt)

@@ -52,6 +52,7 @@ class Keyset:
         *,
         is_shared: bool,
         rank: int,
+        attempt: int,
     ) -> None:
         self.keys = keys
         self.names: list[str] | None = list(names)
@@ -64,7 +65,7 @@ class Keyset:
         self.is_single = len(keys) == 1
         self.known_to: object = None  # the declarations of a segment: the segment itself would stay mapped
         told = tuple(SeriesKey(key.name, key.phase, rank) for key in keys) if rank else keys
-        self.declaration = (("keyset", number), lambda: encode_keyset(number, run_id, told))
+        self.declaration = (("keyset", number), lambda: encode_keyset(number, run_id, told, attempt=attempt))
 
 
 class _NoKeyset:
@@ -100,9 +101,12 @@ class Keysets:
         known_in: the same by phase.
     """
 
-    def __init__(self, run_id: str, highest_steps: Mapping[SeriesKey, float], *, rank: int) -> None:
+    def __init__(
+        self, run_id: str, highest_steps: Mapping[SeriesKey, float], *, rank: int, attempt: int = 0
+    ) -> None:
         self._run_id = run_id
         self._rank = rank
+        self._attempt = attempt
         self._floors = {key: [step] for key, step in highest_steps.items()}
         self.known = Known()
         self.known_in: dict[object, Known] = {}
@@ -142,6 +146,7 @@ class Keysets:
                 -1.0 if is_shared else max(before),
                 is_shared=is_shared,
                 rank=self._rank,
+                attempt=self._attempt,
             )
             for key in keys:
                 sharing = self._by_series.setdefault(key, [])

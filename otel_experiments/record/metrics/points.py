@@ -52,12 +52,13 @@ class PointRecorder:
         clock: Callable[[], int] = time.time_ns,
         *,
         rank: int = 0,
+        attempt: int = 0,
         gate: Gate | None = None,
     ) -> None:
         self._run_id = run_id
         self._journal = journal
         self._guard = guard
-        self._keysets = Keysets(run_id, highest_steps, rank=rank)
+        self._keysets = Keysets(run_id, highest_steps, rank=rank, attempt=attempt)
         self._now_ns = clock
         self._gate = gate or Gate(run_id, guard)
         self.others = OtherValues(guard, self._keysets)

@@ -75,8 +75,9 @@ class RunCore:
         highest = storage.highest_steps(source, until=until) if source and storage is not None else {}
         rank = cast("int", providers.resource.attributes.get(attr.ML_DISTRIBUTED_RANK, 0))
         self.points = PointRecorder(
-            self.id, pipeline.journal, self.guard, highest, pipeline.clock, rank=rank, gate=self.gate
-        )
+            self.id, pipeline.journal, self.guard, highest, pipeline.clock,
+            rank=rank, attempt=identity.attempt, gate=self.gate,
+        )  # fmt: skip
         counts = identity.step_axis or pipeline.settings.step_axis
         self.axis = self._call_axis(highest) if counts == "call" else None
         self.log = self.points.log if self.axis is None else self.axis.log

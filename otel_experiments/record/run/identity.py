@@ -24,6 +24,7 @@ class RunIdentity:
     parent_run_id: str | None = None
     seed: int | None = None
     attempt: int = 1
+    """0 where this process joined the run and was not told."""
     params: dict[str, ParamValue] = field(default_factory=dict)
     tags: dict[str, str | None] = field(default_factory=dict)
     """What this process gives it."""

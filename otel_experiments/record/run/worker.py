@@ -18,7 +18,7 @@ from otel_experiments.semconv import attributes as attr
 
 def join_as_worker(pipeline: Pipeline, membership: Membership) -> Run:
     """Return the run that this process was told of, ready to record."""
-    identity = RunIdentity(membership.run_id, membership.name, membership.experiment)
+    identity = RunIdentity(membership.run_id, membership.name, membership.experiment, attempt=0)
     rank = membership.rank
     if rank is not None:
         lanes.set_rank(rank)

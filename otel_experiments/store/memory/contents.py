@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Final, TypeAlias, TypeVar
 
 from otel_experiments.codec.values import dump_value, load_value
@@ -53,6 +54,12 @@ class History:
     times_ns: array[int]
     values: array[float]
     summary: Summary
+    attempts: array[int] = field(default_factory=lambda: array("q"))
+
+    def points(self) -> Points:
+        """Return the points, as they are now."""
+        attempts = self.attempts[:] if any(self.attempts) else ()
+        return Points(self.steps[:], self.times_ns[:], self.values[:], attempts)
 
 
 @dataclass(slots=True)
@@ -148,6 +155,7 @@ def apply(contents: Contents, batch: WriteBatch) -> None:
             history.steps.extend(added.steps)
             history.times_ns.extend(added.times_ns)
             history.values.extend(added.values)
+            history.attempts.extend(added.attempts)
             history.summary = added.summary
     contents.segments = segments
     for report in batch.journal_reports:
@@ -375,12 +383,14 @@ def _added(history: History | None, parts: Iterable[tuple[Axis, array[float], Po
         )
 
     last_time_ns = None if history is None else history.summary.last_time_ns
-    steps, times_ns, values = array("d"), array("q"), array("d")
+    steps, times_ns, values, attempts = array("d"), array("q"), array("d"), array("q")
     summary = None if history is None else history.summary
-    for axis, column in without_known(parts, last_time_ns, load):
-        steps.extend(axis.steps)
-        times_ns.extend(axis.times_ns)
-        values.extend(column)
-        found = summarize(axis, column)
-        summary = found if summary is None else merge(summary, found)
-    return None if summary is None or not values else History(steps, times_ns, values, summary)
+    for attempt, those in groupby(parts, key=lambda part: part[2].attempt):
+        for axis, column in without_known(those, last_time_ns, load):
+            steps.extend(axis.steps)
+            times_ns.extend(axis.times_ns)
+            values.extend(column)
+            attempts.extend(array("q", (attempt,)) * len(column))
+            found = summarize(axis, column)
+            summary = found if summary is None else merge(summary, found)
+    return None if summary is None or not values else History(steps, times_ns, values, summary, attempts)

@@ -193,9 +193,7 @@ class MemoryStore(Followed):
         """Return the whole history of a series in recording order; empty when there is none."""
         with self._open() as contents:
             history = contents.histories.get(run_id, {}).get(key)
-            if history is None:
-                return Points(array("d"), array("q"), array("d"))
-            return Points(history.steps[:], history.times_ns[:], history.values[:])
+            return Points(array("d"), array("q"), array("d")) if history is None else history.points()
 
     def band(self, run_id: str, key: SeriesKey, *, buckets: int) -> Band:
         """Return the series thinned to at most `buckets` buckets of the step axis."""

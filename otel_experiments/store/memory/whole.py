@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from otel_experiments.model.batch import WriteBatch
@@ -57,10 +57,11 @@ def whole_run(contents: Contents, run_id: str | None) -> Iterator[WriteBatch]:
     if run_id is None:
         return
     for key, history in list(contents.histories.get(run_id, {}).items()):
-        for start in range(0, len(history.steps), WHOLE_POINTS):
-            cut = slice(start, start + WHOLE_POINTS)
+        for start, stop in _cuts(history.attempts):
+            cut = slice(start, stop)
             columns = history.steps[cut], history.times_ns[cut], (history.values[cut],)
-            yield WriteBatch(points=[PointBlock(run_id, (key,), *columns)])
+            block = PointBlock(run_id, (key,), *columns, attempt=history.attempts[start])
+            yield WriteBatch(points=[block])
     yield from _artifacts.of_run(contents.artifacts, run_id)
     stored = contents.runs.get(run_id)
     batch = WriteBatch() if stored is None else news_of(stored)
@@ -70,3 +71,12 @@ def whole_run(contents: Contents, run_id: str | None) -> Iterator[WriteBatch]:
     batch.metric_definitions += contents.labels.definitions_of(run_id)
     batch.edits += contents.edits.get(run_id, {}).values()
     yield batch
+
+
+def _cuts(attempts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield where the pages of a series begin and end, each of one attempt."""
+    start = 0
+    for _, those in groupby(attempts):
+        end = start + sum(1 for _ in those)
+        yield from ((at, min(at + WHOLE_POINTS, end)) for at in range(start, end, WHOLE_POINTS))
+        start = end

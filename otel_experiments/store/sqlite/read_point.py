@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+import sys
 from array import array
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -38,7 +39,7 @@ _SERIES: Final = f"""
 """
 # Indexes: unique (run_id, name, phase, rank), unique (series_id, seq), the primary key of axes.
 _POINTS: Final = """
-    select chunks.count, axes.encoding, steps_data, times_data, chunks.encoding, values_data
+    select chunks.count, axes.encoding, steps_data, times_data, chunks.encoding, values_data, attempt
     from series join chunks using (series_id) join axes using (axis_id)
     where series.run_id = ? and name = ? and phase = ? and rank = ? order by seq
 """
@@ -150,8 +151,11 @@ def _joined(
     connection: sqlite3.Connection, run_id: str, key: SeriesKey, rows: Iterable[tuple[Any, ...]]
 ) -> Points:
     steps, times, values = array("d"), array("q"), array("d")
-    for number, (count, axis_encoding, steps_data, times_data, encoding, values_data) in enumerate(rows):
+    attempts: list[tuple[int, int]] = []
+    for number, row in enumerate(rows):
         try:
+            count, axis_encoding, steps_data, times_data, encoding, values_data, attempt = row
+            check_numbers(attempt)
             part = (
                 decode_floats(axis_encoding, count, steps_data),
                 decode_times(axis_encoding, count, times_data),
@@ -166,7 +170,17 @@ def _joined(
         steps.extend(part[0])
         times.extend(part[1])
         values.extend(part[2])
-    return Points(steps, times, values)
+        attempts.append((attempt, count))
+    return Points(steps, times, values, _column_of(attempts))
+
+
+def _column_of(attempts: Iterable[tuple[int, int]]) -> Sequence[int]:
+    """Return the attempt of each point, of so many points of each chunk; nothing where none is known."""
+    column = array("q")
+    if any(attempt for attempt, _ in attempts):
+        for attempt, count in attempts:
+            column.frombytes(attempt.to_bytes(8, sys.byteorder) * count)
+    return column
 
 
 def _check_lengths(count: int, columns: Iterable[Sequence[float]]) -> None:

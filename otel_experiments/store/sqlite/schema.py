@@ -532,7 +532,12 @@ _V7 = (
 )
 """The rows are made of the spans that are stored: `span_summaries.summarize_stored`."""
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2, _V3, _V4, _V5, _V6, _V7)
+_V8 = (
+    # Which attempt recorded the points, where the process said so: points may have times of their own.
+    "alter table chunks add column attempt integer not null default 0",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8)
 """Migration i leads from schema version i to i + 1."""
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)

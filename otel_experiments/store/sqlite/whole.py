@@ -57,7 +57,7 @@ _GIVEN_LOGS: Final = (
 _GIVEN_POINTS: Final = "select hash, attached_ns from json_each(?) wanted cross join instrument_points on instrument_point_id = wanted.value"
 _SERIES: Final = "select series_id, name, phase, rank from series where run_id = ? order by series_id"
 # Index: unique (series_id, seq).
-_COUNTS: Final = "select seq, count from chunks where series_id = ? order by seq"
+_COUNTS: Final = "select seq, count, attempt from chunks where series_id = ? order by seq"
 _CHUNK: Final = """
     select chunks.count, axes.encoding, steps_data, times_data, chunks.encoding, values_data
     from chunks join axes using (axis_id) where series_id = ? and seq = ?
@@ -74,6 +74,7 @@ class _Stretch(NamedTuple):
     times_ns: array[int]
     values: array[float]
     covered: int
+    attempt: int = 0
 
 
 def whole_run(database: Database, run_id: str | None) -> Iterator[WriteBatch]:
@@ -120,7 +121,9 @@ def _points(database: Database, run_id: str) -> Iterator[WriteBatch]:
         while (stretch := read(database, _stretch, series_id, done)).covered:
             done += stretch.covered
             if stretch.steps:
-                held.append(PointBlock(run_id, (key,), stretch.steps, stretch.times_ns, (stretch.values,)))
+                held.append(
+                    PointBlock(run_id, (key,), *stretch[:2], (stretch.values,), attempt=stretch.attempt)
+                )
                 held_count += len(stretch.steps)
             if held_count >= WHOLE_POINTS:
                 yield WriteBatch(points=held)
@@ -141,13 +144,16 @@ def _series(connection: sqlite3.Connection, run_id: str) -> list[tuple[int, Seri
 
 
 def _stretch(connection: sqlite3.Connection, series_id: int, start: int) -> _Stretch:
-    """Return points of a series from `start` on: to the end of a chunk, and no more than a page needs."""
+    """Return points of a series from `start` on: of one attempt, to the end of a chunk, and no more than a page needs."""
     stretch = _Stretch(array("d"), array("q"), array("d"), 0)
     passed = covered = 0
-    for seq, count in connection.execute(_COUNTS, (series_id,)).fetchall():
+    for seq, count, attempt in connection.execute(_COUNTS, (series_id,)).fetchall():
         passed += count
         if passed <= start:
             continue
+        if covered and attempt != stretch.attempt:
+            break
+        stretch = stretch._replace(attempt=attempt)
         skipped = max(0, start - (passed - count))
         covered += count - skipped
         try:

@@ -13,7 +13,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
 from typing import Final, TypeAlias
 
 from otel_experiments.codec.text import clean_text
@@ -36,7 +36,8 @@ _MANY_OPEN_CHUNKS: Final = 32
 
 # Index: unique (run_id, name, phase, rank).
 _SELECT_SERIES: Final = f"""
-    select series_id, chunk_count, open_chunk_count, open_point_count, {SUMMARY_COLUMNS}
+    select series_id, chunk_count, open_chunk_count, open_point_count,
+      (select attempt from chunks where chunks.series_id = series.series_id and seq = chunk_count - 1), {SUMMARY_COLUMNS}
     from series where run_id = ? and name = ? and phase = ? and rank = ?
 """
 _LAST_TIME: Final = "select last_time_ns from series where run_id = ? and name = ? and phase = ? and rank = ?"
@@ -60,8 +61,8 @@ _SELECT_OPEN: Final = """
 _DELETE_OPEN: Final = "delete from chunks where series_id = ? and seq >= ?"
 _INSERT_CHUNK: Final = """
     insert into chunks (
-      series_id, seq, axis_id, is_sealed, encoding, count, nan_count, minimum, maximum, last, values_data
-    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      series_id, seq, axis_id, is_sealed, encoding, count, nan_count, minimum, maximum, last, values_data, attempt
+    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 # Index: unique (run_id, name, phase, rank).
@@ -81,7 +82,7 @@ _Part: TypeAlias = "tuple[Axis, array[float], PointBlock]"
 
 @dataclass(frozen=True, slots=True)
 class _Tail:
-    """Where a series stands: its chunks, of which the last `open_chunk_count` are not sealed."""
+    """Where a series stands: its chunks, of which the last `open_chunk_count` can be put together with what comes."""
 
     series_id: int
     chunk_count: int = 0
@@ -100,14 +101,17 @@ class PointWriter:
         batch = _Batch(connection)
         for (run_id, key), parts in _columns(blocks).items():
             self._runs.ensure(connection, run_id, parts[0][0].times_ns[0])
-            columns = _new_columns(connection, run_id, key, parts)
-            if not columns:
-                continue
-            axis = batch.golden_paths.join([axis for axis, _ in columns])
-            values = columns[0][1]
-            if len(columns) > 1:
-                values = array("d", chain.from_iterable(column for _, column in columns))
-            batch.append(run_id, key, axis, values)
+            for number, (attempt, those) in enumerate(groupby(parts, key=lambda part: part[2].attempt)):
+                if number:  # where the series stands is looked up
+                    batch.finish()
+                columns = _new_columns(connection, run_id, key, list(those))
+                if not columns:
+                    continue
+                axis = batch.golden_paths.join([axis for axis, _ in columns])
+                values = columns[0][1]
+                if len(columns) > 1:
+                    values = array("d", chain.from_iterable(column for _, column in columns))
+                batch.append(run_id, key, axis, values, attempt)
         batch.finish()
 
     def remove(
@@ -130,8 +134,8 @@ class _Batch:
         self._chunks: list[_Row] = []
         self._updates: list[_Row] = []
 
-    def append(self, run_id: str, key: SeriesKey, axis: Axis, values: array[float]) -> None:
-        tail, summary = self._series(run_id, key, summarize(axis, values))
+    def append(self, run_id: str, key: SeriesKey, axis: Axis, values: array[float], attempt: int) -> None:
+        tail, summary = self._series(run_id, key, summarize(axis, values), attempt)
         is_full = tail.open_point_count + len(values) >= TARGET_POINTS
         if tail.open_chunk_count and (is_full or tail.open_chunk_count + 1 >= _MANY_OPEN_CHUNKS):
             axis, values = self._with_open(tail, axis, values)
@@ -141,7 +145,7 @@ class _Batch:
             start, stop = len(values) * piece // pieces, len(values) * (piece + 1) // pieces
             axis_id = self.golden_paths.store(run_id, axis, start, stop, is_sealed=is_full)
             place = (tail.series_id, tail.chunk_count + piece, axis_id)
-            self._chunks.append(_chunk_row(place, values[start:stop], is_sealed=is_full))
+            self._chunks.append(_chunk_row(place, values[start:stop], attempt, is_sealed=is_full))
         self._updates.append(
             (
                 *_summary_row(summary),
@@ -155,14 +159,17 @@ class _Batch:
     def finish(self) -> None:
         self._connection.executemany(_UPDATE_SERIES, self._updates)
         self._connection.executemany(_INSERT_CHUNK, self._chunks)
+        self._updates.clear()
+        self._chunks.clear()
         self.golden_paths.clear_given_up()
 
-    def _series(self, run_id: str, key: SeriesKey, added: Summary) -> tuple[_Tail, Summary]:
+    def _series(self, run_id: str, key: SeriesKey, added: Summary, attempt: int) -> tuple[_Tail, Summary]:
         """Return where the series stands and its summary with `added`; a new series gets its row."""
         name, phase = clean_text(key.name), clean_text(key.phase)
         row = self._connection.execute(_SELECT_SERIES, (run_id, name, phase, key.rank)).fetchone()
         if row is not None:
-            return _Tail(*row[:4]), merge(summary_of(row[4:]), added)
+            is_open = row[4] == attempt  # a chunk is of one attempt
+            return _Tail(*row[: 4 if is_open else 2]), merge(summary_of(row[5:]), added)
         direction = direction_of(name, definitions_of(self._connection, run_id))
         new = (run_id, name, phase, key.rank, direction, *_summary_row(added), 0, 0, 0)
         series_id = self._connection.execute(_INSERT_SERIES, new).lastrowid
@@ -213,7 +220,7 @@ def _new_columns(
     return without_known(parts, row and row[0], lambda steps: points_with(connection, run_id, stored, steps))
 
 
-def _chunk_row(place: tuple[int, int, int], values: array[float], *, is_sealed: bool) -> _Row:
+def _chunk_row(place: tuple[int, int, int], values: array[float], attempt: int, *, is_sealed: bool) -> _Row:
     low, high = extremes(values)
     nan_count = sum(map(math.isnan, values)) if math.isnan(sum(values)) else 0
     return (
@@ -226,6 +233,7 @@ def _chunk_row(place: tuple[int, int, int], values: array[float], *, is_sealed: 
         null_of_nan(high),
         null_of_nan(values[-1]),
         pack(values) if is_sealed else pack_raw(values),
+        attempt,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from dataclasses import replace
 
 import pytest
 
@@ -47,6 +48,23 @@ class PointContract:
         assert list(found.steps) == [float(step) for step in range(len(written))]
         assert list(found.times_ns) == [1_000 * (step + 1) for step in range(len(written))]
         assert store.series([RUN])[RUN][0].summary.count == len(written)
+
+    def test_points_keep_the_attempt_that_recorded_them(self, store: Store) -> None:
+        """It stays with each point in the order of recording, also in another store; 0 where nobody said it."""
+        recorded = [(1, 3), (2, 5000), (1, 2), (0, 1), (2, 1)]
+        expected: list[int] = []
+        for attempt, size in recorded:
+            block = a_block([float(attempt)] * size, start=len(expected))
+            store.apply(WriteBatch(points=[replace(block, attempt=attempt)]))
+            expected += [attempt] * size
+        blocks = [replace(a_block([1.0], start=len(expected) + one), attempt=one + 1) for one in (0, 1)]
+        store.apply(WriteBatch(points=blocks))
+        expected += [1, 2]
+
+        assert list(store.points(RUN, LOSS).attempts) == expected
+        assert list(store.points(RUN, LOSS).steps) == [float(step) for step in range(len(expected))]
+        pages = [block for page in store.whole_run(RUN) for block in page.points]
+        assert [block.attempt for block in pages for _ in block.steps] == expected
 
     def test_a_summary_keeps_each_extreme_with_its_step(self, store: Store) -> None:
         """Minimum and maximum ignore NaN, the mean is over finite values, last is the latest by time."""

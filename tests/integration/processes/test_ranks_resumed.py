@@ -14,6 +14,18 @@ with ox.start_run("job", experiment="ranks", **{given}) as run:
         run.finish("failed")
 """
 
+OUTLIVES = """
+setup(ranks="join")
+sys.argv[0] = "train.py"
+with ox.start_run("job", experiment="ranks", key="k") as run:
+    run.log({"loss": 7.0}, step=0) if os.environ["SLURM_PROCID"] == "0" else None
+    acknowledge("started")
+    while sys.stdin.readline() == "log\\n":
+        run.log({"loss": float(os.environ["SLURM_JOB_ID"])}, step=5)
+        acknowledge("logged")
+    run.finish("failed" if os.environ["SLURM_JOB_ID"] == "0" else "succeeded")
+"""
+
 
 @pytest.mark.parametrize(
     ("given", "first"),
@@ -44,6 +56,35 @@ def test_ranks_of_a_job_that_is_started_again_go_on_with_their_own_curves(script
         points = run.metrics["loss"].points(rank=rank, attempt="all")
         recorded = [1000 * rank + 100 * job + step for job in (0, 1) for step in range(3 * job, 3 * job + 5)]
         assert list(points.values) == recorded
+
+
+def test_a_rank_that_outlives_its_attempt_records_into_that_attempt(script, read):
+    """What a rank of the job before still logs does not count where the new one has logged the step, and stays readable."""
+    started = {}
+    for job in (0, 1):
+        for rank in (0, 1):
+            environ = {
+                "SLURM_NTASKS": "2",
+                "SLURM_JOB_ID": str(job),
+                "SLURM_PROCID": str(rank),
+                "SLURM_STEP_ID": "0",
+            }
+            started[job, rank] = script(OUTLIVES, **environ)
+            assert started[job, rank].line() == "started"
+        if job == 0:
+            started[0, 0].tell("end")
+            started[0, 0].end()
+    started[1, 1].tell("log")
+    assert started[1, 1].line() == "logged"
+    started[0, 1].tell("log")
+    assert started[0, 1].line() == "logged"
+    for place in ((0, 1), (1, 1), (1, 0)):
+        started[place].tell("end")
+        started[place].end()
+
+    loss = read().run("job").metrics["loss"]
+    assert list(loss.points(rank=1).values) == [1.0]
+    assert [list(loss.points(rank=1, attempt=attempt).values) for attempt in (1, 2)] == [[0.0], [1.0]]
 
 
 def test_ranks_that_are_told_apart_do_not_record_one_run(script, read):

@@ -1,8 +1,10 @@
 """A run that goes on: its duration, its attempts, and clocks that are set back."""
 
 import itertools
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.events import ML_CHECKPOINT_SAVED
 from otel_experiments.store import open_store
 
+FORMER = Path(__file__).parents[2] / "data" / "store_v7.db"
 SECOND = 10**9
 START = 1_700_000_000 * SECOND
 ID = "ab" * 16
@@ -256,3 +259,59 @@ def test_the_event_of_a_checkpoint_says_when_it_was_saved(place, around, recordi
     assert event.attributes.get(attr.ML_STEP_INDEX) == step
     assert event.attributes.get(attr.ML_EPOCH_INDEX) == epoch
     assert event.attributes.keys() <= set(ML_CHECKPOINT_SAVED.attributes)
+
+
+def test_points_with_times_of_their_own_are_those_of_the_attempt_that_recorded_them(configure):
+    """What the second attempt logs with a time before its start replaces the first one's of the step, which stays readable."""
+    configure()
+    with ox.start_run("r") as run:
+        for step in range(4):
+            run.log({"loss": 1.0}, step=step)
+        early_s = ox.run("r").metrics["loss"].times_ns[0] / 1e9
+        run.log({"late": 1.0}, step=0)
+    with ox.start_run(resume="r") as run:
+        for step in range(2, 6):
+            run.log({"loss": 2.0}, step=step, time=early_s - 100 + step)
+        run.log({"late": 2.0}, step=0)
+    ox.shutdown()
+
+    configure()
+    loss = ox.run("r").metrics["loss"]
+    assert list(zip(loss.steps, loss.values, strict=True)) == [
+        (0, 1.0), (1, 1.0), (2, 2.0), (3, 2.0), (4, 2.0), (5, 2.0),
+    ]  # fmt: skip
+    assert (loss.attempts, loss.count, loss.max) == ([1, 2], 6, 2.0)
+    assert list(loss.points(attempt=1).values) == [1.0] * 4
+    assert list(loss.points(attempt=2).steps) == [2, 3, 4, 5]
+    assert list(ox.run("r").metrics["late"].values) == [2.0]
+
+
+def test_what_was_rewound_stays_away_whatever_times_the_points_have(configure):
+    """A rewind takes away what the attempt before it recorded, and none of what comes after."""
+    configure()
+    with ox.start_run("r") as run:
+        for step in range(4):
+            run.log({"loss": 1.0}, step=step)
+        early_s = ox.run("r").metrics["loss"].times_ns[0] / 1e9
+    with ox.start_run(resume="r", rewind_to=1) as run:
+        run.log({"loss": 2.0}, step=7, time=early_s - 100)
+
+    loss = ox.run("r").metrics["loss"]
+    assert list(zip(loss.steps, loss.values, strict=True)) == [(0, 1.0), (1, 1.0), (7, 2.0)]
+
+
+def test_points_that_an_older_release_recorded_are_of_the_attempt_of_their_time(tmp_path):
+    """A store in which nothing says who recorded a point is read as before, and goes on."""
+    path = tmp_path / "old.db"
+    shutil.copy(FORMER, path)
+    ox.configure(store=path)
+
+    loss = ox.run("brave-otter").metrics["loss"]
+    assert list(loss.values) == [1.0] * 3 + [2.0] * 5
+    assert (loss.attempts, len(loss.points(attempt=1))) == ([1, 2], 5)
+
+    with ox.start_run(resume="brave-otter") as run:
+        run.log({"loss": 3.0}, step=4, time=0.0001)
+    loss = ox.run("brave-otter").metrics["loss"]
+    assert (list(loss.values), loss.attempts) == ([1.0] * 3 + [2.0] * 1 + [2.0] * 3 + [3.0], [1, 2, 3])
+    ox.shutdown()
