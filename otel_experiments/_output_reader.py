@@ -15,7 +15,7 @@ _READY = b"1"
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Read until nothing can come any more; `arguments` are the other process's id and numbers of descriptors."""
+    """Read until nothing can come any more; `arguments` are the other process's encodings, id and numbers of descriptors."""
     if os.fork():  # before anything is imported: the program is to have no child that it has not made
         os._exit(0)
     for number in (
@@ -29,13 +29,14 @@ def main(arguments: Sequence[str]) -> None:
     from otel_experiments.record.output.pump import Channel, pump  # noqa: PLC0415 - as above
     from otel_experiments.record.output.writer import RunOutput  # noqa: PLC0415 - as above
 
-    pid, *numbers = map(int, arguments)
+    out_encoding, err_encoding, *rest = arguments
+    pid, *numbers = map(int, rest)
     out, err, out_target, err_target, told = numbers
     with join_run() as run:
         core = active_runs[run.id]
         channels = [
-            Channel(out_target, RunOutput(core, "stdout", pid=pid), ends=(out, -1)),
-            Channel(err_target, RunOutput(core, "stderr", pid=pid), ends=(err, -1)),
+            Channel(out_target, RunOutput(core, "stdout", pid=pid), ends=(out, -1), encoding=out_encoding),
+            Channel(err_target, RunOutput(core, "stderr", pid=pid), ends=(err, -1), encoding=err_encoding),
         ]
         os.write(told, _READY)
         pump(channels, is_over=lambda: not any(one.is_open for one in channels), grace_s=0)

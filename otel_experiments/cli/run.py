@@ -34,6 +34,7 @@ from otel_experiments.record.base.propagation import (
     TRACEPARENT_VARIABLE,
 )
 from otel_experiments.record.base.settings import SETTINGS
+from otel_experiments.record.output.descriptors import encodings
 from otel_experiments.record.output.pump import Channel, pump
 from otel_experiments.record.output.writer import RunOutput
 from otel_experiments.record.run.hand_over import hand_over
@@ -210,8 +211,8 @@ def _channels(core: RunPort) -> list[Channel]:
     """Return what reads the command's output; none where no descriptor is left, which is said."""
     channels: list[Channel] = []
     with _SaidOnly("The output of the command is not recorded"), contextlib.ExitStack() as undone:
-        for number, name in _STREAMS:
-            channels.append(Channel(number, RunOutput(core, name)))
+        for (number, name), encoding in zip(_STREAMS, encodings(), strict=True):
+            channels.append(Channel(number, RunOutput(core, name), encoding=encoding))
             undone.callback(channels[-1].close)
         undone.pop_all()
     return [channel for channel in channels if channel.is_open]

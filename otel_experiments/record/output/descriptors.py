@@ -100,6 +100,13 @@ def flush_streams() -> None:
             stream.flush()
 
 
+def encodings() -> tuple[str, str]:
+    """Return the encodings of standard output and standard error; empty where a stream says none."""
+    found = (getattr(stream, "encoding", None) for stream in (sys.stdout, sys.stderr))
+    out, err = (one if isinstance(one, str) else "" for one in found)
+    return out, err
+
+
 def _environment_of_reader(run: RunPort) -> Mapping[str, str]:
     settings = run.pipeline.settings
     told = {
@@ -124,7 +131,7 @@ def _start_reader(
     """
     passed = [*outers, *targets, told]
     subprocess.run(  # noqa: S603 - our own module
-        [sys.executable, "-m", READER_MODULE, str(os.getpid()), *map(str, passed)],
+        [sys.executable, "-m", READER_MODULE, *encodings(), str(os.getpid()), *map(str, passed)],
         pass_fds=passed,
         env=environ,
         stdin=subprocess.DEVNULL,

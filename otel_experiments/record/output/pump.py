@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import fcntl
 import os
 import pty
@@ -14,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from otel_experiments.process.interruption import Swallowing, is_interruption
+from otel_experiments.record.output.decoding import OutputDecoder
 from otel_experiments.record.output.lines import Lines
 from otel_experiments.record.output.standby import Standby
 
@@ -36,13 +36,18 @@ class Channel:
         inner: what the program writes to; negative where it has it already.
     """
 
-    def __init__(self, target: int, output: RunOutput, *, ends: tuple[int, int] | None = None) -> None:
-        """Hand on to `target`; `ends` are there already where another process has made them."""
+    def __init__(
+        self, target: int, output: RunOutput, *, ends: tuple[int, int] | None = None, encoding: str = ""
+    ) -> None:
+        """Hand on to `target`.
+
+        `ends` are there already where another process has made them; `encoding` is that of the program's stream.
+        """
         self.target = target
         self._output = output
         self._is_terminal = os.isatty(target)
         self.outer, self.inner = open_ends(target) if ends is None else ends
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decoder = OutputDecoder(encoding)
         self._lines = Lines()
         self._size = b""
         self.is_open = True
@@ -77,7 +82,7 @@ class Channel:
         self.is_open = False
         self.close_inner()
         os.close(self.outer)
-        self._record(self._decoder.decode(b"", final=True))
+        self._record(self._decoder.decode(b"", is_last=True))
         rest = self._lines.take_rest()
         if rest is not None:
             self._output.write(rest)
@@ -95,6 +100,9 @@ class Channel:
         whole = self._lines.feed(text) if text else None
         if whole is not None:
             self._output.write(whole)
+        unreadable = self._decoder.take_unreadable()
+        if unreadable:
+            self._output.tell_unreadable(unreadable)
 
     def _hand_on(self, data: bytes) -> bool:
         """Write all of it; False when whoever read it has gone."""

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from otel_experiments.codec.from_sdk import resource_from_sdk
+from otel_experiments.codec.plain import TEXT_CHANGED
 from otel_experiments.codec.text import clean_text
 from otel_experiments.journal.output import MOST_BYTES, STREAM_NUMBERS, encode_output
 from otel_experiments.record.base.room import why_not_kept
@@ -32,12 +33,12 @@ _harmless: Final[set[str]] = set()
 class RunOutput:
     """Writes the lines of one stream of a run, as this process prints them."""
 
-    __slots__ = ("_declarations", "_key", "_next_line", "_numbers", "_pid", "_run", "_stream")
+    __slots__ = ("_declarations", "_key", "_name", "_next_line", "_numbers", "_pid", "_run", "_stream")
 
     def __init__(self, run: RunPort, stream: Stream, *, pid: int | None = None) -> None:
         """Write for a process, by default this one."""
         self._run = run
-        self._stream = STREAM_NUMBERS[stream]
+        self._name, self._stream = stream, STREAM_NUMBERS[stream]
         self._next_line = 1
         given, given_scope = run.providers.resource, stored_scope()
         resource = run.pipeline.references.resource(given, lambda: resource_from_sdk(given))
@@ -60,6 +61,14 @@ class RunOutput:
                     self._write(redactor.text(line))
         else:
             self._write(self._without_secrets(text))
+
+    def tell_unreadable(self, count: int) -> None:
+        """Count bytes that are not in the text that is kept."""
+        what = (
+            f"{self._name}: bytes that are neither UTF-8 nor of the stream's encoding are U+FFFD in the run; they went where they "
+            "were printed. Have what prints them write UTF-8, or set PYTHONIOENCODING to what it writes"
+        )
+        self._run.guard.lost(TEXT_CHANGED, what, name=self._name, count=count)
 
     def _write(self, kept: str) -> None:
         pipeline = self._run.pipeline

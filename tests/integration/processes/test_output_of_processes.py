@@ -232,3 +232,43 @@ print("after")
 
     assert (played.stdout, played.stderr) == ("by a child\nafter\n", "")
     assert output_of(tmp_path).text == "by a child\n"
+
+
+@pytest.mark.parametrize("way", ["fd", "run"])
+def test_output_that_is_no_utf_8_is_read_in_the_encoding_of_the_stream(tmp_path, way):
+    """What a program prints in latin-1 is whole in the run, beside UTF-8 of its children, and what arrives is unchanged."""
+    printed = (
+        "print('caf\\xe9', flush=True)\nos.write(1, 'na\\xefve\\n'.encode())\nos.write(2, b'\\xff\\xfe\\n')\n"
+    )
+    environ = os.environ | {"PYTHONIOENCODING": "latin-1", "OTEL_EXPERIMENTS_CAPTURE_OUTPUT": "fd"}
+    script = f"with ox.start_run('a'):\n    {printed.replace(chr(10), chr(10) + '    ')}pass\n"
+    command = [sys.executable, "-c", HEAD + script]
+    if way == "run":
+        words = [
+            "-c",
+            "from otel_experiments.cli import main; main()",
+            "run",
+            "--store",
+            "o.db",
+            "--name",
+            "a",
+            "--",
+        ]
+        command = [sys.executable, *words, sys.executable, "-c", f"import os\n{printed}"]
+    played = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, timeout=120, check=True)
+
+    assert played.stdout == b"caf\xe9\nna\xc3\xafve\n"
+    assert (output_of(tmp_path).stdout, output_of(tmp_path).stderr) == ("caf\xe9\nna\xefve\n", "\xff\xfe\n")
+
+
+def test_bytes_of_no_encoding_are_counted(tmp_path):
+    """What can be read in no way is U+FFFD, each byte of it, and counted with the run."""
+    script = "with ox.start_run('a'):\n    os.write(1, b'\\xff\\xfe and \\xc3\\xa9\\n')\n"
+    environ = os.environ | {"PYTHONIOENCODING": "utf-8", "OTEL_EXPERIMENTS_CAPTURE_OUTPUT": "fd"}
+    subprocess.run(
+        [sys.executable, "-c", HEAD + script], cwd=tmp_path, env=environ, capture_output=True, check=True
+    )
+
+    assert output_of(tmp_path).stdout == "\ufffd\ufffd and \xe9\n"
+    losses = ox.run("a", store=tmp_path / "o.db").losses
+    assert [(one.kind, one.name, one.count) for one in losses] == [("text changed", "stdout", 2)]
