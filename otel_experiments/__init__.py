@@ -211,6 +211,11 @@ _NOT_HERE = {
     "Settings": "there is no such class; configure(...) takes settings by name, and init needs none",
     "set_tracking_uri": "there is no server; configure(store=PATH) says which file has the runs",
     "login": "there is no account and no server; remove the call",
+    **dict.fromkeys(("setup", "teardown"), "nothing has to be set up or taken down; remove the call"),
+    "mark_preempting": "nothing has to be said: a run that is killed is lost, and goes on with start_run(resume=ID)",
+    "restore": "files of a run are read with run(NAME).artifacts",
+    "Plotly": "log the figure itself: log({name: figure}), or Figure(figure)",
+    **dict.fromkeys(("termlog", "termwarn", "termerror"), "print the text, or use logging"),
 }
 """What other trackers have and this one has not, and what can be done."""
 

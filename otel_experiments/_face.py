@@ -60,5 +60,9 @@ class StandIn:
         else:
             setattr(self._find(name), name, value)
 
+    def __repr__(self) -> str:
+        now = f" for {self._find('')!r}" if self else ""
+        return f"<function {self._function.__name__}{now}>"
+
     def __bool__(self) -> bool:
         return self._is_there()

@@ -74,7 +74,7 @@ def run_for_attribute(name: str) -> object:
     """
     found = _fluent.found()
     if found is None and not hasattr(Run, name):
-        raise AttributeError(f"ox.run has no attribute {name!r}: neither has a run.")
+        raise AttributeError(other.no_attribute(name), name=name)
     parts = _fluent.run_for(f"ox.run.{name}") if found is None else found
     return _NoRun() if parts is None else parts.core.face
 

@@ -37,6 +37,10 @@ def test_without_a_run_it_is_false_and_says_so(recording):
     with pytest.raises(NoActiveRunError, match=r"ox\.run\.summary needs"):
         ox.run.summary["best"] = 1.0
     assert not hasattr(ox.run, "nmae")
+    with pytest.raises(
+        AttributeError, match=r"'url': there is no server; see it with: otel-experiments show"
+    ):
+        _ = ox.run.url
     with ox.start_run("r"), pytest.raises(AttributeError, match="nmae"):
         _ = ox.run.nmae
 
@@ -53,6 +57,9 @@ def test_it_still_is_the_function(recording):
     assert ox.run("decorated").summary["lr"] == 0.5
     assert "store" in inspect.signature(ox.run).parameters
     assert (ox.run.__name__, ox.run.__doc__[:20]) == ("run", "Read a stored run, o")
+    assert repr(ox.run) == "<function run>"
+    with ox.start_run("current") as run:
+        assert repr(ox.run) == f"<function run for {run!r}>"
 
 
 def test_where_recording_is_switched_off_nothing_is_recorded_or_raised(tmp_path):
