@@ -63,6 +63,24 @@ def test_a_host_that_has_stored_all_is_not_named(store, tmp_path):
     assert said(store, tmp_path, next_ns=0) == []
 
 
+def test_a_process_of_this_machine_that_is_gone_is_named_at_once(store, tmp_path):
+    """Its journals lie in another folder than this reader's, and nobody waits for its next report."""
+    me = current_owner()
+    (text,) = said(store, tmp_path, owner=Owner(me.host, me.boot_id, 2**22 + 1, 1))
+
+    assert f"process {2**22 + 1} on host {me.host}" in text
+
+
+def test_a_process_of_this_machine_that_is_overdue_is_named_unless_its_journals_are_merged(store, tmp_path):
+    """One whose journals lie in this reader's folder holds nothing that the reader does not have."""
+    overdue = {"owner": current_owner(), "time_ns": 1, "next_ns": 2}
+    elsewhere = said(store, tmp_path, **overdue)
+    store.apply(WriteBatch(journal_reports=[JournalReport("one", current_owner(), str(tmp_path), 3, 4)]))
+
+    assert len(elsewhere) == 1
+    assert held_elsewhere(store, tmp_path, shown="box://runs", begin="") == []
+
+
 def test_many_silent_processes_are_told_in_four_texts(store, tmp_path):
     """Three are named, and the others are counted with their hosts."""
     reports = [
@@ -96,10 +114,26 @@ def test_a_process_of_this_host_that_is_gone_is_settled_once_its_journals_are(st
     assert [one.is_open for one in store.journal_reports()] == [False]
 
 
+def test_reports_of_living_processes_and_other_folders_are_not_settled(store, tmp_path):
+    """That a folder has no journal says nothing of a process that may write one, nor of another folder."""
+    me = current_owner()
+    gone = Owner(me.host, me.boot_id, 2**22 + 1, 1)
+    reports = [
+        JournalReport("living", me, str(tmp_path), 1, 2),
+        JournalReport("elsewhere", gone, "/there", 1, 2),
+        JournalReport("foreign", FOREIGN, str(tmp_path), 1, 2),
+    ]
+    store.apply(WriteBatch(journal_reports=reports))
+
+    settle_reports(store, tmp_path)
+
+    assert [one.is_open for one in store.journal_reports()] == [True] * 3
+
+
 class Recording:
     """A process with a journal, whose drain a test plays."""
 
-    def __init__(self, store, directory):
+    def __init__(self, store, directory, *, interval_s=0.05):
         self.store = store
         self.is_recording = True
         self.writer = JournalWriter(directory)
@@ -107,7 +141,7 @@ class Recording:
             store,
             directory,
             journal_id=self.writer.writer_id,
-            interval_s=0.05,
+            interval_s=interval_s,
             is_recording=lambda: self.is_recording,
         )
 
@@ -171,6 +205,27 @@ def test_a_quiet_round_without_a_run_says_that_nothing_waits(recording):
     assert not recording.last.is_open
     recording.drain(1000, 2000)
     assert recording.last.is_open
+
+
+def test_a_round_that_stored_something_says_nothing_of_the_next(recording):
+    """Also where nothing is recorded any more: what comes of a child may come again."""
+    recording.is_recording = False
+    recording.reporter.before_round()
+    recording.drain(0, 1000)
+    recording.reporter.before_round()
+    still = recording.last.is_open
+    recording.reporter.before_round()
+
+    assert (still, recording.last.is_open) == (True, False)
+
+
+def test_a_process_that_stores_seldom_is_expected_seldom(store, tmp_path):
+    """Three rounds of the drain may pass before it counts as silent, and a minute at least."""
+    seldom = Recording(store, tmp_path, interval_s=100.0)
+    seldom.drain(0, 1000)
+    seldom.writer.close()
+
+    assert seldom.last.next_ns - seldom.last.time_ns == 300 * SECOND
 
 
 def test_a_store_that_refuses_is_told_nothing_else(recording, monkeypatch):
