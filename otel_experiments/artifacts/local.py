@@ -156,7 +156,9 @@ class LocalBlobs:
             )
         if error is None or isinstance(error, FileNotFoundError):
             if self._left_out.why(digest) is not None:
-                return ArtifactMissingError(digest=digest, place=self.address, found=FOUND, fix=FIX)
+                return ArtifactMissingError(
+                    digest=digest, place=self.address, found=FOUND, fix=FIX, is_lost=False
+                )
             return ArtifactMissingError(digest=digest, place=self.address)
         return ArtifactMissingError(
             digest=digest, place=self.address, found=f"it cannot be read ({error.strerror})"

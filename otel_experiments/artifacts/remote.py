@@ -327,7 +327,9 @@ class RemoteBlobs:
     def _missing(self, digest: str) -> ArtifactMissingError:
         with url_errors(self.address):
             if self._left_out.why(digest) is not None:
-                return ArtifactMissingError(digest=digest, place=self.address, found=FOUND, fix=FIX)
+                return ArtifactMissingError(
+                    digest=digest, place=self.address, found=FOUND, fix=FIX, is_lost=False
+                )
         return ArtifactMissingError(digest=digest, place=self.address)
 
 

@@ -42,12 +42,19 @@ class ArtifactMissingError(ArtifactError, LookupError):
     """The bytes of an artifact are not where they are kept."""
 
     def __init__(
-        self, *, digest: str, place: str, found: str = "it is not there", fix: str | None = None
+        self,
+        *,
+        digest: str,
+        place: str,
+        found: str = "it is not there",
+        fix: str | None = None,
+        is_lost: bool = True,
     ) -> None:
+        """Make the text; without `is_lost` they were left out on purpose, and nothing is wrong."""
         self.digest, self.place, self.found = digest, place, found
         copy = "If the store was copied, copy the folder of its artifacts as well: it lies beside the store's file."
         super().__init__(
-            f"The bytes of artifact {digest} are missing in {place!r}: {found}.\n  {fix or copy}"
+            f"The bytes of artifact {digest} are {'missing' if is_lost else 'not'} in {place!r}: {found}.\n  {fix or copy}"
         )
 
 

@@ -56,7 +56,8 @@ def verify(ctx: click.Context, *, ref: str | None, as_json: bool) -> None:
         found = f", {len(damaged):,} damaged, {len(missing):,} missing" if faults else ""
         click.echo(f"{len(views) - len(faults):,} of {len(views):,} are as they were logged{found}.")
         if apart:
-            first = ", ".join(map(clean, apart[:_SHOWN])) + ", ..." * (len(apart) > _SHOWN)
+            more = f" and {len(apart) - _SHOWN:,} more" if len(apart) > _SHOWN else ""
+            first = ", ".join(map(clean, apart[:_SHOWN])) + more
             click.echo(f"The bytes of {len(apart):,} were left out of a bundle: {first}.")
     if faults:
         ctx.exit(ExitCode.STORE)

@@ -116,7 +116,9 @@ class BundleBlobs:
         found = _find(connection, digest)
         if found is None:
             connection.close()
-            raise ArtifactMissingError(digest=digest, place=self.address, found=_NOT_IN_IT, fix=_ASK)
+            raise ArtifactMissingError(
+                digest=digest, place=self.address, found=_NOT_IN_IT, fix=_ASK, is_lost=False
+            )
         return found
 
     @contextmanager

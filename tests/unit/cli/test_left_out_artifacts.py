@@ -63,8 +63,12 @@ def test_what_was_left_out_is_not_missing(terminal, stores):
     assert text.endswith("The bytes of 1 were left out of a bundle: digits/model:v0.\n")
     model = ox.artifact("model", store=stores / "b.db")
     assert model.why_left_out == "too large"
-    with pytest.raises(ArtifactMissingError, match=FOUND):
+    with pytest.raises(ArtifactMissingError) as raised:
         model.read_bytes()
+    assert str(raised.value) == (
+        f"The bytes of artifact {model.digest} are not in '{stores / 'b.db'}.artifacts': {FOUND}\n"
+        "  Import a bundle that has them, or log the same bytes again."
+    )
     assert FOUND in terminal.json("artifacts", "show", "model", "--store", stores / "b.db")["problem"]
 
 
@@ -143,3 +147,22 @@ def test_notes_that_are_written_beside_a_sweep_stay(stores):
     blobs_for(location).sweep(import_meanwhile)
 
     assert blobs_for(location).why_left_out(digest) == "too large"
+
+
+def test_many_are_counted(terminal, stores):
+    """Of more than three that were left out, `verify` names three, and says how many others there are."""
+    with (
+        blobs_for(StoreLocation.parse(stores / "a.db")).adding() as adding,
+        open_store(stores / "a.db") as store,
+    ):
+        logged = [
+            ArtifactLogged(RUN, "digits", name, adding.put_bytes(name.encode()).digest, 2) for name in "pqrs"
+        ]
+        store.apply(WriteBatch(artifacts=logged))
+    ox.bundle(None, stores / "none.oxb", store=stores / "a.db", artifacts=False)
+    ox.import_store(stores / "none.oxb", store=stores / "b.db")
+
+    text = terminal.text("artifacts", "verify", "--store", stores / "b.db")
+
+    assert "The bytes of 5 were left out of a bundle: " in text
+    assert text.endswith(" and 2 more.\n")
