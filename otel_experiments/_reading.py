@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from otel_experiments.model.experiment import ExperimentList
     from otel_experiments.model.other_stores import StoreObject
     from otel_experiments.model.search import Expression
-    from otel_experiments.model.trace import Trace
     from otel_experiments.query import Reader, RunList, Table
     from otel_experiments.query.artifact_view import ArtifactView
     from otel_experiments.query.lineage import Lineage
+    from otel_experiments.query.paged_list import TraceList
     from otel_experiments.query.search.build import Condition
     from otel_experiments.query.spans_view import SpansView
 
@@ -65,6 +65,7 @@ def runs(
     order: str | Sequence[str] | None = None,
     limit: int | None = None,
     offset: int = 0,
+    after: str | None = None,
     experiment: str | None = None,
     store: str | os.PathLike[str] | StoreObject | None = None,
 ) -> RunList:
@@ -77,22 +78,26 @@ def runs(
         order: sort keys such as `-metrics.loss.min, name`; a minus turns the order round.
         limit: at most so many.
         offset: leave out so many at the start.
+        after: the `cursor` of the page before, of the same search: `ox.runs(where, limit=50, after=page.cursor)`.
         experiment: only runs of this experiment.
         store: the address of a store; by default the one that this process records into, else the one of the
             environment.
 
     Raises:
         SearchSyntaxError: `where` or `order` cannot be understood.
+        PageCursorError: `after` is of another search.
         StoreError: the store cannot be read.
     """
-    return open_reader(store).runs(where, order=order, limit=limit, offset=offset, experiment=experiment)
+    return open_reader(store).runs(
+        where, order=order, limit=limit, offset=offset, after=after, experiment=experiment
+    )
 
 
 def spans(
     where: str | Expression | None = None,
     *,
     order: str | Sequence[str] | None = None,
-    store: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | StoreObject | None = None,
 ) -> SpansView:
     """Return the spans of all runs: `ox.spans('name == "checkpoint" and duration > 2', order="-duration").first(10)`.
 
@@ -119,8 +124,9 @@ def traces(
     order: str | Sequence[str] | None = None,
     limit: int | None = None,
     offset: int = 0,
-    store: str | os.PathLike[str] | None = None,
-) -> list[Trace]:
+    after: str | None = None,
+    store: str | os.PathLike[str] | StoreObject | None = None,
+) -> TraceList:
     """Return the traces that are stored, of runs and of none, the one that began last first: `ox.traces("errors > 0", limit=20)`.
 
     Args:
@@ -129,14 +135,16 @@ def traces(
         order: sort keys such as `-duration`; a minus turns the order round.
         limit: at most so many.
         offset: leave out so many at the start.
+        after: the `cursor` of the page before, of the same search.
         store: the address of a store; by default the one that this process records into, else the one of the
             environment.
 
     Raises:
         SearchSyntaxError: `where` or `order` cannot be understood.
+        PageCursorError: `after` is of another search.
         StoreError: the store cannot be read.
     """
-    return open_reader(store).traces(where, order=order, limit=limit, offset=offset)
+    return open_reader(store).traces(where, order=order, limit=limit, offset=offset, after=after)
 
 
 def artifact(

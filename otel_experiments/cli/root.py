@@ -197,6 +197,19 @@ def page_options(default: int, *, limit_help: str = "At most so many.") -> Calla
     return give
 
 
+def cursor_option(command: _Command) -> _Command:
+    """Give a command `--cursor`: after which item the list begins."""
+    return click.option(
+        "--cursor", metavar="TEXT", help="Go on where a page ended: what the same search printed at its end."
+    )(command)
+
+
+def say_next_page(cursor: str | None) -> None:
+    """Say on stderr how the list goes on, where it does."""
+    if cursor is not None:
+        click.echo(f"More follow: --cursor {cursor}", err=True)
+
+
 @click.group(
     cls=Root,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import click
+from click.core import ParameterSource
 from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
-from otel_experiments.cli.root import json_option, page_options, store_option, typed_store
+from otel_experiments.cli.root import (
+    cursor_option,
+    json_option,
+    page_options,
+    say_next_page,
+    store_option,
+    typed_store,
+)
 from otel_experiments.cli.run_groups import show_groups
 from otel_experiments.cli.run_tree import in_tree_order
 from otel_experiments.cli.session import FIRST_RUN, open_session
@@ -58,6 +66,7 @@ _LOSSES = "losses"
 )
 @click.option("--tree", "is_tree", is_flag=True, help="Each run below the one that it is part of.")
 @page_options(DEFAULT_LIMIT)
+@cursor_option
 @click.option("--all", "is_all", is_flag=True, help="No limit.")
 @json_option
 @click.pass_context
@@ -74,6 +83,7 @@ def command(  # noqa: PLR0913 - one argument an option
     is_tree: bool,
     limit: int,
     offset: int,
+    cursor: str | None,
     is_all: bool,
     as_json: bool,
 ) -> None:
@@ -85,9 +95,9 @@ def command(  # noqa: PLR0913 - one argument an option
     reader = open_session(ctx)
     chosen = None if columns is None else reader.check_fields(list(parse_fields(columns, meant=reader.meant)))
     seen = _seen(is_archived=is_archived, is_removed=is_removed)
-    if group_by is not None and (is_tree or columns is not None):
+    if group_by is not None and (is_tree or columns is not None or cursor is not None):
         raise click.UsageError(
-            "--group-by has columns of its own, and no tree: leave --columns and --tree out."
+            "--group-by has columns of its own, no tree and no cursor: leave --columns, --tree and --cursor out."
         )
     found = reader.runs(
         where,
@@ -95,6 +105,7 @@ def command(  # noqa: PLR0913 - one argument an option
         experiment=experiment,
         limit=None if is_all or group_by is not None else limit,
         offset=0 if group_by is not None else offset,
+        after=cursor,
         visibility=seen,
     )
     if group_by is not None and (found or as_json):
@@ -105,13 +116,22 @@ def command(  # noqa: PLR0913 - one argument an option
     if as_json:
         settings = Settings.resolve()
         plain_runs = [{**plain_run(run), "trace_url": trace_url_of(run, settings)} for run in found]
-        click.echo(json_line({"total": total, "runs": plain_runs}))
+        click.echo(json_line({"total": total, "runs": plain_runs, "cursor": found.cursor}))
         return
-    if not found:
+    if not found and cursor is not None:
+        click.echo("No more runs.")
+    elif not found:
         _say_nothing_found(reader, where=where, experiment=experiment, seen=seen, offset=offset)
+    if not found:
         return
-    is_cut = not is_all and offset + len(found) < total
-    _print_found(found, total=total, columns=chosen, is_cut=is_cut, is_tree=is_tree)
+    _print_found(found, total=total, columns=chosen, is_cut=found.cursor is not None, is_tree=is_tree)
+    if cursor is not None or ctx.get_parameter_source("limit") is not ParameterSource.DEFAULT:
+        say_next_page(found.cursor)
+    _print_what_waits(reader)
+
+
+def _print_what_waits(reader: Reader) -> None:
+    """Say what was not sent, and what belongs to no run."""
     for text in unsent_texts(reader.store.unsent()):
         make_console().print(
             Text(f"{fmt.clean(text)} {SENT_BY}{typed_store()}", style="yellow"), soft_wrap=True

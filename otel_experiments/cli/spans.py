@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from otel_experiments.cli.root import json_option, page_options, store_option
+from otel_experiments.cli.root import cursor_option, json_option, page_options, say_next_page, store_option
 from otel_experiments.cli.session import open_session
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import make_console
@@ -58,6 +58,7 @@ DEFAULT_LIMIT = 100
 @click.option("--errors", "is_errors", is_flag=True, help="Only spans that failed.")
 @click.option("--tree", "is_tree", is_flag=True, help="As trees, with repeated siblings folded.")
 @page_options(DEFAULT_LIMIT, limit_help="At most so many; the tree takes all.")
+@cursor_option
 @json_option
 @click.pass_context
 def command(  # noqa: PLR0913 - one argument an option
@@ -74,6 +75,7 @@ def command(  # noqa: PLR0913 - one argument an option
     is_tree: bool,
     limit: int,
     offset: int,
+    cursor: str | None,
     as_json: bool,
 ) -> None:
     """List the spans of RUN, or of all runs, by start.
@@ -96,17 +98,16 @@ def command(  # noqa: PLR0913 - one argument an option
     if is_tree:
         _show_tree(reader.store, fold(found.tree()), state=state, as_json=as_json)
         return
-    page = list(found.first(limit, offset=offset))
+    page = found.first(limit, offset=offset, after=cursor)
     judged = annotations_of_spans(reader.store, page)
+    say_next_page(page.cursor)
     if as_json:
         found_of = {span_id: [plain_annotation(one) for one in those] for span_id, those in judged.items()}
         click.echo(
             json_line([{**plain_span(span), "annotations": found_of.get(span.span_id, [])} for span in page])
         )
         return
-    _print_table(make_console(), page, judged, state=state)
-    if page and len(page) == limit:
-        click.echo(f"The first {limit} after {offset}; more: --limit, --offset, --tree.", err=True)
+    _print_table(make_console(), list(page), judged, state=state)
 
 
 def _show_tree(store: Store, roots: Sequence[FoldedNode], *, state: RunState | None, as_json: bool) -> None:

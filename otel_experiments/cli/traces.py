@@ -7,7 +7,7 @@ import time
 import click
 from rich.text import Text
 
-from otel_experiments.cli.root import json_option, page_options, store_option
+from otel_experiments.cli.root import cursor_option, json_option, page_options, say_next_page, store_option
 from otel_experiments.cli.session import open_session
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import make_console
@@ -23,13 +23,22 @@ DEFAULT_LIMIT = 50
 @click.option("--where", metavar="EXPRESSION", help="Only traces for which it is true, such as: errors > 0")
 @click.option("--order", metavar="FIELDS", help="Sort keys, such as -duration; by default the newest first.")
 @page_options(DEFAULT_LIMIT)
+@cursor_option
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, *, where: str | None, order: str | None, limit: int, offset: int, as_json: bool
+    ctx: click.Context,
+    *,
+    where: str | None,
+    order: str | None,
+    limit: int,
+    offset: int,
+    cursor: str | None,
+    as_json: bool,
 ) -> None:
     """List the traces of runs and of other programs, the newest first."""
-    found = open_session(ctx).traces(where, order=order, limit=limit, offset=offset)
+    found = open_session(ctx).traces(where, order=order, limit=limit, offset=offset, after=cursor)
+    say_next_page(found.cursor)
     if as_json:
         click.echo(json_line([plain_trace(trace) for trace in found]))
         return
@@ -59,5 +68,3 @@ def command(
         Column("run"),
     ]
     print_table(make_console(), layout, rows)
-    if len(found) == limit:
-        click.echo(f"The first {limit} after {offset}; more: --limit, --offset.", err=True)

@@ -60,6 +60,7 @@
     │   └── AgentAnswerTooLargeError (ValueError)
     ├── QueryError (ValueError)
     │   ├── CursorError                        of another run or store, or none at all
+    │   ├── PageCursorError
     │   └── SearchSyntaxError
     ├── FigureError (ValueError)               a text is no figure, or a file none can be saved to
     ├── TelemetryDecodeError (ValueError)      bytes or JSON that are no OTLP
@@ -142,6 +143,7 @@ from otel_experiments.errors.read import (
     CursorError as CursorError,
     FigureError as FigureError,
     IncompleteReadWarning as IncompleteReadWarning,
+    PageCursorError as PageCursorError,
     QueryError as QueryError,
     SearchSyntaxError as SearchSyntaxError,
     SearchWarning as SearchWarning,

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from otel_experiments.errors.root import OtelExperimentsError, OtelExperimentsWarning
+
+_SHOWN: Final = 60
+"""Characters of a cursor that a message shows."""
 
 
 class IncompleteReadWarning(OtelExperimentsWarning):
@@ -15,6 +20,18 @@ class SearchWarning(OtelExperimentsWarning):
 
 class QueryError(OtelExperimentsError, ValueError):
     """A question to the store cannot be understood or may not be asked."""
+
+
+class PageCursorError(QueryError):
+    """A cursor does not say where a page of this search begins."""
+
+    def __init__(self, *, cursor: str, found: str) -> None:
+        self.cursor, self.found = cursor, found
+        shown = cursor if len(cursor) <= _SHOWN else f"{cursor[:_SHOWN]}..."
+        super().__init__(
+            f"The cursor {shown!r} says no place in this search: {found}.\n"
+            "  Give the one that the page before gave, with the same search and order; or none, to begin at the start."
+        )
 
 
 class SearchSyntaxError(QueryError):

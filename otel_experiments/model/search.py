@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from otel_experiments.model.position import Position
 
 RunFieldName = Literal[
     "run_id", "name", "experiment", "state", "group", "condition", "hypothesis", "reason", "error_type",
@@ -223,7 +226,7 @@ class Order:
 class RunQuery:
     """Which runs, in which order, how many. Ties are broken by creation time, newest first.
 
-    A removed run is found only where `visibility` asks for it.
+    A removed run is found only where `visibility` asks for it. `after` leaves out what stands up to a position.
     """
 
     where: Expression | None = None
@@ -231,6 +234,7 @@ class RunQuery:
     limit: int | None = None
     offset: int = 0
     visibility: Visibility = "kept"
+    after: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +243,7 @@ class SpanQuery:
 
     `hides_removed` leaves out those of removed runs. `attributes` compares values exactly; a None asks only whether the span has the attribute.
     `where` is a search over the fields of spans. Units: durations are nanoseconds; an open span has no duration and never matches a
-    duration bound. Results are ordered by `order`, then by start time.
+    duration bound. Results are ordered by `order`, then by start time. `after` leaves out what stands up to a position.
     """
 
     run_id: str | None = None
@@ -255,13 +259,18 @@ class SpanQuery:
     hides_removed: bool = False
     where: Expression | None = None
     order: tuple[Order, ...] = ()
+    after: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TraceQuery:
-    """Which traces, in which order, how many. Those that began last come first, and those of removed runs are left out."""
+    """Which traces, in which order, how many. Those that began last come first, and those of removed runs are left out.
+
+    `after` leaves out what stands up to a position.
+    """
 
     where: Expression | None = None
     order: tuple[Order, ...] = ()
     limit: int | None = None
     offset: int = 0
+    after: Position | None = None

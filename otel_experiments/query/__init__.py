@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from otel_experiments.query.media_view import Heatmap, MediaItem, MediaSeries, MediaView
     from otel_experiments.query.metrics_view import MetricsView
     from otel_experiments.query.output_view import OutputLine, OutputView
+    from otel_experiments.query.paged_list import TraceList
     from otel_experiments.query.params_view import ParamChange, ParamsView
     from otel_experiments.query.point_order import NumpyPoints
     from otel_experiments.query.reader import Reader
@@ -45,6 +46,7 @@ __all__ = [
     "SpansView",
     "SummaryView",
     "Table",
+    "TraceList",
     "parse_order",
     "parse_search",
 ]
@@ -77,6 +79,7 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
             "SpansView": "spans_view",
             "SummaryView": "summary_view",
             "Table": "table",
+            "TraceList": "paged_list",
         },
     )
 

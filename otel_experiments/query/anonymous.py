@@ -12,6 +12,7 @@ from otel_experiments.codec.anonymize import Anonymizer, is_output
 from otel_experiments.codec.values import load_attributes
 from otel_experiments.errors import QueryError
 from otel_experiments.model.batch import MetricDefinition, ParamSet, SummarySet, WriteBatch
+from otel_experiments.model.page import Page
 from otel_experiments.model.search import RunQuery, SpanQuery
 from otel_experiments.model.signal import LEAST_NS, NOTHING_NS, Signal
 from otel_experiments.model.unsent import Unsent
@@ -85,7 +86,7 @@ class AnonymousStore:
         """The address, which says nothing."""
         return "<path>"
 
-    def find_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> list[Run]:
+    def find_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> Page[Run]:
         """Return the runs that are shown and match, in the order in which they were chosen where none is asked for.
 
         For `present`, the runs that they are forks of as well.
@@ -93,9 +94,10 @@ class AnonymousStore:
         del live_run_ids  # states were computed before
         shown = self._readable if query.visibility == "present" else self._runs
         if query.where is None:
-            return list(shown)
+            return Page(shown)
         place = {run.run_id: index for index, run in enumerate(shown)}
-        found = [shown[place[run.run_id]] for run in self._rows.find_runs(query) if run.run_id in place]
+        page = self._rows.find_runs(query)
+        found = Page((shown[place[run.run_id]] for run in page if run.run_id in place), page.end)
         if not query.order and query.limit is None and not query.offset:
             found.sort(key=lambda run: place[run.run_id])
         return found
@@ -155,12 +157,12 @@ class AnonymousStore:
         """Return a series thinned to buckets."""
         return self._store.band(self._real.get(run_id, ""), key, buckets=buckets)
 
-    def spans(self, query: SpanQuery) -> list[Span]:
+    def spans(self, query: SpanQuery) -> Page[Span]:
         """Return spans with other ids."""
         if query.run_id is not None:
             query = replace(query, run_id=self._real.get(query.run_id, ""))
         found = self._store.spans(query)
-        return [self._made.span(span) for span in found]
+        return Page((self._made.span(span) for span in found), found.end)
 
     def log_records(self, *, run_id: str | None = None, event_name: str | None = None) -> list[LogRecord]:
         """Return log records with other ids."""

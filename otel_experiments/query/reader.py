@@ -11,11 +11,13 @@ from otel_experiments._short_repr import cut
 from otel_experiments.errors import ExperimentNotFoundError, QueryError
 from otel_experiments.model.run import RunState
 from otel_experiments.model.search import And, Comparison, MetricField, RunField, RunQuery
+from otel_experiments.query.artifact_reader import ArtifactReader
 from otel_experiments.query.artifact_source import ArtifactSource
 from otel_experiments.query.changes_reader import ChangesReader
 from otel_experiments.query.closest import closest
 from otel_experiments.query.edited import lender_of
 from otel_experiments.query.liveness import Liveness
+from otel_experiments.query.paged_list import begin_of, page_of
 from otel_experiments.query.run_list import RunList
 from otel_experiments.query.run_page import PAGE_SIZE, RunPage
 from otel_experiments.query.run_view import RunView
@@ -30,9 +32,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.experiment import ExperimentList
     from otel_experiments.model.run import Run
     from otel_experiments.model.search import Expression, Order, SearchField, Visibility
-    from otel_experiments.query.artifact_view import ArtifactView
     from otel_experiments.query.edited import OpenForEdits
-    from otel_experiments.query.lineage import Lineage
     from otel_experiments.query.search.build import Condition
     from otel_experiments.query.search.told import SearchTeller
     from otel_experiments.query.table import Table
@@ -44,7 +44,7 @@ _ARCHIVED, _REMOVED = RunField("archived"), RunField("removed")
 _STORED_LIVE = Comparison(_STATE, "in", tuple(str(state) for state in RunState if state.is_live))
 
 
-class Reader(TelemetryReader, ChangesReader):
+class Reader(ArtifactReader, TelemetryReader, ChangesReader):
     """Answers questions about one store.
 
     Args:
@@ -107,6 +107,7 @@ class Reader(TelemetryReader, ChangesReader):
         order: str | Sequence[str] | None = None,
         limit: int | None = None,
         offset: int = 0,
+        after: str | None = None,
         experiment: str | None = None,
         visibility: Visibility = "listed",
     ) -> RunList:
@@ -117,6 +118,7 @@ class Reader(TelemetryReader, ChangesReader):
             order: sort keys such as `-metrics.loss.min, name`; a minus turns the order round.
             limit: at most so many.
             offset: leave out so many at the start.
+            after: the `cursor` of the page before, of the same search.
             experiment: only runs of this experiment.
             visibility: which runs are seen; `where` sees archived and removed ones too where it asks for these fields.
 
@@ -125,26 +127,31 @@ class Reader(TelemetryReader, ChangesReader):
 
         Raises:
             SearchSyntaxError: `where` or `order` cannot be understood.
+            PageCursorError: `after` is of another search.
             ExperimentNotFoundError: the store holds no experiment of that name.
         """
         if (limit is not None and limit < 0) or offset < 0:
             raise QueryError(f"A page has limit {limit} and offset {offset}.\n  Neither may be below zero.")
-        expression = self._where(where, experiment)
+        asked = expression_of(where, meant=self.meant)
+        expression = self._where(asked, experiment)
         teller = None if order is None else self._teller
         orders = (
             () if order is None or teller is None else teller.orders(parse_order(order, meant=self.meant))
         )
-        query = RunQuery(expression, orders, limit, offset, _seen(expression, visibility))
+        seen = _seen(expression, visibility)
+        search = ("runs", asked, orders, experiment, seen)
+        begins = None if after is None else begin_of(after, search, keys=len(orders), ties=(int, str))
+        query = RunQuery(expression, orders, limit, offset, seen, begins)
         liveness = Liveness(self._clock())
         found = self._store.find_runs(query, live_run_ids=self._live_ids(liveness, expression, orders))
         if found and teller is not None:
             teller.tell_unsorted(expression, orders, found[0])
-        elif not found and not offset and limit != 0:
+        elif not found and not offset and limit != 0 and after is None:
             if experiment is not None:
                 self._check_experiment(experiment)
             if expression is not None:
                 self._teller.tell_unmatched(expression)
-        return RunList(self._views(found, liveness))
+        return page_of(search, found.end, RunList(self._views(found, liveness)))
 
     def check_fields(self, fields: Sequence[SearchField]) -> list[SearchField]:
         """Return the fields as they are to be shown, and warn of those that no run has."""
@@ -210,52 +217,6 @@ class Reader(TelemetryReader, ChangesReader):
         liveness = Liveness(self._clock())
         for start in range(0, len(runs), PAGE_SIZE):
             yield self._views([run.record for run in runs[start : start + PAGE_SIZE]], liveness)
-
-    def artifact(self, wanted: str, *, experiment: str | None = None) -> ArtifactView:
-        """Return the artifact that a text means: `name` (its latest version), `name:best`, `name:v3`, or a digest.
-
-        `experiment/name:best` names one of another experiment. Of a digest 8 digits are enough.
-
-        Args:
-            wanted: what is meant.
-            experiment: where a name is looked for that names no experiment; without it in all.
-
-        Raises:
-            ArtifactNotFoundError: there is none; the error says what there is.
-            AmbiguousArtifactError: the name is in several experiments, or several digests begin so.
-        """
-        from otel_experiments.query.artifact_search import find_artifact  # noqa: PLC0415 - few ask
-        from otel_experiments.query.run_search import as_typed  # noqa: PLC0415 - as above
-
-        return find_artifact(self._artifacts, as_typed(wanted), experiment=experiment)
-
-    def artifacts(
-        self,
-        *,
-        experiment: str | None = None,
-        name: str | None = None,
-        type: str | None = None,  # noqa: A002 - the user's word
-    ) -> list[ArtifactView]:
-        """Return each version of each artifact, by experiment, name and version; each as it was logged last."""
-        from otel_experiments.query.artifact_search import list_artifacts  # noqa: PLC0415 - few ask
-
-        return list_artifacts(self._artifacts, experiment=experiment, name=name, type=type)
-
-    def lineage(self, of: str | RunView | ArtifactView, *, most: int = 1000) -> Lineage:
-        """Return what a run or artifact came from and what came of it; `print` draws it.
-
-        Args:
-            of: a run, an artifact, or a text that means one: an artifact if there is one, else a run.
-            most: so many runs and artifacts at most are visited in each direction.
-
-        Raises:
-            ArtifactNotFoundError: the text means neither an artifact nor a run.
-            AmbiguousArtifactError: several artifacts are meant.
-            AmbiguousRunError: several runs are meant.
-        """
-        from otel_experiments.query.lineage_search import lineage_of  # noqa: PLC0415 - few ask
-
-        return lineage_of(self._artifacts, self._store, of, location=self.location, most=most)
 
     def experiments(self) -> ExperimentList:
         """Return the experiments with their number of runs and what all of these share, by name.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, SupportsIndex, overload
 
 from otel_experiments._short_repr import cut
+from otel_experiments.query.paged_list import PagedList
 from otel_experiments.query.run_edits import RunEdits
 from otel_experiments.query.run_view import RunView, pages_of
 from otel_experiments.query.shown.plotted import PlottedRuns
@@ -24,7 +25,7 @@ MOST_DRAWN = 100
 """Runs in one figure: of more no line can be told from the others."""
 
 
-class RunList(RunEdits, PlottedRuns, list[RunView]):
+class RunList(PagedList, RunEdits, PlottedRuns, list[RunView]):
     """Runs in the order that was asked for: a list, and a table of pandas, polars or Arrow.
 
     The table has one row a run, and columns as `export runs` has them: the run's fields, `tags.KEY`, `params.KEY` and of

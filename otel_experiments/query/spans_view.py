@@ -15,10 +15,12 @@ from otel_experiments.model.span import Span
 from otel_experiments.model.span_summary import SpanSummary
 from otel_experiments.model.tree import SpanNode, build_forest
 from otel_experiments.query.frames.framed import Framed
+from otel_experiments.query.paged_list import PagedList, begin_of, page_of
 from otel_experiments.store import Store
 from otel_experiments.store.semantics.span_tally import summaries_by_name
 
 if TYPE_CHECKING:
+    from otel_experiments.model.page import Page
     from otel_experiments.query.frames.columns import Columns
 
 AttributeFilter = str | bool | int | float
@@ -36,7 +38,7 @@ def _nanoseconds(duration_s: float) -> int:
     return max(-_LONGEST_NS, min(round(duration_s * 1e9), _LONGEST_NS))
 
 
-class SpansView(Framed):
+class SpansView(PagedList, Framed):
     """The spans that fulfil every condition named so far, ordered by start.
 
     Each method returns a narrower view and leaves this one as it is:
@@ -139,9 +141,21 @@ class SpansView(Framed):
         """Return the spans whose status is an error."""
         return self._narrowed(is_error=True)
 
-    def first(self, count: int, *, offset: int = 0) -> SpansView:
-        """Return the first `count` spans from `offset` on."""
-        return self._narrowed(limit=count, offset=offset)
+    def first(self, count: int, *, offset: int = 0, after: str | None = None) -> SpansView:
+        """Return the first `count` spans from `offset` on.
+
+        Args:
+            count: how many at most.
+            offset: how many are left out at the start.
+            after: the `cursor` of the page before, of the same search.
+
+        Raises:
+            PageCursorError: `after` is of another search.
+        """
+        if after is None:
+            return self._narrowed(limit=count, offset=offset)
+        begins = begin_of(after, self._search, keys=len(self.query.order), ties=(int, str, str))
+        return self._narrowed(limit=count, offset=offset, after=begins)
 
     def summaries(self) -> list[SpanSummary]:
         """Return count, errors, total and percentiles of the ended spans, by name, for each run of theirs together.
@@ -157,7 +171,13 @@ class SpansView(Framed):
         """Return the roots of the trees that these spans form; a span without its parent here is a root."""
         return build_forest(self._spans)
 
+    @property
+    def _search(self) -> object:
+        return ("spans", dataclasses.replace(self.query, limit=None, offset=0, after=None))
+
     def _narrowed(self, **changes: object) -> SpansView:
+        if self.query.after is not None:
+            raise QueryError("A page of spans is narrowed no more.\n  Call first(..., after=...) at last.")
         return SpansView(self._store, dataclasses.replace(self.query, **changes))  # type: ignore[arg-type] # fields by name
 
     def _columns(self) -> Columns:
@@ -166,8 +186,16 @@ class SpansView(Framed):
         return span_columns(self._spans, expands=True)
 
     @cached_property
-    def _spans(self) -> list[Span]:
-        return self._store.spans(self.query)
+    def _spans(self) -> Page[Span]:
+        found = self._store.spans(self.query)
+        page_of(self._search, found.end, self)
+        return found
+
+    @property
+    def cursor(self) -> str | None:
+        """Where the next page begins, a text for `first(..., after=)` of the same search; None where nothing follows."""
+        self._spans  # noqa: B018 - it is what says it
+        return super().cursor
 
     def __iter__(self) -> Iterator[Span]:
         return iter(self._spans)

@@ -10,7 +10,7 @@ from otel_experiments.model.search import SpanQuery
 if TYPE_CHECKING:
     from otel_experiments.model.attachment import TelemetryGroup
     from otel_experiments.model.search import Expression
-    from otel_experiments.model.trace import Trace
+    from otel_experiments.query.paged_list import TraceList
     from otel_experiments.query.spans_view import SpansView
     from otel_experiments.store import Store
 
@@ -34,7 +34,8 @@ class TelemetryReader:
         order: str | Sequence[str] | None = None,
         limit: int | None = None,
         offset: int = 0,
-    ) -> list[Trace]:
+        after: str | None = None,
+    ) -> TraceList:
         """Return the traces that are stored, of runs and of none, the one that began last first.
 
         Args:
@@ -43,13 +44,15 @@ class TelemetryReader:
             order: sort keys such as `-duration`; a minus turns the order round.
             limit: at most so many.
             offset: leave out so many at the start.
+            after: the `cursor` of the page before, of the same search.
 
         Raises:
             SearchSyntaxError: `where` or `order` cannot be understood.
+            PageCursorError: `after` is of another search.
         """
         from otel_experiments.query.traces import find_traces  # noqa: PLC0415 - few ask
 
-        return find_traces(self._store, where, order=order, limit=limit, offset=offset)
+        return find_traces(self._store, where, order=order, limit=limit, offset=offset, after=after)
 
     def unattached(self, *, by_trace: bool = False, limit: int | None = None) -> list[TelemetryGroup]:
         """Return what telemetry belongs to no run, by service or by trace, the newest first; `ox.attach` gives it to one."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # most readers need few of them, and making dataclasses takes
     from otel_experiments.model.log import LogRecord
     from otel_experiments.model.loss import Loss
     from otel_experiments.model.metric import Band, Points, Series, SeriesKey
+    from otel_experiments.model.page import Page
     from otel_experiments.model.run import Experiment, ParamValue, Run
     from otel_experiments.model.search import RunQuery, SpanQuery, TraceQuery
     from otel_experiments.model.signal import Signal
@@ -114,8 +115,8 @@ class ReadingStore(OpenStore, Protocol):
         """Return all experiments with their number of runs, by name."""
         ...
 
-    def find_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> list[Run]:
-        """Return the runs that `query` asks for, in its order.
+    def find_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> Page[Run]:
+        """Return the runs that `query` asks for, in its order; the page's `end` says where the next one begins.
 
         `live_run_ids` are the runs with a live state whose process exists; the other runs with a live state
         count as LOST wherever the query looks at `state`. None: nobody is known to be gone.
@@ -210,11 +211,11 @@ class ReadingStore(OpenStore, Protocol):
         """
         ...
 
-    def spans(self, query: SpanQuery) -> list[Span]:
+    def spans(self, query: SpanQuery) -> Page[Span]:
         """Return the spans that `query` asks for, ordered by start."""
         ...
 
-    def traces(self, query: TraceQuery) -> list[Trace]:
+    def traces(self, query: TraceQuery) -> Page[Trace]:
         """Return the traces that `query` asks for, in its order, without the spans of removed runs.
 
         Raises:

@@ -386,6 +386,13 @@ TEXTS = {
             "  Ask without one: changes(run) begins at the start of the run."
         ),
     ),
+    "PageCursorError": (
+        {"cursor": "WzEs", "found": "it was changed"},
+        (
+            "The cursor 'WzEs' says no place in this search: it was changed.\n"
+            "  Give the one that the page before gave, with the same search and order; or none, to begin at the start."
+        ),
+    ),
     "SearchSyntaxError": (
         {
             "expression": "params.lr =< 1",

@@ -6,6 +6,8 @@ from collections import Counter
 from functools import cached_property, cmp_to_key
 
 from otel_experiments.model.artifact import ArtifactQuery
+from otel_experiments.model.page import Page
+from otel_experiments.model.position import Position
 from otel_experiments.model.run import Run
 from otel_experiments.model.search import (
     ArtifactField,
@@ -29,6 +31,7 @@ from otel_experiments.store.memory.artifacts import artifact_count, find
 from otel_experiments.store.memory.contents import Contents
 from otel_experiments.store.semantics.artifacts import artifact_value, last_logged
 from otel_experiments.store.semantics.edits import is_visible
+from otel_experiments.store.semantics.paging import page_of
 from otel_experiments.store.semantics.run import StoredRun
 from otel_experiments.store.semantics.run_facts import fact_of, is_version, version_key
 from otel_experiments.store.semantics.search import (
@@ -74,15 +77,19 @@ class Finder:
             found.sort(key=cmp_to_key(lambda left, right, order=order: self._compare(left, right, order)))  # type: ignore[misc]
         return found
 
-    def page(self, query: RunQuery) -> list[Run]:
-        """Return the runs that the query asks for, so many as it asks for.
+    def page(self, query: RunQuery) -> Page[Run]:
+        """Return the part of the runs that the query wants.
 
         Raises:
             QueryError: the expression compares what cannot be compared.
         """
-        found = self.find(query)
-        stop = None if query.limit is None or query.limit < 0 else query.offset + query.limit
-        return [stored.run for stored in found[query.offset : stop]]
+
+        def position(stored: StoredRun) -> Position:
+            keys = tuple(self._sort_key(stored, order.field) for order in query.order)
+            return Position(keys, (stored.run.created_ns, stored.run.run_id))
+
+        found = page_of(self.find(query), query, position, tie=lambda ties: (-ties[0], ties[1]))
+        return Page((stored.run for stored in found), found.end)
 
     def _compare(self, left: StoredRun, right: StoredRun, order: Order) -> int:
         first, second = (self._sort_key(stored, order.field) for stored in (left, right))

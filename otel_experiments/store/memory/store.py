@@ -21,6 +21,8 @@ from otel_experiments.model.journal_report import JournalReport
 from otel_experiments.model.log import LogRecord
 from otel_experiments.model.loss import Loss
 from otel_experiments.model.metric import Band, Points, Series, SeriesKey
+from otel_experiments.model.page import Page
+from otel_experiments.model.position import Position
 from otel_experiments.model.run import Experiment, ParamValue, Run
 from otel_experiments.model.search import RunQuery, SpanQuery, TraceQuery
 from otel_experiments.model.signal import LEAST_NS, NOTHING_NS, Signal
@@ -43,11 +45,8 @@ from otel_experiments.store.memory.pages import stored_pages
 from otel_experiments.store.memory.whole import whole_run
 from otel_experiments.store.protocol import Row
 from otel_experiments.store.semantics.band import band_of
-from otel_experiments.store.semantics.record_values import (
-    find_traces,
-    ordered,
-    span_values,
-)
+from otel_experiments.store.semantics.paging import page_of, position_of
+from otel_experiments.store.semantics.record_values import find_traces, ordered, span_values
 from otel_experiments.store.semantics.search import attribute_is, check, matches
 from otel_experiments.store.semantics.span_tally import summaries
 
@@ -98,7 +97,7 @@ class MemoryStore(Followed):
                 for name, created_ns in sorted(contents.experiments.items())
             ]
 
-    def find_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> list[Run]:
+    def find_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> Page[Run]:
         """Return the runs that `query` asks for, in its order. See `Store.find_runs` for `live_run_ids`.
 
         Raises:
@@ -199,7 +198,7 @@ class MemoryStore(Followed):
         """Return the series thinned to at most `buckets` buckets of the step axis."""
         return band_of(self.points(run_id, key), buckets=buckets)
 
-    def spans(self, query: SpanQuery) -> list[Span]:
+    def spans(self, query: SpanQuery) -> Page[Span]:
         """Return the spans that `query` asks for, in its order.
 
         Raises:
@@ -217,11 +216,9 @@ class MemoryStore(Followed):
                 ),
                 key=lambda span: span.start_ns,
             )
-            found = ordered(found, query.order, span_values)
-            stop = None if query.limit is None or query.limit < 0 else query.offset + query.limit
-            return found[query.offset : stop]
+            return _page_of_spans(contents, ordered(found, query.order, span_values), query)
 
-    def traces(self, query: TraceQuery) -> list[Trace]:
+    def traces(self, query: TraceQuery) -> Page[Trace]:
         """Return the traces that `query` asks for, in its order, without the spans of removed runs.
 
         Raises:
@@ -365,6 +362,16 @@ def take_batch(contents: Contents, batch: WriteBatch) -> None:
     _attached.detach(contents, batch.detach)
     _attached.attach(contents, batch.attach)
     join_traces(contents, batch.shared_traces)
+
+
+def _page_of_spans(contents: Contents, found: Sequence[Span], query: SpanQuery) -> Page[Span]:
+    """Return the part of the spans that the query wants; of those that began at once, the one that came first is first."""
+    places = {(span.trace_id, span.span_id): place for place, span in enumerate(contents.spans.values())}
+
+    def position(span: Span) -> Position:
+        return position_of(span_values(span), query.order, (span.start_ns, span.trace_id, span.span_id))
+
+    return page_of(found, query, position, tie=lambda ties: (ties[0], places.get(ties[1:], -1)))
 
 
 def _is_wanted(span: Span, query: SpanQuery) -> bool:

@@ -8,9 +8,11 @@ from functools import cmp_to_key
 from typing import TYPE_CHECKING, TypeVar
 
 from otel_experiments.codec.text import clean_text
+from otel_experiments.model.page import Page
 from otel_experiments.model.search import AttributeField, RecordField
 from otel_experiments.model.span import StatusCode
 from otel_experiments.model.trace import Trace
+from otel_experiments.store.semantics.paging import page_of, position_of
 from otel_experiments.store.semantics.search import (
     MISSING,
     Missing,
@@ -121,7 +123,7 @@ def traces_of(spans: Iterable[Span]) -> list[Trace]:
     return sorted(found, key=lambda trace: (-trace.start_ns, trace.trace_id))
 
 
-def find_traces(spans: Iterable[Span], query: TraceQuery) -> list[Trace]:
+def find_traces(spans: Iterable[Span], query: TraceQuery) -> Page[Trace]:
     """Return the traces of these spans that the query asks for, in its order.
 
     Raises:
@@ -132,8 +134,12 @@ def find_traces(spans: Iterable[Span], query: TraceQuery) -> list[Trace]:
         check(where)
     found = [one for one in traces_of(spans) if where is None or matches(where, trace_values(one))]
     found = ordered(found, query.order, trace_values)
-    stop = None if query.limit is None or query.limit < 0 else query.offset + query.limit
-    return found[query.offset : stop]
+    return page_of(
+        found,
+        query,
+        lambda trace: position_of(trace_values(trace), query.order, (trace.start_ns, trace.trace_id)),
+        tie=lambda ties: (-ties[0], ties[1]),
+    )
 
 
 def attribute_value(attributes: Attributes, key: str) -> FoundValue | Missing:

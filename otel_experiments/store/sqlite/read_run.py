@@ -7,12 +7,13 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from otel_experiments.model.page import Page
 from otel_experiments.model.run import Experiment
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.semantics.search import check
+from otel_experiments.store.sqlite.paging import page_statement
 from otel_experiments.store.sqlite.run_columns import RUN_COLUMNS, run_of
 from otel_experiments.store.sqlite.run_places import RunPlaces
-from otel_experiments.store.sqlite.schema import LARGEST_INTEGER
 from otel_experiments.store.sqlite.search import Statement
 from otel_experiments.store.sqlite.unreadable import (
     ABOUT_CONTENT,
@@ -26,7 +27,7 @@ from otel_experiments.store.sqlite.unreadable import (
 if TYPE_CHECKING:
     from otel_experiments.model.run import Run
     from otel_experiments.model.search import RunQuery, Visibility
-    from otel_experiments.store.sqlite.search import Bound
+    from otel_experiments.store.sqlite.paging import PageStatement
 
 # Index: unique (run_id) of purged_runs.
 _PRESENT: Final = "runs.run_id not in (select run_id from purged_runs where not is_back)"
@@ -68,36 +69,34 @@ _VISIBLE: Final[dict[Visibility, str]] = {
 
 def find_run_ids(
     connection: sqlite3.Connection, query: RunQuery, live_run_ids: frozenset[str] | None
-) -> list[str]:
+) -> Page[str]:
     """Return the ids of the runs that the query asks for, in its order.
 
     Raises:
         QueryError: the expression compares what cannot be compared.
     """
-    sql, parameters = find_statement(query, live_run_ids)
-    return _run_ids(connection, connection.execute(sql, parameters))
+    rows, end = find_statement(query, live_run_ids).rows(connection)
+    return Page(_run_ids(connection, rows), end)
 
 
 def find_runs(
     connection: sqlite3.Connection, query: RunQuery, live_run_ids: frozenset[str] | None
-) -> list[Run]:
+) -> Page[Run]:
     """Return the runs that the query asks for, in its order.
 
     Raises:
         QueryError: the expression compares what cannot be compared.
     """
-    return runs_by_id(connection, find_run_ids(connection, query, live_run_ids))
+    ids = find_run_ids(connection, query, live_run_ids)
+    return Page(runs_by_id(connection, ids), ids.end)
 
 
-def find_statement(query: RunQuery, live_run_ids: frozenset[str] | None) -> tuple[str, dict[str, Bound]]:
+def find_statement(query: RunQuery, live_run_ids: frozenset[str] | None) -> PageStatement:
     """Return the SQL of a query over runs with its bound values."""
-    statement = _statement(query, live_run_ids)
-    condition = _condition(statement, query)
-    joins, order = statement.order(query.order)
-    limit = statement.bind(-1 if query.limit is None else min(query.limit, LARGEST_INTEGER))
-    offset = statement.bind(min(query.offset, LARGEST_INTEGER))
-    sql = f"select runs.run_id from runs {joins} where {condition} order by {order} limit {limit} offset {offset}"
-    return sql, statement.parameters
+    made = _statement(query, live_run_ids)
+    return page_statement(
+        made, query, columns="runs.run_id", rows="runs", conditions=[_condition(made, query)]
+    )
 
 
 def count_runs(connection: sqlite3.Connection, query: RunQuery, live_run_ids: frozenset[str] | None) -> int:

@@ -7,7 +7,7 @@ import math
 import re
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import translate
 from typing import Any, Final
 
@@ -15,12 +15,13 @@ from otel_experiments.codec.text import clean_text
 from otel_experiments.codec.values import dump_value, load_attributes, load_mappings, load_value
 from otel_experiments.model.instrument import InstrumentPoint
 from otel_experiments.model.log import LogRecord
+from otel_experiments.model.page import Page
 from otel_experiments.model.search import SpanQuery
 from otel_experiments.model.span import Event, Link, Resource, Scope, Span, SpanKind, StatusCode
 from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.semantics.search import check
+from otel_experiments.store.sqlite.paging import PageStatement, page_statement
 from otel_experiments.store.sqlite.record_places import SPAN_PLACES
-from otel_experiments.store.sqlite.schema import LARGEST_INTEGER
 from otel_experiments.store.sqlite.search import Bound, Statement
 from otel_experiments.store.sqlite.unreadable import (
     ABOUT_CONTENT,
@@ -62,7 +63,7 @@ _INSTRUMENT_COLUMNS: Final = (
 )
 
 
-def span_statement(query: SpanQuery) -> tuple[str, Mapping[str, Bound]]:
+def span_statement(query: SpanQuery) -> PageStatement:
     """Return the SQL of a query over spans with its bound values. Indexes: spans_by_run, by trace, by name."""
     made = Statement(SPAN_PLACES)
     conditions: list[str] = []
@@ -95,15 +96,10 @@ def span_statement(query: SpanQuery) -> tuple[str, Mapping[str, Bound]]:
         )
     if query.where is not None:
         conditions.append(made.where(query.where))
-    where = " and ".join(conditions) or "1"
-    limit = made.bind(-1 if query.limit is None else min(query.limit, LARGEST_INTEGER))
-    offset = made.bind(min(query.offset, LARGEST_INTEGER))
-    _, terms = made.order(query.order)
-    sql = f"select {_SPAN_COLUMNS} from spans where {where} order by {terms} limit {limit} offset {offset}"
-    return sql, made.parameters
+    return page_statement(made, query, columns=_SPAN_COLUMNS, rows="spans", conditions=conditions)
 
 
-def spans(connection: sqlite3.Connection, query: SpanQuery) -> list[Span]:
+def spans(connection: sqlite3.Connection, query: SpanQuery) -> Page[Span]:
     """Return the spans that the query asks for, in its order.
 
     Raises:
@@ -111,7 +107,8 @@ def spans(connection: sqlite3.Connection, query: SpanQuery) -> list[Span]:
     """
     if query.where is not None:
         check(query.where)
-    return _spans(connection, connection.execute(*span_statement(query)).fetchall())
+    rows, end = span_statement(query).rows(connection)
+    return Page(_spans(connection, rows), end)
 
 
 def spans_by_key(connection: sqlite3.Connection, keys: Sequence[int]) -> list[Span]:
@@ -164,7 +161,7 @@ def _spans(connection: sqlite3.Connection, rows: Sequence[Any]) -> list[Span]:
         (
             trace_id, span_id, name, start_ns, end_ns, parent_span_id, kind, status, status_message, attributes,
             trace_state, flags, dropped_attributes_count, dropped_events_count, dropped_links_count, run_id,
-            resource_id, scope_id,
+            resource_id, scope_id, *_,
         ) = row  # fmt: skip
         check_texts(
             trace_id, span_id, name, status_message, trace_state, parent_span_id or "", run_id or ""

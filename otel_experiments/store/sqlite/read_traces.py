@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
+from otel_experiments.model.page import Page
 from otel_experiments.model.search import TraceQuery
 from otel_experiments.model.span import StatusCode
 from otel_experiments.model.trace import Trace
 from otel_experiments.store.semantics.search import check
+from otel_experiments.store.sqlite.paging import PageStatement, page_statement
 from otel_experiments.store.sqlite.record_places import RecordPlaces
-from otel_experiments.store.sqlite.schema import LARGEST_INTEGER
-from otel_experiments.store.sqlite.search import Bound, Statement
+from otel_experiments.store.sqlite.search import Statement, Tie
 from otel_experiments.store.sqlite.unreadable import check_numbers, check_texts, readable, sql_literal
 
 # Indexes: unique (trace_id, span_id), runs_removed.
@@ -44,25 +45,19 @@ _PLACES: Final = RecordPlaces(
         "spans": "traces.spans",
         "errors": "traces.errors",
     },
-    last=("traces.start_ns desc", "traces.trace_id"),
+    last=(Tie("traces.start_ns", is_descending=True), Tie("traces.trace_id")),
 )
 
 
-def trace_statement(query: TraceQuery) -> tuple[str, Mapping[str, Bound]]:
+def trace_statement(query: TraceQuery) -> PageStatement:
     """Return the SQL of a query over traces with its bound values; the root is read of those on the page alone."""
     made = Statement(_PLACES)
-    where = "1" if query.where is None else made.where(query.where)
-    limit = made.bind(-1 if query.limit is None else min(query.limit, LARGEST_INTEGER))
-    offset = made.bind(min(query.offset, LARGEST_INTEGER))
-    _, terms = made.order(query.order)
+    conditions = [] if query.where is None else [made.where(query.where)]
     columns = "trace_id, start_ns, end_ns, spans, errors"
-    sql = (
-        f"{_TRACES} select {columns} from traces where {where} order by {terms} limit {limit} offset {offset}"
-    )
-    return sql, made.parameters
+    return page_statement(made, query, columns=columns, rows="traces", conditions=conditions, above=_TRACES)
 
 
-def traces(connection: sqlite3.Connection, query: TraceQuery) -> list[Trace]:
+def traces(connection: sqlite3.Connection, query: TraceQuery) -> Page[Trace]:
     """Return the traces that the query asks for, in its order.
 
     Raises:
@@ -73,13 +68,14 @@ def traces(connection: sqlite3.Connection, query: TraceQuery) -> list[Trace]:
     roots = "select {}, {}".format(*(_ROOT.format(column=one, trace="?1") for one in ("name", "run_id")))
 
     def make(row: Sequence[Any]) -> Trace:
-        trace_id, start_ns, end_ns, span_count, error_count = row
+        trace_id, start_ns, end_ns, span_count, error_count, *_ = row
         name, run_id = connection.execute(roots, (trace_id,)).fetchone()
         check_texts(trace_id, name, run_id or "")
         check_numbers(start_ns, end_ns, span_count, error_count)
         return Trace(trace_id, name, run_id, start_ns, end_ns, span_count, error_count)
 
-    rows = connection.execute(*trace_statement(query)).fetchall()
-    return readable(
+    rows, end = trace_statement(query).rows(connection)
+    found = readable(
         connection, rows, make, table="spans", key=lambda row: f"trace_id = {sql_literal(row[0])}"
     )
+    return Page(found, end)

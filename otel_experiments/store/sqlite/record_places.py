@@ -10,7 +10,7 @@ from otel_experiments.codec.values import dump_value
 from otel_experiments.model.search import AttributeField, RecordField, SearchField
 from otel_experiments.model.span import SpanKind, StatusCode
 from otel_experiments.store.semantics.search import no_field
-from otel_experiments.store.sqlite.search import Binder, Place
+from otel_experiments.store.sqlite.search import Binder, Place, Tie
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class RecordPlaces:
     table: str
     key: str
     columns: Mapping[str, str]
-    last: tuple[str, ...]
+    last: tuple[Tie, ...]
     attributes: str = field(default="")
 
     def of(self, wanted: SearchField, binder: Binder) -> Place:
@@ -71,7 +71,7 @@ class RecordPlaces:
                 return [kind, f"coalesce({of.truth}, {of.number}, nullif({of.text}, ''))"], ""
         raise no_field(wanted, self.of_what)
 
-    def ties(self) -> tuple[str, ...]:
+    def ties(self) -> tuple[Tie, ...]:
         """Return what the results are sorted by at last."""
         return self.last
 
@@ -118,6 +118,14 @@ SPAN_PLACES: Final = RecordPlaces(
         "span_id": "spans.span_id",
         "parent_span_id": "spans.parent_span_id",
     },
-    last=("spans.start_ns", "spans.span_key"),
+    last=(
+        Tie("spans.start_ns"),
+        # Index: unique (trace_id, span_id). Of a span that is gone meanwhile, all that began with it come again.
+        Tie(
+            "spans.span_key",
+            shown=("spans.trace_id", "spans.span_id"),
+            found="coalesce((select span_key from spans where trace_id = {} and span_id = {}), -1)",
+        ),
+    ),
     attributes="spans.attributes",
 )

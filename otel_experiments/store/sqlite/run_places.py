@@ -28,7 +28,7 @@ from otel_experiments.semconv.attributes import PROCESS_COMMAND_ARGS
 from otel_experiments.store.semantics.run_facts import FACT_ATTRIBUTES, is_version
 from otel_experiments.store.semantics.search import no_field
 from otel_experiments.store.sqlite.run_columns import COLUMNS
-from otel_experiments.store.sqlite.search import TRUE, Place
+from otel_experiments.store.sqlite.search import TRUE, Place, Tie
 from otel_experiments.store.sqlite.trace_places import place_inside, sorted_inside
 
 if TYPE_CHECKING:
@@ -162,9 +162,9 @@ class RunPlaces:
             case RecordField() | AttributeField():
                 raise no_field(wanted, "run")
 
-    def ties(self) -> tuple[str, ...]:
+    def ties(self) -> tuple[Tie, ...]:
         """Return that of equal runs the newest comes first."""
-        return ("runs.created_ns desc", "runs.run_id")
+        return (Tie("runs.created_ns", is_descending=True), Tie("runs.run_id"))
 
     def _text_column(self, name: str, binder: Binder) -> str:
         if name != "state":

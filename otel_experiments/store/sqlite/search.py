@@ -19,7 +19,7 @@ from otel_experiments.model.search import And, Arithmetic, Calculated, Compariso
 from otel_experiments.store.semantics.search import comparable, kind_of
 
 if TYPE_CHECKING:
-    from otel_experiments.model.search import Expression, Operand, Order, SearchField, SearchValue
+    from otel_experiments.model.search import Expression, Operand, SearchField, SearchValue
 
 FALSE: Final = "0"
 TRUE: Final = "1"
@@ -71,6 +71,28 @@ class Place:
     found: str = ""
 
 
+class Tie:
+    """What items are sorted by at last.
+
+    Attributes:
+        column: the column that sorts.
+        is_descending: whether the greatest comes first.
+        columns: what a position keeps of it; the column itself unless it is given.
+        found: the SQL of its value, of what a position keeps.
+    """
+
+    def __init__(
+        self, column: str, *, is_descending: bool = False, shown: tuple[str, ...] = (), found: str = "{}"
+    ) -> None:
+        self.column, self.is_descending, self.found = column, is_descending, found
+        self.columns = shown or (column,)
+
+    @property
+    def term(self) -> str:
+        """How it stands in `order by`."""
+        return f"{self.column} desc" if self.is_descending else self.column
+
+
 class Places(Protocol):
     """Where the fields of one kind of thing are: runs, spans, ..."""
 
@@ -100,7 +122,7 @@ class Places(Protocol):
         """
         ...
 
-    def ties(self) -> tuple[str, ...]:
+    def ties(self) -> tuple[Tie, ...]:
         """Return what the results are sorted by at last."""
         ...
 
@@ -137,18 +159,6 @@ class Statement:
                 return self._comparison(expression, is_negated=is_negated)
             case Calculated():
                 return self._calculated(expression, is_negated=is_negated)
-
-    def order(self, orders: Sequence[Order]) -> tuple[str, str]:
-        """Return (joins, order by terms) for the sort keys."""
-        joins: list[str] = []
-        terms: list[str] = []
-        for number, order in enumerate(orders):
-            columns, join = self.places.sorted_by(order.field, f"sort{number}", self)
-            joins.append(join)
-            direction = " desc" if order.is_descending else ""
-            terms.append(f"{columns[0]} is null")
-            terms.extend(f"{column}{direction}" for column in columns)
-        return " ".join(joins), ", ".join([*terms, *self.places.ties()])
 
     # Comparisons with a value.
 

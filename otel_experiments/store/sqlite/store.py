@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from otel_experiments.model.log import LogRecord
     from otel_experiments.model.loss import Loss
     from otel_experiments.model.metric import Band, Points, Series, SeriesKey
+    from otel_experiments.model.page import Page
     from otel_experiments.model.run import Experiment, Run
     from otel_experiments.model.search import RunQuery, SpanQuery, TraceQuery
     from otel_experiments.model.signal import Signal
@@ -121,7 +122,7 @@ class SqliteStore(Followed, FileSpace, RunValues):
         """Return all experiments with their number of runs, by name."""
         return read(self._database, _read_run.experiments)
 
-    def find_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> list[Run]:
+    def find_runs(self, query: RunQuery, *, live_run_ids: frozenset[str] | None = None) -> Page[Run]:
         """Return the runs that `query` asks for, in its order. See `Store.find_runs`.
 
         Raises:
@@ -190,13 +191,13 @@ class SqliteStore(Followed, FileSpace, RunValues):
 
         return read(self._database, _read_point.band, run_id, key, buckets)
 
-    def spans(self, query: SpanQuery) -> list[Span]:
+    def spans(self, query: SpanQuery) -> Page[Span]:
         """Return the spans that `query` asks for, ordered by start."""
         from otel_experiments.store.sqlite import read_telemetry as _read_telemetry  # noqa: PLC0415 - 4 ms that few need
 
         return read(self._database, _read_telemetry.spans, query)
 
-    def traces(self, query: TraceQuery) -> list[Trace]:
+    def traces(self, query: TraceQuery) -> Page[Trace]:
         """Return the traces that `query` asks for, in its order. See `Store.traces`."""
         from otel_experiments.store.sqlite import read_traces as _read_traces  # noqa: PLC0415 - few need it
 

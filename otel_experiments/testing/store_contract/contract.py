@@ -11,6 +11,7 @@ from otel_experiments.testing.store_contract.changes import ChangesContract
 from otel_experiments.testing.store_contract.edits import EditContract
 from otel_experiments.testing.store_contract.finding import FindingContract
 from otel_experiments.testing.store_contract.inside import InsideContract
+from otel_experiments.testing.store_contract.pages import PageContract
 from otel_experiments.testing.store_contract.points import PointContract
 from otel_experiments.testing.store_contract.runs import RunContract
 from otel_experiments.testing.store_contract.telemetry import TelemetryContract
@@ -27,6 +28,7 @@ class StoreContract(
     EditContract,
     AttachmentContract,
     ChangesContract,
+    PageContract,
 ):
     """The tests that every store passes. Subclass it in a test module, with a fixture `store` that gives an empty store.
 

@@ -1,6 +1,7 @@
 """runs, show, metrics, spans, sql and semconv: what they print, for people and for programs."""
 
 import dataclasses
+import json
 import re
 
 import pytest
@@ -47,10 +48,10 @@ def test_metrics_on_unseen_data_are_shown_first(tmp_path):
 
 def test_runs_take_columns_order_limit_and_a_search(terminal):
     """The chosen columns are shown, in the asked order, and the foot tells how many there are in all."""
-    lines = terminal.text(
+    lines = terminal.run(
         "runs", "--where", "exists(params.optim.lr)", "--order", "-params.optim.lr", "--limit", "2",
         "--columns", 'params["optim.lr"], metrics["loss", "validation"].min',
-    ).splitlines()  # fmt: skip
+    ).stdout.splitlines()  # fmt: skip
 
     assert lines[0].endswith("optim.lr  loss [validation] min")
     assert [line.split()[2] for line in lines[2:4]] == ["sgd-c", "lost-d"]
@@ -121,7 +122,11 @@ def test_a_search_without_a_match_says_so(terminal):
     out = terminal.text("runs", "--where", "params.optim.lr > 1000")
 
     assert out.startswith("No run matches params.optim.lr > 1000 (6 runs in ")
-    assert terminal.json("runs", "--where", "params.optim.lr > 1000") == {"total": 0, "runs": []}
+    assert terminal.json("runs", "--where", "params.optim.lr > 1000") == {
+        "total": 0,
+        "runs": [],
+        "cursor": None,
+    }
 
 
 def test_an_empty_store_shows_the_three_lines_to_type(tmp_path, empty_terminal):
@@ -347,7 +352,31 @@ def test_a_cut_list_of_spans_says_how_to_go_on(terminal):
 
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) == 2 + 3
-    assert "more: --limit" in result.stderr
+    page = json.loads(terminal.run("spans", "mlp-a", "--limit", "3", "--json").stdout)
+    cursor = re.fullmatch(r"More follow: --cursor (\S+)\n", result.stderr)[1]
+    rest = json.loads(terminal.run("spans", "mlp-a", "--limit", "99", "--cursor", cursor, "--json").stdout)
+    assert [*page, *rest] == terminal.json("spans", "mlp-a")
+
+
+def test_runs_and_traces_are_turned_page_by_page(terminal):
+    """`--cursor` takes what the page before gave, in JSON and on stderr; another search refuses it."""
+    order = ("--order", "-metrics.loss.min")
+    first = terminal.json("runs", *order, "--limit", "4")
+    rest = terminal.json("runs", *order, "--limit", "4", "--cursor", first["cursor"])
+    assert (rest["cursor"], rest["total"]) == (None, first["total"])
+    whole = terminal.json("runs", *order, "--all")
+    assert [run["run_id"] for run in first["runs"] + rest["runs"]] == [run["run_id"] for run in whole["runs"]]
+    assert first["cursor"] in terminal.run("runs", *order, "--limit", "4").stderr
+    assert terminal.run("runs", *order).stderr == ""
+
+    result = terminal.run("runs", "--cursor", first["cursor"])
+    assert (result.exit_code, "of another search, order, or kind" in result.stderr) == (5, True)
+    result = terminal.run("runs", "--group-by", "group", "--cursor", first["cursor"])
+    assert (result.exit_code, "no cursor" in result.stderr) == (2, True)
+    cursor = terminal.run("traces", "--limit", "1").stderr.split()[-1]
+    one = terminal.run("traces", "--limit", "1", "--json")
+    more = terminal.run("traces", "--limit", "99", "--cursor", cursor, "--json")
+    assert [*json.loads(one.stdout), *json.loads(more.stdout)] == terminal.json("traces")
 
 
 def test_spans_as_a_tree_are_folded(terminal):
@@ -581,8 +610,20 @@ def test_spans_are_searched_by_an_expression(terminal):
         )
         == 2
     )
-    ordered = terminal.json(
-        "spans", "mlp-a", "--name", "epoch", "--order", "-attributes.ml.epoch.index", "-n", "2"
+    ordered = json.loads(
+        terminal.run(
+            *(
+                "spans",
+                "mlp-a",
+                "--name",
+                "epoch",
+                "--order",
+                "-attributes.ml.epoch.index",
+                "-n",
+                "2",
+                "--json",
+            )
+        ).stdout
     )
     assert [span["attributes"]["ml.epoch.index"] for span in ordered] == [9, 8]
     result = terminal.run("spans", "--where", "metrics.loss > 1")
@@ -608,4 +649,4 @@ def test_traces_are_listed(terminal):
     assert all(len(line) <= 80 for line in lines)
     assert terminal.text("traces", "--where", "spans > 1000000") == "No such traces.\n"
     result = terminal.run("traces", "--limit", "1")
-    assert "The first 1 after 0; more: --limit, --offset." in result.output
+    assert "More follow: --cursor " in result.stderr

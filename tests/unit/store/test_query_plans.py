@@ -65,7 +65,8 @@ def plan(store: SqliteStore, statement: str, parameters: object = ()) -> str:
 
 def find_plan(store: SqliteStore, query: RunQuery) -> str:
     """The plan of a query over runs."""
-    return plan(store, *_read_run.find_statement(query, None))
+    found = _read_run.find_statement(query, None)
+    return plan(store, found.sql, found.parameters)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,8 @@ def test_sorting_by_a_metric_reads_its_index_in_one_sweep(store):
 )
 def test_spans_are_found_by_index(store, query, index):
     """Spans of a run, a trace or a name are found without reading all spans."""
-    found = plan(store, *_read_telemetry.span_statement(query))
+    made = _read_telemetry.span_statement(query)
+    found = plan(store, made.sql, made.parameters)
 
     assert index in found
     assert "SCAN spans" not in found

@@ -241,6 +241,30 @@ def test_sql_and_python_agree_on_any_search(batch, queries, live):
             assert sqlite.count_runs(query, live_run_ids=live) == memory.count_runs(query, live_run_ids=live)
 
 
+@settings(max_examples=200)
+@given(
+    batch=batches(),
+    order=orders,
+    limit=st.integers(1, 3),
+    live=st.none() | st.frozensets(st.sampled_from(RUN_IDS)),
+)
+def test_pages_are_together_the_whole(batch, order, limit, live):
+    """Page after page gives each run once, in the order of the whole list, and both stores end each page alike."""
+    sqlite, memory = opened(batch)
+    with sqlite, memory:
+        whole = memory.find_runs(RunQuery(order=order), live_run_ids=live)
+        turned: list[Run] = []
+        query: RunQuery | None = RunQuery(order=order, limit=limit)
+        while query is not None:
+            page, other = (store.find_runs(query, live_run_ids=live) for store in (sqlite, memory))
+            assert page == other
+            assert page.end == other.end
+            turned += page
+            query = None if page.end is None else replace(query, after=page.end)
+
+        assert turned == whole
+
+
 @settings(max_examples=50)
 @given(batch=batches())
 def test_both_stores_keep_the_same(batch):
