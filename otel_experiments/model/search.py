@@ -91,6 +91,18 @@ class FactField:
 
 
 @dataclass(frozen=True, slots=True)
+class DirtyField:
+    """Whether the checkout had what was not committed, by the run's snapshot; true or false."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackageField:
+    """The version of a package that was installed, by the run's snapshot; ordered as versions are."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ArtifactField:
     """A part of the artifact that the run logged last under a name, media left out."""
 
@@ -142,7 +154,7 @@ class AttributeField:
 
 SearchField = (
     RunField | ParamField | TagField | MetricField | SpanStatField | EventCountField | LogTextField
-    | FactField | ArtifactField | RecordField | AttributeField
+    | FactField | DirtyField | PackageField | ArtifactField | RecordField | AttributeField
 )  # fmt: skip
 
 

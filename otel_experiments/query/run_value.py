@@ -8,11 +8,13 @@ from otel_experiments.model.artifact import ArtifactQuery
 from otel_experiments.model.search import (
     ArtifactField,
     AttributeField,
+    DirtyField,
     EventCountField,
     FactField,
     LogTextField,
     MetricField,
     MetricStat,
+    PackageField,
     ParamField,
     RecordField,
     RunField,
@@ -70,7 +72,7 @@ def value_of(run: _Run, store: Store, field: SearchField) -> ParamValue:  # noqa
         case MetricField(name, stat, phase):
             series = run.metrics.get(name) if phase is None else run.metrics.in_phase(name, phase)
             return None if series is None else _number(series, stat)
-        case SpanStatField() | EventCountField():
+        case SpanStatField() | EventCountField() | DirtyField() | PackageField():
             return _inside(run, store, field)
         case RunField(name):
             return _own_value(run, store, name)
@@ -78,13 +80,27 @@ def value_of(run: _Run, store: Store, field: SearchField) -> ParamValue:  # noqa
             return None
 
 
-def _inside(run: _Run, store: Store, field: SpanStatField | EventCountField) -> float | None:
+def _inside(
+    run: _Run, store: Store, field: SpanStatField | EventCountField | DirtyField | PackageField
+) -> float | str | None:
+    if isinstance(field, DirtyField | PackageField):
+        return _of_snapshot(run, store, field)
     if isinstance(field, EventCountField):
         return len(store.log_records(run_id=run.id, event_name=field.name)) or None
     from otel_experiments.store.semantics.span_tally import span_stat  # noqa: PLC0415 - few ask
 
     mine = store.span_summaries([run.id])[run.id]
     return next((span_stat(one, field.stat) for one in mine if one.name == field.name), None)
+
+
+def _of_snapshot(run: _Run, store: Store, field: DirtyField | PackageField) -> str | bool | None:
+    from otel_experiments.query.snapshot_view import SnapshotView  # noqa: PLC0415 - few ask
+    from otel_experiments.store.semantics.snapshots import package_key  # noqa: PLC0415 - as above
+
+    found = SnapshotView(run.id, lambda run_id, name: store.log_records(run_id=run_id, event_name=name))
+    if isinstance(field, DirtyField):
+        return found.is_dirty
+    return found.packages.get(package_key(field.name))
 
 
 def _own_value(run: _Run, store: Store, name: RunFieldName) -> ParamValue:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv import events
+from otel_experiments.store.semantics.snapshots import TAKING_NS
 
 if TYPE_CHECKING:
     from otel_experiments.model.log import LogRecord
-
-_TAKING_NS: Final = 60 * 10**9
-"""A snapshot may be written so long after the start of a run that has it in common."""
 
 
 class SnapshotView:
@@ -31,9 +29,7 @@ class SnapshotView:
         self.missing_run_id = ""
         if sources and (not own or own[-1].time_ns < sources[-1].time_ns):
             source = str(sources[-1].attributes[attr.ML_ENVIRONMENT_RUN_ID])
-            shared = [one for one in read(source, name) if one.time_ns < sources[-1].time_ns + _TAKING_NS][
-                -1:
-            ]
+            shared = [one for one in read(source, name) if one.time_ns < sources[-1].time_ns + TAKING_NS][-1:]
             own = shared or own  # a run that was taken out of its store alone has what it shared
             self.missing_run_id = "" if own else source
         body = own[-1].body if own else None

@@ -10,10 +10,12 @@ from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.model.search import (
     ArtifactField,
     AttributeField,
+    DirtyField,
     EventCountField,
     FactField,
     LogTextField,
     MetricField,
+    PackageField,
     ParamField,
     RecordField,
     RunField,
@@ -39,7 +41,15 @@ def label(field: SearchField) -> str:
             return f"{fmt.clean(name)} {part}"
         case ParamField(key) | TagField(key):
             return fmt.clean(key)
-        case SpanStatField() | EventCountField() | LogTextField() | RecordField() | AttributeField():
+        case (
+            SpanStatField()
+            | EventCountField()
+            | LogTextField()
+            | DirtyField()
+            | PackageField()
+            | RecordField()
+            | AttributeField()
+        ):
             return fmt.clean(short(field))
         case MetricField(name, stat, phase):
             return (

@@ -227,7 +227,7 @@ class Field(Number):
         Raises:
             SearchSyntaxError: it is a text.
         """
-        if field_kind(self.field) in {"text", "texts"}:
+        if field_kind(self.field) in {"text", "texts", "truth"}:
             raise self._unfit("is", "nan", f"{self} is text and never is nan.", "Ask it of a metric.")
         return Condition(IsNan(self.field))
 
@@ -263,7 +263,11 @@ def _operands(kind: type[And | Or], *sides: Expression) -> tuple[Expression, ...
 
 
 def _is_text(operand: Operand) -> bool:
-    return not isinstance(operand, Arithmetic | int | float) and field_kind(operand) in {"text", "texts"}
+    return not isinstance(operand, Arithmetic | int | float) and field_kind(operand) in {
+        "text",
+        "texts",
+        "truth",
+    }
 
 
 def _plain(value: object) -> SearchValue:

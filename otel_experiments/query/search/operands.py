@@ -57,11 +57,12 @@ class OperandReader:
             case ast.UnaryOp(ast.USub(), operand):
                 return Arithmetic("*", -1, self.read(operand, depth + 1))
         field = self._fields.read(node)
-        if field_kind(field) in {"text", "texts"}:
+        if field_kind(field) in {"text", "texts", "truth"}:
             shown = self._source.slice(node)
+            what = "true or false" if field_kind(field) == "truth" else "text"
             raise self._source.error(
-                f"{shown} is text, and only numbers are calculated with or compared with other fields.",
-                f'Compare it with a text: {shown} == "..."',
+                f"{shown} is {what}, and only numbers are calculated with or compared with other fields.",
+                f"Compare it by itself: {shown} == ...",
                 node,
             )
         return field

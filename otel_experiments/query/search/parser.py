@@ -163,6 +163,7 @@ class _Parser:
         kind = field_kind(self.field(node))
         there = f"or ask whether it is there: exists({shown})"
         fixes = {"any": f"{shown} == True", "number": f"{shown} > 0.5", "text": f'{shown} == "..."'}
+        fixes["truth"] = f"{shown} == True"
         fixes["texts"] = f'{shown}.contains("...")'
         return self._source.error(
             f"{shown} alone is not a condition.", f"Compare it: {fixes[kind]}, {there}", node
@@ -275,9 +276,10 @@ class _Parser:
         raise self._source.error("This cannot be called.", _CALLS, node)
 
     def _nan(self, field: SearchField, node: ast.expr) -> IsNan:
-        if field_kind(field) in {"text", "texts"}:
+        if field_kind(field) in {"text", "texts", "truth"}:
+            what = "true or false" if field_kind(field) == "truth" else "text"
             raise self._source.error(
-                f"{self._source.slice(node)} is text and never is nan.",
+                f"{self._source.slice(node)} is {what} and never is nan.",
                 "Ask it of a metric: isnan(metrics.loss)",
                 node,
             )

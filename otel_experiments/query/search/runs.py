@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Final, get_args
 from otel_experiments.model.search import (
     ArtifactField,
     ArtifactPart,
+    DirtyField,
     EventCountField,
     FactField,
     FactName,
     LogTextField,
     MetricField,
     MetricStat,
+    PackageField,
     ParamField,
     RunField,
     RunFieldName,
@@ -101,19 +103,28 @@ class _Facts:
     def __init__(self, name: str) -> None:
         self._name = name
         self._facts = {fact.partition(".")[2]: fact for fact in FACTS if fact.startswith(f"{name}.")}
+        more = {"git": "git.dirty", "environment": 'environment.packages["torch"]'}
+        self._there = [*self._facts.values(), more[name]]
 
-    def field(self, source: Source, path: Path) -> FactField:
+    def field(self, source: Source, path: Path) -> SearchField:
         """Return what the path names."""
+        if self._name == "environment" and path.parts and path.parts[0].name == "packages":
+            name = ".".join(part.plain(source) for part in path.parts[1:])
+            if not name:
+                raise source.error("packages needs a name.", 'Write environment.packages["torch"]', path.root)
+            return PackageField(name)
         if len(path.parts) != 1:
-            there = " or ".join(self._facts.values())
+            there = " or ".join(self._there)
             raise source.error(f"{self._name} needs one name after it.", f"Write {there}.", path.root)
         return self.keyed(source, path.parts[0].plain(source), path.parts[0].node)
 
-    def keyed(self, source: Source, key: str, node: ast.expr) -> FactField:
+    def keyed(self, source: Source, key: str, node: ast.expr) -> SearchField:
         """Return the fact of this name."""
+        if self._name == "git" and key == "dirty":
+            return DirtyField()
         if key not in self._facts:
-            there = ", ".join(self._facts.values())
-            hint = suggest(key, list(self._facts))
+            there = ", ".join(self._there)
+            hint = suggest(key, [one.partition(".")[2] for one in self._there])
             raise source.error(f"{self._name} has no {key!r}.", f"{hint}There are: {there}.", node)
         return FactField(self._facts[key])
 

@@ -16,6 +16,7 @@ from otel_experiments.model.search import (
     AttributeField,
     Calculated,
     Comparison,
+    DirtyField,
     EventCountField,
     Exists,
     FactField,
@@ -24,6 +25,7 @@ from otel_experiments.model.search import (
     MetricField,
     Not,
     Or,
+    PackageField,
     ParamField,
     RecordField,
     RunField,
@@ -52,14 +54,20 @@ def format_field(field: SearchField) -> str:  # noqa: PLR0911 - one return a kin
         case MetricField(name, stat, phase):
             inside = _quote(name) if phase is None else f"{_quote(name)}, {_quote(phase)}"
             return f"metrics[{inside}]" + ("" if stat == "last" else f".{stat}")
-        case SpanStatField() | EventCountField() | LogTextField():
+        case SpanStatField() | EventCountField() | LogTextField() | DirtyField() | PackageField():
             return _format_inside(field)
         case AttributeField(key):
             return f"attributes[{_quote(key)}]"
 
 
-def _format_inside(field: SpanStatField | EventCountField | LogTextField) -> str:
+def _format_inside(
+    field: SpanStatField | EventCountField | LogTextField | DirtyField | PackageField,
+) -> str:
     match field:
+        case DirtyField():
+            return "git.dirty"
+        case PackageField(name):
+            return f"environment.packages[{_quote(name)}]"
         case SpanStatField(name, stat):
             return f"spans[{_quote(name)}].{stat}"
         case EventCountField(name):

@@ -21,6 +21,7 @@ from otel_experiments.model.search import (
     AttributeField,
     Calculated,
     Comparison,
+    DirtyField,
     Exists,
     Expression,
     IsNan,
@@ -255,6 +256,8 @@ def _name(field: SearchField) -> str:
             return key
         case LogTextField():
             return "logs"
+        case DirtyField():
+            return "git.dirty"
         case _:
             return field.name
 

@@ -15,10 +15,12 @@ from otel_experiments.model.run import RunState
 from otel_experiments.model.search import (
     ArtifactField,
     AttributeField,
+    DirtyField,
     EventCountField,
     FactField,
     LogTextField,
     MetricField,
+    PackageField,
     ParamField,
     RecordField,
     RunField,
@@ -57,7 +59,7 @@ _STATE_WORDS = {
     for word in words.split()
 }
 """What other programs call a state, and what it is here."""
-FieldKind = Literal["text", "number", "any", "texts"]
+FieldKind = Literal["text", "number", "any", "texts", "truth"]
 _ARTIFACT_KINDS: Final[dict[ArtifactPart, FieldKind]] = {
     "digest": "text", "type": "text", "size": "number", "aliases": "texts",
 }  # fmt: skip
@@ -71,13 +73,15 @@ class UnfitValueError(Exception):
         self.why, self.fix = why, fix
 
 
-def field_kind(field: SearchField) -> FieldKind:
+def field_kind(field: SearchField) -> FieldKind:  # noqa: PLR0911 - one return a kind
     """Return what the field holds; parameters may hold anything."""
     match field:
         case ParamField() | AttributeField():
             return "any"
-        case TagField() | LogTextField() | FactField():
+        case TagField() | LogTextField() | FactField() | PackageField():
             return "text"
+        case DirtyField():
+            return "truth"
         case MetricField() | SpanStatField() | EventCountField():
             return "number"
         case ArtifactField(part=part):
@@ -119,6 +123,10 @@ def _fit_one(field: SearchField, operator: ComparisonOperator, value: Literal_, 
     kind = field_kind(field)
     if operator in _OF_TEXT:
         return _fit_text_search(kind, operator, value, shown)
+    if kind == "truth":
+        if not isinstance(value, bool) or operator in _ORDERING:
+            raise UnfitValueError(f"{shown} is True or False.", f"Write {shown} == True")
+        return value
     if kind == "texts":
         raise UnfitValueError(f"{shown} are several.", f'Ask for one of them: {shown}.contains("best")')
     if value is None and not (kind == "any" and operator in {"==", "!="}):
@@ -185,6 +193,8 @@ def _is_time(field: SearchField) -> bool:
 
 
 def _fit_text_search(kind: FieldKind, operator: str, value: Literal_, shown: str) -> Literal_:
+    if kind == "truth":
+        raise UnfitValueError(f"{shown} is True or False and has no .{operator}().", f"Write {shown} == True")
     if kind == "number":
         raise UnfitValueError(
             f"{shown} is a number and has no .{operator}().", f"Compare it: {shown} > 0.5, or 0 < {shown} < 1"

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from functools import cached_property, cmp_to_key
 
+from otel_experiments.codec.values import dump_value
 from otel_experiments.model.artifact import ArtifactQuery
+from otel_experiments.model.log import LogRecord
 from otel_experiments.model.page import Page
 from otel_experiments.model.position import Position
 from otel_experiments.model.run import Run
 from otel_experiments.model.search import (
     ArtifactField,
     AttributeField,
+    DirtyField,
     EventCountField,
     FactField,
     LogTextField,
     MetricField,
     Order,
+    PackageField,
     ParamField,
     RecordField,
     RunField,
@@ -27,6 +31,8 @@ from otel_experiments.model.search import (
     TagField,
 )
 from otel_experiments.model.span_summary import SpanSummary
+from otel_experiments.semconv.attributes import ML_ENVIRONMENT_RUN_ID
+from otel_experiments.semconv.events import ML_RUN_ENVIRONMENT, ML_RUN_START
 from otel_experiments.store.memory.artifacts import artifact_count, find
 from otel_experiments.store.memory.contents import Contents
 from otel_experiments.store.semantics.artifacts import artifact_value, last_logged
@@ -47,6 +53,7 @@ from otel_experiments.store.semantics.search import (
     summary_value,
     text_value,
 )
+from otel_experiments.store.semantics.snapshots import TAKING_NS, is_dirty, package_key, package_version
 from otel_experiments.store.semantics.span_tally import span_stat, summaries
 
 
@@ -132,7 +139,7 @@ class Finder:
             case TagField(key):
                 tag = self._contents.labels.tags.get((run_id, key))
                 return MISSING if tag is None or tag.value is None else tag.value
-            case SpanStatField() | EventCountField() | LogTextField():
+            case SpanStatField() | EventCountField() | LogTextField() | DirtyField() | PackageField():
                 return self._inside(run_id, wanted)
             case RecordField() | AttributeField():
                 raise no_field(wanted, "run")
@@ -142,9 +149,13 @@ class Finder:
                 return summary_value(histories[min(keys)].summary, stat) if keys else MISSING
 
     def _inside(
-        self, run_id: str, wanted: SpanStatField | EventCountField | LogTextField
+        self,
+        run_id: str,
+        wanted: SpanStatField | EventCountField | LogTextField | DirtyField | PackageField,
     ) -> FoundValue | Missing:
         match wanted:
+            case DirtyField() | PackageField():
+                return self._surroundings(run_id, wanted)
             case SpanStatField(name, stat):
                 spans = self._spans.get(run_id, {}).get(name)
                 return MISSING if spans is None else span_stat(spans, stat)
@@ -152,6 +163,32 @@ class Finder:
                 return self._events.get((run_id, name), MISSING)
             case LogTextField():
                 return Several(self._texts[run_id]) if run_id in self._texts else MISSING
+
+    def _surroundings(self, run_id: str, wanted: DirtyField | PackageField) -> FoundValue | Missing:
+        taken = self._records_of.get((run_id, ML_RUN_ENVIRONMENT.name), [])
+        starts = self._records_of.get((run_id, ML_RUN_START.name), [])
+        sharing = [one for one in starts if ML_ENVIRONMENT_RUN_ID in one.attributes]
+        if sharing and (not taken or taken[-1].time_ns < sharing[-1].time_ns):
+            source = str(sharing[-1].attributes[ML_ENVIRONMENT_RUN_ID])
+            of_source = self._records_of.get((source, ML_RUN_ENVIRONMENT.name), [])
+            taken = [one for one in of_source if one.time_ns < sharing[-1].time_ns + TAKING_NS] or taken
+        if not taken:
+            return MISSING
+        snapshot = dump_value(taken[-1].body).encode()
+        if isinstance(wanted, PackageField):
+            version = package_version(snapshot, package_key(wanted.name))
+            return MISSING if version is None else version
+        dirty = is_dirty(snapshot)
+        return MISSING if dirty is None else bool(dirty)
+
+    @cached_property
+    def _records_of(self) -> dict[tuple[str | None, str], list[LogRecord]]:
+        """The snapshots of each run, and its starts, by time."""
+        found: dict[tuple[str | None, str], list[LogRecord]] = {}
+        for record in sorted(self._contents.log_records.values(), key=lambda one: one.time_ns):
+            if record.event_name in {ML_RUN_ENVIRONMENT.name, ML_RUN_START.name}:
+                found.setdefault((record.run_id, record.event_name), []).append(record)
+        return found
 
     @cached_property
     def _spans(self) -> dict[str, dict[str, SpanSummary]]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from otel_experiments.model.search import FactField
+from otel_experiments.model.search import FactField, PackageField
 from otel_experiments.semconv import attributes
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def fact_of(resource: Mapping[str, object], name: FactName) -> str:
 
 def is_version(field: SearchField) -> bool:
     """Tell whether `<` and `>` of the field, and its order, are those of versions."""
-    return isinstance(field, FactField) and field.name in _VERSIONS
+    return isinstance(field, PackageField) or (isinstance(field, FactField) and field.name in _VERSIONS)
 
 
 def version_key(text: object) -> str | None:

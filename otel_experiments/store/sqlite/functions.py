@@ -13,6 +13,7 @@ from otel_experiments.store.semantics.search import (
     json_text,
     search_pattern,
 )
+from otel_experiments.store.semantics.snapshots import is_dirty, package_version
 
 
 def register(connection: sqlite3.Connection) -> None:
@@ -22,5 +23,7 @@ def register(connection: sqlite3.Connection) -> None:
     connection.create_function("ox_version", 1, version_key, deterministic=True)
     connection.create_function("ox_list_is", 2, json_list_is, deterministic=True)
     connection.create_function("ox_text", 1, json_text, deterministic=True)
+    connection.create_function("ox_package", 2, package_version, deterministic=True)
+    connection.create_function("ox_dirty", 1, is_dirty, deterministic=True)
     connection.create_function("ox_attribute", 3, json_attribute, deterministic=True)
     connection.create_function("ox_attribute_is", 3, json_attribute_is, deterministic=True)

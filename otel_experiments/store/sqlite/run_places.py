@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Final
 from otel_experiments.model.search import (
     ArtifactField,
     AttributeField,
+    DirtyField,
     EventCountField,
     FactField,
     LogTextField,
     MetricField,
+    PackageField,
     ParamField,
     RecordField,
     RunField,
@@ -118,7 +120,7 @@ class RunPlaces:
                 return _param(wanted, binder)
             case MetricField():
                 return _metric(wanted, binder)
-            case SpanStatField() | EventCountField() | LogTextField():
+            case SpanStatField() | EventCountField() | LogTextField() | DirtyField() | PackageField():
                 return place_inside(wanted, binder)
             case RecordField() | AttributeField():
                 raise no_field(wanted, "run")
@@ -157,7 +159,7 @@ class RunPlaces:
             case MetricField(stat=stat):
                 source = _series(wanted, f"{_STATS[stat].expression} as found", binder)
                 return [f"{alias}.found"], f"left join ({source}) {alias} on {alias}.run_id = runs.run_id"
-            case SpanStatField() | EventCountField() | LogTextField():
+            case SpanStatField() | EventCountField() | LogTextField() | DirtyField() | PackageField():
                 return sorted_inside(wanted, alias, binder)
             case RecordField() | AttributeField():
                 raise no_field(wanted, "run")

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from otel_experiments.model.search import EventCountField, LogTextField, SpanStatField
+from otel_experiments.model.search import (
+    DirtyField,
+    EventCountField,
+    LogTextField,
+    PackageField,
+    SpanStatField,
+)
 from otel_experiments.store.sqlite.search import Place
+from otel_experiments.store.sqlite.snapshot_places import place_of_snapshot, sorted_by_snapshot
 
 if TYPE_CHECKING:
     from otel_experiments.model.search import SpanStat
@@ -26,12 +33,14 @@ _LOG_TEXTS: Final = (
     "select run_id, ox_text(cast(body as blob)) as found from log_records where run_id is not null"
 )
 
-InsideRun = SpanStatField | EventCountField | LogTextField
+InsideRun = SpanStatField | EventCountField | LogTextField | DirtyField | PackageField
 
 
 def place_inside(wanted: InsideRun, binder: Binder) -> Place:
     """Return where the field is."""
     match wanted:
+        case DirtyField() | PackageField():
+            return place_of_snapshot(wanted, binder)
         case SpanStatField() | EventCountField():
             rows = _numbers(wanted, binder)
             return Place(
@@ -52,6 +61,8 @@ def sorted_inside(wanted: InsideRun, alias: str, binder: Binder) -> tuple[list[s
     """Return the columns that a field sorts by, and the join that they need; the texts of many records have no order."""
     if isinstance(wanted, LogTextField):
         return ["null"], ""
+    if isinstance(wanted, DirtyField | PackageField):
+        return sorted_by_snapshot(wanted, alias, binder)
     return [
         f"{alias}.found"
     ], f"left join ({_numbers(wanted, binder)}) {alias} on {alias}.run_id = runs.run_id"

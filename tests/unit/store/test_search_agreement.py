@@ -29,6 +29,7 @@ from otel_experiments.model.search import (
     ArtifactPart,
     Calculated,
     Comparison,
+    DirtyField,
     EventCountField,
     Exists,
     Expression,
@@ -40,6 +41,7 @@ from otel_experiments.model.search import (
     Not,
     Or,
     Order,
+    PackageField,
     ParamField,
     RunField,
     RunQuery,
@@ -49,7 +51,8 @@ from otel_experiments.model.search import (
     TagField,
 )
 from otel_experiments.model.span import Span, StatusCode
-from otel_experiments.semconv.attributes import PROCESS_COMMAND_ARGS
+from otel_experiments.semconv.attributes import ML_ENVIRONMENT_RUN_ID, PROCESS_COMMAND_ARGS
+from otel_experiments.semconv.events import ML_RUN_ENVIRONMENT, ML_RUN_START
 from otel_experiments.store import Store, open_store
 from otel_experiments.store.semantics.run_facts import FACT_ATTRIBUTES
 
@@ -84,6 +87,8 @@ fields: st.SearchStrategy[SearchField] = st.one_of(
     st.builds(SummaryField, st.sampled_from(["p.r", "q.r.r", "missing"])),
     st.builds(TagField, keys),
     st.builds(FactField, st.sampled_from(get_args(FactName))),
+    st.just(DirtyField()),
+    st.builds(PackageField, st.sampled_from(["torch", "My_Pkg", "absent"])),
     st.builds(ArtifactField, names, st.sampled_from(get_args(ArtifactPart))),
     st.builds(MetricField, names, st.sampled_from(STATS), phases),
     st.builds(SpanStatField, names, st.sampled_from(SPAN_STATS)),
@@ -211,6 +216,34 @@ def batches(draw: st.DrawFn) -> WriteBatch:
         draw(st.lists(st.tuples(st.none() | run_ids, names | st.just(""), values), max_size=6))
     ):
         batch.log_records.append(LogRecord(number, number, name, body=body, run_id=run_id))
+    for number, (run_id, versions, dirty, source) in enumerate(
+        draw(
+            st.lists(
+                st.tuples(
+                    st.none() | run_ids,
+                    st.dictionaries(
+                        st.sampled_from(["torch", "my-pkg"]), st.sampled_from(["2.9", "2.10", "2.10rc1"])
+                    ),
+                    st.none() | st.booleans(),
+                    st.none() | run_ids,
+                ),
+                max_size=5,
+            )
+        )
+    ):
+        lines = "\n".join(f"{name}=={version}" for name, version in versions.items())
+        body = {"packages": lines, "git": {} if dirty is None else {"is_dirty": dirty}}
+        time_ns = 100 + 20 * 10**9 * number
+        batch.log_records.append(
+            LogRecord(time_ns, time_ns, ML_RUN_ENVIRONMENT.name, body=body, run_id=run_id)
+        )
+        if source is not None:
+            at_ns = time_ns + 10**9
+            shares = {ML_ENVIRONMENT_RUN_ID: source}
+            sharing = draw(run_ids)
+            batch.log_records.append(
+                LogRecord(at_ns, at_ns, ML_RUN_START.name, attributes=shares, run_id=sharing)
+            )
     for run_id, direction in draw(st.lists(st.tuples(run_ids, st.sampled_from(["min", "max"])), max_size=4)):
         batch.metric_definitions.append(MetricDefinition(run_id, "loss", direction))
     return batch
