@@ -26,6 +26,7 @@ from otel_experiments.query.json_values import json_line
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
 
+    from otel_experiments.agents.stdio import Wire
     from otel_experiments.agents.tool import Tool
 
 NAME: Final = "otel-experiments"
@@ -44,25 +45,27 @@ def serve(workers: Workers, *, allows_edits: bool) -> None:
         workers: where tools work; closed at the end.
         allows_edits: whether tools that change stored runs are offered.
     """
-    anyio.run(partial(_serve, workers, _server(workers, allows_edits=allows_edits)))
+    with (
+        claimed() as wire
+    ):  # before the event loop opens descriptors, which get the numbers of what is closed
+        anyio.run(partial(_serve, wire, workers, _server(workers, allows_edits=allows_edits)))
 
 
-async def _serve(workers: Workers, server: Server[Any]) -> None:
-    with claimed() as wire:
-        try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(_cancel_on_signal, group.cancel_scope)
-                await workers.start()
-                # The SDK asks its streams for lines, and to write and flush, which these do.
-                incoming, outgoing = cast("Any", wire.incoming), cast("Any", wire.outgoing)
-                async with stdio_server(incoming, outgoing) as (read, write):
-                    await server.run(read, write, server.create_initialization_options())
-                group.cancel_scope.cancel()
-        except* BrokenPipeError:
-            pass  # the client has gone, which is how a client ends
-        finally:
-            with anyio.CancelScope(shield=True):
-                await workers.close()
+async def _serve(wire: Wire, workers: Workers, server: Server[Any]) -> None:
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(_cancel_on_signal, group.cancel_scope)
+            await workers.start()
+            # The SDK asks its streams for lines, and to write and flush, which these do.
+            incoming, outgoing = cast("Any", wire.incoming), cast("Any", wire.outgoing)
+            async with stdio_server(incoming, outgoing) as (read, write):
+                await server.run(read, write, server.create_initialization_options())
+            group.cancel_scope.cancel()
+    except* BrokenPipeError:
+        pass  # the client has gone, which is how a client ends
+    finally:
+        with anyio.CancelScope(shield=True):
+            await workers.close()
 
 
 async def _cancel_on_signal(scope: anyio.CancelScope) -> None:

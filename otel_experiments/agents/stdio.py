@@ -6,14 +6,15 @@ the system says that they are ready.
 
 from __future__ import annotations
 
+import fcntl
 import os
-import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import anyio
+import anyio.lowlevel
 
 _READ_BYTES: Final = 1 << 16
 _WRITE_BYTES: Final = 4096
@@ -31,7 +32,7 @@ class Wire:
 @contextmanager
 def claimed() -> Iterator[Wire]:
     """Lend standard input and output; inside the block other code reads an end of file, and writes to standard error."""
-    kept = [os.dup(0), os.dup(1)]
+    kept = [_kept(0), _kept(1)]
     nothing = os.open(os.devnull, os.O_RDONLY)
     try:
         os.dup2(nothing, 0)
@@ -44,19 +45,46 @@ def claimed() -> Iterator[Wire]:
         os.close(nothing)
 
 
+def _kept(number: int) -> int:
+    """Return a copy of a descriptor, above those of the standard streams; one of nothing where the program was started without it."""
+    try:
+        return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 3)
+    except OSError:
+        os.open(
+            os.devnull, os.O_RDWR
+        )  # it gets the lowest free number, so that each standard stream is something
+        return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 3)
+
+
+class _Readiness:
+    """Waits until a descriptor is ready; files and devices such as /dev/null always are, and cannot be waited for."""
+
+    def __init__(self, wait: Callable[[int], Awaitable[None]], descriptor: int) -> None:
+        self._wait, self._descriptor = wait, descriptor
+        self._is_always = False
+
+    async def __call__(self) -> None:
+        if self._is_always:
+            await anyio.lowlevel.checkpoint()
+            return
+        try:
+            await self._wait(self._descriptor)
+        except PermissionError:  # epoll's word for it
+            self._is_always = True
+
+
 class Lines:
     """The lines of a descriptor, as text; bytes that are no UTF-8 become signs that say so."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)  # always ready, and refused by epoll
+        self._ready = _Readiness(anyio.wait_readable, descriptor)
 
     async def __aiter__(self) -> AsyncIterator[str]:
         """Yield line after line up to the end; a last one without its end is yielded, too."""
         waiting: list[bytes] = []
         while True:
-            if not self._is_file:
-                await anyio.wait_readable(self._descriptor)
+            await self._ready()
             chunk = os.read(self._descriptor, _READ_BYTES)
             *whole, rest = chunk.split(b"\n")
             for line in whole:
@@ -75,7 +103,7 @@ class Writer:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        self._ready = _Readiness(anyio.wait_writable, descriptor)
 
     async def write(self, text: str) -> None:
         """Write all of the text.
@@ -85,8 +113,7 @@ class Writer:
         """
         rest = memoryview(text.encode("utf-8", "replace"))
         while rest:
-            if not self._is_file:
-                await anyio.wait_writable(self._descriptor)
+            await self._ready()
             rest = rest[os.write(self._descriptor, rest[:_WRITE_BYTES]) :]
 
     async def flush(self) -> None:

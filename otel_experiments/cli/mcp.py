@@ -45,7 +45,7 @@ def command(ctx: click.Context, *, allow_edits: bool, goldens: Path | None, limi
         from otel_experiments.agents.workers import Workers  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         raise MissingPackageError(package="mcp", purpose="A server for agents", extra="mcp") from error
-    if sys.stdin.isatty():
+    if sys.stdin is not None and sys.stdin.isatty():  # None where the program was started without it
         click.echo(
             "Waiting for a client to speak on stdin: an agent starts this command. Stop with Ctrl-C.",
             err=True,

@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -163,6 +165,45 @@ def _ready(pid):
         if caught & (1 << (signal.SIGTERM - 1)):
             return
         os.sched_yield()
+
+
+@pytest.mark.parametrize("given", ["</dev/null", "<messages", "<&-", "<messages >answers", "</dev/null >&-"])
+def test_whatever_it_is_started_with(recorded, given):
+    """No input, a file as input, a file as output, none of them: it ends with 0 and without a traceback."""
+    (recorded / "messages").write_text("\n".join(map(json.dumps, (HELLO, READY))) + "\n")
+    answer = subprocess.run(
+        ["sh", "-c", f'exec "$0" mcp {given}', COMMAND],
+        cwd=recorded,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "answers" not in given or json.loads((recorded / "answers").read_text())["id"] == 1
+
+
+def test_a_store_that_is_locked_is_read(recorded, tmp_path):
+    """Another process holds the store for itself: it is read all the same, and an edit says who is in the way."""
+    shutil.copy(recorded / "experiments.db", tmp_path)
+    holder = sqlite3.connect(tmp_path / "experiments.db", isolation_level=None)
+    holder.execute("begin exclusive")
+    with connected(tmp_path, "--allow-edits") as agent:
+        assert agent.data("search_runs")["total"] == 3
+        assert "was locked by another process" in agent.error("tag_run", run="digits-0", tags={"a": "b"})
+        holder.execute("rollback")
+        assert agent.data("tag_run", run="digits-0", tags={"a": "b"})["tags"]["a"] == "b"
+    holder.close()
+
+
+def test_a_file_that_is_no_store_is_said(tmp_path):
+    """A text, a folder: an error of each call, and the file is left as it was."""
+    (tmp_path / "text.db").write_text("no database " * 100)
+    (tmp_path / "folder.db").mkdir()
+    for name, text in (("text.db", "is not an otel-experiments store"), ("folder.db", "it is a directory")):
+        with connected(tmp_path, "--store", name) as agent:
+            assert text in agent.error("search_runs")
+    assert (tmp_path / "text.db").read_text().startswith("no database")
 
 
 def test_no_process_is_left(raw):
