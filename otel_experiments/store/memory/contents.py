@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -82,6 +83,8 @@ class Contents:
     artifacts: Artifacts = field(default_factory=Artifacts)
     edits: dict[str, dict[EditField, RunEdit]] = field(default_factory=dict)
     purged: dict[str, int] = field(default_factory=dict)
+    late: Counter[str] = field(default_factory=Counter)
+    """How many records the latest batch had of each purged run."""
     journal_reports: dict[str, JournalReport] = field(default_factory=dict)
     purge_counts: dict[str, int] = field(default_factory=dict)
     """How often each run was purged."""

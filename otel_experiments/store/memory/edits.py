@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from otel_experiments.store.semantics.edits import (
     without_purged,
     without_wanted,
 )
+from otel_experiments.store.semantics.late import late_items
 
 _Key = TypeVar("_Key")
 
@@ -31,7 +33,9 @@ def let_in(contents: Contents, batch: WriteBatch) -> WriteBatch:
         if run_id in contents.runs:
             stored = contents.runs[run_id]
             contents.runs[run_id] = replace(stored, run=replace(stored.run, removed_ns=None))
-    return without_purged(batch, contents.purged.__contains__) if contents.purged else batch
+    kept = without_purged(batch, contents.purged.__contains__) if contents.purged else batch
+    contents.late = Counter() if kept is batch else late_items(batch, contents.purged.__contains__)
+    return kept
 
 
 def take(contents: Contents, edits: Iterable[RunEdit]) -> None:

@@ -45,6 +45,7 @@ from otel_experiments.store.memory.pages import stored_pages
 from otel_experiments.store.memory.whole import whole_run
 from otel_experiments.store.protocol import Row
 from otel_experiments.store.semantics.band import band_of
+from otel_experiments.store.semantics.late import LateItems
 from otel_experiments.store.semantics.paging import page_of, position_of
 from otel_experiments.store.semantics.record_values import find_traces, ordered, span_values
 from otel_experiments.store.semantics.search import attribute_is, check, matches
@@ -63,6 +64,7 @@ class MemoryStore(Followed):
         self._lock = threading.RLock()
         self._contents: Contents | None = Contents()
         self._read_only = read_only
+        self._late = LateItems()
 
     @property
     def location(self) -> str:
@@ -75,6 +77,8 @@ class MemoryStore(Followed):
             raise StoreReadOnlyError(path=self.location, action="write")
         with self._open() as contents:
             take_batch(contents, batch)
+            late = contents.late
+        self._late.note(late, store=self.location)
 
     def journal_offset(self, segment_id: str) -> int:
         """Return how many bytes of the segment `segment_id` are in the store; 0 for a segment never seen."""
@@ -334,6 +338,7 @@ class MemoryStore(Followed):
         """Forget everything; safe to call twice."""
         with self._lock:
             self._contents = None
+        self._late.tell_all(store=self.location)
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""How much of a store's file its runs take, and giving back what holds nothing."""
+"""How much of a store's file its runs take, giving back what holds nothing, and saying what came of purged runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from otel_experiments.store.sqlite.reading import read
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from otel_experiments.store.semantics.late import LateItems
     from otel_experiments.store.sqlite.database import Database
 
 
@@ -14,6 +17,7 @@ class FileSpace:
     """What a SQLite store says of its file, beside what every store can do."""
 
     _database: Database
+    _late: LateItems | None = None
 
     def run_bytes(self) -> dict[str, int]:
         """Return about how many bytes of the file each run takes."""
@@ -35,3 +39,18 @@ class FileSpace:
             StoreError: another process has it open, or there is no room for a second one.
         """
         self._database.vacuum()
+
+    def _note_late(self, found: Mapping[str, int]) -> None:
+        """Count, and say, what came of runs that were purged. Call it when the transaction is over."""
+        if not found:
+            return
+        from otel_experiments.store.semantics.late import LateItems  # noqa: PLC0415 - few need it
+
+        self._late = self._late or LateItems()
+        self._late.note(found, store=self._database.location)
+
+    def _let_go(self) -> None:
+        """Close the file, and say how much came of purged runs in all."""
+        self._database.close()
+        if self._late is not None:
+            self._late.tell_all(store=self._database.location)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,6 +18,7 @@ from otel_experiments.process.interruption import is_interruption
 from otel_experiments.semconv import attributes as attr
 from otel_experiments.semconv.events import ML_RUN_ENVIRONMENT, ML_RUN_START
 from otel_experiments.store.semantics.edits import returning, without_purged, without_wanted
+from otel_experiments.store.semantics.late import late_items
 from otel_experiments.store.sqlite.read_run import run_by_id
 from otel_experiments.store.sqlite.unreadable import ABOUT_CONTENT
 
@@ -111,6 +113,8 @@ class PurgedRuns:
     def __init__(self) -> None:
         self._latest: int | None = -1
         self._purged: dict[str, int] = {}
+        self.late: Counter[str] = Counter()
+        """How many records the latest batch had of each purged run."""
 
     def __contains__(self, run_id: object) -> bool:
         return run_id in self._purged
@@ -126,6 +130,7 @@ class PurgedRuns:
 
     def let_in(self, connection: sqlite3.Connection, batch: WriteBatch) -> WriteBatch:
         """Return what is to be stored of a batch: nothing of purged runs, unless it makes them anew."""
+        self.late = Counter()
         if not self._purged:
             return batch
         back = returning(batch, self._purged.get) & self._purged.keys()
@@ -135,7 +140,10 @@ class PurgedRuns:
                 f"update runs set removed_ns = null where run_id {_AMONG}", (json.dumps(sorted(back)),)
             )
             self.has_news(connection)
-        return without_purged(batch, self._purged.__contains__)
+        kept = without_purged(batch, self._purged.__contains__)
+        if kept is not batch:
+            self.late = late_items(batch, self._purged.__contains__)
+        return kept
 
 
 def purge(connection: sqlite3.Connection, purges: Sequence[RunPurge]) -> None:

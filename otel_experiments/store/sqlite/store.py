@@ -86,6 +86,7 @@ class SqliteStore(Followed, FileSpace, RunValues):
         with self._database.writing() as connection:
             writer.write(connection, batch, self._database.generation)
             is_first = self._has_file and mark(connection)
+        self._note_late(writer.late)
         self._has_written = self._has_file
         if is_first:
             self._database.checkpoint()
@@ -334,7 +335,7 @@ class SqliteStore(Followed, FileSpace, RunValues):
         """
         if settles and (self._has_written or self._found_log):
             self.settle()
-        self._database.close()
+        self._let_go()
 
     def __enter__(self) -> Self:
         return self

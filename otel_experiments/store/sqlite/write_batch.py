@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.store.sqlite.edits import write_edits
@@ -31,6 +32,11 @@ class BatchWriter:
         self._artifacts = ArtifactWriter(self._runs)
         self._output = OutputTrimmer()
         self._purged = PurgedRuns()
+
+    @property
+    def late(self) -> Mapping[str, int]:
+        """How many records the latest batch had of runs that were purged, by run; they are not stored."""
+        return self._purged.late
 
     def write(self, connection: sqlite3.Connection, batch: WriteBatch, generation: int) -> None:
         """Write the batch and move the offsets of its journals on.

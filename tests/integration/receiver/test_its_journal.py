@@ -6,7 +6,10 @@ import sqlite3
 import pytest
 
 import otel_experiments as ox
+from otel_experiments.model.batch import WriteBatch
+from otel_experiments.model.edit import RunPurge
 from otel_experiments.model.search import SpanQuery
+from otel_experiments.store import open_store
 
 
 def send(client, first, count):
@@ -58,3 +61,15 @@ def test_an_end_that_did_not_store_all_says_so_each_time(receiver, client):
         send(client, 1, 3)
 
         assert [receiver.close(timeout_s=0.1), receiver.close(timeout_s=0.1)] == [False, False]
+
+
+def test_what_comes_of_a_run_that_was_purged_is_said(receiver, client, caplog):
+    """It is acknowledged, since nobody could take it, and the log says whose it was and how much."""
+    with open_store(receiver.store_path) as store:
+        store.apply(WriteBatch(purges=[RunPurge("ab" * 16, 1_800_000_000_000_000_000)]))
+    send(client, 1, 2)
+    receiver.close()
+
+    (said,) = (record.message for record in caplog.records if "was purged" in record.message)
+    assert said.startswith("Run abababababab was purged from store ")
+    assert "is not stored (2 records so far)" in said
