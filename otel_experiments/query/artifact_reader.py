@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from otel_experiments.query.run_search import as_typed
-
 if TYPE_CHECKING:
     from otel_experiments.query.artifact_source import ArtifactSource
     from otel_experiments.query.artifact_view import ArtifactView
@@ -35,6 +33,7 @@ class ArtifactReader:
             AmbiguousArtifactError: the name is in several experiments, or several digests begin so.
         """
         from otel_experiments.query.artifact_search import find_artifact  # noqa: PLC0415 - few ask
+        from otel_experiments.query.run_search import as_typed  # noqa: PLC0415 - few ask
 
         return find_artifact(self._artifacts, as_typed(wanted), experiment=experiment)
 

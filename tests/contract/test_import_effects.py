@@ -32,7 +32,7 @@ import json, sys, otel_experiments as ox
 assert len(ox.runs("params.lr < 0.01", store="x.db")) == 1
 print(json.dumps(sorted(name.removeprefix("otel_experiments.") for name in sys.modules if name.startswith("otel_experiments."))))
 """
-MODEL_OF_A_LIST = {"other_stores", "page", "run", "search", "setting", "signal", "store_location"}
+MODEL_OF_A_LIST = {"cursor", "other_stores", "page", "run", "search", "setting", "signal", "store_location"}
 """What of the model a process needs that lists runs: each dataclass more is 0.4 ms, at every start."""
 NOT_FOR_A_LIST = {
     "journal.format",
