@@ -161,7 +161,7 @@ def test_the_installed_command_knows_its_version_and_its_commands(store_path):
         if line.startswith("  ")
     ]
     assert names[:31] == [
-        "demo", "run", "runs", "show", "metrics", "diff", "ab", "compare", "spans", "traces", "artifacts", "export", "bundle",
+        "demo", "run", "runs", "show", "metrics", "diff", "compare", "ab", "spans", "traces", "artifacts", "export", "bundle",
         "import", "push",
         "tag", "note", "annotate", "rename", "group", "pin", "archive", "rm", "restore",
         "attach", "serve", "mcp", "skill", "sql", "gc", "doctor",
