@@ -60,7 +60,7 @@ def objects(tmp_path_factory):
             "run": run, "config": run.config, "run summary": run.summary, "summary": view.summary,
             "param change": view.params.history(LONG[:200])[0], "scope": scope, "checkpoint": saved, "report": report, "runs": ox.runs(),
             "view": view, "params": view.params, "metrics": view.metrics, "series": series, "points": series.points(),
-            "band": series.band(), "numpy": series.numpy(), "spans": view.spans, "tree": view.spans.tree(),
+            "band": series.band(), "numpy": series.numpy(), "spans": view.spans, "traces": ox.traces(), "tree": view.spans.tree(),
             "reader": ox.open_reader(), "store": ox.open_reader().store, "table": ox.sql("select * from spans"),
             "experiments": ox.experiments(), "captured": captured, "golden": made,
             "comparison": golden.compare(made, [captured]), "otlp": ox.Otlp(), "state": view.state, "figure": series.plot(), "image": ox.Image([[0] * 9] * 9, caption=LONG), "audio": ox.Audio("a.wav"),
