@@ -43,6 +43,7 @@ SCRIPTS = (
     "artifacts",
     "output",
     "postgres",
+    "tail",
 )
 PACKAGES = ("otel-experiments", "opentelemetry-sdk", "protobuf", "grpcio", "psutil")
 PEER_PACKAGES = ("trackio", "wandb", "mlflow", "tensorboardX", "aim")

@@ -59,7 +59,7 @@ MEANINGS: Final[Mapping[ExitCode, Meaning]] = {
     ExitCode.OK: Meaning("done", "done; also when the reader of a pipe went away"),
     ExitCode.UNEXPECTED: Meaning(
         "unexpected",
-        "the output cannot be written; or something unexpected: a defect, worth a report; `diff --exit-code`: the runs differ",
+        "the output cannot be written; or something unexpected: a defect, worth a report; `diff --exit-code`: the runs differ; `tail --exit-code`: a run did not succeed",
     ),
     ExitCode.USAGE: Meaning("usage", "a wrong option, argument or setting"),
     ExitCode.STORE: Meaning(

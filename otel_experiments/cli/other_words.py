@@ -16,8 +16,8 @@ _ELSEWHERE = {
     "otel-experiments tag RUN KEY[=VALUE], note, rename, group, annotate, pin": "edit update untag label set comment feedback",
     "Two runs: otel-experiments diff A B; several side by side: otel-experiments compare A B C; "
     "one run with an accepted one: otel-experiments golden compare": "cmp parallel versus",
-    "One run, live or not: otel-experiments show RUN; its course: otel-experiments metrics RUN NAME; "
-    "again every 2 s: watch otel-experiments runs": "tail watch follow log logs top status stat live",
+    "One run as it comes: otel-experiments tail RUN; as it is: otel-experiments show RUN; "
+    "all runs, again every 2 s: otel-experiments runs --watch": "watch follow log logs top status stat live",
     "otel-experiments runs": "list ls ps history jobs search find query filter",
     "otel-experiments runs --where 'state == \"succeeded\"' (or failed, running, lost)": (
         "finished done completed succeeded failed crashed running lost"

@@ -28,6 +28,7 @@ _COMMANDS = {
     "run": "Run a command as a run, with its output and exit code.",
     "runs": "List runs: filter, sort, choose columns.",
     "show": "Show one run: config, summary, environment, spans.",
+    "tail": "Follow a run while it is recorded: points, spans, logs, state.",
     "metrics": "Show a run's metrics, or the chart of one, also of several runs.",
     "diff": "Say why two runs differ: likely causes first.",
     "compare": "Show what several runs differ in, side by side.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import click
 from click.core import ParameterSource
@@ -26,6 +27,7 @@ from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import badge, is_unicode, make_console
 from otel_experiments.cli.terminal.table import Column, print_table
 from otel_experiments.cli.trace_url import trace_url_of
+from otel_experiments.cli.watch import watch
 from otel_experiments.model.search import SearchField, Visibility
 from otel_experiments.query import Reader, RunView
 from otel_experiments.query.json_values import json_line
@@ -68,6 +70,7 @@ _LOSSES = "losses"
 @page_options(DEFAULT_LIMIT)
 @cursor_option
 @click.option("--all", "is_all", is_flag=True, help="No limit.")
+@click.option("--watch", "is_watched", is_flag=True, help="Draw the table again every 2 s, until Ctrl-C.")
 @json_option
 @click.pass_context
 def command(  # noqa: PLR0913 - one argument an option
@@ -85,6 +88,7 @@ def command(  # noqa: PLR0913 - one argument an option
     offset: int,
     cursor: str | None,
     is_all: bool,
+    is_watched: bool,
     as_json: bool,
 ) -> None:
     """List runs, newest first.
@@ -92,6 +96,10 @@ def command(  # noqa: PLR0913 - one argument an option
     Expressions are in Python's syntax: and, or, not, parentheses, ==, <, in, name.contains("x"),
     isnan(metrics.loss), exists(params.lr), state == "failed", created > "2026-01-31".
     """
+    if is_watched and as_json:
+        raise click.UsageError(
+            "--watch draws a table, and --json is for programs: otel-experiments tail --json follows runs."
+        )
     reader = open_session(ctx)
     chosen = None if columns is None else reader.check_fields(list(parse_fields(columns, meant=reader.meant)))
     seen = _seen(is_archived=is_archived, is_removed=is_removed)
@@ -99,33 +107,65 @@ def command(  # noqa: PLR0913 - one argument an option
         raise click.UsageError(
             "--group-by has columns of its own, no tree and no cursor: leave --columns, --tree and --cursor out."
         )
+    page = slice(offset, None if is_all else offset + limit)
+    says_next = cursor is not None or ctx.get_parameter_source("limit") is not ParameterSource.DEFAULT
+    asked = _Asked(
+        where, order, experiment, seen, chosen, group_by, is_tree, page, cursor, says_next, as_json
+    )
+    if is_watched:
+        watch(lambda: _show(reader, asked))
+    else:
+        _show(reader, asked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Which runs are to be shown, and how."""
+
+    where: str | None
+    order: str | None
+    experiment: str | None
+    seen: Visibility
+    columns: list[SearchField] | None
+    group_by: str | None
+    is_tree: bool
+    page: slice
+    cursor: str | None
+    says_next: bool
+    as_json: bool
+
+
+def _show(reader: Reader, asked: _Asked) -> None:
+    """Print the runs as they are now."""
+    where, experiment, group_by, page = asked.where, asked.experiment, asked.group_by, asked.page
+    is_all, offset = page.stop is None or group_by is not None, 0 if group_by is not None else page.start
     found = reader.runs(
         where,
-        order=order,
+        order=asked.order,
         experiment=experiment,
-        limit=None if is_all or group_by is not None else limit,
-        offset=0 if group_by is not None else offset,
-        after=cursor,
-        visibility=seen,
+        limit=None if is_all else page.stop - offset,
+        offset=offset,
+        after=asked.cursor,
+        visibility=asked.seen,
     )
-    if group_by is not None and (found or as_json):
-        page = slice(offset, None if is_all else offset + limit)
-        show_groups(reader, found, group_by, order, page=page, as_json=as_json)
+    if group_by is not None and (found or asked.as_json):
+        show_groups(reader, found, group_by, asked.order, page=page, as_json=asked.as_json)
         return
-    total = reader.count_runs(where, experiment=experiment, visibility=seen)
-    if as_json:
+    total = reader.count_runs(where, experiment=experiment, visibility=asked.seen)
+    if asked.as_json:
         settings = Settings.resolve()
         plain_runs = [{**plain_run(run), "trace_url": trace_url_of(run, settings)} for run in found]
         click.echo(json_line({"total": total, "runs": plain_runs, "cursor": found.cursor}))
         return
-    if not found and cursor is not None:
+    if not found and asked.cursor is not None:
         click.echo("No more runs.")
     elif not found:
-        _say_nothing_found(reader, where=where, experiment=experiment, seen=seen, offset=offset)
+        _say_nothing_found(reader, where=where, experiment=experiment, seen=asked.seen, offset=offset)
     if not found:
         return
-    _print_found(found, total=total, columns=chosen, is_cut=found.cursor is not None, is_tree=is_tree)
-    if cursor is not None or ctx.get_parameter_source("limit") is not ParameterSource.DEFAULT:
+    is_cut = found.cursor is not None
+    _print_found(found, total=total, columns=asked.columns, is_cut=is_cut, is_tree=asked.is_tree)
+    if asked.says_next:
         say_next_page(found.cursor)
     _print_what_waits(reader)
 

@@ -225,10 +225,11 @@ class RunView(OneRunEdits, GivenFacts, RunRow, RelatedRuns):
         Raises:
             CursorError: `since` is no cursor, or one of another run or store.
         """
-        from otel_experiments.query.follow import follow  # noqa: PLC0415 - few ask
+        from otel_experiments.query.follow import Follower, follow  # noqa: PLC0415 - few ask
 
         page = self._page
-        return follow(page.store, self.id, since=since, poll_s=poll_s, open_for_edits=page.open_for_edits)
+        follower = Follower(page.store, self.id, since=since, open_for_edits=page.open_for_edits)
+        return follow(follower, poll_s=poll_s)
 
     def events(self, name: str) -> LogRecordList:
         """Return the run's events of this name, by time.

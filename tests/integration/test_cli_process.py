@@ -160,8 +160,8 @@ def test_the_installed_command_knows_its_version_and_its_commands(store_path):
         for line in listed.split("Commands:\n")[1].split("\n\n")[0].splitlines()
         if line.startswith("  ")
     ]
-    assert names[:31] == [
-        "demo", "run", "runs", "show", "metrics", "diff", "compare", "ab", "spans", "traces", "artifacts", "export", "bundle",
+    assert names[:32] == [
+        "demo", "run", "runs", "show", "tail", "metrics", "diff", "compare", "ab", "spans", "traces", "artifacts", "export", "bundle",
         "import", "push",
         "tag", "note", "annotate", "rename", "group", "pin", "archive", "rm", "restore",
         "attach", "serve", "mcp", "skill", "sql", "gc", "doctor",

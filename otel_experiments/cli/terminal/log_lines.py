@@ -38,11 +38,12 @@ def _line(record: LogRecord) -> Text:
     line = Text(f"{moment}  ", style="dim")
     line.append(f"{fmt.clean(record.severity_text or '-'):<8}  ", style=style)
     line.append(f"{fmt.clean(record.event_name or record.scope.name or '-')}  ", style="dim")
-    line.append(fmt.clean(_text(record)), style="default")
+    line.append(fmt.clean(record_text(record)), style="default")
     return line
 
 
-def _text(record: LogRecord) -> str:
+def record_text(record: LogRecord) -> str:
+    """Return what a record says, with the exception that it brings."""
     body = (
         record.body
         if isinstance(record.body, str)
