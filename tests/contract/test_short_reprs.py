@@ -70,6 +70,7 @@ def objects(tmp_path_factory):
             "heat map": view.media["w"].heatmap(), "digest": digest, "handle": handle, "artifacts": view.artifacts,
             "diff": diff, "side": diff.b, "difference": diff.differences[0], "path": next(iter(diff.paths_a.values())),
             "table of runs": (table := ox.compare("job", "latest")), "row": table.rows[0],
+            "A/B test": (tested := ox.ab_test("duration", by="name")), "group": tested.groups[1], "sample test": tested.groups[1].test,
             "artifact": view.artifacts["a" * 100], "lineage": ox.open_reader().lineage("b"),
             "curves": series.plot().spec, "policy": golden.Policy(), "rules": golden.Rules(),
             "condition": search.Param(LONG) < 1, "calculated": search.Metric(LONG) + 1, "searched artifact": search.Artifact(LONG),
