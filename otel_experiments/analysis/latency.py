@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from otel_experiments.analysis.statistics import mean, percentile_of_sorted, squares_about_mean
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
     """How long things took; each number is NaN where nothing was measured.
 
@@ -51,8 +51,19 @@ def measure_latency(durations_ns: Sequence[int], *, ddof: int = 1) -> Latency:
     """
     ordered = [duration / 1e6 for duration in sorted(durations_ns)]
     count = len(ordered)
-    if not count:
-        return Latency(0, math.nan, math.nan, ddof, *(math.nan,) * 6)
     std = math.sqrt(squares_about_mean(ordered) / (count - ddof)) if count > ddof else math.nan
-    p50, p90, p95, p99 = (percentile_of_sorted(ordered, ratio) for ratio in (0.5, 0.9, 0.95, 0.99))
-    return Latency(count, mean(ordered), std, ddof, ordered[0], p50, p90, p95, p99, ordered[-1])
+    p50, p90, p95, p99 = (
+        percentile_of_sorted(ordered, ratio) if ordered else math.nan for ratio in (0.5, 0.9, 0.95, 0.99)
+    )
+    return Latency(
+        count=count,
+        mean_ms=mean(ordered),
+        std_ms=std,
+        ddof=ddof,
+        min_ms=ordered[0] if ordered else math.nan,
+        p50_ms=p50,
+        p90_ms=p90,
+        p95_ms=p95,
+        p99_ms=p99,
+        max_ms=ordered[-1] if ordered else math.nan,
+    )

@@ -13,7 +13,7 @@ TARGETS = (0.99, 0.999, 0.9999)
 """The rates that service levels are mostly promised at."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceLevel:
     """Whether a rate that was promised was kept.
 
@@ -30,7 +30,7 @@ class ServiceLevel:
     base: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reliability:
     """How often things succeeded.
 
@@ -76,7 +76,10 @@ class Reliability:
             )
         is_known = self.judged > 0
         return ServiceLevel(
-            target, is_known and self.rate >= target, is_known and self.low >= target, self.judged
+            target=target,
+            is_met=is_known and self.rate >= target,
+            is_shown=is_known and self.low >= target,
+            base=self.judged,
         )
 
 
@@ -91,7 +94,13 @@ def measure_reliability(successes: Iterable[bool | None]) -> Reliability:
     low, high = wilson_interval(succeeded, succeeded + failed)
     judged = succeeded + failed
     return Reliability(
-        len(given), judged, succeeded, failed, succeeded / judged if judged else math.nan, low, high
+        total=len(given),
+        judged=judged,
+        succeeded=succeeded,
+        failed=failed,
+        rate=succeeded / judged if judged else math.nan,
+        low=low,
+        high=high,
     )
 
 

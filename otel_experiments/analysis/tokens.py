@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, Self
 
+from otel_experiments._short_repr import cut
 from otel_experiments.analysis.statistics import mean, median
 from otel_experiments.errors import PriceTableError
 
@@ -40,7 +41,7 @@ class ModelCall:
     cost: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
     """How many tokens requests took. Means are of the requests that say their number; NaN where none does.
 
@@ -148,8 +149,11 @@ class PriceTable(Mapping[str, Price]):
     def __len__(self) -> int:
         return len(self._prices)
 
+    def __repr__(self) -> str:
+        return f"PriceTable({len(self)} models in {cut(self.currency, 20)})"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
     """What requests cost. Means are of the requests that have a cost; NaN where none has one.
 
@@ -185,8 +189,15 @@ def measure_tokens(calls: Sequence[ModelCall]) -> Tokens:
     read = [call.input_tokens or 0 for call in said]
     written = [call.output_tokens or 0 for call in said]
     count, total = len(said), sum(read) + sum(written)
-    means = (sum(read) / count, sum(written) / count, total / count) if count else (math.nan,) * 3
-    return Tokens(count, sum(read), sum(written), total, *means)
+    return Tokens(
+        count=count,
+        input_total=sum(read),
+        output_total=sum(written),
+        total=total,
+        mean_input=sum(read) / count if count else math.nan,
+        mean_output=sum(written) / count if count else math.nan,
+        mean_total=total / count if count else math.nan,
+    )
 
 
 def measure_cost(calls: Sequence[ModelCall], prices: PriceTable) -> Cost:
@@ -208,7 +219,14 @@ def measure_cost(calls: Sequence[ModelCall], prices: PriceTable) -> Cost:
             costs.append(cost)
     total, each = math.fsum(costs), mean(costs)
     return Cost(
-        prices.currency, len(costs), total, each, median(costs), each * 1e3, each * 1e6, dict(unpriced)
+        currency=prices.currency,
+        count=len(costs),
+        total=total,
+        mean=each,
+        median=median(costs),
+        per_thousand=each * 1e3,
+        per_million=each * 1e6,
+        unpriced=dict(unpriced),
     )
 
 

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from otel_experiments.query.run_view import RunView
     from otel_experiments.query.search.parser import parse_order, parse_search
     from otel_experiments.query.series_view import SeriesView
+    from otel_experiments.query.span_analysis import Analysis, SpanWindow
     from otel_experiments.query.spans_view import SpansView
     from otel_experiments.query.summary_view import SummaryView
     from otel_experiments.query.table import Table
 
 __all__ = [
+    "Analysis",
     "ArtifactView",
     "ArtifactsView",
     "Heatmap",
@@ -43,6 +45,7 @@ __all__ = [
     "RunList",
     "RunView",
     "SeriesView",
+    "SpanWindow",
     "SpansView",
     "SummaryView",
     "Table",
@@ -56,6 +59,7 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
     __getattr__, _ = lazy_names(
         __name__,
         {
+            "Analysis": "span_analysis",
             "ArtifactsView": "artifact_view",
             "ArtifactView": "artifact_view",
             "Heatmap": "media_view",
@@ -76,6 +80,7 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
             "RunList": "run_list",
             "RunView": "run_view",
             "SeriesView": "series_view",
+            "SpanWindow": "span_analysis",
             "SpansView": "spans_view",
             "SummaryView": "summary_view",
             "Table": "table",

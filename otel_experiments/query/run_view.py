@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from otel_experiments.query.record_lists import InstrumentPointList, LogRecordList
     from otel_experiments.query.run_page import RunPage
     from otel_experiments.query.snapshot_view import SnapshotView
+    from otel_experiments.query.span_analysis import Analysis, Prices
     from otel_experiments.query.spans_view import SpansView
     from otel_experiments.query.summary_view import SummaryView
 
@@ -188,6 +189,24 @@ class RunView(OneRunEdits, GivenFacts, RunRow, RelatedRuns):
         from otel_experiments.query.spans_view import SpansView  # noqa: PLC0415 - 4 ms that few need
 
         return SpansView(self._page.store, SpanQuery(run_id=self.id))
+
+    def analysis(self, *, prices: Prices | None = None, cost_attribute: str | None = None) -> Analysis:
+        """Return what the run's spans say together: latency, reliability, tokens, cost.
+
+        The span of the run itself is left out. `run.spans.named("chat *").analysis()` is of some of them.
+
+        Args:
+            prices: what models cost, as for `SpansView.analysis`.
+            cost_attribute: the attribute in which the program recorded what a request cost.
+
+        Raises:
+            PriceTableError: the price table cannot be used.
+        """
+        from otel_experiments.query.span_analysis import analyse  # noqa: PLC0415 - few analyse
+
+        root = self.record.root_span_id
+        inside = (span for span in self.spans if span.span_id != root)
+        return analyse(inside, prices=prices, cost_attribute=cost_attribute)
 
     @property
     def started_from(self) -> Link | None:

@@ -22,6 +22,7 @@ from otel_experiments.store.semantics.span_tally import summaries_by_name
 if TYPE_CHECKING:
     from otel_experiments.model.page import Page
     from otel_experiments.query.frames.columns import Columns
+    from otel_experiments.query.span_analysis import Analysis, Prices, SpanWindow
 
 AttributeFilter = str | bool | int | float
 _LONGEST_NS: Final = 2**63 - 1
@@ -166,6 +167,52 @@ class SpansView(PagedList, Framed):
         if query.run_id is not None and query == SpanQuery(run_id=query.run_id):
             return self._store.span_summaries([query.run_id])[query.run_id]
         return summaries_by_name(self._spans)
+
+    def analysis(self, *, prices: Prices | None = None, cost_attribute: str | None = None) -> Analysis:
+        """Return what these spans say together: latency, reliability, tokens, cost; `run.spans.named("chat *").analysis()`.
+
+        Requests to language models are the spans with the attributes `gen_ai.usage.*` or the model's name.
+
+        Args:
+            prices: what models cost: a `PriceTable`, what makes one (`{"gpt-4": (30, 60)}`, for a million tokens), or the path of a file
+                that holds one. A model that it lacks is counted, and no price is guessed.
+            cost_attribute: the attribute in which the program recorded what a request cost; it counts before the table.
+
+        Raises:
+            PriceTableError: the price table cannot be used.
+        """
+        from otel_experiments.query.span_analysis import analyse  # noqa: PLC0415 - few analyse
+
+        return analyse(self._spans, prices=prices, cost_attribute=cost_attribute)
+
+    def windows(self, width: str, *, step: str | None = None) -> list[SpanWindow]:
+        """Return windows that slide over the starts of these spans: `for one in spans.windows("5m", step="1m")`.
+
+        They go on until one holds the last span; those without a span are left out, and short data makes one.
+
+        Args:
+            width: how long a window is: a number and a unit, such as `250ms`, `90s`, `5m`, `1.5h`.
+            step: how far one begins behind the one before; by default its width, so that each span is in one window.
+
+        Raises:
+            AnalysisError: a length of time cannot be understood.
+        """
+        from otel_experiments.query.span_analysis import windows_of  # noqa: PLC0415 - few analyse
+
+        return windows_of(self._spans, width, step)
+
+    def last(self, last: str | int) -> SpanWindow:
+        """Return the spans of the last minutes (`"5m"`, before the last start), or the last so many (`200`).
+
+        Args:
+            last: a length of time, or a number of spans.
+
+        Raises:
+            AnalysisError: it is neither.
+        """
+        from otel_experiments.query.span_analysis import last_window  # noqa: PLC0415 - few analyse
+
+        return last_window(self._spans, last)
 
     def tree(self) -> list[SpanNode]:
         """Return the roots of the trees that these spans form; a span without its parent here is a root."""

@@ -9,6 +9,7 @@ import pytest
 import otel_experiments as ox
 from otel_experiments import capture, figures, golden, search, testing
 from otel_experiments._short_repr import fields_repr, mapping_repr, short
+from otel_experiments.analysis import Price, PriceTable
 from otel_experiments.figures import Area, Axis, Bars, Curves, Figure, Heat, Histogram, Line, Mark
 from otel_experiments.model.search import SpanQuery
 from otel_experiments.query import SpansView
@@ -71,6 +72,9 @@ def objects(tmp_path_factory):
             "diff": diff, "side": diff.b, "difference": diff.differences[0], "path": next(iter(diff.paths_a.values())),
             "table of runs": (table := ox.compare("job", "latest")), "row": table.rows[0],
             "A/B test": (tested := ox.ab_test("duration", by="name")), "group": tested.groups[1], "sample test": tested.groups[1].test,
+            "analysis": (analysis := view.analysis(prices={f"{LONG}{at}": (1, 1) for at in range(99)})), "latency": analysis.latency,
+            "reliability": analysis.reliability, "level": analysis.reliability.levels[0], "tokens": analysis.tokens, "cost": analysis.cost,
+            "prices": PriceTable({f"{LONG}{at}": (1, 1) for at in range(99)}), "price": Price(1, 2), "window": view.spans.last(99),
             "artifact": view.artifacts["a" * 100], "lineage": ox.open_reader().lineage("b"),
             "curves": series.plot().spec, "policy": golden.Policy(), "rules": golden.Rules(),
             "condition": search.Param(LONG) < 1, "calculated": search.Metric(LONG) + 1, "searched artifact": search.Artifact(LONG),

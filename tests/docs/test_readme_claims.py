@@ -113,6 +113,17 @@ CLAIMS = {
         "tests/integration/test_otel_exit.py::test_a_dead_endpoint_delays_no_exit_and_loses_nothing",
         "tests/integration/test_otel_exit.py::test_a_hanging_endpoint_delays_exit_by_a_bounded_time",
     ),
+    "`otel-experiments diff A B` says [why two runs differ](docs/how-to/why-is-this-run-different.md), `compare` sets several side by "
+    "side, `ab` says [whether a group of runs is better, or it is chance](docs/how-to/ab-tests.md), and `tail` [follows what is "
+    "recorded](docs/how-to/follow-a-run.md).": (
+        "tests/docs/test_pages.py::test_what_a_page_shows_happens",
+        "tests/integration/test_tail.py::test_what_is_recorded_is_shown_while_it_is_recorded",
+    ),
+    "Coding agents search and compare runs by [a server of the Model Context Protocol](docs/how-to/agents.md), `otel-experiments mcp`, or "
+    "by a skill file, `otel-experiments skill`.": (
+        "tests/integration/agents/test_comparing.py::test_two_runs_are_compared",
+        "tests/unit/cli/test_skill_command.py::test_it_is_installed_where_agents_look",
+    ),
     "What it did not take, and did not refuse for good, `otel-experiments push` sends later.": (
         "tests/integration/test_push.py::test_the_page_is_followed_literally",
     ),
