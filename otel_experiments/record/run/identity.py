@@ -55,8 +55,9 @@ def run_attributes(identity: RunIdentity) -> dict[str, Any]:
         attr.ML_EXPERIMENT_NAME: identity.experiment,
         attr.ML_RUN_ID: identity.run_id,
         attr.ML_RUN_NAME: identity.name,
-        attr.ML_RUN_ATTEMPT: identity.attempt,
     }
+    if identity.attempt:
+        attributes[attr.ML_RUN_ATTEMPT] = identity.attempt
     if identity.key:
         attributes[attr.ML_RUN_KEY] = identity.key[:MAX_ATTRIBUTE_CHARS]
     if identity.parent_run_id:

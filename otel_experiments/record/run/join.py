@@ -106,7 +106,13 @@ def joined_core(
     attributes: Mapping[str, int] | None = None,
 ) -> RunCore:
     """Return the core of a run of another process; `attributes` go on the resource beside the run's identity."""
-    known = RunIdentity(identity.run_id, identity.name, identity.experiment, step_axis=identity.step_axis)
+    known = RunIdentity(
+        identity.run_id,
+        identity.name,
+        identity.experiment,
+        attempt=identity.attempt,
+        step_axis=identity.step_axis,
+    )
     found = {key: value for key, value in run_attributes(known).items() if value != ""}
     resource = pipeline.base_resource.merge(Resource({**found, **(attributes or {})}, SCHEMA_URL))
     return RunCore(pipeline, identity, RunProviders(pipeline, resource, first_trace))

@@ -14,6 +14,22 @@ with ox.start_run("job", experiment="ranks", **{given}) as run:
         run.finish("failed")
 """
 
+WITH_SPANS = """
+import subprocess
+setup(ranks="join")
+rank, job = int(os.environ["SLURM_PROCID"]), int(os.environ["SLURM_JOB_ID"])
+sys.argv[0] = "train.py"
+with ox.start_run("job", experiment="ranks", key="k") as run:
+    with run.stage(f"part of {rank}"):
+        pass
+    if rank == 0:
+        code = "import otel_experiments as ox\\nwith ox.start_run() as run, run.stage('worker'): pass"
+        subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | run.environment())
+    acknowledge(run.id)
+    if sys.stdin.readline() == "fail\\n":
+        run.finish("failed")
+"""
+
 OUTLIVES = """
 setup(ranks="join")
 sys.argv[0] = "train.py"
@@ -56,6 +72,31 @@ def test_ranks_of_a_job_that_is_started_again_go_on_with_their_own_curves(script
         points = run.metrics["loss"].points(rank=rank, attempt="all")
         recorded = [1000 * rank + 100 * job + step for job in (0, 1) for step in range(3 * job, 3 * job + 5)]
         assert list(points.values) == recorded
+
+
+def test_resources_of_ranks_and_workers_name_no_other_attempt_than_theirs(script, read):
+    """Spans of any rank say which attempt they are of; a worker that was not told says nothing."""
+    for job, word in enumerate(["fail", "end"]):
+        started = []
+        for rank in (0, 1):
+            environ = {
+                "SLURM_NTASKS": "2",
+                "SLURM_JOB_ID": str(job),
+                "SLURM_PROCID": str(rank),
+                "SLURM_STEP_ID": "0",
+            }
+            started.append(script(WITH_SPANS, **environ))
+            started[-1].line()
+        for one in reversed(started):
+            one.tell(word)
+            one.end()
+
+    said = {}
+    names = ("stage part of 0", "stage part of 1", "stage worker")
+    for span in read().run("job").spans:
+        if span.name in names:
+            said.setdefault(span.name, []).append(span.resource.attributes.get("ml.run.attempt"))
+    assert [said[name] for name in names] == [[1, 2], [1, 2], [None, None]]
 
 
 def test_a_rank_that_outlives_its_attempt_records_into_that_attempt(script, read):
