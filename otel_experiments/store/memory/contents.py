@@ -25,7 +25,7 @@ from otel_experiments.store.memory.artifacts import take as take_artifacts
 from otel_experiments.store.memory.labels import Labels
 from otel_experiments.store.memory.output import trim_output
 from otel_experiments.store.memory.plain import plain, plain_resource, plain_run, plain_scope, plain_span
-from otel_experiments.store.semantics.attached import counts_by_series, without
+from otel_experiments.store.semantics.attached import blocks_of, counts_by_series, without
 from otel_experiments.store.semantics.identity import (
     instrument_point_hash,
     log_record_hash,
@@ -194,10 +194,9 @@ def remove_points(contents: Contents, run_id: str, blocks: Iterable[PointBlock])
         history = histories.pop(key, None)
         if history is None:
             continue
-        left = without(Points(history.steps, history.times_ns, history.values), removed)
+        left = without(history.points(), removed)
         if len(left):
-            block = PointBlock(run_id, (key,), left.steps, left.times_ns, (left.values,))
-            apply(contents, WriteBatch(points=[block]))
+            apply(contents, WriteBatch(points=blocks_of(run_id, key, left)))
 
 
 def _note_unsent(contents: Contents, batch: WriteBatch) -> None:

@@ -6,6 +6,7 @@ import struct
 from array import array
 from collections import Counter
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Final
 
 from otel_experiments.model.metric import PointBlock, Points, SeriesKey
@@ -28,9 +29,16 @@ def counts_by_series(run_id: str, blocks: Iterable[PointBlock]) -> dict[SeriesKe
 def without(points: Points, removed: Counter[bytes]) -> Points:
     """Return the points in their order without those that are removed, each as often as it is: the last ones of equals."""
     left = removed.copy()
-    steps, times_ns, values = array("d"), array("q"), array("d")
-    columns = zip(reversed(points.steps), reversed(points.times_ns), reversed(points.values), strict=True)
-    for step, time_ns, value in columns:
+    steps, times_ns, values, attempts = array("d"), array("q"), array("d"), array("q")
+    known = points.attempts or array("q", (0,)) * len(points)
+    columns = zip(
+        reversed(points.steps),
+        reversed(points.times_ns),
+        reversed(points.values),
+        reversed(known),
+        strict=True,
+    )
+    for step, time_ns, value, attempt in columns:
         bits = _BITS.pack(step, time_ns, value)
         if left[bits] > 0:
             left[bits] -= 1
@@ -38,9 +46,22 @@ def without(points: Points, removed: Counter[bytes]) -> Points:
         steps.append(step)
         times_ns.append(time_ns)
         values.append(value)
-    for column in (steps, times_ns, values):
+        attempts.append(attempt)
+    for column in (steps, times_ns, values, attempts):
         column.reverse()
-    return Points(steps, times_ns, values)
+    return Points(steps, times_ns, values, attempts)
+
+
+def blocks_of(run_id: str, key: SeriesKey, points: Points) -> list[PointBlock]:
+    """Return the points of a series as a store is given them: a block for each stretch of one attempt."""
+    found: list[PointBlock] = []
+    start = 0
+    for attempt, those in groupby(points.attempts):
+        cut = slice(start, start + sum(1 for _ in those))
+        columns = points.steps[cut], points.times_ns[cut], (points.values[cut],)
+        found.append(PointBlock(run_id, (key,), *columns, attempt=attempt))
+        start = cut.stop
+    return found
 
 
 def common(points: Points, given: Counter[bytes]) -> Points:

@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 
 from otel_experiments.codec.text import clean_text
 from otel_experiments.model.metric import PointBlock, SeriesKey, Summary
-from otel_experiments.store.semantics.attached import without
+from otel_experiments.store.semantics.attached import blocks_of, without
 from otel_experiments.store.semantics.received_points import without_known
 from otel_experiments.store.semantics.summary import Axis, as_floats, direction_of, extremes, merge, summarize
 from otel_experiments.store.sqlite.chunk import PACKED, RAW, TARGET_POINTS, decode_floats, pack, pack_raw
@@ -121,8 +121,7 @@ class PointWriter:
         stored = SeriesKey(clean_text(key.name), clean_text(key.phase), key.rank)
         left = without(points(connection, run_id, stored), removed)
         _delete_series(connection, run_id, stored)
-        if len(left):
-            self.write(connection, [PointBlock(run_id, (stored,), left.steps, left.times_ns, (left.values,))])
+        self.write(connection, blocks_of(run_id, stored, left))
 
 
 class _Batch:

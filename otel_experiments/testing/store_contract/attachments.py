@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -155,6 +156,19 @@ class AttachmentContract:
         assert list(store.points(RUN, LOSS).values) == [0.5, 0.25]
         ((series,),) = store.series([RUN]).values()
         assert (series.summary.count, series.summary.last) == (2, 0.25)
+
+    def test_points_keep_their_attempt_where_attached_ones_leave(self, store: Store) -> None:
+        """What is left of a series still says which attempt recorded it."""
+        _fill(store)
+        blocks = [replace(a_block([float(attempt)], start=attempt), attempt=attempt) for attempt in (1, 2)]
+        made = a_block([9.0], start=5)
+        store.apply(WriteBatch(points=blocks))
+        store.apply(WriteBatch(points=[made], attach=[Attachment(RUN, TelemetryQuery(), 99)]))
+
+        store.apply(WriteBatch(detach=[Detachment(TelemetryQuery(RUN), (made,))]))
+
+        points = store.points(RUN, LOSS)
+        assert (list(points.values), list(points.attempts)) == ([1.0, 2.0], [1, 2])
 
     def test_attached_telemetry_can_be_read_again(self, store: Store) -> None:
         """Spans and data points that are attached to a run come in pages, and those of no run as well."""
