@@ -21,7 +21,7 @@ from otel_experiments.cli.root import (
 )
 from otel_experiments.cli.run_groups import show_groups
 from otel_experiments.cli.run_tree import in_tree_order
-from otel_experiments.cli.session import FIRST_RUN, open_session
+from otel_experiments.cli.session import FIRST_RUN, new_reader, open_session
 from otel_experiments.cli.terminal import columns as col
 from otel_experiments.cli.terminal import format as fmt
 from otel_experiments.cli.terminal.console import badge, is_unicode, make_console
@@ -113,7 +113,7 @@ def command(  # noqa: PLR0913 - one argument an option
         where, order, experiment, seen, chosen, group_by, is_tree, page, cursor, says_next, as_json
     )
     if is_watched:
-        watch(lambda: _show(reader, asked))
+        watch(lambda: _show_anew(ctx, asked))
     else:
         _show(reader, asked)
 
@@ -133,6 +133,12 @@ class _Asked:
     cursor: str | None
     says_next: bool
     as_json: bool
+
+
+def _show_anew(ctx: click.Context, asked: _Asked) -> None:
+    """Print the runs of the store that is there now, with what processes recorded that were killed meanwhile."""
+    with new_reader(ctx) as reader:
+        _show(reader, asked)
 
 
 def _show(reader: Reader, asked: _Asked) -> None:

@@ -40,9 +40,17 @@ def open_session(ctx: click.Context) -> Reader:
     Raises:
         StoreError: there is no store, or it cannot be read.
     """
+    return ctx.with_resource(new_reader(ctx))
+
+
+def new_reader(ctx: click.Context) -> Reader:
+    """Return a reader over the command's store, with all that was recorded for it until now.
+
+    Raises:
+        StoreError: there is no store, or it cannot be read.
+    """
     try:
-        is_network = Settings.resolve().network_filesystem
-        reader = ctx.with_resource(open_reader(store_location(ctx), is_network=is_network))
+        reader = open_reader(store_location(ctx), is_network=Settings.resolve().network_filesystem)
     except StoreNotFoundError as error:
         click.echo(f"{error}\n\n{FIRST_RUN}", err=True)
         ctx.exit(ExitCode.STORE)

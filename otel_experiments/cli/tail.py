@@ -6,6 +6,7 @@ import select
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import click
@@ -91,8 +92,10 @@ class _Shown:
         self.states: dict[str, RunState | None] = {}
 
     def show(self, run_id: str, found: Changes) -> None:
-        """Print what came to a run."""
+        """Print what came to a run; that it has ended comes after all that it recorded, which may be pages away."""
         before = self.states.get(run_id)
+        if found.has_more and found.state is not None and not found.state.is_live:
+            found = replace(found, state=before)
         if self._as_json:
             lines = [json_line(one) for one in plain_changes(run_id, found, before=before, kinds=self._kinds)]
         else:

@@ -227,6 +227,20 @@ def test_ten_thousands_of_points_at_once_come_once(environment):
     assert (err, code) == ("", 0)
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_the_end_of_a_run_is_said_after_all_that_it_recorded(environment, form):
+    """Who stops reading at the end of the run misses no point, however many pages of them there are."""
+    worker = Worker(environment, "busy")
+    worker.do("many 25000", "end")
+    worker.leave()
+
+    lines, err, code = Tail(environment, "--exit-code", "--only", "points", "--only", "state", *form).rest()
+
+    assert len(lines) == 25_001
+    assert "succeeded" in lines[-1]
+    assert (err, code) == ("", 0)
+
+
 def test_a_store_that_is_replaced_is_said(environment, tmp_path):
     """It does not go on with a file that is not there any more."""
     worker = Worker(environment, "silent")

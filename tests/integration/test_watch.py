@@ -38,37 +38,93 @@ def environment(path):
     }
 
 
+class Watch:
+    """`runs --watch` on a terminal."""
+
+    def __init__(self, path):
+        self._main, side = pty.openpty()
+        self.process = subprocess.Popen(
+            [*COMMAND, "runs", "--watch"], env=environment(path), stdout=side, stderr=side, stdin=side
+        )
+        os.close(side)
+        self.written = b""
+
+    def until(self, text):
+        """Wait until it has written a text."""
+        while text not in self.written:
+            self.written += os.read(self._main, 65536)
+
+    def rest(self):
+        """Read until it has ended; return its exit code."""
+        while True:
+            try:
+                part = os.read(self._main, 65536)
+            except OSError:  # the terminal is gone when the process is
+                break
+            if not part:
+                break
+            self.written += part
+        os.close(self._main)
+        return self.process.wait()
+
+    @property
+    def last_page(self):
+        """What is on the terminal now."""
+        return re.split(rb"\x1b\[H", self.written)[-1]
+
+
 def test_the_table_shows_runs_that_come_later(tmp_path):
     """Each page is drawn over the one before, in colour, and Ctrl-C ends it."""
     path = tmp_path / "x.db"
     add_run(path, "early-bird", 1)
-    main, side = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "runs", "--watch"], env=environment(path), stdout=side, stderr=side, stdin=side
-    )
-    os.close(side)
+    watch = Watch(path)
 
-    written = b""
-    while b"early-bird" not in written:
-        written += os.read(main, 65536)
+    watch.until(b"early-bird")
     add_run(path, "late-riser", 2)
-    while b"late-riser" not in written:
-        written += os.read(main, 65536)
-    process.send_signal(signal.SIGINT)
-    while True:
-        try:
-            part = os.read(main, 65536)
-        except OSError:  # the terminal is gone when the process is
-            break
-        if not part:
-            break
-    os.close(main)
+    watch.until(b"late-riser")
+    watch.process.send_signal(signal.SIGINT)
 
-    assert process.wait() == 130
-    assert written.count(b"\x1b[2J") == 1
-    assert b"\x1b[32m" in written
-    last_page = re.split(rb"\x1b\[H", written)[-1]
-    assert last_page.index(b"late-riser") < last_page.index(b"early-bird")
+    assert watch.rest() == 130
+    assert watch.written.count(b"\x1b[2J") == 1
+    assert b"\x1b[32m" in watch.written
+    assert watch.last_page.index(b"late-riser") < watch.last_page.index(b"early-bird")
+
+
+def test_the_table_is_of_the_store_that_is_there_now(tmp_path):
+    """One that takes the place of the first is read, and where none is left, that is said."""
+    path, other = tmp_path / "x.db", tmp_path / "other.db"
+    add_run(path, "early-bird", 1)
+    watch = Watch(path)
+
+    watch.until(b"early-bird")
+    add_run(other, "cuckoo", 2)
+    other.replace(path)
+    watch.until(b"cuckoo")
+    assert b"early-bird" not in watch.last_page
+    path.unlink()
+
+    assert watch.rest() == 3
+    assert b"first run" in watch.written
+
+
+def test_the_table_has_what_a_process_recorded_that_was_killed(tmp_path):
+    """Nobody else stores what waits in its journal."""
+    path = tmp_path / "x.db"
+    add_run(path, "early-bird", 1)
+    watch = Watch(path)
+    watch.until(b"early-bird")
+
+    killed = (
+        "import os, otel_experiments as ox\n"
+        "run = ox.configure(drain_s=60); ox.start_run('shooting-star')\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", killed], env=environment(path), check=False)
+    watch.until(b"shooting-star")
+
+    watch.process.send_signal(signal.SIGINT)
+    assert watch.rest() == 130
+    assert b"lost" in watch.last_page
 
 
 def test_into_a_pipe_it_is_printed_once(tmp_path):
