@@ -158,17 +158,17 @@ def _stop(idle: list[_Worker], busy: list[_Worker]) -> None:
     for worker in idle:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             worker.connection.send(None)
+    deadline_s = time.monotonic() + END_S  # of all: each has been told
     for worker in (*idle, *busy):
-        _wait_for(worker.process, END_S)
+        _wait_for(worker.process, deadline_s)
         if worker.process.exitcode is None:
             worker.process.kill()
             worker.process.join()
         worker.connection.close()
 
 
-def _wait_for(process: BaseProcess, timeout_s: float) -> None:
+def _wait_for(process: BaseProcess, deadline_s: float) -> None:
     """Wait for a process to end; `join` alone would wait for those that it has forked as well."""
-    deadline_s = time.monotonic() + timeout_s
     while process.exitcode is None and time.monotonic() < deadline_s:
         process.join(_LOOK_S)
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 
@@ -188,6 +189,46 @@ def test_ctrl_c_ends_workers_and_cancels_their_trials(tmp_path):
     assert {(run.name, str(run.state)) for run in runs} == {
         ("search", "cancelled"), ("search-000", "cancelled"), ("search-001", "cancelled"),
     }  # fmt: skip
+
+
+def test_workers_that_do_not_hear_are_waited_for_together(tmp_path):
+    """Ctrl-C ends a sweep as fast with many workers that ignore SIGTERM as with one."""
+    script = textwrap.dedent(
+        """
+        import os, signal, threading
+        import otel_experiments as ox
+
+        def train(config):
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            os.write(1, f"on {os.getpid()}\\n".encode())
+            threading.Event().wait()
+
+        if __name__ == "__main__":
+            ox.configure(store="runs.db", system_metrics_s=0.0)
+            ox.sweep(train, {"a": [1, 2]}, workers=2, start_method="fork", name="search")
+        """
+    )
+    (tmp_path / "search.py").write_text(script)
+    with subprocess.Popen(
+        [sys.executable, "search.py"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as program:
+        ends = [os.pidfd_open(int(program.stdout.readline().split()[1])) for _ in range(2)]
+        start_s = time.monotonic()
+        program.send_signal(signal.SIGINT)
+        first, _, _ = select.select(ends, [], [])
+        first_s = time.monotonic()
+        select.select([end for end in ends if end not in first] or first, [], [])
+        last_s = time.monotonic()
+        program.stdout.read()
+    for end in ends:
+        os.close(end)
+
+    assert last_s - first_s < (first_s - start_s) / 2
 
 
 ORPHANS = """
