@@ -44,10 +44,15 @@ class OutputLine:
 
 
 class OutputView:
-    """The output of a run, both streams in the order of time; `str` of it is the text."""
+    """The output of a run, both streams in the order of time; `str` of it is the text.
 
-    def __init__(self, records: Sequence[LogRecord]) -> None:
-        self._lines = _lines_of(records)
+    Args:
+        records: the events that hold it.
+        is_part: whether there may be earlier ones: then no line is missing before the first.
+    """
+
+    def __init__(self, records: Sequence[LogRecord], *, is_part: bool = False) -> None:
+        self._lines = _lines_of(records, is_part=is_part)
 
     def lines(self, stream: Stream | None = None) -> list[OutputLine]:
         """Return the lines, of both streams or of one."""
@@ -105,7 +110,7 @@ def text_of(lines: Sequence[OutputLine], *, says_rank: bool = False) -> str:
     return "".join(made)
 
 
-def _lines_of(records: Sequence[LogRecord]) -> list[OutputLine]:
+def _lines_of(records: Sequence[LogRecord], *, is_part: bool) -> list[OutputLine]:
     by_process: defaultdict[_Process, list[tuple[int, LogRecord]]] = defaultdict(list)
     for record in records:
         found = record.attributes
@@ -115,7 +120,7 @@ def _lines_of(records: Sequence[LogRecord]) -> list[OutputLine]:
     lines: list[OutputLine] = []
     for (_, pid, name), chunks in by_process.items():
         stream: Stream = "stderr" if name == LogIostream.STDERR else "stdout"
-        expected = 1
+        expected = min(first for first, _ in chunks) if is_part else 1
         for first, record in sorted(chunks, key=lambda chunk: chunk[0]):
             rank = _number(record.resource.attributes, attr.ML_DISTRIBUTED_RANK)
             texts = record.body.split("\n") if isinstance(record.body, str) else []

@@ -13,7 +13,7 @@ from otel_experiments.model.log import LogRecord
 from otel_experiments.model.run import RunState
 from otel_experiments.model.span import SCOPE_NAME
 from otel_experiments.query.json_values import Plain, plain_number, plain_step
-from otel_experiments.query.output_view import OutputView
+from otel_experiments.query.output_view import OutputLine, OutputView
 from otel_experiments.query.plain import plain_span
 from otel_experiments.query.plain_page import plain_line, plain_record
 from otel_experiments.semconv.events import ML_RUN_OUTPUT
@@ -39,7 +39,7 @@ def plain_changes(
     items: dict[ChangeKind, Iterator[dict[str, Plain]]] = {
         "spans": _spans(found),
         "points": _points(found),
-        "output": ({"change": "output", **plain_line(line)} for line in OutputView(printed(found)).lines()),
+        "output": ({"change": "output", **plain_line(line)} for line in printed(found)),
         "logs": ({"change": "log_record", "record": plain_record(one)} for one in logged_in(found)),
         "losses": (
             {"change": "loss", "kind": one.kind, "name": one.name or None, "count": one.count}
@@ -84,9 +84,10 @@ def _state(found: Changes, before: RunState | None) -> Iterator[dict[str, Plain]
         }
 
 
-def printed(found: Changes) -> list[LogRecord]:
-    """Return the events that hold what processes of the run printed."""
-    return [one for one in found.log_records if one.event_name == ML_RUN_OUTPUT.name]
+def printed(found: Changes) -> list[OutputLine]:
+    """Return the lines that processes of the run printed since; what they printed before is not missing."""
+    records = [one for one in found.log_records if one.event_name == ML_RUN_OUTPUT.name]
+    return OutputView(records, is_part=True).lines()
 
 
 def logged_in(found: Changes) -> list[LogRecord]:

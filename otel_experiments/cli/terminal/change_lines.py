@@ -11,7 +11,6 @@ from otel_experiments.cli.terminal.log_lines import record_text
 from otel_experiments.model.changes import Changes
 from otel_experiments.model.run import RunState
 from otel_experiments.model.span import Span, StatusCode
-from otel_experiments.query.output_view import OutputView
 from otel_experiments.query.plain_changes import logged_in, printed
 
 _WARN: Final = 13
@@ -42,7 +41,7 @@ def change_lines(
             ChangeLine(
                 line.time_ns, "output", fmt.clean(line.text), "red" if line.stream == "stderr" else None
             )
-            for line in OutputView(printed(found)).lines()
+            for line in printed(found)
         ]
     if "logs" in kinds:
         for record in logged_in(found):

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 import otel_experiments as ox
+from otel_experiments.query.plain_changes import printed
 from otel_experiments.semconv.events import ML_RUN_OUTPUT
 
 
@@ -412,3 +413,17 @@ def test_lines_are_events_that_are_no_log_of_the_program(recorder, capsys):
     assert event.attributes["ml.output.line.first"] == 1
     assert len(event.attributes["ml.output.line.offsets"]) == 10
     assert event.trace_id == run.id
+
+
+def test_lines_printed_since_a_cursor_follow_nothing_that_is_missing(recorder, capsys):
+    """Who follows a run is not told that the lines of an earlier page were left out."""
+    with recorder.start_run("a") as run:
+        print("one\ntwo")
+        run.flush()
+        with ox.open(recorder.settings.store) as reader:
+            cursor = reader.changes(run.id).cursor
+            print("three\nfour")
+            run.flush()
+            found = reader.changes(run.id, since=cursor)
+
+    assert [(line.text, line.left_out_count) for line in printed(found)] == [("three", 0), ("four", 0)]
