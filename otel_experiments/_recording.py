@@ -73,7 +73,7 @@ def run_for_attribute(name: str) -> object:
         NoActiveRunError: there is no current run.
     """
     found = _fluent.found()
-    if found is None and not hasattr(Run, name):
+    if found is None and not hasattr(Run, name) and name not in Run.__annotations__:
         raise AttributeError(other.no_attribute(name), name=name)
     parts = _fluent.run_for(f"ox.run.{name}") if found is None else found
     return _NoRun() if parts is None else parts.core.face

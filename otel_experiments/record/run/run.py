@@ -60,6 +60,10 @@ class Run:
         tracer: makes spans inside the run.
     """
 
+    id: str
+    experiment: str
+    tracer: Tracer
+
     def __init__(self, parts: RunParts) -> None:
         core = parts.core
         self._core, self._life = core, parts.life
@@ -67,7 +71,7 @@ class Run:
         self._artifacts, self._labels = parts.artifacts, parts.labels
         self.id = core.id
         self.experiment = core.experiment
-        self.tracer: Tracer = core.tracer
+        self.tracer = core.tracer
         if type(self).log is Run.log:  # the hot path: a call less
             self.log = core.log  # type: ignore[method-assign] # the same signature
         core.face = self

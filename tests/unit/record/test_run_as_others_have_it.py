@@ -36,6 +36,9 @@ def test_without_a_run_it_is_false_and_says_so(recording):
         ox.run.name = "lost"
     with pytest.raises(NoActiveRunError, match=r"ox\.run\.summary needs"):
         ox.run.summary["best"] = 1.0
+    for name in ("id", "experiment", "tracer"):
+        with pytest.raises(NoActiveRunError, match=rf"ox\.run\.{name} needs"):
+            getattr(ox.run, name)
     assert not hasattr(ox.run, "nmae")
     with pytest.raises(
         AttributeError, match=r"'url': there is no server; see it with: otel-experiments show"
