@@ -16,6 +16,7 @@ from otel_experiments.agents.tools.shapes import (
     limit,
     next_offset,
 )
+from otel_experiments.errors import AgentArgumentError
 from otel_experiments.query.fold import fold
 from otel_experiments.query.plain import plain_span
 from otel_experiments.query.plain_page import logged, plain_line, plain_record, plain_tree
@@ -55,6 +56,14 @@ def _spans(place: Place, given: Mapping[str, Any]) -> Answer:  # arguments by na
 
 def _logs(place: Place, given: Mapping[str, Any]) -> Answer:  # as above
     lines: Sequence[Plain]
+    other = "contains" if given["source"] == "log" else "where"
+    if given[other]:
+        raise AgentArgumentError(
+            tool="read_logs",
+            argument=other,
+            found=f"is given, and source={given['source']} knows none",
+            fix="Records that were logged (source=log) are narrowed by where, lines of output by contains.",
+        )
     with place.open() as reader:
         run = reader.run(given["run"])
         if given["source"] == "log":

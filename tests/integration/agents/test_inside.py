@@ -37,6 +37,14 @@ def test_what_was_logged_is_read_from_the_end(agent):
     assert [one["body"] for one in found["lines"]] == ["rate 0.3 is high"]
 
 
+@pytest.mark.parametrize(
+    ("source", "given"), [("log", {"contains": "x"}), ("output", {"where": "severity >= 13"})]
+)
+def test_what_would_narrow_nothing_is_refused(agent, source, given):
+    """A condition of the other source is no reason to answer with everything."""
+    assert "source=log" in agent.error("read_logs", run="digits-1", source=source, **given)
+
+
 def test_what_was_printed_is_read_from_the_end(tmp_path):
     """The last lines, then those before them; by stream or by a text."""
     ox.configure(store=tmp_path / "experiments.db", capture_output="python")
