@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from otel_experiments.errors import QueryError
+from otel_experiments.process.interruption import is_interruption
 from otel_experiments.store.sqlite.reading import is_not_utf8
 
 if TYPE_CHECKING:
@@ -86,6 +87,13 @@ def run_guarded(
             raise QueryError(
                 f"The statement cannot be run: {str(error).rstrip('.')}.\n"
                 "  One SQL statement of SQLite's dialect; docs/reference/schema.md shows the tables."
+            ) from error
+        except MemoryError as error:
+            if is_interruption(error):
+                raise
+            raise QueryError(
+                "The statement needs more memory than there is.\n"
+                "  Ask for less: fewer rows, length() or substr() of long values, or count() and other aggregates."
             ) from error
     names = [column[0] for column in cursor.description or ()]
     return names, rows
