@@ -36,6 +36,8 @@ Verdict = Literal["better", "worse", "different", "not shown"]
 PAIRED: Final = frozenset[str](("paired-t", "wilcoxon"))
 RESAMPLES: Final = 10_000
 _MOST_NEEDED: Final = 10_000_000
+_GREATEST: Final = 1e150
+"""The square of a greater value is larger than any float."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,7 @@ def compare_samples(
         seed: what the resampling of `bootstrap` starts from, so that it is the same each time.
 
     Raises:
-        AnalysisError: a value is not finite, alpha is no probability, or a paired sample has another length than the baseline.
+        AnalysisError: a value is not finite or above 1e150, alpha is no probability, or a paired sample has another length than the baseline.
         MissingPackageError: the method needs SciPy, and it is not installed.
     """
     sides = {name: (baseline, values) for name, values in samples.items()}
@@ -158,13 +160,11 @@ def needed_count(
         power: the chance that the effect is shown.
         is_paired: whether each value has its partner; the count is of pairs.
     """
-    if not math.isfinite(effect) or effect == 0.0:
-        return None
     sides = 1 if is_paired else 2
-    z = NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(power)
-    count = max(2.0, sides * (z / effect) ** 2)
-    if count > _MOST_NEEDED:
+    z = NormalDist().inv_cdf(power) - NormalDist().inv_cdf(alpha / 2)
+    if not math.isfinite(effect) or abs(effect) < z * math.sqrt(sides / _MOST_NEEDED):
         return None
+    count = max(2.0, sides * (z / effect) ** 2)
     whole = math.ceil(count)
     while (
         power_of(effect, whole, alpha=alpha, is_paired=is_paired) < power
@@ -251,6 +251,13 @@ def _check(
                 what=f"Values that are not finite cannot be tested ({whose!r})",
                 found=f"{count} of {len(side)} are NaN or infinite",
                 fix="Leave them out first, and say how many they were.",
+            )
+        greatest = max(map(abs, side), default=0.0)
+        if greatest > _GREATEST:
+            raise AnalysisError(
+                what=f"Values are too large to be tested ({whose!r})",
+                found=f"the greatest is {greatest:g}",
+                fix="Leave out what diverged, or compare the logarithm.",
             )
     if method in PAIRED and len(values) != len(baseline):
         raise AnalysisError(

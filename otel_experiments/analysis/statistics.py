@@ -222,7 +222,8 @@ def welch_t_test(
         t, df = (math.copysign(math.inf, difference) if difference else 0.0), float(n + k - 2)
     else:
         t = difference / math.sqrt(error)
-        df = error**2 / (share_golden**2 / (n - 1) + share_candidate**2 / (k - 1))
+        # Of parts of the error: squares of the shares themselves are too small or too large for a float sooner.
+        df = 1 / ((share_golden / error) ** 2 / (n - 1) + (share_candidate / error) ** 2 / (k - 1))
     return TTest(t, df, _p_value(t, df, tail), difference, math.sqrt(error))
 
 

@@ -178,6 +178,36 @@ def test_alpha_is_a_probability(alpha: float) -> None:
         compare_samples(A, {"b": B}, alpha=alpha)
 
 
+@pytest.mark.parametrize("alpha", [1e-17, 1e-300])
+def test_any_level_is_taken(alpha: float) -> None:
+    """A level that no table has is no reason to fail: a small difference is not shown, a sure one is."""
+    found = compare_samples(A, {"near": B, "sure": [100.0, 100.0]}, alpha=alpha)
+
+    assert (found["near"].verdict, found["near"].needed is not None) == ("not shown", True)
+    assert compare_samples([1.0, 1.0], {"b": [2.0, 2.0]}, alpha=alpha)["b"].verdict == "different"
+
+
+def test_an_effect_near_nothing_needs_more_values_than_there_are() -> None:
+    """It is told as one that no number of values would show."""
+    assert needed_count(1e-200) is None
+    assert compare_samples([-1.0, 1.0], {"b": [-1.0, 1.0, 1e-200]})["b"].needed is None
+
+
+@pytest.mark.parametrize("method", EVERY_METHOD)
+def test_values_too_large_to_be_squared_are_named(method) -> None:
+    """What diverged is said, as what is not finite is."""
+    with pytest.raises(AnalysisError, match=r"too large to be tested \('b'\): the greatest is 1e\+200"):
+        compare_samples([1.0, 2.0], {"b": [1.0, -1e200]}, method=method)
+
+
+def test_samples_of_any_other_size_are_tested_alike() -> None:
+    """The test says the same of values in other units, however small or large they are."""
+    wanted = compare_samples(A, {"b": B})["b"]
+    for scale in (1e-120, 1e120):
+        found = compare_samples([one * scale for one in A], {"b": [one * scale for one in B]})["b"]
+        assert (found.p, found.effect) == pytest.approx((wanted.p, wanted.effect))
+
+
 def test_values_that_are_not_finite_are_named() -> None:
     """NaN would make every test NaN; the error says in which sample it is."""
     with pytest.raises(AnalysisError, match=r"'b'\): 1 of 2 are NaN"):
