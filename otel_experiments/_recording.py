@@ -142,8 +142,9 @@ def init(  # noqa: PLR0913 - the shape people know
         _fluent.finish_unfinished()
     _take_mode(mode)
     other.tell_without_effect(
-        "init", {"entity": entity, "dir": dir, "save_code": save_code, "settings": settings, **unknown}
+        "init", {"entity": entity, "dir": dir, "save_code": save_code, "settings": settings}
     )
+    other.tell_misspelt("init", unknown, ("project", *(init.__kwdefaults__ or ())))
     given = RunSpec(
         name=name,
         experiment=experiment or project,

@@ -91,7 +91,7 @@ class Root(LazyGroup):
             click.echo(_printable(str(error)) + option, err=True)
             ctx.exit(exit_code_of(error))
         except click.UsageError as error:
-            raise harmless(error) from None
+            raise harmless(_with_where(error)) from None
         except KeyboardInterrupt:
             click.echo("Interrupted. What was recorded so far is kept.", err=True)
             ctx.exit(ExitCode.INTERRUPTED)
@@ -123,6 +123,17 @@ def _told_warnings() -> Iterator[None]:
 
         warnings.showwarning = tell
         yield
+
+
+def _with_where(error: click.UsageError) -> click.UsageError:
+    """Return the error; where a search stands without its option, with the option."""
+    ctx = error.ctx
+    text = error.format_message()
+    if ctx is None or not text.startswith("Got unexpected extra argument"):
+        return error
+    if not any(parameter.name == "where" for parameter in ctx.command.params):
+        return error
+    return click.UsageError(f"{text}.\n  A search has an option: {ctx.command_path} --where EXPRESSION", ctx)
 
 
 def harmless(error: click.UsageError) -> click.UsageError:

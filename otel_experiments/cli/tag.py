@@ -27,6 +27,10 @@ def command(
     A name of a run counts only where no other run has it. Runs that are recorded can be tagged.
     """
     *runs, last = words
+    if not runs and choice["where"] is None and choice["experiment"] is None:
+        raise click.UsageError(
+            f"{fmt.clean(last)!r} is taken for the tag, and no run is named: otel-experiments tag RUN KEY[=VALUE], or --where EXPRESSION."
+        )
     tags = dict(_pair(text) for text in (last, *more_tags))
     if remove:
         tags = dict.fromkeys(tags)

@@ -172,15 +172,11 @@ def compare_groups(
             found=f"method {method!r} with pairs by {asked.pair_text!r}"
             if asked.pair_text
             else f"method {method!r} without it",
-            fix="Give a field that partners share, such as pair_by='params.seed', and one of the paired methods.",
+            fix="Give a field that partners share, and one of the paired methods: pair_by='params.seed', --pair-by params.seed.",
         )
     held = _members(runs, asked)
     if len(held) < 2 or len(held) > _MOST_GROUPS:
-        raise AnalysisError(
-            what=f"There are two groups or more to compare, at most {_MOST_GROUPS}",
-            found=f"the runs that were found ({len(runs):,}) have {len(held):,} values of {asked.by_text!r}",
-            fix="Name a field in which the runs differ, and in which many are the same: condition, params.optimizer.",
-        )
+        raise _no_groups(len(runs), len(held), asked.by_text)
     first = _baseline(held, baseline, asked.by_text)
     names = [first, *(name for name in held if name != first)]
     goal = goal if goal is not None else _declared(runs, asked.number)
@@ -208,6 +204,20 @@ class _Held:
     value: ParamValue
     oldest_ns: int
     members: list[tuple[str, float | None]] = field(default_factory=list)
+
+
+def _no_groups(run_count: int, value_count: int, by_text: str) -> AnalysisError:
+    """Return the error for runs that have not two groups, or too many."""
+    what = f"There are two groups or more to compare, at most {_MOST_GROUPS}"
+    if not run_count:
+        fix = "Leave out less with where, and see which runs there are: otel-experiments runs"
+        return AnalysisError(what=what, found="no run was found", fix=fix)
+    values = f"{value_count:,} {'value' if value_count == 1 else 'values'}"
+    return AnalysisError(
+        what=what,
+        found=f"the runs that were found ({run_count:,}) have {values} of {by_text!r}",
+        fix="Name a field in which the runs differ, and in which many are the same: condition, params.optimizer.",
+    )
 
 
 def _members(runs: Sequence[RunView], asked: Asked) -> dict[str, _Held]:

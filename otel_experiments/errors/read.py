@@ -47,7 +47,7 @@ class SearchSyntaxError(QueryError):
         mark = column - first
         if first:
             shown, mark = f"...{shown}", mark + 3
-        super().__init__(f"{why}\n  {shown}\n  {' ' * mark}^\n  {fix}")
+        super().__init__(f"{why}\n  {shown}\n  {' ' * mark}^\n  {fix.rstrip()}")
 
 
 class CursorError(QueryError):

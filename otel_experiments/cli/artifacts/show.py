@@ -53,7 +53,7 @@ def show(ctx: click.Context, *, ref: str, shows_all: bool, as_json: bool) -> Non
         ["made by", _names(view.made_by)],
         ["used by", _names(view.used_by)],
     ]
-    columns = [Column(style="dim"), Column(is_elastic=True)]
+    columns = [Column(style="dim"), Column()]  # a digest that is cut cannot be copied
     print_table(
         console,
         columns,
@@ -90,7 +90,9 @@ def lineage(ctx: click.Context, *, ref: str, as_json: bool) -> None:
 def _size(view: ArtifactView) -> str:
     if not view.file_count:
         return ""
-    size = f"{fmt.size(view.size_bytes)} ({view.size_bytes:,} bytes)"
+    size = fmt.size(view.size_bytes)
+    if view.size_bytes >= 1000:  # below it says the same
+        size = f"{size} ({view.size_bytes:,} bytes)"
     return f"{size} in {view.file_count:,} files" if view.is_folder else size
 
 

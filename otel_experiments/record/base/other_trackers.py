@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from otel_experiments.codec.text import shown
 from otel_experiments.errors import ConfigurationError
 from otel_experiments.model.run import RunState
+from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.record.base.notices import say_once
 
 _OF_RUNS_ELSEWHERE: Final = {
@@ -115,6 +116,22 @@ def tell_without_effect(
     for name, value in arguments.items():
         if value is not None:
             say_once(f"{call}: {name}={shown(value)} is ignored: {why}.")
+
+
+def tell_misspelt(call: str, arguments: Mapping[str, object], known: Iterable[str]) -> None:
+    """Say once of arguments that a call does not have that they have no effect, with the known one that may be meant."""
+    if not arguments:
+        return
+    with SignalsWait("difflib"):
+        from difflib import get_close_matches  # noqa: PLC0415 - only where a name may be misspelt
+
+    names = list(known)
+    for name, value in arguments.items():
+        near = get_close_matches(name, names, 1, cutoff=0.75)
+        if near:
+            tell_without_effect(call, {name: value}, f"did you mean {near[0]}=")
+        else:
+            tell_without_effect(call, {name: value})
 
 
 def values_among(values: Any, more: dict[str, Any]) -> Any:  # whatever was passed

@@ -254,8 +254,12 @@ class Settings:
         environ = os.environ if environ is None else environ
         unknown = sorted(set(arguments) - set(SETTINGS))
         if unknown:
+            from difflib import get_close_matches  # noqa: PLC0415 - only where a name is misspelt
+
+            near = get_close_matches(unknown[0], SETTINGS, 1)
+            meant = f"Did you mean {near[0]}? " if near else ""
             raise ConfigurationError(
-                f"There is no setting {unknown[0]!r}.\n  Settings: {', '.join(SETTINGS)}."
+                f"There is no setting {unknown[0]!r}.\n  {meant}Settings: {', '.join(SETTINGS)}."
             )
         values: dict[str, Any] = {}
         for name, setting in SETTINGS.items():

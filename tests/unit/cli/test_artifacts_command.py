@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -82,9 +83,11 @@ def test_one_is_shown_with_all_that_is_known(artifacts):
     assert "metadata.acc  0.9" in shown
     assert "train (" in shown
 
+    assert re.search("^digest +sha256:[0-9a-f]{64}$", shown, re.MULTILINE)
+
     folder = artifacts("show", "digits/data").stdout
     assert "sub/run.sh" in folder
-    assert "7 B (7 bytes) in 2 files" in folder
+    assert "7 B in 2 files" in folder
     found = json.loads(artifacts("show", "data", "--json").stdout)
     assert [entry["path"] for entry in found["files"]] == ["sub/run.sh", "train.csv"]
     assert (len(found["made_by"]), len(found["used_by"]), found["problem"]) == (1, 1, None)

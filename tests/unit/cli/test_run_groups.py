@@ -109,5 +109,7 @@ def test_a_page_is_one_of_groups_and_the_search_counts(shell):
 
 def test_options_that_mean_nothing_for_groups_are_refused(shell):
     """A tree and columns are of runs, and one field makes the groups."""
-    assert "leave --columns and --tree out" in shell("runs", "--group-by", "group", "--tree", code=2)
+    assert "leave --columns, --tree and --cursor out" in shell(
+        "runs", "--group-by", "group", "--tree", code=2
+    )
     assert "takes one field, not 2" in shell("runs", "--group-by", "group, experiment", code=2)

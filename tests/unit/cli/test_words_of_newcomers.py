@@ -51,6 +51,43 @@ def test_a_command_of_another_tool_is_answered_with_what_does_it_here(terminal, 
     assert " ".join(hint.split()) in " ".join(result.stderr.split())
 
 
+@pytest.mark.parametrize("command", ["runs", "ab", "spans", "traces"])
+def test_a_search_without_its_option_is_answered_with_the_option(terminal, command):
+    """`runs 'params.lr > 1'` is what people type first, and the text says where the search goes."""
+    result = terminal.run(command, "metrics.loss", "params.lr > 1", "one more")
+
+    assert result.exit_code == 2
+    assert f"A search has an option: otel-experiments {command} --where EXPRESSION" in result.stderr
+
+
+def test_a_word_too_many_for_a_command_without_a_search_is_told_as_ever(terminal):
+    """A command that searches nothing names no option that it does not have."""
+    result = terminal.run("diff", "a", "b", "c")
+
+    assert result.exit_code == 2
+    assert "unexpected extra argument" in result.stderr
+    assert "--where" not in result.stderr
+
+
+def test_a_tag_without_a_run_is_told_as_what_it_is_taken_for(terminal):
+    """`tag RUN` alone gives the name of the run back as the tag, with what is missing."""
+    result = terminal.run("tag", "baseline")
+
+    assert result.exit_code == 2
+    assert (
+        "'baseline' is taken for the tag, and no run is named: otel-experiments tag RUN KEY[=VALUE]"
+        in result.stderr
+    )
+
+
+def test_a_hint_ends_where_its_sentence_ends(terminal):
+    """No space follows on the last line of an error of a search."""
+    result = terminal.run("runs", "--where", "stat == 'failed'")
+
+    assert result.exit_code == 5
+    assert result.stderr.endswith("Did you mean state?\n")
+
+
 @pytest.mark.parametrize(
     ("typed", "hint"),
     [

@@ -139,10 +139,12 @@ def test_groups_of_one_run_show_nothing_and_say_so(store):
 
 
 @pytest.mark.filterwarnings("ignore::otel_experiments.errors.SearchWarning")
-@pytest.mark.parametrize("groups", [{}, {"a": CONTROL}])
-def test_there_are_two_groups_or_more(store, groups):
-    """No run, or one group, is nothing to compare."""
-    with pytest.raises(AnalysisError, match="There are two groups or more"):
+@pytest.mark.parametrize(
+    ("groups", "found"), [({}, "no run was found"), ({"a": CONTROL}, "have 1 value of 'params.condition'")]
+)
+def test_there_are_two_groups_or_more(store, groups, found):
+    """No run, or one group, is nothing to compare, and the text says which of them it is."""
+    with pytest.raises(AnalysisError, match=f"There are two groups or more.*{found}"):
         ox.ab_test("metrics.loss", by="params.condition", store=store(groups))
 
 

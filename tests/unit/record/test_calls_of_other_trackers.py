@@ -176,6 +176,17 @@ def test_init_takes_what_init_of_others_takes(forgiving, caplog):
     ]
 
 
+def test_a_misspelt_argument_of_init_is_told_with_the_one_that_is_meant(forgiving, caplog):
+    """A program that says projct= trains, and a line in the log says how the argument is called."""
+    ox.init(projct="digits", tag=["x"], xyzzy=1).finish()
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "init: projct='digits' is ignored: did you mean project=.",
+        "init: tag=['x'] is ignored: did you mean tags=.",
+        "init: xyzzy=1 is ignored: it does nothing here.",
+    ]
+
+
 def test_every_pair_of_arguments_of_init_starts_a_run(forgiving):
     """Whatever combination a program was written with, it trains."""
     arguments = {

@@ -45,9 +45,13 @@ def test_an_argument_that_cannot_be_used_is_named_with_its_value(name, value):
 
 
 def test_an_unknown_setting_lists_the_known_ones():
-    """A typo is found at once."""
-    with pytest.raises(ConfigurationError, match="no setting 'stroe'"):
+    """A typo is found at once, and the one that is meant comes first."""
+    with pytest.raises(
+        ConfigurationError, match=r"no setting 'stroe'\.\n  Did you mean store\? Settings: store, "
+    ):
         Settings.resolve({}, stroe="x")
+    with pytest.raises(ConfigurationError, match=r"no setting 'xyzzy'\.\n  Settings: store, "):
+        Settings.resolve({}, xyzzy="x")
 
 
 def test_every_setting_has_a_variable_and_a_sentence():
