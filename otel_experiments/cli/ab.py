@@ -21,13 +21,17 @@ from otel_experiments.query.json_values import json_line
     "--by", metavar="FIELD", default="condition", show_default=True, help="The field that makes the groups."
 )
 @click.option("--where", metavar="EXPRESSION", help="Only runs that a search finds.")
-@click.option("--baseline", metavar="GROUP", help="The group that the others are compared with.")
+@click.option(
+    "--baseline",
+    metavar="GROUP",
+    help="The group that the others are compared with. Default: control or baseline, else the oldest run's.",
+)
 @click.option(
     "--method",
     type=click.Choice(get_args(Method)),
     default="welch",
     show_default=True,
-    help="How it is tested; the last two test pairs.",
+    help="How it is tested; the last two test pairs, and need --pair-by.",
 )
 @click.option(
     "--goal",

@@ -56,7 +56,11 @@ _LOSSES = "losses"
     help="Sort keys, e.g. '-metrics.acc.max, name'; a minus reverses the order.",
 )
 @click.option("--experiment", metavar="NAME", help="Only runs of this experiment.")
-@click.option("--columns", metavar="FIELDS", help="Columns to show, e.g. 'params.lr, metrics.loss.min'.")
+@click.option(
+    "--columns",
+    metavar="FIELDS",
+    help="Columns to show, e.g. 'params.lr, metrics.loss.min'. Default: what tells the runs apart, as much as fits.",
+)
 @click.option(
     "--archived", "is_archived", is_flag=True, help="Only archived runs, which are not listed else."
 )
