@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-import sys
 from array import array
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -39,7 +38,8 @@ _SERIES: Final = f"""
 """
 # Indexes: unique (run_id, name, phase, rank), unique (series_id, seq), the primary key of axes.
 _POINTS: Final = """
-    select chunks.count, axes.encoding, steps_data, times_data, chunks.encoding, values_data, attempt
+    select chunks.count, axes.encoding, steps_data, times_data, chunks.encoding, values_data, attempt,
+      series_id, seq
     from series join chunks using (series_id) join axes using (axis_id)
     where series.run_id = ? and name = ? and phase = ? and rank = ? order by seq
 """
@@ -118,7 +118,7 @@ def series(
 def points(connection: sqlite3.Connection, run_id: str, key: SeriesKey) -> Points:
     """Return the whole history of a series, in recording order."""
     rows = connection.execute(_POINTS, (run_id, key.name, key.phase, key.rank)).fetchall()
-    return _joined(connection, run_id, key, rows)
+    return _joined(connection, rows)
 
 
 def points_between(
@@ -127,34 +127,37 @@ def points_between(
     """Return the points of a series from number `start` to before `stop`; no chunk before them is looked at."""
     place = (run_id, key.name, key.phase, key.rank)
     (end,) = connection.execute(_COUNT, place).fetchone()
-    first = last = None
+    begins: dict[int, int] = {}
     for seq, count in connection.execute(_CHUNKS_FROM_END, place):
-        if end - count < stop and last is None:
-            last = seq
-        first, end = seq, end - count
+        end -= count
+        if end < stop:
+            begins[seq] = end
         if end <= start:
             break
-    rows = connection.execute(_POINTS_OF_CHUNKS, (*place, first, last)).fetchall()
-    found = _joined(connection, run_id, key, rows)
-    cut = slice(start - end, stop - end)
-    return Points(found.steps[cut], found.times_ns[cut], found.values[cut])
+    steps, times, values = array("d"), array("q"), array("d")
+    bounds = min(begins, default=None), max(begins, default=None)
+    for row in connection.execute(_POINTS_OF_CHUNKS, (*place, *bounds)).fetchall():
+        found, begin = _joined(connection, [row]), begins[row[-1]]  # each by itself: one may not be readable
+        cut = slice(max(0, start - begin), stop - begin)
+        steps.extend(found.steps[cut])
+        times.extend(found.times_ns[cut])
+        values.extend(found.values[cut])
+    return Points(steps, times, values)
 
 
 def points_with(connection: sqlite3.Connection, run_id: str, key: SeriesKey, steps: StepRange) -> Points:
     """Return the points of a series that lie in chunks which have such steps, in recording order."""
     bounds = null_of_nan(steps.high), null_of_nan(steps.low), int(steps.has_others)
     rows = connection.execute(_POINTS_WITH, (run_id, key.name, key.phase, key.rank, *bounds)).fetchall()
-    return _joined(connection, run_id, key, rows)
+    return _joined(connection, rows)
 
 
-def _joined(
-    connection: sqlite3.Connection, run_id: str, key: SeriesKey, rows: Iterable[tuple[Any, ...]]
-) -> Points:
+def _joined(connection: sqlite3.Connection, rows: Iterable[tuple[Any, ...]]) -> Points:
     steps, times, values = array("d"), array("q"), array("d")
     attempts: list[tuple[int, int]] = []
-    for number, row in enumerate(rows):
+    for row in rows:
+        count, axis_encoding, steps_data, times_data, encoding, values_data, attempt, series_id, seq = row
         try:
-            count, axis_encoding, steps_data, times_data, encoding, values_data, attempt = row
             check_numbers(attempt)
             part = (
                 decode_floats(axis_encoding, count, steps_data),
@@ -165,7 +168,7 @@ def _joined(
         except ABOUT_CONTENT as error:
             if is_interruption(error):
                 raise
-            _tell_chunk(connection, run_id, key, number, error)
+            tell(connection, "chunks", f"series_id = {series_id} and seq = {seq}", error)
             continue
         steps.extend(part[0])
         times.extend(part[1])
@@ -179,7 +182,7 @@ def _column_of(attempts: Iterable[tuple[int, int]]) -> Sequence[int]:
     column = array("q")
     if any(attempt for attempt, _ in attempts):
         for attempt, count in attempts:
-            column.frombytes(attempt.to_bytes(8, sys.byteorder) * count)
+            column.extend(array("q", (attempt,)) * count)
     return column
 
 
@@ -187,17 +190,6 @@ def _check_lengths(count: int, columns: Iterable[Sequence[float]]) -> None:
     lengths = [len(column) for column in columns]
     if any(length != count for length in lengths):
         raise ValueError(f"{count} points were expected, the columns have {', '.join(map(str, lengths))}")
-
-
-def _tell_chunk(
-    connection: sqlite3.Connection, run_id: str, key: SeriesKey, number: int, error: Exception
-) -> None:
-    sql = "select series_id from series where run_id = ? and name = ? and phase = ? and rank = ?"
-    (series_id,) = connection.execute(sql, (run_id, key.name, key.phase, key.rank)).fetchone()
-    where = f"series_id = {series_id}"
-    sql = "select seq from chunks where series_id = ? order by seq limit 1 offset ?"
-    (seq,) = connection.execute(sql, (series_id, number)).fetchone()
-    tell(connection, "chunks", f"{where} and seq = {seq}", error)
 
 
 def band(connection: sqlite3.Connection, run_id: str, key: SeriesKey, buckets: int) -> Band:

@@ -2,20 +2,31 @@
 
 import shutil
 import sqlite3
+from contextlib import closing
 
 import pytest
 
-from otel_experiments.errors import CursorError, StorePathError
+from otel_experiments.errors import CursorError, IncompleteReadWarning, StorePathError
 from otel_experiments.model.batch import WriteBatch
 from otel_experiments.model.log import LogRecord
 from otel_experiments.store import open_store
 from otel_experiments.store.sqlite import read_changes
-from otel_experiments.testing.store_contract.given import OTHER, RUN, a_block, a_run, a_span
+from otel_experiments.testing.store_contract.given import LOSS, OTHER, RUN, a_block, a_run, a_span
 
 
 def a_record(number, run_id=RUN):
     """A log record like no other."""
     return LogRecord(time_ns=number, observed_time_ns=number, body=f"line {number}", run_id=run_id)
+
+
+def values_that_come(store, limit):
+    """Return the values of all points of the run, page by page."""
+    found, cursor, has_more = [], None, True
+    while has_more:
+        changes = store.changes(RUN, since=cursor, limit=limit)
+        cursor, has_more = changes.cursor, changes.has_more
+        found += [value for new in changes.points for value in new.points.values]
+    return found
 
 
 def steps_of_one_look(path, size):
@@ -103,3 +114,34 @@ def test_a_file_that_was_replaced_is_said(tmp_path):
 
         with pytest.raises(StorePathError, match="deleted or replaced"):
             store.changes(RUN, since=cursor)
+
+
+@pytest.mark.parametrize("limit", [700, 7])
+def test_a_chunk_that_cannot_be_read_hides_no_other_points(tmp_path, limit):
+    """What came after it comes, however the pages are cut, and what is damaged is told."""
+    path = tmp_path / "x.db"
+    with open_store(path) as store:
+        store.apply(WriteBatch(runs=[a_run()], points=[a_block([0.0] * 3000)]))
+        store.apply(WriteBatch(points=[a_block([1.0, 2.0, 3.0, 4.0], start=3000)]))
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("select count(*) from chunks").fetchone() == (2,)
+        connection.execute("update chunks set values_data = x'00' where seq = 0")
+        connection.commit()
+
+    with open_store(path) as store, pytest.warns(IncompleteReadWarning, match="seq = 0"):
+        found = values_that_come(store, limit)
+
+    assert found == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_an_attempt_that_is_no_number_of_one_hides_nothing(tmp_path):
+    """A row that somebody else wrote is read as far as it goes: its points belong to the attempt of their time."""
+    path = tmp_path / "x.db"
+    with open_store(path) as store:
+        store.apply(WriteBatch(runs=[a_run()], points=[a_block([1.0, 2.0])]))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("update chunks set attempt = -1")
+        connection.commit()
+
+    with open_store(path) as store:
+        assert list(store.points(RUN, LOSS).values) == [1.0, 2.0]
