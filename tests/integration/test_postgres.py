@@ -5,6 +5,7 @@ import logging
 import random
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -320,3 +321,12 @@ def test_the_page_is_followed_to_the_letter(server, tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(re.escape(printed).replace(r"\.\.\.", ".*"), done.stdout)
+
+
+def test_a_program_that_starts_while_the_server_is_away_is_told_before_it_trains(tmp_path):
+    """Nothing listens at the address: the first call raises with libpq's words, and no training begins."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: refused, whoever asks
+        address = f"postgresql://nobody@127.0.0.1:{taken.getsockname()[1]}/runs"
+        with pytest.raises(StoreFailedError, match="OperationalError"):
+            ox.configure(store=address, journal_dir=tmp_path)
