@@ -76,9 +76,11 @@ class SpikeDetector:
             self._kept.append(value)
             return None
         count = len(self._kept)
-        centre = math.fsum(self._kept) / count
-        std = math.sqrt(math.fsum((one - centre) ** 2 for one in self._kept) / (count - 1))
-        std = max(std, _NOISE_RATIO * abs(centre))
+        centre = math.fsum(one / count for one in self._kept)  # their sum may be more than a number holds
+        std = max(
+            math.hypot(*(one - centre for one in self._kept)) / math.sqrt(count - 1),
+            _NOISE_RATIO * abs(centre),
+        )
         deviation = (value - centre) / std if std else math.copysign(math.inf, value) if value else 0.0
         if abs(deviation) < self._threshold:
             self._kept.append(value)

@@ -20,6 +20,9 @@ from otel_experiments.errors import PriceTableError
 _PER: Final = 1_000_000
 """Prices are of so many tokens, as all providers print them."""
 
+_MOST: Final = 1e15
+"""A price above that is a mistake, and sums of it would overflow."""
+
 NO_MODEL: Final = ""
 """The model of a request that names none."""
 
@@ -250,7 +253,7 @@ def _checked(model: str, given: object) -> Price:
         raise PriceTableError(source=f"model {model}", found=repr(given))
     for side in ("input", "output"):
         price = sides.get(side)
-        if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < math.inf:
+        if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price <= _MOST:
             raise PriceTableError(
                 source=f"model {model}",
                 found=f"{side}: {price!r}" if side in sides else f"no price of {side} tokens",

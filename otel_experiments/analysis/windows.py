@@ -24,6 +24,8 @@ _UNITS_NS: Final = {
     "d": 86_400_000_000_000,
     "w": 7 * 86_400_000_000_000,
 }
+_LONGEST_NS: Final = 2**63
+"""292 years: what 64 bits hold."""
 _LENGTH: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
 
 
@@ -54,7 +56,8 @@ def length_ns(text: str) -> int | None:
     unit = None if found is None else _UNITS_NS.get(found[2])
     if found is None or unit is None:
         return None
-    return round(float(found[1]) * unit) or None
+    length = float(found[1]) * unit
+    return round(length) or None if length < _LONGEST_NS else None
 
 
 def last_of(times_ns: Sequence[int], length: int, *, now_ns: int | None = None) -> slice:

@@ -47,7 +47,7 @@ class LeftOutNotes:
 
     def __init__(self, place: Path) -> None:
         self._folder = place / LEFT_OUT_FOLDER
-        self._has_some: bool | None = None
+        self._has_some = False
 
     def why(self, digest: str) -> WhyLeftOut | None:
         """Return why these bytes were left out; None where nothing says that they were."""
@@ -68,8 +68,8 @@ class LeftOutNotes:
         self._has_some = True
 
     def forget(self, digest: str) -> None:
-        """Remove the notes of bytes that have come. Where there are none, this costs nothing after the first call."""
-        if self._has_some is None:
+        """Remove the notes of bytes that have come. Where nothing was ever left out, this costs one look at a folder."""
+        if not self._has_some:  # another process may import a bundle at any time
             self._has_some = is_folder(self._folder)
         if self._has_some:
             for why in ON_PURPOSE:

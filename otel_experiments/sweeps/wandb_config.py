@@ -94,7 +94,8 @@ def _left_out(space: Mapping[Any, Any]) -> list[str]:
 def _goal_of(metric: object) -> tuple[str, Direction | None] | None:
     if not isinstance(metric, Mapping) or not isinstance(metric.get("name"), str):
         return None
-    return metric["name"], _GOALS.get(metric.get("goal", "minimize"))
+    goal = metric.get("goal", "minimize")
+    return metric["name"], _GOALS.get(goal) if isinstance(goal, str) else None
 
 
 def _text(value: object) -> str | None:

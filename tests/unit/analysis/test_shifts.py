@@ -79,6 +79,16 @@ def test_what_is_not_finite_is_left_out() -> None:
     assert detector.add(60.0) is not None
 
 
+def test_values_as_large_as_numbers_can_be_are_no_error() -> None:
+    """A series that diverges to the end of what a number holds goes on being judged."""
+    detector, drifts = SpikeDetector(least=3, window=5), DriftDetector(baseline=3)
+    found = [detector.add(value) for value in (1.0, 2.0, 1.5, 1e308, -1e308, 1e308, 1.0)]
+    for value in (1e308, -1e308, 1e308, -1e308, 1e308):
+        drifts.add(value)
+
+    assert found[3] is not None
+
+
 def test_normal_noise_is_seldom_a_spike() -> None:
     """Of 20,000 normal values about 1 of 10,000 lies beyond four standard deviations of a hundred."""
     detector, chooser = SpikeDetector(), random.Random(7)

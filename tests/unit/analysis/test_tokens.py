@@ -86,6 +86,7 @@ def test_tokens_are_added_up() -> None:
         ({"input": -1, "output": 60}, "input: -1"),
         ({"input": math.nan, "output": 60}, "input: nan"),
         ({"input": True, "output": 60}, "input: True"),
+        ({"input": 10**400, "output": 60}, "input: 1000"),
         ((30,), r"\(30,\)"),
         (30, "30"),
     ],

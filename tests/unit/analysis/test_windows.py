@@ -28,7 +28,9 @@ def test_lengths_of_time_are_a_number_and_a_unit(text: str, expected: int) -> No
     assert length_ns(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "5", "m", "0s", "-1s", "5 parsecs", "5m 3s", "1e3s", "0.1ns"])
+@pytest.mark.parametrize(
+    "text", ["", "5", "m", "0s", "-1s", "5 parsecs", "5m 3s", "1e3s", "0.1ns", "9" * 400 + "s", "400000d"]
+)
 def test_what_is_no_length_of_time_is_none(text: str) -> None:
     """A number without a unit, nothing, and less than nothing are no windows."""
     assert length_ns(text) is None

@@ -99,6 +99,22 @@ def test_name_project_cap_and_goal_are_those_of_the_configuration(caplog):
     assert (given.name, len(given), ox.run("other").experiment) == ("other", 2, "words")
 
 
+@pytest.mark.parametrize("goal", [["maximize"], {}, 7, None])
+def test_a_goal_that_is_none_leaves_the_metric_without_a_direction(goal):
+    """A slip in the configuration does not end the sweep; the best trial is asked for with a direction."""
+    configuration = {
+        "method": "random",
+        "run_cap": 2,
+        "metric": {"name": "score", "goal": goal},
+        "parameters": {"x": {"min": 0.0, "max": 1.0}},
+    }
+    result = ox.sweep(lambda config: ox.log({"score": config["x"]}), configuration)
+
+    assert result.best(direction="max").config == max(
+        (trial.config for trial in result), key=lambda config: config["x"]
+    )
+
+
 def test_what_is_not_done_of_a_configuration_is_said(caplog):
     """A search that learns is drawn at random, no trial is stopped early, and a program is not started."""
     configuration = {
