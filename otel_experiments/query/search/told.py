@@ -6,6 +6,7 @@ value. Neither is an error, since runs that have them may come; both are said, w
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -42,6 +43,7 @@ from otel_experiments.model.search import (
     TagField,
 )
 from otel_experiments.query.closest import closest
+from otel_experiments.query.search.other_case import other_case
 from otel_experiments.query.search.text import fields_of, format_field
 from otel_experiments.store import Store
 from otel_experiments.store.reader_warning import warn_reader
@@ -130,12 +132,19 @@ class SearchTeller:
                 self._tell(where, order.field, "that sort key changes nothing")
 
     def tell_unmatched(self, where: Expression | None) -> None:
-        """Warn of fields in a search without an answer that no run of the store has."""
+        """Warn of fields in a search without an answer that no run has, and of a text that runs have in other capitals."""
         for field in dict.fromkeys(fields_of(where)):
             if isinstance(field, RunField) or self._has(None, field):
                 continue
             if not (isinstance(field, MetricField) and self._is_undirected(field)):  # said before the search
                 self._tell(None, field, "no comparison with it matches")
+        if found := other_case(self._store, where):
+            field, text, has = found
+            warn_reader(
+                f"No run has {short(field)} == {json.dumps(text, ensure_ascii=False)}: capitals count.\n"
+                f"  Did you mean {short(field)} == {json.dumps(has, ensure_ascii=False)}?",
+                SearchWarning,
+            )
 
     def meant(self, name: str) -> str:
         """Return the field of the newest runs that is most like a name without `params.`, `metrics.` or `tags.`."""
