@@ -183,12 +183,17 @@ class Recorder:
             step_axis=step_axis,
         )  # fmt: skip
         rank = self._parts.rank_of(given, ranks)
-        with self._parts.relations(rank) as relations:
+        relations = self._parts.relations(rank)
+        try:
             before, given, run_id = relations.relate(
                 given, parent=parent, resume=resume, key=key, rewind_to=rewind_to, fork_from=fork_from
             )
+            relations.settle_on(run_id if before is None else before.record.run_id)
             made = self._parts.begin_run(before, given, rank=rank, run_id=run_id)
-        return make_current(made) if is_nested and not pending else made
+            return make_current(made) if is_nested and not pending else made
+        except BaseException:
+            relations.give_up()
+            raise
 
     def experiment(
         self,

@@ -158,12 +158,13 @@ def init(  # noqa: PLR0913 - the shape people know
     parts = parts_of(_configure.recorder())
     rank = parts.rank_of(given, ranks)
     rewind_to: str | None = None
-    with parts.relations(rank) as relations:
+    if resume_from is not None and fork_from is not None:
+        raise ConfigurationError(
+            "init() was given resume_from= and fork_from=, and a run cannot be both.\n  Pass one of them."
+        )
+    relations = parts.relations(rank)
+    try:
         if resume_from is not None:
-            if fork_from is not None:
-                raise ConfigurationError(
-                    "init() was given resume_from= and fork_from=, and a run cannot be both.\n  Pass one of them."
-                )
             resume, rewind_to = relations.resumed_from(resume_from, given, resume, id)
             id = None  # noqa: A001 - as above
         before, given, run_id = relations.relate(
@@ -171,7 +172,11 @@ def init(  # noqa: PLR0913 - the shape people know
         )
         if name is None and before is None:
             given = replace(given, name=id)
+        relations.settle_on(run_id if before is None else before.record.run_id)
         return make_current(parts.begin_run(before, given, rank=rank, run_id=run_id))
+    except BaseException:
+        relations.give_up()
+        raise
 
 
 class Experiment(NamedTuple):

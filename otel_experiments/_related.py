@@ -16,7 +16,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal
 
 from otel_experiments._stored_run import before_of, check_parent, definitions_of, reader_over
 from otel_experiments.codec.text import shown
@@ -70,10 +70,15 @@ class Relations:
         self._default_experiment = default_experiment
         self._rank = rank
 
-    def __enter__(self) -> Self:
-        return self
+    def settle_on(self, run_id: str) -> None:
+        """Let other processes have what was looked at and is not this run, which begins now.
 
-    def __exit__(self, *error: object) -> None:
+        It is done before: an exception of a signal handler that came after the begin would leave a run that nobody ends.
+        """
+        self._claims.give_back_others(run_id)
+
+    def give_up(self) -> None:
+        """Let other processes have what was looked at here, since no run began."""
         self._claims.give_back_unstarted()
 
     def relate(

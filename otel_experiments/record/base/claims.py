@@ -82,6 +82,12 @@ class Claims:
             release(run_id)
         return holder
 
+    def give_back_others(self, run_id: str) -> None:
+        """Let others have the runs that were claimed here, but for one."""
+        for other in [taken for taken in self._taken if taken != run_id]:
+            self._taken.remove(other)
+            release(other)
+
     def give_back_unstarted(self) -> None:
         """Let others have the runs that were claimed here and not started."""
         while self._taken:

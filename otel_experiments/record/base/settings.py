@@ -21,6 +21,7 @@ from otel_experiments.model.setting import NETWORK_FILESYSTEM, Setting, boolean
 from otel_experiments.model.store_location import DEFAULT_STORE, STORE_VARIABLE, StoreLocation
 from otel_experiments.model.trace_link import parse_trace_url
 from otel_experiments.process.file_mode import parse_file_mode
+from otel_experiments.process.signals_wait import SignalsWait
 from otel_experiments.record.base.otlp_setting import Otlp
 from otel_experiments.record.base.setting_values import choice, level, not_negative, place, positive
 
@@ -254,7 +255,8 @@ class Settings:
         environ = os.environ if environ is None else environ
         unknown = sorted(set(arguments) - set(SETTINGS))
         if unknown:
-            from difflib import get_close_matches  # noqa: PLC0415 - only where a name is misspelt
+            with SignalsWait("difflib"):
+                from difflib import get_close_matches  # noqa: PLC0415 - only where a name is misspelt
 
             near = get_close_matches(unknown[0], SETTINGS, 1)
             meant = f"Did you mean {near[0]}? " if near else ""
