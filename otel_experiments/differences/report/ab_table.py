@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
+from otel_experiments.analysis.statistics import mean
 from otel_experiments.figures import panel as html
 from otel_experiments.figures.escape import clip, show_hidden
 from otel_experiments.figures.quantity import number
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from otel_experiments.analysis.samples import SampleTest
     from otel_experiments.model.run import ParamValue
 
-_HEAD: Final = ("group", "runs", "mean", "difference", "interval", "effect", "p", "verdict")
+_HEAD: Final = ("group", "runs", "mean", "diff", "interval", "effect", "p", "verdict")
 _MOST_NAME: Final = 32
 _GAP: Final = "  "
 
@@ -81,13 +83,23 @@ class Tested(Protocol):
 
 def render_text(found: Tested) -> str:
     """Return the table, what it is of, and what was left out."""
-    rows = [_HEAD, *(_cells(group) for group in found.groups)]
+    rows = [_HEAD, *((*_cells(group)[:-1], _short_verdict(group)) for group in found.groups)]
     widths = [max(len(row[at]) for row in rows) for at in range(len(_HEAD))]
     lines = [title_of(found)]
     lines += [
         _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
+    lines += [
+        f"{clip(show_hidden(value_text(group.value)), _MOST_NAME)}: {group.test.needed:,} runs on each side would show a difference of this size"
+        for group in found.groups
+        if group.test is not None and group.test.needed is not None
+    ]
     return "\n".join([*lines, *_notes(found)])
+
+
+def _short_verdict(group: Group) -> str:
+    """Return the verdict without the number of runs that would show it, so that a line fits 80 columns."""
+    return "baseline" if group.test is None else group.test.verdict
 
 
 def render_markdown(found: Tested) -> str:
@@ -164,20 +176,16 @@ def _cells(group: Group) -> tuple[str, ...]:
     name = clip(show_hidden(value_text(group.value)), _MOST_NAME)
     count = f"{len(group.values):,}"
     if test is None:
-        shown = number(sum(group.values) / len(group.values)) if group.values else "-"
-        return (name, count, shown, "", "", "", "", "baseline")
-    interval = "-" if test.low != test.low else f"{number(test.low)} .. {number(test.high)}"
-    p = "-" if test.adjusted_p != test.adjusted_p else f"{test.adjusted_p:.3g}"
-    return (
-        name,
-        count,
-        number(test.mean),
-        number(test.difference),
-        interval,
-        number(test.effect),
-        p,
-        str(test),
-    )
+        return (name, count, _known(mean(group.values)), "", "", "", "", "baseline")
+    interval = "-" if math.isnan(test.low) else f"{test.low:.3g} .. {test.high:.3g}"
+    p = "-" if math.isnan(test.adjusted_p) else f"{test.adjusted_p:.3g}"
+    effect = "-" if math.isnan(test.effect) else f"{test.effect:.2f}"
+    difference = "-" if math.isnan(test.difference) else f"{test.difference:.3g}"
+    return (name, count, _known(test.mean), difference, interval, effect, p, str(test))
+
+
+def _known(value: float) -> str:
+    return "-" if math.isnan(value) else number(value)
 
 
 def _notes(found: Tested) -> list[str]:
