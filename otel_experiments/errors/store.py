@@ -93,8 +93,8 @@ class StoreFailedError(StoreError):
     def __init__(self, *, path: str, why: str) -> None:
         self.path, self.why = path, why
         super().__init__(
-            f"Store {path!r} takes nothing now: {why}.\n"
-            "  Nothing is lost: what is recorded waits in the journals, and is stored when the store takes it again."
+            f"Store {path!r} does not do what it was asked: {why}.\n"
+            "  Try again when it works. What programs have recorded for it waits in their journals, and is stored then: nothing of it is lost."
         )
 
 

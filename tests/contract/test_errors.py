@@ -239,8 +239,8 @@ TEXTS = {
     "StoreFailedError": (
         {"path": "mine://box", "why": "its apply() raised ConnectionResetError: gone"},
         (
-            "Store 'mine://box' takes nothing now: its apply() raised ConnectionResetError: gone.\n"
-            "  Nothing is lost: what is recorded waits in the journals, and is stored when the store takes it again."
+            "Store 'mine://box' does not do what it was asked: its apply() raised ConnectionResetError: gone.\n"
+            "  Try again when it works. What programs have recorded for it waits in their journals, and is stored then: nothing of it is lost."
         ),
     ),
     "StoreFullError": (
