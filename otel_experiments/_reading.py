@@ -175,6 +175,7 @@ def find_artifacts(
     experiment: str | None = None,
     name: str | None = None,
     type: str | None = None,  # noqa: A002 - the user's word
+    where: str | Expression | None = None,
     store: str | os.PathLike[str] | StoreObject | None = None,
 ) -> list[ArtifactView]:
     """Return each version of each artifact, by experiment, name and version.
@@ -183,13 +184,15 @@ def find_artifacts(
         experiment: only those of this experiment.
         name: only those of this name.
         type: only those of this type, such as `model`.
+        where: only those of which a search expression over artifacts is true: `size > 1e6 and metadata["f1"] > 0.9`.
         store: the address of a store; by default the one that this process records into, else the one of the
             environment.
 
     Raises:
+        SearchSyntaxError: `where` cannot be understood; the error points at the place.
         StoreError: the store cannot be read.
     """
-    return open_reader(store).artifacts(experiment=experiment, name=name, type=type)
+    return open_reader(store).artifacts(experiment=experiment, name=name, type=type, where=where)
 
 
 def lineage(

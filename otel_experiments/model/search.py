@@ -132,7 +132,7 @@ class LogTextField:
 
 @dataclass(frozen=True, slots=True)
 class RecordField:
-    """What a span, a log record or a trace says of itself, in a search for such.
+    """What a span, a log record, a trace or an artifact says of itself, in a search for such.
 
     Attributes:
         of: what is searched.
@@ -140,14 +140,14 @@ class RecordField:
         kind: what it holds; a time is a number of seconds since the Unix epoch.
     """
 
-    of: Literal["span", "log record", "trace"]
+    of: Literal["span", "log record", "trace", "artifact"]
     name: str
     kind: Literal["text", "number", "time"] = "text"
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeField:
-    """An attribute of a span or a log record, by key; of any type."""
+    """An attribute of a span or a log record, or what was said of an artifact (its metadata), by key; of any type."""
 
     key: str
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from otel_experiments.model.search import Expression
     from otel_experiments.query.artifact_source import ArtifactSource
     from otel_experiments.query.artifact_view import ArtifactView
     from otel_experiments.query.lineage import Lineage
@@ -43,11 +44,16 @@ class ArtifactReader:
         experiment: str | None = None,
         name: str | None = None,
         type: str | None = None,  # noqa: A002 - the user's word
+        where: str | Expression | None = None,
     ) -> list[ArtifactView]:
-        """Return each version of each artifact, by experiment, name and version; each as it was logged last."""
+        """Return each version of each artifact, by experiment, name and version; each as it was logged last.
+
+        Raises:
+            SearchSyntaxError: `where` cannot be understood; the error points at the place.
+        """
         from otel_experiments.query.artifact_search import list_artifacts  # noqa: PLC0415 - few ask
 
-        return list_artifacts(self._artifacts, experiment=experiment, name=name, type=type)
+        return list_artifacts(self._artifacts, experiment=experiment, name=name, type=type, where=where)
 
     def lineage(self, of: str | RunView | ArtifactView, *, most: int = 1000) -> Lineage:
         """Return what a run or artifact came from and what came of it; `print` draws it.

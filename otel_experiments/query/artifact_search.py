@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from otel_experiments.errors import AmbiguousArtifactError, ArtifactNotFoundError
 from otel_experiments.model.artifact import DIGEST_START, ArtifactQuery, ArtifactRef, StoredArtifact
+from otel_experiments.query.artifact_condition import condition_of
 from otel_experiments.query.artifact_source import ArtifactSource
 from otel_experiments.query.artifact_view import ArtifactView
 from otel_experiments.query.closest import beginning_so, closest
+
+if TYPE_CHECKING:
+    from otel_experiments.model.search import Expression
 
 _DIGITS: Final = re.compile(r"[0-9a-fA-F]{8,63}")
 _SHOWN: Final = 5
@@ -48,8 +52,10 @@ def list_artifacts(
     name: str | None = None,
     type: str | None = None,  # noqa: A002 - the user's word
     run_ids: Sequence[str] | None = None,
+    where: str | Expression | None = None,
 ) -> list[ArtifactView]:
     """Return each version of each artifact, as it was logged last, by experiment, name and version."""
+    is_meant = condition_of(where)
     asked = ArtifactQuery(
         experiment=experiment,
         name=name,
@@ -61,7 +67,7 @@ def list_artifacts(
         (one.logged.experiment, one.logged.name, one.version or 0): one
         for one in source.store.artifacts(asked)
     }
-    return [ArtifactView(newest[key], source) for key in sorted(newest)]
+    return [ArtifactView(newest[key], source) for key in sorted(newest) if is_meant(newest[key])]
 
 
 def _by_digest(source: ArtifactSource, wanted: str, digest: str, *, is_prefix: bool) -> list[StoredArtifact]:

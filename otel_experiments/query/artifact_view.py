@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from otel_experiments.artifacts.protocol import Blobs, FolderEntry
     from otel_experiments.model.run import ParamValue
+    from otel_experiments.model.search import Expression
 
 _LONGEST_NAME_BYTES: Final = 200
 _SHORT_DIGITS: Final = len("sha256:") + 12
@@ -322,13 +323,28 @@ class ArtifactsView(Mapping[str, ArtifactView]):
     def __init__(self, source: ArtifactSource, run_id: str) -> None:
         self._source = source
         self._run_id = run_id
-        stored = source.store.artifacts(ArtifactQuery(run_ids=(run_id,)))
-        self._all = [ArtifactView(one, source) for one in stored]
+        self._stored = source.store.artifacts(ArtifactQuery(run_ids=(run_id,)))
+        self._all = [ArtifactView(one, source) for one in self._stored]
         self._by_name = {view.name: view for view in self._all}
 
     def all(self) -> list[ArtifactView]:
         """Return every artifact that the run logged, in the order of time."""
         return list(self._all)
+
+    def where(self, condition: str | Expression) -> list[ArtifactView]:
+        """Return those of which a search expression is true, in the order of time: `type == "model" and step > 100`.
+
+        Args:
+            condition: an expression over `name`, `type`, `size` (in bytes), `step`, `aliases`, `metadata["key"]`, ...; what is not there
+                fulfils no comparison.
+
+        Raises:
+            SearchSyntaxError: it cannot be understood; the error points at the place.
+        """
+        from otel_experiments.query.artifact_condition import condition_of  # noqa: PLC0415 - few search
+
+        is_meant = condition_of(condition)
+        return [view for view, stored in zip(self._all, self._stored, strict=True) if is_meant(stored)]
 
     def __getitem__(self, name: str) -> ArtifactView:
         """Return what the run logged last under a name.

@@ -33,6 +33,7 @@ class ArtifactGroup(LazyGroup):
 @click.option("--experiment", metavar="NAME", help="Only names of this experiment.")
 @click.option("--name", metavar="NAME", help="Only versions of this name.")
 @click.option("--type", "kind", metavar="TYPE", help="Only of this type, such as model or dataset.")
+@click.option("--where", metavar="EXPRESSION", help="Only those of which it is true, e.g. 'size > 1e6'.")
 @page_options(50)
 @json_option
 @click.pass_context
@@ -42,6 +43,7 @@ def command(
     experiment: str | None,
     name: str | None,
     kind: str | None,
+    where: str | None,
     limit: int,
     offset: int,
     as_json: bool,
@@ -52,7 +54,7 @@ def command(
     """
     if ctx.invoked_subcommand is not None:
         return
-    found = open_session(ctx).artifacts(experiment=experiment, name=name, type=kind)
+    found = open_session(ctx).artifacts(experiment=experiment, name=name, type=kind, where=where)
     shown = found[offset : offset + limit]
     if as_json:
         from otel_experiments.query.json_values import json_line  # noqa: PLC0415 - the list needs it alone
@@ -61,7 +63,13 @@ def command(
         click.echo(json_line([plain_artifact(one) for one in shown]))
         return
     if not found:
-        click.echo("No artifacts. A run keeps one with run.log_artifact(path, name=...).", err=True)
+        is_narrowed = any(given is not None for given in (experiment, name, kind, where))
+        rest = (
+            "Leave conditions out to see all."
+            if is_narrowed
+            else "A run keeps one with run.log_artifact(path, name=...)."
+        )
+        click.echo(f"No artifacts{' are like that' if is_narrowed else ''}. {rest}", err=True)
         ctx.exit(ExitCode.OK)
     from otel_experiments.cli.terminal.artifact_table import print_artifacts  # noqa: PLC0415 - as above
     from otel_experiments.cli.terminal.console import make_console  # noqa: PLC0415 - as above

@@ -1,4 +1,4 @@
-"""What a search for spans, log records and traces can ask for."""
+"""What a search for spans, log records, traces and artifacts can ask for."""
 
 from __future__ import annotations
 
@@ -79,4 +79,32 @@ TRACES: Final = Subject(
         "start": "started", "start_time": "started", "time": "started", "root": "name", "span_count": "spans",
         "error_count": "errors", "latency": "duration",
     },
+)  # fmt: skip
+ARTIFACTS: Final = Subject(
+    noun="artifact",
+    fields={
+        field.name: field
+        for field in (
+            RecordField("artifact", "name"),
+            RecordField("artifact", "experiment"),
+            RecordField("artifact", "type"),
+            RecordField("artifact", "digest"),
+            RecordField("artifact", "size", "number"),
+            RecordField("artifact", "files", "number"),
+            RecordField("artifact", "step", "number"),
+            RecordField("artifact", "version", "number"),
+            RecordField("artifact", "aliases"),
+            RecordField("artifact", "file_name"),
+            RecordField("artifact", "media_type"),
+            RecordField("artifact", "logged", "time"),
+            RecordField("artifact", "run_id"),
+        )
+    },
+    namespaces={"metadata": Keyed("metadata", AttributeField)},
+    aliases={"run": "run_id"},
+    elsewhere={
+        "size_bytes": "size", "file_count": "files", "alias": "aliases", "time": "logged", "created": "logged",
+        "created_at": "logged", "attributes": "metadata", "meta": "metadata", "path": "file_name", "kind": "type",
+    },
+    suggests=lambda word: f'Write metadata["{word}"]',
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the fields of spans, log records and traces are found to be, in a search for such."""
+"""What the fields of spans, log records, traces and artifacts are found to be, in a search for such."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from otel_experiments.store.semantics.search import (
 )
 
 if TYPE_CHECKING:
+    from otel_experiments.model.artifact import StoredArtifact
     from otel_experiments.model.log import LogRecord
     from otel_experiments.model.search import Order, SearchField, TraceQuery
     from otel_experiments.model.span import Attributes, Span
@@ -102,6 +103,37 @@ def trace_values(trace: Trace) -> Lookup:
             "errors": trace.error_count,
         }
         return _there(found.get(wanted.name))
+
+    return value
+
+
+def artifact_values(stored: StoredArtifact) -> Lookup:
+    """Return what finds the fields of an artifact; a comparison with its aliases holds where it holds for one of them."""
+    logged = stored.logged
+
+    def value(wanted: SearchField) -> FoundValue | Missing:
+        match wanted:
+            case AttributeField(key):
+                return attribute_value(logged.metadata, key)
+            case RecordField("artifact", name):
+                found: dict[str, FoundValue | None] = {
+                    "name": logged.name,
+                    "experiment": logged.experiment,
+                    "type": logged.type,
+                    "digest": logged.digest,
+                    "size": logged.size_bytes,
+                    "files": logged.file_count,
+                    "step": logged.step,
+                    "version": stored.version,
+                    "aliases": Several(stored.aliases),
+                    "file_name": logged.file_name,
+                    "media_type": logged.media_type,
+                    "logged": logged.time_ns / 1e9,
+                    "run_id": logged.run_id,
+                }
+                return _there(found.get(name))
+            case _:
+                raise no_field(wanted, "artifact")
 
     return value
 
