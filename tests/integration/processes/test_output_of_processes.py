@@ -153,8 +153,8 @@ with ox.start_run("a") as run:
     print("recorded", flush=True)
     subprocess.run(["sh", "-c", "echo by a child"], check=True)
     child = subprocess.Popen(["sh", "-c", "read line; echo later by a child"], stdin=subprocess.PIPE)
-    wanted = ["-m", "otel_experiments._output_reader", str(os.getpid())]
-    (reader,) = [one for one in psutil.process_iter(["cmdline"]) if (one.info["cmdline"] or [])[1:4] == wanted]
+    named = [(one, one.info["cmdline"] or []) for one in psutil.process_iter(["cmdline"])]
+    (reader,) = [one for one, words in named if "otel_experiments._output_reader" in words[2:3] and str(os.getpid()) in words]
     reader.kill()
     psutil.wait_procs([reader], timeout=60)
     for n in range(20_000): print(n, flush=True)

@@ -150,6 +150,9 @@ DEFECTS = {
             batch, detach=[replace(one, points=()) for one in batch.detach]
         )
     },
+    "test_points_keep_their_attempt_where_attached_ones_leave": answering(
+        "points", lambda found: replace(found, attempts=[0] * len(found.steps))
+    ),
     "test_attached_telemetry_can_be_read_again": answering("telemetry_items", lambda pages: [*pages][:0]),
     "test_ended_spans_are_summarized_once": answering(
         "span_summaries", lambda found: {run_id: twice(rows) for run_id, rows in found.items()}
