@@ -178,21 +178,16 @@ class Recorder:
                 elsewhere, name, experiment, parent, resume
             )
         facts = given_facts(group=group, condition=condition, hypothesis=hypothesis, description=description)
-        given = RunSpec(
-            name=name, experiment=experiment, config=config, tags=tags, facts=facts, seed=seed, pending=pending,
-            step_axis=step_axis,
-        )  # fmt: skip
+        given = RunSpec(name=name, experiment=experiment, config=config, tags=tags, facts=facts, seed=seed, pending=pending, step_axis=step_axis)  # fmt: skip
         rank = self._parts.rank_of(given, ranks)
         relations = self._parts.relations(rank)
         try:
-            before, given, run_id = relations.relate(
-                given, parent=parent, resume=resume, key=key, rewind_to=rewind_to, fork_from=fork_from
-            )
-            relations.settle_on(run_id if before is None else before.record.run_id)
+            before, given, run_id = relations.relate(given, parent=parent, resume=resume, key=key, rewind_to=rewind_to, fork_from=fork_from)  # fmt: skip
+            relations.claims.give_back_others(run_id if before is None else before.record.run_id)
             made = self._parts.begin_run(before, given, rank=rank, run_id=run_id)
             return make_current(made) if is_nested and not pending else made
         except BaseException:
-            relations.give_up()
+            relations.claims.give_back_unstarted()
             raise
 
     def experiment(

@@ -172,10 +172,10 @@ def init(  # noqa: PLR0913 - the shape people know
         )
         if name is None and before is None:
             given = replace(given, name=id)
-        relations.settle_on(run_id if before is None else before.record.run_id)
+        relations.claims.give_back_others(run_id if before is None else before.record.run_id)
         return make_current(parts.begin_run(before, given, rank=rank, run_id=run_id))
     except BaseException:
-        relations.give_up()
+        relations.claims.give_back_unstarted()
         raise
 
 

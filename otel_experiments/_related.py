@@ -65,21 +65,10 @@ class Relations:
         is_on: bool = True,
     ) -> None:
         self._is_on = is_on
-        self._claims = claims
+        self.claims = claims
         self._find_store = find_store
         self._default_experiment = default_experiment
         self._rank = rank
-
-    def settle_on(self, run_id: str) -> None:
-        """Let other processes have what was looked at and is not this run, which begins now.
-
-        It is done before: an exception of a signal handler that came after the begin would leave a run that nobody ends.
-        """
-        self._claims.give_back_others(run_id)
-
-    def give_up(self) -> None:
-        """Let other processes have what was looked at here, since no run began."""
-        self._claims.give_back_unstarted()
 
     def relate(
         self,
@@ -195,7 +184,7 @@ class Relations:
         joined = membership_here()
         joins = joined is not None and joined.run_id == run_id
         is_follower = self._rank is not None and self._rank.number > 0
-        return None if joins or is_follower else self._claims.take(run_id)
+        return None if joins or is_follower else self.claims.take(run_id)
 
     def _forked(self, spec: RunSpec, fork_from: object) -> RunSpec:
         """Return what is given of a run with the run and step that it is a fork of: `NAME?step=200`.

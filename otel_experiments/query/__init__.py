@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from otel_experiments._face import lazy_names
 
 if TYPE_CHECKING:
-    from otel_experiments.query.artifact_view import ArtifactsView, ArtifactView
+    from otel_experiments.query.artifact_view import ArtifactView
+    from otel_experiments.query.artifacts_view import ArtifactsView
     from otel_experiments.query.lineage import Lineage, LineageNode
     from otel_experiments.query.media_view import Heatmap, MediaItem, MediaSeries, MediaView
     from otel_experiments.query.metrics_view import MetricsView
@@ -60,7 +61,7 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
         __name__,
         {
             "Analysis": "span_analysis",
-            "ArtifactsView": "artifact_view",
+            "ArtifactsView": "artifacts_view",
             "ArtifactView": "artifact_view",
             "Heatmap": "media_view",
             "Lineage": "lineage",

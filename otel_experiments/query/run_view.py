@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from otel_experiments.model.run import ParamValue, Run
     from otel_experiments.model.search import SearchField
     from otel_experiments.model.span import Link
-    from otel_experiments.query.artifact_view import ArtifactsView, ArtifactView
+    from otel_experiments.query.artifact_view import ArtifactView
+    from otel_experiments.query.artifacts_view import ArtifactsView
     from otel_experiments.query.media_view import MediaView
     from otel_experiments.query.metrics_view import MetricsView
     from otel_experiments.query.output_view import OutputView
@@ -271,7 +272,7 @@ class RunView(OneRunEdits, GivenFacts, RunRow, RelatedRuns):
     @cached_property
     def artifacts(self) -> ArtifactsView:
         """What the run logged as artifacts, by name; bytes are read when they are asked for."""
-        from otel_experiments.query.artifact_view import ArtifactsView  # noqa: PLC0415 - few ask
+        from otel_experiments.query.artifacts_view import ArtifactsView  # noqa: PLC0415 - few ask
 
         return ArtifactsView(self._page.artifacts, self.id)
 

@@ -75,5 +75,5 @@ def command(
     from otel_experiments.cli.terminal.console import make_console  # noqa: PLC0415 - as above
 
     print_artifacts(make_console(), shown)
-    if rest := len(found) - offset - len(shown):
-        click.echo(f"{rest:,} more: --limit and --offset show them.", err=True)
+    if more := len(found) - offset - len(shown):
+        click.echo(f"{more:,} more: --limit and --offset show them.", err=True)

@@ -83,7 +83,10 @@ class Claims:
         return holder
 
     def give_back_others(self, run_id: str) -> None:
-        """Let others have the runs that were claimed here, but for one."""
+        """Let others have the runs that were claimed here, but for the one that begins now.
+
+        It is done before: an exception of a signal handler that came after the begin would leave a run that nobody ends.
+        """
         for other in [taken for taken in self._taken if taken != run_id]:
             self._taken.remove(other)
             release(other)

@@ -22,6 +22,7 @@ from otel_experiments.model.run import ParamValue
 from otel_experiments.model.span import AttributeValue
 from otel_experiments.process import lanes, notice
 from otel_experiments.process.interruption import is_interruption
+from otel_experiments.record.base import claims
 from otel_experiments.record.base.current import active_runs, find_run
 from otel_experiments.record.base.guard import logger
 from otel_experiments.record.base.names import clean_name
@@ -178,6 +179,7 @@ def _begin(run: Run, parts: RunParts, cycle: OwnLife, spec: RunSpec, offered: Of
     try:
         if spec.pending:
             cycle.announce()
+            claims.release(run.id)  # it is nobody's until it starts
         else:
             run.start(links=_links_of(offered))
             parts.labels.give_note(spec.note)
